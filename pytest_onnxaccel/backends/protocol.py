@@ -1,0 +1,156 @@
+"""What a backend is: a :class:`Backend` says whether it runs here and loads a model, a :class:`Session` runs it.
+
+A third party adds one by an entry point in the group ``pytest_onnxaccel.backends`` whose object is a class (or any
+callable without arguments) that gives a :class:`Backend`. Importing the module must not import the framework:
+:meth:`Backend.availability` is asked in the pytest process, :meth:`Backend.load` runs in a worker.
+``pytest_onnxaccel.testing`` holds the conformance kit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.generic]
+
+#: Entry-point group under which backends are registered.
+GROUP = "pytest_onnxaccel.backends"
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether a backend runs here.
+
+    Attributes:
+        ok: it can be tried.
+        reason: why it cannot, in one clause; empty when it can.
+        remedy: the one command that mends it; empty when it can.
+        versions: version by distribution name, for reports.
+        devices: devices it would run on, as far as that is known without loading the framework.
+    """
+
+    ok: bool
+    reason: str = ""
+    remedy: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    devices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How a session is made.
+
+    Attributes:
+        optimize: False switches the backend's graph optimizations off where it has any.
+        threads: intra-op threads; None leaves the runtime's own default.
+        batch: batch size that the session will be fed with; backends that build per shape may need it.
+    """
+
+    optimize: bool = True
+    threads: int | None = None
+    batch: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"optimize": self.optimize, "threads": self.threads, "batch": self.batch}
+
+
+@dataclass(frozen=True)
+class SessionInfo:
+    """What a loaded session says of itself.
+
+    Attributes:
+        inputs, outputs: as the runtime reports them, in its own order.
+        warnings: what the runtime printed or logged while it loaded the model, one finding a line.
+        notes: facts that qualify results of this session ("a prepared copy ran: opset 17").
+        facts: JSON facts for reports: provider, threads, versions, device.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Session(Protocol):
+    """A model loaded in a runtime. Not thread-safe."""
+
+    @property
+    def info(self) -> SessionInfo: ...
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run once.
+
+        Args:
+            feeds: one C-contiguous array per declared input, keyed by the model's own input names.
+
+        Returns:
+            One array per output, keyed by the model's own output names, in the declared order.
+
+        Raises:
+            ModelError: the runtime refused these inputs or failed on them (code ``E_RUN`` or ``E_INPUT``).
+        """
+        ...
+
+    def time(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Timing:
+        """Time calls of :meth:`run`'s work with inputs ready and outputs fetched."""
+        ...
+
+    def close(self) -> None:
+        """Free what the session holds; closing twice is harmless."""
+        ...
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """A runtime that can load ONNX models.
+
+    Attributes:
+        name: as users write it (``ort-cpu``).
+        role: ``runtime`` for what people deploy, ``oracle`` for a yardstick that is only compared with.
+        environment: name of the isolated environment it needs, or empty for this interpreter.
+        keep_worker: True when starting it is so slow that one worker serves several models.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def environment(self) -> str: ...
+    @property
+    def keep_worker(self) -> bool: ...
+
+    def availability(self) -> Availability:
+        """Whether it can be tried here, told without importing the framework."""
+        ...
+
+    def prepare(self, operators: Mapping[str, int], opset: int) -> str:
+        """Name of the preparation that the model needs before this backend sees it, or empty.
+
+        Raises:
+            ModelError: this backend is known to compute such a graph wrongly (code ``E_SCHEMA``), by name.
+        """
+        ...
+
+    def load(self, path: str, options: LoadOptions) -> Session:
+        """Load the model at *path*; called in the worker.
+
+        Raises:
+            ModelError: the runtime cannot load it, or *path* holds an operator that it lacks.
+            BackendUnavailable: the runtime itself does not work here, found only by trying.
+        """
+        ...
+
+
+def by_name(specs: Sequence[TensorSpec]) -> dict[str, TensorSpec]:
+    """*specs* keyed by name."""
+    return {spec.name: spec for spec in specs}

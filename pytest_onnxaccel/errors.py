@@ -1,0 +1,161 @@
+"""The errors of this package: each says what was asked, what is, and what to do.
+
+Every error that concerns a model file is shown as one line (:func:`refusal`), printable and short, because the
+text of a runtime's message comes from the model and may hold anything.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+#: Longest line that a refusal may take, in characters.
+REFUSAL_LIMIT = 300
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.")
+
+
+class OnnxAccelError(Exception):
+    """Root of this package's errors.
+
+    Args:
+        cause: what is wrong, in one clause.
+        code: stable code from the documented table (``E_FILE``, ``E_CRASH`` ...).
+        remedy: what the reader can do about it.
+        subject: the model path or name as the user gave it.
+        where: the circumstances (stage, backend, limit) in a few words.
+    """
+
+    code = "E_ERROR"
+
+    def __init__(
+        self,
+        cause: str,
+        *,
+        code: str | None = None,
+        remedy: str = "",
+        subject: str = "",
+        where: str = "",
+    ) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.code = code or type(self).code
+        self.remedy = remedy
+        self.subject = subject
+        self.where = where
+
+    def about(self, subject: str) -> OnnxAccelError:
+        """The same error, naming *subject* where it named nothing before."""
+        if not self.subject:
+            self.subject = subject
+        return self
+
+    def __str__(self) -> str:
+        return refusal(self.code, self.subject, self.cause, self.where, self.remedy)
+
+    def to_json(self) -> dict[str, Any]:
+        """Builtins only, for the wire between a worker and its host."""
+        return {
+            "kind": type(self).__name__,
+            "cause": self.cause,
+            "code": self.code,
+            "remedy": self.remedy,
+            "subject": self.subject,
+            "where": self.where,
+        }
+
+
+class ConfigError(OnnxAccelError):
+    """A setting, marker or manifest entry that cannot be used as it stands."""
+
+    code = "E_CONFIG"
+
+
+class ModelError(OnnxAccelError):
+    """A model file that cannot be used, or inputs that do not fit it."""
+
+    code = "E_PARSE"
+
+
+class ConversionError(OnnxAccelError):
+    """A model that a converter cannot take, with the operator or opset that stops it."""
+
+    code = "E_CONVERT"
+
+
+class BackendUnavailable(OnnxAccelError):
+    """A backend that does not run here: the reason and the one command that mends it."""
+
+    code = "E_BACKEND"
+
+
+class BackendCrashed(OnnxAccelError):
+    """The worker of a backend died: stage, signal and the last line of its log."""
+
+    code = "E_CRASH"
+
+
+class BackendTimedOut(OnnxAccelError):
+    """A stage of a backend went past its time limit and the worker was ended."""
+
+    code = "E_TIMEOUT"
+
+
+class OutOfMemory(OnnxAccelError):
+    """A stage of a backend went past its memory limit and the worker was ended."""
+
+    code = "E_MEMORY"
+
+
+class CheckFailure(AssertionError):
+    """A check's verdict is *failed*; ``result`` is its :class:`~pytest_onnxaccel.results.CheckResult`."""
+
+    def __init__(self, result: Any) -> None:
+        super().__init__(str(result))
+        self.result = result
+
+
+_KINDS: dict[str, type[OnnxAccelError]] = {
+    kind.__name__: kind
+    for kind in (
+        OnnxAccelError,
+        ConfigError,
+        ModelError,
+        ConversionError,
+        BackendUnavailable,
+        BackendCrashed,
+        BackendTimedOut,
+        OutOfMemory,
+    )
+}
+
+
+def error_from_json(data: dict[str, Any]) -> OnnxAccelError:
+    """The error that :meth:`OnnxAccelError.to_json` described; unknown kinds become the root class."""
+    kind = _KINDS.get(str(data.get("kind")), OnnxAccelError)
+    return kind(
+        str(data.get("cause", "unknown")),
+        code=str(data.get("code") or kind.code),
+        remedy=str(data.get("remedy", "")),
+        subject=str(data.get("subject", "")),
+        where=str(data.get("where", "")),
+    )
+
+
+def printable(text: str, limit: int = REFUSAL_LIMIT) -> str:
+    """*text* on one line, without escape codes or control characters, at most *limit* characters.
+
+    A leading ``::`` would be a command to some CI services, so it is broken up.
+    """
+    line = _ESCAPES.sub("", text)
+    line = " ".join("".join(c if c.isprintable() else " " for c in line).split())
+    if "::" in line[:2]:
+        line = ": :" + line[2:]
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def refusal(code: str, subject: str, cause: str, where: str = "", remedy: str = "") -> str:
+    """One line: ``onnxaccel[CODE] subject: cause (where) - remedy``; the cause is cut first when it is too long."""
+    head = f"onnxaccel[{code}] " + (f"{printable(subject, 80)}: " if subject else "")
+    tail = (f" ({printable(where, 60)})" if where else "") + (f" - {printable(remedy, 120)}" if remedy else "")
+    return head + printable(cause, max(20, REFUSAL_LIMIT - len(head) - len(tail))) + tail

@@ -1,0 +1,176 @@
+"""What travels between a worker and its host: a JSON line, and arrays as raw bytes in shared memory. Never pickle.
+
+Each side writes into an anonymous file of its own (a memory file on Linux, an unlinked temporary file elsewhere) that
+the other side maps. It has no name, so nothing is left behind however the processes end. A message is a frame on a
+socket: four bytes of length, then JSON; the arrays of a message lie in the sender's file at the offsets it gives, and
+stay valid until the sender's next message.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import socket
+import struct
+import tempfile
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
+
+_LENGTH = struct.Struct("!I")
+_ALIGN = 64
+#: Longest JSON frame; a model's texts may be long, but not this long.
+FRAME_LIMIT = 64 << 20
+
+
+class Closed(ConnectionError):
+    """The other side is gone."""
+
+
+def anonymous_file() -> int:
+    """A file descriptor of an empty file without a name."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("onnxaccel", 0)
+    handle, path = tempfile.mkstemp(prefix="onnxaccel-")
+    os.unlink(path)
+    return handle
+
+
+def send_frame(sock: socket.socket, message: Mapping[str, Any]) -> None:
+    """Send *message* as one JSON frame."""
+    body = json.dumps(message, separators=(",", ":")).encode()
+    try:
+        sock.sendall(_LENGTH.pack(len(body)) + body)
+    except (BrokenPipeError, ConnectionResetError) as error:
+        raise Closed(str(error)) from error
+
+
+def receive_exactly(sock: socket.socket, count: int) -> bytes:
+    """*count* bytes from *sock*; :class:`Closed` when it ends before."""
+    parts = []
+    while count:
+        try:
+            part = sock.recv(min(count, 1 << 20))
+        except ConnectionResetError as error:
+            raise Closed(str(error)) from error
+        if not part:
+            raise Closed("the other side closed the channel")
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def receive_frame(sock: socket.socket) -> dict[str, Any]:
+    """The next JSON frame."""
+    (length,) = _LENGTH.unpack(receive_exactly(sock, _LENGTH.size))
+    if length > FRAME_LIMIT:
+        raise Closed(f"a frame of {length} bytes is over the limit of {FRAME_LIMIT}")
+    message = json.loads(receive_exactly(sock, length))
+    if not isinstance(message, dict):
+        raise Closed("a frame held no JSON object")
+    return message
+
+
+class Outbox:
+    """The file that this side writes arrays into."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self._size = 0
+        self._map: mmap.mmap | None = None
+
+    def put(self, arrays: Mapping[str, Array]) -> list[dict[str, Any]]:
+        """Write *arrays* and return their headers: name, dtype, shape, offset, size of the file."""
+        import numpy as np
+
+        headers: list[dict[str, Any]] = []
+        offset = 0
+        plain = {}
+        for name, value in arrays.items():
+            array = np.asarray(value)
+            if array.dtype.hasobject or array.dtype.kind in "USV":
+                headers.append(_text_header(name, array))
+                continue
+            # ascontiguousarray would turn a scalar into a vector
+            plain[name] = array if array.flags.c_contiguous else np.ascontiguousarray(array)
+            headers.append(
+                {"name": name, "dtype": array.dtype.str, "shape": list(array.shape), "offset": offset}
+            )
+            offset += -(-array.nbytes // _ALIGN) * _ALIGN
+        self._reserve(offset)
+        for header in headers:
+            if "text" in header:
+                continue
+            array = plain[header["name"]]
+            if array.nbytes:
+                target = np.frombuffer(self._map, np.uint8, array.nbytes, header["offset"])  # type: ignore[arg-type]
+                target[:] = array.reshape(-1).view(np.uint8)
+                del target  # a view keeps the map from being closed
+            header["file"] = self._size
+        return headers
+
+    def _reserve(self, size: int) -> None:
+        if size <= self._size and self._map is not None:
+            return
+        if self._map is not None:
+            self._map.close()
+        self._size = max(size, _ALIGN, 2 * self._size)
+        os.ftruncate(self._handle, self._size)
+        self._map = mmap.mmap(self._handle, self._size)
+
+    def close(self) -> None:
+        """Drop the map and the file."""
+        if self._map is not None:
+            self._map.close()
+            self._map = None
+        os.close(self._handle)
+
+
+class Inbox:
+    """The file that the other side writes arrays into."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self._map: mmap.mmap | None = None
+
+    def get(self, headers: list[dict[str, Any]]) -> dict[str, Array]:
+        """Copies of the arrays that *headers* describe, in their order."""
+        import numpy as np
+
+        found: dict[str, Array] = {}
+        for header in headers:
+            if "text" in header:
+                found[header["name"]] = np.array(header["text"], dtype=object).reshape(header["shape"])
+                continue
+            self._map_at_least(header["file"])
+            dtype, shape = np.dtype(header["dtype"]), tuple(header["shape"])
+            count = int(np.prod(shape, dtype=np.int64))
+            view = np.frombuffer(self._map, dtype, count, header["offset"]) if count else np.empty(0, dtype)  # type: ignore[arg-type]
+            found[header["name"]] = view.reshape(shape).copy()
+            del view
+        return found
+
+    def _map_at_least(self, size: int) -> None:
+        if self._map is not None and len(self._map) >= size:
+            return
+        if self._map is not None:
+            self._map.close()
+        self._map = mmap.mmap(self._handle, size)
+
+    def close(self) -> None:
+        """Drop the map and the file."""
+        if self._map is not None:
+            self._map.close()
+            self._map = None
+        os.close(self._handle)
+
+
+def _text_header(name: str, array: Array) -> dict[str, Any]:
+    """Strings travel in the JSON itself; other objects do not travel."""
+    items = [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in array.ravel().tolist()]
+    if not all(isinstance(item, str) for item in items):
+        raise TypeError(f"{name}: only numbers and strings travel between processes, not {array.dtype}")
+    return {"name": name, "text": items, "shape": list(array.shape)}

@@ -1,0 +1,103 @@
+"""The result of a check: frozen, and JSON in builtins only, because it crosses processes as one string."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from enum import Enum
+from typing import Any
+
+#: Version of the JSON form; see docs/report-schema.md for what may change within one version.
+SCHEMA_VERSION = 1
+
+#: What JSON can hold and what figures are made of.
+Json = Any
+
+
+class Verdict(str, Enum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+    NOT_APPLICABLE = "not_applicable"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One row of a report.
+
+    Attributes:
+        model: name of the model under test.
+        check: ``structure``, ``hygiene``, ``contract``, ``parity``, ``batch``, ``latency``.
+        verdict: one of the four verdicts.
+        code: ``OK``, or the code of the failure or of the reason (``V_PARITY``, ``E_CRASH`` ...).
+        message: one line that says what was asked and what is.
+        backend: the candidate backend; empty for checks of the file itself.
+        reference: what the candidate was compared with; empty where nothing was.
+        batch: batch size that ran; None where none applies.
+        figures: numbers by documented name; units are in the name (``p50_ms``).
+        details: further lines of the message, for a person.
+        notes: facts that qualify the verdict ("a prepared copy ran").
+        warnings: findings that do not decide the verdict.
+        duration_s: wall time of the check, seconds.
+    """
+
+    model: str
+    check: str
+    verdict: Verdict
+    code: str = "OK"
+    message: str = ""
+    backend: str = ""
+    reference: str = ""
+    batch: int | None = None
+    figures: Mapping[str, Json] = field(default_factory=dict)
+    details: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    duration_s: float = 0.0
+    nodeid: str = ""
+
+    def __str__(self) -> str:
+        return "\n".join([self.message, *self.details])
+
+    def with_(self, **changes: Any) -> CheckResult:
+        """A copy with *changes*."""
+        return replace(self, **changes)
+
+    def to_json(self) -> dict[str, Json]:
+        data = asdict(self)
+        data["verdict"] = self.verdict.value
+        return data
+
+    def dumps(self) -> str:
+        """One line of JSON; non-finite figures are written as ``NaN`` and ``Infinity`` strings."""
+        return json.dumps(finite(self.to_json()), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> CheckResult:
+        known = {f.name for f in fields(cls)}
+        values = {k: v for k, v in data.items() if k in known}
+        values["verdict"] = Verdict(values["verdict"])
+        for name in ("details", "notes", "warnings"):
+            values[name] = tuple(values.get(name, ()))
+        return cls(**values)
+
+    @classmethod
+    def loads(cls, text: str) -> CheckResult:
+        return cls.from_json(json.loads(text))
+
+
+def finite(value: Json) -> Json:
+    """*value* with non-finite floats as the strings ``nan``, ``inf``, ``-inf``: JSON has no such numbers."""
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(k): finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(v) for v in value]
+    return value

@@ -1,0 +1,183 @@
+"""What is asked of a model and what a model says of itself: frozen, in builtins, safe to carry between processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+#: A dimension: a size, a symbol shared by the dimensions that must be equal, or unknown.
+Dim = int | str | None
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output as the model declares it.
+
+    Attributes:
+        name: the value's name in the graph.
+        dtype: NumPy's name of the element type (``float32``); ``string`` for text; ``bfloat16`` and the other
+            types that NumPy lacks by their ONNX name in lower case; empty when undeclared.
+        shape: one :data:`Dim` per axis, or None when the rank is undeclared.
+        kind: ``tensor``, or ``sequence``, ``optional``, ``map``, ``sparse`` for values that are no dense tensor.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[Dim, ...] | None
+    kind: str = "tensor"
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TensorSpec:
+        shape = data["shape"]
+        return cls(data["name"], data["dtype"], None if shape is None else tuple(shape), data["kind"])
+
+    def __str__(self) -> str:
+        dims = "?" if self.shape is None else "x".join("?" if d is None else str(d) for d in self.shape)
+        return f"{self.name} {self.dtype or '?'}[{dims}]"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What inspection found in a model file.
+
+    Attributes:
+        inputs: the inputs a caller must feed: graph inputs that no initializer gives a value to.
+        outputs: in the declared order.
+        opsets: version by operator domain; the default domain is ``ai.onnx``.
+        batch: size of axis 0 shared by all inputs: a number when fixed, a symbol when dynamic, None when
+            the inputs share none.
+        external: locations of external data, as the file gives them.
+        operators: number of nodes by operator name, subgraphs included.
+        dim_hints: sizes that occur in initializer shapes, most frequent first; tried for free dimensions.
+    """
+
+    ir_version: int
+    opsets: Mapping[str, int]
+    producer: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    batch: Dim
+    nodes: int
+    initializers: int
+    external: tuple[str, ...] = ()
+    operators: Mapping[str, int] = field(default_factory=dict)
+    dim_hints: tuple[int, ...] = ()
+
+    @property
+    def opset(self) -> int:
+        """Version of the default operator domain; 0 when the model imports none."""
+        return self.opsets.get("ai.onnx", 0)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ModelInfo:
+        values = {f.name: data[f.name] for f in fields(cls)}
+        for name in ("inputs", "outputs"):
+            values[name] = tuple(TensorSpec.from_json(item) for item in values[name])
+        for name in ("external", "dim_hints"):
+            values[name] = tuple(values[name])
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """``|candidate - reference| <= atol + rtol * |reference|``; None means the default for the output's dtype.
+
+    ``origin`` says where the numbers come from, for the message (``--onnx-rtol``, ``onnxaccel.toml``).
+    """
+
+    rtol: float | None = None
+    atol: float | None = None
+    origin: str = "default"
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """How one input is filled: uniformly in ``[low, high)``, or from a ``.npy``/``.npz`` file of samples."""
+
+    name: str
+    low: float | None = None
+    high: float | None = None
+    file: str | None = None
+    shape: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """Batch sizes asked for; empty when the user named none and the defaults apply."""
+
+    sizes: tuple[int, ...] = ()
+    origin: str = "default"
+
+
+@dataclass(frozen=True)
+class LatencyBudget:
+    """Limits of one model: percentiles in nanoseconds, and least speed-up over another backend."""
+
+    p50_ns: float | None = None
+    p95_ns: float | None = None
+    p99_ns: float | None = None
+    speedup_over: tuple[str, float] | None = None
+    threads: int | None = None
+    origin: str = "default"
+
+    def __bool__(self) -> bool:
+        return any(v is not None for v in (self.p50_ns, self.p95_ns, self.p99_ns, self.speedup_over))
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model under test, as the user declared it.
+
+    Attributes:
+        name: unique in the run and part of each item's id; the file's name by default.
+        path: as given, resolved against the folder it was given from.
+        shown: the path as the user wrote it, for messages.
+        reference: a backend's name or the path of another ``.onnx``; None for the default.
+    """
+
+    name: str
+    path: str
+    shown: str
+    inputs: tuple[InputSpec, ...] = ()
+    tolerance: Tolerance = Tolerance()
+    output_tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
+    batch: BatchPlan = BatchPlan()
+    budget: LatencyBudget = LatencyBudget()
+    reference: str | None = None
+    backends: tuple[str, ...] = ()
+    origin: str = "--onnx-model"
+
+
+@dataclass(frozen=True)
+class TimingPlan:
+    """How to time: at least *warmup* calls, then up to *samples* calls within *seconds*, never fewer than *least*."""
+
+    samples: int = 100
+    warmup: int = 10
+    seconds: float = 5.0
+    least: int = 5
+
+    def to_json(self) -> dict[str, Any]:
+        return {"samples": self.samples, "warmup": self.warmup, "seconds": self.seconds, "least": self.least}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Raw samples of one session: wall and CPU nanoseconds per call, in the order they were taken."""
+
+    wall_ns: tuple[int, ...]
+    cpu_ns: tuple[int, ...]
+    warmup: int
+    first_call_ns: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "wall_ns": list(self.wall_ns),
+            "cpu_ns": list(self.cpu_ns),
+            "warmup": self.warmup,
+            "first_call_ns": self.first_call_ns,
+        }
