@@ -97,7 +97,7 @@ class Outbox:
             # ascontiguousarray would turn a scalar into a vector
             plain[name] = array if array.flags.c_contiguous else np.ascontiguousarray(array)
             headers.append(
-                {"name": name, "dtype": array.dtype.str, "shape": list(array.shape), "offset": offset}
+                {"name": name, "dtype": _dtype_name(array), "shape": list(array.shape), "offset": offset}
             )
             offset += -(-array.nbytes // _ALIGN) * _ALIGN
         self._reserve(offset)
@@ -146,7 +146,7 @@ class Inbox:
                 found[header["name"]] = np.array(header["text"], dtype=object).reshape(header["shape"])
                 continue
             self._map_at_least(header["file"])
-            dtype, shape = np.dtype(header["dtype"]), tuple(header["shape"])
+            dtype, shape = _dtype(header["dtype"]), tuple(header["shape"])
             count = int(np.prod(shape, dtype=np.int64))
             view = np.frombuffer(self._map, dtype, count, header["offset"]) if count else np.empty(0, dtype)  # type: ignore[arg-type]
             found[header["name"]] = view.reshape(shape).copy()
@@ -166,6 +166,22 @@ class Inbox:
             self._map.close()
             self._map = None
         os.close(self._handle)
+
+
+def _dtype_name(array: Array) -> str:
+    """NumPy's own types with their byte order; the extension types (bfloat16, float8) by name."""
+    return array.dtype.str if array.dtype.kind != "V" else array.dtype.name
+
+
+def _dtype(name: str) -> Any:
+    import numpy as np
+
+    try:
+        return np.dtype(name)
+    except TypeError:
+        import ml_dtypes  # comes with onnx, so it is there wherever such a type can occur
+
+        return np.dtype(getattr(ml_dtypes, name))
 
 
 def _text_header(name: str, array: Array) -> dict[str, Any]:

@@ -1,0 +1,147 @@
+"""What the ONNX Runtime backends share: session options, the session itself, and its errors put into our codes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pytest_onnxaccel.backends.protocol import LoadOptions, SessionInfo
+from pytest_onnxaccel.errors import ModelError, printable
+from pytest_onnxaccel.numerics.timing import measure
+from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
+
+_TYPES = {
+    "float": "float32", "double": "float64", "float16": "float16", "bfloat16": "bfloat16", "bool": "bool",
+    "string": "string", "int8": "int8", "int16": "int16", "int32": "int32", "int64": "int64",
+    "uint8": "uint8", "uint16": "uint16", "uint32": "uint32", "uint64": "uint64",
+}  # fmt: skip
+
+#: What ONNX Runtime's message says, the code it gets, and what to do; the first that matches decides.
+_CAUSES = (
+    (r"Unsupported model IR version|under development|opset \d+ is|Opset.*not supported|ai\.onnx.*version", "E_SCHEMA",
+     "export with an opset and IR version that this onnxruntime knows"),
+    (r"NOT_IMPLEMENTED|is not a registered function/op|No Op registered|No opset import", "E_SCHEMA",
+     "this onnxruntime lacks the operator: change the opset or the operator"),
+    (r"external data|External data|model_path must not be empty", "E_EXTERNAL", "put the data file beside the model"),
+    (r"INVALID_PROTOBUF|Protobuf parsing failed", "E_PARSE", "the file is truncated or no model: export it again"),
+    (r"bad_alloc|Failed to allocate memory|out of memory|BFCArena", "E_MEMORY", "the model asks for too much memory"),
+    (r"INVALID_GRAPH|ShapeInferenceError|TypeInferenceError|Type Error|cycle|not a graph input", "E_GRAPH",
+     "the graph itself is wrong: check the export"),
+)  # fmt: skip
+
+
+def tensor_spec(node: Any) -> TensorSpec:
+    """ONNX Runtime's ``NodeArg`` as a :class:`TensorSpec`."""
+    match = re.fullmatch(r"tensor\((\w+)\)", node.type)
+    if not match:
+        kind = node.type.partition("(")[0]
+        return TensorSpec(node.name, "", None, {"seq": "sequence"}.get(kind, kind))
+    shape = tuple(d if isinstance(d, (int, str)) else None for d in node.shape)
+    return TensorSpec(node.name, _TYPES.get(match.group(1), match.group(1)), shape)
+
+
+def load_error(error: Exception) -> ModelError:
+    """An exception of ``InferenceSession()`` as one line with a code."""
+    text = str(error)
+    for pattern, code, remedy in _CAUSES:
+        if re.search(pattern, text):
+            return ModelError(_clean(text), code=code, remedy=remedy)
+    return ModelError(_clean(text), code="E_GRAPH", remedy="ONNX Runtime refuses this model: check the export")
+
+
+def run_error(error: Exception) -> ModelError:
+    """An exception of ``run()`` as one line with a code."""
+    text = str(error)
+    if re.search(r"bad_alloc|Failed to allocate memory|out of memory", text):
+        return ModelError(_clean(text), code="E_MEMORY", remedy="the model asks for too much memory")
+    if "INVALID_ARGUMENT" in text and re.search(r"Got invalid dimensions|Invalid rank|Unexpected input data", text):
+        return ModelError(_clean(text), code="E_INPUT", remedy="feed what the model declares")
+    return ModelError(_clean(text), code="E_RUN", remedy="the model does not run on these inputs")
+
+
+def _clean(text: str) -> str:
+    """Without ONNX Runtime's prefix, source paths and the folder of the staged copy."""
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : (\w+) : ", "", text)
+    text = re.sub(r"(?:Load model from )?(?:/[^\s:]+)+/([^\s/:]+\.onnx)", r"\1", text)
+    text = re.sub(r"/\S+/(\w+\.(?:cc|h))(?::\d+)?", r"\1", text)
+    return printable(text, 600)
+
+
+def session_options(options: LoadOptions) -> Any:
+    """``SessionOptions`` for *options*; warnings go to the worker's log."""
+    import onnxruntime as ort
+
+    made = ort.SessionOptions()
+    made.log_severity_level = 2
+    if not options.optimize:
+        made.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if options.threads is not None:
+        made.intra_op_num_threads = options.threads
+    return made
+
+
+class OrtSession:
+    """A loaded ``InferenceSession``."""
+
+    def __init__(
+        self, session: Any, options: LoadOptions, facts: Mapping[str, Any], notes: Sequence[str] = ()
+    ) -> None:
+        import onnxruntime as ort
+
+        self._session = session
+        self.info = SessionInfo(
+            inputs=tuple(map(tensor_spec, session.get_inputs())),
+            outputs=tuple(map(tensor_spec, session.get_outputs())),
+            notes=tuple(notes),
+            facts={
+                "onnxruntime": ort.__version__,
+                "provider": session.get_providers()[0],
+                "threads": options.threads or "default",
+                "spinning": session.get_session_options() is not None and options.threads != 1,
+                "affinity": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+                **facts,
+            },
+        )
+        self._names = [spec.name for spec in self.info.outputs]
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        try:
+            values = self._session.run(self._names, dict(feeds))
+        except Exception as error:
+            raise run_error(error) from None
+        for name, value in zip(self._names, values, strict=True):
+            if not hasattr(value, "dtype"):
+                raise ModelError(
+                    f"output {name!r} is no tensor but {type(value).__name__}",
+                    code="E_INPUT",
+                    remedy="only dense tensors are compared",
+                )
+        return dict(zip(self._names, values, strict=True))
+
+    def time(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Timing:
+        run, names, ready = self._session.run, self._names, dict(feeds)
+        try:
+            return measure(lambda: run(names, ready), plan)
+        except Exception as error:
+            raise run_error(error) from None
+
+    def close(self) -> None:
+        self._session = None
+
+
+def make_session(path: str, options: LoadOptions, providers: Sequence[Any], extra: Any = None) -> Any:
+    """An ``InferenceSession``, its errors in our codes. *extra* may set further session options."""
+    import onnxruntime as ort
+
+    made = session_options(options)
+    if extra is not None:
+        extra(made)
+    try:
+        return ort.InferenceSession(path, made, providers=list(providers))
+    except Exception as error:
+        raise load_error(error) from None

@@ -1,0 +1,27 @@
+"""Which distributions are installed, told from their metadata: nothing is imported."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+#: Distributions that provide the module ``onnxruntime``; two of them at once overwrite each other.
+_ONNXRUNTIMES = (
+    "onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-training",
+)  # fmt: skip
+
+
+def versions_of(*names: str) -> dict[str, str]:
+    """Version by name of those of the distributions *names* that are installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def onnxruntime_distributions() -> dict[str, str]:
+    """Installed distributions of ONNX Runtime with their versions; empty when its module cannot be found."""
+    return versions_of(*_ONNXRUNTIMES) if find_spec("onnxruntime") else {}

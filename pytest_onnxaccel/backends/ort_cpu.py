@@ -1,0 +1,33 @@
+"""ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pytest_onnxaccel.backends._ort import OrtSession, make_session
+from pytest_onnxaccel.backends.installed import onnxruntime_distributions
+from pytest_onnxaccel.backends.protocol import Availability, LoadOptions, Session
+
+
+class OrtCpu:
+    """``ort-cpu``: the CPU execution provider of onnxruntime or onnxruntime-gpu."""
+
+    name = "ort-cpu"
+    role = "runtime"
+    environment = ""
+    keep_worker = False
+    preload = ("numpy", "onnxruntime")
+
+    def availability(self) -> Availability:
+        found = onnxruntime_distributions()
+        if not found:
+            return Availability(
+                False, "onnxruntime is not installed", 'python -m pip install "pytest-onnxaccel[cpu]"'
+            )
+        return Availability(True, versions=found, devices=("cpu",))
+
+    def prepare(self, operators: Mapping[str, int], opset: int) -> str:
+        return ""
+
+    def load(self, path: str, options: LoadOptions) -> Session:
+        return OrtSession(make_session(path, options, ["CPUExecutionProvider"]), options, {})

@@ -1,0 +1,125 @@
+"""onnx's own evaluator in NumPy: slow, and a yardstick that shares no code with the runtimes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_onnxaccel.backends.installed import versions_of
+from pytest_onnxaccel.backends.protocol import Availability, LoadOptions, Session, SessionInfo
+from pytest_onnxaccel.errors import ModelError, printable
+from pytest_onnxaccel.numerics.timing import measure
+from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
+
+#: Below this opset the evaluator runs BatchNormalization with training statistics, so the graph is upgraded first.
+_TRUSTED_OPSET = 14
+_UPGRADE_TO = 18
+
+
+class ReferenceBackend:
+    """``reference``: ``onnx.reference.ReferenceEvaluator``."""
+
+    name = "reference"
+    role = "oracle"
+    environment = ""
+    keep_worker = False
+    preload = ("numpy", "onnx.reference")
+
+    def availability(self) -> Availability:
+        found = versions_of("onnx")
+        if not found:
+            return Availability(False, "onnx is not installed", "python -m pip install onnx")
+        return Availability(True, versions=found, devices=("cpu",))
+
+    def prepare(self, operators: Mapping[str, int], opset: int) -> str:
+        return ""
+
+    def load(self, path: str, options: LoadOptions) -> Session:
+        import onnx
+        from onnx.reference import ReferenceEvaluator
+
+        from pytest_onnxaccel.graph.inspect import describe
+
+        try:
+            model = onnx.load(path)
+        except Exception as error:
+            raise ModelError(printable(str(error), 600), code="E_PARSE") from None
+        info = describe(model)
+        notes = []
+        if 0 < info.opset < _TRUSTED_OPSET:
+            model = _upgraded(model)
+            notes.append(f"the graph was upgraded from opset {info.opset} to {_UPGRADE_TO} for the evaluator")
+        try:
+            evaluator = ReferenceEvaluator(model)
+        except Exception as error:
+            raise _unsupported(error) from None
+        return ReferenceSession(evaluator, info.inputs, info.outputs, tuple(notes), onnx.__version__)
+
+
+class ReferenceSession:
+    """A model in the reference evaluator."""
+
+    def __init__(
+        self,
+        evaluator: Any,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        notes: tuple[str, ...],
+        version: str,
+    ) -> None:
+        self._evaluator = evaluator
+        self._names = [spec.name for spec in outputs]
+        facts = {"onnx": version, "provider": "numpy"}
+        self.info = SessionInfo(inputs, outputs, notes=notes, facts=facts)
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        import numpy as np
+
+        try:
+            # 0/0 and overflow are the model's business; the contract check reports what comes out
+            with np.errstate(all="ignore"):
+                values = self._evaluator.run(self._names, dict(feeds))
+        except Exception as error:
+            raise _unsupported(error) from None
+        found = {}
+        for name, value in zip(self._names, values, strict=True):
+            if isinstance(value, (list, dict)) or value is None:
+                raise ModelError(f"output {name!r} is no tensor", code="E_INPUT")
+            found[name] = np.asarray(value)
+        return found
+
+    def time(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Timing:
+        return measure(lambda: self.run(feeds), plan)
+
+    def close(self) -> None:
+        self._evaluator = None
+
+
+def _upgraded(model: Any) -> Any:
+    """*model* at :data:`_UPGRADE_TO`.
+
+    Raises:
+        ModelError: ``E_SCHEMA``: the graph cannot be upgraded, and as it stands the evaluator is no oracle for it.
+    """
+    from onnx import version_converter
+
+    try:
+        return version_converter.convert_version(model, _UPGRADE_TO)
+    except Exception as error:
+        raise ModelError(
+            f"the graph cannot be upgraded to opset {_UPGRADE_TO}: {printable(str(error), 300)}",
+            code="E_SCHEMA",
+            remedy="compare with another backend, or export with opset 14 or later",
+        ) from None
+
+
+def _unsupported(error: Exception) -> ModelError:
+    """The evaluator's exceptions: what it does not implement is a schema matter, the rest a failing run."""
+    text = printable(f"{type(error).__name__}: {error}", 600)
+    missing = isinstance(error, (NotImplementedError, ImportError)) or "No registered implementation" in text
+    missing = missing or "has no implementation" in text or "runtime_error" in type(error).__name__
+    code = "E_SCHEMA" if missing else "E_RUN"
+    return ModelError(text, code=code, remedy="compare with another backend" if missing else "")

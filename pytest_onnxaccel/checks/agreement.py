@@ -1,0 +1,100 @@
+"""Outputs of two sides over several samples: what parity and batch checks share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_onnxaccel.numerics.compare import Problem, figures, name_problems, value_problems
+from pytest_onnxaccel.spec import Tolerance
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
+
+
+@dataclass
+class Agreement:
+    """Collects comparisons and keeps the worst of each output.
+
+    Args:
+        sides: names of the candidate and the reference, for messages.
+        tolerance: for outputs without one of their own.
+        outputs: tolerance by output name.
+    """
+
+    sides: tuple[str, str]
+    tolerance: Tolerance
+    outputs: Mapping[str, Tolerance] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    worst: dict[str, dict[str, Any]] = field(default_factory=dict)
+    samples: int = 0
+
+    def add(self, candidate: Mapping[str, Array], reference: Mapping[str, Array]) -> None:
+        """Compare one sample's outputs; after a breach of the contract no further figures are taken."""
+        self.samples += 1
+        self.problems += name_problems(candidate, reference, self.sides)
+        if self.problems:
+            return
+        for name in reference:
+            breaches = value_problems(name, candidate[name], reference[name])
+            self.problems += breaches
+            if breaches:
+                continue
+            found = figures(candidate[name], reference[name], self.outputs.get(name, self.tolerance))
+            if name not in self.worst or _badness(found) > _badness(self.worst[name]):
+                self.worst[name] = {**found, "sample": self.samples - 1}
+
+    @property
+    def ok(self) -> bool:
+        """No breach, and no element past its tolerance."""
+        return not self.problems and all(f["bad_share"] == 0 for f in self.worst.values())
+
+    def summary(self) -> dict[str, Any]:
+        """Figures of the worst output, and those of each."""
+        if not self.worst:
+            return {"samples": self.samples}
+        name, top = max(self.worst.items(), key=lambda item: _badness(item[1]))
+        keys = ("max_abs", "max_rel", "max_rel_range", "max_ulp", "cosine", "bad_share", "rtol", "atol", "worst_index")
+        figures = {key: top.get(key) for key in keys}
+        figures["max_abs"] = max(f["max_abs"] for f in self.worst.values())
+        return {**figures, "worst_output": name, "samples": self.samples, "outputs": self.worst}
+
+    def message(self) -> str:
+        """What was asked and what is, in one line, for a failure."""
+        if self.problems:
+            return self.problems[0].message
+        name, top = max(self.worst.items(), key=lambda item: _badness(item[1]))
+        return (
+            f"output {name!r}: {top['bad_share']:.2%} of the elements are past atol {top['atol']:.2g} + "
+            f"rtol {top['rtol']:.2g}; max abs error {top['max_abs']:.3g}"
+        )
+
+    def details(self) -> tuple[str, ...]:
+        """Further lines for a failure: the other breaches, or the worst element of each output."""
+        if self.problems:
+            return tuple(p.message for p in self.problems[1:])
+        lines = []
+        for name, top in self.worst.items():
+            if top["bad_share"] and "worst_index" in top:
+                lines.append(
+                    f"{name}{top['worst_index']}: {self.sides[0]} {top['worst_candidate']:.7g}, "
+                    f"{self.sides[1]} {top['worst_reference']:.7g} (sample {top['sample']}, "
+                    f"{_ulp(top)}cosine {top['cosine']:.6f})"
+                )
+        lines.append(f"tolerance: {self.origin()}")
+        return tuple(lines)
+
+    def origin(self) -> str:
+        """Where the tolerances come from."""
+        origins = dict.fromkeys(self.outputs.get(name, self.tolerance).origin for name in self.worst)
+        text = ", ".join(origins) or self.tolerance.origin
+        return text.replace("default", "the default for the dtype, scaled to the largest reference value")
+
+
+def _ulp(top: Mapping[str, Any]) -> str:
+    return f"{top['max_ulp']:.0f} ULP at most, " if top.get("max_ulp") is not None else ""
+
+
+def _badness(found: Mapping[str, Any]) -> tuple[float, float]:
+    return (found["bad_share"], found["max_abs"])

@@ -1,0 +1,73 @@
+"""Does a candidate give what a reference gives, within a tolerance, element by element."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pytest_onnxaccel.backends.protocol import Session
+from pytest_onnxaccel.checks.agreement import Agreement
+from pytest_onnxaccel.numerics.inputs import Inputs
+from pytest_onnxaccel.results import CheckResult, Verdict
+from pytest_onnxaccel.spec import TensorSpec, Tolerance
+
+#: One random input misleads; these many distinct ones are compared.
+SAMPLES = 3
+
+
+def parity(
+    model: str,
+    backend: str,
+    reference: str,
+    candidate_session: Session,
+    reference_session: Session,
+    inputs: Inputs,
+    tolerance: Tolerance,
+    outputs: Mapping[str, Tolerance] | None = None,
+    samples: int = SAMPLES,
+    batch: int | None = None,
+) -> CheckResult:
+    """The candidate's outputs equal the reference's within the tolerance.
+
+    Args:
+        samples: number of distinct seeded samples.
+        batch: batch size to feed; None for the model's own.
+    """
+    agreement = Agreement((backend, reference), tolerance, outputs or {})
+    for index in range(samples):
+        feeds = inputs.feeds(index * (batch or 1), batch)
+        agreement.add(candidate_session.run(feeds), reference_session.run(feeds))
+        if agreement.problems:
+            break
+    notes = dict.fromkeys((*candidate_session.info.notes, *reference_session.info.notes))
+    result = CheckResult(
+        model, "parity", Verdict.PASSED, backend=backend, reference=reference, batch=batch or inputs.batch,
+        figures=agreement.summary(), notes=tuple(notes),
+    )  # fmt: skip
+    if agreement.ok:
+        error = result.figures.get("max_abs", 0.0)
+        return result.with_(message=f"{backend} agrees with {reference}: max abs error {error:.3g} over {samples} samples")
+    code = "V_CONTRACT" if agreement.problems else "V_PARITY"
+    return result.with_(
+        verdict=Verdict.FAILED, code=code, message=agreement.message(), details=agreement.details()
+    )
+
+
+def input_problems(candidate: Sequence[TensorSpec], reference: Sequence[TensorSpec], sides: tuple[str, str]) -> list[str]:
+    """Why two models cannot be fed the same: inputs by name, dtype and shape."""
+    ours, theirs = ({spec.name: spec for spec in side} for side in (candidate, reference))
+    found = [f"{sides[0]} lacks input {spec} of {sides[1]}" for name, spec in theirs.items() if name not in ours]
+    found += [f"{sides[0]} has an input {spec} that {sides[1]} lacks" for name, spec in ours.items() if name not in theirs]
+    for name in ours.keys() & theirs.keys():
+        a, b = ours[name], theirs[name]
+        if a.dtype != b.dtype or not _compatible(a, b):
+            found.append(f"input {a} of {sides[0]} is {b} in {sides[1]}")
+    return found
+
+
+def _compatible(a: TensorSpec, b: TensorSpec) -> bool:
+    if a.shape is None or b.shape is None:
+        return True
+    sizes = zip(a.shape, b.shape, strict=False)
+    return len(a.shape) == len(b.shape) and all(
+        x == y or not isinstance(x, int) or not isinstance(y, int) for x, y in sizes
+    )

@@ -1,0 +1,35 @@
+"""Is the file a valid model: onnx's checker and strict shape inference, apart from whether it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_onnxaccel.results import CheckResult, Verdict
+from pytest_onnxaccel.spec import ModelInfo
+
+
+def structure(model: str, info: ModelInfo, report: Mapping[str, Any]) -> CheckResult:
+    """The model passes onnx's checker and strict shape inference.
+
+    Args:
+        report: what :func:`pytest_onnxaccel.graph.structure.structure` found.
+    """
+    parts = {"checker": report["checker"], "shape inference": report["shape_inference"]}
+    wrong = {name: part for name, part in parts.items() if not part["ok"]}
+    figures = {
+        "checker_ok": parts["checker"]["ok"],
+        "shape_inference_ok": parts["shape inference"]["ok"],
+        "opset": info.opset,
+        "ir_version": info.ir_version,
+        "nodes": info.nodes,
+        "initializers": info.initializers,
+        "producer": info.producer,
+    }
+    if not wrong:
+        message = f"valid: opset {info.opset}, IR {info.ir_version}, {info.nodes} nodes"
+        return CheckResult(model, "structure", Verdict.PASSED, message=message, figures=figures)
+    first = next(iter(wrong.values()))
+    message = "; ".join(f"onnx's {name} refuses it: {part['error']}" for name, part in wrong.items())
+    details = ("whether it runs all the same is the contract check's matter",)
+    return CheckResult(model, "structure", Verdict.FAILED, first["code"], message, figures=figures, details=details)

@@ -1,0 +1,102 @@
+"""What a model file says of itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import onnx
+
+from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.graph.load import all_graphs, load_graph
+from pytest_onnxaccel.spec import Dim, ModelInfo, TensorSpec
+
+
+def inspect(path: str) -> dict[str, Any]:
+    """JSON form of :class:`~pytest_onnxaccel.spec.ModelInfo` of the model at *path*.
+
+    Raises:
+        ModelError: ``E_PARSE``.
+    """
+    return describe(load_graph(path)).to_json()
+
+
+def describe(model: onnx.ModelProto) -> ModelInfo:
+    """What *model* declares; external data is not looked at."""
+    graph = model.graph
+    given = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
+    inputs = tuple(tensor_spec(v) for v in graph.input if v.name not in given)
+    graphs = all_graphs(model)
+    operators = Counter(node.op_type for g in graphs for node in g.node)
+    sizes = Counter(d for t in graph.initializer if len(t.dims) > 1 for d in t.dims if 1 < d <= 4096)
+    return ModelInfo(
+        ir_version=model.ir_version,
+        opsets={o.domain or "ai.onnx": o.version for o in model.opset_import},
+        producer=f"{model.producer_name} {model.producer_version}".strip(),
+        inputs=inputs,
+        outputs=tuple(tensor_spec(v) for v in graph.output),
+        batch=shared_batch(inputs),
+        nodes=sum(len(g.node) for g in graphs),
+        initializers=len(graph.initializer),
+        external=external_locations(graphs),
+        operators=dict(operators),
+        dim_hints=tuple(size for size, _ in sizes.most_common(12)),
+    )
+
+
+def tensor_spec(value: onnx.ValueInfoProto) -> TensorSpec:
+    """A declared input or output."""
+    kind = value.type.WhichOneof("value")
+    if kind != "tensor_type":
+        name = {"sequence_type": "sequence", "optional_type": "optional", "map_type": "map"}.get(kind or "", "sparse")
+        # Without any type the value is still a tensor as far as anyone knows
+        return TensorSpec(value.name, "", None, name if kind else "tensor")
+    tensor = value.type.tensor_type
+    shape = None
+    if tensor.HasField("shape"):
+        shape = tuple(_dim(d) for d in tensor.shape.dim)
+    return TensorSpec(value.name, dtype_name(tensor.elem_type), shape)
+
+
+def _dim(dim: Any) -> Dim:
+    if dim.HasField("dim_value"):
+        # Exporters of old wrote -1 for "any"
+        return int(dim.dim_value) if dim.dim_value >= 0 else None
+    return dim.dim_param or None
+
+
+def dtype_name(elem_type: int) -> str:
+    """NumPy's name of an ONNX element type; the ONNX name in lower case for those NumPy lacks; empty when undefined."""
+    names = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.DOUBLE: "float64", onnx.TensorProto.UNDEFINED: ""}
+    if elem_type in names:
+        return names[elem_type]
+    try:
+        return onnx.TensorProto.DataType.Name(elem_type).lower()
+    except ValueError:
+        return f"type {elem_type}"
+
+
+def shared_batch(inputs: tuple[TensorSpec, ...]) -> Dim:
+    """Size or symbol of axis 0 that all inputs share; None when they do not."""
+    firsts = {spec.shape[0] if spec.shape else None for spec in inputs}
+    return firsts.pop() if len(firsts) == 1 else None
+
+
+def external_locations(graphs: list[Any]) -> tuple[str, ...]:
+    """Files of external data that the tensors of *graphs* name, each once.
+
+    Raises:
+        ModelError: ``E_EXTERNAL``: a tensor's data is said to be external, but no location is given.
+    """
+    found: dict[str, None] = {}
+    for graph in graphs:
+        tensors = list(getattr(graph, "initializer", ()))
+        tensors += [a.t for n in graph.node for a in n.attribute if a.type == onnx.AttributeProto.TENSOR]
+        for tensor in tensors:
+            if tensor.data_location != onnx.TensorProto.EXTERNAL:
+                continue
+            location = next((e.value for e in tensor.external_data if e.key == "location"), "")
+            if not location:
+                raise ModelError(f"tensor {tensor.name!r} has external data without a location", code="E_EXTERNAL")
+            found[location] = None
+    return tuple(found)

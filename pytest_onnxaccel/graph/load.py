@@ -1,0 +1,46 @@
+"""Parses a model file, once for the functions that look at the same file one after the other."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import onnx
+
+from pytest_onnxaccel.errors import ModelError, printable
+
+
+@lru_cache(maxsize=1)
+def load_graph(path: str) -> onnx.ModelProto:
+    """The model at *path* without its external data. Shared: callers must not change it.
+
+    Raises:
+        ModelError: ``E_PARSE``: the file is truncated or no ONNX model.
+    """
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except Exception as error:
+        raise ModelError(
+            f"is truncated or no ONNX model: {printable(str(error), 200)}",
+            code="E_PARSE",
+            remedy="export it again, or fetch the whole file",
+        ) from None
+    if not model.ir_version and not model.graph.node and not model.graph.output:
+        raise ModelError("holds no ONNX model", code="E_PARSE", remedy="export it again")
+    return model
+
+
+def all_graphs(model: onnx.ModelProto) -> list[Any]:
+    """The main graph, every subgraph in it, and every model-local function."""
+    found: list[Any] = []
+    waiting: list[Any] = [model.graph, *model.functions]
+    while waiting:
+        graph = waiting.pop()
+        found.append(graph)
+        for node in graph.node:
+            for attribute in node.attribute:
+                if attribute.type == onnx.AttributeProto.GRAPH:
+                    waiting.append(attribute.g)
+                elif attribute.type == onnx.AttributeProto.GRAPHS:
+                    waiting.extend(attribute.graphs)
+    return found

@@ -1,0 +1,138 @@
+"""Read a model without its external data and write an edited one that stands by itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
+from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
+
+from pytest_onnxaccel.errors import ModelError
+
+#: Largest model in bytes that is written as one file; protobuf refuses 2 GiB and some readers half of it.
+ONE_FILE_LIMIT = 1 << 30
+
+
+def read_model(path: str) -> ModelProto:
+    """The model at *path*; tensors in external files stay there.
+
+    Raises:
+        ModelError: the file cannot be opened (``E_FILE``) or parsed (``E_PARSE``).
+    """
+    try:
+        return onnx.load(path, load_external_data=False)
+    except OSError as error:
+        raise ModelError(f"cannot read the model: {error.strerror or error}", code="E_FILE") from error
+    except Exception as error:  # protobuf's own DecodeError is no public name
+        raise ModelError(f"not an ONNX model: {error}", code="E_PARSE") from error
+
+
+def all_tensors(model: ModelProto) -> Iterator[TensorProto]:
+    """Every tensor that the model holds: initializers and attributes, subgraphs and functions included."""
+    yield from _graph_tensors(model.graph)
+    for function in model.functions:
+        for node in function.node:
+            yield from _node_tensors(node)
+
+
+def _graph_tensors(graph: GraphProto) -> Iterator[TensorProto]:
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield sparse.values
+        yield sparse.indices
+    for node in graph.node:
+        yield from _node_tensors(node)
+
+
+def _node_tensors(node: NodeProto) -> Iterator[TensorProto]:
+    for attribute in node.attribute:
+        if attribute.type == AttributeProto.TENSOR:
+            yield attribute.t
+        yield from attribute.tensors
+        if attribute.type == AttributeProto.GRAPH:
+            yield from _graph_tensors(attribute.g)
+        for graph in attribute.graphs:
+            yield from _graph_tensors(graph)
+
+
+def _location(tensor: TensorProto) -> str:
+    return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
+
+
+def write_model(model: ModelProto, source: str, target: str) -> None:
+    """Write *model*, read from *source*, to *target*, so that it needs nothing of the source's folder.
+
+    Small models become one file. Beyond :data:`ONE_FILE_LIMIT` the external files are copied beside the target as
+    ``<target>.data``, ``<target>.data1`` ..., byte for byte, and large tensors held inline move there too.
+
+    Raises:
+        ModelError: external data is missing, short or outside the model's folder (``E_EXTERNAL``), or the target
+            cannot be written (``E_FILE``).
+    """
+    base = os.path.dirname(os.path.abspath(source))
+    outside = [t for t in all_tensors(model) if uses_external_data(t)]
+    files = {place: _inside(base, place) for place in sorted({_location(t) for t in outside})}
+    try:
+        large = model.ByteSize() + sum(os.path.getsize(path) for path in files.values()) > ONE_FILE_LIMIT
+    except ValueError:  # protobuf's answer for a message past its own limit
+        large = True
+    try:
+        if not large:
+            for tensor in outside:
+                _pull_in(tensor, base)
+            Path(target).write_bytes(model.SerializeToString())
+            return
+        moved = {place: f"{os.path.basename(target)}.data{i or ''}" for i, place in enumerate(files)}
+        folder = os.path.dirname(os.path.abspath(target))
+        for place, path in files.items():
+            shutil.copyfile(path, os.path.join(folder, moved[place]))
+        for tensor in outside:
+            for entry in tensor.external_data:
+                if entry.key == "location":
+                    entry.value = moved[entry.value]
+        _save_split(model, target, f"{os.path.basename(target)}.data{len(files) or ''}")
+    except OSError as error:
+        raise ModelError(f"cannot write the re-frozen model: {error.strerror or error}", code="E_FILE") from error
+
+
+def _inside(base: str, place: str) -> str:
+    """Path of the external file *place*, refused when it leads out of the model's folder."""
+    root = os.path.realpath(base)
+    path = os.path.realpath(os.path.join(root, place))
+    if not place or "\0" in place or os.path.commonpath([root, path]) != root:
+        raise ModelError(f"external data '{place}' lies outside the model's folder", code="E_EXTERNAL")
+    if not os.path.isfile(path):
+        raise ModelError(f"external data '{place}' is missing", code="E_EXTERNAL")
+    return path
+
+
+def _pull_in(tensor: TensorProto, base: str) -> None:
+    try:
+        load_external_data_for_tensor(tensor, base)
+    except Exception as error:
+        raise ModelError(f"external data of '{tensor.name}': {error}", code="E_EXTERNAL") from error
+    tensor.data_location = TensorProto.DEFAULT
+    del tensor.external_data[:]
+
+
+def _save_split(model: ModelProto, target: str, place: str) -> None:
+    """Write what is left inline, its large raw tensors in the file *place* beside the target."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(target)), place), "wb") as out:
+        for tensor in all_tensors(model):
+            if uses_external_data(tensor) or len(tensor.raw_data) < 1024:
+                continue
+            out.write(b"\0" * (-out.tell() % 4096))  # page-aligned, so that a runtime may map it
+            start, size = out.tell(), len(tensor.raw_data)
+            out.write(tensor.raw_data)
+            tensor.ClearField("raw_data")
+            tensor.data_location = TensorProto.EXTERNAL
+            for key, value in (("location", place), ("offset", start), ("length", size)):
+                tensor.external_data.add(key=key, value=str(value))
+        empty = out.tell() == 0
+    if empty:
+        os.unlink(out.name)
+    Path(target).write_bytes(model.SerializeToString())

@@ -1,0 +1,117 @@
+"""Where a backend runs: in a supervised worker, or in this process for a debugger. Both look the same from above."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pytest_onnxaccel.backends.protocol import LoadOptions, Session, SessionInfo
+from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
+    from pytest_onnxaccel.isolation.host import WorkerProcess
+
+
+class Engine(Protocol):
+    """Runs graph functions and loads models for one backend."""
+
+    @property
+    def alive(self) -> bool: ...
+
+    def graph(self, function: str, **arguments: Any) -> Any:
+        """Call one of the graph functions; arguments and result are JSON."""
+        ...
+
+    def load(self, path: str, options: LoadOptions) -> Session: ...
+
+    def close(self) -> None: ...
+
+
+class WorkerEngine:
+    """A worker process behind the :class:`Engine` protocol; *start* makes the process, here and at each restart."""
+
+    def __init__(self, backend: str, start: Callable[[], WorkerProcess]) -> None:
+        self._backend = backend
+        self._start = start
+        self._worker = start()
+
+    @property
+    def alive(self) -> bool:
+        """False once the worker died or was ended; its sessions are gone then."""
+        return self._worker.alive
+
+    def graph(self, function: str, **arguments: Any) -> Any:
+        """A crash in one graph function does not stop the next: the worker is started again."""
+        if not self.alive:
+            self._worker = self._start()
+        return self._worker.call(function, {"op": "graph", "function": function, "args": arguments})["value"]
+
+    def load(self, path: str, options: LoadOptions) -> Session:
+        if not self.alive:
+            self._worker = self._start()
+        request = {"op": "load", "backend": self._backend, "path": path, "options": options.to_json()}
+        return HostedSession(self._worker, self._worker.call("load", request))
+
+    def close(self) -> None:
+        self._worker.close()
+
+
+class HostedSession:
+    """A session that lives in a worker."""
+
+    def __init__(self, worker: WorkerProcess, loaded: Mapping[str, Any]) -> None:
+        self._worker = worker
+        self._number = loaded["session"]
+        self.info = SessionInfo(
+            inputs=tuple(TensorSpec.from_json(spec) for spec in loaded["inputs"]),
+            outputs=tuple(TensorSpec.from_json(spec) for spec in loaded["outputs"]),
+            warnings=tuple(loaded["warnings"]),
+            notes=tuple(loaded["notes"]),
+            facts=dict(loaded["facts"]),
+        )
+        self.peak_memory_mb: float | None = None
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        answer = self._worker.call("run", {"op": "run", "session": self._number}, feeds)
+        arrays: dict[str, Array] = answer["arrays"]
+        return arrays
+
+    def time(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Timing:
+        request = {"op": "time", "session": self._number, "plan": plan.to_json()}
+        answer = self._worker.call("time", request, feeds, seconds=self._worker.limits.seconds + 2 * plan.seconds)
+        self.peak_memory_mb = answer["peak_memory_mb"]
+        timing = answer["timing"]
+        return Timing(
+            tuple(timing["wall_ns"]), tuple(timing["cpu_ns"]), timing["warmup"], timing["first_call_ns"]
+        )
+
+    def close(self) -> None:
+        if self._worker.alive:
+            self._worker.call("close", {"op": "close", "session": self._number})
+
+
+class LocalEngine:
+    """The debug switch: everything happens in this process, so a crash of the model is a crash of pytest."""
+
+    alive = True
+
+    def __init__(self, backend: str) -> None:
+        self._backend = backend
+        self._sessions: list[Session] = []
+
+    def graph(self, function: str, **arguments: Any) -> Any:
+        from pytest_onnxaccel.isolation.worker import GRAPH_FUNCTIONS, resolve
+
+        return resolve(GRAPH_FUNCTIONS[function])(**arguments)
+
+    def load(self, path: str, options: LoadOptions) -> Session:
+        from pytest_onnxaccel.isolation.worker import make_backend
+
+        session = make_backend(self._backend).load(path, options)
+        self._sessions.append(session)
+        return session
+
+    def close(self) -> None:
+        while self._sessions:
+            self._sessions.pop().close()

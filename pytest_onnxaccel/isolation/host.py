@@ -1,0 +1,196 @@
+"""The parent's side of a worker: requests with limits on time and memory, and a death turned into an error."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pytest_onnxaccel.errors import BackendCrashed, BackendTimedOut, OnnxAccelError, OutOfMemory, error_from_json
+from pytest_onnxaccel.isolation.launch import spawn
+from pytest_onnxaccel.isolation.limits import Limits, resident, size_text
+from pytest_onnxaccel.isolation.log import Log
+from pytest_onnxaccel.isolation.wire import Closed, Inbox, Outbox, anonymous_file, receive_frame, send_frame
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
+    from pytest_onnxaccel.isolation.sentinel import Sentinel
+
+#: How often a busy worker's memory is looked at, in seconds.
+_POLL = 0.02
+
+
+class WorkerProcess:
+    """One supervised child.
+
+    Args:
+        label: what it serves, for messages (``ort-cpu``).
+        command: argv up to the descriptors.
+        preload: modules that the worker imports at once, while this process does something else.
+        folder: its working folder, the private staging folder.
+        sentinel: told of the child, so that nothing outlives this process.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        command: Sequence[str],
+        preload: Sequence[str],
+        folder: str,
+        sentinel: Sentinel,
+        limits: Limits,
+        legacy: bool = False,
+    ) -> None:
+        self.label = label
+        self.limits = limits
+        self._sentinel = sentinel
+        self._channel, theirs = socket.socketpair()
+        to_worker, from_worker, log = anonymous_file(), anonymous_file(), anonymous_file()
+        self._log = Log(log)
+        self._log_handle = log
+        self._outbox, self._inbox = Outbox(to_worker), Inbox(from_worker)
+        descriptors = (theirs.fileno(), to_worker, from_worker)
+        try:
+            self._process: subprocess.Popen[bytes] = spawn(command, descriptors, preload, log, folder, legacy)
+        except OSError as error:
+            self._release()
+            raise BackendCrashed(f"the worker could not be started: {error}", where=f"start, {label}") from error
+        finally:
+            theirs.close()
+        self._closed = False
+        sentinel.started(self._process.pid)
+
+    @property
+    def alive(self) -> bool:
+        """It has not been ended and, as far as we know, has not died."""
+        return not self._closed
+
+    @property
+    def pid(self) -> int:
+        """Process id, and process-group id, of the child."""
+        return self._process.pid
+
+    def call(
+        self,
+        stage: str,
+        request: Mapping[str, Any],
+        arrays: Mapping[str, Array] | None = None,
+        seconds: float | None = None,
+    ) -> dict[str, Any]:
+        """Send *request* and wait for its answer.
+
+        Args:
+            stage: ``load``, ``run``, ``time`` or the graph function, for messages.
+            arrays: feeds that go with it.
+            seconds: time limit instead of the worker's own.
+
+        Raises:
+            BackendCrashed: the worker died; its signal and last words are told. It is gone afterwards.
+            BackendTimedOut, OutOfMemory: a limit was passed; the worker was killed.
+            OnnxAccelError: what the worker answered.
+        """
+        limit = self.limits.seconds if seconds is None else seconds
+        message = dict(request)
+        if arrays is not None:
+            message["arrays"] = self._outbox.put(arrays)
+        try:
+            send_frame(self._channel, message)
+            self._wait(stage, limit)
+            answer = receive_frame(self._channel)
+        except Closed:
+            raise self._death(stage) from None
+        if not answer["ok"]:
+            error = error_from_json(answer["error"])
+            if not error.where:
+                error.where = f"{stage}, {self.label}"
+            raise error
+        if "arrays" in answer:
+            answer["arrays"] = self._inbox.get(answer["arrays"])
+        return answer
+
+    def _wait(self, stage: str, limit: float) -> None:
+        deadline = time.monotonic() + limit
+        while not select.select([self._channel], [], [], _POLL)[0]:
+            where = f"{stage}, {self.label}"
+            if time.monotonic() > deadline:
+                self.kill()
+                raise BackendTimedOut(
+                    f"no answer within {limit:g} s, the worker was ended",
+                    where=f"{where}, limit {limit:g} s",
+                    remedy="raise --onnx-timeout if the model is only slow",
+                )
+            size = resident(self._process.pid) if self.limits.memory else 0
+            if size > self.limits.memory:
+                self.kill()
+                raise OutOfMemory(
+                    f"took {size_text(size)}, the worker was ended",
+                    where=f"{where}, limit {size_text(self.limits.memory)}",
+                    remedy="raise --onnx-memory if the model needs that much",
+                )
+
+    def _death(self, stage: str) -> OnnxAccelError:
+        """Collect the dead child and say how it died."""
+        self._reap(grace=2.0)
+        status = self._process.returncode
+        last = self._log.last_line()
+        self._dispose()
+        if status is not None and status < 0:
+            with contextlib.suppress(ValueError):
+                name = signal.Signals(-status).name
+                cause = f"the runtime died of {name}"
+                break_ = f": {last}" if last else ""
+                return BackendCrashed(cause + break_, where=f"{stage}, {self.label}", remedy=_CRASH_REMEDY)
+        cause = f"the worker ended by itself with status {status}" + (f": {last}" if last else "")
+        return BackendCrashed(cause, where=f"{stage}, {self.label}", remedy=_CRASH_REMEDY)
+
+    def log_tail(self) -> str:
+        """The end of what the worker printed."""
+        return self._log.since(0)
+
+    def kill(self) -> None:
+        """End the child and all it started, at once."""
+        if self._closed:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._reap(grace=10.0)
+        self._dispose()
+
+    def close(self) -> None:
+        """Let the child go; it ends when the channel closes, and is killed if it does not."""
+        if self._closed:
+            return
+        self._channel.close()
+        self._reap(grace=0.5)
+        self._dispose()
+
+    def _reap(self, grace: float) -> None:
+        try:
+            self._process.wait(timeout=grace)
+        except subprocess.TimeoutExpired:
+            pass
+        # The group may hold children of the child even when the child itself is gone
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._sentinel.ended(self._process.pid)
+
+    def _dispose(self) -> None:
+        self._closed = True
+        self._release()
+
+    def _release(self) -> None:
+        for resource in (self._channel, self._inbox, self._outbox):
+            with contextlib.suppress(OSError):
+                resource.close()
+        with contextlib.suppress(OSError):
+            os.close(self._log_handle)
+
+
+_CRASH_REMEDY = "the model kills this runtime: rebuild it, or report it to the runtime"

@@ -1,0 +1,46 @@
+"""What a worker may take, and how much it takes now."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+
+def machine_memory() -> int:
+    """Physical memory of this machine, bytes; 0 where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return 0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of one stage (load, run, time) of one worker.
+
+    Attributes:
+        seconds: wall time of a stage, by a monotonic clock.
+        memory: resident bytes of the worker; 0 for no limit.
+    """
+
+    seconds: float = 120.0
+    memory: int = 0
+
+    @classmethod
+    def default(cls) -> Limits:
+        """Two minutes a stage, and three quarters of the machine's memory."""
+        return cls(memory=machine_memory() * 3 // 4)
+
+
+def resident(pid: int) -> int:
+    """Resident bytes of process *pid*; 0 where ``/proc`` does not tell."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def size_text(size: int) -> str:
+    """*size* in the unit a person would use: ``812 MB``, ``8.0 GB``."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

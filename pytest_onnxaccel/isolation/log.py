@@ -1,0 +1,39 @@
+"""The one log of a worker: an anonymous file that its output goes to and that the host reads the end of."""
+
+from __future__ import annotations
+
+import os
+
+#: How much of a log is ever looked at, in bytes from its end.
+TAIL = 64 << 10
+
+
+class Log:
+    """Reads the file behind descriptor *handle* without moving where it is written.
+
+    Positions are byte offsets; where the descriptor is no regular file (a terminal), everything reads as empty.
+    """
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def position(self) -> int:
+        """Where the next output will go."""
+        try:
+            return os.fstat(self._handle).st_size
+        except OSError:
+            return 0
+
+    def since(self, position: int) -> str:
+        """What was written after *position*, at most its last :data:`TAIL` bytes."""
+        end = self.position()
+        start = max(position, end - TAIL)
+        try:
+            return os.pread(self._handle, end - start, start).decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def last_line(self) -> str:
+        """The last line that is not empty."""
+        lines = [line for line in self.since(0).splitlines() if line.strip()]
+        return lines[-1].strip() if lines else ""

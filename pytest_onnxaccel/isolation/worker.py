@@ -1,0 +1,198 @@
+"""The child process: loads models, runs and times them, inspects graphs. Knows no pytest.
+
+Started by :mod:`~pytest_onnxaccel.isolation.host` with three inherited descriptors (channel, inbox, outbox) and the
+name of the backend it serves. It answers one request at a time until the channel closes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_onnxaccel.backends.protocol import GROUP, Backend, LoadOptions, Session
+from pytest_onnxaccel.errors import ModelError, OnnxAccelError, printable
+from pytest_onnxaccel.isolation.log import Log
+from pytest_onnxaccel.isolation.wire import Closed, Inbox, Outbox, receive_frame, send_frame
+from pytest_onnxaccel.spec import TimingPlan
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
+
+#: What a host may ask of a graph: name -> "module:function". Arguments and answers are JSON.
+GRAPH_FUNCTIONS = {
+    "inspect": "pytest_onnxaccel.graph.inspect:inspect",
+    "structure": "pytest_onnxaccel.graph.structure:structure",
+    "hygiene": "pytest_onnxaccel.graph.hygiene:hygiene",
+    "rebatch": "pytest_onnxaccel.graph.rebatch:rebatch",
+    "rebatch_methods": "pytest_onnxaccel.graph.rebatch:methods",
+    "rebatch_diagnose": "pytest_onnxaccel.graph.rebatch:diagnose",
+    "legacy": "pytest_onnxaccel.graph.legacy:prepare",
+}
+
+
+def resolve(reference: str) -> Any:
+    """The object that ``module:name`` refers to."""
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def make_backend(reference: str) -> Backend:
+    """The backend that ``module:name`` (or a name of the entry-point group) refers to."""
+    if ":" in reference:
+        backend: Backend = resolve(reference)()
+        return backend
+    from pytest_onnxaccel import registry
+
+    found: Backend = registry.load(GROUP, reference)()
+    return found
+
+
+class Worker:
+    """Requests in, answers out; holds the sessions that were loaded."""
+
+    def __init__(self, channel: socket.socket, inbox: Inbox, outbox: Outbox, log: Log) -> None:
+        self._channel = channel
+        self._inbox = inbox
+        self._outbox = outbox
+        self._log = log
+        self._backend: Backend | None = None
+        self._sessions: dict[int, Session] = {}
+        self._last = 0
+        self._handlers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "graph": self._graph,
+            "load": self._load,
+            "run": self._run,
+            "time": self._time,
+            "close": self._close,
+        }
+
+    def serve(self) -> None:
+        """Answer until the host closes the channel."""
+        while True:
+            try:
+                request = receive_frame(self._channel)
+                send_frame(self._channel, self._answer(request))
+            except Closed:
+                return
+
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return {"ok": True, **self._handlers[request["op"]](request)}
+        except OnnxAccelError as error:
+            return {"ok": False, "error": error.to_json()}
+        except MemoryError:
+            return {"ok": False, "error": ModelError("memory ran out", code="E_MEMORY").to_json()}
+        except Exception as error:
+            # For the log, where a person may look; the host shows one line
+            traceback.print_exc(file=sys.stderr)
+            sys.stderr.flush()
+            cause = printable(f"{type(error).__name__}: {error}", 2000)
+            return {"ok": False, "error": ModelError(cause, code="E_ERROR").to_json()}
+
+    def _graph(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"value": resolve(GRAPH_FUNCTIONS[request["function"]])(**request["args"])}
+
+    def _load(self, request: dict[str, Any]) -> dict[str, Any]:
+        import time
+
+        if self._backend is None:
+            self._backend = make_backend(request["backend"])
+        position, memory = self._log.position(), reset_peak_memory()
+        start = time.perf_counter_ns()
+        session = self._backend.load(request["path"], LoadOptions(**request["options"]))
+        load_ns = time.perf_counter_ns() - start
+        self._last += 1
+        self._sessions[self._last] = session
+        info = session.info
+        return {
+            "session": self._last,
+            "inputs": [vars(spec) for spec in info.inputs],
+            "outputs": [vars(spec) for spec in info.outputs],
+            "warnings": [*info.warnings, *warning_lines(self._log.since(position))],
+            "notes": list(info.notes),
+            "facts": {**info.facts, "load_ms": load_ns / 1e6, "memory_before_mb": memory},
+        }
+
+    def _run(self, request: dict[str, Any]) -> dict[str, Any]:
+        outputs = self._sessions[request["session"]].run(self._feeds(request))
+        return {"arrays": self._outbox.put(outputs)}
+
+    def _time(self, request: dict[str, Any]) -> dict[str, Any]:
+        session = self._sessions[request["session"]]
+        timing = session.time(self._feeds(request), TimingPlan(**request["plan"]))
+        return {"timing": timing.to_json(), "peak_memory_mb": peak_memory()}
+
+    def _feeds(self, request: dict[str, Any]) -> Mapping[str, Array]:
+        return self._inbox.get(request["arrays"])
+
+    def _close(self, request: dict[str, Any]) -> dict[str, Any]:
+        session = self._sessions.pop(request["session"], None)
+        if session is not None:
+            session.close()
+        return {}
+
+
+_WARNING = re.compile(r"^(?:\S+ \S+ )?\[W:onnxruntime:[^,]*, [^\]]*\] ?(.*)$")
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def warning_lines(text: str) -> list[str]:
+    """The runtime's warnings in *text*, without time stamps and source lines, each once."""
+    found = (_WARNING.match(_ESCAPE.sub("", line)) for line in text.splitlines())
+    return list(dict.fromkeys(printable(match.group(1), 400) for match in found if match))
+
+
+def _status_kb(key: str) -> float | None:
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+            for line in file:
+                if line.startswith(key):
+                    return float(line.split()[1])
+    except OSError:
+        pass
+    return None
+
+
+def reset_peak_memory() -> float | None:
+    """Start the peak again and return the resident size now, MB; None where the system does not tell."""
+    try:
+        with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+            file.write("5")
+    except OSError:
+        pass
+    now = _status_kb("VmRSS:")
+    return None if now is None else now / 1024
+
+
+def peak_memory() -> float | None:
+    """Peak resident size since the last load, MB."""
+    peak = _status_kb("VmHWM:")
+    return None if peak is None else peak / 1024
+
+
+def main(argv: list[str] | None = None) -> None:
+    """``worker CHANNEL INBOX OUTBOX MODULE...``: serve; the modules are imported while the host is still busy."""
+    channel, inbox, outbox, *preload = sys.argv[1:] if argv is None else argv
+    # A dying model shall not fill the disk
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for module in preload:
+        try:
+            importlib.import_module(module)
+        except Exception as error:
+            print(f"preload of {module}: {error}", file=sys.stderr, flush=True)
+    worker = Worker(socket.socket(fileno=int(channel)), Inbox(int(inbox)), Outbox(int(outbox)), Log(2))
+    worker.serve()
+    # Runtimes may crash or linger while they are taken down, and nothing here needs it
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

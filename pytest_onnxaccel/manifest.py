@@ -1,0 +1,172 @@
+"""``onnxaccel.toml`` to model specs: every key known and of the right type, every error with its line."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_onnxaccel import manifest_keys as keys
+from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.overrides import merged, tolerance
+from pytest_onnxaccel.registry import nearest
+from pytest_onnxaccel.spec import BatchPlan, InputSpec, LatencyBudget, ModelSpec, Tolerance
+from pytest_onnxaccel.toml_lines import dotted, line_of
+
+_Path = tuple[str, ...]
+
+
+def read(path: str | os.PathLike[str]) -> list[ModelSpec]:
+    """The models of the manifest *path*, in the order written, the defaults already in them.
+
+    Raises:
+        ConfigError: the file cannot be read, or a key is unknown, missing, given twice or of the wrong type.
+    """
+    file = Path(path)
+    return _Reader(file.name, file.absolute().parent, _text(file)).models()
+
+
+def _text(file: Path) -> str:
+    """The text of *file*, when it is a regular file in UTF-8."""
+    remedy = "name a manifest such as onnxaccel.toml"
+    if not file.exists():
+        raise ConfigError("no such file", subject=str(file), remedy=remedy)
+    if not file.is_file():
+        raise ConfigError("not a regular file", subject=str(file), remedy=remedy)
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", subject=str(file), remedy=remedy) from None
+    except UnicodeDecodeError:
+        raise ConfigError("is not UTF-8 text", subject=str(file), remedy="save it as UTF-8") from None
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """One manifest: its name for messages, its folder for relative paths, its text for line numbers."""
+
+    name: str
+    folder: Path
+    text: str
+
+    def models(self) -> list[ModelSpec]:
+        data = self._load()
+        self._known(keys.TOP, (), data)
+        defaults = self._model(("defaults",), self._table(data, ("defaults",)), keys.DEFAULTS, None)
+        models = self._table(data, ("models",))
+        if not models:
+            raise self._error(("models",), "names no model", "add a table such as [models.rfb] with a path")
+        return [
+            self._model(("models", name), self._table(models, ("models", name)), keys.MODEL, defaults)
+            for name in models
+        ]
+
+    def _model(
+        self, at: _Path, table: Mapping[str, Any], kind: keys.Table, base: ModelSpec | None
+    ) -> ModelSpec:
+        """The spec of one table; that of [defaults] is the *base* of the others."""
+        values = self._values(kind, at, table)
+        name = at[-1]
+        if not name.strip() or not name.isprintable() or "::" in name:
+            raise self._error(at, f"{name!r} is no name of a model", "use printable text without ::")
+        base = base or ModelSpec(name="", path="", shown="")
+        origin = self._origin(at)
+        own = tolerance(base.tolerance, values.get("rtol"), values.get("atol"), origin, origin)
+        shown = values.get("path", "")
+        return ModelSpec(
+            name=name,
+            path=os.path.abspath(self.folder / os.path.expanduser(shown)),
+            shown=shown,
+            inputs=tuple(self._input((*at, "inputs", key), table) for key in self._sub(at, table, "inputs")),
+            tolerance=own,
+            output_tolerances={
+                key: self._output((*at, "outputs", key), table, own)
+                for key in self._sub(at, table, "outputs")
+            },
+            batch=BatchPlan(values["batch"], origin) if "batch" in values else base.batch,
+            budget=merged(base.budget, self._budget((*at, "budget"), table)),
+            reference=values.get("reference", base.reference),
+            backends=values.get("backends", base.backends),
+            origin=origin,
+        )
+
+    def _input(self, at: _Path, model: Mapping[str, Any]) -> InputSpec:
+        values = self._values(keys.INPUT, at, self._table(model["inputs"], at))
+        both = [name for name in ("range", "shape") if name in values and "file" in values]
+        if both:
+            raise self._error(
+                (*at, both[0]), f"{both[0]} is given beside file in [{dotted(at)}]", "keep one of them"
+            )
+        low, high = values.get("range", (None, None))
+        return InputSpec(at[-1], low, high, values.get("file"), values.get("shape"))
+
+    def _output(self, at: _Path, model: Mapping[str, Any], own: Tolerance) -> Tolerance:
+        values = self._values(keys.OUTPUT, at, self._table(model["outputs"], at))
+        origin = self._origin(at)
+        return tolerance(own, values.get("rtol"), values.get("atol"), origin, origin)
+
+    def _budget(self, at: _Path, model: Mapping[str, Any]) -> LatencyBudget:
+        values = self._values(keys.BUDGET, at, self._table(model, at))
+        return LatencyBudget(**values, origin=self._origin(at))
+
+    def _values(self, kind: keys.Table, at: _Path, table: Mapping[str, Any]) -> dict[str, Any]:
+        """The parsed keys of *table* by the field that they fill."""
+        self._known(kind, at, table)
+        values: dict[str, Any] = {}
+        for key in kind.keys:
+            if key.name in table:
+                try:
+                    values[key.field] = key.parse(table[key.name], self.folder)
+                except ConfigError as error:
+                    cause = f"{key.name} in [{dotted(at)}]: {error.cause}"
+                    raise self._error((*at, key.name), cause, error.remedy) from None
+            elif key.required:
+                remedy = f"add {key.name} = {key.example}"
+                raise self._error(at, f"[{dotted(at)}] has no {key.name}", remedy)
+        return values
+
+    def _known(self, kind: keys.Table, at: _Path, table: Mapping[str, Any]) -> None:
+        """Refuse the first key that *kind* does not have."""
+        for name, value in table.items():
+            if name not in kind.names:
+                remedy = nearest(name, kind.names)
+                if kind is keys.MODEL and isinstance(value, dict) and "path" in value:
+                    remedy = f'quote a name that holds a dot: [models."{at[-1]}.{name}"]'
+                where = f"[{dotted(at)}]" if at else "the manifest's top level"
+                raise self._error((*at, name), f"{name!r} is no key of {where}", remedy)
+
+    def _sub(self, at: _Path, table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+        return self._table(table, (*at, name))
+
+    def _table(self, parent: Mapping[str, Any], at: _Path) -> Mapping[str, Any]:
+        """The table under the last part of *at*; an empty one when it is left out."""
+        value = parent.get(at[-1], {})
+        if not isinstance(value, dict):
+            example = dotted(at) + (".NAME" if at == ("models",) else "")
+            raise self._error(at, f"{dotted(at)} is {value!r}", f"expected a table such as [{example}]")
+        return value
+
+    def _load(self) -> dict[str, Any]:
+        try:
+            return tomllib.loads(self.text)
+        except tomllib.TOMLDecodeError as error:
+            message, line = str(error), 0
+            if match := re.search(r" \(at line (\d+), column \d+\)$", message):
+                message, line = message[: match.start()], int(match[1])
+            subject = f"{self.name}:{line}" if line else self.name
+            if line and ("overwrite" in message or message.endswith("twice")):
+                again = self.text.splitlines()[line - 1].strip()
+                raise ConfigError(
+                    f"given a second time: {again}", subject=subject, remedy="keep one"
+                ) from None
+            raise ConfigError(f"no TOML: {message}", subject=subject, remedy="mend the line") from None
+
+    def _origin(self, at: _Path) -> str:
+        return f"{self.name} [{dotted(at)}]"
+
+    def _error(self, at: _Path, cause: str, remedy: str) -> ConfigError:
+        return ConfigError(cause, subject=f"{self.name}:{line_of(self.text, at)}", remedy=remedy)

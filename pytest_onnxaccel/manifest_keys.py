@@ -1,0 +1,205 @@
+"""The tables and keys that a manifest may hold; docs/manifest.md is generated from here."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pytest_onnxaccel import scalars, units
+from pytest_onnxaccel.errors import ConfigError
+
+
+class Key(NamedTuple):
+    """One key of a table.
+
+    Attributes:
+        type: what is expected, in words.
+        parse: from the TOML value and the manifest's folder to the value of the spec.
+        field: the attribute of the spec that holds it.
+    """
+
+    name: str
+    type: str
+    parse: Callable[[Any, Path], Any]
+    help: str
+    example: str
+    field: str
+    required: bool = False
+
+
+class Table(NamedTuple):
+    """One kind of table; *tables* are the kinds it may hold: by a fixed name, or by any name under it."""
+
+    title: str
+    help: str
+    keys: tuple[Key, ...] = ()
+    tables: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*(key.name for key in self.keys), *self.tables)
+
+
+def _path(value: object, folder: Path) -> str:
+    return os.path.abspath(folder / os.path.expanduser(scalars.text(value, "a path")))
+
+
+def _shown(value: object, folder: Path) -> str:
+    return scalars.text(value, "a path")
+
+
+def _samples(value: object, folder: Path) -> str:
+    path = _path(value, folder)
+    if not path.endswith((".npy", ".npz")):
+        raise ConfigError(f"{value!r} is no file of samples", remedy="expected a .npy or .npz file")
+    return path
+
+
+def _reference(value: object, folder: Path) -> str:
+    text = scalars.text(value, "a backend or a path")
+    return _path(text, folder) if text.lower().endswith(".onnx") else text
+
+
+def _backends(value: object, folder: Path) -> tuple[str, ...]:
+    entries = value if isinstance(value, list) else [value]
+    if not entries:
+        raise ConfigError("the list is empty", remedy='expected names, such as ["ort-cpu", "onnx-tf"]')
+    return tuple(dict.fromkeys(scalars.text(entry, "a backend's name") for entry in entries))
+
+
+def _batch(value: object, folder: Path) -> tuple[int, ...]:
+    entries = value if isinstance(value, list) else [value]
+    if not entries:
+        raise ConfigError("the list is empty", remedy="expected sizes, such as [1, 3, 10]")
+    return tuple(dict.fromkeys(scalars.whole(entry, "batch size", "[1, 3, 10]") for entry in entries))
+
+
+def _range(value: object, folder: Path) -> tuple[float, float]:
+    if not isinstance(value, list) or len(value) != 2 or not all(_number(entry) for entry in value):
+        raise ConfigError(f"{value!r} is no range", remedy="expected two numbers, such as [-1, 1]")
+    low, high = float(value[0]), float(value[1])
+    if low >= high:
+        raise ConfigError(f"{value!r} is empty", remedy="expected the lower end first, such as [-1, 1]")
+    return low, high
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _shape(value: object, folder: Path) -> tuple[int, ...]:
+    if not isinstance(value, list):
+        raise ConfigError(f"{value!r} is no shape", remedy="expected a list, such as [1, 3, 240, 320]")
+    return tuple(scalars.whole(entry, "size of a dimension", "[1, 3, 240, 320]") for entry in value)
+
+
+def _tolerance(value: object, folder: Path) -> float:
+    return scalars.tolerance(value)
+
+
+def _duration(value: object, folder: Path) -> float:
+    return scalars.duration(value)
+
+
+def _speedup(value: object, folder: Path) -> tuple[str, float]:
+    return units.speedup(scalars.text(value, "a speed-up such as onnx-tf:3"))
+
+
+def _threads(value: object, folder: Path) -> int:
+    return scalars.threads(value)
+
+
+_PARITY = (
+    Key("rtol", "number", _tolerance, "Relative tolerance of parity.", "1e-3", "rtol"),
+    Key("atol", "number", _tolerance, "Absolute tolerance of parity.", "1e-5", "atol"),
+)
+
+_COMMON = (
+    Key(
+        "reference",
+        "text",
+        _reference,
+        "What the outputs must agree with: a backend's name, or the path of another `.onnx` file.",
+        '"onnx-tf"',
+        "reference",
+    ),
+    Key(
+        "backends",
+        "text or list of texts",
+        _backends,
+        "Backends to run on; every one that runs here when left out.",
+        '["ort-cpu", "onnx-tf"]',
+        "backends",
+    ),
+    Key(
+        "batch",
+        "whole number or list of them",
+        _batch,
+        "Batch sizes to try.",
+        "[1, 3, 10]",
+        "batch",
+    ),
+    *_PARITY,
+)
+
+TOP = Table("top level", "The manifest holds these tables and nothing else.", (), ("defaults", "models"))
+
+DEFAULTS = Table(
+    "[defaults]", "What holds for every model whose own table does not say otherwise.", _COMMON, ("budget",)
+)
+
+MODEL = Table(
+    "[models.NAME]",
+    'One model; NAME is shown in reports and test ids. A name with a dot is quoted: `[models."rfb.onnx"]`.',
+    (
+        Key("path", "text", _shown, "The `.onnx` file.", '"models/rfb.onnx"', "path", required=True),
+        *_COMMON,
+    ),
+    ("inputs", "outputs", "budget"),
+)
+
+INPUT = Table(
+    "[models.NAME.inputs.INPUT]",
+    "How the input INPUT is filled; without a table, by what the model declares.",
+    (
+        Key("range", "list of two numbers", _range, "Random values are drawn from here.", "[-1, 1]", "range"),
+        Key(
+            "file",
+            "text",
+            _samples,
+            "Samples from a `.npy` or `.npz` file; excludes `range` and `shape`.",
+            '"samples.npz"',
+            "file",
+        ),
+        Key(
+            "shape", "list of whole numbers", _shape, "Sizes of free dimensions.", "[1, 3, 240, 320]", "shape"
+        ),
+    ),
+)
+
+OUTPUT = Table("[models.NAME.outputs.OUTPUT]", "Tolerances of the output OUTPUT.", _PARITY)
+
+BUDGET = Table(
+    "[models.NAME.budget]",
+    "Latency budget; `[defaults.budget]` takes the same keys.",
+    (
+        Key("p50", "duration", _duration, "Most that the median may take.", '"8ms"', "p50_ns"),
+        Key("p95", "duration", _duration, "Most that the 95th percentile may take.", '"12ms"', "p95_ns"),
+        Key("p99", "duration", _duration, "Most that the 99th percentile may take.", '"20ms"', "p99_ns"),
+        Key(
+            "speedup_over",
+            "BACKEND:FACTOR",
+            _speedup,
+            "Least speed-up over another backend.",
+            '"onnx-tf:3"',
+            "speedup_over",
+        ),
+        Key("threads", "whole number", _threads, "Intra-op threads.", "1", "threads"),
+    ),
+)
+
+#: Every kind of table, in the order of the reference.
+TABLES = (TOP, DEFAULTS, MODEL, INPUT, OUTPUT, BUDGET)

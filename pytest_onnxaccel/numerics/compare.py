@@ -1,0 +1,163 @@
+"""Two sets of outputs side by side: the contract first, then the figures. No broadcasting, no pairing by position."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_onnxaccel.spec import Tolerance
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.generic]
+
+#: Default rtol by dtype; atol is :data:`_ATOL_SHARE` of it times the largest reference value.
+_RTOL = {"float64": 1e-7, "float32": 1e-4, "float16": 1e-2, "bfloat16": 4e-2}
+_ATOL_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One breach: ``kind`` is a fixed word, ``output`` the output's name, ``message`` a sentence."""
+
+    kind: str
+    output: str
+    message: str
+
+
+def name_problems(candidate: Mapping[str, Any], reference: Mapping[str, Any], sides: tuple[str, str]) -> list[Problem]:
+    """Missing, extra and reordered outputs. *sides* names the candidate and the reference in messages."""
+    found = []
+    ours, theirs = sides
+    missing = [name for name in reference if name not in candidate]
+    extra = [name for name in candidate if name not in reference]
+    if len(missing) == len(extra) == 1 and len(candidate) == len(reference):
+        message = f"output {missing[0]!r} of {theirs} is called {extra[0]!r} in {ours}"
+        return [Problem("renamed", missing[0], message)]
+    found += [Problem("missing", name, f"{ours} lacks output {name!r} of {theirs}") for name in missing]
+    found += [Problem("extra", name, f"{ours} has an output {name!r} that {theirs} lacks") for name in extra]
+    if not found and list(candidate) != list(reference):
+        message = f"{ours} gives the outputs in the order {list(candidate)}, {theirs} in {list(reference)}"
+        found.append(Problem("reordered", next(iter(candidate)), message))
+    return found
+
+
+def value_problems(name: str, candidate: Array, reference: Array) -> list[Problem]:
+    """Breaches of one output that make its figures meaningless: dtype, rank, shape, NaN and Inf."""
+    if candidate.dtype != reference.dtype:
+        return [Problem("dtype", name, f"output {name!r} is {candidate.dtype}, the reference {reference.dtype}")]
+    if candidate.shape != reference.shape:
+        kind = "rank" if candidate.ndim != reference.ndim else "shape"
+        message = f"output {name!r} has shape {candidate.shape}, the reference {reference.shape}"
+        return [Problem(kind, name, message)]
+    if candidate.dtype.kind not in "fcV":
+        return []
+    a, b = _floats(candidate), _floats(reference)
+    found = []
+    one_sided = int(np.count_nonzero(np.isnan(a) != np.isnan(b)))
+    if one_sided:
+        where = "candidate" if np.isnan(a).sum() > np.isnan(b).sum() else "reference"
+        found.append(Problem("nan", name, f"output {name!r}: {one_sided} elements are NaN in the {where} alone"))
+    infinite = np.isinf(a) | np.isinf(b)
+    wrong = int(np.count_nonzero(infinite & ~(a == b) & ~np.isnan(a) & ~np.isnan(b)))
+    if wrong:
+        found.append(Problem("inf", name, f"output {name!r}: {wrong} elements are infinite on one side or differ in sign"))
+    return found
+
+
+def default_tolerance(reference: Array) -> tuple[float, float]:
+    """(rtol, atol) where the user gave none, by dtype and scaled to the largest finite reference value.
+
+    Integers, booleans and text must be equal.
+    """
+    rtol = _RTOL.get(reference.dtype.name)
+    if rtol is None:
+        return (0.0, 0.0) if reference.dtype.kind not in "fcV" else (4e-2, 4e-3)
+    values = np.abs(_floats(reference))
+    values = values[np.isfinite(values)]
+    return rtol, rtol * _ATOL_SHARE * (float(values.max()) if values.size else 1.0)
+
+
+def figures(candidate: Array, reference: Array, tolerance: Tolerance) -> dict[str, Any]:
+    """How far apart two arrays of equal dtype and shape are, element by element.
+
+    Returns:
+        ``max_abs``, ``max_rel`` (over the reference's magnitude), ``max_rel_range`` (max_abs over the reference's
+        range), ``max_ulp``, ``cosine``, ``bad_share`` (elements with |c - r| > atol + rtol*|r|), ``worst_index``,
+        ``worst_candidate``, ``worst_reference``, ``rtol``, ``atol``. Pairs of NaN and of equal Inf count as equal.
+    """
+    rtol, atol = default_tolerance(reference)
+    rtol = rtol if tolerance.rtol is None else tolerance.rtol
+    atol = atol if tolerance.atol is None else tolerance.atol
+    base = {"rtol": rtol, "atol": atol, "elements": int(reference.size)}
+    if not reference.size:
+        return {**base, "max_abs": 0.0, "bad_share": 0.0}
+    if reference.dtype.kind in "OSU":
+        bad = int(np.count_nonzero(candidate != reference))
+        return {**base, "max_abs": 0.0, "bad_share": bad / reference.size}
+    a, b = _floats(candidate), _floats(reference)
+    with np.errstate(all="ignore"):
+        gap = np.abs(a - b)
+        gap[(a == b) | (np.isnan(a) & np.isnan(b))] = 0.0
+        gap[np.isnan(gap)] = np.inf
+        size = np.abs(b)
+        limit = atol + rtol * np.where(np.isfinite(size), size, 0.0)
+        bad = gap > limit
+        worst = int(np.argmax(np.where(bad, gap / np.maximum(limit, 1e-300), 0.0) if bad.any() else gap))
+        finite = b[np.isfinite(b)]
+        spread = float(finite.max() - finite.min()) if finite.size else 0.0
+        relative = gap / np.where(size == 0, np.inf, size)
+    index = np.unravel_index(worst, reference.shape) if reference.shape else ()
+    largest = float(gap.max())
+    return {
+        **base,
+        "max_abs": largest,
+        "max_rel": float(np.nanmax(relative)),
+        "max_rel_range": largest / spread if spread else (0.0 if largest == 0 else float("inf")),
+        "max_ulp": max_ulp(candidate, reference),
+        "cosine": cosine(a, b),
+        "bad_share": float(np.count_nonzero(bad)) / reference.size,
+        "worst_index": [int(i) for i in index],
+        "worst_candidate": float(a.reshape(-1)[worst]),
+        "worst_reference": float(b.reshape(-1)[worst]),
+    }
+
+
+def _floats(array: Array) -> NDArray[Any]:
+    """*array* as float64 (complex stay complex), in which every difference of narrower types is exact enough."""
+    if array.dtype.kind == "c":
+        return array.astype(np.complex128)
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
+        return array.astype(np.longdouble)
+    return array.astype(np.float64)
+
+
+def cosine(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """Cosine of the angle between two arrays seen as vectors; 1.0 for two zero vectors. Never decides a verdict."""
+    with np.errstate(all="ignore"):
+        norms = float(np.linalg.norm(a.ravel())) * float(np.linalg.norm(b.ravel()))
+        if norms == 0:
+            return 1.0 if not a.any() and not b.any() else 0.0
+        return float(np.abs(np.vdot(a.ravel(), b.ravel()))) / norms
+
+
+def max_ulp(candidate: Array, reference: Array) -> float | None:
+    """Largest distance in units in the last place; None for types that have none."""
+    bits = {"float64": np.int64, "float32": np.int32, "float16": np.int16}.get(reference.dtype.name)
+    if bits is None:
+        return None
+
+    def ordered(array: Array) -> NDArray[Any]:
+        raw = np.ascontiguousarray(array).reshape(-1).view(bits).astype(np.int64)
+        lowest = np.int64(np.iinfo(bits).min)
+        return np.where(raw < 0, lowest - raw, raw)
+
+    both = np.isfinite(candidate).reshape(-1) & np.isfinite(reference).reshape(-1)  # type: ignore[arg-type]
+    if not both.any():
+        return None
+    a, b = ordered(candidate)[both], ordered(reference)[both]
+    return float(np.abs(a.astype(np.float64) - b.astype(np.float64)).max())

@@ -1,0 +1,67 @@
+"""Parsers of marker arguments: a Python value as written in a test to the value that a check takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from pytest_onnxaccel import registry, scalars, units
+from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.plugin import known
+
+
+class Argument(NamedTuple):
+    """One keyword of a marker: its type in words, its parser, and one sentence of help."""
+
+    name: str
+    type: str
+    parse: Callable[[Any], Any]
+    help: str
+
+
+def source(value: object) -> str:
+    """Path of an ``.onnx`` file as written."""
+    text = scalars.text(value, "a path")
+    if not text.lower().endswith(".onnx"):
+        raise ConfigError(f"{text!r} is no .onnx file", remedy=known.SOURCES)
+    return text
+
+
+def loader(value: object) -> str:
+    raise ConfigError(f"{value!r} is given, but a loader does not apply to .onnx", remedy=known.SOURCES)
+
+
+def reference(value: object) -> str:
+    """A backend's name, or the path of an ``.onnx`` file as written."""
+    text = scalars.text(value, "a backend or a path")
+    if not text.lower().endswith(".onnx"):
+        known.reference(text)
+    return text
+
+
+def seeds(value: object) -> tuple[int, ...]:
+    remedy = "write whole numbers from 0 up, such as range(3) or (3,)"
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise ConfigError(f"{value!r} is no sequence of seeds", remedy=remedy)
+    found = tuple(value)
+    if not found or any(isinstance(seed, bool) or not isinstance(seed, int) or seed < 0 for seed in found):
+        raise ConfigError(f"{value!r} is no sequence of seeds", remedy=remedy)
+    return found
+
+
+def speedup(value: object) -> tuple[str, float]:
+    name, factor = units.speedup(scalars.text(value, "a speed-up"))
+    return known.backend(name), factor
+
+
+def size(value: object) -> int:
+    return scalars.whole(value, "batch size", "batch_size(1, 3, 10)")
+
+
+def inconclusive(value: object) -> str:
+    choices = ("warn", "fail", "skip")
+    if value not in choices:
+        raise ConfigError(
+            f"{value!r} is none of {', '.join(choices)}", remedy=registry.nearest(str(value), choices)
+        )
+    return str(value)

@@ -1,0 +1,64 @@
+"""The table of fixtures; docs/fixtures.md is generated from here."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Fixture(NamedTuple):
+    """One fixture.
+
+    Attributes:
+        parametrized: what it is parametrized over.
+        attributes: name (with arguments for a method) and one sentence for each.
+    """
+
+    name: str
+    scope: str
+    parametrized: str
+    help: str
+    attributes: tuple[tuple[str, str], ...]
+
+
+FIXTURES: tuple[Fixture, ...] = (
+    Fixture(
+        "onnx_model",
+        "session",
+        "the models of `--onnx-model` and of the manifest",
+        "A model under test. Without any model, tests that use it are skipped with the reason.",
+        (
+            ("name", "Its name in reports and test ids."),
+            ("path", "Absolute path of the file."),
+            ("inputs", "The inputs to feed: name, dtype and shape of each."),
+            ("outputs", "The outputs in the declared order: name, dtype and shape of each."),
+            ("opset", "Version of the default operator domain."),
+            ("producer", "Name of the tool that wrote the file."),
+            ("sample(seed=0, batch=None)", "Legal inputs by name, the same for the same seed."),
+        ),
+    ),
+    Fixture(
+        "backend",
+        "session",
+        "the backends of `--onnx-backend`, or every one that is registered",
+        "A backend. One that does not run here is skipped with the reason, or fails when `--onnx-require` "
+        "names it.",
+        (
+            ("name", "Its registered name, such as `ort-cpu`."),
+            ("run(model, inputs)", "The outputs, in the declared order, of `onnx_model` or `frozen_batch`."),
+        ),
+    ),
+    Fixture(
+        "frozen_batch",
+        "session",
+        "the sizes of the marker `batch_size`, else of `--onnx-batch` or the manifest",
+        "`onnx_model` frozen to one batch size, as a file that is proven to give what the original gives.",
+        (
+            ("name", "Name of the model it was made from."),
+            ("path", "Absolute path of the file `{stem}-batch-{n}.onnx`."),
+            ("batch_size", "The batch size."),
+            ("inputs", "As of `onnx_model`, with the batch size in place."),
+            ("outputs", "As of `onnx_model`, with the batch size in place."),
+            ("sample(seed=0)", "Legal inputs by name at this batch size, the same for the same seed."),
+        ),
+    ),
+)

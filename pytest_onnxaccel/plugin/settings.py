@@ -1,0 +1,169 @@
+"""The settings of a run: every option read and checked once, each with where it came from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from pytest_onnxaccel.errors import ConfigError, printable
+from pytest_onnxaccel.manifest import read as read_manifest
+from pytest_onnxaccel.overrides import overridden
+from pytest_onnxaccel.plugin import known, values
+from pytest_onnxaccel.plugin.models import expand
+from pytest_onnxaccel.plugin.options import MANIFEST_NAME, OPTIONS, Given, given
+from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, ModelSpec
+
+#: Origin of a value that nobody gave.
+DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user asked for.
+
+    Attributes:
+        models: the manifest's models, then those of ``--onnx-model``; what the options say of tolerance,
+            batch, budget, backends and reference is already in them.
+        manifest: absolute path of the manifest that was read; None when there is none.
+        backends: names asked for; empty for every one that runs here.
+        reference: a backend's name or the absolute path of another ``.onnx``; None for the default.
+        required: backends whose absence is a failure.
+        rtol: for every model and output; None for the default.
+        memory_bytes: limit of a worker; None for most of the machine's memory.
+        report: absolute path of the file to write.
+        inconclusive: ``warn``, ``fail`` or ``skip``.
+        hygiene: ``warn`` or ``fail``.
+        pythons: absolute path of an interpreter by backend.
+        origins: by the name of an attribute, where its value was given: ``--onnx-rtol``,
+            ``pyproject.toml: onnx_rtol`` or ``default``.
+    """
+
+    models: tuple[ModelSpec, ...] = ()
+    manifest: str | None = None
+    backends: tuple[str, ...] = ()
+    reference: str | None = None
+    batch: BatchPlan = BatchPlan()
+    required: tuple[str, ...] = ()
+    rtol: float | None = None
+    atol: float | None = None
+    seed: int = 0
+    timeout_s: float = 120.0
+    memory_bytes: int | None = None
+    report: str | None = None
+    inconclusive: str = "warn"
+    hygiene: str = "warn"
+    budget: LatencyBudget = LatencyBudget()
+    pythons: Mapping[str, str] = field(default_factory=dict)
+    in_process: bool = False
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    def origin(self, name: str) -> str:
+        """Where the value of attribute *name* was given."""
+        return self.origins.get(name, DEFAULT)
+
+
+def read_settings(config: pytest.Config) -> Settings:
+    """Every option, the command line before the ini file, checked.
+
+    Raises:
+        pytest.UsageError: one line for the first value that cannot be used.
+    """
+    try:
+        return _read(config)
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _read(config: pytest.Config) -> Settings:
+    found = {option.field: answer for option in OPTIONS if (answer := given(config, option)) is not None}
+    origins = {option.field: DEFAULT for option in OPTIONS}
+    origins |= {name: answer.origin for name, answer in found.items()}
+    parsed = {name: values.parse(name, answer) for name, answer in found.items() if name != "models"}
+    manifest = config.rootpath / MANIFEST_NAME
+    if "manifest" not in parsed and os.path.lexists(manifest):
+        parsed["manifest"] = str(manifest)
+        origins["manifest"] = "rootdir"
+    settings = Settings(**parsed, origins=origins)
+    return replace(settings, models=_models(settings, found.get("models")))
+
+
+def _models(settings: Settings, asked: Given | None) -> tuple[ModelSpec, ...]:
+    """The manifest's models and those asked for, with what the options say in them."""
+    declared = (
+        [_checked(spec) for spec in read_manifest(Path(settings.manifest))] if settings.manifest else []
+    )
+    specs: tuple[ModelSpec, ...] = tuple(declared)
+    if asked is not None:
+        specs = expand(values.texts(asked), asked.base, asked.origin, declared)
+    return tuple(
+        overridden(
+            spec,
+            rtol=settings.rtol,
+            atol=settings.atol,
+            batch=settings.batch if settings.batch.sizes else None,
+            budget=settings.budget,
+            backends=settings.backends,
+            reference=settings.reference,
+            origins=settings.origins,
+        )
+        for spec in specs
+    )
+
+
+def _checked(spec: ModelSpec) -> ModelSpec:
+    """*spec* of a manifest, when each backend that it names is registered."""
+    try:
+        for name in spec.backends:
+            known.backend(name)
+        if spec.reference is not None:
+            known.reference(spec.reference)
+        if spec.budget.speedup_over is not None:
+            known.backend(spec.budget.speedup_over[0])
+    except ConfigError as error:
+        raise error.about(spec.origin) from None
+    return spec
+
+
+def header(settings: Settings) -> list[str]:
+    """Lines of pytest's report header: the models, the backends, and each value that is not the default."""
+    lines = [
+        _line(
+            "models",
+            _models_shown(settings.models),
+            ", ".join(dict.fromkeys(m.origin for m in settings.models)),
+        )
+    ]
+    backends = ", ".join(settings.backends) or "every one that runs here"
+    lines.append(_line("backends", backends, settings.origin("backends")))
+    for option in OPTIONS:
+        origin = settings.origin(option.field)
+        if option.field not in ("models", "backends") and origin != DEFAULT:
+            lines.append(_line(option.name, _shown(getattr(settings, option.field)), origin))
+    return lines
+
+
+def _line(name: str, value: str, origin: str) -> str:
+    return f"onnxaccel {name}: {printable(value, 200)}" + (f" ({printable(origin, 80)})" if origin else "")
+
+
+def _models_shown(specs: tuple[ModelSpec, ...], most: int = 4) -> str:
+    names = [spec.name for spec in specs[:most]]
+    more = f" and {len(specs) - most} more" if len(specs) > most else ""
+    return (", ".join(names) + more) or "none"
+
+
+def _shown(value: object) -> str:
+    """A setting the way a person would write it."""
+    if isinstance(value, BatchPlan):
+        return ",".join(map(str, value.sizes))
+    if isinstance(value, LatencyBudget):
+        return values.budget_shown(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={item}" for name, item in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return str(value)

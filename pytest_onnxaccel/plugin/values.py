@@ -1,0 +1,226 @@
+"""One parser per option: what the user gave to the typed value of ``Settings``."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from typing import Any
+
+from pytest_onnxaccel import registry, units
+from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.plugin import known
+from pytest_onnxaccel.plugin.options import Given
+from pytest_onnxaccel.spec import BatchPlan, LatencyBudget
+
+#: Formats of ``--onnx-report`` by extension.
+REPORTS = (".json",)
+
+#: Keys of ``--onnx-budget`` to the fields of a budget.
+BUDGET = {
+    "p50": "p50_ns",
+    "p95": "p95_ns",
+    "p99": "p99_ns",
+    "speedup_over": "speedup_over",
+    "threads": "threads",
+}
+
+
+def parse(field: str, answer: Given) -> Any:
+    """The value of the setting *field*.
+
+    Raises:
+        ConfigError: the value cannot be used; the message starts with where it was given.
+    """
+    try:
+        return PARSERS[field](answer)
+    except ConfigError as error:
+        raise error.about(answer.origin) from None
+
+
+def texts(answer: Given) -> list[str]:
+    """The entries of an option that may hold several."""
+    entries = answer.value if isinstance(answer.value, list) else [answer.value]
+    return list(dict.fromkeys(_scalar(entry) for entry in entries))
+
+
+def _text(answer: Given) -> str:
+    if isinstance(answer.value, list):
+        raise ConfigError(f"{answer.value!r} is a list", remedy="give one value")
+    return _scalar(answer.value)
+
+
+def _scalar(value: object) -> str:
+    """Text of a string or number; TOML also has booleans, tables and dates, which no such option takes."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ConfigError(f"{value!r} is a {type(value).__name__}", remedy="give text or a number")
+    text = str(value).strip()
+    if not text:
+        raise ConfigError("the value is empty", remedy="give one, or leave the option out")
+    return text
+
+
+def _path(answer: Given) -> str:
+    return os.path.abspath(answer.base / os.path.expanduser(_text(answer)))
+
+
+def _names(answer: Given) -> tuple[str, ...]:
+    parts = [part.strip() for text in texts(answer) for part in text.split(",")]
+    if "" in parts:
+        raise ConfigError(f"{','.join(parts)!r} has an empty name", remedy="write NAME or NAME,NAME")
+    return tuple(dict.fromkeys(known.backend(part) for part in parts))
+
+
+def _reference(answer: Given) -> str:
+    return known.reference(_text(answer), answer.base)
+
+
+def _batch(answer: Given) -> BatchPlan:
+    return BatchPlan(units.batch_sizes(",".join(texts(answer))), answer.origin)
+
+
+def _tolerance(answer: Given) -> float:
+    text = _text(answer)
+    try:
+        value = float(text)
+    except ValueError:
+        raise ConfigError(f"{text!r} is no number", remedy="write a number from 0 up, such as 1e-3") from None
+    if not 0 <= value < math.inf:
+        raise ConfigError(f"{text!r} is not from 0 up and finite", remedy="write a number such as 1e-3")
+    return value
+
+
+def whole(text: str, least: int) -> int:
+    """The whole number *text*, *least* or more."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least or value >= 2**63:
+        raise ConfigError(
+            f"{text!r} is no whole number from {least} up", remedy=f"write a number such as {least}"
+        )
+    return value
+
+
+def _seed(answer: Given) -> int:
+    return whole(_text(answer), 0)
+
+
+def _timeout(answer: Given) -> float:
+    text = _text(answer)
+    try:
+        float(text)
+    except ValueError:
+        return units.duration_ns(text) / 1e9
+    return units.duration_ns(f"{text}s") / 1e9
+
+
+def _memory(answer: Given) -> int:
+    return units.size_bytes(_text(answer))
+
+
+def _report(answer: Given) -> str:
+    path = _path(answer)
+    extension = os.path.splitext(path)[1].lower()
+    if extension not in REPORTS:
+        said = f"the extension {extension!r}" if extension else "no extension"
+        raise ConfigError(
+            f"{_text(answer)!r} has {said}, which names no report format",
+            remedy=f"known: {', '.join(REPORTS)}",
+        )
+    if os.path.isdir(path):
+        raise ConfigError(f"{_text(answer)!r} is a folder", remedy="name a file to write")
+    return path
+
+
+def _choice(*choices: str) -> Callable[[Given], str]:
+    def parser(answer: Given) -> str:
+        text = _text(answer)
+        if text not in choices:
+            raise ConfigError(
+                f"{text!r} is none of {', '.join(choices)}", remedy=registry.nearest(text, choices)
+            )
+        return text
+
+    return parser
+
+
+def _pairs(answer: Given, form: str) -> dict[str, str]:
+    """The entries ``KEY=VALUE`` of an option, each key once."""
+    pairs: dict[str, str] = {}
+    for text in texts(answer):
+        key, equals, value = (part.strip() for part in text.partition("="))
+        if not (key and equals and value):
+            raise ConfigError(f"{text!r} is not of the form {form}", remedy=f"write {form}")
+        if key in pairs:
+            raise ConfigError(f"{key} is given twice, {pairs[key]!r} and {value!r}", remedy="keep one")
+        pairs[key] = value
+    return pairs
+
+
+def _budget(answer: Given) -> LatencyBudget:
+    limits: dict[str, Any] = {}
+    for key, text in _pairs(answer, "KEY=VALUE").items():
+        if key not in BUDGET:
+            raise ConfigError(f"{key!r} is no key of a budget", remedy=registry.nearest(key, tuple(BUDGET)))
+        limits[BUDGET[key]] = limit(key, text)
+    return LatencyBudget(**limits, origin=answer.origin)
+
+
+def limit(key: str, text: str) -> float | int | tuple[str, float]:
+    """One limit of a budget: a duration in nanoseconds, a backend with a factor, or a number of threads."""
+    if key == "threads":
+        return whole(text, 1)
+    if key == "speedup_over":
+        name, factor = units.speedup(text)
+        return known.backend(name), factor
+    return units.duration_ns(text)
+
+
+def budget_shown(budget: LatencyBudget) -> str:
+    """*budget* the way the option writes it."""
+    shown = []
+    for key, field in BUDGET.items():
+        value = getattr(budget, field)
+        if isinstance(value, tuple):
+            value = f"{value[0]}:{value[1]:g}"
+        elif key.startswith("p") and value is not None:
+            value = f"{value / 1e6:g}ms"
+        if value is not None:
+            shown.append(f"{key}={value}")
+    return ", ".join(shown)
+
+
+def _pythons(answer: Given) -> dict[str, str]:
+    return {
+        known.backend(name): os.path.abspath(answer.base / os.path.expanduser(path))
+        for name, path in _pairs(answer, "NAME=PATH").items()
+    }
+
+
+def _switch(answer: Given) -> bool:
+    if not isinstance(answer.value, bool):
+        raise ConfigError(f"{answer.value!r} is no boolean", remedy="write true or false")
+    return answer.value
+
+
+#: By the name of the setting; ``models`` is expanded by :mod:`~pytest_onnxaccel.plugin.models`.
+PARSERS: dict[str, Callable[[Given], Any]] = {
+    "manifest": _path,
+    "backends": _names,
+    "reference": _reference,
+    "batch": _batch,
+    "required": _names,
+    "rtol": _tolerance,
+    "atol": _tolerance,
+    "seed": _seed,
+    "timeout_s": _timeout,
+    "memory_bytes": _memory,
+    "report": _report,
+    "inconclusive": _choice("warn", "fail", "skip"),
+    "hygiene": _choice("warn", "fail"),
+    "budget": _budget,
+    "pythons": _pythons,
+    "in_process": _switch,
+}

@@ -1,0 +1,105 @@
+"""The JSON report: every result and the run that made it, by the schema in ``schema-v1.json``."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+
+from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.report.tally import counts, ordered, worst
+from pytest_onnxaccel.results import SCHEMA_VERSION, CheckResult, Json, finite
+
+SCHEMA = "onnxaccel-report"
+
+#: The first keys of a row, for a person who reads the file; the others follow.
+_FIRST = ("model", "check", "backend", "reference", "batch", "verdict", "code", "message", "figures")
+
+
+def dumps(
+    results: Iterable[CheckResult],
+    run: Mapping[str, Json],
+    models: Iterable[Mapping[str, Json]] = (),
+) -> str:
+    """The report as text; the order of *results* does not matter.
+
+    Args:
+        run: from :func:`pytest_onnxaccel.report.run.run_facts`.
+        models: facts by model, each with its ``name``; models that only *results* name are added.
+    """
+    rows = ordered(results)
+    report = {
+        "schema": SCHEMA,
+        "version": SCHEMA_VERSION,
+        "run": dict(run),
+        "models": _models(rows, models),
+        "summary": counts(rows),
+        "results": [_row(result) for result in rows],
+    }
+    # Escaped to ASCII, so that any reader and any locale takes it, lone surrogates in names included.
+    return json.dumps(finite(report), indent=2, allow_nan=False, default=str) + "\n"
+
+
+def _models(rows: list[CheckResult], models: Iterable[Mapping[str, Json]]) -> list[dict[str, Json]]:
+    facts = {str(model["name"]): model for model in models}
+    found = []
+    for name in sorted({*facts, *(row.model for row in rows)}):
+        mine = [row for row in rows if row.model == name]
+        own = {"name": name, "verdict": worst(mine).value, "summary": counts(mine)}
+        found.append({**own, **{key: value for key, value in facts.get(name, {}).items() if key not in own}})
+    return found
+
+
+def _row(result: CheckResult) -> dict[str, Json]:
+    data = result.to_json()
+    return {**{key: data[key] for key in _FIRST}, **data}
+
+
+def write(
+    path: str | os.PathLike[str],
+    results: Iterable[CheckResult],
+    run: Mapping[str, Json],
+    models: Iterable[Mapping[str, Json]] = (),
+) -> None:
+    """Write the report to *path*, whole or not at all; missing folders are made.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    replace_text(path, dumps(results, run, models))
+
+
+def replace_text(path: str | os.PathLike[str], text: str) -> None:
+    """Put *text* at *path* by a temporary file beside it, so that no reader ever sees half of it.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    try:
+        # A link stays a link: what it points to is replaced.
+        target = os.path.realpath(path)
+        folder = os.path.dirname(target)
+        temporary = os.path.join(folder, f".onnxaccel-{os.urandom(6).hex()}.tmp")
+        os.makedirs(folder, exist_ok=True)
+        try:
+            with open(temporary, "x", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            _remove(temporary)
+            raise
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"the report cannot be written: {getattr(error, 'strerror', None) or error}",
+            code="E_FILE",
+            subject=os.fspath(path),
+            remedy="name a file in a folder that can be written to",
+        ) from error
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        os.unlink(path)

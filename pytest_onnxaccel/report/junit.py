@@ -1,0 +1,73 @@
+"""A result as flat properties of a JUnit test case, for dashboards that read nothing else."""
+
+from __future__ import annotations
+
+from pytest_onnxaccel.report.text import safe
+from pytest_onnxaccel.results import CheckResult, Json, Verdict, finite
+
+PREFIX = "onnxaccel."
+
+#: Figures that become properties, where a result has them; docs/report-schema.md says what each means.
+FIGURES = (
+    "max_abs",
+    "max_rel_range",
+    "max_ulp",
+    "cosine",
+    "bad_share",
+    "rtol",
+    "atol",
+    "worst_output",
+    "samples",
+    "load_ms",
+    "first_call_ms",
+    "p50_ms",
+    "p90_ms",
+    "p95_ms",
+    "p99_ms",
+    "throughput_per_s",
+    "cpu_p50_ms",
+    "peak_memory_mb",
+    "threads",
+    "provider",
+    "speedup",
+    "speedup_over",
+    "findings",
+    "opset",
+    "ir_version",
+    "nodes",
+    "runs",
+)
+
+
+def properties(result: CheckResult) -> list[tuple[str, str]]:
+    """``(name, value)`` pairs in a fixed order; what a result does not have is left out.
+
+    The message is there for every verdict but *passed*: an inconclusive check may leave a passed test case,
+    which has no other place for it.
+    """
+    message = "" if result.verdict is Verdict.PASSED else result.message
+    named: list[tuple[str, Json]] = [
+        ("model", result.model),
+        ("check", result.check),
+        ("backend", result.backend),
+        ("reference", result.reference),
+        ("batch", result.batch),
+        ("verdict", result.verdict.value),
+        ("code", result.code),
+        ("message", message),
+        *((name, result.figures.get(name)) for name in FIGURES),
+    ]
+    return [(PREFIX + name, _text(value)) for name, value in named if _present(value)]
+
+
+def _present(value: Json) -> bool:
+    return isinstance(value, (bool, int, float)) or (isinstance(value, str) and value != "")
+
+
+def _text(value: Json) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        found = finite(value)
+        return found if isinstance(found, str) else f"{value:.6g}"
+    return safe(str(value))

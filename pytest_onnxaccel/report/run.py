@@ -1,0 +1,47 @@
+"""What a report says of the run itself."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from pytest_onnxaccel.results import Json
+
+
+def run_facts(
+    *,
+    started: float,
+    duration_s: float,
+    exit_status: int,
+    versions: Mapping[str, str] | None = None,
+    settings: Mapping[str, tuple[Json, str]] | None = None,
+) -> dict[str, Json]:
+    """The ``run`` part of a report.
+
+    Args:
+        started: seconds since the epoch.
+        versions: version by distribution name, of what took part.
+        settings: value and where it came from, by name.
+    """
+    return {
+        "plugin": _own_version(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "duration_s": round(duration_s, 3),
+        "exit_status": int(exit_status),
+        "versions": dict(sorted((versions or {}).items())),
+        "settings": {
+            name: {"value": value, "origin": origin}
+            for name, (value, origin) in sorted((settings or {}).items())
+        },
+    }
+
+
+def _own_version() -> str:
+    try:
+        return version("pytest-onnxaccel")
+    except PackageNotFoundError:
+        return "unknown"
