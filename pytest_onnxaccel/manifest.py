@@ -32,17 +32,20 @@ def read(path: str | os.PathLike[str]) -> list[ModelSpec]:
 
 def _text(file: Path) -> str:
     """The text of *file*, when it is a regular file in UTF-8."""
-    remedy = "name a manifest such as onnxaccel.toml"
+
+    def refused(cause: str, remedy: str = "name a manifest such as onnxaccel.toml") -> ConfigError:
+        return ConfigError(f"{cause} in {file.absolute().parent}", subject=file.name, remedy=remedy)
+
     if not file.exists():
-        raise ConfigError("no such file", subject=str(file), remedy=remedy)
+        raise refused("no such file")
     if not file.is_file():
-        raise ConfigError("not a regular file", subject=str(file), remedy=remedy)
+        raise refused("not a regular file")
     try:
         return file.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", subject=str(file), remedy=remedy) from None
+        raise refused(f"cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
-        raise ConfigError("is not UTF-8 text", subject=str(file), remedy="save it as UTF-8") from None
+        raise refused("is not UTF-8 text,", "save it as UTF-8") from None
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ class _Reader:
 
     def _load(self) -> dict[str, Any]:
         try:
-            return tomllib.loads(self.text)
+            return tomllib.loads(self.text + "\n")  # an error at the very end has no line number
         except tomllib.TOMLDecodeError as error:
             message, line = str(error), 0
             if match := re.search(r" \(at line (\d+), column \d+\)$", message):

@@ -26,8 +26,8 @@ def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
 
 
-def load(group: str, name: str) -> Any:
-    """The object registered as *name* in *group*.
+def reference(group: str, name: str) -> str:
+    """Where the object registered as *name* lies, as ``module:name``; nothing is imported.
 
     Raises:
         ConfigError: nothing has that name; the nearest one is named.
@@ -35,4 +35,14 @@ def load(group: str, name: str) -> Any:
     point = _group(group).get(name)
     if point is None:
         raise ConfigError(f"no backend is named {name!r}", remedy=nearest(name, names(group)))
-    return point.load()
+    return point.value
+
+
+def load(group: str, name: str) -> Any:
+    """The object registered as *name* in *group*.
+
+    Raises:
+        ConfigError: as :func:`reference`.
+    """
+    reference(group, name)
+    return _group(group)[name].load()

@@ -16,7 +16,8 @@ class OrtCpu:
     role = "runtime"
     environment = ""
     keep_worker = False
-    preload = ("numpy", "onnxruntime")
+    optimizes = True
+    preload = ("numpy", "onnxruntime", "onnx")
 
     def availability(self) -> Availability:
         found = onnxruntime_distributions()

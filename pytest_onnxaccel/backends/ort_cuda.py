@@ -23,6 +23,7 @@ class OrtCuda:
     role = "runtime"
     environment = ""
     keep_worker = False
+    optimizes = True
     preload = ("numpy", "onnxruntime")
 
     def availability(self) -> Availability:

@@ -118,6 +118,11 @@ class Backend(Protocol):
         role: ``runtime`` for what people deploy, ``oracle`` for a yardstick that is only compared with.
         environment: name of the isolated environment it needs, or empty for this interpreter.
         keep_worker: True when starting it is so slow that one worker serves several models.
+
+    Optional attributes, read where present: ``optimizes`` (True: :attr:`LoadOptions.optimize` makes a difference),
+    ``complete`` (False: it is known to lack operators, so that refusing a model says nothing of the model),
+    ``preload`` (modules that a worker may import ahead), ``fresh_process_per_model(operators)`` (True: a model with
+    these operators must not share a process with another).
     """
 
     @property

@@ -24,6 +24,7 @@ class ReferenceBackend:
 
     name = "reference"
     role = "oracle"
+    complete = False
     environment = ""
     keep_worker = False
     preload = ("numpy", "onnx.reference")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.agreement import Agreement
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import TensorSpec, Tolerance
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
 
 #: One random input misleads; these many distinct ones are compared.
 SAMPLES = 3
@@ -23,18 +28,17 @@ def parity(
     inputs: Inputs,
     tolerance: Tolerance,
     outputs: Mapping[str, Tolerance] | None = None,
-    samples: int = SAMPLES,
+    seeds: Sequence[int] = (),
     batch: int | None = None,
 ) -> CheckResult:
     """The candidate's outputs equal the reference's within the tolerance.
 
     Args:
-        samples: number of distinct seeded samples.
+        seeds: one sample for each; without any, :data:`SAMPLES` distinct ones of the inputs' own seed.
         batch: batch size to feed; None for the model's own.
     """
     agreement = Agreement((backend, reference), tolerance, outputs or {})
-    for index in range(samples):
-        feeds = inputs.feeds(index * (batch or 1), batch)
+    for feeds in _samples(inputs, seeds, batch):
         agreement.add(candidate_session.run(feeds), reference_session.run(feeds))
         if agreement.problems:
             break
@@ -45,11 +49,20 @@ def parity(
     )  # fmt: skip
     if agreement.ok:
         error = result.figures.get("max_abs", 0.0)
-        return result.with_(message=f"{backend} agrees with {reference}: max abs error {error:.3g} over {samples} samples")
+        return result.with_(message=f"{backend} agrees with {reference}: max abs error {error:.3g} over {agreement.samples} samples")
     code = "V_CONTRACT" if agreement.problems else "V_PARITY"
     return result.with_(
         verdict=Verdict.FAILED, code=code, message=agreement.message(), details=agreement.details()
     )
+
+
+def _samples(inputs: Inputs, seeds: Sequence[int], batch: int | None) -> Iterator[dict[str, Array]]:
+    if seeds:
+        for seed in seeds:
+            yield replace(inputs, seed=seed).feeds(0, batch)
+        return
+    for index in range(SAMPLES):
+        yield inputs.feeds(index * (batch or 1), batch)
 
 
 def input_problems(candidate: Sequence[TensorSpec], reference: Sequence[TensorSpec], sides: tuple[str, str]) -> list[str]:

@@ -7,56 +7,39 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import onnx
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
+from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
 from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
 
 from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.graph.load import all_graphs, load_graph
 
 #: Largest model in bytes that is written as one file; protobuf refuses 2 GiB and some readers half of it.
 ONE_FILE_LIMIT = 1 << 30
 
 
 def read_model(path: str) -> ModelProto:
-    """The model at *path*; tensors in external files stay there.
+    """A copy of the model at *path* that may be edited; tensors in external files stay there.
 
     Raises:
-        ModelError: the file cannot be opened (``E_FILE``) or parsed (``E_PARSE``).
+        ModelError: ``E_PARSE``.
     """
-    try:
-        return onnx.load(path, load_external_data=False)
-    except OSError as error:
-        raise ModelError(f"cannot read the model: {error.strerror or error}", code="E_FILE") from error
-    except Exception as error:  # protobuf's own DecodeError is no public name
-        raise ModelError(f"not an ONNX model: {error}", code="E_PARSE") from error
+    model = ModelProto()
+    model.CopyFrom(load_graph(path))
+    return model
 
 
 def all_tensors(model: ModelProto) -> Iterator[TensorProto]:
     """Every tensor that the model holds: initializers and attributes, subgraphs and functions included."""
-    yield from _graph_tensors(model.graph)
-    for function in model.functions:
-        for node in function.node:
-            yield from _node_tensors(node)
-
-
-def _graph_tensors(graph: GraphProto) -> Iterator[TensorProto]:
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield sparse.values
-        yield sparse.indices
-    for node in graph.node:
-        yield from _node_tensors(node)
-
-
-def _node_tensors(node: NodeProto) -> Iterator[TensorProto]:
-    for attribute in node.attribute:
-        if attribute.type == AttributeProto.TENSOR:
-            yield attribute.t
-        yield from attribute.tensors
-        if attribute.type == AttributeProto.GRAPH:
-            yield from _graph_tensors(attribute.g)
-        for graph in attribute.graphs:
-            yield from _graph_tensors(graph)
+    for graph in all_graphs(model):
+        if isinstance(graph, GraphProto):
+            yield from graph.initializer
+            for sparse in graph.sparse_initializer:
+                yield from (sparse.values, sparse.indices)
+        for node in graph.node:
+            for attribute in node.attribute:
+                if attribute.type == AttributeProto.TENSOR:
+                    yield attribute.t
+                yield from attribute.tensors
 
 
 def _location(tensor: TensorProto) -> str:

@@ -57,6 +57,7 @@ class Marker(NamedTuple):
         signature: the arguments as pytest shows them in ``--markers``.
         help: one sentence.
         example: a use, as written above a test.
+        fixtures: what the test of the example asks for.
         arguments: by keyword; empty for a marker that takes positional sizes.
     """
 
@@ -64,6 +65,7 @@ class Marker(NamedTuple):
     signature: str
     help: str
     example: str
+    fixtures: str
     arguments: tuple[Argument, ...] = ()
 
     @property
@@ -78,6 +80,7 @@ MARKERS: tuple[Marker, ...] = (
         "after the test's body, the model's outputs must agree with the source, the reference, or the "
         "default reference.",
         '@pytest.mark.conversion_parity(reference="onnx-tf", rtol=1e-3)',
+        "onnx_model, backend",
         (
             Argument("source", "path", arguments.source, ".onnx file that the model was made from."),
             Argument(
@@ -101,12 +104,14 @@ MARKERS: tuple[Marker, ...] = (
         "*sizes",
         "run the test at these batch sizes; after its body, a batch must give what its samples give alone.",
         "@pytest.mark.batch_size(1, 3, 10)",
+        "onnx_model, backend, frozen_batch",
     ),
     Marker(
         "latency_budget",
         "*, p50=None, p95=None, p99=None, speedup_over=None, threads=None, inconclusive=None",
         "after the test's body, one run of the model must stay within the budget.",
         '@pytest.mark.latency_budget(p95="12ms", speedup_over="onnx-tf:3")',
+        "onnx_model, backend, frozen_batch",
         (
             Argument("p50", "duration", scalars.duration, 'Most that the median may take, such as "8ms".'),
             Argument("p95", "duration", scalars.duration, "Most that the 95th percentile may take."),

@@ -217,8 +217,9 @@ def add_options(parser: pytest.Parser) -> None:
     """Declare every option of the table and its ini twin; the body of ``pytest_addoption``."""
     group = parser.getgroup("onnxaccel", "ONNX model validation (pytest-onnxaccel)")
     for option in OPTIONS:
+        text = f"{option.help} Default: {option.default}."
         if option.ini == "bool":
-            group.addoption(option.flag, dest=option.key, action="store_true", default=None, help=option.help)
+            group.addoption(option.flag, dest=option.key, action="store_true", default=None, help=text)
         else:
             action = "append" if option.repeat else "store"
             group.addoption(
@@ -227,7 +228,7 @@ def add_options(parser: pytest.Parser) -> None:
                 action=action,
                 default=None,
                 metavar=option.metavar,
-                help=option.help,
+                help=text,
             )
         parser.addini(option.key, option.help, type=option.ini, default=None)
 
@@ -254,7 +255,15 @@ def is_active(config: pytest.Config) -> bool:
     """Whether the run has models: an option, an ini key or a manifest names some."""
     if any(given(config, BY_NAME[name]) is not None for name in ("model", "manifest")):
         return True
-    return os.path.lexists(config.rootpath / MANIFEST_NAME)
+    return usual_manifest(config) is not None
+
+
+def usual_manifest(config: pytest.Config) -> Path | None:
+    """The manifest in pytest's rootdir, else in the folder that pytest was started in."""
+    for folder in (config.rootpath, config.invocation_params.dir):
+        if os.path.lexists(folder / MANIFEST_NAME):
+            return folder / MANIFEST_NAME
+    return None
 
 
 def is_configured(config: pytest.Config) -> bool:

@@ -1,4 +1,4 @@
-"""Reference pages from the tables: ``python -m pytest_onnxaccel.plugin.reference`` rewrites what is generated.
+"""Reference pages from the tables, written by ``python -m pytest_onnxaccel.plugin.reference``.
 
 Each page keeps its own words around one generated block, which stands between two comments.
 """
@@ -21,11 +21,7 @@ END = "<!-- end of the generated part -->"
 
 
 def options_block() -> str:
-    rows = [
-        (f"`{option.flag}{'=' + option.metavar if option.metavar else ''}`", f"`{option.key}`", option.default)
-        + (option.help,)
-        for option in OPTIONS
-    ]
+    rows = [(f"`{_usage(option)}`", f"`{option.key}`", option.default, option.help) for option in OPTIONS]
     parts = [
         _grid(("option", "ini key", "default", "what it does"), rows),
         "In `pyproject.toml`, under `[tool.pytest]` (pytest 9 and newer) or `[tool.pytest.ini_options]`:",
@@ -34,6 +30,10 @@ def options_block() -> str:
         "```ini\n[pytest]\n" + "\n".join(ini_example(option) for option in OPTIONS) + "\n```",
     ]
     return "\n\n".join(parts)
+
+
+def _usage(option: Option) -> str:
+    return f"{option.flag}={option.metavar}" if option.metavar else option.flag
 
 
 def ini_example(option: Option) -> str:
@@ -48,7 +48,7 @@ def markers_block() -> str:
     parts = []
     for marker in MARKERS:
         parts += [f"## `{marker.name}({marker.signature})`", _sentence(marker.help)]
-        parts.append(f"```python\n{marker.example}\ndef test_model(onnx_model, backend): ...\n```")
+        parts.append(f"```python\n{marker.example}\ndef test_model({marker.fixtures}): ...\n```")
         if marker.arguments:
             rows = [(f"`{a.name}`", a.type, a.help) for a in marker.arguments]
             parts.append(_grid(("argument", "type", "what it does"), rows))
@@ -73,7 +73,12 @@ def _table(table: Table) -> str:
     parts = [f"### {title}", table.help]
     if table.keys:
         rows = [
-            (f"`{key.name}`" + (" (required)" if key.required else ""), key.type, f"`{key.example}`", key.help)
+            (
+                f"`{key.name}`" + (" (required)" if key.required else ""),
+                key.type,
+                f"`{key.example}`",
+                key.help,
+            )
             for key in table.keys
         ]
         parts.append(_grid(("key", "type", "example", "what it is"), rows))
@@ -83,8 +88,9 @@ def _table(table: Table) -> str:
 
 
 def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; a bar within a cell is escaped."""
-    lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    """A Markdown table; a bar within a cell is escaped, and an asterisk outside code."""
+    cells = [[re.sub(r"\|" if "`" in cell else r"[|*]", r"\\\g<0>", cell) for cell in row] for row in rows]
+    lines = [head, ["---"] * len(head), *cells]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,11 +13,16 @@ from pytest_onnxaccel.manifest import read as read_manifest
 from pytest_onnxaccel.overrides import overridden
 from pytest_onnxaccel.plugin import known, values
 from pytest_onnxaccel.plugin.models import expand
-from pytest_onnxaccel.plugin.options import MANIFEST_NAME, OPTIONS, Given, given
+from pytest_onnxaccel.plugin.options import OPTIONS, Given, given, usual_manifest
+from pytest_onnxaccel.plugin.rootdir import ignored_config
+from pytest_onnxaccel.plugin.shown import shown
 from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, ModelSpec
 
 #: Origin of a value that nobody gave.
 DEFAULT = "default"
+
+#: Models that the report header names one by one.
+SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -73,9 +77,12 @@ def read_settings(config: pytest.Config) -> Settings:
         pytest.UsageError: one line for the first value that cannot be used.
     """
     try:
-        return _read(config)
+        settings = _read(config)
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from None
+    if ignored := ignored_config(config):
+        config.issue_config_time_warning(pytest.PytestConfigWarning(ignored), stacklevel=2)
+    return settings
 
 
 def _read(config: pytest.Config) -> Settings:
@@ -83,10 +90,10 @@ def _read(config: pytest.Config) -> Settings:
     origins = {option.field: DEFAULT for option in OPTIONS}
     origins |= {name: answer.origin for name, answer in found.items()}
     parsed = {name: values.parse(name, answer) for name, answer in found.items() if name != "models"}
-    manifest = config.rootpath / MANIFEST_NAME
-    if "manifest" not in parsed and os.path.lexists(manifest):
-        parsed["manifest"] = str(manifest)
-        origins["manifest"] = "rootdir"
+    usual = usual_manifest(config)
+    if "manifest" not in parsed and usual is not None:
+        parsed["manifest"] = str(usual)
+        origins["manifest"] = "found there"
     settings = Settings(**parsed, origins=origins)
     return replace(settings, models=_models(settings, found.get("models")))
 
@@ -98,7 +105,7 @@ def _models(settings: Settings, asked: Given | None) -> tuple[ModelSpec, ...]:
     )
     specs: tuple[ModelSpec, ...] = tuple(declared)
     if asked is not None:
-        specs = expand(values.texts(asked), asked.base, asked.origin, declared)
+        specs = expand(values.models(asked), asked.base, asked.origin, declared)
     return tuple(
         overridden(
             spec,
@@ -130,40 +137,21 @@ def _checked(spec: ModelSpec) -> ModelSpec:
 
 def header(settings: Settings) -> list[str]:
     """Lines of pytest's report header: the models, the backends, and each value that is not the default."""
-    lines = [
-        _line(
-            "models",
-            _models_shown(settings.models),
-            ", ".join(dict.fromkeys(m.origin for m in settings.models)),
-        )
-    ]
+    names = ", ".join(spec.name for spec in settings.models[:SHOWN]) or "none"
+    if len(settings.models) > SHOWN:
+        names += f" and {len(settings.models) - SHOWN} more"
+    origins = dict.fromkeys(spec.origin.partition(" [")[0] for spec in settings.models)
     backends = ", ".join(settings.backends) or "every one that runs here"
-    lines.append(_line("backends", backends, settings.origin("backends")))
+    lines = [
+        _line("models", names, ", ".join(origins)),
+        _line("backends", backends, settings.origin("backends")),
+    ]
     for option in OPTIONS:
         origin = settings.origin(option.field)
         if option.field not in ("models", "backends") and origin != DEFAULT:
-            lines.append(_line(option.name, _shown(getattr(settings, option.field)), origin))
+            lines.append(_line(option.name, shown(getattr(settings, option.field), option.field), origin))
     return lines
 
 
 def _line(name: str, value: str, origin: str) -> str:
     return f"onnxaccel {name}: {printable(value, 200)}" + (f" ({printable(origin, 80)})" if origin else "")
-
-
-def _models_shown(specs: tuple[ModelSpec, ...], most: int = 4) -> str:
-    names = [spec.name for spec in specs[:most]]
-    more = f" and {len(specs) - most} more" if len(specs) > most else ""
-    return (", ".join(names) + more) or "none"
-
-
-def _shown(value: object) -> str:
-    """A setting the way a person would write it."""
-    if isinstance(value, BatchPlan):
-        return ",".join(map(str, value.sizes))
-    if isinstance(value, LatencyBudget):
-        return values.budget_shown(value)
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}={item}" for name, item in value.items())
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value))
-    return str(value)

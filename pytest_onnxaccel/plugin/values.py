@@ -38,6 +38,14 @@ def parse(field: str, answer: Given) -> Any:
         raise error.about(answer.origin) from None
 
 
+def models(answer: Given) -> list[str]:
+    """The files, globs and folders of ``--onnx-model``, as written."""
+    try:
+        return texts(answer)
+    except ConfigError as error:
+        raise error.about(answer.origin) from None
+
+
 def texts(answer: Given) -> list[str]:
     """The entries of an option that may hold several."""
     entries = answer.value if isinstance(answer.value, list) else [answer.value]
@@ -176,20 +184,6 @@ def limit(key: str, text: str) -> float | int | tuple[str, float]:
         name, factor = units.speedup(text)
         return known.backend(name), factor
     return units.duration_ns(text)
-
-
-def budget_shown(budget: LatencyBudget) -> str:
-    """*budget* the way the option writes it."""
-    shown = []
-    for key, field in BUDGET.items():
-        value = getattr(budget, field)
-        if isinstance(value, tuple):
-            value = f"{value[0]}:{value[1]:g}"
-        elif key.startswith("p") and value is not None:
-            value = f"{value / 1e6:g}ms"
-        if value is not None:
-            shown.append(f"{key}={value}")
-    return ", ".join(shown)
 
 
 def _pythons(answer: Given) -> dict[str, str]:

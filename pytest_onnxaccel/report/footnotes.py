@@ -23,7 +23,7 @@ def footnotes(
         *_against("worst error: largest absolute difference from", _references(found)),
         *_against("speed-up: over", _baselines(found)),
         *(f"not shown at this width: {', '.join(names)}" for names in [list(dropped)] if names),
-        *_remarks("note", ((note, r) for r in found for note in r.notes)),
+        *_remarks("note", _notes(found)),
         *_remarks("warning", ((warning, r) for r in found for warning in r.warnings)),
         *_not_applicable([r for r in found if r.verdict is Verdict.NOT_APPLICABLE]),
         *(
@@ -62,6 +62,16 @@ def _against(label: str, pairs: list[tuple[str, str]]) -> list[str]:
     if len(sides) < 2:
         return [f"{label} {other}" for other in sides]
     return [f"{label} " + ", ".join(f"{other} (for {_listed(whom)})" for other, whom in sides.items())]
+
+
+def _notes(results: list[CheckResult]) -> list[tuple[str, CheckResult]]:
+    """Notes with the results that they came from.
+
+    A comparison repeats the notes of both its sides, so it counts only where no result of one side has it.
+    """
+    found = [(note, result) for result in results for note in result.notes]
+    own = {note for note, result in found if not result.reference}
+    return [(note, result) for note, result in found if not result.reference or note not in own]
 
 
 def _remarks(label: str, remarks: Iterable[tuple[str, CheckResult]]) -> list[str]:

@@ -57,10 +57,12 @@ def _groups(results: list[CheckResult]) -> dict[_Key, list[CheckResult]]:
 
 
 def _sizes(result: CheckResult) -> tuple[int, ...]:
-    if result.batch is not None:
-        return (result.batch,)
-    sizes = result.figures.get("sizes")
-    return tuple(size for size in sizes if isinstance(size, int)) if isinstance(sizes, (list, tuple)) else ()
+    listed = result.figures.get("sizes")
+    sizes = (
+        tuple(size for size in listed if isinstance(size, int)) if isinstance(listed, (list, tuple)) else ()
+    )
+    # A sweep is a row of its own: its worst error belongs to all of its sizes, not to the last of them.
+    return sizes if len(sizes) > 1 or result.batch is None else (result.batch,)
 
 
 def _row(key: _Key, results: list[CheckResult]) -> Row:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from pytest_onnxaccel.report.footnotes import footnotes
 from pytest_onnxaccel.report.rows import Row, rows
-from pytest_onnxaccel.report.text import cells, elide, pad
+from pytest_onnxaccel.report.text import cells, elide, pad, wrap
 from pytest_onnxaccel.results import CheckResult, Verdict
 
 _GAP = "  "
 _LEFT = ("model", "backend", "verdict")
+
+#: Width that asks for no shortening, and the shortest that a model's name is given.
+_WHOLE, _SHORTEST = 10_000, 24
 
 #: Columns in their order, with the shorter header for narrow terminals.
 _HEADERS = {
@@ -44,24 +47,31 @@ class _Layout:
 
     short: bool = False
     stacked: bool = False
-    model: int = 1000
-    backend: int = 1000
+    model: int = _WHOLE
+    backend: int = _WHOLE
     wording: int = 0
     dropped: int = 0
 
 
-def _layouts() -> Iterator[_Layout]:
-    """From the most generous to the narrowest: names give way first, then figures, verdicts last."""
-    for wording in (0, 1):
-        yield _Layout(wording=wording)
-    for model in (1000, 32, 24):
-        for wording in (0, 1):
-            yield _Layout(short=True, model=model, wording=wording)
-    for dropped in range(len(_DROPPED_FIRST) + 1):
-        for wording in (0, 1, 2):
-            yield _Layout(short=True, stacked=True, wording=wording, dropped=dropped)
-    for backend in (1000, 20, 12):
-        yield _Layout(short=True, stacked=True, wording=3, backend=backend, dropped=len(_DROPPED_FIRST))
+@dataclass(frozen=True)
+class _Grid:
+    """The columns of a layout: each column's texts, header first, by the column's name."""
+
+    layout: _Layout
+    columns: Mapping[str, list[str]]
+
+    @property
+    def widths(self) -> dict[str, int]:
+        return {name: max(map(cells, texts)) for name, texts in self.columns.items()}
+
+    @property
+    def margin(self) -> str:
+        return _GAP if self.layout.stacked else ""
+
+    @property
+    def total(self) -> int:
+        widths = self.widths.values()
+        return len(self.margin) + sum(widths) + len(_GAP) * (len(widths) - 1)
 
 
 def table(results: Iterable[CheckResult], width: int, color: bool = False) -> list[str]:
@@ -76,16 +86,38 @@ def table(results: Iterable[CheckResult], width: int, color: bool = False) -> li
     if not found:
         return ["no checks ran"]
     body = rows(found)
+    grid = next(_fitting(body, width))
+    dropped = [name for name in _used(body) if name not in grid.columns and name != "model"]
+    return [*_render(body, grid, width, color), "", *footnotes(found, width, dropped, color)]
+
+
+def _layouts() -> Iterator[_Layout]:
+    """From the most generous to the narrowest: names give way first, then figures, verdicts last."""
+    for wording in (0, 1):
+        yield _Layout(wording=wording)
+    for model in (_WHOLE, _SHORTEST):
+        for wording in (0, 1):
+            yield _Layout(short=True, model=model, wording=wording)
+    for dropped in range(len(_DROPPED_FIRST) + 1):
+        for wording in (0, 1, 2):
+            yield _Layout(short=True, stacked=True, wording=wording, dropped=dropped)
+    for backend in (_WHOLE, 20, 12):
+        yield _Layout(short=True, stacked=True, wording=3, backend=backend, dropped=len(_DROPPED_FIRST))
+
+
+def _fitting(body: list[Row], width: int) -> Iterator[_Grid]:
+    """The grids that fit *width*, most generous first; the narrowest one where none does."""
     for layout in _layouts():
-        columns = _columns(body, layout)
-        if not columns:
+        grid = _grid(body, layout)
+        if grid.total > width:
             continue
-        widths = {name: max(cells(text) for text in texts) for name, texts in columns.items()}
-        if _total(widths, layout) <= width:
-            break
-    lines = _render(body, columns, widths, layout, width, color)
-    dropped = [name for name in _used(body) if name not in columns and name != "model"]
-    return [*lines, "", *footnotes(found, width, dropped, color)]
+        if layout.model != _WHOLE:
+            # What room is left goes to the names; where two still read alike, they need a line of their own.
+            grid = _grid(body, replace(layout, model=layout.model + width - grid.total))
+            if len(set(grid.columns["model"])) <= len({row.model for row in body}):
+                continue
+        yield grid
+    yield grid
 
 
 def _used(body: list[Row]) -> list[str]:
@@ -93,51 +125,46 @@ def _used(body: list[Row]) -> list[str]:
     return [name for name in _HEADERS if name in filled]
 
 
-def _columns(body: list[Row], layout: _Layout) -> dict[str, list[str]]:
-    """Each column's texts, header first; nothing when shortened names no longer tell two models apart."""
+def _grid(body: list[Row], layout: _Layout) -> _Grid:
     gone = {*_DROPPED_FIRST[: layout.dropped], *(["model"] if layout.stacked else [])}
     names = [name for name in _used(body) if name not in gone]
-    models = [elide(row.model, layout.model) for row in body]
-    if "model" in names and len(set(models)) < len({row.model for row in body}):
-        return {}
     columns = {name: [_HEADERS[name] if layout.short else name] for name in names}
-    for row, model in zip(body, models, strict=True):
-        texts = {"model": model, "verdict": row.wordings[layout.wording], **row.cells}
+    for row in body:
+        texts = {"model": row.model, "verdict": row.wordings[layout.wording], **row.cells}
+        texts["model"] = elide(texts["model"], layout.model)
         texts["backend"] = elide(texts["backend"], layout.backend)
         last = max(index for index, name in enumerate(names) if texts[name])
         for index, name in enumerate(names):
             # A dash holds the place of a missing cell; after the last one there is nothing to hold.
             columns[name].append(texts[name] or ("-" if index < last else ""))
-    return columns
+    return _Grid(layout, columns)
 
 
-def _total(widths: dict[str, int], layout: _Layout) -> int:
-    return sum(widths.values()) + len(_GAP) * (len(widths) - (0 if layout.stacked else 1))
-
-
-def _render(
-    body: list[Row],
-    columns: dict[str, list[str]],
-    widths: dict[str, int],
-    layout: _Layout,
-    width: int,
-    color: bool,
-) -> list[str]:
-    margin = _GAP if layout.stacked else ""
-    header = margin + _GAP.join(pad(columns[n][0], w, n not in _LEFT) for n, w in widths.items())
-    lines = [_paint(header.rstrip(), "1", color), _paint("-" * _total(widths, layout), "2", color)]
-    model = ""
+def _render(body: list[Row], grid: _Grid, width: int, color: bool) -> list[str]:
+    widths = grid.widths
+    header = grid.margin + _GAP.join(pad(grid.columns[n][0], w, n not in _LEFT) for n, w in widths.items())
+    lines = [_paint(header.rstrip(), "1", color), _paint("-" * grid.total, "2", color)]
+    headings, model = _headings({row.model for row in body}, width), ""
     for index, row in enumerate(body, start=1):
-        if layout.stacked and row.model != model:
+        if grid.layout.stacked and row.model != model:
             model = row.model
-            lines.append(_paint(elide(model, width), "1", color))
-        line = margin
+            lines += [_paint(line, "1", color) for line in headings[model]]
+        shown = []
         for name, room in widths.items():
-            text = columns[name][index]
-            shown = _paint(text, _COLORS[row.verdict], color) if name == "verdict" else text
-            line += pad(text, room, name not in _LEFT).replace(text, shown, 1) + _GAP
-        lines.append(line.rstrip())
+            text = grid.columns[name][index]
+            cell = pad(text, room, name not in _LEFT)
+            shown.append(
+                cell.replace(text, _paint(text, _COLORS[row.verdict], color)) if name == "verdict" else cell
+            )
+        lines.append((grid.margin + _GAP.join(shown)).rstrip())
     return lines
+
+
+def _headings(models: set[str], width: int) -> dict[str, list[str]]:
+    """Lines by model: its name shortened to one, or whole on several where two would read alike."""
+    short = {model: elide(model, width) for model in models}
+    alike = len(set(short.values())) < len(models)
+    return {model: wrap(model, width) if alike else [text] for model, text in short.items()}
 
 
 def _paint(text: str, code: str, color: bool) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 import unicodedata
 
 from pytest_onnxaccel.errors import REFUSAL_LIMIT, printable
@@ -68,5 +67,14 @@ def _take(text: str, width: int) -> str:
 
 def wrap(text: str, width: int, indent: str = "  ") -> list[str]:
     """*text* over several lines, the later ones indented; no break makes a command of a line."""
-    lines = textwrap.wrap(text, max(width, 20), subsequent_indent=indent, break_on_hyphens=False)
-    return [disarm(line) for line in lines]
+    lines, line = [], ""
+    for word in text.split():
+        longer = f"{line} {word}" if line.strip() else line + word
+        if cells(longer) > width and line.strip():
+            lines.append(line)
+            longer = indent + word
+        while cells(longer) > width and (head := _take(longer, max(width, len(indent) + 2))) != longer:
+            lines.append(head)
+            longer = indent + longer[len(head) :]
+        line = longer
+    return [disarm(part) for part in [*lines, line] if part.strip()]

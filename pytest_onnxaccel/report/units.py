@@ -13,7 +13,7 @@ def number(value: Json) -> float | None:
         return None
     try:
         return float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -1,0 +1,266 @@
+"""From the prepared copy to a TensorFlow graph; runs in the legacy interpreter.
+
+onnx-tf gives a ``tf.Module``. Its own ``run`` traces that with AutoGraph (5 s for a small detector) and captures the
+weights as arguments, so that TensorFlow folds nothing. What people deploy is the frozen graph in a ``tf.Session``, and
+that is what runs here: the same nodes, with the weights as constants.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pytest_onnxaccel.backends.onnx_tf_session import OnnxTfSession, affinity, specs
+from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.errors import BackendUnavailable, ModelError, printable
+
+_recurrent_loaded = False
+
+
+def load(path: str, options: LoadOptions) -> OnnxTfSession:
+    """See :meth:`pytest_onnxaccel.backends.onnx_tf.OnnxTf.load`."""
+    tf, onnx, onnx_tf = _frameworks()
+    try:
+        model = onnx.load(path)
+    except Exception as error:
+        raise ModelError(f"the copy for onnx-tf cannot be read: {error}", code="E_PARSE") from error
+    recurrent = _claim_recurrent(model, tf, options)
+    with _said() as said:
+        concrete = _concrete(tf, onnx_tf, model, quick=not recurrent)
+        outputs = concrete.structured_outputs
+        odd = [name for name, value in outputs.items() if not isinstance(value, tf.Tensor)]
+        if odd:
+            raise ModelError(
+                f"output {odd[0]!r} is no dense tensor, and onnx-tf gives it as none",
+                code="E_SCHEMA",
+                remedy="compare this model with another backend",
+            )
+        if recurrent:
+            call, path_taken = _function_call(concrete, model), "concrete function"
+            close: Callable[[], None] = lambda: None  # noqa: E731
+        else:
+            call, close = _session_call(tf, concrete, model, options)
+            path_taken = "frozen graph in a tf.Session"
+    import numpy
+
+    facts = {
+        "provider": "TensorFlow",
+        "device": "CPU",
+        "threads": options.threads,
+        "cores": affinity(),
+        "path": path_taken,
+        "opset": next((item.version for item in model.opset_import if item.domain == ""), 0),
+        "versions": {
+            "tensorflow": tf.__version__,
+            "onnx-tf": onnx_tf.version.version,
+            "onnx": onnx.__version__,
+            "numpy": numpy.__version__,
+        },
+    }
+    inputs, outs = specs(onnx, model.graph.input), specs(onnx, model.graph.output)
+    return OnnxTfSession(call, close, inputs, outs, tuple(said), facts)
+
+
+def _frameworks() -> tuple[Any, Any, Any]:
+    """TensorFlow, onnx and onnx-tf, imported quietly."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Without it the first session of a process fixes the number of threads for all that follow
+    os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
+    from pytest_onnxaccel.backends.onnx_tf_shims import install
+
+    install()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import onnx
+            import onnx_tf
+            import onnx_tf.backend
+            import onnx_tf.version
+            import tensorflow as tf
+    except Exception as error:
+        raise BackendUnavailable(
+            f"onnx-tf cannot be imported: {printable(f'{type(error).__name__}: {error}', 160)}",
+            remedy="python -m pytest_onnxaccel env onnx-tf",
+        ) from error
+    tf.get_logger().setLevel(logging.ERROR)
+    return tf, onnx, onnx_tf
+
+
+def _claim_recurrent(model: Any, tf: Any, options: LoadOptions) -> bool:
+    """Whether *model* holds a recurrent node; a process takes one such model and no second."""
+    global _recurrent_loaded
+    from pytest_onnxaccel.backends.onnx_tf import RECURRENT
+
+    found = [node.op_type for node in _nodes(model.graph) if node.op_type in RECURRENT]
+    if not found:
+        return False
+    if _recurrent_loaded:
+        raise BackendUnavailable(
+            f"onnx-tf would compute {found[0]} with the weights of the recurrent model loaded before it",
+            remedy="load it in a fresh process",
+        )
+    _recurrent_loaded = True
+    if options.threads:
+        # Variables rule a session of its own out, and the eager runtime's threads are the process's
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+            tf.config.threading.set_inter_op_parallelism_threads(options.threads)
+        except RuntimeError as error:
+            raise BackendUnavailable(
+                f"TensorFlow has started with other threads than {options.threads}",
+                remedy="load it in a fresh process",
+            ) from error
+    return True
+
+
+def _nodes(graph: Any) -> Iterator[Any]:
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
+                yield from _nodes(inner)
+
+
+def _concrete(tf: Any, onnx_tf: Any, model: Any, quick: bool) -> Any:
+    """The traced function of *model*.
+
+    Args:
+        quick: try without AutoGraph first. The graph is the same, or the trace fails and AutoGraph is asked after all;
+            a failed trace of a recurrent model would leave its cell behind.
+
+    Raises:
+        ModelError: ``E_SCHEMA``, naming the operator that stopped onnx-tf.
+    """
+    at = _Current()
+    try:
+        rep = _recording_backend(tf, onnx_tf, at).prepare(model, logging_level="WARNING")
+        signatures = {
+            info.name: tf.TensorSpec(None, rep.signatures[info.name].dtype, info.name)
+            if info.name in rep.signatures and not info.type.tensor_type.HasField("shape")
+            else rep.signatures.get(info.name)
+            for info in model.graph.input
+        }
+        sequences = [name for name, signature in signatures.items() if signature is None]
+        if sequences:
+            raise NotImplementedError(f"input {sequences[0]!r} is no dense tensor")
+        raw = type(rep.tf_module).__call__.python_function
+
+        def call(**feeds: Any) -> Any:
+            return raw(rep.tf_module, **feeds)
+
+        if quick:
+            with contextlib.suppress(Exception):
+                return tf.function(call, autograph=False).get_concrete_function(**signatures)
+        return rep.tf_module.__call__.get_concrete_function(**signatures)
+    except Exception as error:
+        opset = next((item.version for item in model.opset_import if item.domain == ""), 0)
+        operator = f"{at.operator} at opset {opset}" if at.operator else f"this graph (opset {opset})"
+        raise ModelError(
+            f"onnx-tf cannot take {operator}: {_reason(error)}",
+            code="E_SCHEMA",
+            remedy="compare this model with another backend",
+        ) from error
+
+
+class _Current:
+    """The operator that onnx-tf is at."""
+
+    operator = ""
+
+
+def _recording_backend(tf: Any, onnx_tf: Any, at: _Current) -> Any:
+    """onnx-tf's backend, which also notes the operator it is at and takes weights as arrays instead of lists."""
+    from onnx import numpy_helper
+
+    class Recording(onnx_tf.backend.TensorflowBackend):  # type: ignore[misc]
+        @classmethod
+        def _onnx_node_to_tensorflow_op(cls, node: Any, *args: Any, **kwargs: Any) -> Any:
+            at.operator = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+            return super()._onnx_node_to_tensorflow_op(node, *args, **kwargs)
+
+        @classmethod
+        def _onnx_initializer_to_input_dict_items(cls, initializer: Any, training_mode: bool = False) -> Any:
+            items: list[tuple[str, Any]] = []
+            for tensor in initializer:
+                array = numpy_helper.to_array(tensor)
+                dtype = onnx_tf.common.data_type.onnx2tf(tensor.data_type)
+                items.append((tensor.name, tf.cast(tf.constant(array), dtype)))
+            return items
+
+    return Recording
+
+
+def _session_call(tf: Any, concrete: Any, model: Any, options: LoadOptions) -> tuple[Any, Callable[[], None]]:
+    """A callable over a ``tf.Session`` of the frozen graph, inputs and outputs in the model's order."""
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    frozen = convert_variables_to_constants_v2(concrete)
+    config = tf.compat.v1.ConfigProto(device_count={"GPU": 0})
+    if options.threads:
+        config.intra_op_parallelism_threads = options.threads
+        config.inter_op_parallelism_threads = options.threads
+        config.use_per_session_threads = True
+    if not options.optimize:
+        config.graph_options.rewrite_options.disable_meta_optimizer = True
+        config.graph_options.optimizer_options.opt_level = -1
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.import_graph_def(frozen.graph.as_graph_def(), name="")
+    # Arguments of a traced function come in the order of their names
+    order = sorted(info.name for info in model.graph.input)
+    feeds = dict(zip(order, (tensor.name for tensor in frozen.inputs)))
+    fetches = {name: tensor.name for name, tensor in concrete.structured_outputs.items()}
+    session = tf.compat.v1.Session(graph=graph, config=config)
+    call = session.make_callable(
+        [graph.get_tensor_by_name(fetches[info.name]) for info in model.graph.output],
+        [graph.get_tensor_by_name(feeds[info.name]) for info in model.graph.input],
+    )
+    return call, session.close
+
+
+def _function_call(concrete: Any, model: Any) -> Any:
+    """A callable over the traced function itself, for graphs with variables."""
+    import tensorflow as tf
+
+    names = [info.name for info in model.graph.input]
+    order = [info.name for info in model.graph.output]
+
+    def call(*arrays: Any) -> list[Any]:
+        found = concrete(**{name: tf.constant(array) for name, array in zip(names, arrays)})
+        return [found[name].numpy() for name in order]
+
+    return call
+
+
+def _reason(error: BaseException) -> str:
+    """The handler's own words, from under what AutoGraph wraps around them."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    kind = type(error).__name__
+    text = lines[-1] if lines else ""
+    return printable(text if kind == "BackendIsNotSupposedToImplementIt" else f"{kind}: {text}", 200)
+
+
+@contextlib.contextmanager
+def _said() -> Iterator[list[str]]:
+    """What onnx-tf logs meanwhile, a line a finding, and nothing of it on the streams."""
+    lines: list[str] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            line = printable(record.getMessage(), 400)
+            if line not in lines:
+                lines.append(line)
+
+    logger, listener = logging.getLogger("onnx-tf"), Listener(logging.WARNING)
+    before, logger.propagate = logger.propagate, False
+    handlers, logger.handlers = logger.handlers, [listener]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield lines
+    finally:
+        logger.handlers, logger.propagate = handlers, before

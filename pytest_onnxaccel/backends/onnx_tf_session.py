@@ -1,0 +1,128 @@
+"""A loaded onnx-tf model: runs and times it. Needs the standard library and NumPy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_onnxaccel.backends.protocol import SessionInfo
+from pytest_onnxaccel.errors import ModelError, printable
+from pytest_onnxaccel.numerics.timing import measure
+from pytest_onnxaccel.spec import Dim, TensorSpec, Timing, TimingPlan
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
+
+_DTYPES = {"FLOAT": "float32", "DOUBLE": "float64", "UNDEFINED": ""}
+
+
+class OnnxTfSession:
+    """See :class:`pytest_onnxaccel.backends.protocol.Session`; the names are those of the prepared copy."""
+
+    def __init__(
+        self,
+        call: Callable[..., list[Any]],
+        close: Callable[[], None],
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        warnings: tuple[str, ...],
+        facts: Mapping[str, Any],
+    ) -> None:
+        self._call: Callable[..., list[Any]] | None = call
+        self._free = close
+        self._info = SessionInfo(inputs, outputs, warnings=warnings, facts=facts)
+
+    @property
+    def info(self) -> SessionInfo:
+        return self._info
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run once; TensorFlow itself would take a batch that the model does not declare.
+
+        Raises:
+            ModelError: ``E_INPUT``: names, types or shapes differ from the declared ones; ``E_RUN``: TensorFlow failed.
+        """
+        found = self._checked_call(feeds)()
+        import numpy as np
+
+        return {spec.name: np.asarray(value) for spec, value in zip(self._info.outputs, found)}
+
+    def time(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Timing:
+        """Time the calls alone: arrays in, arrays out.
+
+        Raises:
+            ModelError: as :meth:`run`.
+        """
+        return measure(self._checked_call(feeds), plan)
+
+    def close(self) -> None:
+        """Free the graph and its threads."""
+        if self._call is not None:
+            self._call = None
+            self._free()
+
+    def _checked_call(self, feeds: Mapping[str, Array]) -> Callable[[], list[Any]]:
+        call = self._call
+        if call is None:
+            raise ModelError("the session is closed", code="E_RUN")
+        names = [spec.name for spec in self._info.inputs]
+        if set(feeds) != set(names):
+            raise _refused(f"takes the inputs {', '.join(names)}, was given {', '.join(feeds)}")
+        for spec in self._info.inputs:
+            _check(spec, feeds[spec.name])
+        arrays = [feeds[name] for name in names]
+
+        def guarded() -> list[Any]:
+            try:
+                return call(*arrays)
+            except Exception as error:
+                lines = str(error).strip().splitlines() or [""]
+                cause = printable(f"{type(error).__name__}: {lines[0]}", 200)
+                raise ModelError(f"TensorFlow failed on these inputs: {cause}", code="E_RUN") from error
+
+        return guarded
+
+
+def _check(spec: TensorSpec, array: Array) -> None:
+    if spec.dtype != "string" and array.dtype.name != spec.dtype:
+        raise _refused(f"input {spec.name!r} is {spec.dtype}, was given {array.dtype.name}")
+    if spec.shape is None:
+        return
+    fits = len(spec.shape) == array.ndim and all(
+        not isinstance(want, int) or want == got for want, got in zip(spec.shape, array.shape)
+    )
+    if not fits:
+        want = "x".join("?" if dim is None else str(dim) for dim in spec.shape)
+        raise _refused(f"input {spec.name!r} is {want}, was given {'x'.join(map(str, array.shape))}")
+
+
+def _refused(cause: str) -> ModelError:
+    return ModelError(cause, code="E_INPUT", remedy="feed what the model declares")
+
+
+def specs(onnx: Any, values: Iterable[Any]) -> tuple[TensorSpec, ...]:
+    """*values* (``ValueInfoProto``) as specs."""
+    found = []
+    for value in values:
+        tensor = value.type.tensor_type
+        name = onnx.TensorProto.DataType.Name(tensor.elem_type)
+        shape: tuple[Dim, ...] | None = None
+        if tensor.HasField("shape"):
+            shape = tuple(_dim(dim) for dim in tensor.shape.dim)
+        found.append(TensorSpec(value.name, _DTYPES.get(name, name.lower()), shape))
+    return tuple(found)
+
+
+def _dim(dim: Any) -> Dim:
+    if dim.HasField("dim_value"):
+        return int(dim.dim_value)
+    return str(dim.dim_param) or None
+
+
+def affinity() -> int:
+    """Cores that this process may use: TensorFlow's default number of threads."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1

@@ -1,0 +1,82 @@
+"""Which entry of a Reshape target is the batch, told from where the batch lies among the elements.
+
+A reshape keeps the row-major order, so the batch factor sits between the same two products before and after it:
+``before`` elements of the leading axes and ``after`` elements of the trailing ones. The entry of the target that
+spans this place is the one that must grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from pytest_onnxaccel.graph.rebatch_facts import Fact
+
+
+@dataclass(frozen=True)
+class Place:
+    """Entry *index* of the target holds the batch, followed inside that entry by a factor *inner*."""
+
+    index: int
+    inner: int
+
+
+def resolve(target: Sequence[int], shape: Sequence[int], allowzero: bool = False) -> tuple[int, ...] | None:
+    """The shape that *target* (with 0 and -1) gives a tensor of *shape*; None when it cannot."""
+    if not allowzero and any(d == 0 and i >= len(shape) for i, d in enumerate(target)):
+        return None
+    dims = [shape[i] if d == 0 and not allowzero else d for i, d in enumerate(target)]
+    rest, total = prod(d for d in dims if d != -1), prod(shape)
+    if dims.count(-1) > 1 or (-1 in dims and (rest == 0 or total % rest)):
+        return None
+    dims = [total // rest if d == -1 else d for d in dims]
+    return tuple(dims) if prod(dims) == total else None
+
+
+def place_of_batch(
+    fact: Fact, small: Sequence[int], raw: Sequence[int], own: Sequence[int] | None, batch: int
+) -> Place | None:
+    """Where the batch of *fact* lies in the reshaped tensor.
+
+    Args:
+        fact: the reshaped tensor, with one batch axis and all sizes known.
+        small: the resulting shape at the original batch.
+        raw: the target as the graph gives it.
+        own: what the target gives at the other batch as it stands; None when it does not fit there.
+        batch: the original batch.
+
+    Returns:
+        None when no entry spans the batch.
+    """
+    (axis,) = fact.batch_axes
+    shape = [d for d in fact.small or () if d is not None]
+    inner = fact.inner.get(axis, shape[axis] // batch)
+    before = prod(shape[:axis]) * (shape[axis] // (batch * inner))
+    after = inner * prod(shape[axis + 1 :])
+    found: list[tuple[int, int, int]] = []  # entry, factor before and after the batch within it
+    for index, size in enumerate(small):
+        left, right = prod(small[:index]), prod(small[index + 1 :])
+        if not left or not right or before % left or after % right:
+            continue
+        if (before // left) * batch * (after // right) == size:
+            found.append((index, before // left, after // right))
+    exact = [f for f in found if f[1] == f[2] == 1]
+    if exact:
+        # Several sizes of 1 may lie side by side: the one that the graph itself lets grow, else the one that
+        # stayed where it was, else the first
+        grown = [f for f in exact if own is not None and len(own) == len(small) and own[f[0]] != small[f[0]]]
+        stayed = [f for f in exact if f[0] == axis and tuple(small[:axis]) == tuple(shape[:axis])]
+        best = (grown or stayed or exact)[0]
+    elif len(found) > 1:
+        free = [f for f in found if f[0] < len(raw) and raw[f[0]] == -1]
+        # Between two axes: a split behind the batch (E -> heads, E/heads) leaves it with the heads, otherwise
+        # it has been merged with what stands before it (length, batch -> length * batch)
+        behind = len(shape) - axis - 1 + (inner > 1)
+        split = len(small) - found[-1][0] > behind
+        best = free[0] if free else found[-1 if split else 0]
+    elif found:
+        best = found[0]
+    else:
+        return None
+    return Place(best[0], best[2])

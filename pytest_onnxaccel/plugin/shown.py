@@ -1,0 +1,48 @@
+"""Settings the way a person would write them, for the report header."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pytest_onnxaccel.plugin.values import BUDGET
+from pytest_onnxaccel.spec import BatchPlan, LatencyBudget
+
+
+def shown(value: object, field: str) -> str:
+    """The *value* of the setting *field* as its option would take it."""
+    if isinstance(value, BatchPlan):
+        return ",".join(map(str, value.sizes))
+    if isinstance(value, LatencyBudget):
+        return _budget(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={item}" for name, item in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if field == "timeout_s":
+        return f"{value:g}s"
+    if field == "memory_bytes" and isinstance(value, int):
+        return _size(value)
+    return str(value)
+
+
+def _size(number: int) -> str:
+    """Bytes in the largest unit of 1000 that keeps three digits."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g}{unit}"
+    return f"{number}B"
+
+
+def _budget(budget: LatencyBudget) -> str:
+    parts = []
+    for key, field in BUDGET.items():
+        value = getattr(budget, field)
+        if isinstance(value, tuple):
+            value = f"{value[0]}:{value[1]:g}"
+        elif isinstance(value, float):
+            value = f"{value / 1e6:g}ms"
+        if value is not None:
+            parts.append(f"{key}={value}")
+    return ", ".join(parts)

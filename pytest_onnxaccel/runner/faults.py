@@ -1,0 +1,46 @@
+"""Which verdict an error is: a failure of the model, a backend that is not here, or what another check reports."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
+from pytest_onnxaccel.results import CheckResult, Verdict
+from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.runner.request import Request
+
+
+class ElsewhereFault(OnnxAccelError):
+    """A fault that another check of this run reports; this check does not apply."""
+
+    def __init__(self, fault: OnnxAccelError, where: str) -> None:
+        super().__init__(fault.cause, code=fault.code, subject=fault.subject, where=f"see {where}")
+
+
+def verdict_of(
+    error: OnnxAccelError, request: Request, engines: Engines, required: Set[str]
+) -> CheckResult:
+    """The result of a check that *error* ended."""
+    involved = {request.backend, request.reference} & set(required)
+    verdict = Verdict.FAILED
+    if isinstance(error, ElsewhereFault) or error.code == "E_INPUT":
+        # Inputs that cannot be made up say nothing of the model
+        verdict = Verdict.NOT_APPLICABLE
+    elif isinstance(error, BackendUnavailable) or (error.code == "E_SCHEMA" and _partial(request, engines)):
+        verdict = Verdict.FAILED if involved else Verdict.NOT_APPLICABLE
+    return CheckResult(
+        request.model,
+        request.check,
+        verdict,
+        error.code,
+        str(error.about(request.model)),
+        backend=request.backend,
+        reference=request.reference,
+        batch=request.batch,
+    )
+
+
+def _partial(request: Request, engines: Engines) -> bool:
+    """One of the backends lacks operators of which others have all: its refusal says more of it than of the model."""
+    names = [name for name in (request.backend, request.reference) if name]
+    return any(not getattr(engines.backend(name), "complete", True) for name in names if "." not in name and name != "unoptimized")

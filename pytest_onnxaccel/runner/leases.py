@@ -1,0 +1,49 @@
+"""A readers-writer lease on the machine across processes: a timing holds it alone, everything else shares it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Leases:
+    """Two lock files in *folder*, which all processes of a run share.
+
+    The machine's lock is shared by ordinary checks and held alone by a timing. Whoever wants either passes a
+    turnstile first, so that a waiting timing is not starved by checks that come later. Locks belong to open files, so
+    a process that dies frees them.
+    """
+
+    def __init__(self, folder: str) -> None:
+        os.makedirs(folder, exist_ok=True)
+        self._machine = os.path.join(folder, "onnxaccel-machine.lock")
+        self._turnstile = os.path.join(folder, "onnxaccel-turnstile.lock")
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Beside other checks, never beside a timing."""
+        with self._held(fcntl.LOCK_SH):
+            yield
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Alone on the machine, as far as this run goes."""
+        with self._held(fcntl.LOCK_EX):
+            yield
+
+    @contextmanager
+    def _held(self, kind: int) -> Iterator[None]:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        machine = os.open(self._machine, flags, 0o600)
+        try:
+            turnstile = os.open(self._turnstile, flags, 0o600)
+            try:
+                fcntl.flock(turnstile, fcntl.LOCK_EX)
+                fcntl.flock(machine, kind)
+            finally:
+                os.close(turnstile)
+            yield
+        finally:
+            os.close(machine)

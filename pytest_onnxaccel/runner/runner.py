@@ -1,0 +1,271 @@
+"""Runs one check after another, and turns whatever goes wrong on the way into a verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.checks import latency as latency_check
+from pytest_onnxaccel.checks.agreement import Agreement
+from pytest_onnxaccel.checks.batch import Proof, Singles, batch, first_proof
+from pytest_onnxaccel.checks.contract import contract
+from pytest_onnxaccel.checks.hygiene import hygiene
+from pytest_onnxaccel.checks.parity import input_problems, parity
+from pytest_onnxaccel.checks.structure import structure
+from pytest_onnxaccel.errors import BackendUnavailable, ModelError, OnnxAccelError
+from pytest_onnxaccel.results import CheckResult, Verdict
+from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.runner.faults import ElsewhereFault, verdict_of
+from pytest_onnxaccel.runner.frozen import Frozen
+from pytest_onnxaccel.runner.leases import Leases
+from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request, RunOptions
+from pytest_onnxaccel.runner.subject import Ready, Subject
+from pytest_onnxaccel.spec import ModelInfo, ModelSpec
+
+
+class Runner:
+    """Runs checks on the models of one run. Sessions of one model are open at a time.
+
+    Args:
+        specs: the models, by which requests name them.
+        backends: backends of the run by model, in the order in which they settle inputs.
+        leases: shared with other processes of the same run; None when there are none.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[ModelSpec],
+        backends: Mapping[str, tuple[str, ...]],
+        options: RunOptions,
+        leases: Leases | None = None,
+    ) -> None:
+        self._specs = {spec.name: spec for spec in specs}
+        self._numbers = {spec.name: i for i, spec in enumerate(specs)}
+        self._backends = backends
+        self._options = options
+        self._leases = leases
+        self.engines = Engines(options)
+        self._subject: Subject | None = None
+        self._others: dict[str, Subject] = {}
+        self._frozen: dict[tuple[str, int], Frozen] = {}
+        self._checks: dict[str, Callable[[Request, Subject], CheckResult]] = {
+            "structure": self._structure,
+            "hygiene": self._hygiene,
+            "contract": self._contract,
+            "parity": self._parity,
+            "batch": self._batch,
+            "latency": self._latency,
+        }
+
+    def subject(self, model: str) -> Subject:
+        """The model named *model*; what was open for another one is closed."""
+        if self._subject is None or self._subject.spec.name != model:
+            self._close_subjects()
+            self._subject = self._make(self._specs[model], self._numbers[model])
+        return self._subject
+
+    def _make(self, spec: ModelSpec, number: int) -> Subject:
+        return Subject(spec, self.engines, number, self._backends.get(spec.name, ()), self._options.seed)
+
+    def check(self, request: Request) -> CheckResult:
+        """Run one check; whatever the model or a runtime does becomes a result."""
+        exclusive = request.check == "latency"
+        held: AbstractContextManager[object] = nullcontext()
+        if self._leases is not None:
+            held = self._leases.exclusive() if exclusive else self._leases.shared()
+        with held:
+            start = time.perf_counter()
+            try:
+                result = self._checks[request.check](request, self.subject(request.model))
+            except OnnxAccelError as error:
+                result = verdict_of(error, request, self.engines, self._options.required)
+            return result.with_(duration_s=time.perf_counter() - start)
+
+    # -- the checks -------------------------------------------------------------------------------------------
+
+    def _structure(self, request: Request, subject: Subject) -> CheckResult:
+        info = subject.info
+        return structure(request.model, info, subject.graph("structure", path=subject.path))
+
+    def _hygiene(self, request: Request, subject: Subject) -> CheckResult:
+        findings = self._taken(request, subject) and subject.graph("hygiene", path=subject.path)
+        warnings: dict[str, None] = {}
+        for name in self._backends.get(request.model, ()):
+            if self.engines.backend(name).role != "runtime" or self.engines.backend(name).environment:
+                continue
+            try:
+                warnings |= dict.fromkeys(subject.session(name).info.warnings)
+            except OnnxAccelError:
+                continue  # the contract check says so
+        return hygiene(request.model, findings, list(warnings), self._options.fail_on_hygiene)
+
+    def _contract(self, request: Request, subject: Subject) -> CheckResult:
+        info = self._taken(request, subject)
+        ready = subject.ready(request.backend)
+        return contract(request.model, request.backend, info, ready.session, ready.settled)
+
+    def _parity(self, request: Request, subject: Subject) -> CheckResult:
+        self._taken(request, subject)
+        ready, path = self._ready(request, subject, request.backend), self._file(request, subject)
+        candidate = ready.session if path is None else subject.session(request.backend, path)
+        if request.reference == UNOPTIMIZED:
+            reference = subject.session(request.backend, path, LoadOptions(optimize=False))
+        elif request.reference.endswith(".onnx"):
+            other = self._other(request.reference)
+            sides = (subject.spec.name, other.spec.name)
+            problems = input_problems(subject.info.inputs, other.info.inputs, sides)
+            if problems:
+                return CheckResult(
+                    request.model, "parity", Verdict.FAILED, "V_CONTRACT", problems[0], request.backend,
+                    other.spec.name, request.batch, details=tuple(problems[1:]),
+                )  # fmt: skip
+            reference = other.session(request.backend)
+        else:
+            theirs = self._ready(request, subject, request.reference)
+            reference = theirs.session if path is None else subject.session(request.reference, path)
+        shown = self._other(request.reference).spec.name if request.reference.endswith(".onnx") else request.reference
+        return parity(
+            request.model, request.backend, shown, candidate, reference, ready.settled.inputs,
+            request.tolerance or subject.spec.tolerance,
+            {} if request.tolerance else subject.spec.output_tolerances,
+            request.seeds, request.batch,
+        )  # fmt: skip
+
+    def _batch(self, request: Request, subject: Subject) -> CheckResult:
+        self._taken(request, subject)
+        ready = self._ready(request, subject, request.backend)
+        sizes = request.sizes or subject.spec.batch.sizes
+        return batch(
+            request.model, request.backend, ready.session, ready.settled.inputs, subject.ways(request.backend),
+            sizes, request.tolerance or subject.spec.tolerance, subject.spec.output_tolerances, subject.holders,
+        )  # fmt: skip
+
+    def _latency(self, request: Request, subject: Subject) -> CheckResult:
+        self._taken(request, subject)
+        budget = request.budget or subject.spec.budget
+        ready, path = self._ready(request, subject, request.backend), self._file(request, subject)
+        options = LoadOptions(threads=budget.threads)
+        session = subject.session(request.backend, path, options)
+        baseline = None
+        if budget.speedup_over is not None and budget.speedup_over[0] != request.backend:
+            name = budget.speedup_over[0]
+            try:
+                base = subject.session(name, path, options)
+                baseline = (name, base.time(ready.settled.inputs.feeds(0, request.batch), latency_check.plan_for(budget)))
+            except BackendUnavailable:
+                if name in self._options.required:
+                    raise
+        return latency_check.latency(
+            request.model, request.backend, session, ready.settled.inputs, budget, baseline, request.batch
+        )
+
+    # -- what the checks share --------------------------------------------------------------------------------
+
+    def _taken(self, request: Request, subject: Subject) -> ModelInfo:
+        """What the model declares; a file that cannot be taken in is the structure check's to report."""
+        try:
+            return subject.info
+        except OnnxAccelError as error:
+            if ("structure", "") in request.reported:
+                raise ElsewhereFault(error, "structure") from None
+            raise
+
+    def _ready(self, request: Request, subject: Subject, backend: str) -> Ready:
+        """The model running in *backend*; a model that does not run is the contract check's to report."""
+        try:
+            return subject.ready(backend)
+        except BackendUnavailable:
+            raise
+        except OnnxAccelError as error:
+            if ("contract", backend) in request.reported:
+                raise ElsewhereFault(error, f"contract[{backend}]") from None
+            raise
+
+    def _file(self, request: Request, subject: Subject) -> str | None:
+        """File of the model at the requested batch; None when it runs there as it is."""
+        settled = self._ready(request, subject, request.backend).settled.inputs
+        if request.batch is None or settled.dynamic or settled.batch == request.batch:
+            return None
+        try:
+            return self.frozen(request.model, request.batch).path
+        except OnnxAccelError as error:
+            if ("batch", request.backend) in request.reported:
+                raise ElsewhereFault(error, f"batch[{request.backend}]") from None
+            raise
+
+    def _other(self, path: str) -> Subject:
+        """The model at *path*, which another model is compared with."""
+        if path not in self._others:
+            name = path.rpartition("/")[2]
+            assert self._subject is not None
+            spec = ModelSpec(name, path, path, origin="reference")
+            subject = Subject(
+                spec, self.engines, 900 + len(self._others), self._backends.get(self._subject.spec.name, ()),
+                self._options.seed,
+            )  # fmt: skip
+            self._others[path] = subject
+        return self._others[path]
+
+    def frozen(self, model: str, size: int) -> Frozen:
+        """The model as a file frozen to batch *size*, proven on the first backend in which it runs.
+
+        Raises:
+            ModelError: ``V_BATCH``: no way to that batch could be proven; the nodes that hold it are named.
+        """
+        subject = self.subject(model)
+        key = (model, size)
+        if key not in self._frozen:
+            self._frozen[key] = self._freeze(subject, size)
+        return self._frozen[key]
+
+    def _freeze(self, subject: Subject, size: int) -> Frozen:
+        name, ready = self._first_ready(subject)
+        inputs = ready.settled.inputs
+        if inputs.batch is None:
+            raise ModelError("the inputs share no batch axis (axis 0)", code="V_BATCH", subject=subject.spec.shown)
+        files: dict[str, str] = {}
+
+        def ways() -> object:
+            for method, path in subject.frozen_files(size):
+                files[method] = path
+                yield method, subject.session(name, path)
+
+        singles = Singles(ready.session, inputs)
+        sides = (f"batch {size}", "the samples alone")
+        proof: Proof | None
+        proof, _, refuted = first_proof(
+            size, ways(), singles, inputs, lambda: Agreement(sides, subject.spec.tolerance)  # type: ignore[arg-type]
+        )
+        if proof is None:
+            held = subject.holders()
+            why = "; ".join(f"{p.method}: {p.why()}" for p in refuted)
+            raise ModelError(
+                f"no way to batch {size} could be proven" + (f"; the batch is held by {held}" if held else "") + f" ({why})",
+                code="V_BATCH", subject=subject.spec.shown, remedy="export it again with this batch",
+            )  # fmt: skip
+        info = ModelInfo.from_json(subject.graph("inspect", path=files[proof.method]))
+        return Frozen(subject.spec.name, files[proof.method], size, proof.method, info, inputs, proof.agreement.summary())
+
+    def _first_ready(self, subject: Subject) -> tuple[str, Ready]:
+        names = self._backends.get(subject.spec.name, ())
+        error: OnnxAccelError | None = None
+        for name in names:
+            try:
+                return name, subject.ready(name)
+            except OnnxAccelError as caught:
+                error = error or caught
+        raise error or BackendUnavailable("no backend was chosen")
+
+    def _close_subjects(self) -> None:
+        for subject in (*self._others.values(), *([self._subject] if self._subject is not None else [])):
+            subject.close()
+        self._others.clear()
+        self._frozen = {}
+        self._subject = None
+
+    def close(self) -> None:
+        """End every worker and remove every staged file."""
+        self._close_subjects()
+        self.engines.close()

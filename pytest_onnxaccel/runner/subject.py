@@ -1,0 +1,222 @@
+"""One model under test: its private copy, what it declares, and its open sessions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_onnxaccel.backends.guard import GuardedSession
+from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.checks.settle import Settled, settle
+from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.isolation.engine import Engine
+from pytest_onnxaccel.isolation.intake import Staged, folder_name, stage, stage_external
+from pytest_onnxaccel.runner.engines import TOOLS, Engines
+from pytest_onnxaccel.spec import ModelInfo, ModelSpec
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A backend in which the model runs: an open session, and inputs with their outputs there."""
+
+    session: GuardedSession
+    settled: Settled
+
+
+class Subject:
+    """Holds what is open for one model. Faults are remembered: what killed a worker once is not tried again.
+
+    Args:
+        primary: backends in the order in which they are asked to settle the inputs.
+    """
+
+    def __init__(self, spec: ModelSpec, engines: Engines, number: int, primary: tuple[str, ...], seed: int) -> None:
+        self.spec = spec
+        self._engines = engines
+        self._folder = os.path.join(engines.folder, folder_name(spec.name, number))
+        self._primary = primary
+        self._seed = seed
+        self._open: dict[str, Engine] = {}
+        self._sessions: dict[tuple[str, str, LoadOptions], GuardedSession] = {}
+        self._ready: dict[str, Ready] = {}
+        self._faults: dict[str, OnnxAccelError] = {}
+        self._taken: tuple[Staged, ModelInfo] | None = None
+        self._prepared: dict[str, dict[str, Any]] = {}
+
+    # -- the file ---------------------------------------------------------------------------------------------
+
+    def taken(self) -> tuple[Staged, ModelInfo]:
+        """The staged copy and what it declares.
+
+        Raises:
+            OnnxAccelError: the file cannot be taken in; the same error each time.
+        """
+        if "" in self._faults:
+            raise self._faults[""]
+        if self._taken is None:
+            try:
+                self._taken = self._take_in()
+            except OnnxAccelError as error:
+                self._faults[""] = error.about(self.spec.shown)
+                raise
+        return self._taken
+
+    def _take_in(self) -> tuple[Staged, ModelInfo]:
+        self._tools()  # its interpreter starts while the file is copied
+        staged = stage(self.spec.path, self.spec.shown, self._folder)
+        info = ModelInfo.from_json(self.graph("inspect", path=staged.path))
+        stage_external(staged, info.external, self.spec.shown)
+        return staged, info
+
+    @property
+    def info(self) -> ModelInfo:
+        """What the model declares."""
+        return self.taken()[1]
+
+    @property
+    def path(self) -> str:
+        """The staged copy."""
+        return self.taken()[0].path
+
+    @property
+    def folder(self) -> str:
+        """Private folder for files derived from the model."""
+        return self._folder
+
+    def graph(self, function: str, **arguments: Any) -> Any:
+        """Call a graph function in a worker of this interpreter."""
+        return self._tools().graph(function, **arguments)
+
+    def _tools(self) -> Engine:
+        """The primary backend's own worker where that runs in this interpreter: one worker serves all checks."""
+        for name in self._primary:
+            if not self._engines.backend(name).environment and self._engines.availability(name).ok:
+                return self.engine(name)
+        return self.engine(TOOLS)
+
+    # -- sessions ---------------------------------------------------------------------------------------------
+
+    def engine(self, name: str) -> Engine:
+        """The engine of backend *name* for this model."""
+        if name not in self._open:
+            operators = self._taken[1].operators if self._taken is not None else {}
+            self._open[name] = self._engines.open(name, operators)
+        return self._open[name]
+
+    def session(self, name: str, path: str | None = None, options: LoadOptions | None = None) -> GuardedSession:
+        """A session of backend *name* on the model, or on a file derived from it.
+
+        Raises:
+            OnnxAccelError: it cannot be loaded.
+        """
+        info, engine = self.info, self.engine(name)
+        if not engine.alive:
+            self._forget(name)
+        source, wanted = path or self.path, options or LoadOptions()
+        key = (name, source, wanted)
+        if key not in self._sessions:
+            declared = info if path is None else ModelInfo.from_json(self.graph("inspect", path=source))
+            self._sessions[key] = self._load(name, engine, source, wanted, declared)
+        return self._sessions[key]
+
+    def _load(self, name: str, engine: Engine, path: str, options: LoadOptions, info: ModelInfo) -> GuardedSession:
+        preparation = self._engines.backend(name).prepare(info.operators, info.opset)
+        if not preparation:
+            return GuardedSession(engine.load(path, options), info.inputs, info.outputs)
+        target = f"{os.path.splitext(path)[0]}-{preparation}.onnx"
+        if target not in self._prepared:
+            self._prepared[target] = self.graph(preparation, source=path, target=target)
+        made = self._prepared[target]
+        renamed = {original: new for side in ("inputs", "outputs") for new, original in made[side].items()}
+        session = engine.load(target, options)
+        return GuardedSession(session, info.inputs, info.outputs, renamed, tuple(made["notes"]))
+
+    def _forget(self, name: str) -> None:
+        """The worker of *name* is gone and its sessions with it."""
+        self._sessions = {key: s for key, s in self._sessions.items() if key[0] != name}
+        self._ready.pop(name, None)
+
+    def ready(self, name: str) -> Ready:
+        """The model running in backend *name*.
+
+        Raises:
+            OnnxAccelError: it does not; the same error each time.
+        """
+        self.taken()
+        if name in self._faults:
+            raise self._faults[name]
+        if name in self._ready and self.engine(name).alive:
+            return self._ready[name]
+        try:
+            session = self.session(name)
+            self._ready[name] = Ready(session, self._settle(name, session))
+        except OnnxAccelError as error:
+            self._faults[name] = error.about(self.spec.shown)
+            raise
+        return self._ready[name]
+
+    def _settle(self, name: str, session: GuardedSession) -> Settled:
+        """Inputs are settled by the first primary backend in which the model runs, so that all are fed the same."""
+        for first in self._primary:
+            if first == name:
+                break
+            try:
+                inputs = self.ready(first).settled.inputs
+            except OnnxAccelError:
+                continue
+            return Settled(inputs, session.run(inputs.feeds(0)), 1)
+        return settle(session, self.info, self.spec, self._seed)
+
+    # -- batch ------------------------------------------------------------------------------------------------
+
+    def frozen_files(self, size: int) -> Iterator[tuple[str, str]]:
+        """(method, file) of the model re-frozen to *size*, cheapest method first; each is still to be proven."""
+        stem = os.path.splitext(os.path.basename(self.spec.path))[0]
+        for method in self.graph("rebatch_methods", source=self.path):
+            folder = os.path.join(self._folder, method)
+            target = os.path.join(folder, f"{stem}-batch-{size}.onnx")
+            if not os.path.exists(target):
+                os.makedirs(folder, exist_ok=True)
+                try:
+                    self.graph("rebatch", source=self.path, target=target, batch=size, method=method)
+                except OnnxAccelError:
+                    continue
+            yield method, target
+
+    def ways(self, name: str) -> Callable[[int], Iterator[tuple[str, GuardedSession]]]:
+        """For backend *name*: sessions at a batch size, as :class:`pytest_onnxaccel.checks.batch.Ways`."""
+
+        def at(size: int) -> Iterator[tuple[str, GuardedSession]]:
+            settled = self.ready(name).settled.inputs
+            if settled.dynamic or settled.batch == size:
+                yield ("dynamic" if settled.dynamic else "as is"), self.ready(name).session
+                return
+            for method, path in self.frozen_files(size):
+                try:
+                    yield method, self.session(name, path)
+                except OnnxAccelError:
+                    continue
+
+        return at
+
+    def holders(self) -> str:
+        """Nodes that hold the batch in a constant, for a message."""
+        try:
+            found = self.graph("rebatch_diagnose", source=self.path)
+        except OnnxAccelError:
+            return ""
+        return ", ".join(f"{item['op']} {item['node']!r} ({item['why']})" for item in found[:3])
+
+    def close(self) -> None:
+        """Free sessions and workers, and drop the derived files."""
+        for name, engine in self._open.items():
+            if engine.alive and self._engines.kept(name):
+                for key, session in self._sessions.items():
+                    if key[0] == name:
+                        session.close()
+            self._engines.release(name, engine)
+        self._open.clear()
+        self._sessions.clear()
+        self._ready.clear()
