@@ -138,7 +138,7 @@ class _Reader:
             if name not in kind.names:
                 remedy = nearest(name, kind.names)
                 if kind is keys.MODEL and isinstance(value, dict) and "path" in value:
-                    remedy = f'quote a name that holds a dot: [models."{at[-1]}.{name}"]'
+                    remedy = f'quote a name with a dot: [models."{at[-1]}.{name}"]'
                 where = f"[{dotted(at)}]" if at else "the manifest's top level"
                 raise self._error((*at, name), f"{name!r} is no key of {where}", remedy)
 

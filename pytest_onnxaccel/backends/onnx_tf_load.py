@@ -14,8 +14,16 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pytest_onnxaccel.backends.onnx_tf_session import OnnxTfSession, affinity, specs
-from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.backends.onnx_tf_graph import (
+    Trace,
+    all_nodes,
+    missing_operators,
+    opset_of,
+    recording_backend,
+    specs,
+)
+from pytest_onnxaccel.backends.onnx_tf_session import OnnxTfSession
+from pytest_onnxaccel.backends.protocol import LoadOptions, SessionInfo
 from pytest_onnxaccel.errors import BackendUnavailable, ModelError, printable
 
 _recurrent_loaded = False
@@ -29,16 +37,13 @@ def load(path: str, options: LoadOptions) -> OnnxTfSession:
     except Exception as error:
         raise ModelError(f"the copy for onnx-tf cannot be read: {error}", code="E_PARSE") from error
     recurrent = _claim_recurrent(model, tf, options)
+    trace = Trace()
     with _said() as said:
-        concrete = _concrete(tf, onnx_tf, model, quick=not recurrent)
+        concrete = _concrete(tf, onnx_tf, model, trace, quick=not recurrent)
         outputs = concrete.structured_outputs
         odd = [name for name, value in outputs.items() if not isinstance(value, tf.Tensor)]
         if odd:
-            raise ModelError(
-                f"output {odd[0]!r} is no dense tensor, and onnx-tf gives it as none",
-                code="E_SCHEMA",
-                remedy="compare this model with another backend",
-            )
+            raise _refused(f"output {odd[0]!r} of onnx-tf is no dense tensor")
         if recurrent:
             call, path_taken = _function_call(concrete, model), "concrete function"
             close: Callable[[], None] = lambda: None  # noqa: E731
@@ -51,9 +56,9 @@ def load(path: str, options: LoadOptions) -> OnnxTfSession:
         "provider": "TensorFlow",
         "device": "CPU",
         "threads": options.threads,
-        "cores": affinity(),
+        "cores": _cores(),
         "path": path_taken,
-        "opset": next((item.version for item in model.opset_import if item.domain == ""), 0),
+        "opset": opset_of(model),
         "versions": {
             "tensorflow": tf.__version__,
             "onnx-tf": onnx_tf.version.version,
@@ -62,7 +67,8 @@ def load(path: str, options: LoadOptions) -> OnnxTfSession:
         },
     }
     inputs, outs = specs(onnx, model.graph.input), specs(onnx, model.graph.output)
-    return OnnxTfSession(call, close, inputs, outs, tuple(said), facts)
+    info = SessionInfo(inputs, outs, warnings=tuple(said), notes=tuple(trace.notes), facts=facts)
+    return OnnxTfSession(call, close, info)
 
 
 def _frameworks() -> tuple[Any, Any, Any]:
@@ -95,7 +101,7 @@ def _claim_recurrent(model: Any, tf: Any, options: LoadOptions) -> bool:
     global _recurrent_loaded
     from pytest_onnxaccel.backends.onnx_tf import RECURRENT
 
-    found = [node.op_type for node in _nodes(model.graph) if node.op_type in RECURRENT]
+    found = [node.op_type for node in all_nodes(model.graph) if node.op_type in RECURRENT]
     if not found:
         return False
     if _recurrent_loaded:
@@ -117,36 +123,27 @@ def _claim_recurrent(model: Any, tf: Any, options: LoadOptions) -> bool:
     return True
 
 
-def _nodes(graph: Any) -> Iterator[Any]:
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
-                yield from _nodes(inner)
-
-
-def _concrete(tf: Any, onnx_tf: Any, model: Any, quick: bool) -> Any:
+def _concrete(tf: Any, onnx_tf: Any, model: Any, trace: Trace, quick: bool) -> Any:
     """The traced function of *model*.
 
     Args:
-        quick: try without AutoGraph first. The graph is the same, or the trace fails and AutoGraph is asked after all;
-            a failed trace of a recurrent model would leave its cell behind.
+        quick: try without AutoGraph first. The graph is the same, or that trace fails and AutoGraph is asked
+            after all; but a failed trace of a recurrent model would leave its cell behind.
 
     Raises:
         ModelError: ``E_SCHEMA``, naming the operator that stopped onnx-tf.
     """
-    at = _Current()
+    opset = opset_of(model)
+    lacking = missing_operators(onnx_tf, model)
+    if lacking:
+        raise _refused(f"onnx-tf has no operator {', '.join(lacking)} (opset {opset})")
     try:
-        rep = _recording_backend(tf, onnx_tf, at).prepare(model, logging_level="WARNING")
-        signatures = {
-            info.name: tf.TensorSpec(None, rep.signatures[info.name].dtype, info.name)
-            if info.name in rep.signatures and not info.type.tensor_type.HasField("shape")
-            else rep.signatures.get(info.name)
-            for info in model.graph.input
-        }
-        sequences = [name for name, signature in signatures.items() if signature is None]
-        if sequences:
-            raise NotImplementedError(f"input {sequences[0]!r} is no dense tensor")
+        rep = recording_backend(tf, onnx_tf, trace).prepare(model, logging_level="WARNING")
+        signatures = {}
+        for info in model.graph.input:
+            if info.name not in rep.signatures:
+                raise NotImplementedError(f"input {info.name!r} is no dense tensor")
+            signatures[info.name] = rep.signatures[info.name]
         raw = type(rep.tf_module).__call__.python_function
 
         def call(**feeds: Any) -> Any:
@@ -157,41 +154,12 @@ def _concrete(tf: Any, onnx_tf: Any, model: Any, quick: bool) -> Any:
                 return tf.function(call, autograph=False).get_concrete_function(**signatures)
         return rep.tf_module.__call__.get_concrete_function(**signatures)
     except Exception as error:
-        opset = next((item.version for item in model.opset_import if item.domain == ""), 0)
-        operator = f"{at.operator} at opset {opset}" if at.operator else f"this graph (opset {opset})"
-        raise ModelError(
-            f"onnx-tf cannot take {operator}: {_reason(error)}",
-            code="E_SCHEMA",
-            remedy="compare this model with another backend",
-        ) from error
+        stopped = f"{trace.operator} at opset {opset}" if trace.operator else f"this graph (opset {opset})"
+        raise _refused(f"onnx-tf cannot take {stopped}: {_reason(error)}") from error
 
 
-class _Current:
-    """The operator that onnx-tf is at."""
-
-    operator = ""
-
-
-def _recording_backend(tf: Any, onnx_tf: Any, at: _Current) -> Any:
-    """onnx-tf's backend, which also notes the operator it is at and takes weights as arrays instead of lists."""
-    from onnx import numpy_helper
-
-    class Recording(onnx_tf.backend.TensorflowBackend):  # type: ignore[misc]
-        @classmethod
-        def _onnx_node_to_tensorflow_op(cls, node: Any, *args: Any, **kwargs: Any) -> Any:
-            at.operator = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
-            return super()._onnx_node_to_tensorflow_op(node, *args, **kwargs)
-
-        @classmethod
-        def _onnx_initializer_to_input_dict_items(cls, initializer: Any, training_mode: bool = False) -> Any:
-            items: list[tuple[str, Any]] = []
-            for tensor in initializer:
-                array = numpy_helper.to_array(tensor)
-                dtype = onnx_tf.common.data_type.onnx2tf(tensor.data_type)
-                items.append((tensor.name, tf.cast(tf.constant(array), dtype)))
-            return items
-
-    return Recording
+def _refused(cause: str) -> ModelError:
+    return ModelError(cause, code="E_SCHEMA", remedy="compare this model with another backend")
 
 
 def _session_call(tf: Any, concrete: Any, model: Any, options: LoadOptions) -> tuple[Any, Callable[[], None]]:
@@ -239,9 +207,18 @@ def _function_call(concrete: Any, model: Any) -> Any:
 def _reason(error: BaseException) -> str:
     """The handler's own words, from under what AutoGraph wraps around them."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    kind = type(error).__name__
-    text = lines[-1] if lines else ""
-    return printable(text if kind == "BackendIsNotSupposedToImplementIt" else f"{kind}: {text}", 200)
+    kind, text = type(error).__name__, lines[-1] if lines else ""
+    text = text[len(kind) + 2 :] if text.startswith(f"{kind}: ") else text
+    own_words = kind in ("BackendIsNotSupposedToImplementIt", "NotImplementedError", "RuntimeError")
+    return printable(text if own_words else f"{kind}: {text}", 200)
+
+
+def _cores() -> int:
+    """Cores that this process may use: TensorFlow's default number of threads."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
 
 
 @contextlib.contextmanager

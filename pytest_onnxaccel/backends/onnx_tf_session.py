@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import SessionInfo
 from pytest_onnxaccel.errors import ModelError, printable
 from pytest_onnxaccel.numerics.timing import measure
-from pytest_onnxaccel.spec import Dim, TensorSpec, Timing, TimingPlan
+from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
-
-_DTYPES = {"FLOAT": "float32", "DOUBLE": "float64", "UNDEFINED": ""}
 
 
 class OnnxTfSession:
@@ -24,14 +21,11 @@ class OnnxTfSession:
         self,
         call: Callable[..., list[Any]],
         close: Callable[[], None],
-        inputs: tuple[TensorSpec, ...],
-        outputs: tuple[TensorSpec, ...],
-        warnings: tuple[str, ...],
-        facts: Mapping[str, Any],
+        info: SessionInfo,
     ) -> None:
         self._call: Callable[..., list[Any]] | None = call
         self._free = close
-        self._info = SessionInfo(inputs, outputs, warnings=warnings, facts=facts)
+        self._info = info
 
     @property
     def info(self) -> SessionInfo:
@@ -77,8 +71,7 @@ class OnnxTfSession:
             try:
                 return call(*arrays)
             except Exception as error:
-                lines = str(error).strip().splitlines() or [""]
-                cause = printable(f"{type(error).__name__}: {lines[0]}", 200)
+                cause = printable(f"{type(error).__name__}: {_own_words(str(error))}", 200)
                 raise ModelError(f"TensorFlow failed on these inputs: {cause}", code="E_RUN") from error
 
         return guarded
@@ -101,28 +94,8 @@ def _refused(cause: str) -> ModelError:
     return ModelError(cause, code="E_INPUT", remedy="feed what the model declares")
 
 
-def specs(onnx: Any, values: Iterable[Any]) -> tuple[TensorSpec, ...]:
-    """*values* (``ValueInfoProto``) as specs."""
-    found = []
-    for value in values:
-        tensor = value.type.tensor_type
-        name = onnx.TensorProto.DataType.Name(tensor.elem_type)
-        shape: tuple[Dim, ...] | None = None
-        if tensor.HasField("shape"):
-            shape = tuple(_dim(dim) for dim in tensor.shape.dim)
-        found.append(TensorSpec(value.name, _DTYPES.get(name, name.lower()), shape))
-    return tuple(found)
-
-
-def _dim(dim: Any) -> Dim:
-    if dim.HasField("dim_value"):
-        return int(dim.dim_value)
-    return str(dim.dim_param) or None
-
-
-def affinity() -> int:
-    """Cores that this process may use: TensorFlow's default number of threads."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        return os.cpu_count() or 1
+def _own_words(text: str) -> str:
+    """TensorFlow's message without the stack of the graph's construction, which precedes and follows it."""
+    before, _, after = text.partition("[[")
+    lines = [line.strip() for line in (before or after).splitlines() if line.strip()]
+    return lines[-1] if lines else text

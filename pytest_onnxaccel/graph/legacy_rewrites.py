@@ -10,7 +10,7 @@ from pytest_onnxaccel.graph.opsets import constant, constant_value, known_shapes
 
 
 def rewritten(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
-    """*model* without Squeeze and Unsqueeze of opset 13 and Resize's ``pytorch_half_pixel``, and notes.
+    """*model* without Squeeze and Unsqueeze of opset 13, Sum, and Resize's ``pytorch_half_pixel``, and notes.
 
     A node that cannot be written otherwise stays as it is; onnx-tf then refuses it by name.
     """
@@ -22,8 +22,12 @@ def rewritten(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
         for position, node in enumerate(graph.node):
             tag = f"onnxaccel_{number}_{position}"
             new = None
+            while node.input and not node.input[-1]:
+                node.input.pop()  # an optional input that is left out; some handlers count them
             if not node.domain and node.op_type in ("Squeeze", "Unsqueeze"):
                 new = _reshape(model, graph, node, shapes, tag)
+            elif not node.domain and node.op_type == "Sum" and len(node.input) > 1:
+                new = _additions(node, tag)
             elif not node.domain and node.op_type == "Resize" and _half_pixel(node, shapes):
                 changed.add("Resize")
             changed |= {node.op_type} if new else set()
@@ -72,6 +76,17 @@ def _reshape(
         helper.make_node("Gather", [f"{tag}_pool", order], [f"{tag}_out"], name=f"{tag}_out", axis=0),
         helper.make_node("Reshape", [node.input[0], f"{tag}_out"], node.output, name=f"{node.name}_{tag}"),
     ]
+
+
+def _additions(node: onnx.NodeProto, tag: str) -> list[onnx.NodeProto]:
+    """Sum as a chain of Add: onnx-tf's Sum does not broadcast."""
+    added, left = [], node.input[0]
+    for position, right in enumerate(node.input[1:]):
+        last = position == len(node.input) - 2
+        name = f"{node.name}_{tag}_{position}"
+        added.append(helper.make_node("Add", [left, right], [node.output[0] if last else name], name=name))
+        left = name
+    return added
 
 
 def _half_pixel(node: onnx.NodeProto, shapes: dict[str, list[int | None]]) -> bool:

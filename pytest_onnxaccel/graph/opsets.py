@@ -32,8 +32,8 @@ _NEUTRAL = {
     ("RoiAlign", "coordinate_transformation_mode"): b"output_half_pixel",
     ("LpPool", "ceil_mode"): 0,
 }
-#: Operators that the version converter cannot take from opset 18 to 17 though their plain form is the same.
-_HIDDEN = ("LpPool", "Pad", "Split")
+#: Operators that the version converter cannot take down to opset 17 though their plain form is the same.
+_HIDDEN = ("ConstantOfShape", "GlobalMaxPool", "LpPool", "Pad", "Split")
 _HIDING_PLACE = "onnxaccel.hidden"
 
 
@@ -58,7 +58,7 @@ def lowered(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
     opset = opset_of(model)
     if 0 < opset < PREFERRED:
         try:
-            return version_converter.convert_version(model, PREFERRED), notes
+            return _upgraded(model), notes
         except Exception as error:
             # onnx-tf reads old opsets itself
             return model, [*notes, f"kept at opset {opset}: {_reason(error)}"]
@@ -104,6 +104,19 @@ def _expanded(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
     return model, [f"expanded into simpler operators: {', '.join(found)}"]
 
 
+def _upgraded(model: onnx.ModelProto) -> onnx.ModelProto:
+    """*model* from opset 14 or older at opset 15."""
+    before = opset_of(model)
+    model = version_converter.convert_version(model, PREFERRED)
+    if before < 11:
+        # The converter leaves Upsample and Resize with the defaults of opset 11, which place the samples elsewhere
+        for node in all_nodes(model):
+            if node.op_type == "Resize" and not node.domain:
+                node.attribute.append(helper.make_attribute("coordinate_transformation_mode", "asymmetric"))
+                node.attribute.append(helper.make_attribute("nearest_mode", "floor"))
+    return model
+
+
 def _downgraded(model: onnx.ModelProto) -> onnx.ModelProto:
     """*model* from opset 18 or newer at opset 17."""
     opset = opset_of(model)
@@ -131,9 +144,9 @@ def _downgraded(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _older_forms(model: onnx.ModelProto) -> None:
-    """Write Split, Pad and LpPool in the form that opsets 13 to 17 share with 18 and newer."""
+    """Write Split, Pad, LpPool and the reductions in a form that means the same before opset 18."""
     shapes = known_shapes(model)
-    places = [(graph, node) for graph in all_graphs(model) for node in graph.node]
+    places = [(graph, node) for graph in all_graphs(model) for node in graph.node if not node.domain]
     for number, (graph, node) in enumerate(places):
         attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
         shape = shapes.get(node.input[0]) if node.input else None
@@ -149,7 +162,7 @@ def _older_forms(model: onnx.ModelProto) -> None:
         elif node.op_type == "Pad" and len(node.input) > 3 and node.input[3]:
             pads, axes = (constant_value(model, graph, node.input[i]) for i in (1, 3))
             if pads is None or axes is None or shape is None:
-                raise ValueError(f"Pad {node.name!r} takes axes that are not constant, or its input's rank is unknown")
+                raise ValueError("Pad takes axes that are not constant, or the rank of its input is unknown")
             full, half = [0] * (2 * len(shape)), len(pads) // 2
             for i, axis in enumerate(axes):
                 full[axis % len(shape)] = pads[i]
@@ -158,9 +171,13 @@ def _older_forms(model: onnx.ModelProto) -> None:
             del node.input[3:]
         elif node.op_type == "LpPool":
             if any(step != 1 for step in attributes.get("dilations", ())) or attributes.get("ceil_mode", 0):
-                raise ValueError(f"LpPool {node.name!r} has dilations or ceil_mode, which are new in opset 18")
+                raise ValueError("LpPool has dilations or ceil_mode, which are new in opset 18")
             drop_attribute(node, "dilations")
             drop_attribute(node, "ceil_mode")
+        elif node.op_type.startswith("Reduce") and node.op_type != "ReduceSum":
+            if attributes.get("noop_with_empty_axes", 0) and not (len(node.input) > 1 and node.input[1]):
+                raise ValueError(f"{node.op_type} has noop_with_empty_axes, which is new in opset 18")
+            drop_attribute(node, "noop_with_empty_axes")
 
 
 def _relabel(model: onnx.ModelProto) -> list[str]:
@@ -226,8 +243,9 @@ def constant_value(model: onnx.ModelProto, graph: onnx.GraphProto, name: str) ->
         for node in place.node:
             if node.op_type == "Constant" and name in node.output:
                 value = helper.get_attribute_value(node.attribute[0])
-                array = numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
-                return [int(item) for item in getattr(array, "ravel", lambda: array)()]
+                if isinstance(value, onnx.TensorProto):
+                    return [int(item) for item in numpy_helper.to_array(value).ravel()]
+                return [int(item) for item in (value if isinstance(value, list) else [value])]
     return None
 
 

@@ -60,8 +60,8 @@ def find_batch(graph: GraphProto) -> Batch:
     """The batch that all inputs share.
 
     Raises:
-        ModelError: there is no input, an input is no dense tensor, declares no rank or has rank 0, or the inputs
-            disagree on axis 0 (code ``V_BATCH``); the message names them.
+        ModelError: there is no input, an input is no dense tensor, declares no rank or has rank 0, or the
+            inputs disagree on axis 0 (code ``V_BATCH``); the message names them.
     """
     inputs = fed_inputs(graph)
     if not inputs:

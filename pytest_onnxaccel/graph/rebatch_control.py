@@ -39,12 +39,21 @@ def _branches(node: NodeProto, inputs: list[Fact], walk: Walk) -> list[Fact]:
         alike = a.small == b.small and a.large == b.large
         # A branch that gives a table without a batch is broadcast or not by whoever uses it: follow the other
         chosen = a if alike or a.batch_axes else b
-        merged.append(replace(chosen, fed=fed, before=None, after=None) if alike or chosen.batch_axes else UNKNOWN)
+        merged.append(
+            replace(chosen, fed=fed, before=None, after=None) if alike or chosen.batch_axes else UNKNOWN
+        )
     return merged + [UNKNOWN] * (len(node.output) - len(merged))
 
 
 def _carried(fact: Fact) -> Fact:
     return replace(fact, fed=True, before=None, after=None)
+
+
+def _repeatable_axes(start: Fact, end: Fact) -> list[int]:
+    """Axes on which a state that starts without the batch comes back with it."""
+    if start.small is None or end.small != start.small:
+        return []
+    return [axis for axis in end.batch_axes if repeatable(start, axis, start.small[axis])]
 
 
 def _fixpoint(
@@ -56,8 +65,8 @@ def _fixpoint(
 ) -> tuple[list[Fact], list[Fact]]:
     """States that a body leaves as it found them, and the body's outputs.
 
-    A state that starts as a table for the original batch and comes back with the other batch is repeated first; a
-    state that changes its shape otherwise is unknown.
+    A state that starts as a table for the original batch and comes back with the other batch is repeated
+    first; a state that changes its shape otherwise is unknown.
     """
     states = list(states)
     repeats: list[tuple[int, int]] = []
@@ -70,7 +79,7 @@ def _fixpoint(
             if (start.small, start.large) == (end.small, end.large) or start is UNKNOWN:
                 continue
             changed = True
-            axes = [a for a in end.batch_axes if end.small == start.small and repeatable(start, a, end.small[a])]  # type: ignore[index]
+            axes = _repeatable_axes(start, end)
             if not axes:
                 states[i] = UNKNOWN
             for axis in axes:
@@ -104,7 +113,9 @@ def _stacked(fact: Fact, length: int | None, other: int | None = None) -> Fact:
         return UNKNOWN
     inner = {axis + 1: factor for axis, factor in fact.inner.items()}
     large = (length if other is None else other, *fact.large)
-    return replace(fact, small=(length, *fact.small), large=large, inner=inner, fed=True, before=None, after=None)
+    return replace(
+        fact, small=(length, *fact.small), large=large, inner=inner, fed=True, before=None, after=None
+    )
 
 
 def _scan(ledger: Ledger, node: NodeProto, inputs: list[Fact], walk: Walk) -> list[Fact]:
@@ -119,12 +130,12 @@ def _scan(ledger: Ledger, node: NodeProto, inputs: list[Fact], walk: Walk) -> li
         if not fact.small or not fact.large:
             slices.append(UNKNOWN)
             continue
-        if 0 in fact.batch_axes:
-            # One step per sample is no mixing as long as no state is carried from one to the next
-            if count:
-                ledger.block(node, "it carries a state from sample to sample")
+        if count and 0 in fact.batch_axes:  # without a state, one step per sample is no mixing
+            ledger.block(node, "it carries a state from sample to sample")
         inner = {axis - 1: factor for axis, factor in fact.inner.items() if axis}
-        slices.append(replace(fact, small=fact.small[1:], large=fact.large[1:], inner=inner, before=None, after=None))
+        slices.append(
+            replace(fact, small=fact.small[1:], large=fact.large[1:], inner=inner, before=None, after=None)
+        )
 
     def body(states: list[Fact]) -> list[Fact]:
         return walk(graph, [*states, *slices])

@@ -1,8 +1,8 @@
 """What is known of one tensor at two batch sizes at once, and how a node passes it on.
 
-Every shape is followed twice, at the batch of the original (*small*) and at another one (*large*). An axis whose
-two sizes differ carries the batch; that finds it wherever transposes, reshapes and merges have put it, with no
-symbolic algebra and with onnx's own inference for every operator.
+Every shape is followed twice, at the batch of the original (*small*) and at another one (*large*). An axis
+whose two sizes differ carries the batch; that finds it wherever transposes, reshapes and merges have put it,
+with no symbolic algebra and with onnx's own inference for every operator.
 """
 
 from __future__ import annotations
@@ -117,7 +117,9 @@ def infer(node: NodeProto, facts: Sequence[Fact | None], opsets: Sequence[Any]) 
     Raises:
         DoesNotFit: the node takes the shapes of the original batch and refuses those of the other one.
     """
-    versions = {o.domain.replace("ai.onnx", "") if o.domain == "ai.onnx" else o.domain: o.version for o in opsets}
+    versions = {
+        o.domain.replace("ai.onnx", "") if o.domain == "ai.onnx" else o.domain: o.version for o in opsets
+    }
     domain = "" if node.domain == "ai.onnx" else node.domain
     nothing = [Fact() for _ in node.output]
     try:
@@ -135,4 +137,6 @@ def infer(node: NodeProto, facts: Sequence[Fact | None], opsets: Sequence[Any]) 
     except Exception as error:
         raise DoesNotFit(str(error)) from error
     large = _shapes(found, node)
-    return [replace(f, elem=a[0], small=a[1], large=b[1]) for f, a, b in zip(nothing, small, large, strict=True)]
+    return [
+        replace(f, elem=a[0], small=a[1], large=b[1]) for f, a, b in zip(nothing, small, large, strict=True)
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 
 from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
@@ -12,19 +13,27 @@ from onnx.external_data_helper import load_external_data_for_tensor, uses_extern
 
 from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.graph.load import all_graphs, load_graph
+from pytest_onnxaccel.graph.rebatch_values import FOLLOWED
 
 #: Largest model in bytes that is written as one file; protobuf refuses 2 GiB and some readers half of it.
 ONE_FILE_LIMIT = 1 << 30
 
 
 def read_model(path: str) -> ModelProto:
-    """A copy of the model at *path* that may be edited; tensors in external files stay there.
+    """A copy of the model at *path* that may be edited.
+
+    Tensors in external files stay there, except the small ones, which may be shapes that hold the batch.
 
     Raises:
-        ModelError: ``E_PARSE``.
+        ModelError: ``E_PARSE``, or ``E_EXTERNAL`` when a small tensor cannot be read.
     """
     model = ModelProto()
     model.CopyFrom(load_graph(path))
+    base = os.path.dirname(os.path.abspath(path))
+    for tensor in all_tensors(model):
+        if uses_external_data(tensor) and prod(tensor.dims) <= FOLLOWED:
+            _inside(base, _location(tensor))
+            _pull_in(tensor, base)
     return model
 
 
@@ -49,12 +58,13 @@ def _location(tensor: TensorProto) -> str:
 def write_model(model: ModelProto, source: str, target: str) -> None:
     """Write *model*, read from *source*, to *target*, so that it needs nothing of the source's folder.
 
-    Small models become one file. Beyond :data:`ONE_FILE_LIMIT` the external files are copied beside the target as
-    ``<target>.data``, ``<target>.data1`` ..., byte for byte, and large tensors held inline move there too.
+    Small models become one file. Beyond :data:`ONE_FILE_LIMIT` the external files are copied beside the
+    target as ``<target>.data``, ``<target>.data1`` ..., byte for byte, and large tensors held inline move
+    there too.
 
     Raises:
-        ModelError: external data is missing, short or outside the model's folder (``E_EXTERNAL``), or the target
-            cannot be written (``E_FILE``).
+        ModelError: external data is missing, short or outside the model's folder (``E_EXTERNAL``), or the
+            target cannot be written (``E_FILE``).
     """
     base = os.path.dirname(os.path.abspath(source))
     outside = [t for t in all_tensors(model) if uses_external_data(t)]
@@ -79,7 +89,9 @@ def write_model(model: ModelProto, source: str, target: str) -> None:
                     entry.value = moved[entry.value]
         _save_split(model, target, f"{os.path.basename(target)}.data{len(files) or ''}")
     except OSError as error:
-        raise ModelError(f"cannot write the re-frozen model: {error.strerror or error}", code="E_FILE") from error
+        raise ModelError(
+            f"cannot write the re-frozen model: {error.strerror or error}", code="E_FILE"
+        ) from error
 
 
 def _inside(base: str, place: str) -> str:

@@ -1,10 +1,12 @@
 """How the results of single runs become the result at batch N, output by output.
 
-An output's batch axis is not always axis 0 (an LSTM's last state is layers x batch x hidden), may be missing (a
-constant table of anchors) or was squeezed away at batch 1. Each re-frozen model says which it is by a *join*:
+An output's batch axis is not always axis 0 (an LSTM's last state is layers x batch x hidden), may be missing
+(a constant table of anchors) or was squeezed away at batch 1. Each re-frozen model says which it is by a
+*join*:
 
 * ``{"join": "concat", "axis": a}``: the runs side by side along axis *a*;
-* ``{"join": "stack", "axis": 0}``: a run's result has no batch axis of its own, so N results get a new one;
+* ``{"join": "stack", "axis": 0}``: a run's result has no batch axis of its own, so N > 1 results get a new
+one;
 * ``{"join": "same", "axis": 0}``: the output does not depend on the inputs; every run gives it whole.
 
 This file needs numpy alone, so that whoever compares may import it without onnx.
@@ -13,13 +15,12 @@ This file needs numpy alone, so that whoever compares may import it without onnx
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
-    Array = NDArray[np.generic]
+Array = NDArray[np.generic]
 
 Join = dict[str, Any]
 
@@ -48,13 +49,13 @@ def joined(parts: Sequence[Array], how: Mapping[str, Any]) -> Array | None:
 
     Returns:
         ``concat``: shape of a part with axis *a* len(parts) times as long; ``stack``: (len(parts), *part);
-        ``same``: the part itself. None when the parts cannot be joined like that: shapes differ, or parts that
-        should be the same are not.
+        ``same``: the part itself. One part alone is itself, whatever the join. None when the parts cannot be
+        joined like that: shapes differ, or parts that should be the same are not.
     """
-    import numpy as np
-
     if len({part.shape for part in parts}) != 1:
         return None
+    if len(parts) == 1:
+        return parts[0]
     if how["join"] == "stack":
         return np.stack(parts)
     if how["join"] == "same":

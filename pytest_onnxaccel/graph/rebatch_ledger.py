@@ -8,11 +8,19 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from onnx import NodeProto, TensorProto
 
+from pytest_onnxaccel.errors import printable
 from pytest_onnxaccel.graph.rebatch_facts import Fact
 from pytest_onnxaccel.graph.rebatch_values import FOLLOWED, Array
 
 _INTEGERS = frozenset(
-    {TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL, TensorProto.UINT8, TensorProto.INT8, TensorProto.UINT32}
+    {
+        TensorProto.INT64,
+        TensorProto.INT32,
+        TensorProto.BOOL,
+        TensorProto.UINT8,
+        TensorProto.INT8,
+        TensorProto.UINT32,
+    }
 )
 
 
@@ -20,7 +28,7 @@ _INTEGERS = frozenset(
 class Edit:
     """One change to input *slot* of *node*, or to its attribute when *attribute* is named.
 
-    With a *value* the operand becomes that constant; otherwise a Tile repeats it *times* along *axis*.
+    With a *value* the operand becomes that constant; otherwise a Tile repeats it as *repeats* says.
     """
 
     node: NodeProto
@@ -28,8 +36,7 @@ class Edit:
     slot: int = 0
     attribute: str = ""
     value: Array | None = None
-    axis: int = 0
-    times: int = 1
+    repeats: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,8 @@ class Hold:
 
 
 def named(node: NodeProto) -> str:
-    """The node's name, or its first output's where exporters left the name out."""
-    return node.name or next((f"-> {name}" for name in node.output if name), "?")
+    """The node's name, or its first output's where exporters left the name out; fit to be printed."""
+    return printable(node.name or next((f"-> {name}" for name in node.output if name), "?"), 80)
 
 
 @dataclass
@@ -74,16 +81,21 @@ class Ledger:
         del self.holds[mark[1] :]
 
     def block(self, node: NodeProto, why: str) -> None:
-        """Note that no edit of constants frees this node."""
+        """Note that no edit of constants frees this node; the first reason is the one that counts."""
+        if any(h.blocks and h.node == named(node) for h in self.holds):
+            return
         self.holds.append(Hold(named(node), node.op_type, why, True))
 
     def note(self, node: NodeProto, why: str) -> None:
         """Note that this node holds the batch, with an edit for it or harmlessly."""
         self.holds.append(Hold(named(node), node.op_type, why, False))
 
-    def set_value(self, node: NodeProto, slot: int, old: Sequence[int], new: Sequence[int], dtype: object) -> None:
+    def set_value(
+        self, node: NodeProto, slot: int, old: Sequence[int], new: Sequence[int], dtype: object
+    ) -> None:
         """Replace a constant operand by the list *new*."""
-        self.note(node, f"its constant {list(old)} fixes the batch at {self.batch}")
+        operand = printable(node.input[slot], 60)
+        self.note(node, f"its operand '{operand}' is {list(old)}, which fixes the batch at {self.batch}")
         value = np.asarray(list(new), dtype=dtype)  # type: ignore[call-overload]
         text = f"{node.op_type} '{named(node)}': {list(old)} -> {list(new)}"
         self.edits.append(Edit(node, text, slot=slot, value=value))
@@ -110,7 +122,7 @@ class Ledger:
         Returns:
             What the node then sees; *fact* itself when the batch is no multiple of the original.
         """
-        operand = node.input[slot]
+        operand = printable(node.input[slot], 60)
         if self.n % self.batch:
             self.block(node, f"'{operand}' has one row per sample of a batch of {self.batch}")
             return fact
@@ -118,7 +130,8 @@ class Ledger:
         shape = list(fact.small or ())
         self.note(node, f"its operand '{operand}' is made for a batch of {self.batch}")
         text = f"{node.op_type} '{named(node)}': '{operand}' repeated {times} times along axis {axis}"
-        self.edits.append(Edit(node, text, slot=slot, axis=axis, times=times))
+        repeats = tuple(times if i == axis else 1 for i in range(len(shape)))
+        self.edits.append(Edit(node, text, slot=slot, repeats=repeats))
         large = list(shape)
         large[axis] = self.scaled(shape[axis] or 0)
         after = None

@@ -20,7 +20,9 @@ def _rank(fact: Fact | None) -> int:
 
 
 def _at(fact: Fact | None, axis: int) -> int | None:
-    return fact.small[axis] if fact is not None and fact.small is not None and axis < len(fact.small) else None
+    return (
+        fact.small[axis] if fact is not None and fact.small is not None and axis < len(fact.small) else None
+    )
 
 
 def _positive(axis: int, rank: int) -> int:
@@ -32,7 +34,8 @@ def _replaced(
 ) -> Facts:
     """*facts* with the constant in *slot* changed from *old* to *new*, written down as an edit."""
     fact = facts[slot]
-    assert fact is not None and fact.after is not None
+    if fact is None or fact.after is None:
+        return facts
     ledger.set_value(node, slot, old, new, fact.after.dtype)
     changed = replace(fact, after=np.asarray(list(new), fact.after.dtype).reshape(fact.after.shape))
     return [*facts[:slot], changed, *facts[slot + 1 :]]
@@ -53,7 +56,9 @@ def _sizes(ledger: Ledger, node: NodeProto, facts: Facts, slot: int, axes: Seque
 
 
 def _expand(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
-    shift = (len(facts[1].before) if facts[1] is not None and facts[1].before is not None else 0) - _rank(facts[0])
+    shift = (len(facts[1].before) if facts[1] is not None and facts[1].before is not None else 0) - _rank(
+        facts[0]
+    )
     entries = range(max(0, -shift), _rank(facts[0]))
     if shift < 0 or any(_at(facts[0], axis) == 1 for axis in entries if grows(facts[0], axis)):
         return facts  # a size of 1 broadcasts: the batch passes by itself
@@ -67,27 +72,35 @@ def _resize(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
 
 
 def _slice(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
-    """A slice that takes the whole batch at the original size takes the whole batch at the other one."""
+    """A slice that takes whole batches at the original size must take as many at the other one."""
     data = facts[0]
     try:
-        bounds = slice_bounds(node, [None if f is None else f.after for f in facts])
+        bounds = slice_bounds(node, [None if f is None else f.before for f in facts])
+        others = slice_bounds(node, [None if f is None else f.after for f in facts])
     except LookupError:
         return facts
     if data is None or data.large is None:
         return facts
-    ends, wrong = [end for _, _, end, _ in bounds], False
+    ends = [end for _, _, end, _ in others]
     for entry, (axis, start, end, step) in enumerate(bounds):
         axis = _positive(axis, _rank(data))
-        size, other = _at(data, axis), data.large[axis]
-        if not grows(data, axis) or size is None or other is None:
+        size, large = _at(data, axis), data.large[axis]
+        if not grows(data, axis) or size is None or large is None:
             continue
-        if step == 1 and start in (0, -size) and size <= end < other:
-            ends[entry] = other
-        elif step != 1 or start not in (0, -size, -other) or end < other:
-            wrong = True
-    if wrong:
-        ledger.block(node, "it cuts the batch axis")
-    old = [end for _, _, end, _ in bounds]
+        unit = ledger.batch * data.inner.get(axis, size // ledger.batch)
+        begin, stop, _ = slice(start, end, step).indices(size)
+        want = (ledger.scaled(begin), ledger.scaled(stop), 1)
+        got = slice(others[entry][1], others[entry][2], others[entry][3]).indices(large)
+        if step != 1 or begin % unit or stop % unit:
+            ledger.block(node, "it cuts or turns round the batch axis")
+            return facts
+        if got == want:
+            continue
+        if got[0] != want[0] or others[entry][1:3] != (start, end):
+            ledger.block(node, "it takes a constant part of the batch axis")
+            return facts
+        ends[entry] = want[1]
+    old = [end for _, _, end, _ in others]
     if ends == old:
         return facts
     if attribute(node, "ends") is not None:
@@ -134,7 +147,9 @@ def _match(ledger: Ledger, node: NodeProto, facts: Facts, slots: Sequence[int], 
     """Repeat every operand among *slots* that lacks the batch on an axis where another has it."""
     result = list(facts)
     slots = [s for s in slots if s < len(facts)]
-    carriers = [(axis, _at(f, axis)) for f in (facts[s] for s in slots) if f is not None for axis in f.batch_axes]
+    carriers = [
+        (axis, _at(f, axis)) for f in (facts[s] for s in slots) if f is not None for axis in f.batch_axes
+    ]
     for axis, size in dict(carriers).items():
         for slot in slots:
             if axis not in skip and repeatable(result[slot], axis, size):

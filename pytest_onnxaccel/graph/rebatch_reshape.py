@@ -1,8 +1,8 @@
 """Which entry of a Reshape target is the batch, told from where the batch lies among the elements.
 
 A reshape keeps the row-major order, so the batch factor sits between the same two products before and after it:
-``before`` elements of the leading axes and ``after`` elements of the trailing ones. The entry of the target that
-spans this place is the one that must grow.
+``before`` elements of the leading axes and ``after`` elements of the trailing ones. The entry of the target
+that spans this place is the one that must grow.
 """
 
 from __future__ import annotations
@@ -11,7 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+import numpy as np
+from onnx import NodeProto
+
 from pytest_onnxaccel.graph.rebatch_facts import Fact
+from pytest_onnxaccel.graph.rebatch_ledger import Ledger
+from pytest_onnxaccel.graph.rebatch_values import attribute
 
 
 @dataclass(frozen=True)
@@ -80,3 +85,64 @@ def place_of_batch(
     else:
         return None
     return Place(best[0], best[2])
+
+
+def reshape(ledger: Ledger, node: NodeProto, facts: Sequence[Fact | None]) -> Fact | None:
+    """The reshaped tensor, with the edit that lets the batch through; None to leave the node to inference."""
+    data = facts[0]
+    old, new = _targets(node, facts)
+    if data is None or old is None or new is None:
+        return None
+    if not data.known:
+        return _open_reshape(ledger, node, data, old, new)
+    zero = bool(attribute(node, "allowzero", 0))
+    small = resolve(old, [d or 0 for d in data.small or ()], zero)
+    grown = [d or 0 for d in data.large or ()]
+    own = resolve(new, grown, zero)
+    if small is None:
+        return None
+    axes = data.batch_axes
+    place = place_of_batch(data, small, old, own, ledger.batch) if len(axes) == 1 else None
+    if place is None:
+        if axes or own is None:
+            ledger.block(node, f"its target {old} spreads the batch")
+        return Fact(data.elem, small, own)
+    want = list(small)
+    want[place.index] = ledger.scaled(want[place.index])
+    if own != tuple(want):
+        target = list(new)
+        target[place.index] = want[place.index]
+        _retarget(ledger, node, old, target if resolve(target, grown, zero) == tuple(want) else want)
+    return Fact(data.elem, small, tuple(want), {place.index: place.inner})
+
+
+def _open_reshape(ledger: Ledger, node: NodeProto, data: Fact, old: list[int], new: list[int]) -> Fact | None:
+    """With open sizes only a leading batch can be told."""
+    batch, n = ledger.batch, ledger.n
+    if data.small is None or data.batch_axes != [0] or data.small[0] != batch or not old:
+        return None
+    if old[0] == new[0] == batch:
+        _retarget(ledger, node, old, [n, *new[1:]])
+    elif old[0] != 0 and new[0] != n:
+        return None
+    copied = [data.small[i] if i < len(data.small) else None for i in range(len(old))]
+    rest = [copied[i] if d == 0 else (None if d == -1 else d) for i, d in enumerate(old)][1:]
+    return Fact(data.elem, (batch, *rest), (n, *rest))
+
+
+def _retarget(ledger: Ledger, node: NodeProto, old: list[int], target: Sequence[int]) -> None:
+    if attribute(node, "shape") is not None:
+        ledger.set_attribute(node, "shape", old, target)
+    else:
+        ledger.set_value(node, 1, old, target, np.int64)
+
+
+def _targets(node: NodeProto, facts: Sequence[Fact | None]) -> tuple[list[int] | None, list[int] | None]:
+    """A Reshape's target at the two batches; an attribute before opset 5."""
+    given = attribute(node, "shape")
+    if given is not None:
+        return list(given), list(given)
+    fact = facts[1] if len(facts) > 1 else None
+    if fact is None or fact.before is None or fact.after is None:
+        return None, None
+    return [int(v) for v in fact.before.ravel()], [int(v) for v in fact.after.ravel()]

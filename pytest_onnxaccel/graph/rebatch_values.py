@@ -1,7 +1,8 @@
-"""Compute the small integer tensors from which a graph builds its shapes (Shape, Gather, Concat, Reshape chains).
+"""Compute the small integer tensors from which a graph builds its shapes (Shape, Gather, Concat, Reshape
+chains).
 
-Only what exporters write for shapes is known here; anything else counts as unknown, which is always safe. Sizes
-are bounded, since the graph may ask for anything.
+Only what exporters write for shapes is known here; anything else counts as unknown, which is always safe.
+Sizes are bounded, since the graph may ask for anything.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto, helper
+from onnx import NodeProto, helper, numpy_helper
 
 Array = NDArray[Any]
 
@@ -40,14 +41,14 @@ def axes_of(node: NodeProto, inputs: Sequence[Array | None], slot: int = 1) -> l
     return None
 
 
-def _unsqueeze(node: NodeProto, ins: Sequence[Array]) -> Array:
+def _unsqueeze(node: NodeProto, ins: Sequence[Any]) -> Array:
     axes = axes_of(node, ins)
-    return np.expand_dims(ins[0], tuple(axes or ()))
+    return np.asarray(np.expand_dims(ins[0], tuple(axes or ())))
 
 
-def _squeeze(node: NodeProto, ins: Sequence[Array]) -> Array:
+def _squeeze(node: NodeProto, ins: Sequence[Any]) -> Array:
     axes = axes_of(node, ins)
-    return np.squeeze(ins[0], None if axes is None else tuple(axes))
+    return np.asarray(np.squeeze(ins[0], None if axes is None else tuple(axes)))
 
 
 def slice_bounds(node: NodeProto, ins: Sequence[Array | None]) -> list[tuple[int, int, int, int]]:
@@ -71,7 +72,7 @@ def slice_bounds(node: NodeProto, ins: Sequence[Array | None]) -> list[tuple[int
     return list(zip(axes, starts, ends, steps, strict=True))
 
 
-def _slice(node: NodeProto, ins: Sequence[Array]) -> Array:
+def _slice(node: NodeProto, ins: Sequence[Any]) -> Array:
     index: list[slice] = [slice(None)] * ins[0].ndim
     for axis, start, end, step in slice_bounds(node, ins):
         # ONNX ends a backward slice before element 0 by any number below -size
@@ -86,48 +87,48 @@ def _divide(a: Array, b: Array) -> Array:
     return np.asarray(a / b)
 
 
-def _sized(node: NodeProto, ins: Sequence[Array]) -> Array:
+def _sized(node: NodeProto, ins: Sequence[Any]) -> Array:
     fill = attribute(node, "value")
     dims = tuple(int(d) for d in ins[0])
     if np.prod(dims, dtype=float) > FOLLOWED:
         raise LookupError("too large")
     if fill is None:
         return np.zeros(dims, np.float32)
-    from onnx import numpy_helper
-
     return np.full(dims, numpy_helper.to_array(fill).ravel()[0])
 
 
-def _range(node: NodeProto, ins: Sequence[Array]) -> Array:
+def _range(node: NodeProto, ins: Sequence[Any]) -> Array:
     start, limit, delta = (v.item() for v in ins)
     if not delta or abs(limit - start) / abs(delta) > FOLLOWED:
         raise LookupError("too large")
     return np.arange(start, limit, delta, dtype=ins[0].dtype)
 
 
-def _cast(node: NodeProto, ins: Sequence[Array]) -> Array:
-    return ins[0].astype(helper.tensor_dtype_to_np_dtype(attribute(node, "to")))
+def _cast(node: NodeProto, ins: Sequence[Any]) -> Array:
+    return np.asarray(ins[0]).astype(helper.tensor_dtype_to_np_dtype(attribute(node, "to")))
 
 
-def _expand(node: NodeProto, ins: Sequence[Array]) -> Array:
+def _expand(node: NodeProto, ins: Sequence[Any]) -> Array:
     dims = np.broadcast_shapes(ins[0].shape, tuple(int(d) for d in ins[1]))
     if np.prod(dims, dtype=float) > FOLLOWED:
         raise LookupError("too large")
     return np.broadcast_to(ins[0], dims)
 
 
-def _product(node: NodeProto, ins: Sequence[Array]) -> Array:
+def _product(node: NodeProto, ins: Sequence[Any]) -> Array:
     axes = axes_of(node, ins)
     keep = bool(attribute(node, "keepdims", 1))
-    return np.asarray(np.prod(ins[0], axis=None if axes is None else tuple(axes), keepdims=keep, dtype=ins[0].dtype))
+    return np.asarray(
+        np.prod(ins[0], axis=None if axes is None else tuple(axes), keepdims=keep, dtype=ins[0].dtype)
+    )
 
 
-def _reshape(node: NodeProto, ins: Sequence[Array]) -> Array:
+def _reshape(node: NodeProto, ins: Sequence[Any]) -> Array:
     target = [ins[0].shape[i] if d == 0 else int(d) for i, d in enumerate(ins[1])]
-    return ins[0].reshape(target)
+    return np.asarray(ins[0]).reshape(target)
 
 
-_KNOWN: dict[str, Callable[[NodeProto, Sequence[Array]], Array]] = {
+_KNOWN: dict[str, Callable[[NodeProto, Sequence[Any]], Array]] = {
     "Gather": lambda n, i: np.take(i[0], i[1].astype(np.int64), axis=int(attribute(n, "axis", 0))),
     "Concat": lambda n, i: np.concatenate(i, axis=int(attribute(n, "axis", 1))),
     "Unsqueeze": _unsqueeze,
@@ -139,6 +140,7 @@ _KNOWN: dict[str, Callable[[NodeProto, Sequence[Array]], Array]] = {
     "Sub": lambda n, i: i[0] - i[1],
     "Mul": lambda n, i: i[0] * i[1],
     "Div": lambda n, i: _divide(i[0], i[1]),
+    "Mod": lambda n, i: (np.fmod if attribute(n, "fmod", 0) else np.mod)(i[0], i[1]),
     "Neg": lambda n, i: -i[0],
     "Floor": lambda n, i: np.floor(i[0]),
     "Ceil": lambda n, i: np.ceil(i[0]),
@@ -157,10 +159,11 @@ _KNOWN: dict[str, Callable[[NodeProto, Sequence[Array]], Array]] = {
 def evaluate(node: NodeProto, inputs: Sequence[Array | None]) -> Array | None:
     """Value of the node's only output, or None when it is not known or too large to follow."""
     compute = _KNOWN.get(node.op_type)
-    if compute is None or node.domain not in ("", "ai.onnx") or any(v is None for v in inputs):
+    missing = any(name and value is None for name, value in zip(node.input, inputs, strict=True))
+    if compute is None or node.domain not in ("", "ai.onnx") or missing:
         return None
     try:
-        value = np.asarray(compute(node, [v for v in inputs if v is not None]))
+        value = np.asarray(compute(node, inputs))
     except (ValueError, IndexError, LookupError, TypeError, OverflowError, ZeroDivisionError, KeyError):
         return None
     return value if value.size <= FOLLOWED else None

@@ -10,11 +10,18 @@ import numpy as np
 from onnx import AttributeProto, GraphProto, NodeProto
 
 from pytest_onnxaccel.graph.rebatch_control import control
-from pytest_onnxaccel.graph.rebatch_facts import UNKNOWN, DoesNotFit, Fact, fact_of_tensor, fact_of_value, infer
+from pytest_onnxaccel.graph.rebatch_facts import (
+    UNKNOWN,
+    DoesNotFit,
+    Fact,
+    fact_of_tensor,
+    fact_of_value,
+    infer,
+)
 from pytest_onnxaccel.graph.rebatch_ledger import Ledger
 from pytest_onnxaccel.graph.rebatch_mixing import mixes
 from pytest_onnxaccel.graph.rebatch_operands import OPERANDS, broadcast
-from pytest_onnxaccel.graph.rebatch_reshape import place_of_batch, resolve
+from pytest_onnxaccel.graph.rebatch_reshape import reshape
 from pytest_onnxaccel.graph.rebatch_values import attribute, evaluate
 
 Facts = list[Fact | None]
@@ -29,13 +36,17 @@ class Walker:
         declared: shapes of values that the file declares, for operators that onnx does not know.
     """
 
-    def __init__(self, ledger: Ledger, opsets: Sequence[Any], declared: Mapping[str, tuple[Any, ...]]) -> None:
+    def __init__(
+        self, ledger: Ledger, opsets: Sequence[Any], declared: Mapping[str, tuple[Any, ...]]
+    ) -> None:
         self.ledger = ledger
         self.opsets = opsets
         self.declared = declared
         self.opset = next((o.version for o in opsets if o.domain in ("", "ai.onnx")), 1)
 
-    def graph(self, graph: GraphProto, formals: Mapping[str, Fact], outer: Mapping[str, Fact]) -> dict[str, Fact]:
+    def graph(
+        self, graph: GraphProto, formals: Mapping[str, Fact], outer: Mapping[str, Fact]
+    ) -> dict[str, Fact]:
         """Facts of every value of *graph*, the visible *outer* ones included."""
         env = dict(outer)
         for tensor in graph.initializer:
@@ -58,7 +69,7 @@ class Walker:
         if standard and node.op_type in ("Shape", "Size"):
             return [_measured(node, facts[0])]
         if standard and node.op_type == "Reshape":
-            shaped = self._reshape(node, facts)
+            shaped = reshape(self.ledger, node, facts)
             if shaped is not None:
                 return self._finish(node, facts, [shaped])
         if standard and node.op_type in OPERANDS:
@@ -70,7 +81,9 @@ class Walker:
             try:
                 found = infer(node, facts, self.opsets)
             except DoesNotFit:
-                self.ledger.block(node, f"it does not take a batch other than {self.ledger.batch}")
+                squeezes = node.op_type == "Squeeze"
+                why = "it squeezes the batch axis away" if squeezes else "its shapes fit no other batch"
+                self.ledger.block(node, why)
                 return [UNKNOWN for _ in node.output]
         if not standard:
             found = [self._guess(name, f, facts) for name, f in zip(node.output, found, strict=True)]
@@ -96,12 +109,17 @@ class Walker:
         fed = any(f.fed for f in ins)
         why = mixes(node, facts, self.opset) if fed else ""
         repeated = any(f.repeated for f in ins)
+        lost_track = any(f.fed and (f.small is None or f.large is None) for f in ins)
         result: list[Fact] = []
         for fact in found:
-            fact = replace(fact, fed=fed, inner=fact.inner or self._inner(node, fact, facts), repeated=repeated)
+            fact = replace(
+                fact, fed=fed, inner=fact.inner or self._inner(node, fact, facts), repeated=repeated
+            )
             if not fed and len(found) == 1:
-                fact = _valued(node, ins, fact)
+                fact = _valued(node, facts, fact)
             why = why or (self._lost(fact, ins) if fed else "")
+            if lost_track and fact.small == fact.large:
+                fact = replace(fact, small=None, large=None)  # a constant size says nothing of the batch here
             result.append(fact)
         if why:
             self.ledger.block(node, why)
@@ -143,68 +161,6 @@ class Walker:
                     inner[axis] = 1  # one batch after the other
         return inner
 
-    def _reshape(self, node: NodeProto, facts: Facts) -> Fact | None:
-        """The reshaped tensor, with the edit that lets the batch through; None to leave it to inference."""
-        data = facts[0]
-        old, new = _targets(node, facts)
-        if data is None or old is None or new is None:
-            return None
-        if not data.known:
-            return self._open_reshape(node, data, old, new)
-        zero = bool(attribute(node, "allowzero", 0))
-        small = resolve(old, [d or 0 for d in data.small or ()], zero)
-        large_data = [d or 0 for d in data.large or ()]
-        own = resolve(new, large_data, zero)
-        if small is None:
-            return None
-        axes = data.batch_axes
-        place = place_of_batch(data, small, old, own, self.ledger.batch) if len(axes) == 1 else None
-        if place is None:
-            if axes or own is None:
-                self.ledger.block(node, f"its target {old} spreads the batch")
-            return Fact(data.elem, small, own)
-        want = list(small)
-        want[place.index] = self.ledger.scaled(want[place.index])
-        if own != tuple(want):
-            target = list(new)
-            target[place.index] = want[place.index]
-            if resolve(target, large_data, zero) != tuple(want):
-                target = want
-            self._retarget(node, old, target)
-        return Fact(data.elem, small, tuple(want), {place.index: place.inner})
-
-    def _open_reshape(self, node: NodeProto, data: Fact, old: list[int], new: list[int]) -> Fact | None:
-        """With open sizes only a leading batch can be told."""
-        batch, n = self.ledger.batch, self.ledger.n
-        if data.small is None or data.batch_axes != [0] or data.small[0] != batch or not old:
-            return None
-        if old[0] == new[0] == batch:
-            self._retarget(node, old, [n, *new[1:]])
-        elif old[0] != 0 and new[0] != n:
-            return None
-        rest = [
-            (data.small[i] if i < len(data.small) else None) if d == 0 else (None if d == -1 else d)
-            for i, d in enumerate(old)
-        ]
-        return Fact(data.elem, (batch, *rest[1:]), (n, *rest[1:]))
-
-    def _retarget(self, node: NodeProto, old: list[int], target: Sequence[int]) -> None:
-        if attribute(node, "shape") is not None:
-            self.ledger.set_attribute(node, "shape", old, target)
-        else:
-            self.ledger.set_value(node, 1, old, target, np.int64)
-
-
-def _targets(node: NodeProto, facts: Facts) -> tuple[list[int] | None, list[int] | None]:
-    """A Reshape's target at the two batches; an attribute before opset 5."""
-    given = attribute(node, "shape")
-    if given is not None:
-        return list(given), list(given)
-    fact = facts[1] if len(facts) > 1 else None
-    if fact is None or fact.before is None or fact.after is None:
-        return None, None
-    return [int(v) for v in fact.before.ravel()], [int(v) for v in fact.after.ravel()]
-
 
 def _constant(node: NodeProto) -> Fact:
     for name, dtype in (("value_ints", np.int64), ("value_int", np.int64), ("value_floats", np.float32)):
@@ -224,16 +180,18 @@ def _measured(node: NodeProto, fact: Fact | None) -> Fact:
     start, end = int(attribute(node, "start", 0)), attribute(node, "end")
     pair = [tuple(shape)[start:end] for shape in (fact.small, fact.large)]
     if any(d is None for shape in pair for d in shape):
-        return fact_of_value(np.zeros(len(pair[0]), np.int64)) if False else replace(UNKNOWN, fed=False)
+        open_value = fact_of_value(np.zeros(len(pair[0]), np.int64))
+        return replace(open_value, before=None, after=None)
     before, after = (np.asarray(shape, np.int64) for shape in pair)
     if node.op_type == "Size":
         before, after = np.asarray(before.prod()), np.asarray(after.prod())
     return replace(fact_of_value(before), large=after.shape, after=after)
 
 
-def _valued(node: NodeProto, ins: Sequence[Fact], fact: Fact) -> Fact:
+def _valued(node: NodeProto, facts: Facts, fact: Fact) -> Fact:
     """*fact* with its value, and the shape that the value proves, where it can be computed."""
-    before, after = evaluate(node, [f.before for f in ins]), evaluate(node, [f.after for f in ins])
+    before = evaluate(node, [None if f is None else f.before for f in facts])
+    after = evaluate(node, [None if f is None else f.after for f in facts])
     if before is not None and after is not None:
         return replace(fact, small=before.shape, large=after.shape, before=before, after=after)
     return fact

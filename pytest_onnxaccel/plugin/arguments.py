@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from pytest_onnxaccel import registry, scalars, units
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.plugin import known
-
-
-class Argument(NamedTuple):
-    """One keyword of a marker: its type in words, its parser, and one sentence of help."""
-
-    name: str
-    type: str
-    parse: Callable[[Any], Any]
-    help: str
 
 
 def source(value: object) -> str:
@@ -65,3 +56,17 @@ def inconclusive(value: object) -> str:
             f"{value!r} is none of {', '.join(choices)}", remedy=registry.nearest(str(value), choices)
         )
     return str(value)
+
+
+#: By the name that the table of markers gives.
+PARSERS: dict[str, Callable[[Any], Any]] = {
+    "source": source,
+    "loader": loader,
+    "reference": reference,
+    "tolerance": scalars.tolerance,
+    "seeds": seeds,
+    "duration": scalars.duration,
+    "speedup": speedup,
+    "threads": scalars.threads,
+    "inconclusive": inconclusive,
+}

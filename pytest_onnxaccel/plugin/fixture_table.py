@@ -28,18 +28,25 @@ FIXTURES: tuple[Fixture, ...] = (
         "A model under test. Without any model, tests that use it are skipped with the reason.",
         (
             ("name", "Its name in reports and test ids."),
-            ("path", "Absolute path of the file."),
+            ("path", "Absolute path of the file as given; what runs is a private copy."),
             ("inputs", "The inputs to feed: name, dtype and shape of each."),
             ("outputs", "The outputs in the declared order: name, dtype and shape of each."),
             ("opset", "Version of the default operator domain."),
             ("producer", "Name of the tool that wrote the file."),
-            ("sample(seed=0, batch=None)", "Legal inputs by name, the same for the same seed."),
+            (
+                "info",
+                "Everything that inspection found: operators, number of nodes, batch dimension and more.",
+            ),
+            (
+                "sample(seed=0, batch=None)",
+                "Legal inputs by name, the same for the same seed; at the model's own batch by default.",
+            ),
         ),
     ),
     Fixture(
         "backend",
         "session",
-        "the backends of `--onnx-backend`, or every one that is registered",
+        "the backends of `--onnx-backend` and of the manifest (else every runtime) and of `--onnx-require`",
         "A backend. One that does not run here is skipped with the reason, or fails when `--onnx-require` "
         "names it.",
         (
@@ -50,15 +57,17 @@ FIXTURES: tuple[Fixture, ...] = (
     Fixture(
         "frozen_batch",
         "session",
-        "the sizes of the marker `batch_size`, else of `--onnx-batch` or the manifest",
+        "the sizes of the marker `batch_size`, else of `--onnx-batch` or the manifest, else the model's own",
         "`onnx_model` frozen to one batch size, as a file that is proven to give what the original gives.",
         (
             ("name", "Name of the model it was made from."),
             ("path", "Absolute path of the file `{stem}-batch-{n}.onnx`."),
             ("batch_size", "The batch size."),
-            ("inputs", "As of `onnx_model`, with the batch size in place."),
-            ("outputs", "As of `onnx_model`, with the batch size in place."),
-            ("sample(seed=0)", "Legal inputs by name at this batch size, the same for the same seed."),
+            ("method", "How it was obtained; `as is` when the model already has this batch size."),
+            ("proof", "Figures of the proof."),
+            ("inputs", "The inputs to feed, with the batch size in place."),
+            ("outputs", "The outputs in the declared order, with the batch size in place."),
+            ("sample(seed=0)", "Legal inputs by name at this batch size, each sample distinct."),
         ),
     ),
 )

@@ -1,17 +1,18 @@
-"""The table of markers, and a mark's arguments to a typed request, checked at collection."""
+"""A mark's arguments to a typed request, checked at collection."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
-from pytest_onnxaccel import scalars
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.plugin import arguments
-from pytest_onnxaccel.plugin.arguments import Argument
+from pytest_onnxaccel.plugin.marker_table import BY_NAME as BY_NAME
+from pytest_onnxaccel.plugin.marker_table import MARKERS as MARKERS
+from pytest_onnxaccel.plugin.marker_table import register as register
 from pytest_onnxaccel.registry import nearest
 from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, Tolerance
 
@@ -28,7 +29,7 @@ class ParityRequest:
 
     source: str | None = None
     reference: str | None = None
-    tolerance: Tolerance = Tolerance()
+    tolerance: Tolerance = field(default_factory=Tolerance)
     seeds: tuple[int, ...] = ()
 
 
@@ -50,100 +51,6 @@ class LatencyRequest:
 Request = ParityRequest | BatchRequest | LatencyRequest
 
 
-class Marker(NamedTuple):
-    """One row of the table.
-
-    Attributes:
-        signature: the arguments as pytest shows them in ``--markers``.
-        help: one sentence.
-        example: a use, as written above a test.
-        fixtures: what the test of the example asks for.
-        arguments: by keyword; empty for a marker that takes positional sizes.
-    """
-
-    name: str
-    signature: str
-    help: str
-    example: str
-    fixtures: str
-    arguments: tuple[Argument, ...] = ()
-
-    @property
-    def line(self) -> str:
-        return f"{self.name}({self.signature}): {self.help}"
-
-
-MARKERS: tuple[Marker, ...] = (
-    Marker(
-        "conversion_parity",
-        "*, source=None, loader=None, reference=None, rtol=None, atol=None, seeds=None",
-        "after the test's body, the model's outputs must agree with the source, the reference, or the "
-        "default reference.",
-        '@pytest.mark.conversion_parity(reference="onnx-tf", rtol=1e-3)',
-        "onnx_model, backend",
-        (
-            Argument("source", "path", arguments.source, ".onnx file that the model was made from."),
-            Argument(
-                "loader", "text", arguments.loader, "How to load a source; not applicable to .onnx sources."
-            ),
-            Argument(
-                "reference",
-                "backend or path",
-                arguments.reference,
-                "Backend or other .onnx file to agree with.",
-            ),
-            Argument("rtol", "number", scalars.tolerance, "Relative tolerance."),
-            Argument("atol", "number", scalars.tolerance, "Absolute tolerance."),
-            Argument(
-                "seeds", "whole numbers", arguments.seeds, "Seeds of the inputs to try, such as range(3)."
-            ),
-        ),
-    ),
-    Marker(
-        "batch_size",
-        "*sizes",
-        "run the test at these batch sizes; after its body, a batch must give what its samples give alone.",
-        "@pytest.mark.batch_size(1, 3, 10)",
-        "onnx_model, backend, frozen_batch",
-    ),
-    Marker(
-        "latency_budget",
-        "*, p50=None, p95=None, p99=None, speedup_over=None, threads=None, inconclusive=None",
-        "after the test's body, one run of the model must stay within the budget.",
-        '@pytest.mark.latency_budget(p95="12ms", speedup_over="onnx-tf:3")',
-        "onnx_model, backend, frozen_batch",
-        (
-            Argument("p50", "duration", scalars.duration, 'Most that the median may take, such as "8ms".'),
-            Argument("p95", "duration", scalars.duration, "Most that the 95th percentile may take."),
-            Argument("p99", "duration", scalars.duration, "Most that the 99th percentile may take."),
-            Argument(
-                "speedup_over", "BACKEND:FACTOR", arguments.speedup, "Least speed-up over another backend."
-            ),
-            Argument(
-                "threads",
-                "whole number",
-                scalars.threads,
-                "Intra-op threads; the runtime's own by default.",
-            ),
-            Argument(
-                "inconclusive",
-                "warn, fail or skip",
-                arguments.inconclusive,
-                "What a measurement that cannot decide does to the test; --onnx-inconclusive by default.",
-            ),
-        ),
-    ),
-)
-
-BY_NAME = {marker.name: marker for marker in MARKERS}
-
-
-def register(config: pytest.Config) -> None:
-    """Declare the markers of the table; part of ``pytest_configure``."""
-    for marker in MARKERS:
-        config.addinivalue_line("markers", marker.line)
-
-
 def parse(mark: pytest.Mark) -> Request:
     """The request that one of our marks makes.
 
@@ -156,21 +63,43 @@ def parse(mark: pytest.Mark) -> Request:
 
 
 def validate(items: Iterable[pytest.Item]) -> None:
-    """Parse every mark of ours on *items*.
+    """Parse every mark of ours on *items*; called when all are collected.
+
+    A worker of pytest-xdist cannot end the run with a usage error: there :func:`validate_function` spoke.
 
     Raises:
         pytest.UsageError: one line for each mark that cannot be used, with its test.
     """
     wrong: dict[str, None] = {}
     for item in items:
-        for name in BY_NAME:
-            for mark in item.iter_markers(name):
-                try:
-                    parse(mark)
-                except ConfigError as error:
-                    wrong[f"{item.nodeid.partition('[')[0]}: {error}"] = None
+        if not hasattr(item.config, "workerinput"):
+            wrong |= dict.fromkeys(_refused(item, item.nodeid.partition("[")[0]))
     if wrong:
         raise pytest.UsageError(*wrong)
+
+
+def validate_function(metafunc: pytest.Metafunc) -> None:
+    """In a worker of pytest-xdist, refuse a test function whose marks cannot be used.
+
+    Raises:
+        pytest.Collector.CollectError: one line for each; pytest reports it as an error of the test's module.
+    """
+    if hasattr(metafunc.config, "workerinput"):
+        wrong = _refused(metafunc.definition, metafunc.definition.nodeid)
+        if wrong:
+            raise pytest.Collector.CollectError("\n".join(wrong))
+
+
+def _refused(node: pytest.Item, nodeid: str) -> list[str]:
+    """One line for each mark of *node* that cannot be used."""
+    wrong = []
+    for name in BY_NAME:
+        for mark in node.iter_markers(name):
+            try:
+                parse(mark)
+            except ConfigError as error:
+                wrong.append(f"{nodeid}: {error}")
+    return wrong
 
 
 def closest(item: pytest.Item, name: str) -> Request | None:
@@ -193,7 +122,7 @@ def _keywords(mark: pytest.Mark) -> Mapping[str, Any]:
         if value is not None:
             argument = marker.arguments[names.index(name)]
             try:
-                parsed[name] = argument.parse(value)
+                parsed[name] = arguments.PARSERS[argument.parser](value)
             except ConfigError as error:
                 raise _wrong(f"{mark.name}({name}=)", error.cause, error.remedy) from None
     return parsed

@@ -1,7 +1,7 @@
-"""A trap of pytest's: a path after ``--onnx-model`` moves its rootdir, and the configuration at hand is not read.
+"""A trap of pytest's: a path after ``--onnx-model`` moves its rootdir away from the configuration at hand.
 
-pytest settles its rootdir before it knows the options of plugins, so ``--onnx-model ../models/rfb.onnx`` looks to
-it like a test path. With ``--onnx-model=../models/rfb.onnx`` it does not.
+pytest settles its rootdir before it knows the options of plugins: ``--onnx-model ../models/rfb.onnx`` looks
+to it like a test path. With ``--onnx-model=../models/rfb.onnx`` it does not.
 """
 
 from __future__ import annotations

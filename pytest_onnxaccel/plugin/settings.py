@@ -50,7 +50,7 @@ class Settings:
     manifest: str | None = None
     backends: tuple[str, ...] = ()
     reference: str | None = None
-    batch: BatchPlan = BatchPlan()
+    batch: BatchPlan = field(default_factory=BatchPlan)
     required: tuple[str, ...] = ()
     rtol: float | None = None
     atol: float | None = None
@@ -60,7 +60,7 @@ class Settings:
     report: str | None = None
     inconclusive: str = "warn"
     hygiene: str = "warn"
-    budget: LatencyBudget = LatencyBudget()
+    budget: LatencyBudget = field(default_factory=LatencyBudget)
     pythons: Mapping[str, str] = field(default_factory=dict)
     in_process: bool = False
     origins: Mapping[str, str] = field(default_factory=dict)

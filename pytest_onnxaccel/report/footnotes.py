@@ -24,7 +24,6 @@ def footnotes(
         *_against("speed-up: over", _baselines(found)),
         *(f"not shown at this width: {', '.join(names)}" for names in [list(dropped)] if names),
         *_remarks("note", _notes(found)),
-        *_remarks("warning", ((warning, r) for r in found for warning in r.warnings)),
         *_not_applicable([r for r in found if r.verdict is Verdict.NOT_APPLICABLE]),
         *(
             f"inconclusive: {safe(r.check, 30)} of {subject(r)}: {_reason(r)}"

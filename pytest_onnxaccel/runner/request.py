@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.spec import LatencyBudget, Tolerance
@@ -58,3 +58,7 @@ class Request:
     budget: LatencyBudget | None = None
     seeds: tuple[int, ...] = ()
     reported: frozenset[tuple[str, str]] = frozenset()
+
+    def among(self, selected: frozenset[tuple[str, str]]) -> Request:
+        """This request in a run of *selected* checks of its model, this one being among them or not."""
+        return replace(self, reported=selected - {(self.check, self.backend)})

@@ -15,6 +15,7 @@ from pytest_onnxaccel.checks.hygiene import hygiene
 from pytest_onnxaccel.checks.parity import input_problems, parity
 from pytest_onnxaccel.checks.structure import structure
 from pytest_onnxaccel.errors import BackendUnavailable, ModelError, OnnxAccelError
+from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.faults import ElsewhereFault, verdict_of
@@ -208,6 +209,14 @@ class Runner:
             self._others[path] = subject
         return self._others[path]
 
+    def inputs(self, model: str) -> Inputs:
+        """Inputs of *model*, settled on the first backend in which it runs.
+
+        Raises:
+            OnnxAccelError: it runs in none.
+        """
+        return self._first_ready(self.subject(model))[1].settled.inputs
+
     def frozen(self, model: str, size: int) -> Frozen:
         """The model as a file frozen to batch *size*, proven on the first backend in which it runs.
 
@@ -225,6 +234,8 @@ class Runner:
         inputs = ready.settled.inputs
         if inputs.batch is None:
             raise ModelError("the inputs share no batch axis (axis 0)", code="V_BATCH", subject=subject.spec.shown)
+        if inputs.batch == size and not inputs.dynamic:
+            return Frozen(subject.spec.name, subject.path, size, "as is", subject.info, inputs, {})
         files: dict[str, str] = {}
 
         def ways() -> object:

@@ -1,4 +1,4 @@
-"""Every option is read from the command line and from each form of configuration file; wrong values are one line."""
+"""Every option is read from the command line and each form of configuration file, or refused in one line."""
 
 from __future__ import annotations
 
@@ -201,9 +201,11 @@ def test_override_on_the_command_line(pytester: pytest.Pytester, read: Read) -> 
 def test_active_only_with_models(pytester: pytest.Pytester) -> None:
     pytester.plugins = [Probe()]
     config = pytester.parseconfig()
-    assert not options.is_active(config) and not options.is_configured(config)
+    assert not options.is_active(config)
+    assert not options.is_configured(config)
     config = pytester.parseconfig("--onnx-seed=x")
-    assert not options.is_active(config) and options.is_configured(config)
+    assert not options.is_active(config)
+    assert options.is_configured(config)
     assert options.is_active(pytester.parseconfig("--onnx-model=a.onnx"))
     pytester.makefile(".toml", onnxaccel="")
     assert options.is_active(pytester.parseconfig())
@@ -282,11 +284,10 @@ def test_a_wrong_value_is_a_usage_error_in_one_line(
     pytester.makeconftest(PROBE)
     result = pytester.runpytest_inprocess(*arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    errors = [
-        line for line in (result.errlines + result.outlines) if line.strip() and not line.startswith("=")
-    ]
-    errors = [line for line in errors if not line.startswith("platform ")]
-    assert len(errors) == 1 and errors[0].startswith("ERROR: ") and said in errors[0], errors
+    lines = [line for line in result.errlines + result.outlines if line.strip()]
+    (error,) = [line for line in lines if not line.startswith(("=", "platform "))]
+    assert error.startswith("ERROR: ")
+    assert said in error
 
 
 @pytest.mark.parametrize(
@@ -305,7 +306,8 @@ def test_a_wrong_value_in_a_file(
     pytester.makepyprojecttoml(f"[{table}]\n{line}\n")
     with pytest.raises(pytest.UsageError) as caught:
         read()
-    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_header_in_a_run_of_its_own(pytester: pytest.Pytester) -> None:

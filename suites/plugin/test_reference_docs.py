@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from pytest_onnxaccel.manifest_keys import TABLES
-from pytest_onnxaccel.plugin import reference
+from pytest_onnxaccel.plugin import handles, reference
 from pytest_onnxaccel.plugin.fixture_table import FIXTURES
-from pytest_onnxaccel.plugin.markers import MARKERS
+from pytest_onnxaccel.plugin.marker_table import MARKERS
 from pytest_onnxaccel.plugin.options import OPTIONS
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +30,8 @@ def test_check_writes_nothing_and_names_what_differs(
 ) -> None:
     assert reference.main(["--check", "--docs", str(tmp_path)]) == 1
     printed = capsys.readouterr()
-    assert len(printed.out.splitlines()) == 4 and "options.md: differs from the tables" in printed.out
+    assert len(printed.out.splitlines()) == 4
+    assert "options.md: differs from the tables" in printed.out
     assert printed.err == "run: python -m pytest_onnxaccel.plugin.reference\n"
     assert not list(tmp_path.iterdir())
 
@@ -38,7 +41,9 @@ def test_writing_keeps_the_words_around_the_generated_part(tmp_path: Path) -> No
     path.write_text(f"before\n\n{reference.BEGIN}\nstale\n{reference.END}\n\nafter \\1\n")
     assert reference.main(["--docs", str(tmp_path)]) == 0
     text = path.read_text()
-    assert text.startswith("before\n") and text.endswith("\nafter \\1\n") and "stale" not in text
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter \\1\n")
+    assert "stale" not in text
     assert reference.main(["--check", "--docs", str(tmp_path)]) == 0
 
 
@@ -55,7 +60,21 @@ def test_every_row_of_every_table_is_there() -> None:
 
 def test_a_bar_in_a_cell_does_not_split_it() -> None:
     row = next(line for line in reference.options_block().splitlines() if "--onnx-hygiene=" in line)
-    assert "--onnx-hygiene=warn\\|fail" in row and row.replace("\\|", "").count("|") == 5
+    assert "--onnx-hygiene=warn\\|fail" in row
+    assert row.replace("\\|", "").count("|") == 5
+
+
+def test_fixtures_have_the_attributes_of_the_table() -> None:
+    classes = {
+        "onnx_model": handles.OnnxModel,
+        "backend": handles.BackendHandle,
+        "frozen_batch": handles.FrozenBatch,
+    }
+    for fixture in FIXTURES:
+        made = inspect.getsource(classes[fixture.name])
+        public = {a or b for a, b in re.findall(r"self\.(\w+) = |def (\w+)\(", made)}
+        documented = {name.partition("(")[0] for name, _ in fixture.attributes}
+        assert documented == {name for name in public if not name.startswith("_")}
 
 
 def test_signatures_name_exactly_the_arguments() -> None:

@@ -1,4 +1,4 @@
-"""Settings of a run: models expanded and named, the manifest beneath the options, each value with its origin."""
+"""Settings of a run: models expanded and named, the manifest beneath the options, and all with origins."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ def test_a_file(read: Read, files: Path) -> None:
     (model,) = read("--onnx-model=models/old/slim.onnx").models
     assert (model.name, model.shown, model.origin) == ("slim.onnx", "models/old/slim.onnx", "--onnx-model")
     assert model.path == str(files / "models/old/slim.onnx")
-    assert model.batch == BatchPlan() and model.tolerance == Tolerance() and not model.budget
+    assert model.batch == BatchPlan()
+    assert model.tolerance == Tolerance()
+    assert not model.budget
 
 
 def test_a_folder_gives_its_models_sorted(read: Read, files: Path) -> None:
@@ -221,7 +223,8 @@ def test_a_wrong_manifest(pytester: pytest.Pytester, read: Read, key: str, said:
     pytester.makefile(".toml", onnxaccel=f'[models.a]\npath = "a.onnx"\n{key}\n')
     with pytest.raises(pytest.UsageError) as caught:
         read()
-    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_header_names_every_value_that_is_not_the_default(read: Read, files: Path) -> None:
@@ -248,15 +251,26 @@ def test_the_header_names_every_value_that_is_not_the_default(read: Read, files:
     ]
 
 
-@pytest.mark.parametrize("stray", [True, False])
-def test_a_path_that_moves_the_rootdir_is_told(pytester: pytest.Pytester, read: Read, stray: bool) -> None:
+PROBE = """
+from pytest_onnxaccel.plugin.options import add_options as pytest_addoption
+from pytest_onnxaccel.plugin.settings import read_settings
+
+def pytest_configure(config):
+    print("rtol", read_settings(config).rtol)
+"""
+
+
+def test_a_path_that_moves_the_rootdir_is_told(pytester: pytest.Pytester) -> None:
     project, models = pytester.mkdir("project"), pytester.mkdir("models")
     (project / "pytest.ini").write_text("[pytest]\nonnx_rtol = 1e-6\n")
+    (project / "probe.py").write_text(PROBE)
     (models / "a.onnx").write_bytes(b"")
     os.chdir(project)
-    path = "../models/a.onnx"
-    if stray:
-        with pytest.warns(pytest.PytestConfigWarning, match=f"did not read {project}/pytest.ini"):
-            assert read("--onnx-model", path).rtol is None
-    else:
-        assert read(f"--onnx-model={path}").rtol == 1e-6
+    result = pytester.runpytest_subprocess("-p", "probe", "--onnx-model", "../models/a.onnx")
+    told = (
+        f"*PytestConfigWarning: pytest did not read {project}/pytest.ini*write --onnx-model=../models/a.onnx"
+    )
+    result.stdout.fnmatch_lines(["rtol None", told])
+    result = pytester.runpytest_subprocess("-p", "probe", "--onnx-model=../models/a.onnx")
+    result.stdout.fnmatch_lines(["rtol 1e-06"])
+    result.stdout.no_fnmatch_line("*PytestConfigWarning*")

@@ -294,10 +294,10 @@ def test_a_note_is_told_of_the_backend_that_it_came_from() -> None:
 
 
 def test_many_remarks_are_cut_but_every_inconclusive_check_is_named() -> None:
-    found = [check("m", "hygiene", warnings=tuple(f"finding {n}" for n in range(20)))]
+    found = [check("m", "hygiene", notes=tuple(f"fact {n}" for n in range(20)))]
     found += [check("m", "latency", f"b{n:02}", U, message="noisy") for n in range(20)]
     lines = table(found, 120)
-    assert sum(line.startswith("warning:") for line in lines) == 7
+    assert sum(line.startswith("note:") for line in lines) == 7
     assert "warning: and 14 more" in lines
     assert sum(line.startswith("inconclusive:") for line in lines) == 20
 

@@ -102,4 +102,6 @@ def test_refused(parse: Callable[[Any], object], text: Any, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse(text)
     message = str(caught.value)
-    assert said in message and message.startswith("onnxaccel[E_CONFIG] ") and "\n" not in message
+    assert said in message
+    assert message.startswith("onnxaccel[E_CONFIG] ")
+    assert "\n" not in message

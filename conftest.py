@@ -1,0 +1,25 @@
+"""Test configuration of the project itself."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(scope="session")
+def models_folder() -> Path:
+    """The real models that ``ONNXACCEL_MODELS`` names; tests of them are skipped without it."""
+    folder = os.environ.get("ONNXACCEL_MODELS")
+    if not folder:
+        pytest.skip("ONNXACCEL_MODELS does not name the folder of the real models")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Path:
+    """The folder of the models that the project ships."""
+    return Path(__file__).parent / "fixtures" / "models"

@@ -1,0 +1,108 @@
+"""Survey a model between two batch sizes: what holds the batch, what edits free it, where the outputs carry it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from onnx import GraphProto, ModelProto, ValueInfoProto, inliner
+
+from pytest_onnxaccel.graph.rebatch_batch import Batch, find_batch, shape_of
+from pytest_onnxaccel.graph.rebatch_facts import UNKNOWN, Fact
+from pytest_onnxaccel.graph.rebatch_join import Join, concat, same, stack
+from pytest_onnxaccel.graph.rebatch_ledger import Edit, Hold, Ledger
+from pytest_onnxaccel.graph.rebatch_walk import Walker
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a survey found.
+
+    Attributes:
+        model: the surveyed model, with its local functions inlined; edits refer to its nodes.
+        facts: what is known of each value of the main graph.
+        joins: how N results of each output become one.
+    """
+
+    model: ModelProto
+    batch: Batch
+    n: int
+    facts: dict[str, Fact]
+    edits: tuple[Edit, ...]
+    holds: tuple[Hold, ...]
+    joins: dict[str, Join]
+
+    @property
+    def blocked(self) -> tuple[Hold, ...]:
+        """Holds that no edit of constants frees."""
+        return tuple(h for h in self.holds if h.blocks)
+
+
+def survey(model: ModelProto, n: int | None = None) -> Survey:
+    """Follow the batch of *model* from its own size to *n* (any other size when None or equal).
+
+    The model is not changed.
+
+    Raises:
+        ModelError: the inputs have no common batch on axis 0 (``V_BATCH``).
+    """
+    batch = find_batch(model.graph)
+    # The same size twice tells nothing; 7 times is no size that a merged axis has by chance
+    other = batch.size * 7 if n is None or n == batch.size else n
+    if model.functions:
+        model = inliner.inline_local_functions(model)
+    graph = model.graph
+    ledger = Ledger(batch.size, other)
+    declared = {v.name: shape_of(v) or () for v in [*graph.value_info, *graph.output]}
+    walker = Walker(ledger, list(model.opset_import), declared)
+    formals = {v.name: _formal(v, batch, other) for v in graph.input if v.name in batch.inputs}
+    facts = walker.graph(graph, formals, {})
+    joins = {v.name: _join(v, facts.get(v.name, UNKNOWN), batch) for v in graph.output}
+    return Survey(model, batch, other, facts, tuple(ledger.edits), tuple(ledger.holds), joins)
+
+
+def _formal(value: ValueInfoProto, batch: Batch, n: int) -> Fact:
+    """A fed input: its batch axis, and every axis with the batch's symbol, has the two sizes."""
+    small: list[int | None] = []
+    large: list[int | None] = []
+    for axis, dim in enumerate(shape_of(value) or ()):
+        carries = axis == 0 or (isinstance(dim, str) and dim in batch.symbols)
+        size = dim if isinstance(dim, int) else None
+        small.append(batch.size if carries else size)
+        large.append(n if carries else size)
+    return Fact(value.type.tensor_type.elem_type, tuple(small), tuple(large), fed=True)
+
+
+def _join(value: ValueInfoProto, fact: Fact, batch: Batch) -> Join:
+    if fact.batch_axes:
+        return concat(fact.batch_axes[0])
+    if fact.small is not None and fact.large is not None and not fact.fed:
+        return same()
+    shape = fact.small if fact.small is not None else shape_of(value)
+    if shape is None:
+        return concat(0)
+    # The batch cannot be followed to this output; a leading axis of its size is taken for it
+    leads = bool(shape) and (shape[0] == batch.size or not isinstance(shape[0], int))
+    return concat(0) if leads else stack()
+
+
+def base_shape(value: ValueInfoProto, found: Survey) -> list[int | None] | None:
+    """Shape of an output of the original at its own batch, from the survey or the declaration."""
+    fact = found.facts.get(value.name, UNKNOWN)
+    if fact.small is not None:
+        return list(fact.small)
+    shape = shape_of(value)
+    if shape is None:
+        return None
+    symbols = found.batch.symbols
+    return [d if isinstance(d, int) else (found.batch.size if d in symbols else None) for d in shape]
+
+
+def forget_shapes(graph: GraphProto) -> None:
+    """Open all sizes that the subgraphs of *graph* declare: they may hold the old batch."""
+    for node in graph.node:
+        for item in node.attribute:
+            for body in [*([item.g] if item.HasField("g") else []), *item.graphs]:
+                for value in [*body.input, *body.output, *body.value_info]:
+                    for dim in value.type.tensor_type.shape.dim:
+                        dim.Clear()
+                forget_shapes(body)

@@ -1,0 +1,43 @@
+"""The plugin's entry: what every pytest run loads. It stays small; a run with models loads the rest."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_onnxaccel.plugin import marker_table, options
+
+pytest_plugins = ("pytest_onnxaccel.plugin.fixtures",)
+
+#: Fixtures whose use makes a run ours even when no model was given: the test is then skipped with the reason.
+_FIXTURES = frozenset(("onnx_model", "backend", "frozen_batch"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options.add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    marker_table.register(config)
+    if options.is_configured(config):
+        from pytest_onnxaccel.plugin.activate import activate
+
+        activate(config)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if marker_table.marked(metafunc.definition):
+        from pytest_onnxaccel.plugin import markers
+
+        # Here too, because under xdist an error in a later hook loses its text
+        markers.validate_function(metafunc)
+    if not _FIXTURES.isdisjoint(metafunc.fixturenames):
+        from pytest_onnxaccel.plugin.generate import generate
+
+        generate(metafunc)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if any(marker_table.marked(item) for item in items):
+        from pytest_onnxaccel.plugin import markers
+
+        markers.validate(items)

@@ -1,0 +1,24 @@
+"""Makes a run ours: settings are read once, and the hooks that only such a run needs are registered."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_onnxaccel.plugin.settings import read_settings
+from pytest_onnxaccel.plugin.state import STATE, State
+
+_HOOKS = "onnxaccel-hooks"
+
+
+def activate(config: pytest.Config) -> State:
+    """The state of this run, made at the first call.
+
+    Raises:
+        pytest.UsageError: a setting that cannot be used.
+    """
+    if STATE not in config.stash:
+        from pytest_onnxaccel.plugin.hooks import Hooks
+
+        config.stash[STATE] = State(config, read_settings(config))
+        config.pluginmanager.register(Hooks(config.stash[STATE]), _HOOKS)
+    return config.stash[STATE]

@@ -1,0 +1,80 @@
+"""The built-in checks as pytest items. Items hold names; nothing is opened or parsed while they are collected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_onnxaccel.plugin.records import conclude, record
+from pytest_onnxaccel.plugin.state import STATE, State
+from pytest_onnxaccel.runner.request import Request
+from pytest_onnxaccel.spec import ModelSpec
+
+
+class ModelNode(pytest.Collector):
+    """One model; its items are the built-in checks."""
+
+    @classmethod
+    def of(cls, session: pytest.Session, spec: ModelSpec) -> ModelNode:
+        node: ModelNode = cls.from_parent(session, name=spec.name, nodeid=spec.name)
+        node.path = Path(spec.path)
+        return node
+
+    def collect(self) -> Iterator[CheckItem]:
+        state = self.config.stash[STATE]
+        for request in state.plan(self.name).requests():
+            name = item_name(request)
+            # The id as text: pytest then tells the part in brackets apart, as it does when --lf reads ids back
+            yield CheckItem.from_parent(self, name=name, nodeid=f"{self.nodeid}::{name}", request=request)
+
+
+class CheckItem(pytest.Item):
+    """One built-in check of one model."""
+
+    def __init__(self, *, request: Request, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.check_request = request
+
+    def runtest(self) -> None:
+        state = self.config.stash[STATE]
+        result = record(self, state.check(self.check_request))
+        conclude([result], state.settings.inconclusive)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        return self.path, None, self.nodeid
+
+
+def item_name(request: Request) -> str:
+    """``parity[onnx-tf~ort-cpu-b3]``."""
+    reference = Path(request.reference).name if request.reference else ""
+    inside = request.backend + (f"~{reference}" if reference else "")
+    if request.batch is not None:
+        inside += f"-b{request.batch}"
+    return request.check + (f"[{inside}]" if inside else "")
+
+
+def builtin_items(session: pytest.Session, state: State) -> list[pytest.Item]:
+    """Items of every model that this run is about; each model is reported as collected, so that pytest counts it."""
+    found: list[pytest.Item] = []
+    for spec in state.settings.models:
+        if spec.origin == state.settings.origin("models") or wants_manifest(session.config, state):
+            node = ModelNode.of(session, spec)
+            items = list(node.collect())
+            report = pytest.CollectReport(node.nodeid, "passed", None, items)
+            session.config.hook.pytest_collectreport(report=report)
+            found += items
+    return found
+
+
+def wants_manifest(config: pytest.Config, state: State) -> bool:
+    """The user named no paths, or one that holds the manifest: ``pytest tests/test_one.py`` runs only that."""
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        return True
+    if state.settings.manifest is None:
+        return True
+    manifest = Path(state.settings.manifest)
+    given = (Path(config.invocation_params.dir, arg.partition("::")[0]).resolve() for arg in config.args)
+    return any(path == manifest or path in manifest.parents for path in given)

@@ -1,0 +1,37 @@
+"""The fixtures. Their parameters are names; what they stand for is opened by the first test that uses it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.plugin.handles import BackendHandle, FrozenBatch, OnnxModel
+
+#: Parameter of ``onnx_model`` when the run has no model.
+NO_MODEL = "no-model"
+
+
+@pytest.fixture(scope="session")
+def onnx_model(request: pytest.FixtureRequest) -> OnnxModel:
+    """A model under test: name, path, inputs, outputs, opset, producer; sample(seed, batch) gives legal inputs."""
+    from pytest_onnxaccel.plugin import handles
+
+    return handles.model(request.config, getattr(request, "param", NO_MODEL))
+
+
+@pytest.fixture(scope="session")
+def backend(request: pytest.FixtureRequest) -> BackendHandle:
+    """A backend: run(model, inputs) gives the outputs in the declared order."""
+    from pytest_onnxaccel.plugin import handles
+
+    return handles.backend(request.config, request.param)
+
+
+@pytest.fixture(scope="session")
+def frozen_batch(request: pytest.FixtureRequest, onnx_model: OnnxModel) -> FrozenBatch:
+    """The model frozen to one batch size, as a file that is proven to give what the original gives."""
+    from pytest_onnxaccel.plugin import handles
+
+    return handles.frozen(request.config, onnx_model, request.param)

@@ -1,0 +1,79 @@
+"""Hooks of a run with models; registered by :func:`~pytest_onnxaccel.plugin.activate.activate`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.plugin import marker_table
+from pytest_onnxaccel.plugin.collect import CheckItem, builtin_items
+from pytest_onnxaccel.plugin.records import recorded
+from pytest_onnxaccel.plugin.settings import header
+from pytest_onnxaccel.plugin.state import LEASES, State
+
+
+class Hooks:
+    """The run's hooks over its :class:`~pytest_onnxaccel.plugin.state.State`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def pytest_report_header(self) -> list[str]:
+        return [*header(self._state.settings), *self._state.absent()]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+        # First, so that -k, --deselect and --lf see our items as they see all others
+        items.extend(builtin_items(session, self._state))
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        chosen: dict[str, set[tuple[str, str]]] = {}
+        for item in session.items:
+            if isinstance(item, CheckItem):
+                request = item.check_request
+                chosen.setdefault(request.model, set()).add((request.check, request.backend))
+        self._state.selected = {model: frozenset(checks) for model, checks in chosen.items()}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
+        result = yield
+        if marker_table.marked(pyfuncitem):
+            from pytest_onnxaccel.plugin.marked import run_marked
+
+            run_marked(self._state, pyfuncitem)
+        return result
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """pytest-xdist starts a worker: tell it where the run's leases are."""
+        node.workerinput[LEASES] = self._state.lease_folder
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" or (report.when == "setup" and not report.passed):
+            self._state.results += recorded(report)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        self._state.close()
+        if hasattr(session.config, "workerinput") or self._state.settings.report is None:
+            return
+        from pytest_onnxaccel.plugin.reporting import write_report
+
+        try:
+            write_report(self._state, int(exitstatus), time.time() - self._state.started)
+        except OnnxAccelError as error:
+            # The run itself is whole; what is missing is said, and the exit status tells it
+            self._state.report_error = str(error)
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        from pytest_onnxaccel.plugin.reporting import summarize
+
+        summarize(self._state, terminalreporter)
+
+    def pytest_unconfigure(self) -> None:
+        self._state.close()

@@ -1,0 +1,63 @@
+"""The checks that a test's markers declare, run after its body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pytest_onnxaccel.plugin import marker_table, markers
+from pytest_onnxaccel.plugin.handles import BackendHandle, FrozenBatch, OnnxModel
+from pytest_onnxaccel.plugin.markers import BatchRequest, LatencyRequest, ParityRequest
+from pytest_onnxaccel.plugin.records import conclude, record
+from pytest_onnxaccel.plugin.state import State
+from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
+
+
+def run_marked(state: State, item: pytest.Function) -> None:
+    """Run every check that a marker of *item* declares, record the results, and end the test by them."""
+    __tracebackhide__ = True
+    model, backend = item.funcargs["onnx_model"], item.funcargs["backend"]
+    frozen = item.funcargs.get("frozen_batch")
+    assert isinstance(model, OnnxModel)
+    assert isinstance(backend, BackendHandle)
+    assert frozen is None or isinstance(frozen, FrozenBatch)
+    results = []
+    inconclusive = state.settings.inconclusive
+    for request, choice in _requests(state, item, model.name, backend.name, frozen):
+        results.append(record(item, state.runner.check(request)))
+        inconclusive = choice or inconclusive
+    conclude(results, inconclusive)
+
+
+def _requests(
+    state: State, item: pytest.Function, model: str, backend: str, frozen: FrozenBatch | None
+) -> Iterator[tuple[Request, str | None]]:
+    batch = frozen.batch_size if frozen is not None else None
+    for name in marker_table.BY_NAME:
+        declared = markers.closest(item, name)
+        if isinstance(declared, ParityRequest):
+            tolerance = None if declared.tolerance == state.spec(model).tolerance.__class__() else declared.tolerance
+            yield (
+                Request(
+                    model, "parity", backend, _reference(state, declared, model, backend, item), batch=batch,
+                    tolerance=tolerance, seeds=declared.seeds,
+                ),
+                None,
+            )  # fmt: skip
+        elif isinstance(declared, BatchRequest):
+            sizes = (batch,) if batch is not None else declared.plan.sizes
+            yield Request(model, "batch", backend, sizes=sizes), None
+        elif isinstance(declared, LatencyRequest):
+            yield Request(model, "latency", backend, batch=batch, budget=declared.budget), declared.inconclusive
+
+
+def _reference(state: State, declared: ParityRequest, model: str, backend: str, item: pytest.Function) -> str:
+    """What the marker names, relative paths from the rootdir; else what the built-in parity check compares with."""
+    named = declared.source or declared.reference
+    if named:
+        return str(item.config.rootpath / named) if named.endswith(".onnx") else named
+    for candidate, reference in state.plan(model).pairs():
+        if backend in (candidate, reference):
+            return reference if candidate == backend else candidate
+    return UNOPTIMIZED

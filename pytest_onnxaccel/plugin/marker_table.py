@@ -1,0 +1,114 @@
+"""The table of markers. Every pytest run imports it, so it loads nothing; parsers are given by name."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+
+class Argument(NamedTuple):
+    """One keyword of a marker.
+
+    Attributes:
+        type: what it takes, in words.
+        parser: name of its parser in :mod:`~pytest_onnxaccel.plugin.arguments`.
+    """
+
+    name: str
+    type: str
+    parser: str
+    help: str
+
+
+class Marker(NamedTuple):
+    """One row of the table.
+
+    Attributes:
+        signature: the arguments as pytest shows them in ``--markers``.
+        help: one sentence.
+        example: a use, as written above a test.
+        fixtures: what the test of the example asks for.
+        arguments: by keyword; empty for a marker that takes positional sizes.
+    """
+
+    name: str
+    signature: str
+    help: str
+    example: str
+    fixtures: str
+    arguments: tuple[Argument, ...] = ()
+
+    @property
+    def line(self) -> str:
+        return f"{self.name}({self.signature}): {self.help}"
+
+
+MARKERS: tuple[Marker, ...] = (
+    Marker(
+        "conversion_parity",
+        "*, source=None, loader=None, reference=None, rtol=None, atol=None, seeds=None",
+        "after the test's body, the model's outputs must agree with the source, the reference, or the "
+        "default reference.",
+        '@pytest.mark.conversion_parity(reference="onnx-tf", rtol=1e-3)',
+        "onnx_model, backend",
+        (
+            Argument("source", "path", "source", ".onnx file that the model was made from."),
+            Argument("loader", "text", "loader", "How to load a source; not applicable to .onnx sources."),
+            Argument(
+                "reference",
+                "backend or path",
+                "reference",
+                "Backend or other .onnx file to agree with.",
+            ),
+            Argument("rtol", "number", "tolerance", "Relative tolerance."),
+            Argument("atol", "number", "tolerance", "Absolute tolerance."),
+            Argument("seeds", "whole numbers", "seeds", "Seeds of the inputs to try, such as range(3)."),
+        ),
+    ),
+    Marker(
+        "batch_size",
+        "*sizes",
+        "run the test at these batch sizes; after its body, a batch must give what its samples give alone.",
+        "@pytest.mark.batch_size(1, 3, 10)",
+        "onnx_model, backend, frozen_batch",
+    ),
+    Marker(
+        "latency_budget",
+        "*, p50=None, p95=None, p99=None, speedup_over=None, threads=None, inconclusive=None",
+        "after the test's body, one run of the model must stay within the budget.",
+        '@pytest.mark.latency_budget(p95="12ms", speedup_over="onnx-tf:3")',
+        "onnx_model, backend, frozen_batch",
+        (
+            Argument("p50", "duration", "duration", 'Most that the median may take, such as "8ms".'),
+            Argument("p95", "duration", "duration", "Most that the 95th percentile may take."),
+            Argument("p99", "duration", "duration", "Most that the 99th percentile may take."),
+            Argument("speedup_over", "BACKEND:FACTOR", "speedup", "Least speed-up over another backend."),
+            Argument(
+                "threads",
+                "whole number",
+                "threads",
+                "Intra-op threads; the runtime's own by default.",
+            ),
+            Argument(
+                "inconclusive",
+                "warn, fail or skip",
+                "inconclusive",
+                "What a measurement that cannot decide does to the test; --onnx-inconclusive by default.",
+            ),
+        ),
+    ),
+)
+
+BY_NAME = {marker.name: marker for marker in MARKERS}
+
+
+def marked(node: pytest.Item) -> bool:
+    """Whether *node* carries one of our marks."""
+    return any(node.get_closest_marker(marker.name) is not None for marker in MARKERS)
+
+
+def register(config: pytest.Config) -> None:
+    """Declare the markers of the table; part of ``pytest_configure``."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker.line)

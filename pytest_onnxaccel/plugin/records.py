@@ -1,0 +1,66 @@
+"""A result on its way: into a test item's ``user_properties``, which pytest-xdist carries, and out of its report."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+from pytest_onnxaccel.results import CheckResult, Verdict
+
+#: The property that holds a whole result as one string of JSON.
+KEY = "onnxaccel"
+
+
+class OnnxAccelWarning(pytest.PytestWarning):
+    """A finding that does not fail a test: hygiene, or a measurement that cannot decide."""
+
+
+def record(item: pytest.Item, result: CheckResult) -> CheckResult:
+    """Attach *result* to *item*: once as JSON, and as flat properties for JUnit."""
+    from pytest_onnxaccel.report.junit import properties
+
+    result = result.with_(nodeid=item.nodeid)
+    item.user_properties.append((KEY, result.dumps()))
+    item.user_properties.extend(properties(result))
+    return result
+
+
+def recorded(report: pytest.TestReport) -> list[CheckResult]:
+    """The results that *report* carries."""
+    return [CheckResult.loads(str(value)) for name, value in report.user_properties if name == KEY]
+
+
+def conclude(results: list[CheckResult], inconclusive: str) -> None:
+    """End a test by its results.
+
+    A failure fails it; an inconclusive check does what the user chose; a test whose checks are all not applicable is
+    skipped.
+
+    Args:
+        inconclusive: ``warn``, ``fail`` or ``skip``.
+    """
+    __tracebackhide__ = True
+    from pytest_onnxaccel.report.failures import failure_lines
+
+    for result in results:
+        for warning in result.warnings:
+            _warn(result, warning)
+    failed = [r for r in results if r.verdict is Verdict.FAILED]
+    undecided = [r for r in results if r.verdict is Verdict.INCONCLUSIVE]
+    if inconclusive == "fail":
+        failed += undecided
+    if failed:
+        pytest.fail("\n".join(line for r in failed for line in failure_lines(r)), pytrace=False)
+    if undecided and inconclusive == "skip":
+        pytest.skip("inconclusive: " + "; ".join(r.message for r in undecided))
+    for result in undecided:
+        _warn(result, f"inconclusive: {result.message}")
+    if results and all(r.verdict is Verdict.NOT_APPLICABLE for r in results):
+        pytest.skip("not applicable: " + "; ".join(r.message for r in results))
+
+
+def _warn(result: CheckResult, text: str) -> None:
+    """A warning that names the model instead of a line of this file."""
+    message = OnnxAccelWarning(f"{result.check}: {text}")
+    warnings.warn_explicit(message, OnnxAccelWarning, filename=result.model, lineno=0)

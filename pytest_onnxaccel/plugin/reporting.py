@@ -1,0 +1,68 @@
+"""Hands the results of a finished run to the report floor."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from pytest_onnxaccel.plugin.state import State
+from pytest_onnxaccel.report.run import run_facts
+from pytest_onnxaccel.report.speedups import with_speedups
+from pytest_onnxaccel.report.table import table
+from pytest_onnxaccel.report.writers import writer_for
+from pytest_onnxaccel.results import CheckResult
+
+
+def final_results(state: State) -> list[CheckResult]:
+    """The results with what only the whole run can tell: speed-ups over a common baseline."""
+    return with_speedups(state.results, state.settings.reference)
+
+
+def summarize(state: State, terminal: pytest.TerminalReporter) -> None:
+    """Print the table."""
+    results = final_results(state)
+    if results:
+        terminal.section("ONNX models")
+        for line in table(results, terminal._tw.fullwidth, terminal.hasmarkup):
+            terminal.write_line(line)
+    if state.settings.report is not None and state.report_error is None:
+        terminal.write_line(f"report: {state.settings.report}")
+    if state.report_error is not None:
+        terminal.write_line(state.report_error, red=True)
+
+
+def write_report(state: State, exit_status: int, duration_s: float) -> None:
+    """Write ``--onnx-report``.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    settings = state.settings
+    assert settings.report is not None
+    shown = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in ("models", "origins")}
+    versions: dict[str, str] = {}
+    for spec in settings.models:
+        for name in state.plan(spec.name).backends:
+            versions |= dict(state.availability(name).versions)
+    run = run_facts(
+        started=state.started,
+        duration_s=duration_s,
+        exit_status=exit_status,
+        versions=versions,
+        settings={name: (plain(value), settings.origin(name)) for name, value in shown.items()},
+    )
+    models = [{"name": spec.name, "path": spec.shown, "origin": spec.origin} for spec in settings.models]
+    writer_for(settings.report)(settings.report, final_results(state), run, models)
+
+
+def plain(value: Any) -> Any:
+    """A setting in builtins."""
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    return {f.name: plain(getattr(value, f.name)) for f in fields(value)}

@@ -1,0 +1,143 @@
+"""What a run of ours knows: settings, which backends take part, the runner once something runs, results so far."""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_onnxaccel import registry
+from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
+from pytest_onnxaccel.plugin.settings import Settings
+from pytest_onnxaccel.results import CheckResult
+from pytest_onnxaccel.runner.plan import Plan, make_plan, registered
+from pytest_onnxaccel.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.isolation.sentinel import Sentinel
+    from pytest_onnxaccel.runner.request import Request
+    from pytest_onnxaccel.runner.runner import Runner
+
+#: Under this key an xdist worker is told the folder of the run's leases.
+LEASES = "onnxaccel_leases"
+
+STATE = pytest.StashKey["State"]()
+
+
+class State:
+    """One per pytest process, in ``config.stash``."""
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self.config = config
+        self.settings = settings
+        self.started = time.time()
+        self.results: list[CheckResult] = []
+        #: Why the report could not be written.
+        self.report_error: str | None = None
+        #: Checks that were selected, by model: a fault is reported by one of them and referred to by the others.
+        self.selected: dict[str, frozenset[tuple[str, str]]] = {}
+        self._backends: dict[str, Backend] = {}
+        self._available: dict[str, Availability] = {}
+        self._plans: dict[str, Plan] = {}
+        self._runner: Runner | None = None
+        self._guard: Sentinel | None = None
+
+    # -- backends ---------------------------------------------------------------------------------------------
+
+    def backend(self, name: str) -> Backend:
+        """The backend registered as *name*."""
+        if name not in self._backends:
+            self._backends[name] = registry.load(GROUP, name)()
+        return self._backends[name]
+
+    def availability(self, name: str) -> Availability:
+        """Whether backend *name* can be tried here; told without a framework."""
+        if name not in self._available:
+            backend = self.backend(name)
+            named = backend.environment in self.settings.pythons if backend.environment else False
+            self._available[name] = Availability(True) if named else backend.availability()
+        return self._available[name]
+
+    @cached_property
+    def runtimes(self) -> tuple[str, ...]:
+        """Every registered backend that people deploy."""
+        return tuple(name for name in registered(self.backend) if self.backend(name).role == "runtime")
+
+    def plan(self, model: str) -> Plan:
+        """Backends and checks of *model*."""
+        if model not in self._plans:
+            self._plans[model] = make_plan(
+                self.spec(model), self.settings.required, self.backend, self.availability
+            )
+        return self._plans[model]
+
+    def absent(self) -> list[str]:
+        """One header line for each built-in runtime that is left out because it does not run here."""
+        if self.settings.backends or any(spec.backends for spec in self.settings.models):
+            return []
+        found = [(name, self.availability(name)) for name in self.runtimes]
+        return [f"onnxaccel without {name}: {a.reason} - {a.remedy}" for name, a in found if not a.ok]
+
+    # -- running ----------------------------------------------------------------------------------------------
+
+    @property
+    def runner(self) -> Runner:
+        """The runner, made when the first check needs it."""
+        if self._runner is None:
+            self._runner = self._make_runner()
+        return self._runner
+
+    def _make_runner(self) -> Runner:
+        from pytest_onnxaccel.isolation.limits import Limits
+        from pytest_onnxaccel.runner.leases import Leases
+        from pytest_onnxaccel.runner.request import RunOptions
+        from pytest_onnxaccel.runner.runner import Runner
+
+        settings = self.settings
+        memory = settings.memory_bytes
+        limits = Limits(settings.timeout_s, Limits.default().memory if memory is None else memory)
+        options = RunOptions(
+            seed=settings.seed,
+            limits=limits,
+            pythons=settings.pythons,
+            required=frozenset(settings.required),
+            fail_on_hygiene=settings.hygiene == "fail",
+            in_process=settings.in_process,
+        )
+        backends = {spec.name: self.plan(spec.name).backends for spec in settings.models}
+        folder = getattr(self.config, "workerinput", {}).get(LEASES)
+        leases = None if folder is None else Leases(folder)
+        return Runner(settings.models, backends, options, leases)
+
+    def check(self, request: Request) -> CheckResult:
+        """Run one check; faults that another selected check of the model reports are referred to."""
+        return self.runner.check(request.among(self.selected.get(request.model, frozenset())))
+
+    def spec(self, model: str) -> ModelSpec:
+        """The model named *model*."""
+        return next(spec for spec in self.settings.models if spec.name == model)
+
+    @cached_property
+    def lease_folder(self) -> str:
+        """Folder of the leases that all processes of this run share; it goes when this process ends."""
+        import tempfile
+
+        from pytest_onnxaccel.isolation.sentinel import Sentinel
+
+        folder = tempfile.mkdtemp(prefix="onnxaccel-leases-")
+        self._guard = Sentinel(folder)
+        return folder
+
+    def close(self) -> None:
+        """End what runs, and remove what this run laid down."""
+        if self._guard is not None:
+            import shutil
+
+            shutil.rmtree(self.lease_folder, ignore_errors=True)
+            self._guard.close()
+            self._guard = None
+        if self._runner is not None:
+            self._runner.close()
+            self._runner = None

@@ -1,0 +1,89 @@
+"""Which checks a model gets, and on which backends. Names only: nothing is opened or parsed for a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pytest_onnxaccel import registry
+from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
+from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
+from pytest_onnxaccel.spec import ModelSpec
+
+#: The backend that others are compared with where the user names none: what most people deploy.
+_USUAL = "ort-cpu"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Backends that take part in the checks of one model.
+
+    Attributes:
+        backends: all of them, in the order in which they settle inputs.
+        checked: those that are tested themselves; an oracle is only compared with, unless it was asked for.
+        reference: what the others are compared with: a backend, another ``.onnx``, :data:`UNOPTIMIZED`, or empty.
+    """
+
+    spec: ModelSpec
+    backends: tuple[str, ...]
+    checked: tuple[str, ...]
+    reference: str
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """(candidate, reference) of each parity check."""
+        if self.reference.endswith(".onnx"):
+            return [(name, self.reference) for name in self.checked]
+        if self.reference == UNOPTIMIZED:
+            return [(self.backends[0], UNOPTIMIZED)]
+        return [(name, self.reference) for name in self.backends if name != self.reference and self.reference]
+
+    def requests(self) -> Iterator[Request]:
+        """The built-in checks, in the order in which they run."""
+        name, batches = self.spec.name, self.spec.batch.sizes or (None,)
+        yield Request(name, "structure")
+        yield from (Request(name, "contract", backend) for backend in self.checked)
+        yield Request(name, "hygiene")
+        for batch in batches:
+            yield from (Request(name, "parity", c, r, batch=batch) for c, r in self.pairs())
+        yield from (Request(name, "batch", backend) for backend in self.checked)
+        for batch in batches:
+            yield from (Request(name, "latency", backend, batch=batch) for backend in self.checked)
+
+
+def make_plan(
+    spec: ModelSpec,
+    required: Sequence[str],
+    backend: Callable[[str], Backend],
+    availability: Callable[[str], Availability],
+) -> Plan:
+    """The plan for *spec*.
+
+    Args:
+        required: backends that take part in any case.
+        backend, availability: by name.
+    """
+    asked = spec.backends or available(backend, availability)
+    backends = tuple(dict.fromkeys((*asked, *required)))
+    named = {*spec.backends, *required}
+    checked = tuple(n for n in backends if n in named or backend(n).role == "runtime") or backends[:1]
+    return Plan(spec, backends, checked, _reference(spec, backends, backend))
+
+
+def registered(backend: Callable[[str], Backend]) -> tuple[str, ...]:
+    """Every registered backend: runtimes before oracles, the usual one first."""
+    names = registry.names(GROUP)
+    return tuple(sorted(names, key=lambda n: (backend(n).role != "runtime", n != _USUAL, n)))
+
+
+def available(backend: Callable[[str], Backend], availability: Callable[[str], Availability]) -> tuple[str, ...]:
+    """Every registered backend that can be tried here."""
+    return tuple(name for name in registered(backend) if availability(name).ok)
+
+
+def _reference(spec: ModelSpec, backends: tuple[str, ...], backend: Callable[[str], Backend]) -> str:
+    if spec.reference:
+        return spec.reference
+    chosen = _USUAL if _USUAL in backends else next(iter(backends), "")
+    if len(backends) == 1 and getattr(backend(chosen), "optimizes", False):
+        return UNOPTIMIZED
+    return chosen
