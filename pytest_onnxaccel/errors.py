@@ -13,6 +13,9 @@ from typing import Any
 REFUSAL_LIMIT = 300
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.")
+# CI services obey lines that start with "::" (GitHub) and "##name[" anywhere in one (Azure, TeamCity).
+_LINE_COMMAND = re.compile(r"^(\s*)::")
+_INLINE_COMMAND = re.compile(r"##(?=\w*\[)")
 
 
 class OnnxAccelError(Exception):
@@ -142,20 +145,24 @@ def error_from_json(data: dict[str, Any]) -> OnnxAccelError:
     )
 
 
-def printable(text: str, limit: int = REFUSAL_LIMIT) -> str:
-    """*text* on one line, without escape codes or control characters, at most *limit* characters.
+def disarm(line: str) -> str:
+    """*line* with commands to CI services broken up."""
+    return _INLINE_COMMAND.sub("# #", _LINE_COMMAND.sub(r"\1: :", line))
 
-    A leading ``::`` would be a command to some CI services, so it is broken up.
-    """
+
+def printable(text: str, limit: int = REFUSAL_LIMIT) -> str:
+    """*text* on one line, without escape codes, control characters or commands to CI, at most *limit* characters."""
     line = _ESCAPES.sub("", text)
-    line = " ".join("".join(c if c.isprintable() else " " for c in line).split())
-    if "::" in line[:2]:
-        line = ": :" + line[2:]
+    line = disarm(" ".join("".join(c if c.isprintable() else " " for c in line).split()))
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def refusal(code: str, subject: str, cause: str, where: str = "", remedy: str = "") -> str:
-    """One line: ``onnxaccel[CODE] subject: cause (where) - remedy``; the cause is cut first when it is too long."""
-    head = f"onnxaccel[{code}] " + (f"{printable(subject, 80)}: " if subject else "")
-    tail = (f" ({printable(where, 60)})" if where else "") + (f" - {printable(remedy, 120)}" if remedy else "")
-    return head + printable(cause, max(20, REFUSAL_LIMIT - len(head) - len(tail))) + tail
+    """One line of at most :data:`REFUSAL_LIMIT` characters: ``onnxaccel[CODE] subject: cause (where) - remedy``.
+
+    The cause is cut first when it is too long, and the remedy only when both are: half a command helps nobody.
+    """
+    head = f"onnxaccel[{printable(code, 24)}] " + (f"{printable(subject, 80)}: " if subject else "")
+    tail = (f" ({printable(where, 60)})" if where else "") + (f" - {printable(remedy, 160)}" if remedy else "")
+    line = head + printable(cause, max(60, REFUSAL_LIMIT - len(head) - len(tail))) + tail
+    return line if len(line) <= REFUSAL_LIMIT else line[: REFUSAL_LIMIT - 1] + "…"

@@ -10,6 +10,11 @@ from typing import Any
 Dim = int | str | None
 
 
+def dtype_label(dtype: Any) -> str:
+    """The name that :attr:`TensorSpec.dtype` has for a NumPy dtype: ``float8e4m3fn`` for ``float8_e4m3fn``."""
+    return "string" if dtype.kind in "OSUT" else str(dtype.name).replace("_", "")
+
+
 @dataclass(frozen=True)
 class TensorSpec:
     """One input or output as the model declares it.

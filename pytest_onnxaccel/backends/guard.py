@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session, SessionInfo
 from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan
+from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan, dtype_label
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -32,8 +32,11 @@ def check_feeds(specs: Sequence[TensorSpec], feeds: Mapping[str, Array]) -> None
 
 def _check_one(spec: TensorSpec, array: Array, symbols: dict[str, tuple[int, str]]) -> None:
     # Names and shapes only: this runs for third-party arrays too, so nothing here may need numpy itself
+    if not hasattr(array, "dtype"):
+        got = type(array).__name__
+        raise ModelError(f"input {spec.name!r} takes an array, got {got}", code="E_INPUT", remedy="feed NumPy arrays")
     shape, dtype = tuple(array.shape), array.dtype
-    if spec.dtype and dtype.name != spec.dtype and not (spec.dtype == "string" and dtype.kind in "OUS"):
+    if spec.dtype and dtype_label(dtype) != spec.dtype:
         raise ModelError(f"input {spec.name!r} takes {spec.dtype}, got {dtype.name}", code="E_INPUT")
     if dtype.byteorder == ">" or (dtype.byteorder == "=" and not _little()):
         raise ModelError(

@@ -24,4 +24,18 @@ def versions_of(*names: str) -> dict[str, str]:
 
 def onnxruntime_distributions() -> dict[str, str]:
     """Installed distributions of ONNX Runtime with their versions; empty when its module cannot be found."""
-    return versions_of(*_ONNXRUNTIMES) if find_spec("onnxruntime") else {}
+    return versions_of(*_ONNXRUNTIMES) if _has_module() else {}
+
+
+def onnxruntime_remains() -> dict[str, str]:
+    """Distributions of ONNX Runtime that are listed as installed while the module is gone.
+
+    Uninstalling one of two that lay over each other takes the other's files along.
+    """
+    return {} if _has_module() else versions_of(*_ONNXRUNTIMES)
+
+
+def _has_module() -> bool:
+    # What an uninstallation left in the folder makes it a package without a file of its own
+    spec = find_spec("onnxruntime")
+    return spec is not None and spec.origin is not None

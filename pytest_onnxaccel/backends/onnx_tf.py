@@ -1,22 +1,16 @@
 """onnx-tf 1.10 as a runtime: the model as TensorFlow computes it, in an interpreter of its own.
 
-Importing this needs neither TensorFlow nor NumPy: the pytest process asks for the availability, and a worker in the
-isolated environment loads the copy that :mod:`pytest_onnxaccel.graph.legacy` wrote.
+Importing this needs neither TensorFlow nor NumPy: the pytest process asks for the availability, and a worker
+in the isolated environment loads the copy that :mod:`pytest_onnxaccel.graph.legacy` wrote.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from pytest_onnxaccel.backends.onnx_tf_graph import RECURRENT
 from pytest_onnxaccel.backends.protocol import Availability, LoadOptions, Session
 from pytest_onnxaccel.errors import ModelError
-
-if TYPE_CHECKING:
-    from pytest_onnxaccel.backends.onnx_tf_session import OnnxTfSession
-
-#: Operators whose cell onnx-tf keeps in a class attribute, made once in a process.
-RECURRENT = ("GRU", "LSTM", "RNN")
 
 _BUILD = "python -m pytest_onnxaccel env onnx-tf"
 
@@ -58,7 +52,7 @@ class OnnxTf:
         if sum(recurrent.values()) > 1:
             counted = ", ".join(f"{name} x{count}" for name, count in recurrent.items())
             raise ModelError(
-                f"onnx-tf computes graphs with more than one recurrent node wrongly: {counted} (opset {opset})",
+                f"onnx-tf computes several recurrent nodes in one graph wrongly: {counted} (opset {opset})",
                 code="E_SCHEMA",
                 remedy="compare this model with another backend",
             )
@@ -73,9 +67,8 @@ class OnnxTf:
 
         Raises:
             ModelError: ``E_SCHEMA``: an operator, or a use of it, that onnx-tf lacks.
-            BackendUnavailable: TensorFlow or onnx-tf cannot be imported, or a recurrent model needs a fresh process.
+            BackendUnavailable: onnx-tf cannot be imported, or a recurrent model needs a fresh process.
         """
         from pytest_onnxaccel.backends.onnx_tf_load import load
 
-        session: OnnxTfSession = load(path, options)
-        return session
+        return load(path, options)

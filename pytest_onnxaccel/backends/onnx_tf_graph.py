@@ -8,6 +8,9 @@ from typing import Any
 
 from pytest_onnxaccel.spec import Dim, TensorSpec
 
+#: Operators whose cell onnx-tf keeps in a class attribute, made once in a process.
+RECURRENT = ("GRU", "LSTM", "RNN")
+
 _DTYPES = {"FLOAT": "float32", "DOUBLE": "float64", "UNDEFINED": ""}
 
 
@@ -81,7 +84,7 @@ def _pad(tf: Any, node: Any, tensors: Any) -> Any:
     Its handler traces the branch for negative pads as well, and TensorFlow refuses that branch's shapes.
     """
     mode = node.attrs.get("mode", "constant")
-    pads = tensors.get(node.inputs[1]) if len(node.inputs) > 1 else None
+    pads: Any = tensors.get(node.inputs[1]) if len(node.inputs) > 1 else None
     # A tensor of the traced graph has no value to look at
     if mode not in ("constant", "reflect") or not hasattr(pads, "numpy"):
         return None

@@ -1,8 +1,8 @@
 """From the prepared copy to a TensorFlow graph; runs in the legacy interpreter.
 
-onnx-tf gives a ``tf.Module``. Its own ``run`` traces that with AutoGraph (5 s for a small detector) and captures the
-weights as arguments, so that TensorFlow folds nothing. What people deploy is the frozen graph in a ``tf.Session``, and
-that is what runs here: the same nodes, with the weights as constants.
+onnx-tf gives a ``tf.Module``. Its own ``run`` traces that with AutoGraph (5 s for a small detector) and
+captures the weights as arguments, so that TensorFlow folds nothing. What people deploy is the frozen graph in
+a ``tf.Session``, and that is what runs here: the same nodes, with the weights as constants.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pytest_onnxaccel.backends.onnx_tf_frameworks import frameworks
 from pytest_onnxaccel.backends.onnx_tf_graph import (
+    RECURRENT,
     Trace,
     all_nodes,
     missing_operators,
@@ -31,100 +33,71 @@ _recurrent_loaded = False
 
 def load(path: str, options: LoadOptions) -> OnnxTfSession:
     """See :meth:`pytest_onnxaccel.backends.onnx_tf.OnnxTf.load`."""
-    tf, onnx, onnx_tf = _frameworks()
+    tf, onnx, onnx_tf = frameworks()
     try:
         model = onnx.load(path)
     except Exception as error:
         raise ModelError(f"the copy for onnx-tf cannot be read: {error}", code="E_PARSE") from error
-    recurrent = _claim_recurrent(model, tf, options)
+    if options.threads:
+        # Only the first model of a process can set these; graphs without variables have threads of their own
+        with contextlib.suppress(RuntimeError):
+            tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+            tf.config.threading.set_inter_op_parallelism_threads(options.threads)
+    recurrent = _claim_recurrent(model)
     trace = Trace()
     with _said() as said:
-        concrete = _concrete(tf, onnx_tf, model, trace, quick=not recurrent)
-        outputs = concrete.structured_outputs
-        odd = [name for name, value in outputs.items() if not isinstance(value, tf.Tensor)]
+        module, concrete = _concrete(tf, onnx_tf, model, trace, quick=not recurrent)
+        odd = [
+            name for name, value in concrete.structured_outputs.items() if not isinstance(value, tf.Tensor)
+        ]
         if odd:
             raise _refused(f"output {odd[0]!r} of onnx-tf is no dense tensor")
-        if recurrent:
-            call, path_taken = _function_call(concrete, model), "concrete function"
-            close: Callable[[], None] = lambda: None  # noqa: E731
+        if module.variables or concrete.variables:
+            call, close, way = (
+                _function_call(tf, module, concrete, model, options),
+                _nothing,
+                "traced function",
+            )
         else:
             call, close = _session_call(tf, concrete, model, options)
-            path_taken = "frozen graph in a tf.Session"
-    import numpy
-
-    facts = {
-        "provider": "TensorFlow",
-        "device": "CPU",
-        "threads": options.threads,
-        "cores": _cores(),
-        "path": path_taken,
-        "opset": opset_of(model),
-        "versions": {
-            "tensorflow": tf.__version__,
-            "onnx-tf": onnx_tf.version.version,
-            "onnx": onnx.__version__,
-            "numpy": numpy.__version__,
+            way = "frozen graph in a tf.Session"
+    info = SessionInfo(
+        specs(onnx, model.graph.input),
+        specs(onnx, model.graph.output),
+        warnings=tuple(said),
+        notes=tuple(trace.notes),
+        facts={
+            "provider": "TensorFlow",
+            "device": "CPU",
+            "threads": options.threads,
+            "cores": _cores(),
+            "path": way,
+            "opset": opset_of(model),
+            "versions": {
+                "tensorflow": tf.__version__,
+                "onnx-tf": onnx_tf.version.version,
+                "onnx": onnx.__version__,
+            },
         },
-    }
-    inputs, outs = specs(onnx, model.graph.input), specs(onnx, model.graph.output)
-    info = SessionInfo(inputs, outs, warnings=tuple(said), notes=tuple(trace.notes), facts=facts)
+    )
     return OnnxTfSession(call, close, info)
 
 
-def _frameworks() -> tuple[Any, Any, Any]:
-    """TensorFlow, onnx and onnx-tf, imported quietly."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Without it the first session of a process fixes the number of threads for all that follow
-    os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
-    from pytest_onnxaccel.backends.onnx_tf_shims import install
-
-    install()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import onnx
-            import onnx_tf
-            import onnx_tf.backend
-            import onnx_tf.version
-            import tensorflow as tf
-    except Exception as error:
-        raise BackendUnavailable(
-            f"onnx-tf cannot be imported: {printable(f'{type(error).__name__}: {error}', 160)}",
-            remedy="python -m pytest_onnxaccel env onnx-tf",
-        ) from error
-    tf.get_logger().setLevel(logging.ERROR)
-    return tf, onnx, onnx_tf
-
-
-def _claim_recurrent(model: Any, tf: Any, options: LoadOptions) -> bool:
+def _claim_recurrent(model: Any) -> bool:
     """Whether *model* holds a recurrent node; a process takes one such model and no second."""
     global _recurrent_loaded
-    from pytest_onnxaccel.backends.onnx_tf import RECURRENT
-
     found = [node.op_type for node in all_nodes(model.graph) if node.op_type in RECURRENT]
-    if not found:
-        return False
-    if _recurrent_loaded:
+    if found and _recurrent_loaded:
         raise BackendUnavailable(
             f"onnx-tf would compute {found[0]} with the weights of the recurrent model loaded before it",
             remedy="load it in a fresh process",
         )
-    _recurrent_loaded = True
-    if options.threads:
-        # Variables rule a session of its own out, and the eager runtime's threads are the process's
-        try:
-            tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-            tf.config.threading.set_inter_op_parallelism_threads(options.threads)
-        except RuntimeError as error:
-            raise BackendUnavailable(
-                f"TensorFlow has started with other threads than {options.threads}",
-                remedy="load it in a fresh process",
-            ) from error
-    return True
+    _recurrent_loaded = _recurrent_loaded or bool(found)
+    return bool(found)
 
 
-def _concrete(tf: Any, onnx_tf: Any, model: Any, trace: Trace, quick: bool) -> Any:
-    """The traced function of *model*.
+def _concrete(tf: Any, onnx_tf: Any, model: Any, trace: Trace, quick: bool) -> tuple[Any, Any]:
+    """onnx-tf's module for *model*, and the function traced from it.
 
     Args:
         quick: try without AutoGraph first. The graph is the same, or that trace fails and AutoGraph is asked
@@ -137,22 +110,24 @@ def _concrete(tf: Any, onnx_tf: Any, model: Any, trace: Trace, quick: bool) -> A
     lacking = missing_operators(onnx_tf, model)
     if lacking:
         raise _refused(f"onnx-tf has no operator {', '.join(lacking)} (opset {opset})")
+    for info in model.graph.input:
+        if not info.type.tensor_type.HasField("shape"):
+            raise _refused(
+                f"input {info.name!r} declares no rank, or is no dense tensor, which onnx-tf needs"
+            )
     try:
         rep = recording_backend(tf, onnx_tf, trace).prepare(model, logging_level="WARNING")
-        signatures = {}
-        for info in model.graph.input:
-            if info.name not in rep.signatures:
-                raise NotImplementedError(f"input {info.name!r} is no dense tensor")
-            signatures[info.name] = rep.signatures[info.name]
-        raw = type(rep.tf_module).__call__.python_function
+        module: Any = rep.tf_module
+        whole: Any = type(module).__call__
+        signatures = {info.name: rep.signatures[info.name] for info in model.graph.input}
 
         def call(**feeds: Any) -> Any:
-            return raw(rep.tf_module, **feeds)
+            return whole.python_function(module, **feeds)
 
         if quick:
             with contextlib.suppress(Exception):
-                return tf.function(call, autograph=False).get_concrete_function(**signatures)
-        return rep.tf_module.__call__.get_concrete_function(**signatures)
+                return module, tf.function(call, autograph=False).get_concrete_function(**signatures)
+        return module, module.__call__.get_concrete_function(**signatures)
     except Exception as error:
         stopped = f"{trace.operator} at opset {opset}" if trace.operator else f"this graph (opset {opset})"
         raise _refused(f"onnx-tf cannot take {stopped}: {_reason(error)}") from error
@@ -180,7 +155,7 @@ def _session_call(tf: Any, concrete: Any, model: Any, options: LoadOptions) -> t
         tf.import_graph_def(frozen.graph.as_graph_def(), name="")
     # Arguments of a traced function come in the order of their names
     order = sorted(info.name for info in model.graph.input)
-    feeds = dict(zip(order, (tensor.name for tensor in frozen.inputs)))
+    feeds = dict(zip(order, (tensor.name for tensor in frozen.inputs), strict=True))
     fetches = {name: tensor.name for name, tensor in concrete.structured_outputs.items()}
     session = tf.compat.v1.Session(graph=graph, config=config)
     call = session.make_callable(
@@ -190,18 +165,33 @@ def _session_call(tf: Any, concrete: Any, model: Any, options: LoadOptions) -> t
     return call, session.close
 
 
-def _function_call(concrete: Any, model: Any) -> Any:
-    """A callable over the traced function itself, for graphs with variables."""
-    import tensorflow as tf
+def _function_call(tf: Any, module: Any, concrete: Any, model: Any, options: LoadOptions) -> Any:
+    """A callable over the traced function itself, for graphs with variables, which do not freeze.
 
+    Raises:
+        BackendUnavailable: TensorFlow's eager runtime has started with another number of threads.
+    """
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    if options.threads not in (None, threads):
+        raise BackendUnavailable(
+            f"TensorFlow runs this graph on {threads or 'all'} threads, asked for {options.threads}",
+            remedy="load it in a fresh process",
+        )
     names = [info.name for info in model.graph.input]
     order = [info.name for info in model.graph.output]
+    # The function refers to the variables weakly; the module is what keeps them
+    kept = module
 
     def call(*arrays: Any) -> list[Any]:
-        found = concrete(**{name: tf.constant(array) for name, array in zip(names, arrays)})
+        assert kept is not None
+        found = concrete(**{name: tf.constant(array) for name, array in zip(names, arrays, strict=True)})
         return [found[name].numpy() for name in order]
 
     return call
+
+
+def _nothing() -> None:
+    """There is nothing to close."""
 
 
 def _reason(error: BaseException) -> str:

@@ -35,12 +35,13 @@ class OnnxTfSession:
         """Run once; TensorFlow itself would take a batch that the model does not declare.
 
         Raises:
-            ModelError: ``E_INPUT``: names, types or shapes differ from the declared ones; ``E_RUN``: TensorFlow failed.
+            ModelError: ``E_INPUT``: names, types or shapes differ from the declared ones; ``E_RUN``:
+            TensorFlow failed.
         """
         found = self._checked_call(feeds)()
         import numpy as np
 
-        return {spec.name: np.asarray(value) for spec, value in zip(self._info.outputs, found)}
+        return {spec.name: np.asarray(value) for spec, value in zip(self._info.outputs, found, strict=True)}
 
     def time(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Timing:
         """Time the calls alone: arrays in, arrays out.
@@ -83,7 +84,7 @@ def _check(spec: TensorSpec, array: Array) -> None:
     if spec.shape is None:
         return
     fits = len(spec.shape) == array.ndim and all(
-        not isinstance(want, int) or want == got for want, got in zip(spec.shape, array.shape)
+        not isinstance(want, int) or want == got for want, got in zip(spec.shape, array.shape, strict=True)
     )
     if not fits:
         want = "x".join("?" if dim is None else str(dim) for dim in spec.shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pytest_onnxaccel.backends._ort import OrtSession, make_session
-from pytest_onnxaccel.backends.installed import onnxruntime_distributions
+from pytest_onnxaccel.backends.installed import onnxruntime_distributions, onnxruntime_remains
 from pytest_onnxaccel.backends.protocol import Availability, LoadOptions, Session
 
 
@@ -21,6 +21,14 @@ class OrtCpu:
 
     def availability(self) -> Availability:
         found = onnxruntime_distributions()
+        remains = onnxruntime_remains()
+        if remains:
+            name, version = next(iter(remains.items()))
+            return Availability(
+                False,
+                f"{name} {version} is listed as installed, but its module is gone",
+                f"python -m pip install --force-reinstall --no-deps {name}=={version}",
+            )
         if not found:
             return Availability(
                 False, "onnxruntime is not installed", 'python -m pip install "pytest-onnxaccel[cpu]"'

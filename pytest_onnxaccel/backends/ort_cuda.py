@@ -36,7 +36,7 @@ class OrtCuda:
             return Availability(
                 False,
                 f"onnxruntime-gpu and {other} are installed over each other",
-                f"python -m pip uninstall -y {' '.join(found)} && python -m pip install onnxruntime-gpu",
+                f"python -m pip uninstall -y {' '.join(found)} && {_LIBRARIES}",
                 versions=found,
             )
         return Availability(True, versions=found, devices=("cuda:0",))
@@ -58,8 +58,9 @@ class OrtCuda:
         session = make_session(path, options, [_PROVIDER, "CPUExecutionProvider"], record)
         if _PROVIDER not in session.get_providers():
             raise BackendUnavailable(
-                "the CUDA execution provider did not start and ONNX Runtime fell back to the CPU",
-                remedy=f"install the CUDA 13 and cuDNN 9 libraries ({_LIBRARIES}) on a machine with an NVIDIA GPU",
+                "the CUDA execution provider did not start and ONNX Runtime fell back to the CPU: "
+                "there is no NVIDIA GPU, or its CUDA 13 and cuDNN 9 libraries are missing",
+                remedy=_LIBRARIES,
             )
         placed = _placement(session)
         if placed is not None and not placed.get(_PROVIDER):

@@ -65,6 +65,8 @@ class Agreement:
         if self.problems:
             return self.problems[0].message
         name, top = max(self.worst.items(), key=lambda item: _badness(item[1]))
+        if "worst_index" not in top:
+            return f"output {name!r}: {top['bad_share']:.2%} of the texts differ"
         return (
             f"output {name!r}: {top['bad_share']:.2%} of the elements are past atol {top['atol']:.2g} + "
             f"rtol {top['rtol']:.2g}; max abs error {top['max_abs']:.3g}"

@@ -37,18 +37,18 @@ class Singles:
     def outputs(self, count: int) -> dict[str, Array]:
         """The results of samples 0 to *count* - 1, stacked along axis 0."""
         own = self._inputs.batch or 1
-        blocks = range(-(-count // own))
-        for index in blocks:
-            if index not in self._blocks:
-                self._blocks[index] = self._session.run(self._inputs.feeds(index))
-        first = self._blocks[0]
-        return {name: np.concatenate([self._blocks[i][name] for i in blocks])[:count] for name in first}
+        blocks = [self._block(index) for index in range(-(-count // own))]
+        return {name: np.concatenate([block[name] for block in blocks])[:count] for name in blocks[0]}
 
     def without_batch(self) -> list[str]:
         """Outputs whose axis 0 is not the batch."""
-        self.outputs(1)
         own = self._inputs.batch
-        return [name for name, array in self._blocks[0].items() if array.ndim == 0 or array.shape[0] != own]
+        return [name for name, array in self._block(0).items() if array.ndim == 0 or array.shape[0] != own]
+
+    def _block(self, index: int) -> Mapping[str, Array]:
+        if index not in self._blocks:
+            self._blocks[index] = self._session.run(self._inputs.feeds(index))
+        return self._blocks[index]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def first_proof(
     size: int, ways: Iterable[tuple[str, Session]], singles: Singles, inputs: Inputs, make: Callable[[], Agreement]
 ) -> tuple[Proof | None, Session | None, list[Proof]]:
     """The first of *ways* that is proven with its session, and the ones that were tried and refuted before it."""
-    refuted = []
+    refuted: list[Proof] = []
     for method, session in ways:
         proof = prove(size, method, session, singles, inputs, make())
         if proof.ok:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.settle import Settled
 from pytest_onnxaccel.numerics.compare import name_problems
 from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.spec import ModelInfo, TensorSpec
+from pytest_onnxaccel.spec import ModelInfo, TensorSpec, dtype_label
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -65,7 +66,8 @@ def _declared(info: ModelInfo, settled: Settled, outputs: Mapping[str, Array]) -
         for dim, size in zip(spec.shape or (), shapes[spec.name], strict=False):
             if isinstance(dim, str):
                 symbols[dim] = size
-    found = []
+    counts = Counter(spec.name for spec in info.outputs)
+    found = [f"the model declares output {name!r} {n} times" for name, n in counts.items() if n > 1]
     for spec in info.outputs:
         if spec.name in outputs and spec.kind == "tensor":
             found += _declared_one(spec, outputs[spec.name], symbols)
@@ -73,7 +75,7 @@ def _declared(info: ModelInfo, settled: Settled, outputs: Mapping[str, Array]) -
 
 
 def _declared_one(spec: TensorSpec, array: Array, symbols: dict[str, int]) -> list[str]:
-    dtype = "string" if array.dtype.kind in "OUS" else array.dtype.name
+    dtype = dtype_label(array.dtype)
     if spec.dtype and dtype != spec.dtype:
         return [f"output {spec.name!r} is declared {spec.dtype} and comes as {dtype}"]
     if spec.shape is None:

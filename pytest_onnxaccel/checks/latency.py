@@ -82,7 +82,7 @@ def latency(
     speed = f"p50 {found['p50_ms']:.3g} ms, p95 {found['p95_ms']:.3g} ms, {found['throughput_per_s']:.4g}/s"
     if not budget:
         return result.with_(message=f"measured, no budget declared: {speed}")
-    judged = [_percentile(key, getattr(budget, f"{key}_ns"), timing) for key in _LIMITS if getattr(budget, f"{key}_ns")]
+    judged = [_percentile(key, getattr(budget, f"{key}_ns"), timing) for key in _LIMITS if getattr(budget, f"{key}_ns") is not None]
     if budget.speedup_over is not None:
         verdict, ratio = _speedup(timing, baseline, budget.speedup_over)
         judged.append(verdict)

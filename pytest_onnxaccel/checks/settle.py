@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _SIZES = (1, 2, 3, 4, 5, 8, 16, 32, 64, 128, 224, 256, 512)
 #: Ranges tried for integer inputs of which nothing is known: indices, then all zeros, then all ones.
 _INTEGER_RANGES = (None, (0, 1), (1, 2))
+#: Sizes are not tried any further once an input has so many elements: several free dimensions multiply.
+_MOST_ELEMENTS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,10 @@ def prepare_inputs(info: ModelInfo, spec: ModelSpec, seed: int) -> Inputs:
                 code="E_CONFIG",
             )
     files = {d.name: load_samples(d, d.name) for d in spec.inputs if d.file is not None}
+    shapes = {d.name: d.shape for d in spec.inputs if d.shape is not None}
     for item in info.inputs:
-        reason = "" if item.name in files else unguessable(item)
+        known_rank = replace(item, shape=shapes.get(item.name, item.shape))
+        reason = "" if item.name in files else unguessable(known_rank)
         if reason:
             raise ModelError(f"{reason}, which cannot be made up", code="E_INPUT", remedy=give_data(spec.name))
     return Inputs.of(info, spec.inputs, seed, files)
@@ -65,7 +70,7 @@ def settle(session: Session, info: ModelInfo, spec: ModelSpec, seed: int) -> Set
         ModelError: ``E_INPUT`` when nothing that was tried runs; the model's own error when there was nothing to try.
     """
     base = prepare_inputs(info, spec, seed)
-    last: ModelError | None = None
+    last = ModelError("no size was small enough to be tried", code="E_INPUT", remedy=give_data(spec.name))
     fallback: Settled | None = None
     tries = 0
     for inputs in _candidates(base, info):
@@ -83,8 +88,7 @@ def settle(session: Session, info: ModelInfo, spec: ModelSpec, seed: int) -> Set
         fallback = fallback or found
     if fallback is not None:
         return _finite(session, fallback)
-    assert last is not None
-    if tries == 1:
+    if tries <= 1:
         raise last
     raise ModelError(
         f"none of {tries} guesses for its inputs runs; the last said: {last.cause}",
@@ -101,6 +105,8 @@ def _candidates(base: Inputs, info: ModelInfo) -> Iterator[Inputs]:
     sizes = sorted({*_SIZES, *info.dim_hints}) if names else [0]
     for size in sizes:
         sized = replace(base, sizes=dict.fromkeys(names, size)) if names else base
+        if names and max(map(math.prod, sized.shapes().values())) > _MOST_ELEMENTS:
+            return
         for limits in _INTEGER_RANGES if integers else (None,):
             yield replace(sized, integers=limits)
 

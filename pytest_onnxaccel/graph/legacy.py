@@ -1,6 +1,7 @@
 """Writes the copy of an ONNX graph that onnx-tf can take. Runs in a worker of the modern interpreter.
 
-The copy computes the same function; how it differs from the original is said in the notes, which go into results.
+The copy computes the same function; how it differs from the original is said in the notes, which go into
+results.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ IR_VERSION = 10
 #: Bytes above which weights go to a file beside the copy; protobuf ends at 2 GiB.
 ONE_FILE_LIMIT = 1 << 30
 
-#: Fusions of ONNX Runtime's basic level. Folding constants is what onnx-tf needs; with layers fused as well the copy
-#: would no longer be the work that an onnx-tf user's model does, and a comparison of speeds would flatter onnx-tf.
+#: Fusions of ONNX Runtime's basic level. Folding constants is what onnx-tf needs; with layers fused as well
+#: the copy would no longer be the work that an onnx-tf user's model does, and a comparison of speeds would
+#: flatter onnx-tf.
 _FUSIONS = [
     "CommonSubexpressionElimination", "ConstantSharing", "ConvAddFusion", "ConvBNFusion", "ConvMulFusion",
-    "DivMulFusion", "FuseReluClip", "GemmSumFusion", "GemmTransposeFusion", "MatMulAddFusion", "MatMulBNFusion",
-    "NotWhereFusion", "PadFusion", "TransposeOptimizer",
+    "DivMulFusion", "FuseReluClip", "GemmSumFusion", "GemmTransposeFusion", "MatMulAddFusion",
+    "MatMulBNFusion", "NotWhereFusion", "PadFusion", "TransposeOptimizer",
 ]  # fmt: skip
 
 
@@ -33,12 +35,12 @@ def prepare(source: str, target: str) -> dict[str, object]:
     """Read the model at *source* and write the copy for onnx-tf to *target*.
 
     Returns:
-        ``opset`` and ``from_opset``; ``inputs`` and ``outputs`` as {name in the copy: original name} in the declared
-        order; ``notes``, one fact a line.
+        ``opset`` and ``from_opset``; ``inputs`` and ``outputs`` as {name in the copy: original name} in the
+        declared order; ``notes``, one fact a line.
 
     Raises:
-        ModelError: ``E_PARSE`` or ``E_EXTERNAL`` for a file that cannot be read, ``E_SCHEMA`` for an opset that
-            cannot be brought down, ``E_FILE`` when the copy cannot be written.
+        ModelError: ``E_PARSE`` or ``E_EXTERNAL`` for a file that cannot be read, ``E_SCHEMA`` for an
+            opset that cannot be brought down, ``E_FILE`` when the copy cannot be written.
     """
     model = _read(source)
     from_opset = opset_of(model) or next((o.version for o in model.opset_import if o.domain == "ai.onnx"), 0)
@@ -114,7 +116,10 @@ def _folded(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
         options.intra_op_num_threads = 1
         try:
             ort.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"], disabled_optimizers=_FUSIONS
+                model.SerializeToString(),
+                options,
+                providers=["CPUExecutionProvider"],
+                disabled_optimizers=_FUSIONS,
             )
             folded = onnx.load(options.optimized_model_filepath)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Gives every value and node of a graph a name that TensorFlow takes as an argument's and an operation's name."""
+"""Gives every value and node of a graph a name that TensorFlow takes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ILLEGAL = re.compile(r"[^A-Za-z0-9_]")
 
 
 class Namer:
-    """Hands out identifiers, each once; two that differ only in case count as one, as they do in TensorFlow."""
+    """Hands out identifiers, each once; two that differ only in case count as one, as in TensorFlow."""
 
     def __init__(self) -> None:
         self._taken = {"self", "inputs", "outputs"}
@@ -32,7 +32,8 @@ class Namer:
 def rename(model: onnx.ModelProto) -> tuple[dict[str, str], dict[str, str]]:
     """Rename in place; the inputs and the outputs as {new name: old name}, in the declared order.
 
-    Values of sibling subgraphs get names of their own: onnx-tf keeps the initializers of all graphs in one dict.
+    Values of sibling subgraphs get names of their own: onnx-tf keeps the initializers of all graphs in one
+    dict.
     """
     values, operations = Namer(), Namer()
     inputs, outputs = list(model.graph.input), list(model.graph.output)

@@ -1,4 +1,4 @@
-"""Writes operators that onnx-tf lacks in terms of those that it has, where the result is the same number for number."""
+"""Writes operators that onnx-tf lacks in terms of those that it has, where the result is the same."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _reshape(
     shapes: dict[str, list[int | None]],
     tag: str,
 ) -> list[onnx.NodeProto] | None:
-    """(Un)squeeze as a Reshape: to a constant shape where at most one size is free, else to a computed one."""
+    """(Un)squeeze as a Reshape, to a constant shape where at most one size is free, else to a computed."""
     if any(item.name == "axes" for item in node.attribute):
         return None  # the form of opset 12 and older, which onnx-tf has
     named = len(node.input) > 1 and bool(node.input[1])
@@ -90,7 +90,7 @@ def _additions(node: onnx.NodeProto, tag: str) -> list[onnx.NodeProto]:
 
 
 def _half_pixel(node: onnx.NodeProto, shapes: dict[str, list[int | None]]) -> bool:
-    """``pytorch_half_pixel`` differs from ``half_pixel`` only where a result has one element along an axis."""
+    """``pytorch_half_pixel`` differs from ``half_pixel`` only where an axis of the result has one element."""
     result = shapes.get(node.output[0])
     for attribute in node.attribute:
         if attribute.name == "coordinate_transformation_mode" and attribute.s == b"pytorch_half_pixel":

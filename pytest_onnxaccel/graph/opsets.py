@@ -1,7 +1,8 @@
-"""Brings a graph to an opset that onnx-tf takes: functions expanded, converted, and lowered where nothing changes.
+"""Brings a graph to an opset that onnx-tf takes: functions expanded, then converted.
 
-onnx-tf 1.10 registers handlers up to opset 15; of the operators that opset 16 only widened to more types (LeakyRelu,
-PRelu, Where, If, Loop ...) it has none for 16. So 15 is the aim, and 17 what remains when an operator has no older form.
+onnx-tf 1.10 registers handlers up to opset 15; of the operators that opset 16 only widened to more types
+(LeakyRelu, PRelu, Where, If, Loop ...) it has none for 16. So 15 is the aim, and 17 what remains when an
+operator has no older form.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ PREFERRED, NEWEST = 15, 17
 
 #: Operators that onnx-tf lacks and that the standard defines as a function of others.
 _EXPANDED = (
-    "AffineGrid", "Attention", "BlackmanWindow", "CenterCropPad", "Gelu", "GroupNormalization", "HammingWindow",
-    "HannWindow", "LayerNormalization", "Mish", "NegativeLogLikelihoodLoss", "RMSNormalization", "RotaryEmbedding",
-    "SequenceMap", "SoftmaxCrossEntropyLoss", "Swish",
+    "AffineGrid", "Attention", "BlackmanWindow", "CenterCropPad", "Gelu", "GroupNormalization",
+    "HammingWindow", "HannWindow", "LayerNormalization", "Mish", "NegativeLogLikelihoodLoss",
+    "RMSNormalization", "RotaryEmbedding", "SequenceMap", "SoftmaxCrossEntropyLoss", "Swish",
 )  # fmt: skip
 #: Operators that opset 16 changed in nothing but the types that they take.
 _WIDENED = frozenset(
@@ -109,7 +110,7 @@ def _upgraded(model: onnx.ModelProto) -> onnx.ModelProto:
     before = opset_of(model)
     model = version_converter.convert_version(model, PREFERRED)
     if before < 11:
-        # The converter leaves Upsample and Resize with the defaults of opset 11, which place the samples elsewhere
+        # The converter leaves Resize to the defaults of opset 11, which sample at other places
         for node in all_nodes(model):
             if node.op_type == "Resize" and not node.domain:
                 node.attribute.append(helper.make_attribute("coordinate_transformation_mode", "asymmetric"))
@@ -181,7 +182,7 @@ def _older_forms(model: onnx.ModelProto) -> None:
 
 
 def _relabel(model: onnx.ModelProto) -> list[str]:
-    """Call opset 16 or 17 opset 15 where each node means the same; the operators that stand against it otherwise."""
+    """Call opset 16 or 17 opset 15 where each node means the same; else the operators that forbid it."""
     opset, blocked, neutral = opset_of(model), set(), []
     for node in all_nodes(model):
         if node.domain or _since(node.op_type, opset) == _since(node.op_type, PREFERRED):
@@ -222,7 +223,9 @@ def known_shapes(model: onnx.ModelProto) -> dict[str, list[int | None]]:
         for info in (*graph.input, *graph.output, *graph.value_info):
             tensor = info.type.tensor_type
             if tensor.HasField("shape"):
-                shapes[info.name] = [d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim]
+                shapes[info.name] = [
+                    d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim
+                ]
         for weight in graph.initializer:
             shapes[weight.name] = list(weight.dims)
     return shapes

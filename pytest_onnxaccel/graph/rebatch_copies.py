@@ -1,4 +1,4 @@
-"""What ``scan`` and ``unroll`` share: fresh names, copies of nodes under new names, and what depends on the inputs."""
+"""What ``scan`` and ``unroll`` share: fresh names, renamed copies of nodes, what depends on the inputs."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def dependents(graph: GraphProto, names: Iterable[str]) -> list[NodeProto]:
 
 
 def renamed(node: NodeProto, names: Mapping[str, str]) -> NodeProto:
-    """A copy of *node* in which the values in *names* have their new names, also where its bodies read them."""
+    """A copy of *node* with the values in *names* under their new names, also where its bodies read them."""
     copy = NodeProto()
     copy.CopyFrom(node)
     _rename(copy, names)

@@ -1,4 +1,4 @@
-"""Methods ``fixed`` and ``dims``: change what inputs, outputs and intermediate values declare, and nothing else."""
+"""Methods ``fixed`` and ``dims``: change what inputs, outputs and values in between declare, no more."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class Ledger:
         self.edits.append(Edit(node, text, slot=slot, value=value))
 
     def set_attribute(self, node: NodeProto, name: str, old: Sequence[int], new: Sequence[int]) -> None:
-        """Replace an attribute of integers; until it is done, :meth:`as_edited` gives the node as it will be."""
+        """Replace an attribute of integers; :meth:`as_edited` gives the node as it will then be."""
         self.note(node, f"its {name} {list(old)} fixes the batch at {self.batch}")
         text = f"{node.op_type} '{named(node)}': {name} {list(old)} -> {list(new)}"
         self.edits.append(Edit(node, text, attribute=name, value=np.asarray(list(new), np.int64)))

@@ -1,4 +1,4 @@
-"""Nodes that work across the samples of a batch although every shape fits: shape inference alone misses them."""
+"""Nodes that work across the samples of a batch although every shape fits, which shape inference misses."""
 
 from __future__ import annotations
 
@@ -57,6 +57,14 @@ def _reversed(node: NodeProto, facts: Sequence[Fact | None], axis: int, rank: in
     return int(attribute(node, "time_axis", 0)) == axis
 
 
+def _always(node: NodeProto, facts: Sequence[Fact | None], axis: int, rank: int, opset: int) -> bool:
+    return True
+
+
+def _matrix(node: NodeProto, facts: Sequence[Fact | None], axis: int, rank: int, opset: int) -> bool:
+    return axis >= rank - 2
+
+
 _QUESTIONS: dict[str, _Question] = {
     "Softmax": _softmax,
     "LogSoftmax": _softmax,
@@ -76,6 +84,10 @@ _QUESTIONS: dict[str, _Question] = {
     "ScatterElements": _axis(0),
     "Scatter": _axis(0),
     "Compress": _axis(0),
+    "EyeLike": _always,
+    "NonZero": _always,
+    "Trilu": _matrix,
+    "Unique": _always,
 }
 
 

@@ -1,4 +1,4 @@
-"""Operands that carry the batch: constant sizes to change, and constant tensors with a row per sample to repeat."""
+"""Operands that carry the batch: constant sizes to change, tensors with a row per sample to repeat."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def _grid(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
 
 
 def broadcast(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
-    """Operands of an element-wise node, aligned at the last axis, that have a row per sample (batch above 1)."""
+    """Repeat operands of an element-wise node that have a row per sample of a batch above 1."""
     rank = max((_rank(f) for f in facts), default=0)
     result = list(facts)
     for fact in facts:

@@ -1,8 +1,7 @@
 """Which entry of a Reshape target is the batch, told from where the batch lies among the elements.
 
-A reshape keeps the row-major order, so the batch factor sits between the same two products before and after it:
-``before`` elements of the leading axes and ``after`` elements of the trailing ones. The entry of the target
-that spans this place is the one that must grow.
+A reshape keeps the row-major order, so the batch factor stays between the same two products: ``before``, of
+the leading axes, and ``after``, of the trailing ones. The entry of the target that spans it must grow.
 """
 
 from __future__ import annotations

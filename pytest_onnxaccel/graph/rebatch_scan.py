@@ -1,4 +1,4 @@
-"""Method ``scan``: the original graph as the body of an ONNX Scan that takes one block of its own batch a step."""
+"""Method ``scan``: the original graph as the body of an ONNX Scan, one block of its own batch a step."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ LEAST_OPSET = 9
 
 
 def scan(model: ModelProto, found: Survey, n: int) -> list[str]:
-    """Put everything that depends on the inputs into a Scan; constants stay outside, where the body sees
-    them.
+    """Put all that depends on the inputs into a Scan; constants stay outside, where the body sees them.
 
     The outer inputs and outputs keep their names; right for every deterministic model, like ``unroll``, with
     the graph stored once.
 
     Raises:
-        ModelError: the opset is below 9, *n* is no multiple of the original batch, no output depends on an input,
-            or open sizes hide how blocks are to be laid out.
+        ModelError: the opset is below 9, *n* is no multiple of the original batch, no output depends on an
+            input, or open sizes hide how blocks are to be laid out.
     """
     graph, count = model.graph, copies(found, n)
     build = Builder(model)
@@ -31,20 +30,15 @@ def scan(model: ModelProto, found: Survey, n: int) -> list[str]:
         raise cannot(f"opset {build.opset} has no Scan of the form of opset {LEAST_OPSET}")
     inside = dependents(graph, found.batch.inputs)
     moving = {name for node in inside for name in node.output if name} | set(found.batch.inputs)
-    outputs = [v for v in graph.output if v.name in moving]
+    # An input that is an output as well passes by: it is the batch already
+    outputs = [v for v in graph.output if v.name in moving and v.name not in found.batch.inputs]
     if not outputs:
         raise cannot("no output depends on an input")
     blocks = {name: build.names.fresh(f"{name}_block") for name in found.batch.inputs}
-    results = {v.name: build.names.fresh(f"{v.name}_block") for v in outputs if v.name not in blocks}
+    results = {v.name: build.names.fresh(f"{v.name}_block") for v in outputs}
     stacks = {v.name: build.names.fresh(f"{v.name}_blocks") for v in outputs}
-    body_outputs: list[ValueInfoProto] = []
     nodes = [renamed(node, blocks | results) for node in inside]
-    for value in outputs:
-        inner = results.get(value.name, "")
-        if not inner:  # an input handed on as it is: a body must not do that by name
-            inner = build.names.fresh(f"{value.name}_block")
-            nodes.append(helper.make_node("Identity", [blocks[value.name]], [inner]))
-        body_outputs.append(_typed(value, inner, base_shape(value, found)))
+    body_outputs = [_typed(v, results[v.name], base_shape(v, found)) for v in outputs]
     by_name = {v.name: v for v in graph.input}
     body_inputs = [_block_input(by_name[name], blocks[name], found) for name in found.batch.inputs]
     body = helper.make_graph(nodes, build.names.fresh("batch_body"), body_inputs, body_outputs)

@@ -1,4 +1,4 @@
-"""Survey a model between two batch sizes: what holds the batch, what edits free it, where the outputs carry it."""
+"""Survey a model between two batch sizes: what holds the batch, which edits free it, how outputs carry it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from onnx import GraphProto, ModelProto, ValueInfoProto, inliner
 
-from pytest_onnxaccel.graph.rebatch_batch import Batch, find_batch, shape_of
+from pytest_onnxaccel.graph.rebatch_batch import Batch, cannot, find_batch, shape_of
 from pytest_onnxaccel.graph.rebatch_facts import UNKNOWN, Fact
 from pytest_onnxaccel.graph.rebatch_join import Join, concat, same, stack
 from pytest_onnxaccel.graph.rebatch_ledger import Edit, Hold, Ledger
@@ -43,9 +43,12 @@ def survey(model: ModelProto, n: int | None = None) -> Survey:
     The model is not changed.
 
     Raises:
-        ModelError: the inputs have no common batch on axis 0 (``V_BATCH``).
+        ModelError: the inputs have no common batch on axis 0, or an output is no tensor (``V_BATCH``).
     """
     batch = find_batch(model.graph)
+    for value in model.graph.output:
+        if value.type.WhichOneof("value") not in (None, "tensor_type"):
+            raise cannot(f"output '{value.name}' is no dense tensor, so results of several samples do not join")
     # The same size twice tells nothing; 7 times is no size that a merged axis has by chance
     other = batch.size * 7 if n is None or n == batch.size else n
     if model.functions:

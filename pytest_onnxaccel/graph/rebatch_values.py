@@ -29,7 +29,7 @@ def attribute(node: NodeProto, name: str, default: Any = None) -> Any:
 
 
 def axes_of(node: NodeProto, inputs: Sequence[Array | None], slot: int = 1) -> list[int] | None:
-    """Axes of a node that keeps them in an attribute (old opsets) or in input *slot*; None when it has none."""
+    """Axes of a node, from its attribute (old opsets) or from input *slot*; None when it has none."""
     given = attribute(node, "axes")
     if given is not None:
         return [int(a) for a in given]

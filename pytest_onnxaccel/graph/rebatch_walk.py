@@ -105,7 +105,8 @@ class Walker:
 
     def _finish(self, node: NodeProto, facts: Facts, found: list[Fact]) -> list[Fact]:
         """Add values, the inner factors and taints to *found*, and look for samples that got mixed."""
-        ins = [f for f in facts if f is not None]
+        # CastLike takes the type of its second operand and nothing else
+        ins = [f for f in (facts[:1] if node.op_type == "CastLike" else facts) if f is not None]
         fed = any(f.fed for f in ins)
         why = mixes(node, facts, self.opset) if fed else ""
         repeated = any(f.repeated for f in ins)

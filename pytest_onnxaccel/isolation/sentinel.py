@@ -21,7 +21,7 @@ while read -r verb what; do
     done) exit 0 ;;
   esac
 done
-for pid in $pids; do kill -9 -- "-$pid" 2>/dev/null; done
+for pid in $pids; do kill -s KILL -- "-$pid" 2>/dev/null; done
 rm -rf -- "$1"
 """
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.numerics.sampling import DEFAULT_RANGE, concrete, sample
-from pytest_onnxaccel.spec import InputSpec, ModelInfo, TensorSpec
+from pytest_onnxaccel.numerics.sampling import DEFAULT_RANGE, array_dtype, concrete, sample
+from pytest_onnxaccel.spec import InputSpec, ModelInfo, TensorSpec, dtype_label
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,8 +24,8 @@ class Inputs:
 
     Attributes:
         specs: the declared inputs.
-        batch: size of axis 0 that the model runs at by itself: its fixed batch, or 1 when that axis is free;
-            None when the inputs share no batch axis.
+        batch: size of axis 0 that the model runs at by itself: its fixed batch; when that axis is free, what the
+            user's shapes and samples have there, or 1; None when the inputs share no batch axis.
         symbol: name of the batch dimension when it is a symbol.
         sizes: chosen size by symbol, and under ``?`` the size of every unnamed free dimension.
         floats: range of float inputs without a declared one.
@@ -48,7 +48,10 @@ class Inputs:
         """Inputs of a model before its free dimensions are settled."""
         batch = info.batch
         free = bool(info.inputs) and all(spec.shape and not isinstance(spec.shape[0], int) for spec in info.inputs)
-        size = batch if isinstance(batch, int) else (1 if free and (batch is not None or len(info.inputs) == 1) else None)
+        size = (batch or None) if isinstance(batch, int) else None
+        if free and (batch is not None or len(info.inputs) == 1):
+            leading = _leading_sizes(info.inputs, given, files)
+            size = leading.pop() if len(leading) == 1 else 1
         symbol = batch if isinstance(batch, str) else None
         return cls(info.inputs, size, symbol, seed, given=tuple(given), files=files)
 
@@ -83,7 +86,8 @@ class Inputs:
         if self.integers is not None:
             declared = {s.name for s in self.given if s.low is not None}
             ints = [s.name for s in drawn if s.dtype.startswith(("int", "uint")) and s.name not in declared]
-            given += [InputSpec(name, *map(float, self.integers)) for name in ints]
+            low, high = self.integers
+            given += [InputSpec(name, low, high) for name in ints]
         feeds = sample(drawn, self.shapes(), self.seed, index, given, self.floats)
         for spec in self.specs:
             if spec.name in self.files:
@@ -101,6 +105,17 @@ class Inputs:
         return ", ".join(parts)
 
 
+def _leading_sizes(
+    specs: Sequence[TensorSpec], given: Sequence[InputSpec], files: Mapping[str, Sequence[Array]]
+) -> set[int]:
+    """Sizes of axis 0 in the shapes that the user declared and in the samples that the user gave."""
+    found = {item.shape[0] for item in given if item.shape}
+    for spec in specs:
+        rank = len(spec.shape or ())
+        found |= {array.shape[0] if array.ndim == rank else 1 for array in files.get(spec.name, ()) if array.ndim}
+    return found
+
+
 def _as_declared(array: Array, spec: TensorSpec) -> Array:
     """*array* of a sample file in the declared dtype where nothing is lost by it, with a batch axis added if it lacks one.
 
@@ -109,13 +124,24 @@ def _as_declared(array: Array, spec: TensorSpec) -> Array:
     """
     if spec.shape is not None and array.ndim == len(spec.shape) - 1:
         array = array[np.newaxis]
-    if spec.dtype and array.dtype.name != spec.dtype and spec.dtype != "string":
-        safe = array.dtype.kind == "f" and spec.dtype.startswith(("float", "bfloat"))
-        if not (safe or np.can_cast(array.dtype, spec.dtype, "safe")):
+    if spec.dtype and dtype_label(array.dtype) != spec.dtype and spec.dtype != "string":
+        if not _fits(array, spec.dtype):
             raise ModelError(
                 f"the sample file of input {spec.name!r} holds {array.dtype}, the model takes {spec.dtype}",
                 code="E_INPUT",
                 remedy="save the samples after preprocessing, in the dtype the model takes",
             )
-        array = array.astype(spec.dtype)
-    return np.ascontiguousarray(array)
+        array = array.astype(array_dtype(spec.dtype))
+    if array.dtype.byteorder == ">":
+        array = array.astype(array.dtype.newbyteorder("="))
+    # ascontiguousarray would turn a scalar into a vector
+    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
+
+
+def _fits(array: Array, dtype: str) -> bool:
+    """*array* can be cast to *dtype*; between floats the digits that the model drops anyway do not count."""
+    try:
+        target = array_dtype(dtype)
+    except TypeError:
+        return False
+    return (array.dtype.kind == "f" and dtype.startswith(("float", "bfloat"))) or np.can_cast(array.dtype, target, "safe")

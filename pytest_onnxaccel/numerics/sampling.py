@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import os
+import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,8 +21,10 @@ if TYPE_CHECKING:
 
 #: Float inputs are drawn from here unless the user declares a range.
 DEFAULT_RANGE = (-1.0, 1.0)
-#: Tried when the default range gives non-finite outputs: legal for Log and Sqrt too.
-POSITIVE_RANGE = (0.0, 1.0)
+#: Tried when the default range gives non-finite outputs: legal for Log, Sqrt and division too, so without 0 itself.
+POSITIVE_RANGE = (0.001, 1.0)
+#: Largest input that is made up, bytes: sizes come from the model, which may declare anything.
+LARGEST = 1 << 31
 
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _FLOATS = ("float16", "float32", "float64", "bfloat16")
@@ -53,13 +58,27 @@ def sample(
         seed, index: the same pair gives the same arrays on every machine; *index* tells samples apart.
         given: ranges that the user declared.
         floats: range of float inputs without one.
+
+    Raises:
+        ModelError: ``E_SIZE``: an input is too large; ``E_INPUT``: a declared range holds no number of the input's dtype.
     """
     ranges = {spec.name: (spec.low, spec.high) for spec in given if spec.low is not None and spec.high is not None}
     made = {}
     for spec in specs:
+        if _bytes(spec, shapes[spec.name]) > LARGEST:
+            raise ModelError(
+                f"input {spec} would take {_bytes(spec, shapes[spec.name]) / 1e9:.3g} GB",
+                code="E_SIZE",
+                remedy="declare a smaller shape for it in onnxaccel.toml, or export the model with smaller inputs",
+            )
         generator = np.random.default_rng([seed, index, zlib.crc32(spec.name.encode())])
         made[spec.name] = _draw(generator, spec, shapes[spec.name], ranges.get(spec.name), floats)
     return made
+
+
+def _bytes(spec: TensorSpec, shape: tuple[int, ...]) -> int:
+    """Size of an input of *shape*, of which the dtype's name tells the width; at least that of the float32 draw."""
+    return math.prod(shape) * (8 if spec.dtype.endswith("64") else 4)
 
 
 def _draw(
@@ -70,21 +89,41 @@ def _draw(
     floats: tuple[float, float],
 ) -> Array:
     if spec.dtype == "bool":
-        return generator.integers(0, 2, shape).astype(np.bool_)
+        return np.asarray(generator.integers(0, 2, shape)).astype(np.bool_)
     if spec.dtype in _INTEGERS:
         low, high = limits or _DEFAULT_INTEGER_RANGE
         info = np.iinfo(spec.dtype)
-        first, last = max(int(low or 0), info.min), min(int(high or 0), info.max)
-        return generator.integers(first, max(first + 1, last), shape, dtype=spec.dtype)
+        first, last = max(math.ceil(low or 0), info.min), min(math.ceil(high or 0), info.max + 1)
+        if low == high:  # a constant
+            last = min(first, info.max) + 1
+        if first >= last:
+            raise ModelError(
+                f"range [{low:g}, {high:g}) of input {spec.name!r} holds no {spec.dtype}",
+                code="E_INPUT",
+                remedy="declare a range that does in onnxaccel.toml",
+            )
+        return np.asarray(generator.integers(first, last, shape, dtype=spec.dtype))
     low, high = limits or floats
     lower, upper = float(low or 0.0), float(high or 0.0)
     unit = generator.random(shape, dtype=np.float32 if spec.dtype != "float64" else np.float64)
-    values = unit * (upper - lower) + lower
-    if spec.dtype == "bfloat16":
-        import ml_dtypes
+    dtype = array_dtype(spec.dtype)
+    values: Array = np.asarray(unit * (upper - lower) + lower).astype(dtype)
+    # Rounding to the dtype may reach the end that the range leaves out
+    below: Array = np.nextafter(np.asarray(upper, dtype), np.asarray(lower, dtype))
+    return np.where(values < upper, values, below) if upper > lower else values
 
-        return values.astype(ml_dtypes.bfloat16)
-    return values.astype(spec.dtype)
+
+def array_dtype(name: str) -> np.dtype[Any]:
+    """NumPy's type for the dtype *name* of a :class:`TensorSpec`.
+
+    Raises:
+        TypeError: it has none.
+    """
+    if name != "bfloat16":
+        return np.dtype(name)
+    import ml_dtypes
+
+    return np.dtype(ml_dtypes.bfloat16)
 
 
 def load_samples(spec: InputSpec, name: str) -> list[Array]:
@@ -94,17 +133,24 @@ def load_samples(spec: InputSpec, name: str) -> list[Array]:
     holds no such name; a ``.npy`` is one sample.
 
     Raises:
-        ModelError: ``E_INPUT``: the file cannot be read as arrays.
+        ModelError: ``E_INPUT``: the file cannot be read as arrays, or holds none.
     """
     assert spec.file is not None
     try:
+        if os.path.exists(spec.file) and not os.path.isfile(spec.file):
+            raise OSError("it is no regular file")  # reading a FIFO would wait for ever
         loaded: Any = np.load(spec.file, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             return [loaded]
         with loaded:
-            keys = [k for k in loaded.files if k == name or (k.startswith(name + "_") and k[len(name) + 1 :].isdigit())]
-            return [np.asarray(loaded[k]) for k in keys or loaded.files]
-    except (OSError, ValueError, KeyError) as error:
+            numbered = {k: k[len(name) + 1 :] for k in loaded.files if k.startswith(f"{name}_")}
+            keys = [k for k in loaded.files if k == name]
+            keys += sorted((k for k, n in numbered.items() if n.isdecimal()), key=lambda k: int(numbered[k]))
+            found = [np.asarray(loaded[k]) for k in keys or loaded.files]
+            if not found:
+                raise ValueError("it holds no arrays")
+            return found
+    except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelError(
             f"samples of input {name!r} cannot be read: {error}",
             code="E_INPUT",

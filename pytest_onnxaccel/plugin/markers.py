@@ -48,6 +48,10 @@ class LatencyRequest:
     inconclusive: str | None = None
 
 
+#: Fixtures that tell a marked test's check what to run.
+NEEDED = ("onnx_model", "backend")
+NEEDS = "ask for the fixtures onnx_model and backend in the test's arguments"
+
 Request = ParityRequest | BatchRequest | LatencyRequest
 
 
@@ -93,7 +97,10 @@ def validate_function(metafunc: pytest.Metafunc) -> None:
 def _refused(node: pytest.Item, nodeid: str) -> list[str]:
     """One line for each mark of *node* that cannot be used."""
     wrong = []
+    missing = [name for name in NEEDED if name not in getattr(node, "fixturenames", NEEDED)]
     for name in BY_NAME:
+        if missing and node.get_closest_marker(name) is not None:
+            wrong.append(f"{nodeid}: {_wrong(name, 'needs ' + ' and '.join(missing), NEEDS)}")
         for mark in node.iter_markers(name):
             try:
                 parse(mark)

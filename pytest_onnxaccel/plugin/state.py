@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_onnxaccel import registry
-from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
+from pytest_onnxaccel.backends import lookup
+from pytest_onnxaccel.backends.protocol import Availability, Backend
 from pytest_onnxaccel.plugin.settings import Settings
 from pytest_onnxaccel.results import CheckResult
 from pytest_onnxaccel.runner.plan import Plan, make_plan, registered
@@ -49,7 +49,7 @@ class State:
     def backend(self, name: str) -> Backend:
         """The backend registered as *name*."""
         if name not in self._backends:
-            self._backends[name] = registry.load(GROUP, name)()
+            self._backends[name] = lookup.backend(name)
         return self._backends[name]
 
     def availability(self, name: str) -> Availability:

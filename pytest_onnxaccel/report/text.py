@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
-from pytest_onnxaccel.errors import REFUSAL_LIMIT, printable
-
-# CI services obey lines that start with "::" (GitHub) and "##name[" anywhere in one (Azure, TeamCity).
-_LINE_COMMAND = re.compile(r"^(\s*)::")
-_INLINE_COMMAND = re.compile(r"##(?=\w*\[)")
-
-
-def disarm(line: str) -> str:
-    """*line* with commands to CI services broken up."""
-    return _INLINE_COMMAND.sub("# #", _LINE_COMMAND.sub(r"\1: :", line))
+from pytest_onnxaccel.errors import REFUSAL_LIMIT, disarm, printable
 
 
 def safe(text: str, limit: int = REFUSAL_LIMIT) -> str:
     """*text* on one line, cut at *limit* characters, without control characters or commands to CI."""
-    return disarm(printable(str(text), limit))
+    return printable(str(text), limit)
 
 
 def name(text: str, width: int = 4096) -> str:

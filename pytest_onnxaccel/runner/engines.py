@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 
 from pytest_onnxaccel import registry
+from pytest_onnxaccel.backends import lookup
 from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
 from pytest_onnxaccel.errors import BackendUnavailable
 from pytest_onnxaccel.isolation.engine import Engine, LocalEngine, WorkerEngine
@@ -45,7 +46,7 @@ class Engines:
             ConfigError: none is.
         """
         if name not in self._backends:
-            self._backends[name] = registry.load(GROUP, name)()
+            self._backends[name] = lookup.backend(name)
         return self._backends[name]
 
     def availability(self, name: str) -> Availability:

@@ -1,0 +1,100 @@
+"""``python -m pytest_onnxaccel``: ``doctor`` tells which backends run here, ``env`` builds what one needs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+from pytest_onnxaccel.errors import OnnxAccelError
+
+_PROG = "python -m pytest_onnxaccel"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    given = _parser().parse_args(arguments)
+    try:
+        if given.command == "doctor":
+            return _doctor(given.json, not given.no_probe)
+        return _path(given.name) if given.path else _env(given.name, given.rebuild)
+    except OnnxAccelError as error:
+        print(error, file=sys.stderr)
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough; what Python flushes at its end must go somewhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(f"onnxaccel[E_FILE] {error}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=_PROG, description="Tools beside the pytest plugin.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    doctor = commands.add_parser(
+        "doctor",
+        help="which backends run here, and how to mend those that do not",
+        description="Try every registered backend on a small model. "
+        "Exit status: 0 when a runtime works, 1 when none does.",
+    )
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+    doctor.add_argument("--no-probe", action="store_true", help="believe what the backends say of themselves")
+    env = commands.add_parser(
+        "env",
+        help="build the isolated environment of a backend",
+        description="Build the environment of pinned packages that a backend such as onnx-tf runs in.",
+    )
+    env.add_argument("name", metavar="NAME", help="name of the environment, such as onnx-tf")
+    env.add_argument("--rebuild", action="store_true", help="build it anew, also when it is there")
+    env.add_argument("--path", action="store_true", help="print its interpreter and build nothing")
+    return parser
+
+
+def _doctor(as_json: bool, probe: bool) -> int:
+    from pytest_onnxaccel.doctor import diagnose
+    from pytest_onnxaccel.doctor.page import render
+
+    live = sys.stderr.isatty()
+
+    def say(line: str) -> None:
+        if live:
+            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+
+    found = diagnose(probe, say)
+    say("")
+    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    print(json.dumps(found.to_json(), indent=2) if as_json else render(found, color), flush=True)
+    return 0 if found.works else 1
+
+
+def _path(name: str) -> int:
+    from pytest_onnxaccel.isolation import environment
+
+    python = environment.interpreter(name)
+    if python is None:
+        named = environment.configured(name)
+        what = f"{named}, named for {name}, is no interpreter" if named else f"{name} is not built"
+        print(f"{what}; build it with {_PROG} env {name}", file=sys.stderr)
+        return 1
+    print(python, flush=True)
+    return 0
+
+
+def _env(name: str, rebuild: bool) -> int:
+    from pytest_onnxaccel.isolation import environment
+
+    if rebuild:
+        for version in environment.versions_tried(name):
+            # Without this mark it counts as not built, and the next building clears it away
+            (environment.location(name, version) / environment.READY).unlink(missing_ok=True)
+    environment.build(name, say=lambda line: print(line, flush=True))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

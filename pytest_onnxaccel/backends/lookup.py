@@ -1,0 +1,54 @@
+"""A backend by its registered name. One that cannot be imported is a backend that does not run here, not a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pytest_onnxaccel import registry
+from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend, LoadOptions, Session
+from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, printable
+
+
+def backend(name: str) -> Backend:
+    """The backend registered as *name*.
+
+    Raises:
+        ConfigError: nothing has that name; the nearest one is named.
+    """
+    try:
+        made = registry.load(GROUP, name)()
+    except ConfigError:
+        raise
+    except Exception as error:  # of whoever wrote it
+        return Broken(name, f"{type(error).__name__}: {error}")
+    if not isinstance(made, Backend):
+        return Broken(name, f"{registry.reference(GROUP, name)} gives no Backend but {type(made).__name__}")
+    return made
+
+
+class Broken:
+    """Stands for a registered backend that cannot be made."""
+
+    role = "runtime"
+    environment = ""
+    keep_worker = False
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name = name
+        self.why = printable(why, 200)
+
+    def availability(self) -> Availability:
+        """Not here, and why."""
+        return Availability(False, f"it cannot be loaded: {self.why}", "mend or uninstall the package that registers it")
+
+    def prepare(self, operators: Mapping[str, int], opset: int) -> str:
+        """Nothing to prepare."""
+        return ""
+
+    def load(self, path: str, options: LoadOptions) -> Session:
+        """Always refused.
+
+        Raises:
+            BackendUnavailable: why it cannot be loaded.
+        """
+        raise BackendUnavailable(self.availability().reason, subject=self.name)

@@ -1,0 +1,78 @@
+"""The diagnosis as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pytest_onnxaccel.doctor.diagnosis import BackendState, Diagnosis
+
+_COLORS = {"good": "\x1b[32m", "bad": "\x1b[31m", "dim": "\x1b[2m", "": ""}
+_RESET = "\x1b[0m"
+
+
+def render(found: Diagnosis, color: bool = False) -> str:
+    """*found*, a fact a line; commands stand alone on their lines, so that they can be copied."""
+
+    def paint(text: str, how: str) -> str:
+        return f"{_COLORS[how]}{text}{_RESET}" if color and how else text
+
+    python, machine = found.python, found.machine
+    memory = f", {machine['memory'] / 1e9:.0f} GB" if machine["memory"] else ""
+    lines = [
+        f"pytest-onnxaccel {found.version}",
+        f"  Python {python['version']} ({python['executable']})",
+        f"  {python['platform']}, {_count(machine['cores'], 'core')}{memory}",
+        f"  {_versions(found.packages) or 'neither onnx nor numpy is installed'}",
+        f"  NVIDIA driver: {machine['nvidia_driver'] or 'none found'}",
+        "",
+        "Backends",
+    ]
+    width = max((len(state.name) for state in found.backends), default=0)
+    for state in found.backends:
+        good, text = _state(state)
+        lines.append(f"  {state.name:<{width}}  {paint(good, 'good' if state.works else 'bad')}{text}")
+        if state.remedy:
+            lines.append(f"  {'':<{width}}  {paint('mend it:', 'dim')} {state.remedy}")
+    if not found.backends:
+        lines.append("  none")
+    if found.problems:
+        lines += ["", "Problems"]
+        for problem in found.problems:
+            lines += [f"  {problem.what}", f"    {paint('mend it:', 'dim')} {problem.remedy}"]
+    return "\n".join([*lines, "", _sum(found)])
+
+
+def _state(state: BackendState) -> tuple[str, str]:
+    """The word that is painted, and what follows it."""
+    if not state.works:
+        return "does not run", f": {state.reason}{_origin(state)}"
+    facts = [_versions(state.versions), state.provider, state.device]
+    inside = ", ".join(fact for fact in facts if fact)
+    oracle = "; an oracle, only compared with" if state.role == "oracle" else ""
+    word = "runs" if state.status == "runs" else "available"
+    where = f" in {state.interpreter}" if state.interpreter else ""
+    return word, (f" ({inside}{oracle})" if inside + oracle else "") + where + _origin(state)
+
+
+def _origin(state: BackendState) -> str:
+    return "" if state.source == "built-in" else f" [from {state.source}]"
+
+
+def _versions(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _sum(found: Diagnosis) -> str:
+    working = sum(state.works for state in found.backends)
+    text = f"{working} of {_count(len(found.backends), 'backend')} run here"
+    if any(state.status == "untried" for state in found.backends):
+        text += ", by what they say of themselves"
+    if found.problems:
+        text += f"; {_count(len(found.problems), 'problem')}"
+    if not found.works:
+        text += "; no runtime runs here, so that no model can be validated"
+    return text + "."

@@ -1,0 +1,198 @@
+"""The conformance kit: a test class that a backend's author subclasses."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from pytest_onnxaccel.backends.protocol import Availability, LoadOptions
+from pytest_onnxaccel.doctor.ask import FRAMEWORKS, ask
+from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.isolation.worker import GRAPH_FUNCTIONS
+from pytest_onnxaccel.spec import TimingPlan
+from pytest_onnxaccel.testing import watched
+from pytest_onnxaccel.testing.bench import reference_of
+from pytest_onnxaccel.testing.harness import Harness, case, check_refusal, check_specs, fail, require
+
+#: Codes of a model that cannot be loaded; ``E_ERROR``, what an unforeseen exception becomes, is none of them.
+LOAD_CODES = ("E_EXTERNAL", "E_GRAPH", "E_MEMORY", "E_NOTMODEL", "E_PARSE", "E_SCHEMA", "E_SIZE", "E_UNSAFE")
+#: Codes of inputs that do not fit, or on which the model fails.
+RUN_CODES = ("E_INPUT", "E_MEMORY", "E_RUN")
+
+#: Names of the tiny models; spelt out, so that collecting the checks imports neither numpy nor onnx.
+MODELS = ("add", "matmul_relu", "gather_int64", "where_bool", "two_outputs", "scalar_output", "dynamic_batch")
+
+
+class BackendConformance(Harness):
+    """Checks both halves of the protocol, backend and session, in workers as in a run of the plugin.
+
+    Set ``make`` in a subclass whose name pytest collects::
+
+        class TestMyBackend(BackendConformance):
+            make = MyBackend
+
+    Where the backend does not run, the checks of its sessions are skipped with the reason. Further settings:
+    ``must_run``, ``frameworks``, ``pythons``, ``seconds``, ``rtol``, ``atol``.
+    """
+
+    # -- the backend -----------------------------------------------------------------------------------------
+
+    def test_loads_no_framework_to_say_whether_it_runs(self) -> None:
+        """Importing it, making it and availability() load no framework: the pytest process does all three."""
+        reference = reference_of(self.maker())
+        answer = ask(reference, (*FRAMEWORKS, *self.frameworks))
+        require(
+            not answer.error,
+            f"{reference} does not answer in a fresh interpreter: {answer.error}\n"
+            "install its package (python -m pip install -e .), or name its folder in PYTHONPATH",
+        )
+        require(not answer.loaded, f"it imports {', '.join(answer.loaded)}; leave that to load()")
+
+    def test_describes_itself(self) -> None:
+        """name, role, environment, keep_worker, and the optional attributes, are of the documented types."""
+        backend = self.maker()()
+        for attribute in ("name", "role", "environment", "keep_worker", "availability", "prepare", "load"):
+            require(hasattr(backend, attribute), f"it has no {attribute!r}")
+        name = backend.name
+        require(
+            isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name),
+            f"its name {name!r} is no plain word such as 'ort-cpu'",
+        )
+        role = backend.role
+        require(role in ("runtime", "oracle"), f"its role {role!r} is neither 'runtime' nor 'oracle'")
+        require(isinstance(backend.environment, str), f"its environment {backend.environment!r} is no str")
+        require(isinstance(backend.keep_worker, bool), f"its keep_worker {backend.keep_worker!r} is no bool")
+        for optional in ("optimizes", "complete"):
+            value = getattr(backend, optional, True)
+            require(isinstance(value, bool), f"its {optional} {value!r} is no bool")
+        preload = getattr(backend, "preload", ())
+        require(
+            isinstance(preload, tuple) and all(isinstance(module, str) for module in preload),
+            f"its preload {preload!r} is no tuple of module names",
+        )
+        fresh = getattr(backend, "fresh_process_per_model", None)
+        if fresh is not None:
+            require(isinstance(fresh({"Add": 1}), bool), "fresh_process_per_model() gives no bool")
+
+    def test_tells_its_availability(self) -> None:
+        """availability() gives an Availability; one that is not ok has a reason and a remedy."""
+        found = self.maker()().availability()
+        require(isinstance(found, Availability), f"availability() gives {found!r}, no Availability")
+        if not found.ok:
+            require(found.reason, "it does not run here and gives no reason")
+            require(found.remedy, f"it does not run here ({found.reason}) and gives no remedy")
+        for what, text in (("reason", found.reason), ("remedy", found.remedy)):
+            require("\n" not in text, f"the {what} has more than one line")
+        require(
+            all(isinstance(k, str) and isinstance(v, str) for k, v in dict(found.versions).items()),
+            f"versions {found.versions!r} are no strings by distribution name",
+        )
+        require(
+            isinstance(found.devices, tuple) and all(isinstance(d, str) for d in found.devices),
+            f"devices {found.devices!r} are no tuple of strings",
+        )
+
+    def test_names_a_known_preparation(self) -> None:
+        """prepare() gives an empty string, or the name of a preparation that the plugin has."""
+        asked = self.maker()().prepare({"Add": 1}, 13)
+        require(isinstance(asked, str), f"prepare() gives {asked!r}, no str")
+        require(not asked or asked in GRAPH_FUNCTIONS, f"no preparation is called {asked!r}")
+
+    # -- sessions --------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("name", MODELS)
+    def test_says_what_it_loaded(self, name: str) -> None:
+        """SessionInfo lists the model's inputs and outputs: names in the declared order, and dtypes."""
+        model = case(name)
+        session = self.session(model)
+        feeds = model.feeds(model.batches[0])
+        check_specs("outputs", session.info.outputs, model.expected(feeds))
+        if not self.bench().backend.prepare({"Add": 1}, 13):
+            # Asked without the guard, which would hide it; a prepared copy may have other names
+            own = self.bench().load(model, model.write(self.bench().folder))
+            check_specs("inputs", own.info.inputs, feeds)
+
+    @pytest.mark.parametrize("name", MODELS)
+    def test_computes(self, name: str) -> None:
+        """run() gives every output by name, in the declared order, with the right dtype, shape and values."""
+        model = case(name)
+        for batch in model.batches:
+            self.check_values(self.session(model), model, batch)
+
+    def test_takes_load_options(self) -> None:
+        """load() takes every LoadOptions and gives the same values."""
+        model = case("dynamic_batch")
+        for options in (LoadOptions(optimize=False), LoadOptions(threads=1), LoadOptions(batch=3)):
+            self.check_values(self.session(model, options), model, 3)
+
+    def test_holds_several_sessions(self) -> None:
+        """A session gives the same after another model was loaded and run in the same worker."""
+        first, second = case("add"), case("two_outputs")
+        session = self.session(first)
+        self.check_values(session, first, 2)
+        self.check_values(self.session(second), second, 2)
+        self.check_values(session, first, 2)
+
+    @pytest.mark.parametrize("what", [watched.INPUTS, watched.RESULTS, watched.CLOSE])
+    def test_never(self, what: str) -> None:
+        """run() leaves its inputs and the results of earlier runs alone, and close() may be called again."""
+        for line in self.caught():
+            require(not line.startswith(what), line)
+
+    def test_times(self) -> None:
+        """time() gives as many samples as were asked for, wall and CPU time each, and counts its warm-up."""
+        model = case("dynamic_batch")
+        plan = TimingPlan(samples=7, warmup=2, seconds=30.0, least=7)
+        try:
+            timing = self.session(model).time(model.feeds(1), plan)
+        except OnnxAccelError as error:
+            fail(f"time() failed: {error}")
+        for what, samples in (("wall", timing.wall_ns), ("CPU", timing.cpu_ns)):
+            require(len(samples) == 7, f"7 samples were asked for, {len(samples)} {what} times came back")
+        require(all(ns > 0 for ns in timing.wall_ns), f"wall times must be positive: {timing.wall_ns}")
+        require(all(ns >= 0 for ns in timing.cpu_ns), f"CPU times must not be negative: {timing.cpu_ns}")
+        require(timing.first_call_ns > 0, f"the first call took {timing.first_call_ns} ns")
+        require(timing.warmup >= 1, "the first call is the warm-up at the least, and no sample")
+
+    # -- refusals --------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("kind", ["garbage", "truncated"])
+    def test_refuses_a_broken_file(self, kind: str) -> None:
+        """load() raises ModelError with a documented code for a file that is no model, and does not crash."""
+        model, bench = case("matmul_relu"), self.bench()
+        data = b"\x7fno model at all" * 8 if kind == "garbage" else model.model().SerializeToString()[:-20]
+        path = bench.file(f"{kind}.onnx", data)
+        check_refusal(f"load() of a {kind} file", LOAD_CODES, lambda: bench.load(model, path))
+
+    def test_refuses_an_unknown_operator(self) -> None:
+        """load() or prepare() raises ModelError with the code E_SCHEMA for an operator that it lacks."""
+        from pytest_onnxaccel.testing.cases import UNKNOWN_OPERATOR
+
+        self.session(case("add"))
+        check_refusal(
+            "load() of an unknown operator", ("E_SCHEMA",), lambda: self.bench().session(UNKNOWN_OPERATOR)
+        )
+
+    @pytest.mark.parametrize("wrong", ["missing", "unknown", "dtype", "batch"])
+    def test_refuses_wrong_inputs(self, wrong: str) -> None:
+        """Inputs that differ from the declared ones raise ModelError with the code E_INPUT."""
+        model = case("add")
+        session, right = self.session(model), model.feeds(2)
+        feeds: dict[str, Any] = {
+            "missing": {},
+            "unknown": {**right, "other": right["x"]},
+            "dtype": {"x": right["x"].astype("float64")},
+            "batch": {"x": right["x"][:1]},
+        }[wrong]
+        check_refusal(f"run() with wrong inputs ({wrong})", ("E_INPUT",), lambda: session.run(feeds))
+
+    def test_fails_as_a_model_error(self) -> None:
+        """A model that fails on legal inputs raises ModelError with a documented code, and does not crash."""
+        from pytest_onnxaccel.testing.cases import CLASHING
+
+        session = self.session(CLASHING)
+        check_refusal(
+            "run() of a model that adds 2 numbers to 3", RUN_CODES, lambda: session.run(CLASHING.feeds(2))
+        )

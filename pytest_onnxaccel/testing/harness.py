@@ -1,0 +1,166 @@
+"""What the checks of the conformance kit stand on: settings, the bench, and failures in a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, NoReturn
+
+import pytest
+
+from pytest_onnxaccel.backends.protocol import Backend, LoadOptions
+from pytest_onnxaccel.errors import BackendUnavailable, ModelError, OnnxAccelError
+from pytest_onnxaccel.testing import watched
+from pytest_onnxaccel.testing.bench import Bench, reference_of
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.guard import GuardedSession
+    from pytest_onnxaccel.spec import TensorSpec
+    from pytest_onnxaccel.testing.cases import Arrays, Case
+
+
+def fail(message: str) -> NoReturn:
+    """Fail the check with *message* alone: a trace through the kit would help no author."""
+    raise pytest.fail.Exception(message, pytrace=False) from None
+
+
+def require(truth: object, message: str) -> None:
+    """Fail the check with *message* unless *truth*."""
+    if not truth:
+        fail(message)
+
+
+def case(name: str) -> Case:
+    """The tiny model *name*; numpy and onnx are imported here."""
+    from pytest_onnxaccel.testing.cases import CASES
+
+    return CASES[name]
+
+
+class Harness:
+    """Settings of a conformance class, and the sessions that its checks ask for."""
+
+    #: The backend's class, or a function without arguments that gives it; importable in a fresh interpreter.
+    make: ClassVar[Callable[[], Backend]]
+    #: True, in a continuous integration that has the runtime: not to run here is a failure, not a skip.
+    must_run: ClassVar[bool] = False
+    #: More modules that must not be imported for ``availability()``.
+    frameworks: ClassVar[tuple[str, ...]] = ()
+    #: Interpreter by name of an isolated environment, where it is not the built one.
+    pythons: ClassVar[Mapping[str, str]] = {}
+    #: Time limit of each stage, seconds.
+    seconds: ClassVar[float] = 120.0
+    #: Tolerance of float outputs: ``|value - expected| <= atol + rtol * |expected|``.
+    rtol: ClassVar[float] = 1e-5
+    atol: ClassVar[float] = 1e-5
+
+    _bench: ClassVar[Bench | None] = None
+
+    @classmethod
+    def teardown_class(cls) -> None:
+        """End the workers."""
+        if cls._bench is not None:
+            cls._bench.close()
+            cls._bench = None
+
+    @classmethod
+    def maker(cls) -> Callable[[], Backend]:
+        """:attr:`make` as it was set."""
+        made = getattr(cls, "make", None)  # asked of the class: an instance would bind a plain function
+        if made is None:
+            fail(f"set `make` in {cls.__name__}: the backend's class, or a function that gives it")
+        if not reference_of(made):
+            fail(f"{made!r} has no name in a module, so that no worker can import it")
+        maker: Callable[[], Backend] = made
+        return maker
+
+    @classmethod
+    def bench(cls) -> Bench:
+        """The bench of this class; skips where the backend does not run."""
+        if cls._bench is None:
+            cls._bench = Bench(cls.maker(), cls.pythons, cls.seconds)
+        found = cls._bench.availability
+        if not found.ok:
+            cls._absent(f"it does not run here: {found.reason} - {found.remedy}")
+        return cls._bench
+
+    @classmethod
+    def _absent(cls, message: str) -> NoReturn:
+        if cls.must_run:
+            fail(message)
+        pytest.skip(message)
+
+    def session(self, model: Case, options: LoadOptions | None = None, watch: bool = False) -> GuardedSession:
+        """A session of *model*, which the backend must be able to load."""
+        bench = self.bench()
+        try:
+            return bench.session(model, options, watch)
+        except BackendUnavailable as error:
+            self._absent(f"availability() says that it runs here, and it does not: {error}")
+        except OnnxAccelError as error:
+            if error.code == "E_SCHEMA" and not getattr(bench.backend, "complete", True):
+                pytest.skip(f"it is known not to be complete, and lacks this: {error}")
+            fail(f"the model {model.name!r} cannot be loaded: {error}")
+
+    def check_values(self, session: GuardedSession, model: Case, batch: int) -> None:
+        """*session* gives what NumPy gives for *model* at *batch*."""
+        import numpy as np
+
+        feeds = model.feeds(batch)
+        outputs, expected = self.run(session, model, feeds), model.expected(feeds)
+        names = list(outputs)
+        require(names == list(expected), f"run() gives {names}, the model declares {list(expected)}")
+        for name, value in expected.items():
+            got, right = outputs[name], np.asarray(value)
+            require(got.dtype == right.dtype, f"output {name!r} is {got.dtype}, declared is {right.dtype}")
+            require(got.shape == right.shape, f"output {name!r} has shape {got.shape}, not {right.shape}")
+            exact = right.dtype.kind != "f"
+            near = np.array_equal(got, right) if exact else np.allclose(got, right, self.rtol, self.atol)
+            require(near, f"output {name!r} is wrong\n  got      {got.tolist()}\n  expected {right.tolist()}")
+
+    def run(self, session: GuardedSession, model: Case, feeds: Arrays) -> Arrays:
+        """The outputs of a run that must succeed."""
+        try:
+            return session.run(feeds)
+        except OnnxAccelError as error:
+            fail(f"the model {model.name!r} does not run: {error}")
+
+    def caught(self) -> list[str]:
+        """What a watched session did wrong; found out once."""
+        bench = self.bench()
+        if bench.caught is None:
+            model = case("dynamic_batch")
+            session = self.session(model, watch=True)
+            self.run(session, model, {"x": model.feeds(3)["x"] - 1})
+            self.run(session, model, model.feeds(3))
+            bench.caught = []
+            try:
+                session.close()
+            except OnnxAccelError as error:
+                if error.code != watched.Caught.code:
+                    fail(f"close() failed: {error}")
+                bench.caught = error.cause.splitlines()
+        return bench.caught
+
+
+def check_specs(side: str, found: Sequence[TensorSpec], arrays: Arrays) -> None:
+    """*found* names *arrays*, in their order and with their dtypes; an undeclared dtype is taken."""
+    names = [spec.name for spec in found]
+    require(names == list(arrays), f"info.{side} lists {names}, the model declares {list(arrays)}")
+    for spec in found:
+        right = arrays[spec.name].dtype.name
+        require(spec.dtype in ("", right), f"info.{side} calls {spec.name!r} {spec.dtype}, it is {right}")
+
+
+def check_refusal(what: str, codes: Sequence[str], call: Callable[[], object]) -> None:
+    """*call* raises :class:`ModelError` with one of *codes*."""
+    try:
+        call()
+    except ModelError as error:
+        # The worker's own code for an exception that nobody foresaw
+        if error.code == "E_ERROR":
+            fail(f"{what} raised no ModelError but {error.cause}")
+        require(error.code in codes, f"{what} has the code {error.code}, not one of {codes}: {error.cause}")
+    except OnnxAccelError as error:
+        fail(f"{what} raised no ModelError: {error}")
+    else:
+        fail(f"{what} raised nothing")
