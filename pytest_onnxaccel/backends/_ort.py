@@ -27,12 +27,20 @@ _CAUSES = (
      "export with an opset and IR version that this onnxruntime knows"),
     (r"NOT_IMPLEMENTED|is not a registered function/op|No Op registered|No opset import", "E_SCHEMA",
      "this onnxruntime lacks the operator: change the opset or the operator"),
-    (r"external data|External data|model_path must not be empty", "E_EXTERNAL", "put the data file beside the model"),
+    (r"external data|External data|External initializer|model_path must not be empty", "E_EXTERNAL", "put the data file beside the model"),
     (r"INVALID_PROTOBUF|Protobuf parsing failed", "E_PARSE", "the file is truncated or no model: export it again"),
     (r"bad_alloc|Failed to allocate memory|out of memory|BFCArena", "E_MEMORY", "the model asks for too much memory"),
     (r"INVALID_GRAPH|ShapeInferenceError|TypeInferenceError|Type Error|cycle|not a graph input", "E_GRAPH",
      "the graph itself is wrong: check the export"),
 )  # fmt: skip
+
+#: As much of a message is read: the model's own texts are in it, which may be of any length.
+_READ = 4000
+#: ``/folder/file.cc:12 `` with the function's name or whole signature, as ONNX Runtime puts it into its messages.
+_SOURCE = re.compile(
+    r"(?:/[\w./-]*/)?\w+\.(?:cc|h|cpp|hpp):\d+ "
+    r"(?:[\w:<>,&*~ ]+::[\w:<>~]+\((?:[^()]|\([^()]*\))*\)(?: const)?(?: \[with [^\]]*\])? |\w+ )?"
+)
 
 
 def tensor_spec(node: Any) -> TensorSpec:
@@ -45,9 +53,11 @@ def tensor_spec(node: Any) -> TensorSpec:
     return TensorSpec(node.name, _TYPES.get(match.group(1), match.group(1)), shape)
 
 
-def load_error(error: Exception) -> ModelError:
-    """An exception of ``InferenceSession()`` as one line with a code."""
-    text = str(error)
+def load_error(error: Exception, folder: str = "") -> ModelError:
+    """An exception of ``InferenceSession()`` as one line with a code; *folder* is where the private copy lies."""
+    text = str(error)[:_READ]
+    if folder:
+        text = text.replace(folder + os.sep, "").replace(folder, ".")
     for pattern, code, remedy in _CAUSES:
         if re.search(pattern, text):
             return ModelError(_clean(text), code=code, remedy=remedy)
@@ -56,7 +66,10 @@ def load_error(error: Exception) -> ModelError:
 
 def run_error(error: Exception) -> ModelError:
     """An exception of ``run()`` as one line with a code."""
-    text = str(error)
+    text = str(error)[:_READ]
+    if re.search(r"No corresponding Numpy type|can't be converted to MLDataType", text):
+        cause = f"ONNX Runtime cannot pass a type of this model to or from Python: {_clean(text)}"
+        return ModelError(cause, code="E_INPUT", remedy="export it with float32 inputs and outputs")
     if re.search(r"bad_alloc|Failed to allocate memory|out of memory", text):
         return ModelError(_clean(text), code="E_MEMORY", remedy="the model asks for too much memory")
     if "INVALID_ARGUMENT" in text and re.search(r"Got invalid dimensions|Invalid rank|Unexpected input data", text):
@@ -65,11 +78,10 @@ def run_error(error: Exception) -> ModelError:
 
 
 def _clean(text: str) -> str:
-    """Without ONNX Runtime's prefix, source paths and the folder of the staged copy."""
-    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : (\w+) : ", "", text)
-    text = re.sub(r"(?:Load model from )?(?:/[^\s:]+)+/([^\s/:]+\.onnx)", r"\1", text)
-    text = re.sub(r"/\S+/(\w+\.(?:cc|h))(?::\d+)?", r"\1", text)
-    return printable(text, 600)
+    """Without ONNX Runtime's prefixes, and without its source lines with their signatures, which hide the sentence."""
+    text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
+    text = re.sub(r"^Load model from .*?\.onnx failed: ?", "", text)
+    return printable(_SOURCE.sub("", text), 600)
 
 
 def session_options(options: LoadOptions) -> Any:
@@ -80,6 +92,8 @@ def session_options(options: LoadOptions) -> Any:
     made.log_severity_level = 2
     if not options.optimize:
         made.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if not options.spin:
+        made.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if options.threads is not None:
         made.intra_op_num_threads = options.threads
     return made
@@ -102,7 +116,7 @@ class OrtSession:
                 "onnxruntime": ort.__version__,
                 "provider": session.get_providers()[0],
                 "threads": options.threads or "default",
-                "spinning": session.get_session_options() is not None and options.threads != 1,
+                "spinning": options.spin and options.threads != 1,
                 "affinity": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
                 **facts,
             },
@@ -121,7 +135,7 @@ class OrtSession:
                     code="E_INPUT",
                     remedy="only dense tensors are compared",
                 )
-        return dict(zip(self._names, values, strict=True))
+        return {spec.name: _as_typed(value, spec) for spec, value in zip(self.info.outputs, values, strict=True)}
 
     def time(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Timing:
         run, names, ready = self._session.run, self._names, dict(feeds)
@@ -134,6 +148,15 @@ class OrtSession:
         self._session = None
 
 
+def _as_typed(value: Array, spec: TensorSpec) -> Array:
+    """ONNX Runtime gives the eight-bit floats as the bytes they are."""
+    if not spec.dtype.startswith("float8") or value.dtype.name != "uint8":
+        return value
+    from onnx import TensorProto, helper
+
+    return value.view(helper.tensor_dtype_to_np_dtype(TensorProto.DataType.Value(spec.dtype.upper())))
+
+
 def make_session(path: str, options: LoadOptions, providers: Sequence[Any], extra: Any = None) -> Any:
     """An ``InferenceSession``, its errors in our codes. *extra* may set further session options."""
     import onnxruntime as ort
@@ -144,4 +167,4 @@ def make_session(path: str, options: LoadOptions, providers: Sequence[Any], extr
     try:
         return ort.InferenceSession(path, made, providers=list(providers))
     except Exception as error:
-        raise load_error(error) from None
+        raise load_error(error, os.path.dirname(path)) from None

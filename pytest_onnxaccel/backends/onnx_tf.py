@@ -26,6 +26,9 @@ class OnnxTf:
     role = "runtime"
     environment = "onnx-tf"
     keep_worker = True
+    preload = ("pytest_onnxaccel.backends.onnx_tf_preload",)
+    optimizes = True
+    complete = False
 
     def __init__(self, interpreter: str | None = None) -> None:
         self.interpreter = interpreter

@@ -110,11 +110,9 @@ def _concrete(tf: Any, onnx_tf: Any, model: Any, trace: Trace, quick: bool) -> t
     lacking = missing_operators(onnx_tf, model)
     if lacking:
         raise _refused(f"onnx-tf has no operator {', '.join(lacking)} (opset {opset})")
-    for info in model.graph.input:
+    for info in (*model.graph.input, *model.graph.output):
         if not info.type.tensor_type.HasField("shape"):
-            raise _refused(
-                f"input {info.name!r} declares no rank, or is no dense tensor, which onnx-tf needs"
-            )
+            raise _refused(f"onnx-tf needs a dense tensor with a rank, and {info.name!r} declares none")
     try:
         rep = recording_backend(tf, onnx_tf, trace).prepare(model, logging_level="WARNING")
         module: Any = rep.tf_module

@@ -51,14 +51,16 @@ class LoadOptions:
         optimize: False switches the backend's graph optimizations off where it has any.
         threads: intra-op threads; None leaves the runtime's own default.
         batch: batch size that the session will be fed with; backends that build per shape may need it.
+        spin: False keeps idle threads from spinning for the next call, where the runtime has such a choice.
     """
 
     optimize: bool = True
     threads: int | None = None
     batch: int | None = None
+    spin: bool = True
 
     def to_json(self) -> dict[str, Any]:
-        return {"optimize": self.optimize, "threads": self.threads, "batch": self.batch}
+        return {"optimize": self.optimize, "threads": self.threads, "batch": self.batch, "spin": self.spin}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,9 @@ class ReferenceBackend:
         try:
             model = onnx.load(path)
         except Exception as error:
-            raise ModelError(printable(str(error), 600), code="E_PARSE") from None
+            text = str(error).replace(os.path.dirname(path) + os.sep, "")
+            code = "E_EXTERNAL" if "TensorProto" in text else "E_PARSE"
+            raise ModelError(printable(text, 600), code=code) from None
         info = describe(model)
         notes = []
         if 0 < info.opset < _TRUSTED_OPSET:
@@ -83,6 +86,8 @@ class ReferenceSession:
             # 0/0 and overflow are the model's business; the contract check reports what comes out
             with np.errstate(all="ignore"):
                 values = self._evaluator.run(self._names, dict(feeds))
+        except MemoryError:
+            raise
         except Exception as error:
             raise _unsupported(error) from None
         found = {}

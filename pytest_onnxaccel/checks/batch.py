@@ -29,23 +29,39 @@ Ways = Callable[[int], Iterator[tuple[str, Session]]]
 class Singles:
     """The original's own results, sample by sample; each is computed once."""
 
-    def __init__(self, session: Session, inputs: Inputs) -> None:
+    def __init__(self, session: Session, inputs: Inputs, first: Mapping[str, Array] | None = None) -> None:
         self._session = session
         self._inputs = inputs
-        self._blocks: dict[int, Mapping[str, Array]] = {}
+        self._blocks: dict[int, Mapping[str, Array]] = {} if first is None else {0: first}
 
     def outputs(self, count: int) -> dict[str, Array]:
-        """The results of samples 0 to *count* - 1, stacked along axis 0."""
-        own = self._inputs.batch or 1
-        blocks = [self._block(index) for index in range(-(-count // own))]
+        """The results of samples 0 to *count* - 1, stacked along axis 0.
+
+        Raises:
+            ModelError: ``V_BATCH``: they cannot be stacked, because an output has another shape for each sample.
+        """
+        varying = self.varying(count)
+        if varying:
+            raise ModelError(f"{varying} has another shape for each sample", code="V_BATCH")
+        blocks = self._first(count)
         return {name: np.concatenate([block[name] for block in blocks])[:count] for name in blocks[0]}
+
+    def varying(self, count: int) -> str:
+        """Outputs whose shape behind axis 0 depends on the values of samples 0 to *count* - 1."""
+        blocks = self._first(count)
+        shapes = {name: {block[name].shape[1:] for block in blocks} for name in blocks[0]}
+        return ", ".join(f"output {name!r}" for name, found in shapes.items() if len(found) > 1)
 
     def without_batch(self) -> list[str]:
         """Outputs whose axis 0 is not the batch."""
         own = self._inputs.batch
-        return [name for name, array in self._block(0).items() if array.ndim == 0 or array.shape[0] != own]
+        return [name for name, array in self.block(0).items() if array.ndim == 0 or array.shape[0] != own]
 
-    def _block(self, index: int) -> Mapping[str, Array]:
+    def _first(self, count: int) -> list[Mapping[str, Array]]:
+        return [self.block(index) for index in range(-(-count // (self._inputs.batch or 1)))]
+
+    def block(self, index: int) -> Mapping[str, Array]:
+        """What sample *index* gives at the model's own batch."""
         if index not in self._blocks:
             self._blocks[index] = self._session.run(self._inputs.feeds(index))
         return self._blocks[index]
@@ -108,6 +124,7 @@ def batch(
     tolerance: Tolerance,
     outputs: Mapping[str, Tolerance] | None = None,
     holders: Callable[[], str] = lambda: "",
+    singles: Singles | None = None,
 ) -> CheckResult:
     """Each batch size gives what the samples give by themselves.
 
@@ -117,19 +134,23 @@ def batch(
         sizes: sizes that the user asked for; empty for the defaults, of which a frozen model may fail any without
             failing the check, because it promised none of them.
         holders: names the nodes that hold the batch, for the message.
+        singles: results of single samples that are known already.
     """
     result = CheckResult(model, "batch", Verdict.PASSED, backend=backend, batch=inputs.batch, notes=session.info.notes)
     if inputs.batch is None:
         return _not_applicable(result, "the inputs share no batch axis (axis 0)")
-    singles = Singles(session, inputs)
+    singles = singles or Singles(session, inputs)
     if singles.without_batch():
         names = ", ".join(map(repr, singles.without_batch()))
         return _not_applicable(result, f"axis 0 of output {names} is not the batch")
+    wanted = sizes or (DYNAMIC_SIZES if inputs.dynamic else FROZEN_SIZES)
+    varying = singles.varying(max(wanted))
+    if varying:
+        return _not_applicable(result, f"{varying} has another shape for each sample")
     if not inputs.dynamic:
         enforced = _enforced(session, inputs)
         if enforced:
             return result.with_(verdict=Verdict.FAILED, code="V_BATCH", message=enforced)
-    wanted = sizes or (DYNAMIC_SIZES if inputs.dynamic else FROZEN_SIZES)
 
     def make() -> Agreement:
         return Agreement((f"{backend} at the batch", "the samples alone"), tolerance, outputs or {})

@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from pytest_onnxaccel import registry
+from pytest_onnxaccel.backends import lookup
 from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
 from pytest_onnxaccel.doctor.ask import ask
 from pytest_onnxaccel.doctor.diagnosis import BackendState, Problem
@@ -75,12 +76,14 @@ def state(item: Registered, driver: bool, trial: Callable[[str], Trial] | None) 
         if answer.error:
             return replace(base, reason=f"its entry point cannot be used: {answer.error}")
     try:
-        backend: Backend = registry.load(GROUP, name)()
+        backend = lookup.backend(name)
+        if isinstance(backend, lookup.Broken):
+            return replace(base, reason=f"its entry point cannot be used: {backend.why}")
         found = backend.availability()
         base = replace(
             base, role=backend.role, versions=dict(found.versions), interpreter=_interpreter(backend)
         )
-    except (Exception, SystemExit) as error:
+    except Exception as error:
         reason = printable(f"its entry point cannot be used: {type(error).__name__}: {error}", 250)
         return replace(base, reason=reason)
     if not found.ok:

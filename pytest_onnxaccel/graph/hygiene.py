@@ -7,6 +7,7 @@ from typing import Any
 
 import onnx
 
+from pytest_onnxaccel.errors import printable
 from pytest_onnxaccel.graph.load import all_graphs, load_graph
 
 #: At most so many names are listed in one finding.
@@ -32,7 +33,7 @@ _Finding = tuple[str, list[str], str]
 
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    return ", ".join(printable(name, 60) for name in names[:_SHOWN]) + more
 
 
 def _initializers_as_inputs(model: onnx.ModelProto) -> _Finding:
@@ -68,8 +69,8 @@ def _dead_nodes(model: onnx.ModelProto) -> _Finding:
 def _float64(model: onnx.ModelProto) -> _Finding:
     graph = model.graph
     names = [v.name for v in (*graph.input, *graph.output) if v.type.tensor_type.elem_type == _DOUBLE]
-    names += [t.name for t in graph.initializer if t.data_type == _DOUBLE]
     for body in all_graphs(model):
+        names += [t.name for t in getattr(body, "initializer", ()) if t.data_type == _DOUBLE]
         for node in body.node:
             for attribute in node.attribute:
                 if attribute.name == "to" and node.op_type == "Cast" and attribute.i == _DOUBLE:
@@ -81,18 +82,21 @@ def _float64(model: onnx.ModelProto) -> _Finding:
 
 
 def _training_mode(model: onnx.ModelProto) -> list[_Finding]:
-    constants = {t.name: t for t in model.graph.initializer}
-    for node in model.graph.node:
-        if node.op_type == "Constant":
-            constants.update({node.output[0]: a.t for a in node.attribute if a.name == "value"})
+    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
+    constants: dict[str, onnx.TensorProto] = {}
+    for graph in all_graphs(model):
+        constants.update({t.name: t for t in getattr(graph, "initializer", ())})
+        for node in graph.node:
+            if node.op_type == "Constant" and node.output:
+                constants.update({node.output[0]: a.t for a in node.attribute if a.name == "value"})
     norms: list[str] = []
     dropouts: list[str] = []
     for graph in all_graphs(model):
         for node in graph.node:
             label = node.name or node.op_type
-            if node.op_type == "BatchNormalization" and _attribute(node, "training_mode"):
+            if node.op_type == "BatchNormalization" and _normalises_by_batch(node, opset):
                 norms.append(label)
-            elif node.op_type == "Dropout" and _trains(node, constants):
+            elif node.op_type == "Dropout" and _drops(node, opset, constants):
                 dropouts.append(label)
     advice = ": call eval() before the export ({names})"
     return [
@@ -101,11 +105,25 @@ def _training_mode(model: onnx.ModelProto) -> list[_Finding]:
     ]
 
 
-def _trains(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> bool:
-    """Dropout of opset 12 and later has the mode as third input, earlier ones as ``is_test``, or not at all."""
-    if len(node.input) > 2 and node.input[2] in constants:
-        return bool(onnx.numpy_helper.to_array(constants[node.input[2]]).any())
-    return len(node.input) > 2 and bool(node.input[2])
+def _normalises_by_batch(node: onnx.NodeProto, opset: int) -> bool:
+    """Opset 14 has an attribute for it; before, the statistics as further outputs, and before opset 7 ``is_test``."""
+    if opset >= 14:
+        return bool(_attribute(node, "training_mode"))
+    return len([name for name in node.output if name]) > 1 or (opset < 7 and not _attribute(node, "is_test"))
+
+
+def _drops(node: onnx.NodeProto, opset: int, constants: dict[str, onnx.TensorProto]) -> bool:
+    """Opset 12 has the mode as third input, which may be computed; opset 7 none, and before it ``is_test``."""
+    if opset < 12:
+        return opset < 7 and not _attribute(node, "is_test")
+    if len(node.input) < 3 or not node.input[2]:
+        return False
+    mode = constants.get(node.input[2])
+    if mode is None:
+        return True
+    # A single byte that lies in another file is not worth opening that file
+    external = mode.data_location == onnx.TensorProto.EXTERNAL
+    return not external and bool(onnx.numpy_helper.to_array(mode).any())
 
 
 def _attribute(node: onnx.NodeProto, name: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import onnx
@@ -67,11 +68,11 @@ def _dim(dim: Any) -> Dim:
 
 def dtype_name(elem_type: int) -> str:
     """NumPy's name of an ONNX element type; the ONNX name in lower case for those NumPy lacks; empty when undefined."""
-    names = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.DOUBLE: "float64", onnx.TensorProto.UNDEFINED: ""}
+    names = {int(onnx.TensorProto.FLOAT): "float32", int(onnx.TensorProto.DOUBLE): "float64", 0: ""}
     if elem_type in names:
         return names[elem_type]
     try:
-        return onnx.TensorProto.DataType.Name(elem_type).lower()
+        return str(onnx.TensorProto.DataType.Name(elem_type)).lower()
     except ValueError:
         return f"type {elem_type}"
 
@@ -90,9 +91,7 @@ def external_locations(graphs: list[Any]) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for graph in graphs:
-        tensors = list(getattr(graph, "initializer", ()))
-        tensors += [a.t for n in graph.node for a in n.attribute if a.type == onnx.AttributeProto.TENSOR]
-        for tensor in tensors:
+        for tensor in _tensors(graph):
             if tensor.data_location != onnx.TensorProto.EXTERNAL:
                 continue
             location = next((e.value for e in tensor.external_data if e.key == "location"), "")
@@ -100,3 +99,17 @@ def external_locations(graphs: list[Any]) -> tuple[str, ...]:
                 raise ModelError(f"tensor {tensor.name!r} has external data without a location", code="E_EXTERNAL")
             found[location] = None
     return tuple(found)
+
+
+def _tensors(graph: Any) -> Iterator[Any]:
+    """Every tensor that *graph* itself holds: initializers and attributes, the parts of sparse ones included."""
+    yield from getattr(graph, "initializer", ())
+    sparse = list(getattr(graph, "sparse_initializer", ()))
+    for attribute in (a for node in graph.node for a in node.attribute):
+        if attribute.type == onnx.AttributeProto.TENSOR:
+            yield attribute.t
+        yield from attribute.tensors
+        sparse += [attribute.sparse_tensor] if attribute.type == onnx.AttributeProto.SPARSE_TENSOR else []
+        sparse += attribute.sparse_tensors
+    for tensor in sparse:
+        yield from (tensor.values, tensor.indices)

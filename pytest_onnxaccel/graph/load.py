@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from typing import Any
 
@@ -10,13 +11,21 @@ import onnx
 from pytest_onnxaccel.errors import ModelError, printable
 
 
-@lru_cache(maxsize=1)
 def load_graph(path: str) -> onnx.ModelProto:
     """The model at *path* without its external data. Shared: callers must not change it.
 
     Raises:
         ModelError: ``E_PARSE``: the file is truncated or no ONNX model.
     """
+    try:
+        stamp = os.stat(path)
+    except OSError as error:
+        raise ModelError(str(error.strerror), code="E_FILE", subject=path) from None
+    return _parsed(path, stamp.st_mtime_ns, stamp.st_size)
+
+
+@lru_cache(maxsize=1)
+def _parsed(path: str, changed_ns: int, size: int) -> onnx.ModelProto:
     try:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:

@@ -25,7 +25,7 @@ def read_model(path: str) -> ModelProto:
     Tensors in external files stay there, except the small ones, which may be shapes that hold the batch.
 
     Raises:
-        ModelError: ``E_PARSE``, or ``E_EXTERNAL`` when a small tensor cannot be read.
+        ModelError: ``E_FILE``, ``E_PARSE``, or ``E_EXTERNAL`` when a small tensor cannot be read.
     """
     model = ModelProto()
     model.CopyFrom(load_graph(path))

@@ -56,13 +56,12 @@ def _sizes(ledger: Ledger, node: NodeProto, facts: Facts, slot: int, axes: Seque
 
 
 def _expand(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
-    shift = (len(facts[1].before) if facts[1] is not None and facts[1].before is not None else 0) - _rank(
-        facts[0]
-    )
-    entries = range(max(0, -shift), _rank(facts[0]))
-    if shift < 0 or any(_at(facts[0], axis) == 1 for axis in entries if grows(facts[0], axis)):
-        return facts  # a size of 1 broadcasts: the batch passes by itself
-    return _sizes(ledger, node, facts, 1, [axis - shift for axis in range(_rank(facts[0]) + shift)])
+    """The target is aligned with the last axis; a size of 1 broadcasts, so the batch passes by itself."""
+    target, rank = facts[1], _rank(facts[0])
+    shift = (0 if target is None or target.before is None else target.before.size) - rank
+    if shift < 0 or any(grows(facts[0], axis) and _at(facts[0], axis) == 1 for axis in range(rank)):
+        return facts
+    return _sizes(ledger, node, facts, 1, [entry - shift for entry in range(rank + shift)])
 
 
 def _resize(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:

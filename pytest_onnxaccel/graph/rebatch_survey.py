@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from onnx import GraphProto, ModelProto, ValueInfoProto, inliner
 
+from pytest_onnxaccel.errors import ModelError, printable
 from pytest_onnxaccel.graph.rebatch_batch import Batch, cannot, find_batch, shape_of
 from pytest_onnxaccel.graph.rebatch_facts import UNKNOWN, Fact
 from pytest_onnxaccel.graph.rebatch_join import Join, concat, same, stack
@@ -48,11 +49,17 @@ def survey(model: ModelProto, n: int | None = None) -> Survey:
     batch = find_batch(model.graph)
     for value in model.graph.output:
         if value.type.WhichOneof("value") not in (None, "tensor_type"):
-            raise cannot(f"output '{value.name}' is no dense tensor, so results of several samples do not join")
+            raise cannot(
+                f"output '{value.name}' is no dense tensor, so results of several samples do not join"
+            )
     # The same size twice tells nothing; 7 times is no size that a merged axis has by chance
     other = batch.size * 7 if n is None or n == batch.size else n
     if model.functions:
-        model = inliner.inline_local_functions(model)
+        try:
+            model = inliner.inline_local_functions(model)
+        except Exception as error:
+            cause = f"its local functions cannot be inlined: {printable(str(error), 120)}"
+            raise ModelError(cause, code="E_GRAPH") from error
     graph = model.graph
     ledger = Ledger(batch.size, other)
     declared = {v.name: shape_of(v) or () for v in [*graph.value_info, *graph.output]}

@@ -26,6 +26,9 @@ from pytest_onnxaccel.graph.rebatch_values import attribute, evaluate
 
 Facts = list[Fact | None]
 
+#: Why of a node that no rule could make sense of.
+UNREADABLE = "its operands are not what its operator takes"
+
 
 class Walker:
     """Walks graphs of one model; what it finds is in *ledger*.
@@ -53,9 +56,15 @@ class Walker:
             env[tensor.name] = fact_of_tensor(tensor)
         env.update(formals)
         for node in graph.node:
-            for name, fact in zip(node.output, self.node(node, env), strict=False):
-                if name:
-                    env[name] = fact
+            mark = self.ledger.mark()
+            try:
+                found = self.node(node, env)
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+                # Operands or attributes of a kind that the operator does not take: the runtime's to refuse
+                self.ledger.back(mark)
+                self.ledger.note(node, UNREADABLE)
+                found = [UNKNOWN for _ in node.output]
+            env.update((name, fact) for name, fact in zip(node.output, found, strict=False) if name)
         return env
 
     def node(self, node: NodeProto, env: Mapping[str, Fact]) -> list[Fact]:

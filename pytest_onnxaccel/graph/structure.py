@@ -8,7 +8,8 @@ from typing import Any
 import onnx
 
 from pytest_onnxaccel.errors import printable
-from pytest_onnxaccel.graph.load import load_graph
+from pytest_onnxaccel.graph.inspect import describe, external_locations
+from pytest_onnxaccel.graph.load import all_graphs, load_graph
 
 #: protobuf cannot pass larger messages to the checker; above this the checker reads the file itself.
 _IN_MEMORY = 1 << 30
@@ -17,19 +18,22 @@ _IN_MEMORY = 1 << 30
 def structure(path: str) -> dict[str, Any]:
     """``{"checker": {"ok", "error", "code"}, "shape_inference": {...}}`` of the model at *path*."""
     model = load_graph(path)
-    large = os.path.getsize(path) > _IN_MEMORY or _has_external(model)
+    large = os.path.getsize(path) > _IN_MEMORY or bool(external_locations(all_graphs(model)))
     return {"checker": _checker(path, model, large), "shape_inference": _shape_inference(path, model, large)}
 
 
-def _has_external(model: onnx.ModelProto) -> bool:
-    return any(t.data_location == onnx.TensorProto.EXTERNAL for t in model.graph.initializer)
-
-
 def _checker(path: str, model: onnx.ModelProto, large: bool) -> dict[str, Any]:
+    opset, known = describe(model).opset, onnx.defs.onnx_opset_version()
+    if opset > known:
+        # onnx's checker takes such a model and judges it by the newest operators it has
+        error = f"opset {opset} is newer than onnx {onnx.__version__} knows, which is {known}"
+        return {"ok": False, "error": error, "code": "E_SCHEMA"}
     try:
         onnx.checker.check_model(path if large else model)
+    except MemoryError:
+        raise
     except Exception as error:
-        return _problem(error)
+        return _problem(error, path)
     return {"ok": True, "error": "", "code": "OK"}
 
 
@@ -40,22 +44,29 @@ def _shape_inference(path: str, model: onnx.ModelProto, large: bool) -> dict[str
             onnx.shape_inference.infer_shapes_path(path, os.devnull, check_type=True, strict_mode=True)
         else:
             onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+    except MemoryError:
+        raise
     except Exception as error:
-        return _problem(error)
+        return _problem(error, path)
     return {"ok": True, "error": "", "code": "OK"}
 
 
-def _problem(error: Exception) -> dict[str, Any]:
-    text = str(error)
+def _problem(error: Exception, path: str) -> dict[str, Any]:
+    # Where the private copy lies is of no use to the reader
+    text = str(error).replace(os.path.dirname(path) + os.sep, "")
     schema = ("No Op registered", "No opset import", "Unrecognized", "opset", "ir_version", "IR version", "No schema")
     code = "E_SCHEMA" if any(word in text for word in schema) else "E_GRAPH"
-    if "external data" in text.lower() or "data location" in text.lower():
+    if "external data" in text.lower() or "data location" in text.lower() or text.startswith("Data of TensorProto"):
         code = "E_EXTERNAL"
     return {"ok": False, "error": printable(_short(text), 400), "code": code}
 
 
 def _short(text: str) -> str:
-    """The checker prints whole nodes; the sentence that names the fault is the first line with a word on it."""
+    """The checker prints whole nodes; the sentence that names the fault is the first line with a word on it.
+
+    Where that line ends in a colon, a node follows, and then the rest of the sentence.
+    """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     context = [line for line in lines if line.startswith("==> Context")]
-    return " ".join([lines[0] if lines else "unknown", *context[:1]])
+    sentence = lines[: 3 if lines[0].endswith(":") else 1] if lines else ["unknown"]
+    return " ".join([*(line for line in sentence if line not in context), *context[:1]])

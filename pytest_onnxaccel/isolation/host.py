@@ -95,36 +95,50 @@ class WorkerProcess:
             BackendTimedOut, OutOfMemory: a limit was passed; the worker was killed.
             OnnxAccelError: what the worker answered.
         """
+        where = f"{stage}, {self.label}"
+        if self._closed:
+            raise BackendCrashed("its worker is gone", where=where, remedy="load the model again")
         limit = self.limits.seconds if seconds is None else seconds
         message = dict(request)
         if arrays is not None:
             message["arrays"] = self._outbox.put(arrays)
         try:
-            send_frame(self._channel, message)
-            self._wait(stage, limit)
-            answer = receive_frame(self._channel)
-        except Closed:
-            raise self._death(stage) from None
+            answer = self._exchange(message, where, limit)
+        except Closed as closed:
+            raise self._death(where, str(closed)) from None
+        except TimeoutError:
+            self.kill()
+            raise BackendTimedOut(
+                f"no answer within {limit:g} s, the worker was ended",
+                where=f"{where}, limit {limit:g} s",
+                remedy="raise --onnx-timeout if the model is only slow",
+            ) from None
+        except BaseException:
+            # An exchange that was broken off, by Ctrl-C for instance, would leave its answer to the next one
+            self.kill()
+            raise
         if not answer["ok"]:
             error = error_from_json(answer["error"])
             if not error.where:
-                error.where = f"{stage}, {self.label}"
+                error.where = where
             raise error
-        if "arrays" in answer:
-            answer["arrays"] = self._inbox.get(answer["arrays"])
         return answer
 
-    def _wait(self, stage: str, limit: float) -> None:
+    def _exchange(self, message: Mapping[str, Any], where: str, limit: float) -> dict[str, Any]:
+        """Send *message* and take the answer in.
+
+        Raises:
+            Closed: the worker is gone, or answers nonsense.
+            TimeoutError: there is no whole answer within *limit* seconds.
+        """
         deadline = time.monotonic() + limit
-        while not select.select([self._channel], [], [], _POLL)[0]:
-            where = f"{stage}, {self.label}"
+        self._channel.settimeout(limit)
+        send_frame(self._channel, message)
+        ready = select.poll()
+        ready.register(self._channel, select.POLLIN)
+        while not ready.poll(_POLL * 1000):
             if time.monotonic() > deadline:
-                self.kill()
-                raise BackendTimedOut(
-                    f"no answer within {limit:g} s, the worker was ended",
-                    where=f"{where}, limit {limit:g} s",
-                    remedy="raise --onnx-timeout if the model is only slow",
-                )
+                raise TimeoutError
             size = resident(self._process.pid) if self.limits.memory else 0
             if size > self.limits.memory:
                 self.kill()
@@ -133,21 +147,30 @@ class WorkerProcess:
                     where=f"{where}, limit {size_text(self.limits.memory)}",
                     remedy="raise --onnx-memory if the model needs that much",
                 )
+        answer = receive_frame(self._channel, deadline)
+        if not isinstance(answer.get("ok"), bool) or not (answer["ok"] or isinstance(answer.get("error"), dict)):
+            raise Closed("a frame was no answer")
+        if "arrays" in answer:
+            answer["arrays"] = self._inbox.get(answer["arrays"])
+        return answer
 
-    def _death(self, stage: str) -> OnnxAccelError:
-        """Collect the dead child and say how it died."""
-        self._reap(grace=2.0)
+    def _death(self, where: str, closed: str) -> OnnxAccelError:
+        """Collect the dead child and say how it died; *closed* is why no answer came."""
+        ended = self._reap(grace=2.0)
         status = self._process.returncode
         last = self._log.last_line()
         self._dispose()
+        if not ended:
+            cause = f"the worker no longer answers as it should ({closed}) and was ended" + (f": {last}" if last else "")
+            return BackendCrashed(cause, where=where, remedy=_CRASH_REMEDY)
         if status is not None and status < 0:
             with contextlib.suppress(ValueError):
                 name = signal.Signals(-status).name
                 cause = f"the runtime died of {name}"
                 break_ = f": {last}" if last else ""
-                return BackendCrashed(cause + break_, where=f"{stage}, {self.label}", remedy=_CRASH_REMEDY)
+                return BackendCrashed(cause + break_, where=where, remedy=_CRASH_REMEDY)
         cause = f"the worker ended by itself with status {status}" + (f": {last}" if last else "")
-        return BackendCrashed(cause, where=f"{stage}, {self.label}", remedy=_CRASH_REMEDY)
+        return BackendCrashed(cause, where=where, remedy=_CRASH_REMEDY)
 
     def log_tail(self) -> str:
         """The end of what the worker printed."""
@@ -170,16 +193,19 @@ class WorkerProcess:
         self._reap(grace=0.5)
         self._dispose()
 
-    def _reap(self, grace: float) -> None:
+    def _reap(self, grace: float) -> bool:
+        """Wait for the child and kill what is left of its group; whether it ended by itself within *grace* seconds."""
+        ended = True
         try:
             self._process.wait(timeout=grace)
         except subprocess.TimeoutExpired:
-            pass
+            ended = False
         # The group may hold children of the child even when the child itself is gone
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._sentinel.ended(self._process.pid)
+        return ended
 
     def _dispose(self) -> None:
         self._closed = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_onnxaccel.errors import ModelError, printable
+from pytest_onnxaccel.isolation.limits import size_text
 
 _CHUNK = 1 << 20
 #: What a file that is no model looks like at its start, and what to do about it.
@@ -21,6 +23,8 @@ _FOREIGN = (
     (b"\x1f\x8b", "is a gzip archive", "unpack it"),
     (b"\x89hdf", "is an HDF5 file", "convert the Keras model to ONNX first"),
 )
+#: What protobuf can hold: no ONNX file is larger, and copying one that only pretends to be would fill the disk.
+_LARGEST = 2 << 30
 
 
 @dataclass(frozen=True)
@@ -46,22 +50,29 @@ def stage(path: str, shown: str, folder: str) -> Staged:
     """Copy the model at *path* into *folder* under the name ``model.onnx``.
 
     Raises:
-        ModelError: ``E_FILE`` or ``E_NOTMODEL``, naming the file as the user *shown* it.
+        ModelError: ``E_FILE``, ``E_SIZE`` or ``E_NOTMODEL``, naming the file as the user has *shown* it.
     """
     try:
         # O_NONBLOCK: opening a FIFO nobody writes to would otherwise wait for ever
         source = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except OSError as error:
         raise _file_error(error, shown) from None
+    except ValueError:
+        raise ModelError("is no path: it holds a NUL", code="E_FILE", subject=shown) from None
     try:
-        mode = os.fstat(source).st_mode
+        mode, length = os.fstat(source).st_mode, os.fstat(source).st_size
         if not stat.S_ISREG(mode):
             raise ModelError(
                 f"is {_kind(mode)}, not a regular file", code="E_FILE", subject=shown, remedy="give an .onnx file"
             )
+        if length > _LARGEST:
+            raise ModelError(
+                f"is {size_text(length)} large, and an ONNX file holds at most {size_text(_LARGEST)}",
+                code="E_SIZE", subject=shown, remedy="keep the weights as external data",
+            )  # fmt: skip
         os.makedirs(folder, mode=0o700, exist_ok=True)
         target = os.path.join(folder, "model.onnx")
-        digest, size, head = _copy(source, target)
+        digest, size, head = _copy(source, target, length)
     except OSError as error:
         raise _file_error(error, shown) from None
     finally:
@@ -79,19 +90,22 @@ def stage_external(staged: Staged, locations: tuple[str, ...], shown: str) -> No
     root = os.path.realpath(staged.source_folder)
     for location in locations:
         resolved = os.path.realpath(os.path.join(root, location)) if "\0" not in location else ""
-        if os.path.isabs(location) or not resolved.startswith(root + os.sep):
+        if os.path.isabs(location) or not resolved.startswith(root.rstrip(os.sep) + os.sep):
             raise ModelError(
                 f"external data {printable(location, 80)!r} lies outside the model's folder",
                 code="E_EXTERNAL", subject=shown, remedy="save the model with its data beside it",
             )  # fmt: skip
         target = os.path.join(staged.folder, os.path.normpath(location))
-        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if target == staged.path:  # the model itself, which is there and was hashed
+            continue
         try:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
             handle = os.open(resolved, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
             try:
-                if not stat.S_ISREG(os.fstat(handle).st_mode):
+                found = os.fstat(handle)
+                if not stat.S_ISREG(found.st_mode):
                     raise OSError(errno.EINVAL, "not a regular file")
-                _copy(handle, target)
+                _copy(handle, target, found.st_size)
             finally:
                 os.close(handle)
         except OSError as error:
@@ -101,21 +115,27 @@ def stage_external(staged: Staged, locations: tuple[str, ...], shown: str) -> No
             ) from None  # fmt: skip
 
 
-def _copy(source: int, target: str) -> tuple[str, int, bytes]:
+def _copy(source: int, target: str, length: int) -> tuple[str, int, bytes]:
+    """At most *length* bytes, which is what the file had when it was opened: it may be growing."""
     digest, size, head = hashlib.sha256(), 0, b""
-    with open(target, "wb") as file:
-        while chunk := os.read(source, _CHUNK):
-            head = head or chunk[:64]
-            digest.update(chunk)
-            file.write(chunk)
-            size += len(chunk)
+    try:
+        with open(target, "wb") as file:
+            while size < length and (chunk := os.read(source, min(_CHUNK, length - size))):
+                head = head or chunk[:64]
+                digest.update(chunk)
+                file.write(chunk)
+                size += len(chunk)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(target)  # a full disk must not stay full for the next model
+        raise
     return digest.hexdigest(), size, head
 
 
 def _refuse_foreign(head: bytes, shown: str) -> None:
     if not head:
         raise ModelError("is empty", code="E_NOTMODEL", subject=shown, remedy="export the model again")
-    start = head.lstrip().lower()
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for magic, cause, remedy in _FOREIGN:
         if start.startswith(magic):
             raise ModelError(cause, code="E_NOTMODEL", subject=shown, remedy=remedy)

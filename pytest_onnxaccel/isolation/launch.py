@@ -13,11 +13,17 @@ _KEPT_PREFIXES = (
     "LC_", "LD_", "DYLD_", "CUDA", "NVIDIA_", "CUDNN_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "TF_", "ORT_", "XLA_",
     "ONNXACCEL_",
 )  # fmt: skip
+#: Credentials that the prefixes would let through (``NVIDIA_API_KEY``; Terraform shares ``TF_`` with TensorFlow).
+_SECRET = ("TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "KEY", "TF_VAR_")
 
 
 def worker_environment(legacy: bool = False) -> dict[str, str]:
     """The environment of a worker; *legacy* also drops what would show it this interpreter's packages."""
-    kept = {k: v for k, v in os.environ.items() if k in _KEPT or k.startswith(_KEPT_PREFIXES)}
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if (k in _KEPT or k.startswith(_KEPT_PREFIXES)) and not any(word in k.upper() for word in _SECRET)
+    }
     if legacy:
         kept.pop("PYTHONPATH", None)
         kept.pop("VIRTUAL_ENV", None)

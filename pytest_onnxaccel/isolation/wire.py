@@ -14,8 +14,11 @@ import os
 import socket
 import struct
 import tempfile
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from pytest_onnxaccel.errors import ModelError
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -31,27 +34,38 @@ class Closed(ConnectionError):
 
 
 def anonymous_file() -> int:
-    """A file descriptor of an empty file without a name."""
+    """A file descriptor of an empty file without a name; where the system can, of one that never shrinks.
+
+    Reading a mapped file that the other side cut short would kill this process.
+    """
     if hasattr(os, "memfd_create"):
-        return os.memfd_create("onnxaccel", 0)
+        import fcntl
+
+        found = os.memfd_create("onnxaccel", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        fcntl.fcntl(found, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+        return found
     handle, path = tempfile.mkstemp(prefix="onnxaccel-")
     os.unlink(path)
     return handle
 
 
 def send_frame(sock: socket.socket, message: Mapping[str, Any]) -> None:
-    """Send *message* as one JSON frame."""
+    """Send *message* as one JSON frame; ``ValueError`` or ``TypeError`` when no frame can hold it."""
     body = json.dumps(message, separators=(",", ":")).encode()
+    if len(body) > FRAME_LIMIT:
+        raise ValueError(f"a message of {len(body)} bytes is over the limit of {FRAME_LIMIT}")
     try:
         sock.sendall(_LENGTH.pack(len(body)) + body)
     except (BrokenPipeError, ConnectionResetError) as error:
         raise Closed(str(error)) from error
 
 
-def receive_exactly(sock: socket.socket, count: int) -> bytes:
-    """*count* bytes from *sock*; :class:`Closed` when it ends before."""
+def receive_exactly(sock: socket.socket, count: int, deadline: float | None = None) -> bytes:
+    """*count* bytes from *sock*; :class:`Closed` when it ends before, ``TimeoutError`` at *deadline* (monotonic)."""
     parts = []
     while count:
+        if deadline is not None:
+            sock.settimeout(max(deadline - time.monotonic(), 0.001))
         try:
             part = sock.recv(min(count, 1 << 20))
         except ConnectionResetError as error:
@@ -63,12 +77,16 @@ def receive_exactly(sock: socket.socket, count: int) -> bytes:
     return b"".join(parts)
 
 
-def receive_frame(sock: socket.socket) -> dict[str, Any]:
-    """The next JSON frame."""
-    (length,) = _LENGTH.unpack(receive_exactly(sock, _LENGTH.size))
+def receive_frame(sock: socket.socket, deadline: float | None = None) -> dict[str, Any]:
+    """The next JSON frame; :class:`Closed` when none can come any more, ``TimeoutError`` at *deadline*."""
+    (length,) = _LENGTH.unpack(receive_exactly(sock, _LENGTH.size, deadline))
     if length > FRAME_LIMIT:
         raise Closed(f"a frame of {length} bytes is over the limit of {FRAME_LIMIT}")
-    message = json.loads(receive_exactly(sock, length))
+    body = receive_exactly(sock, length, deadline)
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Closed("a frame held no JSON") from None
     if not isinstance(message, dict):
         raise Closed("a frame held no JSON object")
     return message
@@ -91,7 +109,7 @@ class Outbox:
         plain = {}
         for name, value in arrays.items():
             array = np.asarray(value)
-            if array.dtype.hasobject or array.dtype.kind in "USV":
+            if array.dtype.hasobject or array.dtype.kind in "US":
                 headers.append(_text_header(name, array))
                 continue
             # ascontiguousarray would turn a scalar into a vector
@@ -137,7 +155,13 @@ class Inbox:
         self._map: mmap.mmap | None = None
 
     def get(self, headers: list[dict[str, Any]]) -> dict[str, Array]:
-        """Copies of the arrays that *headers* describe, in their order."""
+        """Copies of the arrays that *headers* describe, in their order; :class:`Closed` when they describe none."""
+        try:
+            return self._get(headers)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
+            raise Closed(f"a frame described no arrays: {error}") from None
+
+    def _get(self, headers: list[dict[str, Any]]) -> dict[str, Array]:
         import numpy as np
 
         found: dict[str, Array] = {}
@@ -188,5 +212,5 @@ def _text_header(name: str, array: Array) -> dict[str, Any]:
     """Strings travel in the JSON itself; other objects do not travel."""
     items = [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in array.ravel().tolist()]
     if not all(isinstance(item, str) for item in items):
-        raise TypeError(f"{name}: only numbers and strings travel between processes, not {array.dtype}")
+        raise ModelError(f"{name!r} holds neither numbers nor text but {array.dtype}", code="E_INPUT")
     return {"name": name, "text": items, "shape": list(array.shape)}

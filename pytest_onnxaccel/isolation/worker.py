@@ -76,10 +76,16 @@ class Worker:
         """Answer until the host closes the channel."""
         while True:
             try:
-                request = receive_frame(self._channel)
-                send_frame(self._channel, self._answer(request))
+                self._send(self._answer(receive_frame(self._channel)))
             except Closed:
                 return
+
+    def _send(self, answer: dict[str, Any]) -> None:
+        try:
+            send_frame(self._channel, answer)
+        except (TypeError, ValueError) as error:
+            cause = printable(f"the answer cannot be sent: {error}", 2000)
+            send_frame(self._channel, {"ok": False, "error": ModelError(cause, code="E_ERROR").to_json()})
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         try:

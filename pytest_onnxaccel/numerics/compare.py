@@ -163,7 +163,7 @@ def max_ulp(candidate: Array, reference: Array) -> float | None:
         lowest = np.int64(np.iinfo(bits).min)
         return np.where(raw < 0, lowest - raw, raw)
 
-    both = np.isfinite(candidate).reshape(-1) & np.isfinite(reference).reshape(-1)  # type: ignore[arg-type]
+    both = np.isfinite(candidate).reshape(-1) & np.isfinite(reference).reshape(-1)
     if not both.any():
         return None
     a, b = ordered(candidate)[both], ordered(reference)[both]

@@ -107,10 +107,12 @@ def _draw(
     lower, upper = float(low or 0.0), float(high or 0.0)
     unit = generator.random(shape, dtype=np.float32 if spec.dtype != "float64" else np.float64)
     dtype = array_dtype(spec.dtype)
-    values: Array = np.asarray(unit * (upper - lower) + lower).astype(dtype)
-    # Rounding to the dtype may reach the end that the range leaves out
-    below: Array = np.nextafter(np.asarray(upper, dtype), np.asarray(lower, dtype))
-    return np.where(values < upper, values, below) if upper > lower else values
+    values: NDArray[Any] = np.asarray(unit * (upper - lower) + lower).astype(dtype)
+    if upper > lower:
+        # Rounding to the dtype may reach the end that the range leaves out
+        below: NDArray[Any] = np.nextafter(np.asarray(upper, dtype), np.asarray(lower, dtype))
+        values = np.minimum(values, below)
+    return values
 
 
 def array_dtype(name: str) -> np.dtype[Any]:
@@ -123,7 +125,8 @@ def array_dtype(name: str) -> np.dtype[Any]:
         return np.dtype(name)
     import ml_dtypes
 
-    return np.dtype(ml_dtypes.bfloat16)
+    found: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+    return found
 
 
 def load_samples(spec: InputSpec, name: str) -> list[Array]:
@@ -139,10 +142,10 @@ def load_samples(spec: InputSpec, name: str) -> list[Array]:
     try:
         if os.path.exists(spec.file) and not os.path.isfile(spec.file):
             raise OSError("it is no regular file")  # reading a FIFO would wait for ever
-        loaded: Any = np.load(spec.file, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return [loaded]
-        with loaded:
+        with open(spec.file, "rb") as file:
+            loaded: Any = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return [loaded]
             numbered = {k: k[len(name) + 1 :] for k in loaded.files if k.startswith(f"{name}_")}
             keys = [k for k in loaded.files if k == name]
             keys += sorted((k for k, n in numbered.items() if n.isdecimal()), key=lambda k: int(numbered[k]))

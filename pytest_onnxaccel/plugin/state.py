@@ -91,9 +91,9 @@ class State:
 
     def _make_runner(self) -> Runner:
         from pytest_onnxaccel.isolation.limits import Limits
+        from pytest_onnxaccel.runner.engines import Engines
         from pytest_onnxaccel.runner.leases import Leases
         from pytest_onnxaccel.runner.request import RunOptions
-        from pytest_onnxaccel.runner.runner import Runner
 
         settings = self.settings
         memory = settings.memory_bytes
@@ -109,7 +109,14 @@ class State:
         backends = {spec.name: self.plan(spec.name).backends for spec in settings.models}
         folder = getattr(self.config, "workerinput", {}).get(LEASES)
         leases = None if folder is None else Leases(folder)
-        return Runner(settings.models, backends, options, leases)
+        engines = Engines(options)
+        first = next(iter(self.plan(settings.models[0].name).backends), None) if settings.models else None
+        if first is not None:
+            engines.prestart(first)
+        # After that: it imports NumPy, which takes about as long as the worker needs to start
+        from pytest_onnxaccel.runner.runner import Runner
+
+        return Runner(settings.models, backends, options, leases, engines)
 
     def check(self, request: Request) -> CheckResult:
         """Run one check; faults that another selected check of the model reports are referred to."""

@@ -28,6 +28,7 @@ class Engines:
         self._options = options
         self._backends: dict[str, Backend] = {}
         self._kept: dict[str, Engine] = {}
+        self._ahead: dict[str, Engine] = {}
         self._folder: str | None = None
         self._sentinel: Sentinel | None = None
 
@@ -67,11 +68,19 @@ class Engines:
         found = self.availability(name)
         if not found.ok:
             raise BackendUnavailable(f"{name}: {found.reason}", remedy=found.remedy)
+        if name in self._ahead:
+            return self._ahead.pop(name)
         if not self._keeps(backend, operators):
             return self._make(name, backend.environment, tuple(getattr(backend, "preload", ())))
         if name not in self._kept or not self._kept[name].alive:
             self._kept[name] = self._make(name, backend.environment, tuple(getattr(backend, "preload", ())))
         return self._kept[name]
+
+    def prestart(self, name: str) -> None:
+        """Start a worker for backend *name* now, so that it imports while this process does something else."""
+        backend = self.backend(name)
+        if not backend.environment and not backend.keep_worker and self.availability(name).ok:
+            self._ahead[name] = self._make(name, "", tuple(getattr(backend, "preload", ())))
 
     def kept(self, name: str) -> bool:
         """The worker of backend *name* outlives a model."""
@@ -113,9 +122,10 @@ class Engines:
 
     def close(self) -> None:
         """End every kept worker and remove the staging folder."""
-        for engine in self._kept.values():
-            engine.close()
-        self._kept.clear()
+        for engines in (self._kept, self._ahead):
+            for engine in engines.values():
+                engine.close()
+            engines.clear()
         if self._folder is not None and os.path.isdir(self._folder):
             shutil.rmtree(self._folder, ignore_errors=True)
         self._folder = None

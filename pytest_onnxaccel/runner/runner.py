@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks import latency as latency_check
 from pytest_onnxaccel.checks.agreement import Agreement
-from pytest_onnxaccel.checks.batch import Proof, Singles, batch, first_proof
+from pytest_onnxaccel.checks.batch import Proof, batch, first_proof
 from pytest_onnxaccel.checks.contract import contract
 from pytest_onnxaccel.checks.hygiene import hygiene
 from pytest_onnxaccel.checks.parity import input_problems, parity
@@ -33,6 +33,7 @@ class Runner:
         specs: the models, by which requests name them.
         backends: backends of the run by model, in the order in which they settle inputs.
         leases: shared with other processes of the same run; None when there are none.
+        engines: to run on, where some were started ahead.
     """
 
     def __init__(
@@ -41,13 +42,14 @@ class Runner:
         backends: Mapping[str, tuple[str, ...]],
         options: RunOptions,
         leases: Leases | None = None,
+        engines: Engines | None = None,
     ) -> None:
         self._specs = {spec.name: spec for spec in specs}
         self._numbers = {spec.name: i for i, spec in enumerate(specs)}
         self._backends = backends
         self._options = options
         self._leases = leases
-        self.engines = Engines(options)
+        self.engines = engines or Engines(options)
         self._subject: Subject | None = None
         self._others: dict[str, Subject] = {}
         self._frozen: dict[tuple[str, int], Frozen] = {}
@@ -112,7 +114,7 @@ class Runner:
         ready, path = self._ready(request, subject, request.backend), self._file(request, subject)
         candidate = ready.session if path is None else subject.session(request.backend, path)
         if request.reference == UNOPTIMIZED:
-            reference = subject.session(request.backend, path, LoadOptions(optimize=False))
+            reference = subject.session(request.backend, path, LoadOptions(optimize=False, spin=False))
         elif request.reference.endswith(".onnx"):
             other = self._other(request.reference)
             sides = (subject.spec.name, other.spec.name)
@@ -131,7 +133,7 @@ class Runner:
             request.model, request.backend, shown, candidate, reference, ready.settled.inputs,
             request.tolerance or subject.spec.tolerance,
             {} if request.tolerance else subject.spec.output_tolerances,
-            request.seeds, request.batch,
+            request.seeds, request.batch, ready.singles.block if path is None else None,
         )  # fmt: skip
 
     def _batch(self, request: Request, subject: Subject) -> CheckResult:
@@ -141,6 +143,7 @@ class Runner:
         return batch(
             request.model, request.backend, ready.session, ready.settled.inputs, subject.ways(request.backend),
             sizes, request.tolerance or subject.spec.tolerance, subject.spec.output_tolerances, subject.holders,
+            ready.singles,
         )  # fmt: skip
 
     def _latency(self, request: Request, subject: Subject) -> CheckResult:
@@ -243,11 +246,10 @@ class Runner:
                 files[method] = path
                 yield method, subject.session(name, path)
 
-        singles = Singles(ready.session, inputs)
         sides = (f"batch {size}", "the samples alone")
         proof: Proof | None
         proof, _, refuted = first_proof(
-            size, ways(), singles, inputs, lambda: Agreement(sides, subject.spec.tolerance)  # type: ignore[arg-type]
+            size, ways(), ready.singles, inputs, lambda: Agreement(sides, subject.spec.tolerance)  # type: ignore[arg-type]
         )
         if proof is None:
             held = subject.holders()

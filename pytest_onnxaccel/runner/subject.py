@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_onnxaccel.backends.guard import GuardedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.checks.batch import Singles
 from pytest_onnxaccel.checks.settle import Settled, settle
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.isolation.engine import Engine
@@ -17,12 +18,17 @@ from pytest_onnxaccel.runner.engines import TOOLS, Engines
 from pytest_onnxaccel.spec import ModelInfo, ModelSpec
 
 
+#: Sessions that are not timed: threads that spin for the next call would only slow the other sessions down.
+QUIET = LoadOptions(spin=False)
+
+
 @dataclass(frozen=True)
 class Ready:
     """A backend in which the model runs: an open session, and inputs with their outputs there."""
 
     session: GuardedSession
     settled: Settled
+    singles: Singles
 
 
 class Subject:
@@ -114,7 +120,7 @@ class Subject:
         info, engine = self.info, self.engine(name)
         if not engine.alive:
             self._forget(name)
-        source, wanted = path or self.path, options or LoadOptions()
+        source, wanted = path or self.path, options or QUIET
         key = (name, source, wanted)
         if key not in self._sessions:
             declared = info if path is None else ModelInfo.from_json(self.graph("inspect", path=source))
@@ -151,7 +157,8 @@ class Subject:
             return self._ready[name]
         try:
             session = self.session(name)
-            self._ready[name] = Ready(session, self._settle(name, session))
+            settled = self._settle(name, session)
+            self._ready[name] = Ready(session, settled, Singles(session, settled.inputs, settled.outputs))
         except OnnxAccelError as error:
             self._faults[name] = error.about(self.spec.shown)
             raise

@@ -124,7 +124,12 @@ class BackendConformance(Harness):
     def test_takes_load_options(self) -> None:
         """load() takes every LoadOptions and gives the same values."""
         model = case("dynamic_batch")
-        for options in (LoadOptions(optimize=False), LoadOptions(threads=1), LoadOptions(batch=3)):
+        for options in (
+            LoadOptions(optimize=False),
+            LoadOptions(threads=1),
+            LoadOptions(batch=3),
+            LoadOptions(spin=False),
+        ):
             self.check_values(self.session(model, options), model, 3)
 
     def test_holds_several_sessions(self) -> None:
