@@ -22,9 +22,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _path(given.name) if given.path else _env(given.name, given.rebuild)
     except OnnxAccelError as error:
         print(error, file=sys.stderr)
-    except BrokenPipeError:
-        # The reader, such as `head`, has seen enough; what Python flushes at its end must go somewhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -55,6 +52,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _show(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough; what Python flushes at its end must go somewhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _doctor(as_json: bool, probe: bool) -> int:
     from pytest_onnxaccel.doctor import diagnose
     from pytest_onnxaccel.doctor.page import render
@@ -68,7 +73,7 @@ def _doctor(as_json: bool, probe: bool) -> int:
     found = diagnose(probe, say)
     say("")
     color = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    print(json.dumps(found.to_json(), indent=2) if as_json else render(found, color), flush=True)
+    _show(json.dumps(found.to_json(), indent=2) if as_json else render(found, color))
     return 0 if found.works else 1
 
 
@@ -81,7 +86,7 @@ def _path(name: str) -> int:
         what = f"{named}, named for {name}, is no interpreter" if named else f"{name} is not built"
         print(f"{what}; build it with {_PROG} env {name}", file=sys.stderr)
         return 1
-    print(python, flush=True)
+    _show(python)
     return 0
 
 
@@ -92,7 +97,7 @@ def _env(name: str, rebuild: bool) -> int:
         for version in environment.versions_tried(name):
             # Without this mark it counts as not built, and the next building clears it away
             (environment.location(name, version) / environment.READY).unlink(missing_ok=True)
-    environment.build(name, say=lambda line: print(line, flush=True))
+    environment.build(name, say=_show)
     return 0
 
 

@@ -56,24 +56,29 @@ def rebatch(source: str, target: str, batch: int, method: str = "auto") -> dict[
     """
     if batch < 1:
         raise cannot(f"batch {batch} is no number of samples")
+    model = read_model(source)
+    found = survey(model, batch)
     if method != "auto":
-        return _candidate(source, target, batch, method)
+        return _candidate(source, target, batch, method, model, found)
     reason: ModelError | None = None
-    for name in methods(source):
+    for name in _worth(model, found):
+        if reason is not None:
+            model = read_model(source)  # the method before it may have begun to edit
+            found = survey(model, batch)
         try:
-            return _candidate(source, target, batch, name)
+            return _candidate(source, target, batch, name, model, found)
         except ModelError as error:
             if error.code != "V_BATCH":
                 raise
-            reason = reason or error
+            reason = error
     raise reason or cannot("no method applies")
 
 
-def _candidate(source: str, target: str, batch: int, method: str) -> dict[str, object]:
+def _candidate(
+    source: str, target: str, batch: int, method: str, model: ModelProto, found: Survey
+) -> dict[str, object]:
     if method not in _METHODS:
         raise cannot(f"no method '{method}' to re-freeze a batch", f"use one of {', '.join(METHODS)}")
-    model = read_model(source)
-    found = survey(model, batch)
     if method == "rewrite":
         model = found.model  # local functions inlined, so that constants in them can differ by place
     edited = _METHODS[method](model, found, batch)
@@ -98,7 +103,10 @@ def methods(source: str) -> list[str]:
         ModelError: the model has no common batch on axis 0 of its inputs (``V_BATCH``), or cannot be read.
     """
     model = read_model(source)
-    found = survey(model)
+    return _worth(model, survey(model))
+
+
+def _worth(model: ModelProto, found: Survey) -> list[str]:
     worth: list[str] = []
     if not found.batch.fixed:
         worth.append("fixed")

@@ -111,7 +111,7 @@ def _draw(
     if upper > lower:
         # Rounding to the dtype may reach the end that the range leaves out
         below: NDArray[Any] = np.nextafter(np.asarray(upper, dtype), np.asarray(lower, dtype))
-        values = np.minimum(values, below)
+        values = np.asarray(np.minimum(values, below))
     return values
 
 

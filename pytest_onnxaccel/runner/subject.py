@@ -50,6 +50,7 @@ class Subject:
         self._faults: dict[str, OnnxAccelError] = {}
         self._taken: tuple[Staged, ModelInfo] | None = None
         self._prepared: dict[str, dict[str, Any]] = {}
+        self._candidates: dict[tuple[int, str], tuple[str, str] | None] = {}
 
     # -- the file ---------------------------------------------------------------------------------------------
 
@@ -180,17 +181,28 @@ class Subject:
 
     def frozen_files(self, size: int) -> Iterator[tuple[str, str]]:
         """(method, file) of the model re-frozen to *size*, cheapest method first; each is still to be proven."""
-        stem = os.path.splitext(os.path.basename(self.spec.path))[0]
+        first = self._candidate(size, "auto")
+        if first is not None:
+            yield first
         for method in self.graph("rebatch_methods", source=self.path):
-            folder = os.path.join(self._folder, method)
-            target = os.path.join(folder, f"{stem}-batch-{size}.onnx")
-            if not os.path.exists(target):
-                os.makedirs(folder, exist_ok=True)
-                try:
-                    self.graph("rebatch", source=self.path, target=target, batch=size, method=method)
-                except OnnxAccelError:
-                    continue
-            yield method, target
+            # Asked for only now, because the cheapest one usually holds
+            found = self._candidate(size, method) if first is None or method != first[0] else None
+            if found is not None:
+                yield found
+
+    def _candidate(self, size: int, method: str) -> tuple[str, str] | None:
+        """(method, file) of the model re-frozen to *size*, once for each; None where the method cannot apply."""
+        key = (size, method)
+        if key not in self._candidates:
+            stem = os.path.splitext(os.path.basename(self.spec.path))[0]
+            target = os.path.join(self._folder, f"{method}-{size}", f"{stem}-batch-{size}.onnx")
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            try:
+                made = self.graph("rebatch", source=self.path, target=target, batch=size, method=method)
+                self._candidates[key] = (str(made["method"]), target)
+            except OnnxAccelError:
+                self._candidates[key] = None
+        return self._candidates[key]
 
     def ways(self, name: str) -> Callable[[int], Iterator[tuple[str, GuardedSession]]]:
         """For backend *name*: sessions at a batch size, as :class:`pytest_onnxaccel.checks.batch.Ways`."""

@@ -77,6 +77,13 @@ class TestDoctor:
         assert "\x1b" not in done.stdout
         assert done.stderr == ""
 
+    def test_reader_that_has_seen_enough(self, cli: Cli) -> None:
+        command = f"set -o pipefail; {sys.executable} -m pytest_onnxaccel doctor --no-probe | true"
+        done = subprocess.run(
+            ["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
     def test_json_of_broken_and_crashing_third_parties(self, cli: Cli, site: Callable[..., str]) -> None:
         points = "acme-crash = acme_crash:Crash\nacme-gone = acme_gone:Backend\nacme-dies = acme_dies:Backend"
         folder = site("acme", "2.0", points, acme_crash=CRASH, acme_dies="import os\nos.abort()\n")
