@@ -46,3 +46,15 @@ def load(group: str, name: str) -> Any:
     """
     reference(group, name)
     return _group(group)[name].load()
+
+
+def replace(group: str, name: str, point: EntryPoint | None) -> EntryPoint | None:
+    """Put *point* under *name* for this process, or nothing; returns what was there.
+
+    For the conformance kit, which tests backends that need not be registered.
+    """
+    registered = _group(group)
+    before = registered.pop(name, None)
+    if point is not None:
+        registered[name] = point
+    return before

@@ -110,6 +110,11 @@ class GuardedSession:
         return TensorSpec(self._original.get(spec.name, spec.name), spec.dtype, spec.shape, spec.kind)
 
     @property
+    def alive(self) -> bool:
+        """It can still be asked; False once the worker that holds it is gone."""
+        return bool(getattr(self._session, "alive", True))
+
+    @property
     def peak_memory_mb(self) -> float | None:
         """Peak resident size of the worker that runs the session, MB; None where it is not known."""
         return getattr(self._session, "peak_memory_mb", None)

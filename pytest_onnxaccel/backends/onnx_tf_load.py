@@ -47,19 +47,18 @@ def load(path: str, options: LoadOptions) -> OnnxTfSession:
     trace = Trace()
     with _said() as said:
         module, concrete = _concrete(tf, onnx_tf, model, trace, quick=not recurrent)
-        odd = [
-            name for name, value in concrete.structured_outputs.items() if not isinstance(value, tf.Tensor)
-        ]
+        found = concrete.structured_outputs
+        odd = [name for name in found if not isinstance(found[name], tf.Tensor)]
         if odd:
             raise _refused(f"output {odd[0]!r} of onnx-tf is no dense tensor")
         if module.variables or concrete.variables:
-            call, close, way = (
-                _function_call(tf, module, concrete, model, options),
-                _nothing,
-                "traced function",
-            )
+            call, close = _function_call(tf, module, concrete, model, options), _nothing
+            way = "traced function"
         else:
-            call, close = _session_call(tf, concrete, model, options)
+            try:
+                call, close = _session_call(tf, concrete, model, options)
+            except Exception as error:
+                raise _refused(f"TensorFlow cannot freeze what onnx-tf made: {_reason(error)}") from error
             way = "frozen graph in a tf.Session"
     info = SessionInfo(
         specs(onnx, model.graph.input),

@@ -72,6 +72,11 @@ class HostedSession:
         )
         self.peak_memory_mb: float | None = None
 
+    @property
+    def alive(self) -> bool:
+        """The worker that holds this session is still the same one."""
+        return self._worker.alive
+
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         answer = self._worker.call("run", {"op": "run", "session": self._number}, feeds)
         arrays: dict[str, Array] = answer["arrays"]

@@ -53,7 +53,7 @@ RECIPES = {
         },
         smoke="pytest_onnxaccel.backends.onnx_tf_preload",
         room=1700,
-        reported=("onnx-tf", "tensorflow", "tensorflow-cpu", "onnx", "numpy"),
+        reported=("onnx-tf", "tensorflow", "tensorflow-cpu", "tensorflow-macos", "onnx", "numpy"),
     )
 }
 

@@ -63,7 +63,7 @@ def builtin_items(session: pytest.Session, state: State) -> list[pytest.Item]:
         if spec.origin == state.settings.origin("models") or wants_manifest(session.config, state):
             node = ModelNode.of(session, spec)
             items = list(node.collect())
-            report = pytest.CollectReport(node.nodeid, "passed", None, items)
+            report = pytest.CollectReport(node.nodeid, "passed", None, [*items])
             session.config.hook.pytest_collectreport(report=report)
             found += items
     return found

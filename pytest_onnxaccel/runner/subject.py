@@ -119,11 +119,9 @@ class Subject:
             OnnxAccelError: it cannot be loaded.
         """
         info, engine = self.info, self.engine(name)
-        if not engine.alive:
-            self._forget(name)
         source, wanted = path or self.path, options or QUIET
         key = (name, source, wanted)
-        if key not in self._sessions:
+        if key not in self._sessions or not self._sessions[key].alive:
             declared = info if path is None else ModelInfo.from_json(self.graph("inspect", path=source))
             self._sessions[key] = self._load(name, engine, source, wanted, declared)
         return self._sessions[key]
@@ -140,11 +138,6 @@ class Subject:
         session = engine.load(target, options)
         return GuardedSession(session, info.inputs, info.outputs, renamed, tuple(made["notes"]))
 
-    def _forget(self, name: str) -> None:
-        """The worker of *name* is gone and its sessions with it."""
-        self._sessions = {key: s for key, s in self._sessions.items() if key[0] != name}
-        self._ready.pop(name, None)
-
     def ready(self, name: str) -> Ready:
         """The model running in backend *name*.
 
@@ -154,7 +147,7 @@ class Subject:
         self.taken()
         if name in self._faults:
             raise self._faults[name]
-        if name in self._ready and self.engine(name).alive:
+        if name in self._ready and self._ready[name].session.alive:
             return self._ready[name]
         try:
             session = self.session(name)

@@ -58,10 +58,8 @@ class Bench:
         given = type("Given", (_Given,), {"make": staticmethod(make)})
         # A backend under development need not be registered; what is under its name comes back at the end
         self._names = {False: name, True: f"{name} (watched)"}
-        self._registered = registry._group(GROUP)
-        self._before = self._registered.get(name)
-        self._registered[self._names[False]] = given(name, reference, GROUP)
-        self._registered[self._names[True]] = given(name, watched.reference(reference), GROUP)
+        self._before = registry.replace(GROUP, self._names[False], given(name, reference, GROUP))
+        registry.replace(GROUP, self._names[True], given(name, watched.reference(reference), GROUP))
         limits = Limits(seconds, Limits.default().memory)
         self._engines = Engines(RunOptions(limits=limits, pythons=pythons))
         self._subjects: dict[bool, Subject] = {}
@@ -101,8 +99,6 @@ class Bench:
         for subject in self._subjects.values():
             subject.close()
         self._engines.close()
-        for name in self._names.values():
-            self._registered.pop(name, None)
-        if self._before is not None:
-            self._registered[self._names[False]] = self._before
+        registry.replace(GROUP, self._names[True], None)
+        registry.replace(GROUP, self._names[False], self._before)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -167,8 +167,6 @@ def test_what_loses_nothing_is_cast(held: str, taken: str) -> None:
      ("complex64", "float32"), ("float32", "float8e4m3fn"), ("int64", "float32")],
 )  # fmt: skip
 def test_what_would_lose_something_is_refused(held: str, taken: str) -> None:
-    if (held, taken) == ("float32", "float8e4m3fn"):
-        assert not hasattr(np, taken)
     with pytest.raises(ModelError, match="the sample file of input 'x' holds") as caught:
         from_file(np.zeros((1, 2), held), 1, 2, dtype=taken)
     assert caught.value.code == "E_INPUT"
