@@ -78,7 +78,7 @@ def _doctor(as_json: bool, probe: bool) -> int:
 
 
 def _path(name: str) -> int:
-    from pytest_onnxaccel.isolation import environment
+    from pytest_onnxaccel.environments import environment
 
     python = environment.interpreter(name)
     if python is None:
@@ -91,7 +91,7 @@ def _path(name: str) -> int:
 
 
 def _env(name: str, rebuild: bool) -> int:
-    from pytest_onnxaccel.isolation import environment
+    from pytest_onnxaccel.environments import environment
 
     if rebuild:
         for version in environment.versions_tried(name):

@@ -35,7 +35,7 @@ class OnnxTf:
 
     def availability(self) -> Availability:
         """Whether the isolated environment is there; looks at files, starts nothing."""
-        from pytest_onnxaccel.isolation import environment
+        from pytest_onnxaccel.environments import environment
 
         found = environment.interpreter(self.environment, self.interpreter)
         if found is not None:

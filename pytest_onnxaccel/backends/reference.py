@@ -110,10 +110,10 @@ def _upgraded(model: Any) -> Any:
     Raises:
         ModelError: ``E_SCHEMA``: the graph cannot be upgraded, and as it stands the evaluator is no oracle for it.
     """
-    from onnx import version_converter
+    from pytest_onnxaccel.graph.upgrade import upgraded
 
     try:
-        return version_converter.convert_version(model, _UPGRADE_TO)
+        return upgraded(model, _UPGRADE_TO)
     except Exception as error:
         raise ModelError(
             f"the graph cannot be upgraded to opset {_UPGRADE_TO}: {printable(str(error), 300)}",

@@ -19,7 +19,9 @@ def hygiene(
         load_warnings: what runtimes printed while they loaded the model.
         fail: findings fail the check instead of being warnings.
     """
-    by_kind = Counter({str(f["kind"]): int(f["count"]) for f in findings})
+    by_kind: Counter[str] = Counter()
+    for finding in findings:
+        by_kind[str(finding["kind"])] += int(finding["count"])
     lines = [f"{f['kind']}: {f['message']}" for f in findings]
     if load_warnings:
         by_kind["load-warning"] = len(load_warnings)

@@ -140,7 +140,7 @@ def _device(found: Availability, facts: Mapping[str, Any]) -> str:
 def _interpreter(backend: Backend) -> str:
     if not backend.environment:
         return ""
-    from pytest_onnxaccel.isolation.environment import interpreter
+    from pytest_onnxaccel.environments.environment import interpreter
 
     return interpreter(backend.environment) or ""
 

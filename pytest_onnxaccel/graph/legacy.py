@@ -14,7 +14,8 @@ import onnx
 from pytest_onnxaccel.errors import ModelError, OnnxAccelError, printable
 from pytest_onnxaccel.graph.legacy_names import rename
 from pytest_onnxaccel.graph.legacy_rewrites import is_float16, rewritten
-from pytest_onnxaccel.graph.opsets import all_nodes, lowered, opset_of
+from pytest_onnxaccel.graph.opsets import lowered
+from pytest_onnxaccel.graph.upgrade import all_nodes, opset_of
 
 #: IR version of the copy: the newest that the onnx of the legacy environments reads.
 IR_VERSION = 10

@@ -12,6 +12,7 @@ from onnx import defs, helper, inliner, numpy_helper, shape_inference, version_c
 
 from pytest_onnxaccel.errors import ModelError, printable
 from pytest_onnxaccel.graph.load import all_graphs
+from pytest_onnxaccel.graph.upgrade import all_nodes, opset_of, upgraded
 
 #: The opset aimed at, and the newest one that is handed over.
 PREFERRED, NEWEST = 15, 17
@@ -38,16 +39,6 @@ _HIDDEN = ("ConstantOfShape", "GlobalMaxPool", "LpPool", "Pad", "Split")
 _HIDING_PLACE = "onnxaccel.hidden"
 
 
-def all_nodes(model: onnx.ModelProto) -> list[onnx.NodeProto]:
-    """Every node of *model*, subgraphs included."""
-    return [node for graph in all_graphs(model) for node in graph.node]
-
-
-def opset_of(model: onnx.ModelProto) -> int:
-    """Version of the default operator domain; 0 when the model imports none."""
-    return next((item.version for item in model.opset_import if item.domain == ""), 0)
-
-
 def lowered(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
     """*model* at opset 15 where that says the same, else at 17 or as it was, and notes on what was done.
 
@@ -59,7 +50,7 @@ def lowered(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
     opset = opset_of(model)
     if 0 < opset < PREFERRED:
         try:
-            return _upgraded(model), notes
+            return upgraded(model, PREFERRED), notes
         except Exception as error:
             # onnx-tf reads old opsets itself
             return model, [*notes, f"kept at opset {opset}: {_reason(error)}"]
@@ -103,19 +94,6 @@ def _expanded(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
     del model.graph.value_info[:]
     model.graph.value_info.extend(kept)
     return model, [f"expanded into simpler operators: {', '.join(found)}"]
-
-
-def _upgraded(model: onnx.ModelProto) -> onnx.ModelProto:
-    """*model* from opset 14 or older at opset 15."""
-    before = opset_of(model)
-    model = version_converter.convert_version(model, PREFERRED)
-    if before < 11:
-        # The converter leaves Resize to the defaults of opset 11, which sample at other places
-        for node in all_nodes(model):
-            if node.op_type == "Resize" and not node.domain:
-                node.attribute.append(helper.make_attribute("coordinate_transformation_mode", "asymmetric"))
-                node.attribute.append(helper.make_attribute("nearest_mode", "floor"))
-    return model
 
 
 def _downgraded(model: onnx.ModelProto) -> onnx.ModelProto:

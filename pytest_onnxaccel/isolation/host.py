@@ -12,7 +12,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_onnxaccel.errors import BackendCrashed, BackendTimedOut, OnnxAccelError, OutOfMemory, error_from_json
+from pytest_onnxaccel.errors import (
+    BackendCrashed,
+    BackendTimedOut,
+    OnnxAccelError,
+    OutOfMemory,
+    error_from_json,
+)
 from pytest_onnxaccel.isolation.launch import spawn
 from pytest_onnxaccel.isolation.limits import Limits, resident, size_text
 from pytest_onnxaccel.isolation.log import Log

@@ -12,6 +12,7 @@ from pytest_onnxaccel.backends import lookup
 from pytest_onnxaccel.backends.protocol import Availability, Backend
 from pytest_onnxaccel.plugin.settings import Settings
 from pytest_onnxaccel.results import CheckResult
+from pytest_onnxaccel.runner.engines import named_interpreter
 from pytest_onnxaccel.runner.plan import Plan, make_plan, registered
 from pytest_onnxaccel.spec import ModelSpec
 
@@ -56,8 +57,10 @@ class State:
         """Whether backend *name* can be tried here; told without a framework."""
         if name not in self._available:
             backend = self.backend(name)
-            named = backend.environment in self.settings.pythons if backend.environment else False
-            self._available[name] = Availability(True) if named else backend.availability()
+            named = self.settings.pythons.get(backend.environment) if backend.environment else None
+            self._available[name] = (
+                named_interpreter(backend.environment, named) if named else backend.availability()
+            )
         return self._available[name]
 
     @cached_property

@@ -21,6 +21,16 @@ from pytest_onnxaccel.runner.request import RunOptions
 TOOLS = "tools"
 
 
+def named_interpreter(environment: str, path: str) -> Availability:
+    """Availability of a backend whose interpreter the user named."""
+    from pytest_onnxaccel.environments.environment import interpreter, versions
+
+    found = interpreter(environment, path)
+    if found is None:
+        return Availability(False, f"there is no interpreter at {path}", "correct --onnx-python")
+    return Availability(True, versions=versions(found))
+
+
 class Engines:
     """Engines of one run, and the private folder that everything staged lies in."""
 
@@ -53,8 +63,8 @@ class Engines:
     def availability(self, name: str) -> Availability:
         """Whether backend *name* can be tried here."""
         backend = self.backend(name)
-        override = self._options.pythons.get(backend.environment) if backend.environment else None
-        return Availability(True) if override else backend.availability()
+        named = backend.environment and self._options.pythons.get(backend.environment)
+        return named_interpreter(backend.environment, named) if named else backend.availability()
 
     def open(self, name: str, operators: Mapping[str, int]) -> Engine:
         """An engine for backend *name*; a kept one where the backend allows it for a model of *operators*.
@@ -101,7 +111,7 @@ class Engines:
             return LocalEngine(reference)
         command, label = own_command(), name or TOOLS
         if environment:
-            from pytest_onnxaccel.isolation.environment import interpreter, launcher
+            from pytest_onnxaccel.environments.environment import interpreter, launcher
 
             python = interpreter(environment, self._options.pythons.get(environment))
             if python is None:

@@ -17,7 +17,6 @@ from pytest_onnxaccel.isolation.intake import Staged, folder_name, stage, stage_
 from pytest_onnxaccel.runner.engines import TOOLS, Engines
 from pytest_onnxaccel.spec import ModelInfo, ModelSpec
 
-
 #: Sessions that are not timed: threads that spin for the next call would only slow the other sessions down.
 QUIET = LoadOptions(spin=False)
 

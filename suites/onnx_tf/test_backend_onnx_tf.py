@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from pytest_onnxaccel.backends.onnx_tf import OnnxTf
 from pytest_onnxaccel.errors import BackendUnavailable, ModelError
 from pytest_onnxaccel.graph.legacy import prepare
-from pytest_onnxaccel.isolation import environment
+from pytest_onnxaccel.environments import environment
 from pytest_onnxaccel.isolation.host import WorkerProcess
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.sentinel import Sentinel

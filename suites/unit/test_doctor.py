@@ -273,7 +273,7 @@ class TestStates:
     ) -> None:
         monkeypatch.setenv("ONNXACCEL_PYTHON_ONNX_TF", os.devnull)
         item = next(item for item in states.registered() if item.point.name == "onnx-tf")
-        monkeypatch.setattr("pytest_onnxaccel.isolation.environment.interpreter", lambda *_: "/x/python")
+        monkeypatch.setattr("pytest_onnxaccel.environments.environment.interpreter", lambda *_: "/x/python")
         crash = Trial(
             1.0, BackendCrashed("the runtime died of SIGSEGV", remedy="the model kills this runtime")
         )

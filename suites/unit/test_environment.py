@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from pytest_onnxaccel.errors import BackendUnavailable, ConfigError
-from pytest_onnxaccel.isolation import environment, environment_build
+from pytest_onnxaccel.environments import build as environment_build
+from pytest_onnxaccel.environments import environment
 
 OWN = sys.version_info[:2]
 

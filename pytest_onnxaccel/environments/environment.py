@@ -1,7 +1,7 @@
 """Isolated environments by name: where one is, and how our worker is started in it. Standard library only.
 
 Looking an environment up reads a few small files and starts nothing; building one is in
-:mod:`~pytest_onnxaccel.isolation.environment_build`.
+:mod:`~pytest_onnxaccel.environments.build`.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def build(name: str, *, say: Callable[[str], object] = print) -> str:
         BackendUnavailable: it cannot be built; ``say`` was given the end of the installer's output.
         ConfigError: there is no such environment.
     """
-    from pytest_onnxaccel.isolation.environment_build import build_environment
+    from pytest_onnxaccel.environments.build import build_environment
 
     return build_environment(name, say)
 

@@ -13,8 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from pytest_onnxaccel.errors import BackendUnavailable, printable
-from pytest_onnxaccel.isolation.environment import (
+from pytest_onnxaccel.environments.environment import (
     READY,
     bootstrap,
     is_ready,
@@ -25,6 +24,7 @@ from pytest_onnxaccel.isolation.environment import (
     variable,
     versions_tried,
 )
+from pytest_onnxaccel.errors import BackendUnavailable, printable
 
 Say = Callable[[str], object]
 
@@ -42,7 +42,7 @@ class _Failed(Exception):
 
 
 def build_environment(name: str, say: Say) -> str:
-    """See :func:`pytest_onnxaccel.isolation.environment.build`."""
+    """See :func:`pytest_onnxaccel.environments.environment.build`."""
     version, base = find_python(name)
     folder = location(name, version)
     log = folder.with_name(folder.name + ".log")

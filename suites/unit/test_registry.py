@@ -1,0 +1,52 @@
+"""Names of entry points, told without importing anything; a misspelt one names the nearest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from pytest_onnxaccel import registry
+from pytest_onnxaccel.backends.protocol import GROUP
+from pytest_onnxaccel.errors import ConfigError
+
+
+def test_the_built_in_backends_are_registered() -> None:
+    assert {"onnx-tf", "ort-cpu", "ort-cuda", "reference"} <= set(registry.names(GROUP))
+    assert list(registry.names(GROUP)) == sorted(registry.names(GROUP))
+
+
+def test_a_group_that_nobody_fills_is_empty() -> None:
+    assert registry.names("pytest_onnxaccel.nothing") == ()
+
+
+def test_references_name_the_place() -> None:
+    assert registry.reference(GROUP, "ort-cpu") == "pytest_onnxaccel.backends.ort_cpu:OrtCpu"
+
+
+def test_loading_gives_the_object() -> None:
+    from pytest_onnxaccel.backends.ort_cpu import OrtCpu
+
+    assert registry.load(GROUP, "ort-cpu") is OrtCpu
+
+
+@pytest.mark.parametrize("ask", [registry.reference, registry.load])
+def test_a_misspelt_name_is_told_the_nearest(ask: object) -> None:
+    with pytest.raises(ConfigError, match=r"no backend is named 'ort-cpy' - did you mean 'ort-cpu'\?"):
+        ask(GROUP, "ort-cpy")  # type: ignore[operator]
+
+
+def test_a_name_like_no_other_is_told_them_all() -> None:
+    with pytest.raises(ConfigError, match="no backend is named 'zzz' - known: .*ort-cpu, ort-cuda"):
+        registry.reference(GROUP, "zzz")
+
+
+def test_nothing_is_imported_until_an_object_is_used() -> None:
+    code = (
+        "import sys; from pytest_onnxaccel import registry; g = 'pytest_onnxaccel.backends'; registry.names(g); "
+        "[registry.reference(g, n) for n in registry.names(g)]; "
+        "print(sorted({'numpy', 'onnx', 'onnxruntime', 'pytest'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

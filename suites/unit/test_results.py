@@ -1,0 +1,61 @@
+"""A result crosses processes as one line of JSON, with whatever figures a broken model gives."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from pytest_onnxaccel.results import CheckResult, Verdict, finite
+
+RESULT = CheckResult(
+    "m", "parity", Verdict.FAILED, "V_PARITY", "differs", "ort-cpu", "onnx-tf", 3,
+    {"max_abs": 0.5, "worst_index": [0, 1], "outputs": {"y": {"cosine": 1.0}}}, ("detail",), ("note",), ("warning",), 1.5,
+    "test.py::test",
+)  # fmt: skip
+
+
+def test_a_result_survives_the_journey() -> None:
+    line = RESULT.dumps()
+    assert "\n" not in line
+    assert CheckResult.loads(line) == RESULT
+
+
+def test_figures_that_json_lacks_become_words() -> None:
+    figures = {"a": math.nan, "b": math.inf, "c": [-math.inf, 1.0], "d": {"e": np.float64("nan")}, 7: (math.nan,)}
+    line = RESULT.with_(figures=figures).dumps()
+    json.loads(line, parse_constant=pytest.fail)
+    assert CheckResult.loads(line).figures == {"a": "nan", "b": "inf", "c": ["-inf", 1.0], "d": {"e": "nan"}, "7": ["nan"]}
+
+
+def test_finite_leaves_everything_else_alone() -> None:
+    value = {"n": None, "t": True, "i": 3, "f": 0.5, "s": "nan"}
+    assert finite(value) == value
+
+
+def test_hostile_text_stays_inside_its_string() -> None:
+    message = 'quote " newline \n escape \x1b surrogate \udcff end'
+    assert CheckResult.loads(RESULT.with_(message=message).dumps()).message == message
+
+
+def test_keys_of_a_later_version_are_passed_over() -> None:
+    data = {**RESULT.to_json(), "verdict": "passed", "future": 1}
+    assert CheckResult.from_json(data).verdict is Verdict.PASSED
+
+
+def test_an_unknown_verdict_is_an_error() -> None:
+    with pytest.raises(ValueError, match="perhaps"):
+        CheckResult.from_json({**RESULT.to_json(), "verdict": "perhaps"})
+
+
+def test_a_verdict_prints_as_its_value() -> None:
+    assert [str(v) for v in Verdict] == ["passed", "failed", "inconclusive", "not_applicable"]
+    assert f"{Verdict.PASSED}" == "passed"
+
+
+def test_a_result_reads_as_its_message_and_details() -> None:
+    assert str(RESULT) == "differs\ndetail"
+    assert RESULT.with_(code="OK").code == "OK"
+    assert RESULT.code == "V_PARITY"
