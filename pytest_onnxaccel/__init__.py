@@ -19,10 +19,11 @@ _PUBLIC = {
     "Runner": "runner.runner",
     "Tolerance": "spec",
     "Verdict": "results",
+    "fold_in": "runner.folding",
     "validate": "runner.api",
 }
 
-__all__ = list(_PUBLIC)  # noqa: PLE0605
+__all__ = list(_PUBLIC)
 
 
 def __getattr__(name: str) -> Any:

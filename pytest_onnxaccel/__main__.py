@@ -1,4 +1,4 @@
-"""``python -m pytest_onnxaccel``: ``doctor`` tells which backends run here, ``env`` builds what one needs."""
+"""``python -m pytest_onnxaccel``: ``doctor``, ``env`` and ``freeze``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.errors import ConfigError, OnnxAccelError
 
 _PROG = "python -m pytest_onnxaccel"
 
@@ -19,9 +19,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.command == "doctor":
             return _doctor(given.json, not given.no_probe)
+        if given.command == "freeze":
+            return _freeze(given)
         return _path(given.name) if given.path else _env(given.name, given.rebuild)
     except OnnxAccelError as error:
         print(error, file=sys.stderr)
+        return 2 if given.command == "freeze" and isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -49,7 +52,31 @@ def _parser() -> argparse.ArgumentParser:
     env.add_argument("name", metavar="NAME", help="name of the environment, such as onnx-tf")
     env.add_argument("--rebuild", action="store_true", help="build it anew, also when it is there")
     env.add_argument("--path", action="store_true", help="print its interpreter and build nothing")
+    freeze = commands.add_parser(
+        "freeze",
+        help="freeze a model to another batch size, and prove it",
+        description="Write MODEL frozen to batch N, once N distinct samples at once are proven to give what the "
+        "model gives for each of them alone. Exit status: 0 when it is proven and written, 1 when nothing can be "
+        "proven, 2 for a wrong command.",
+    )
+    freeze.add_argument("model", metavar="MODEL", help="an .onnx file, which is left as it is")
+    freeze.add_argument("--batch", metavar="N", type=_positive, required=True, help="samples that the new file takes")
+    freeze.add_argument("-o", "--output", metavar="FILE", help="default: MODEL's name with -batch-N, beside it")
+    freeze.add_argument("--backend", metavar="NAME", help="where it is proven; default: the first one that runs here")
+    freeze.add_argument(
+        "--method",
+        choices=("auto", "fixed", "dims", "rewrite", "scan", "unroll"),
+        default="auto",
+        help="default: auto, the cheapest one that can be proven",
+    )
+    freeze.add_argument("--manifest", metavar="FILE", help="an onnxaccel.toml with the model's inputs and tolerances")
     return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of samples")
+    return int(text)
 
 
 def _show(text: str) -> None:
@@ -75,6 +102,14 @@ def _doctor(as_json: bool, probe: bool) -> int:
     color = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     _show(json.dumps(found.to_json(), indent=2) if as_json else render(found, color))
     return 0 if found.works else 1
+
+
+def _freeze(given: argparse.Namespace) -> int:
+    from pytest_onnxaccel.runner.refreeze import refreeze
+
+    saved = refreeze(given.model, given.batch, given.output, given.backend, given.method, given.manifest)
+    _show("\n".join(saved.lines()))
+    return 0
 
 
 def _path(name: str) -> int:

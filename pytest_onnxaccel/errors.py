@@ -111,11 +111,16 @@ class OutOfMemory(OnnxAccelError):
 
 
 class CheckFailure(AssertionError):
-    """A check's verdict is *failed*; ``result`` is its :class:`~pytest_onnxaccel.results.CheckResult`."""
+    """A check's verdict is *failed*.
 
-    def __init__(self, result: Any) -> None:
+    ``result`` is its :class:`~pytest_onnxaccel.results.CheckResult`, or the report of a comparison; ``report`` is the
+    latter, None where the check has none.
+    """
+
+    def __init__(self, result: Any, report: Any = None) -> None:
         super().__init__(str(result))
         self.result = result
+        self.report = report
 
 
 _KINDS: dict[str, type[OnnxAccelError]] = {

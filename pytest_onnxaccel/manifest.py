@@ -14,7 +14,7 @@ from pytest_onnxaccel import manifest_keys as keys
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.overrides import merged, tolerance
 from pytest_onnxaccel.registry import nearest
-from pytest_onnxaccel.spec import BatchPlan, InputSpec, LatencyBudget, ModelSpec, Tolerance
+from pytest_onnxaccel.spec import BatchPlan, InputSpec, LatencyBudget, ModelSpec, PreprocessingSpec, Tolerance
 from pytest_onnxaccel.toml_lines import dotted, line_of
 
 _Path = tuple[str, ...]
@@ -28,6 +28,16 @@ def read(path: str | os.PathLike[str]) -> list[ModelSpec]:
     """
     file = Path(path)
     return _Reader(file.name, file.absolute().parent, _text(file)).models()
+
+
+def read_preprocessing(path: str | os.PathLike[str]) -> list[PreprocessingSpec]:
+    """The pairs of preprocessing functions of the manifest *path*, in the order written.
+
+    Raises:
+        ConfigError: as :func:`read`.
+    """
+    file = Path(path)
+    return _Reader(file.name, file.absolute().parent, _text(file)).preprocessing()
 
 
 def _text(file: Path) -> str:
@@ -61,12 +71,27 @@ class _Reader:
         self._known(keys.TOP, (), data)
         defaults = self._model(("defaults",), self._table(data, ("defaults",)), keys.DEFAULTS, None)
         models = self._table(data, ("models",))
-        if not models:
+        if not models and not self._table(data, ("preprocessing",)):
             raise self._error(("models",), "names no model", "add a table such as [models.rfb] with a path")
         return [
             self._model(("models", name), self._table(models, ("models", name)), keys.MODEL, defaults)
             for name in models
         ]
+
+    def preprocessing(self) -> list[PreprocessingSpec]:
+        tables = self._table(self._load(), ("preprocessing",))
+        return [self._pair(("preprocessing", name), tables) for name in tables]
+
+    def _pair(self, at: _Path, tables: Mapping[str, Any]) -> PreprocessingSpec:
+        values = self._values(keys.PREPROCESSING, at, self._table(tables, at))
+        self._named(at, "pair of functions")
+        return PreprocessingSpec(name=at[-1], origin=self._origin(at), **values)
+
+    def _named(self, at: _Path, kind: str) -> None:
+        """Refuse a name that a test id cannot hold."""
+        name = at[-1]
+        if not name.strip() or not name.isprintable() or "::" in name:
+            raise self._error(at, f"{name!r} is no name of a {kind}", "use printable text without ::")
 
     def _model(
         self, at: _Path, table: Mapping[str, Any], kind: keys.Table, base: ModelSpec | None
@@ -74,8 +99,7 @@ class _Reader:
         """The spec of one table; that of [defaults] is the *base* of the others."""
         values = self._values(kind, at, table)
         name = at[-1]
-        if not name.strip() or not name.isprintable() or "::" in name:
-            raise self._error(at, f"{name!r} is no name of a model", "use printable text without ::")
+        self._named(at, "model")
         base = base or ModelSpec(name="", path="", shown="")
         origin = self._origin(at)
         own = tolerance(base.tolerance, values.get("rtol"), values.get("atol"), origin, origin)
@@ -149,7 +173,7 @@ class _Reader:
         """The table under the last part of *at*; an empty one when it is left out."""
         value = parent.get(at[-1], {})
         if not isinstance(value, dict):
-            example = dotted(at) + (".NAME" if at == ("models",) else "")
+            example = dotted(at) + (".NAME" if at in (("models",), ("preprocessing",)) else "")
             raise self._error(at, f"{dotted(at)} is {value!r}", f"expected a table such as [{example}]")
         return value
 

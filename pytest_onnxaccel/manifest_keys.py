@@ -112,6 +112,36 @@ def _threads(value: object, folder: Path) -> int:
     return scalars.threads(value)
 
 
+def _function(value: object, folder: Path) -> str:
+    return scalars.function(value)
+
+
+def _factor(value: object, folder: Path) -> float:
+    return scalars.factor(value)
+
+
+def _image_shape(value: object, folder: Path) -> tuple[int, ...]:
+    return scalars.image_shape(value)
+
+
+def _image_sizes(value: object, folder: Path) -> tuple[tuple[int, int], ...]:
+    return scalars.image_sizes(value)
+
+
+def _layout(value: object, folder: Path) -> str:
+    return scalars.layout(value)
+
+
+def _examples(value: object, folder: Path) -> int:
+    return scalars.whole(value, "number of images", "100")
+
+
+def _seed(value: object, folder: Path) -> int:
+    return scalars.seed(value)
+
+
+LAYOUT_HELP = "What the result's memory layout must be: `any`, `same` as the reference's, or `C`."
+
 _PARITY = (
     Key("rtol", "number", _tolerance, "Relative tolerance of parity.", "1e-3", "rtol"),
     Key("atol", "number", _tolerance, "Absolute tolerance of parity.", "1e-5", "atol"),
@@ -145,7 +175,12 @@ _COMMON = (
     *_PARITY,
 )
 
-TOP = Table("top level", "The manifest holds these tables and nothing else.", (), ("defaults", "models"))
+TOP = Table(
+    "top level",
+    "The manifest holds these tables and nothing else.",
+    (),
+    ("defaults", "models", "preprocessing"),
+)
 
 DEFAULTS = Table(
     "[defaults]", "What holds for every model whose own table does not say otherwise.", _COMMON, ("budget",)
@@ -201,5 +236,44 @@ BUDGET = Table(
     ),
 )
 
+PREPROCESSING = Table(
+    "[preprocessing.NAME]",
+    "Two functions that must make the same of every image; NAME is shown in reports and test ids.",
+    (
+        Key(
+            "reference",
+            "MODULE:FUNCTION",
+            _function,
+            "What training used: takes an image (uint8, height x width x channels), gives an array.",
+            '"train.data:normalise"',
+            "reference",
+            required=True,
+        ),
+        Key(
+            "candidate",
+            "MODULE:FUNCTION",
+            _function,
+            "What is deployed.",
+            '"deploy.fast:normalise"',
+            "candidate",
+            required=True,
+        ),
+        Key("faster", "number", _factor, "Least factor by which the candidate is faster.", "1.5", "faster"),
+        Key("shape", "list of whole numbers", _image_shape, "Shape as deployed.", "[240, 320, 3]", "shape"),
+        Key("shapes", '"any" or list of sizes', _image_sizes, "Legal sizes.", "[[240, 320]]", "shapes"),
+        Key(
+            "tolerance",
+            "number",
+            _tolerance,
+            "Largest difference of floats, in units in the last place of the largest value; integers are exact.",
+            "4",
+            "tolerance",
+        ),
+        Key("layout", "text", _layout, LAYOUT_HELP, '"C"', "layout"),
+        Key("examples", "whole number", _examples, "Random images to try.", "500", "examples"),
+        Key("seed", "whole number", _seed, "Seed of the random images.", "7", "seed"),
+    ),
+)
+
 #: Every kind of table, in the order of the reference.
-TABLES = (TOP, DEFAULTS, MODEL, INPUT, OUTPUT, BUDGET)
+TABLES = (TOP, DEFAULTS, MODEL, INPUT, OUTPUT, BUDGET, PREPROCESSING)

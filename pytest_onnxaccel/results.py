@@ -33,7 +33,7 @@ class CheckResult:
 
     Attributes:
         model: name of the model under test.
-        check: ``structure``, ``hygiene``, ``contract``, ``parity``, ``batch``, ``latency``.
+        check: ``structure``, ``hygiene``, ``contract``, ``parity``, ``batch``, ``latency``, ``preprocessing``.
         verdict: one of the four verdicts.
         code: ``OK``, or the code of the failure or of the reason (``V_PARITY``, ``E_CRASH`` ...).
         message: one line that says what was asked and what is.

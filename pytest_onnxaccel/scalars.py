@@ -44,3 +44,62 @@ def duration(value: object) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = f"{value}"
     return units.duration_ns(text(value, 'a duration such as "12ms"'))
+
+
+def function(value: object) -> str:
+    """``package.module:function``, as written; nothing is imported."""
+    name = text(value, 'a function such as "package.module:function"')
+    module, colon, attribute = name.partition(":")
+    parts = [*module.split("."), *attribute.split(".")]
+    if not colon or not all(part.isidentifier() for part in parts):
+        raise ConfigError(f"{name!r} names no function", remedy='write "package.module:function"')
+    return name
+
+
+def factor(value: object) -> float:
+    """A finite number above zero: how many times as fast."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise ConfigError(f"{value!r} is no factor", remedy="expected a number above 0, such as 1.5")
+    return float(value)
+
+
+def seed(value: object) -> int:
+    """A whole number from 0 up."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+        raise ConfigError(f"{value!r} is no seed", remedy="expected a whole number from 0 up")
+    return value
+
+
+def image_shape(value: object) -> tuple[int, ...]:
+    """The shape of an image: (height, width, channels), or (height, width) of one without channels."""
+    remedy = "expected height, width and channels, such as [240, 320, 3]"
+    if not isinstance(value, (list, tuple)) or len(value) not in (2, 3):
+        raise ConfigError(f"{value!r} is no shape of an image", remedy=remedy)
+    return tuple(whole(entry, "size of an image", "[240, 320, 3]") for entry in value)
+
+
+def image_sizes(value: object) -> tuple[tuple[int, int], ...]:
+    """The legal (height, width) sizes; empty for ``any``."""
+    if value == "any":
+        return ()
+    if not isinstance(value, (list, tuple)) or not value:
+        remedy = 'expected "any" or (height, width) pairs, such as [[240, 320], [480, 640]]'
+        raise ConfigError(f"{value!r} is no list of sizes", remedy=remedy)
+    found = []
+    for entry in value:
+        if not isinstance(entry, (list, tuple)) or len(entry) != 2:
+            raise ConfigError(f"{entry!r} is no size", remedy="expected height and width, such as [240, 320]")
+        height, width = (whole(side, "height or width", "[240, 320]") for side in entry)
+        found.append((height, width))
+    return tuple(dict.fromkeys(found))
+
+
+#: Memory layouts that a result may be asked to have.
+LAYOUTS = ("any", "same", "C")
+
+
+def layout(value: object) -> str:
+    """One of :data:`LAYOUTS`."""
+    if value not in LAYOUTS:
+        raise ConfigError(f"{value!r} is no layout", remedy=f"write one of {', '.join(LAYOUTS)}")
+    return str(value)

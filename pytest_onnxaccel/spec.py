@@ -158,6 +158,35 @@ class ModelSpec:
 
 
 @dataclass(frozen=True)
+class PreprocessingSpec:
+    """Two functions that must make the same of every image, as the user declared them.
+
+    Attributes:
+        name: unique in the run and part of the item's id.
+        reference: ``package.module:function``, what training used.
+        candidate: ``package.module:function``, what is deployed.
+        faster: least factor by which the candidate must be faster; None when only equality is asked.
+        shape: the deployed shape of an image, (H, W, C).
+        shapes: the legal (H, W) sizes; empty for any.
+        tolerance: largest difference of floats, in units in the last place of the largest reference value.
+        layout: ``any``, or the memory layout that the result must have.
+        examples, seed: None for the settings of the run.
+    """
+
+    name: str
+    reference: str
+    candidate: str
+    faster: float | None = None
+    shape: tuple[int, ...] = (240, 320, 3)
+    shapes: tuple[tuple[int, int], ...] = ()
+    tolerance: float = 4.0
+    layout: str = "any"
+    examples: int | None = None
+    seed: int | None = None
+    origin: str = ""
+
+
+@dataclass(frozen=True)
 class TimingPlan:
     """How to time: at least *warmup* calls, then up to *samples* calls within *seconds*, never fewer than *least*."""
 

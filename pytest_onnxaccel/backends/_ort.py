@@ -27,7 +27,8 @@ _CAUSES = (
      "export with an opset and IR version that this onnxruntime knows"),
     (r"NOT_IMPLEMENTED|is not a registered function/op|No Op registered|No opset import", "E_SCHEMA",
      "this onnxruntime lacks the operator: change the opset or the operator"),
-    (r"external data|External data|External initializer|model_path must not be empty", "E_EXTERNAL", "put the data file beside the model"),
+    (r"external data|External data|External initializer|model_path must not be empty", "E_EXTERNAL",
+     "put the data file beside the model"),
     (r"INVALID_PROTOBUF|Protobuf parsing failed", "E_PARSE", "the file is truncated or no model: export it again"),
     (r"bad_alloc|Failed to allocate memory|out of memory|BFCArena", "E_MEMORY", "the model asks for too much memory"),
     (r"INVALID_GRAPH|ShapeInferenceError|TypeInferenceError|Type Error|cycle|not a graph input", "E_GRAPH",
@@ -36,6 +37,7 @@ _CAUSES = (
 
 #: As much of a message is read: the model's own texts are in it, which may be of any length.
 _READ = 4000
+_NODE = re.compile(r"Non-zero status code returned while running (\S+) node\. Name:'([^']*)' Status Message: ")
 #: ``/folder/file.cc:12 `` with the function's name or whole signature, as ONNX Runtime puts it into its messages.
 _SOURCE = re.compile(
     r"(?:/[\w./-]*/)?\w+\.(?:cc|h|cpp|hpp):\d+ "
@@ -81,6 +83,7 @@ def _clean(text: str) -> str:
     """Without ONNX Runtime's prefixes, and without its source lines with their signatures, which hide the sentence."""
     text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
     text = re.sub(r"^Load model from .*?\.onnx failed: ?", "", text)
+    text = _NODE.sub(r"\1 node '\2': ", text)
     return printable(_SOURCE.sub("", text), 600)
 
 
@@ -102,9 +105,7 @@ def session_options(options: LoadOptions) -> Any:
 class OrtSession:
     """A loaded ``InferenceSession``."""
 
-    def __init__(
-        self, session: Any, options: LoadOptions, facts: Mapping[str, Any], notes: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, session: Any, options: LoadOptions, facts: Mapping[str, Any], notes: Sequence[str] = ()) -> None:
         import onnxruntime as ort
 
         self._session = session

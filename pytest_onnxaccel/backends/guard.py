@@ -1,4 +1,4 @@
-"""A session that only takes what its model declares. Some runtimes do not check, and would run a wrong batch in silence."""
+"""A session that only takes what its model declares: some runtimes do not check and run a wrong batch in silence."""
 
 from __future__ import annotations
 
@@ -118,6 +118,11 @@ class GuardedSession:
     def peak_memory_mb(self) -> float | None:
         """Peak resident size of the worker that runs the session, MB; None where it is not known."""
         return getattr(self._session, "peak_memory_mb", None)
+
+    @property
+    def run_memory_mb(self) -> float | None:
+        """Peak resident size of the worker after the last run that was not timed, MB; None where it is not known."""
+        return getattr(self._session, "run_memory_mb", None)
 
     def _feeds(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         check_feeds(self._inputs, feeds)

@@ -2,116 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import numpy as np
+import re
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.agreement import Agreement
+from pytest_onnxaccel.checks.proof import Proof, Prover, Ways
+from pytest_onnxaccel.checks.singles import Singles
+from pytest_onnxaccel.checks.sizes import Sizes, choose
 from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import Tolerance
 
-if TYPE_CHECKING:
-    from pytest_onnxaccel.backends.protocol import Array
-
-#: Sizes tried when the user named none: of a model that is frozen (each needs another file), and of a dynamic one.
-FROZEN_SIZES = (3,)
-DYNAMIC_SIZES = (1, 2, 3)
-
-#: Ways to get a session at a batch size, cheapest first: how it was obtained, and the session.
-Ways = Callable[[int], Iterator[tuple[str, Session]]]
-
-
-class Singles:
-    """The original's own results, sample by sample; each is computed once."""
-
-    def __init__(self, session: Session, inputs: Inputs, first: Mapping[str, Array] | None = None) -> None:
-        self._session = session
-        self._inputs = inputs
-        self._blocks: dict[int, Mapping[str, Array]] = {} if first is None else {0: first}
-
-    def outputs(self, count: int) -> dict[str, Array]:
-        """The results of samples 0 to *count* - 1, stacked along axis 0.
-
-        Raises:
-            ModelError: ``V_BATCH``: they cannot be stacked, because an output has another shape for each sample.
-        """
-        varying = self.varying(count)
-        if varying:
-            raise ModelError(f"{varying} has another shape for each sample", code="V_BATCH")
-        blocks = self._first(count)
-        return {name: np.concatenate([block[name] for block in blocks])[:count] for name in blocks[0]}
-
-    def varying(self, count: int) -> str:
-        """Outputs whose shape behind axis 0 depends on the values of samples 0 to *count* - 1."""
-        blocks = self._first(count)
-        shapes = {name: {block[name].shape[1:] for block in blocks} for name in blocks[0]}
-        return ", ".join(f"output {name!r}" for name, found in shapes.items() if len(found) > 1)
-
-    def without_batch(self) -> list[str]:
-        """Outputs whose axis 0 is not the batch."""
-        own = self._inputs.batch
-        return [name for name, array in self.block(0).items() if array.ndim == 0 or array.shape[0] != own]
-
-    def _first(self, count: int) -> list[Mapping[str, Array]]:
-        return [self.block(index) for index in range(-(-count // (self._inputs.batch or 1)))]
-
-    def block(self, index: int) -> Mapping[str, Array]:
-        """What sample *index* gives at the model's own batch."""
-        if index not in self._blocks:
-            self._blocks[index] = self._session.run(self._inputs.feeds(index))
-        return self._blocks[index]
-
-
-@dataclass(frozen=True)
-class Proof:
-    """Whether a session at batch *size* gives what the original gives, and how it was obtained."""
-
-    size: int
-    method: str
-    agreement: Agreement
-    error: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """It runs, and every sample agrees."""
-        return not self.error and self.agreement.ok
-
-    def why(self) -> str:
-        """What went wrong."""
-        return self.error or self.agreement.message()
-
-
-def prove(
-    size: int, method: str, session: Session, singles: Singles, inputs: Inputs, agreement: Agreement
-) -> Proof:
-    """Feed *size* distinct samples at once and compare with the original's own runs of them."""
-    expected = singles.outputs(size)
-    try:
-        got = session.run(inputs.feeds(0, size))
-    except ModelError as error:
-        if error.code not in ("E_RUN", "E_INPUT"):
-            raise
-        return Proof(size, method, agreement, f"batch {size} does not run: {error.cause}")
-    agreement.add(got, expected)
-    return Proof(size, method, agreement)
-
-
-def first_proof(
-    size: int, ways: Iterable[tuple[str, Session]], singles: Singles, inputs: Inputs, make: Callable[[], Agreement]
-) -> tuple[Proof | None, Session | None, list[Proof]]:
-    """The first of *ways* that is proven with its session, and the ones that were tried and refuted before it."""
-    refuted: list[Proof] = []
-    for method, session in ways:
-        proof = prove(size, method, session, singles, inputs, make())
-        if proof.ok:
-            return proof, session, refuted
-        refuted.append(proof)
-    return None, None, refuted
+#: Names of a dynamic axis 0 that is something else: time-major sequences, point clouds, graphs.
+_NO_BATCH = re.compile(r"(?i)^(?!.*batch).*(seq|time|step|frame|token|len|point|node|edge)")
 
 
 def batch(
@@ -125,6 +31,8 @@ def batch(
     outputs: Mapping[str, Tolerance] | None = None,
     holders: Callable[[], str] = lambda: "",
     singles: Singles | None = None,
+    wide: bool = False,
+    memory: int = 0,
 ) -> CheckResult:
     """Each batch size gives what the samples give by themselves.
 
@@ -134,71 +42,135 @@ def batch(
         sizes: sizes that the user asked for; empty for the defaults, of which a frozen model may fail any without
             failing the check, because it promised none of them.
         holders: names the nodes that hold the batch, for the message.
-        singles: results of single samples that are known already.
+        singles: results of single samples that are known already, and how they combine.
+        wide: beside *sizes*, sweep over a dynamic model's batch as far as time and *memory* (bytes) allow.
     """
     result = CheckResult(model, "batch", Verdict.PASSED, backend=backend, batch=inputs.batch, notes=session.info.notes)
     if inputs.batch is None:
         return _not_applicable(result, "the inputs share no batch axis (axis 0)")
+    if inputs.dynamic and not sizes and _NO_BATCH.search(inputs.symbol or ""):
+        return _not_applicable(result, f"axis 0 of the inputs is called {inputs.symbol!r}, which is no batch")
     singles = singles or Singles(session, inputs)
-    if singles.without_batch():
-        names = ", ".join(map(repr, singles.without_batch()))
-        return _not_applicable(result, f"axis 0 of output {names} is not the batch")
-    wanted = sizes or (DYNAMIC_SIZES if inputs.dynamic else FROZEN_SIZES)
-    varying = singles.varying(max(wanted))
-    if varying:
-        return _not_applicable(result, f"{varying} has another shape for each sample")
+    refusal = ""
     if not inputs.dynamic:
-        enforced = _enforced(session, inputs)
-        if enforced:
-            return result.with_(verdict=Verdict.FAILED, code="V_BATCH", message=enforced)
-
-    def make() -> Agreement:
-        return Agreement((f"{backend} at the batch", "the samples alone"), tolerance, outputs or {})
-
+        refusal = _refusal(session, inputs)
+        if not refusal:
+            other = inputs.batch + 1
+            cause = f"the model is frozen to batch {inputs.batch}, and batch {other} ran without an error"
+            return result.with_(verdict=Verdict.FAILED, code="V_BATCH", message=cause)
+    original = prover_of(backend, singles, inputs, tolerance, outputs, False)
+    # What nobody asked for is not held against a model of which it cannot be told
+    unproven = result.with_(verdict=Verdict.FAILED if sizes else Verdict.NOT_APPLICABLE)
+    unstable = original.unstable()
+    if unstable:
+        return unproven.with_(code="V_UNSTABLE", message=unstable)
+    if inputs.batch > 1 and not inputs.dynamic:
+        mixed = original.own_batch(session)
+        if mixed:
+            cause = f"frozen at batch {inputs.batch}, and its samples depend on each other: {mixed}{_held(holders)}"
+            return unproven.with_(code="V_BATCH", message=cause)
+    plan = choose(sizes, inputs.batch, inputs.dynamic, wide, singles, session, memory)
     proofs: dict[int, Proof] = {}
-    for size in wanted:
-        proof, _, refuted = first_proof(size, ways(size), singles, inputs, make)
-        if proof is None:
-            return _refuted(result, size, inputs, refuted, bool(sizes), holders())
-        proofs[size] = proof
-    return _passed(result, proofs, inputs)
+    try:
+        for size in plan.sizes:
+            prover = prover_of(backend, singles, inputs, tolerance, outputs, size in plan.full)
+            found = prover.first(size, ways(size))
+            if found.proof is None:
+                return _refuted(result, size, inputs, found.refuted, bool(sizes), holders)
+            proofs[size] = found.proof
+    except ModelError as error:
+        if error.code != "V_BATCH":
+            raise
+        # The runs of the original do not combine, whatever the batch: there is nothing to compare with
+        return _not_applicable(result, error.cause)
+    return _passed(result, proofs, plan, inputs, refusal)
 
 
-def _passed(result: CheckResult, proofs: Mapping[int, Proof], inputs: Inputs) -> CheckResult:
+def prover_of(
+    backend: str,
+    singles: Singles,
+    inputs: Inputs,
+    tolerance: Tolerance,
+    outputs: Mapping[str, Tolerance] | None,
+    full: bool,
+) -> Prover:
+    """Proves sessions of *backend* within these tolerances."""
+    sides = (f"{backend} at the batch", "the samples alone")
+    return Prover(singles, inputs, lambda: Agreement(sides, tolerance, outputs or {}), full)
+
+
+def _passed(result: CheckResult, proofs: Mapping[int, Proof], plan: Sizes, inputs: Inputs, refusal: str) -> CheckResult:
     worst = max(proofs.values(), key=lambda p: p.agreement.summary().get("max_abs", 0.0))
     methods = {str(size): proof.method for size, proof in proofs.items()}
-    figures = {**worst.agreement.summary(), "sizes": list(proofs), "method": methods}
-    named = ", ".join(f"{size} ({proof.method})" for size, proof in proofs.items())
+    figures = {**worst.agreement.summary(), "samples": max(proofs), "sizes": list(proofs), "method": methods}
+    mixed = [size for size, proof in proofs.items() if proof.full]
+    figures["shuffled"] = mixed
+    if refusal:
+        figures["refuses"] = refusal
+    if plan.left_out:
+        figures["left_out"] = {str(size): why for size, why in plan.left_out.items()}
     promise = "dynamic batch" if inputs.dynamic else f"frozen at batch {inputs.batch} and refuses others"
-    message = f"{promise}; proven at batch {named}"
-    return result.with_(message=message, figures=figures, batch=max(proofs))
+    message = f"{promise}; proven at batch {_named(proofs)}"
+    if mixed:
+        everywhere = mixed == [size for size in proofs if size > 1]
+        message += ", samples independent of each other" + ("" if everywhere else f" at {max(mixed)}")
+    if plan.left_out:
+        message += "; left out: " + ", ".join(f"batch {size} {why}" for size, why in plan.left_out.items())
+    alike = _alike(inputs, max(proofs))
+    notes = (*result.notes, alike) if alike else result.notes
+    return result.with_(message=message, figures=figures, batch=max(proofs), notes=notes)
+
+
+def _named(proofs: Mapping[int, Proof]) -> str:
+    """``1 (as is), 3, 10 (dims)``: a method once, behind the sizes that it made."""
+    groups = groupby(proofs.items(), key=lambda item: item[1].method)
+    return ", ".join(", ".join(str(size) for size, _ in found) + f" ({method})" for method, found in groups)
+
+
+def _alike(inputs: Inputs, size: int) -> str:
+    """A remark where the samples in a batch are all the same: leakage between them cannot be seen."""
+    if size < 2 or (not inputs.files and any("float" in spec.dtype for spec in inputs.specs)):
+        return ""
+    feeds = inputs.feeds(0, size)
+    if all((array[1:] == array[:1]).all() for array in feeds.values()):
+        return f"the {size} samples of the batch are all alike, so that swapped ones cannot be seen: give more samples"
+    return ""
 
 
 def _refuted(
-    result: CheckResult, size: int, inputs: Inputs, refuted: Sequence[Proof], asked: bool, holders: str
+    result: CheckResult,
+    size: int,
+    inputs: Inputs,
+    refuted: Sequence[Proof],
+    asked: bool,
+    holders: Callable[[], str],
 ) -> CheckResult:
-    tried = [f"{proof.method}: {proof.why()}" for proof in refuted]
-    held = f"; the batch is held by {holders}" if holders else ""
     result = result.with_(code="V_BATCH", figures={"sizes": [size]}, batch=size)
+    held = _held(holders)
     if inputs.dynamic:
         why = refuted[0].why() if refuted else "it does not run"
         message = f"the batch axis is declared dynamic, but batch {size} is not its samples: {why}{held}"
         details = refuted[0].agreement.details() if refuted and not refuted[0].error else ()
         return result.with_(verdict=Verdict.FAILED, message=message, details=details)
+    tried = [f"{proof.method}: {proof.why()}" for proof in refuted]
     message = f"frozen at batch {inputs.batch}, and no way to batch {size} could be proven{held}"
     verdict = Verdict.FAILED if asked else Verdict.NOT_APPLICABLE
     return result.with_(verdict=verdict, message=message, details=tuple(tried))
 
 
-def _enforced(session: Session, inputs: Inputs) -> str:
-    """A frozen model fed with another batch must be refused, in every backend; a sentence when it is not."""
+def _held(holders: Callable[[], str]) -> str:
+    found = holders()
+    return f"; the batch is held by {found}" if found else ""
+
+
+def _refusal(session: Session, inputs: Inputs) -> str:
+    """A frozen model fed with another batch must be refused, in every backend: how; empty when it is not."""
     assert inputs.batch is not None
-    other = inputs.batch + 1
     try:
-        session.run(inputs.feeds(0, other))
-    except ModelError:
-        return ""
-    return f"the model is frozen to batch {inputs.batch}, and batch {other} ran without an error"
+        session.run(inputs.feeds(0, inputs.batch + 1))
+    except ModelError as error:
+        return error.cause
+    return ""
 
 
 def _not_applicable(result: CheckResult, reason: str) -> CheckResult:

@@ -1,4 +1,4 @@
-"""Does a backend give what the model declares: it runs, twice the same, finite, names, dtypes and shapes as declared."""
+"""Does a backend give what the model declares: it runs, twice the same, finite; names, dtypes, shapes as declared."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def contract(model: str, backend: str, info: ModelInfo, session: Session, settle
     """
     first = settled.outputs
     again = session.run(settled.inputs.feeds(0))
-    problems = [p.message for p in name_problems(first, dict.fromkeys(s.name for s in info.outputs), ("the session", "the model"))]
+    declared = dict.fromkeys(spec.name for spec in info.outputs)
+    problems = [p.message for p in name_problems(first, declared, ("the session", "the model"))]
     problems += _declared(info, settled, first)
     nonfinite = _nonfinite(first)
     unstable = [name for name in first if not _same(first[name], again.get(name))]

@@ -9,9 +9,7 @@ from typing import Any
 from pytest_onnxaccel.results import CheckResult, Verdict
 
 
-def hygiene(
-    model: str, findings: Sequence[Mapping[str, Any]], load_warnings: Sequence[str], fail: bool
-) -> CheckResult:
+def hygiene(model: str, findings: Sequence[Mapping[str, Any]], load_warnings: Sequence[str], fail: bool) -> CheckResult:
     """The graph holds nothing that slows it down or hides a mistake.
 
     Args:

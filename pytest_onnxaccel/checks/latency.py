@@ -1,4 +1,4 @@
-"""How fast is a session, and is that inside its budget: bounds of percentiles, never a bare comparison of two numbers."""
+"""How fast is a session, and is that inside its budget: bounds of percentiles, never two numbers side by side."""
 
 from __future__ import annotations
 
@@ -82,7 +82,8 @@ def latency(
     speed = f"p50 {found['p50_ms']:.3g} ms, p95 {found['p95_ms']:.3g} ms, {found['throughput_per_s']:.4g}/s"
     if not budget:
         return result.with_(message=f"measured, no budget declared: {speed}")
-    judged = [_percentile(key, getattr(budget, f"{key}_ns"), timing) for key in _LIMITS if getattr(budget, f"{key}_ns") is not None]
+    limits = {key: getattr(budget, f"{key}_ns") for key in _LIMITS}
+    judged = [_percentile(key, limit, timing) for key, limit in limits.items() if limit is not None]
     if budget.speedup_over is not None:
         verdict, ratio = _speedup(timing, baseline, budget.speedup_over)
         judged.append(verdict)
@@ -122,7 +123,9 @@ def _percentile(key: str, limit: float, timing: Timing) -> tuple[Verdict, str]:
     scale = max(1.0, sum(timing.cpu_ns) / max(1, sum(timing.wall_ns)))
     own = None if lower is None else lower / scale
     if own is not None and own > limit:
-        return Verdict.FAILED, f"{shown} is over the limit of {limit / _MS:.3g} ms, and the model itself computes for {own / _MS:.3g} ms"
+        return Verdict.FAILED, (
+            f"{shown} is over the limit of {limit / _MS:.3g} ms, and the model itself computes for {own / _MS:.3g} ms"
+        )
     return Verdict.INCONCLUSIVE, (
         f"{shown} may be over the limit of {limit / _MS:.3g} ms (bound {upper / _MS:.3g} ms), "
         "but not by the model's own computing alone: measure on a quieter machine"
@@ -134,7 +137,8 @@ def _speedup(
 ) -> tuple[tuple[Verdict, str], float | None]:
     name, factor = asked
     if baseline is None:
-        return (Verdict.INCONCLUSIVE, f"{name} did not run, so there is nothing to be {factor:g} times faster than"), None
+        text = f"{name} did not run, so there is nothing to be {factor:g} times faster than"
+        return (Verdict.INCONCLUSIVE, text), None
     ours, theirs = sorted(timing.wall_ns), sorted(baseline[1].wall_ns)
     ratio = percentile(theirs, 0.5) / percentile(ours, 0.5)
     our_low, our_high = bounds(ours, 0.5, 0.975)

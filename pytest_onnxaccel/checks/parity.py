@@ -52,11 +52,10 @@ def parity(
     )  # fmt: skip
     if agreement.ok:
         error = result.figures.get("max_abs", 0.0)
-        return result.with_(message=f"{backend} agrees with {reference}: max abs error {error:.3g} over {agreement.samples} samples")
+        message = f"{backend} agrees with {reference}: max abs error {error:.3g} over {agreement.samples} samples"
+        return result.with_(message=message)
     code = "V_CONTRACT" if agreement.problems else "V_PARITY"
-    return result.with_(
-        verdict=Verdict.FAILED, code=code, message=agreement.message(), details=agreement.details()
-    )
+    return result.with_(verdict=Verdict.FAILED, code=code, message=agreement.message(), details=agreement.details())
 
 
 def _samples(inputs: Inputs, seeds: Sequence[int], batch: int | None) -> Iterator[dict[str, Array]]:
@@ -68,11 +67,14 @@ def _samples(inputs: Inputs, seeds: Sequence[int], batch: int | None) -> Iterato
         yield inputs.feeds(index * (batch or 1), batch)
 
 
-def input_problems(candidate: Sequence[TensorSpec], reference: Sequence[TensorSpec], sides: tuple[str, str]) -> list[str]:
+def input_problems(
+    candidate: Sequence[TensorSpec], reference: Sequence[TensorSpec], sides: tuple[str, str]
+) -> list[str]:
     """Why two models cannot be fed the same: inputs by name, dtype and shape."""
     ours, theirs = ({spec.name: spec for spec in side} for side in (candidate, reference))
     found = [f"{sides[0]} lacks input {spec} of {sides[1]}" for name, spec in theirs.items() if name not in ours]
-    found += [f"{sides[0]} has an input {spec} that {sides[1]} lacks" for name, spec in ours.items() if name not in theirs]
+    extra = [spec for name, spec in ours.items() if name not in theirs]
+    found += [f"{sides[0]} has an input {spec} that {sides[1]} lacks" for spec in extra]
     for name, b in theirs.items():
         if name not in ours:
             continue

@@ -37,7 +37,7 @@ class Settled:
 
 def give_data(name: str) -> str:
     """What to do when inputs cannot be made up."""
-    return f"give samples: [models.\"{name}\".inputs.NAME] file = \"samples.npz\" (or shape, range) in onnxaccel.toml"
+    return f'give samples: [models."{name}".inputs.NAME] file = "samples.npz" (or shape, range) in onnxaccel.toml'
 
 
 def prepare_inputs(info: ModelInfo, spec: ModelSpec, seed: int) -> Inputs:
@@ -100,7 +100,8 @@ def settle(session: Session, info: ModelInfo, spec: ModelSpec, seed: int) -> Set
 def _candidates(base: Inputs, info: ModelInfo) -> Iterator[Inputs]:
     names = _free_names(base)
     integers = any(
-        s.dtype.startswith(("int", "uint")) and s.name not in base.files and not _ranged(base, s.name) for s in base.specs
+        s.dtype.startswith(("int", "uint")) and s.name not in base.files and not _ranged(base, s.name)
+        for s in base.specs
     )
     sizes = sorted({*_SIZES, *info.dim_hints}) if names else [0]
     for size in sizes:

@@ -88,7 +88,7 @@ def _training_mode(model: onnx.ModelProto) -> list[_Finding]:
         constants.update({t.name: t for t in getattr(graph, "initializer", ())})
         for node in graph.node:
             if node.op_type == "Constant" and node.output:
-                constants.update({node.output[0]: a.t for a in node.attribute if a.name == "value"})
+                constants.update((node.output[0], a.t) for a in node.attribute if a.name == "value")
     norms: list[str] = []
     dropouts: list[str] = []
     for graph in all_graphs(model):

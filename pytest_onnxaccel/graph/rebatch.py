@@ -16,9 +16,10 @@ from pytest_onnxaccel.graph.rebatch_batch import cannot
 from pytest_onnxaccel.graph.rebatch_copies import Builder
 from pytest_onnxaccel.graph.rebatch_dims import dims, fixed
 from pytest_onnxaccel.graph.rebatch_files import read_model, write_model
+from pytest_onnxaccel.graph.rebatch_join import Join
 from pytest_onnxaccel.graph.rebatch_rewrite import rewrite
 from pytest_onnxaccel.graph.rebatch_scan import LEAST_OPSET, scan
-from pytest_onnxaccel.graph.rebatch_survey import Survey, survey
+from pytest_onnxaccel.graph.rebatch_survey import Survey, glance, survey
 from pytest_onnxaccel.graph.rebatch_unroll import unroll
 
 _Method = Callable[[ModelProto, Survey, int], list[str]]
@@ -31,6 +32,9 @@ _METHODS: dict[str, _Method] = {
     "unroll": unroll,
 }
 
+#: ``dims`` by the declarations alone, without a survey of the graph: the cheapest candidate to have.
+GLANCE = "glance"
+
 #: Every method, cheapest result first.
 METHODS = tuple(_METHODS)
 
@@ -42,7 +46,7 @@ def rebatch(source: str, target: str, batch: int, method: str = "auto") -> dict[
         source: path of the model; external data beside it.
         target: path of the new model, which then needs nothing of the source's folder.
         batch: samples that the new model takes, at least 1.
-        method: one of :data:`METHODS`, or ``auto`` for the first of :func:`methods` that applies.
+        method: one of :data:`METHODS`, ``auto`` for the first of :func:`methods` that applies, or :data:`GLANCE`.
 
     Returns:
         ``method``: the one used; ``edited``: what changed, a line each; ``batch_from``: the declared batch of
@@ -57,6 +61,8 @@ def rebatch(source: str, target: str, batch: int, method: str = "auto") -> dict[
     if batch < 1:
         raise cannot(f"batch {batch} is no number of samples")
     model = read_model(source)
+    if method == GLANCE:
+        return _candidate(source, target, batch, "dims", model, glance(model, batch))
     found = survey(model, batch)
     if method != "auto":
         return _candidate(source, target, batch, method, model, found)
@@ -126,3 +132,12 @@ def diagnose(source: str) -> list[dict[str, object]]:
         ModelError: as :func:`methods`.
     """
     return [hold.to_json() for hold in survey(read_model(source)).holds]
+
+
+def joins(source: str) -> dict[str, Join]:
+    """By output, how the runs of the model at *source* combine into the result of a larger batch.
+
+    Raises:
+        ModelError: as :func:`methods`.
+    """
+    return survey(read_model(source)).joins

@@ -70,6 +70,22 @@ def survey(model: ModelProto, n: int | None = None) -> Survey:
     return Survey(model, batch, other, facts, tuple(ledger.edits), tuple(ledger.holds), joins)
 
 
+def glance(model: ModelProto, n: int) -> Survey:
+    """What the declarations alone say: axis 0 of every output is the batch. Cheap; a proof tells whether it holds.
+
+    Raises:
+        ModelError: ``V_BATCH``: the batch is not fixed, or an output declares another size on axis 0.
+    """
+    batch = find_batch(model.graph)
+    joins: dict[str, Join] = {}
+    for value in model.graph.output:
+        shape = shape_of(value)
+        if not batch.fixed or not shape or shape[0] != batch.size:
+            raise cannot(f"output '{value.name}' does not declare the batch on axis 0")
+        joins[value.name] = {"join": "concat", "axis": 0}
+    return Survey(model, batch, n, {}, (), (), joins)
+
+
 def _formal(value: ValueInfoProto, batch: Batch, n: int) -> Fact:
     """A fed input: its batch axis, and every axis with the batch's symbol, has the two sizes."""
     small: list[int | None] = []

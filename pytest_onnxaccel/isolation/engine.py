@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -71,6 +72,8 @@ class HostedSession:
             facts=dict(loaded["facts"]),
         )
         self.peak_memory_mb: float | None = None
+        #: As above, after a run that was not timed
+        self.run_memory_mb: float | None = None
 
     @property
     def alive(self) -> bool:
@@ -79,6 +82,7 @@ class HostedSession:
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         answer = self._worker.call("run", {"op": "run", "session": self._number}, feeds)
+        self.run_memory_mb = answer.get("peak_memory_mb")
         arrays: dict[str, Array] = answer["arrays"]
         return arrays
 
@@ -87,9 +91,7 @@ class HostedSession:
         answer = self._worker.call("time", request, feeds, seconds=self._worker.limits.seconds + 2 * plan.seconds)
         self.peak_memory_mb = answer["peak_memory_mb"]
         timing = answer["timing"]
-        return Timing(
-            tuple(timing["wall_ns"]), tuple(timing["cpu_ns"]), timing["warmup"], timing["first_call_ns"]
-        )
+        return Timing(tuple(timing["wall_ns"]), tuple(timing["cpu_ns"]), timing["warmup"], timing["first_call_ns"])
 
     def close(self) -> None:
         if self._worker.alive:
@@ -113,6 +115,7 @@ class LocalEngine:
     def load(self, path: str, options: LoadOptions) -> Session:
         from pytest_onnxaccel.isolation.worker import make_backend
 
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # as in workers
         session = make_backend(self._backend).load(path, options)
         self._sessions.append(session)
         return session

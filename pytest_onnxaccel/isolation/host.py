@@ -22,7 +22,7 @@ from pytest_onnxaccel.errors import (
 from pytest_onnxaccel.isolation.launch import spawn
 from pytest_onnxaccel.isolation.limits import Limits, resident, size_text
 from pytest_onnxaccel.isolation.log import Log
-from pytest_onnxaccel.isolation.wire import Closed, Inbox, Outbox, anonymous_file, receive_frame, send_frame
+from pytest_onnxaccel.isolation.wire import Closed, Garbled, Inbox, Outbox, anonymous_file, receive_frame, send_frame
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -111,7 +111,7 @@ class WorkerProcess:
         try:
             answer = self._exchange(message, where, limit)
         except Closed as closed:
-            raise self._death(where, str(closed)) from None
+            raise self._death(where, closed) from None
         except TimeoutError:
             self.kill()
             raise BackendTimedOut(
@@ -145,6 +145,9 @@ class WorkerProcess:
         while not ready.poll(_POLL * 1000):
             if time.monotonic() > deadline:
                 raise TimeoutError
+            if self._process.poll() is not None and not ready.poll(0):
+                # What it had started may still hold the channel open
+                raise Closed("the worker ended")
             size = resident(self._process.pid) if self.limits.memory else 0
             if size > self.limits.memory:
                 self.kill()
@@ -155,20 +158,20 @@ class WorkerProcess:
                 )
         answer = receive_frame(self._channel, deadline)
         if not isinstance(answer.get("ok"), bool) or not (answer["ok"] or isinstance(answer.get("error"), dict)):
-            raise Closed("a frame was no answer")
+            raise Garbled("a frame was no answer")
         if "arrays" in answer:
             answer["arrays"] = self._inbox.get(answer["arrays"])
         return answer
 
-    def _death(self, where: str, closed: str) -> OnnxAccelError:
+    def _death(self, where: str, closed: Closed) -> OnnxAccelError:
         """Collect the dead child and say how it died; *closed* is why no answer came."""
-        ended = self._reap(grace=2.0)
+        ended = self._reap(grace=0 if isinstance(closed, Garbled) else 2.0)
         status = self._process.returncode
         last = self._log.last_line()
         self._dispose()
         if not ended:
-            cause = f"the worker no longer answers as it should ({closed}) and was ended" + (f": {last}" if last else "")
-            return BackendCrashed(cause, where=where, remedy=_CRASH_REMEDY)
+            cause = f"the worker no longer answers as it should ({closed}) and was ended"
+            return BackendCrashed(cause + (f": {last}" if last else ""), where=where, remedy=_CRASH_REMEDY)
         if status is not None and status < 0:
             with contextlib.suppress(ValueError):
                 name = signal.Signals(-status).name
@@ -192,12 +195,8 @@ class WorkerProcess:
         self._dispose()
 
     def close(self) -> None:
-        """Let the child go; it ends when the channel closes, and is killed if it does not."""
-        if self._closed:
-            return
-        self._channel.close()
-        self._reap(grace=0.5)
-        self._dispose()
+        """Let the child go. It holds nothing that is worth waiting for, so it is killed."""
+        self.kill()
 
     def _reap(self, grace: float) -> bool:
         """Wait for the child and kill what is left of its group; whether it ended by itself within *grace* seconds."""

@@ -99,12 +99,12 @@ def stage_external(staged: Staged, locations: tuple[str, ...], shown: str) -> No
         if target == staged.path:  # the model itself, which is there and was hashed
             continue
         try:
-            os.makedirs(os.path.dirname(target), exist_ok=True)
             handle = os.open(resolved, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
             try:
                 found = os.fstat(handle)
                 if not stat.S_ISREG(found.st_mode):
                     raise OSError(errno.EINVAL, "not a regular file")
+                os.makedirs(os.path.dirname(target), exist_ok=True)
                 _copy(handle, target, found.st_size)
             finally:
                 os.close(handle)

@@ -5,12 +5,24 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+#: Where Linux says what a container may take (control groups, version 2 and 1).
+_CONTAINER = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
 
 def machine_memory() -> int:
-    """Physical memory of this machine, bytes; 0 where the system does not tell."""
+    """Memory that this machine, or this container of it, has: bytes; 0 where the system does not tell."""
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
+        return 0
+    return min([physical, *filter(None, map(_number_in, _CONTAINER))])
+
+
+def _number_in(path: str) -> int:
+    try:
+        with open(path, encoding="ascii") as file:
+            return int(file.read())
+    except (OSError, ValueError):  # "max" is no limit
         return 0
 
 

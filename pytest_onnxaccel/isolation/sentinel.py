@@ -22,7 +22,7 @@ while read -r verb what; do
   esac
 done
 for pid in $pids; do kill -s KILL -- "-$pid" 2>/dev/null; done
-rm -rf -- "$1"
+rm -rf -- "$1" 2>/dev/null || { sleep 1; rm -rf -- "$1"; }
 """
 
 

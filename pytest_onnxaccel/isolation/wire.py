@@ -33,6 +33,10 @@ class Closed(ConnectionError):
     """The other side is gone."""
 
 
+class Garbled(Closed):
+    """The other side may be there, but what it says is no message."""
+
+
 def anonymous_file() -> int:
     """A file descriptor of an empty file without a name; where the system can, of one that never shrinks.
 
@@ -81,14 +85,14 @@ def receive_frame(sock: socket.socket, deadline: float | None = None) -> dict[st
     """The next JSON frame; :class:`Closed` when none can come any more, ``TimeoutError`` at *deadline*."""
     (length,) = _LENGTH.unpack(receive_exactly(sock, _LENGTH.size, deadline))
     if length > FRAME_LIMIT:
-        raise Closed(f"a frame of {length} bytes is over the limit of {FRAME_LIMIT}")
+        raise Garbled(f"a frame of {length} bytes is over the limit of {FRAME_LIMIT}")
     body = receive_exactly(sock, length, deadline)
     try:
         message = json.loads(body)
     except (ValueError, RecursionError):
-        raise Closed("a frame held no JSON") from None
+        raise Garbled("a frame held no JSON") from None
     if not isinstance(message, dict):
-        raise Closed("a frame held no JSON object")
+        raise Garbled("a frame held no JSON object")
     return message
 
 
@@ -114,9 +118,7 @@ class Outbox:
                 continue
             # ascontiguousarray would turn a scalar into a vector
             plain[name] = array if array.flags.c_contiguous else np.ascontiguousarray(array)
-            headers.append(
-                {"name": name, "dtype": _dtype_name(array), "shape": list(array.shape), "offset": offset}
-            )
+            headers.append({"name": name, "dtype": _dtype_name(array), "shape": list(array.shape), "offset": offset})
             offset += -(-array.nbytes // _ALIGN) * _ALIGN
         self._reserve(offset)
         for header in headers:
@@ -155,11 +157,11 @@ class Inbox:
         self._map: mmap.mmap | None = None
 
     def get(self, headers: list[dict[str, Any]]) -> dict[str, Array]:
-        """Copies of the arrays that *headers* describe, in their order; :class:`Closed` when they describe none."""
+        """Copies of the arrays that *headers* describe, in their order; :class:`Garbled` when they describe none."""
         try:
             return self._get(headers)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
-            raise Closed(f"a frame described no arrays: {error}") from None
+            raise Garbled(f"a frame described no arrays: {error}") from None
 
     def _get(self, headers: list[dict[str, Any]]) -> dict[str, Array]:
         import numpy as np
@@ -171,6 +173,8 @@ class Inbox:
                 continue
             self._map_at_least(header["file"])
             dtype, shape = _dtype(header["dtype"]), tuple(header["shape"])
+            if min(shape, default=0) < 0:
+                raise ValueError("a shape is negative")
             count = int(np.prod(shape, dtype=np.int64))
             view = np.frombuffer(self._map, dtype, count, header["offset"]) if count else np.empty(0, dtype)  # type: ignore[arg-type]
             found[header["name"]] = view.reshape(shape).copy()
@@ -194,12 +198,14 @@ class Inbox:
 
 def _dtype_name(array: Array) -> str:
     """NumPy's own types with their byte order; the extension types (bfloat16, float8) by name."""
-    return array.dtype.str if array.dtype.kind != "V" else array.dtype.name
+    return array.dtype.name if array.dtype.isbuiltin == 2 else array.dtype.str
 
 
 def _dtype(name: str) -> Any:
     import numpy as np
 
+    if not isinstance(name, str):
+        raise TypeError("a dtype has no name")
     try:
         return np.dtype(name)
     except TypeError:

@@ -11,6 +11,7 @@ import os
 import re
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -30,9 +31,13 @@ GRAPH_FUNCTIONS = {
     "structure": "pytest_onnxaccel.graph.structure:structure",
     "hygiene": "pytest_onnxaccel.graph.hygiene:hygiene",
     "rebatch": "pytest_onnxaccel.graph.rebatch:rebatch",
+    "rebatch_joins": "pytest_onnxaccel.graph.rebatch:joins",
     "rebatch_methods": "pytest_onnxaccel.graph.rebatch:methods",
     "rebatch_diagnose": "pytest_onnxaccel.graph.rebatch:diagnose",
     "legacy": "pytest_onnxaccel.graph.legacy:prepare",
+    "prepend": "pytest_onnxaccel.graph.foldin:prepend",
+    "fold_into_first_conv": "pytest_onnxaccel.graph.foldin:fold_into_first_conv",
+    "tap": "pytest_onnxaccel.graph.foldin:tap",
 }
 
 
@@ -122,12 +127,17 @@ class Worker:
             "outputs": [vars(spec) for spec in info.outputs],
             "warnings": [*info.warnings, *warning_lines(self._log.since(position))],
             "notes": list(info.notes),
-            "facts": {**info.facts, "load_ms": load_ns / 1e6, "memory_before_mb": memory},
+            "facts": {
+                **info.facts,
+                "load_ms": load_ns / 1e6,
+                "memory_before_mb": memory,
+                "memory_loaded_mb": peak_memory(),
+            },
         }
 
     def _run(self, request: dict[str, Any]) -> dict[str, Any]:
         outputs = self._sessions[request["session"]].run(self._feeds(request))
-        return {"arrays": self._outbox.put(outputs)}
+        return {"arrays": self._outbox.put(outputs), "peak_memory_mb": peak_memory()}
 
     def _time(self, request: dict[str, Any]) -> dict[str, Any]:
         session = self._sessions[request["session"]]
@@ -182,6 +192,18 @@ def peak_memory() -> float | None:
     return None if peak is None else peak / 1024
 
 
+#: Preloaded on the side where onnx is: a thread imports it while a runtime computes and the interpreter is free.
+_LATER = "pytest_onnxaccel.graph.rebatch"
+
+
+def _import(modules: list[str]) -> None:
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except Exception as error:
+            print(f"preload of {module}: {error}", file=sys.stderr, flush=True)
+
+
 def main(argv: list[str] | None = None) -> None:
     """``worker CHANNEL INBOX OUTBOX MODULE...``: serve; the modules are imported while the host is still busy."""
     channel, inbox, outbox, *preload = sys.argv[1:] if argv is None else argv
@@ -189,11 +211,9 @@ def main(argv: list[str] | None = None) -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    for module in preload:
-        try:
-            importlib.import_module(module)
-        except Exception as error:
-            print(f"preload of {module}: {error}", file=sys.stderr, flush=True)
+    _import(preload)
+    if "onnx" in preload:
+        threading.Thread(target=_import, args=([_LATER],), daemon=True).start()
     worker = Worker(socket.socket(fileno=int(channel)), Inbox(int(inbox)), Outbox(int(outbox)), Log(2))
     worker.serve()
     # Runtimes may crash or linger while they are taken down, and nothing here needs it

@@ -70,7 +70,8 @@ def value_problems(name: str, candidate: Array, reference: Array) -> list[Proble
     infinite = np.isinf(a) | np.isinf(b)
     wrong = int(np.count_nonzero(infinite & ~(a == b) & ~np.isnan(a) & ~np.isnan(b)))
     if wrong:
-        found.append(Problem("inf", name, f"output {name!r}: {wrong} elements are infinite on one side or differ in sign"))
+        message = f"output {name!r}: {wrong} elements are infinite on one side or differ in sign"
+        found.append(Problem("inf", name, message))
     return found
 
 

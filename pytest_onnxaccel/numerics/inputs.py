@@ -1,4 +1,4 @@
-"""The inputs of one model, settled: which sizes its free dimensions take, which values are drawn, which files are read."""
+"""The inputs of one model, settled: sizes of its free dimensions, values that are drawn, files that are read."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _leading_sizes(
 
 
 def _as_declared(array: Array, spec: TensorSpec) -> Array:
-    """*array* of a sample file in the declared dtype where nothing is lost by it, with a batch axis added if it lacks one.
+    """*array* of a sample file, in the declared dtype where nothing is lost by it, and with a batch axis.
 
     Raises:
         ModelError: ``E_INPUT``: the file holds another kind of number.
@@ -144,4 +144,5 @@ def _fits(array: Array, dtype: str) -> bool:
         target = array_dtype(dtype)
     except TypeError:
         return False
-    return (array.dtype.kind == "f" and dtype.startswith(("float", "bfloat"))) or np.can_cast(array.dtype, target, "safe")
+    floats = array.dtype.kind == "f" and dtype.startswith(("float", "bfloat"))
+    return floats or np.can_cast(array.dtype, target, "safe")

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.random  # loaded lazily by NumPy; here, so that the first sample does not wait for it
 
 from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.spec import InputSpec, TensorSpec
@@ -60,7 +61,7 @@ def sample(
         floats: range of float inputs without one.
 
     Raises:
-        ModelError: ``E_SIZE``: an input is too large; ``E_INPUT``: a declared range holds no number of the input's dtype.
+        ModelError: ``E_SIZE``: an input is too large; ``E_INPUT``: a declared range holds no number of its dtype.
     """
     ranges = {spec.name: (spec.low, spec.high) for spec in given if spec.low is not None and spec.high is not None}
     made = {}

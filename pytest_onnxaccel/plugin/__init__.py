@@ -19,9 +19,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     marker_table.register(config)
     if options.is_configured(config):
+        from pytest_onnxaccel.plugin.ahead import start_ahead
+
+        staging = start_ahead(config)
         from pytest_onnxaccel.plugin.activate import activate
 
-        activate(config)
+        activate(config, staging)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -30,6 +33,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
         # Here too, because under xdist an error in a later hook loses its text
         markers.validate_function(metafunc)
+    if any(metafunc.definition.get_closest_marker(name) for name in marker_table.WITHOUT_MODEL):
+        from pytest_onnxaccel.plugin.activate import activate
+
+        activate(metafunc.config)
     if not _FIXTURES.isdisjoint(metafunc.fixturenames):
         from pytest_onnxaccel.plugin.generate import generate
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_onnxaccel.isolation.staging import Staging
 from pytest_onnxaccel.plugin.settings import read_settings
 from pytest_onnxaccel.plugin.state import STATE, State
 
 _HOOKS = "onnxaccel-hooks"
 
 
-def activate(config: pytest.Config) -> State:
+def activate(config: pytest.Config, staging: Staging | None = None) -> State:
     """The state of this run, made at the first call.
+
+    Args:
+        staging: where a worker was started ahead.
 
     Raises:
         pytest.UsageError: a setting that cannot be used.
@@ -19,6 +23,6 @@ def activate(config: pytest.Config) -> State:
     if STATE not in config.stash:
         from pytest_onnxaccel.plugin.hooks import Hooks
 
-        config.stash[STATE] = State(config, read_settings(config))
+        config.stash[STATE] = State(config, read_settings(config), staging)
         config.pluginmanager.register(Hooks(config.stash[STATE]), _HOOKS)
     return config.stash[STATE]

@@ -49,6 +49,10 @@ def size(value: object) -> int:
     return scalars.whole(value, "batch size", "batch_size(1, 3, 10)")
 
 
+def examples(value: object) -> int:
+    return scalars.whole(value, "number of images", "100")
+
+
 def inconclusive(value: object) -> str:
     choices = ("warn", "fail", "skip")
     if value not in choices:
@@ -69,4 +73,11 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "speedup": speedup,
     "threads": scalars.threads,
     "inconclusive": inconclusive,
+    "function": scalars.function,
+    "factor": scalars.factor,
+    "image_shape": scalars.image_shape,
+    "image_sizes": scalars.image_sizes,
+    "layout": scalars.layout,
+    "examples": examples,
+    "seed": scalars.seed,
 }

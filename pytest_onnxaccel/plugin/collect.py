@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,16 +57,26 @@ def item_name(request: Request) -> str:
 
 
 def builtin_items(session: pytest.Session, state: State) -> list[pytest.Item]:
-    """Items of every model that this run is about; each model is reported as collected, so that pytest counts it."""
+    """Items of every model and every pair of preprocessing functions that this run is about."""
     found: list[pytest.Item] = []
     for spec in state.settings.models:
         if spec.origin == state.settings.origin("models") or wants_manifest(session.config, state):
             node = ModelNode.of(session, spec)
-            items = list(node.collect())
-            report = pytest.CollectReport(node.nodeid, "passed", None, [*items])
-            session.config.hook.pytest_collectreport(report=report)
-            found += items
+            found += announced(node, list(node.collect()))
+    if state.settings.preprocessing and wants_manifest(session.config, state):
+        from pytest_onnxaccel.plugin.preprocessing import PreprocessingNode
+
+        for pair in state.settings.preprocessing:
+            pair_node = PreprocessingNode.of(session, pair)
+            found += announced(pair_node, list(pair_node.collect()))
     return found
+
+
+def announced(node: pytest.Collector, items: Sequence[pytest.Item]) -> Sequence[pytest.Item]:
+    """*items* of *node*, which is reported as collected, so that pytest counts it."""
+    report = pytest.CollectReport(node.nodeid, "passed", None, [*items])
+    node.config.hook.pytest_collectreport(report=report)
+    return items
 
 
 def wants_manifest(config: pytest.Config, state: State) -> bool:

@@ -63,8 +63,17 @@ FIXTURES: tuple[Fixture, ...] = (
             ("name", "Name of the model it was made from."),
             ("path", "Absolute path of the file `{stem}-batch-{n}.onnx`."),
             ("batch_size", "The batch size."),
-            ("method", "How it was obtained; `as is` when the model already has this batch size."),
-            ("proof", "Figures of the proof."),
+            (
+                "method",
+                "How it was obtained, the cheapest way that could be proven: `fixed`, `dims`, `rewrite`, `scan`, "
+                "`unroll`; `as is` when the model already has this batch size.",
+            ),
+            ("edited", "What was changed in the model, a line each."),
+            (
+                "proof",
+                "Figures of the proof: `samples` distinct ones at once against the model's own runs, `max_abs` and "
+                "the other figures of a parity check; empty when the method is `as is`.",
+            ),
             ("inputs", "The inputs to feed, with the batch size in place."),
             ("outputs", "The outputs in the declared order, with the batch size in place."),
             ("sample(seed=0)", "Legal inputs by name at this batch size, each sample distinct."),

@@ -72,8 +72,10 @@ class FrozenBatch:
     Attributes:
         name: of the model it was made from.
         path: of the file ``{stem}-batch-{n}.onnx``.
-        method: how it was obtained, ``as is`` when the model already has this batch.
-        proof: figures of the proof.
+        method: how it was obtained, the cheapest one that could be proven; ``as is`` when the model has this batch.
+        edited: what was changed in the model, a line each.
+        proof: figures of the proof: ``samples`` distinct ones at once against the model's own runs of them, with
+            ``max_abs`` and the others of a parity check; empty when the method is ``as is``.
     """
 
     def __init__(self, state: State, frozen: Frozen) -> None:
@@ -83,6 +85,7 @@ class FrozenBatch:
         self.path = frozen.path
         self.batch_size = frozen.batch_size
         self.method = frozen.method
+        self.edited = frozen.edited
         self.proof = frozen.proof
 
     def __repr__(self) -> str:
@@ -120,16 +123,13 @@ class BackendHandle:
             ModelError: the inputs do not fit (another batch than a frozen model's, another dtype), or the run fails.
         """
         subject = self._state.runner.subject(model.name)
-        path = model.path if isinstance(model, FrozenBatch) and model.method != AS_IS else None
+        # What is the model itself runs in the session that is open for it already
+        path = model.path if isinstance(model, FrozenBatch) and model.method != "as is" else None
         try:
             outputs = subject.session(self.name, path).run(inputs)
         except BackendUnavailable as error:
             unavailable(self._state, self.name, error)
         return tuple(outputs[spec.name] for spec in model.outputs)
-
-
-#: Method of a frozen batch that is the model itself.
-AS_IS = "as is"
 
 
 def unavailable(state: State, name: str, error: BackendUnavailable) -> NoReturn:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_onnxaccel.plugin import marker_table, markers
+from pytest_onnxaccel.plugin import marker_table, markers, preprocessing
 from pytest_onnxaccel.plugin.handles import BackendHandle, FrozenBatch, OnnxModel
 from pytest_onnxaccel.plugin.markers import BatchRequest, LatencyRequest, ParityRequest
 from pytest_onnxaccel.plugin.records import conclude, record
@@ -17,12 +17,18 @@ from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
 def run_marked(state: State, item: pytest.Function) -> None:
     """Run every check that a marker of *item* declares, record the results, and end the test by them."""
     __tracebackhide__ = True
+    declared = markers.closest(item, "preprocessing_parity")
+    results = []
+    if declared is not None:
+        results.append(record(item, preprocessing.check(state, preprocessing.named(declared, item))))
+    if not marker_table.marked(item, of_models=True):
+        conclude(results, state.settings.inconclusive)
+        return
     model, backend = item.funcargs["onnx_model"], item.funcargs["backend"]
     frozen = item.funcargs.get("frozen_batch")
     assert isinstance(model, OnnxModel)
     assert isinstance(backend, BackendHandle)
     assert frozen is None or isinstance(frozen, FrozenBatch)
-    results = []
     inconclusive = state.settings.inconclusive
     for request, choice in _requests(state, item, model.name, backend.name, frozen):
         results.append(record(item, state.runner.check(request)))

@@ -98,14 +98,42 @@ MARKERS: tuple[Marker, ...] = (
             ),
         ),
     ),
+    Marker(
+        "preprocessing_parity",
+        "*, reference, candidate, faster=None, shape=None, shapes=None, tolerance=None, layout=None, examples=None, "
+        "seed=None",
+        "after the test's body, both functions must make the same of every image.",
+        '@pytest.mark.preprocessing_parity(reference="train.data:normalise", candidate="deploy.fast:normalise")',
+        "",
+        (
+            Argument("reference", "MODULE:FUNCTION", "function", "What training used: takes an image, gives an array."),
+            Argument("candidate", "MODULE:FUNCTION", "function", "What is deployed."),
+            Argument("faster", "number", "factor", "Least factor by which the candidate is faster."),
+            Argument("shape", "whole numbers", "image_shape", "Shape as deployed; (240, 320, 3) by default."),
+            Argument("shapes", '"any" or sizes', "image_sizes", "Legal (height, width) sizes; any by default."),
+            Argument(
+                "tolerance",
+                "number",
+                "tolerance",
+                "Largest difference of floats, in units in the last place of the largest value; 4 by default.",
+            ),
+            Argument("layout", "text", "layout", "Memory layout of the result: any, same as the reference's, or C."),
+            Argument("examples", "whole number", "examples", "Random images to try; --onnx-fuzz-examples wins."),
+            Argument("seed", "whole number", "seed", "Seed of the random images; --onnx-seed by default."),
+        ),
+    ),
 )
+
+#: Markers whose check needs no model.
+WITHOUT_MODEL = frozenset(("preprocessing_parity",))
 
 BY_NAME = {marker.name: marker for marker in MARKERS}
 
 
-def marked(node: pytest.Item) -> bool:
-    """Whether *node* carries one of our marks."""
-    return any(node.get_closest_marker(marker.name) is not None for marker in MARKERS)
+def marked(node: pytest.Item, of_models: bool = False) -> bool:
+    """Whether *node* carries one of our marks; with *of_models*, one whose check needs a model."""
+    names = BY_NAME.keys() - WITHOUT_MODEL if of_models else BY_NAME
+    return any(node.get_closest_marker(name) is not None for name in names)
 
 
 def register(config: pytest.Config) -> None:

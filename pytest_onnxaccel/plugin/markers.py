@@ -12,9 +12,10 @@ from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.plugin import arguments
 from pytest_onnxaccel.plugin.marker_table import BY_NAME as BY_NAME
 from pytest_onnxaccel.plugin.marker_table import MARKERS as MARKERS
+from pytest_onnxaccel.plugin.marker_table import WITHOUT_MODEL
 from pytest_onnxaccel.plugin.marker_table import register as register
 from pytest_onnxaccel.registry import nearest
-from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, Tolerance
+from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, PreprocessingSpec, Tolerance
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class LatencyRequest:
 NEEDED = ("onnx_model", "backend")
 NEEDS = "ask for the fixtures onnx_model and backend in the test's arguments"
 
-Request = ParityRequest | BatchRequest | LatencyRequest
+Request = ParityRequest | BatchRequest | LatencyRequest | PreprocessingSpec
 
 
 def parse(mark: pytest.Mark) -> Request:
@@ -63,6 +64,8 @@ def parse(mark: pytest.Mark) -> Request:
     """
     if mark.name == "batch_size":
         return _batch(mark)
+    if mark.name == "preprocessing_parity":
+        return _preprocessing(mark)
     return _latency(mark) if mark.name == "latency_budget" else _parity(mark)
 
 
@@ -99,7 +102,7 @@ def _refused(node: pytest.Item, nodeid: str) -> list[str]:
     wrong = []
     missing = [name for name in NEEDED if name not in getattr(node, "fixturenames", NEEDED)]
     for name in BY_NAME:
-        if missing and node.get_closest_marker(name) is not None:
+        if missing and name not in WITHOUT_MODEL and node.get_closest_marker(name) is not None:
             wrong.append(f"{nodeid}: {_wrong(name, 'needs ' + ' and '.join(missing), NEEDS)}")
         for mark in node.iter_markers(name):
             try:
@@ -179,3 +182,11 @@ def _latency(mark: pytest.Mark) -> LatencyRequest:
             mark.name, "sets no limit", 'give one of p50=, p95=, p99=, speedup_over=, such as p95="12ms"'
         )
     return LatencyRequest(budget, given.get("inconclusive"))
+
+
+def _preprocessing(mark: pytest.Mark) -> PreprocessingSpec:
+    given = _keywords(mark)
+    for name in ("reference", "candidate"):
+        if name not in given:
+            raise _wrong(mark.name, f"names no {name}", f'give {name}="package.module:function"')
+    return PreprocessingSpec(name="", origin="@pytest.mark.preprocessing_parity", **given)

@@ -41,7 +41,8 @@ def write_report(state: State, exit_status: int, duration_s: float) -> None:
     """
     settings = state.settings
     assert settings.report is not None
-    shown = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in ("models", "origins")}
+    hidden = ("models", "preprocessing", "origins")
+    shown = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in hidden}
     versions: dict[str, str] = {}
     for spec in settings.models:
         for name in state.plan(spec.name).backends:

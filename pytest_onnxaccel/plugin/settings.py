@@ -10,13 +10,14 @@ import pytest
 
 from pytest_onnxaccel.errors import ConfigError, printable
 from pytest_onnxaccel.manifest import read as read_manifest
+from pytest_onnxaccel.manifest import read_preprocessing
 from pytest_onnxaccel.overrides import overridden
 from pytest_onnxaccel.plugin import known, values
 from pytest_onnxaccel.plugin.models import expand
 from pytest_onnxaccel.plugin.options import OPTIONS, Given, given, usual_manifest
 from pytest_onnxaccel.plugin.rootdir import ignored_config
 from pytest_onnxaccel.plugin.shown import shown
-from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, ModelSpec
+from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, ModelSpec, PreprocessingSpec
 
 #: Origin of a value that nobody gave.
 DEFAULT = "default"
@@ -32,6 +33,7 @@ class Settings:
     Attributes:
         models: the manifest's models, then those of ``--onnx-model``; what the options say of tolerance,
             batch, budget, backends and reference is already in them.
+        preprocessing: the manifest's pairs of functions.
         manifest: absolute path of the manifest that was read; None when there is none.
         backends: names asked for; empty for every one that runs here.
         reference: a backend's name or the absolute path of another ``.onnx``; None for the default.
@@ -41,12 +43,15 @@ class Settings:
         report: absolute path of the file to write.
         inconclusive: ``warn``, ``fail`` or ``skip``.
         hygiene: ``warn`` or ``fail``.
+        fuzz_profile: ``ci`` or ``nightly``.
+        fuzz_corpus: absolute path of a folder; None for no corpus.
         pythons: absolute path of an interpreter by backend.
         origins: by the name of an attribute, where its value was given: ``--onnx-rtol``,
             ``pyproject.toml: onnx_rtol`` or ``default``.
     """
 
     models: tuple[ModelSpec, ...] = ()
+    preprocessing: tuple[PreprocessingSpec, ...] = ()
     manifest: str | None = None
     backends: tuple[str, ...] = ()
     reference: str | None = None
@@ -62,6 +67,9 @@ class Settings:
     hygiene: str = "warn"
     budget: LatencyBudget = field(default_factory=LatencyBudget)
     pythons: Mapping[str, str] = field(default_factory=dict)
+    fuzz_examples: int = 100
+    fuzz_profile: str = "ci"
+    fuzz_corpus: str | None = None
     in_process: bool = False
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -95,7 +103,8 @@ def _read(config: pytest.Config) -> Settings:
         parsed["manifest"] = str(usual)
         origins["manifest"] = "found there"
     settings = Settings(**parsed, origins=origins)
-    return replace(settings, models=_models(settings, found.get("models")))
+    pairs = read_preprocessing(settings.manifest) if settings.manifest else ()
+    return replace(settings, models=_models(settings, found.get("models")), preprocessing=tuple(pairs))
 
 
 def _models(settings: Settings, asked: Given | None) -> tuple[ModelSpec, ...]:
@@ -146,6 +155,9 @@ def header(settings: Settings) -> list[str]:
         _line("models", names, ", ".join(origins)),
         _line("backends", backends, settings.origin("backends")),
     ]
+    if settings.preprocessing:
+        pairs = ", ".join(spec.name for spec in settings.preprocessing)
+        lines = [*(lines if settings.models else ()), _line("preprocessing", pairs, settings.origin("manifest"))]
     for option in OPTIONS:
         origin = settings.origin(option.field)
         if option.field not in ("models", "backends") and origin != DEFAULT:

@@ -10,14 +10,17 @@ import pytest
 
 from pytest_onnxaccel.backends import lookup
 from pytest_onnxaccel.backends.protocol import Availability, Backend
+from pytest_onnxaccel.isolation.limits import Limits
+from pytest_onnxaccel.isolation.staging import Staging
 from pytest_onnxaccel.plugin.settings import Settings
 from pytest_onnxaccel.results import CheckResult
-from pytest_onnxaccel.runner.engines import named_interpreter
+from pytest_onnxaccel.runner.engines import Engines, named_interpreter
 from pytest_onnxaccel.runner.plan import Plan, make_plan, registered
+from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.spec import ModelSpec
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.isolation.sentinel import Sentinel
+    from pytest_onnxaccel.runner.leases import Leases
     from pytest_onnxaccel.runner.request import Request
     from pytest_onnxaccel.runner.runner import Runner
 
@@ -30,10 +33,11 @@ STATE = pytest.StashKey["State"]()
 class State:
     """One per pytest process, in ``config.stash``."""
 
-    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+    def __init__(self, config: pytest.Config, settings: Settings, staging: Staging | None = None) -> None:
         self.config = config
         self.settings = settings
         self.started = time.time()
+        self._staging = staging
         self.results: list[CheckResult] = []
         #: Why the report could not be written.
         self.report_error: str | None = None
@@ -43,7 +47,7 @@ class State:
         self._available: dict[str, Availability] = {}
         self._plans: dict[str, Plan] = {}
         self._runner: Runner | None = None
-        self._guard: Sentinel | None = None
+        self._shared: Staging | None = None
 
     # -- backends ---------------------------------------------------------------------------------------------
 
@@ -77,11 +81,20 @@ class State:
         return self._plans[model]
 
     def absent(self) -> list[str]:
-        """One header line for each built-in runtime that is left out because it does not run here."""
-        if self.settings.backends or any(spec.backends for spec in self.settings.models):
+        """A header line that names the runtimes that are left out because they do not run here."""
+        if not self.settings.models or self.settings.backends or any(s.backends for s in self.settings.models):
             return []
-        found = [(name, self.availability(name)) for name in self.runtimes]
-        return [f"onnxaccel without {name}: {a.reason} - {a.remedy}" for name, a in found if not a.ok]
+        names = [name for name in self.runtimes if not self.availability(name).ok]
+        why = "python -m pytest_onnxaccel doctor says why"
+        return [f"onnxaccel without: {', '.join(names)} ({why})"] if names else []
+
+    @cached_property
+    def leases(self) -> Leases | None:
+        """What an xdist worker shares with the others; None in a process that is alone."""
+        from pytest_onnxaccel.runner.leases import Leases
+
+        folder = getattr(self.config, "workerinput", {}).get(LEASES)
+        return None if folder is None else Leases(folder)
 
     # -- running ----------------------------------------------------------------------------------------------
 
@@ -92,16 +105,16 @@ class State:
             self._runner = self._make_runner()
         return self._runner
 
-    def _make_runner(self) -> Runner:
-        from pytest_onnxaccel.isolation.limits import Limits
-        from pytest_onnxaccel.runner.engines import Engines
-        from pytest_onnxaccel.runner.leases import Leases
-        from pytest_onnxaccel.runner.request import RunOptions
+    @cached_property
+    def _engines(self) -> Engines:
+        return Engines(self._options, self._staging)
 
+    @cached_property
+    def _options(self) -> RunOptions:
         settings = self.settings
         memory = settings.memory_bytes
         limits = Limits(settings.timeout_s, Limits.default().memory if memory is None else memory)
-        options = RunOptions(
+        return RunOptions(
             seed=settings.seed,
             limits=limits,
             pythons=settings.pythons,
@@ -109,17 +122,14 @@ class State:
             fail_on_hygiene=settings.hygiene == "fail",
             in_process=settings.in_process,
         )
-        backends = {spec.name: self.plan(spec.name).backends for spec in settings.models}
-        folder = getattr(self.config, "workerinput", {}).get(LEASES)
-        leases = None if folder is None else Leases(folder)
-        engines = Engines(options)
-        first = next(iter(self.plan(settings.models[0].name).backends), None) if settings.models else None
-        if first is not None:
-            engines.prestart(first)
-        # After that: it imports NumPy, which takes about as long as the worker needs to start
+
+    def _make_runner(self) -> Runner:
+        # Here, because it imports NumPy, which the worker does at the same time
         from pytest_onnxaccel.runner.runner import Runner
 
-        return Runner(settings.models, backends, options, leases, engines)
+        models = self.settings.models
+        backends = {spec.name: self.plan(spec.name).backends for spec in models}
+        return Runner(models, backends, self._options, self.leases, self._engines)
 
     def check(self, request: Request) -> CheckResult:
         """Run one check; faults that another selected check of the model reports are referred to."""
@@ -132,22 +142,17 @@ class State:
     @cached_property
     def lease_folder(self) -> str:
         """Folder of the leases that all processes of this run share; it goes when this process ends."""
-        import tempfile
-
-        from pytest_onnxaccel.isolation.sentinel import Sentinel
-
-        folder = tempfile.mkdtemp(prefix="onnxaccel-leases-")
-        self._guard = Sentinel(folder)
-        return folder
+        self._shared = Staging()
+        return self._shared.folder
 
     def close(self) -> None:
         """End what runs, and remove what this run laid down."""
-        if self._guard is not None:
-            import shutil
-
-            shutil.rmtree(self.lease_folder, ignore_errors=True)
-            self._guard.close()
-            self._guard = None
+        if self._shared is not None:
+            self._shared.close()
+            self._shared = None
         if self._runner is not None:
             self._runner.close()
             self._runner = None
+        elif self._staging is not None:
+            self._staging.close()
+        self._staging = None

@@ -199,6 +199,17 @@ def _switch(answer: Given) -> bool:
     return answer.value
 
 
+def _folder(answer: Given) -> str:
+    path = _path(answer)
+    if os.path.lexists(path) and not os.path.isdir(path):
+        raise ConfigError(f"{_text(answer)!r} is no folder", remedy="name a folder; it may be missing yet")
+    return path
+
+
+def _count(answer: Given) -> int:
+    return whole(_text(answer), 1)
+
+
 #: By the name of the setting; ``models`` is expanded by :mod:`~pytest_onnxaccel.plugin.models`.
 PARSERS: dict[str, Callable[[Given], Any]] = {
     "manifest": _path,
@@ -216,5 +227,8 @@ PARSERS: dict[str, Callable[[Given], Any]] = {
     "hygiene": _choice("warn", "fail"),
     "budget": _budget,
     "pythons": _pythons,
+    "fuzz_examples": _count,
+    "fuzz_profile": _choice("ci", "nightly"),
+    "fuzz_corpus": _folder,
     "in_process": _switch,
 }

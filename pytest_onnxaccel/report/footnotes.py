@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pytest_onnxaccel.report.best_batch import best_batches
 from pytest_onnxaccel.report.tally import counts, ordered, subject, words, worst
 from pytest_onnxaccel.report.text import name, safe, wrap
 from pytest_onnxaccel.results import CheckResult, Verdict
@@ -19,7 +20,9 @@ def footnotes(
 ) -> list[str]:
     """The lines below a table of *results* of which the columns *dropped* found no room."""
     found = ordered(results)
+    several = len({result.model for result in found}) > 1
     texts = [
+        *(best.line(several) for best in best_batches(found)),
         *_against("worst error: largest absolute difference from", _references(found)),
         *_against("speed-up: over", _baselines(found)),
         *(f"not shown at this width: {', '.join(names)}" for names in [list(dropped)] if names),
@@ -49,8 +52,8 @@ def _references(results: list[CheckResult]) -> list[tuple[str, str]]:
 
 
 def _baselines(results: list[CheckResult]) -> list[tuple[str, str]]:
-    found = ((r.figures.get("speedup_over"), r.backend) for r in results if "speedup" in r.figures)
-    return [(str(over), backend) for over, backend in found if over]
+    found = ((r.figures.get("speedup_over"), r.backend or r.model) for r in results if "speedup" in r.figures)
+    return [(str(over), whom) for over, whom in found if over]
 
 
 def _against(label: str, pairs: list[tuple[str, str]]) -> list[str]:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.report.best_batch import best_batches
 from pytest_onnxaccel.report.tally import counts, ordered, worst
 from pytest_onnxaccel.results import SCHEMA_VERSION, CheckResult, Json, finite
 
@@ -46,7 +47,9 @@ def _models(rows: list[CheckResult], models: Iterable[Mapping[str, Json]]) -> li
     found = []
     for name in sorted({*facts, *(row.model for row in rows)}):
         mine = [row for row in rows if row.model == name]
-        own = {"name": name, "verdict": worst(mine).value, "summary": counts(mine)}
+        best = [best.to_json() for best in best_batches(mine)]
+        own: dict[str, Json] = {"name": name, "verdict": worst(mine).value, "summary": counts(mine)}
+        own |= {"best_batch": best} if best else {}
         found.append({**own, **{key: value for key, value in facts.get(name, {}).items() if key not in own}})
     return found
 

@@ -68,7 +68,8 @@ def _sizes(result: CheckResult) -> tuple[int, ...]:
 def _row(key: _Key, results: list[CheckResult]) -> Row:
     model, backend, sizes = key
     verdict = worst(results)
-    timed = [r for r in results if r.check == "latency" and units.number(r.figures.get("p50_ms")) is not None]
+    measured = [r for r in results if r.check in ("latency", "preprocessing")]
+    timed = [r for r in measured if units.number(r.figures.get("p50_ms")) is not None]
     # Several timings of one row (a marker beside the built-in check): the slowest one, whole.
     slowest: Mapping[str, Json] = max(timed, key=_p50).figures if timed else {}
     return Row(
@@ -98,7 +99,7 @@ def _batch(sizes: tuple[int, ...]) -> str:
 
 
 def _worst_error(results: list[CheckResult]) -> float | None:
-    return _largest([r for r in results if r.check in ("parity", "batch")], "max_abs")
+    return _largest([r for r in results if r.check in ("parity", "batch", "preprocessing")], "max_abs")
 
 
 def _largest(results: list[CheckResult], figure: str) -> float | None:

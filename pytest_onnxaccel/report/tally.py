@@ -8,7 +8,7 @@ from pytest_onnxaccel.report.text import name
 from pytest_onnxaccel.results import CheckResult, Verdict
 
 #: The order in which a model's checks are shown; checks of other names follow by name.
-CHECK_ORDER = ("structure", "contract", "hygiene", "parity", "batch", "latency")
+CHECK_ORDER = ("structure", "contract", "hygiene", "parity", "batch", "latency", "preprocessing")
 
 #: *Not applicable* comes last: it says nothing against a row in which another check passed.
 WORST_FIRST = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED, Verdict.NOT_APPLICABLE)

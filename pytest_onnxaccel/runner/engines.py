@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 
 from pytest_onnxaccel import registry
@@ -14,7 +11,7 @@ from pytest_onnxaccel.errors import BackendUnavailable
 from pytest_onnxaccel.isolation.engine import Engine, LocalEngine, WorkerEngine
 from pytest_onnxaccel.isolation.host import WorkerProcess
 from pytest_onnxaccel.isolation.launch import own_command
-from pytest_onnxaccel.isolation.sentinel import Sentinel
+from pytest_onnxaccel.isolation.staging import Staging
 from pytest_onnxaccel.runner.request import RunOptions
 
 #: A worker that serves graph functions alone.
@@ -32,23 +29,29 @@ def named_interpreter(environment: str, path: str) -> Availability:
 
 
 class Engines:
-    """Engines of one run, and the private folder that everything staged lies in."""
+    """Engines of one run.
 
-    def __init__(self, options: RunOptions) -> None:
+    Args:
+        staging: the run's private folder, where it was made already.
+    """
+
+    def __init__(self, options: RunOptions, staging: Staging | None = None) -> None:
         self._options = options
         self._backends: dict[str, Backend] = {}
         self._kept: dict[str, Engine] = {}
-        self._ahead: dict[str, Engine] = {}
-        self._folder: str | None = None
-        self._sentinel: Sentinel | None = None
+        self._staging = staging
+
+    @property
+    def staging(self) -> Staging:
+        """The run's private folder, made at first use."""
+        if self._staging is None:
+            self._staging = Staging()
+        return self._staging
 
     @property
     def folder(self) -> str:
-        """The staging folder, made at first use; it goes when this process ends, however it ends."""
-        if self._folder is None:
-            self._folder = tempfile.mkdtemp(prefix="onnxaccel-")
-            self._sentinel = Sentinel(self._folder)
-        return self._folder
+        """The private folder that everything staged lies in."""
+        return self.staging.folder
 
     def backend(self, name: str) -> Backend:
         """The backend registered as *name*.
@@ -78,19 +81,11 @@ class Engines:
         found = self.availability(name)
         if not found.ok:
             raise BackendUnavailable(f"{name}: {found.reason}", remedy=found.remedy)
-        if name in self._ahead:
-            return self._ahead.pop(name)
         if not self._keeps(backend, operators):
             return self._make(name, backend.environment, tuple(getattr(backend, "preload", ())))
         if name not in self._kept or not self._kept[name].alive:
             self._kept[name] = self._make(name, backend.environment, tuple(getattr(backend, "preload", ())))
         return self._kept[name]
-
-    def prestart(self, name: str) -> None:
-        """Start a worker for backend *name* now, so that it imports while this process does something else."""
-        backend = self.backend(name)
-        if not backend.environment and not backend.keep_worker and self.availability(name).ok:
-            self._ahead[name] = self._make(name, "", tuple(getattr(backend, "preload", ())))
 
     def kept(self, name: str) -> bool:
         """The worker of backend *name* outlives a model."""
@@ -119,26 +114,21 @@ class Engines:
                     f"{name}: its environment is not built", remedy=f"python -m pytest_onnxaccel env {environment}"
                 )
             command = launcher(python)
-        folder = self.folder
-        sentinel = self._sentinel
-        assert sentinel is not None
+        staging, limits = self.staging, self._options.limits
 
         def start() -> WorkerProcess:
-            return WorkerProcess(
-                label, command, preload, folder, sentinel, self._options.limits, legacy=bool(environment)
+            ahead = None if environment else staging.take(label, limits)
+            return ahead or WorkerProcess(
+                label, command, preload, staging.folder, staging.sentinel, limits, legacy=bool(environment)
             )
 
         return WorkerEngine(reference, start)
 
     def close(self) -> None:
         """End every kept worker and remove the staging folder."""
-        for engines in (self._kept, self._ahead):
-            for engine in engines.values():
-                engine.close()
-            engines.clear()
-        if self._folder is not None and os.path.isdir(self._folder):
-            shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder = None
-        if self._sentinel is not None:
-            self._sentinel.close()
-            self._sentinel = None
+        for engine in self._kept.values():
+            engine.close()
+        self._kept.clear()
+        if self._staging is not None:
+            self._staging.close()
+            self._staging = None

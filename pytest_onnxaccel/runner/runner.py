@@ -8,18 +8,18 @@ from contextlib import AbstractContextManager, nullcontext
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks import latency as latency_check
-from pytest_onnxaccel.checks.agreement import Agreement
-from pytest_onnxaccel.checks.batch import Proof, batch, first_proof
+from pytest_onnxaccel.checks.batch import batch
 from pytest_onnxaccel.checks.contract import contract
 from pytest_onnxaccel.checks.hygiene import hygiene
 from pytest_onnxaccel.checks.parity import input_problems, parity
 from pytest_onnxaccel.checks.structure import structure
-from pytest_onnxaccel.errors import BackendUnavailable, ModelError, OnnxAccelError
+from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.results import CheckResult, Verdict
+from pytest_onnxaccel.runner.candidates import AUTO
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.faults import ElsewhereFault, verdict_of
-from pytest_onnxaccel.runner.frozen import Frozen
+from pytest_onnxaccel.runner.frozen import Frozen, freeze
 from pytest_onnxaccel.runner.leases import Leases
 from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request, RunOptions
 from pytest_onnxaccel.runner.subject import Ready, Subject
@@ -52,7 +52,7 @@ class Runner:
         self.engines = engines or Engines(options)
         self._subject: Subject | None = None
         self._others: dict[str, Subject] = {}
-        self._frozen: dict[tuple[str, int], Frozen] = {}
+        self._frozen: dict[tuple[str, int, str], Frozen] = {}
         self._checks: dict[str, Callable[[Request, Subject], CheckResult]] = {
             "structure": self._structure,
             "hygiene": self._hygiene,
@@ -108,7 +108,10 @@ class Runner:
     def _contract(self, request: Request, subject: Subject) -> CheckResult:
         info = self._taken(request, subject)
         ready = subject.ready(request.backend)
-        return contract(request.model, request.backend, info, ready.session, ready.settled)
+        result = contract(request.model, request.backend, info, ready.session, ready.settled)
+        # It has just compared two equal runs, so that the proof of a batch need not
+        ready.singles.stable = ready.singles.stable or result.verdict is Verdict.PASSED
+        return result
 
     def _parity(self, request: Request, subject: Subject) -> CheckResult:
         self._taken(request, subject)
@@ -143,8 +146,9 @@ class Runner:
         sizes = request.sizes or subject.spec.batch.sizes
         return batch(
             request.model, request.backend, ready.session, ready.settled.inputs, subject.ways(request.backend),
-            sizes, request.tolerance or subject.spec.tolerance, subject.spec.output_tolerances, subject.holders,
-            ready.singles,
+            sizes, request.tolerance or subject.spec.tolerance, subject.spec.output_tolerances,
+            subject.candidates.holders,
+            ready.singles, wide=not request.sizes, memory=self._options.limits.memory,
         )  # fmt: skip
 
     def _latency(self, request: Request, subject: Subject) -> CheckResult:
@@ -221,46 +225,21 @@ class Runner:
         """
         return self._first_ready(self.subject(model))[1].settled.inputs
 
-    def frozen(self, model: str, size: int) -> Frozen:
+    def frozen(self, model: str, size: int, method: str = AUTO) -> Frozen:
         """The model as a file frozen to batch *size*, proven on the first backend in which it runs.
+
+        Args:
+            method: instead of the cheapest one that can be proven.
 
         Raises:
             ModelError: ``V_BATCH``: no way to that batch could be proven; the nodes that hold it are named.
         """
         subject = self.subject(model)
-        key = (model, size)
+        key = (model, size, method)
         if key not in self._frozen:
-            self._frozen[key] = self._freeze(subject, size)
+            name, ready = self._first_ready(subject)
+            self._frozen[key] = freeze(subject, name, ready, size, method)
         return self._frozen[key]
-
-    def _freeze(self, subject: Subject, size: int) -> Frozen:
-        name, ready = self._first_ready(subject)
-        inputs = ready.settled.inputs
-        if inputs.batch is None:
-            raise ModelError("the inputs share no batch axis (axis 0)", code="V_BATCH", subject=subject.spec.shown)
-        if inputs.batch == size and not inputs.dynamic:
-            return Frozen(subject.spec.name, subject.path, size, "as is", subject.info, inputs, {})
-        files: dict[str, str] = {}
-
-        def ways() -> object:
-            for method, path in subject.frozen_files(size):
-                files[method] = path
-                yield method, subject.session(name, path)
-
-        sides = (f"batch {size}", "the samples alone")
-        proof: Proof | None
-        proof, _, refuted = first_proof(
-            size, ways(), ready.singles, inputs, lambda: Agreement(sides, subject.spec.tolerance)  # type: ignore[arg-type]
-        )
-        if proof is None:
-            held = subject.holders()
-            why = "; ".join(f"{p.method}: {p.why()}" for p in refuted)
-            raise ModelError(
-                f"no way to batch {size} could be proven" + (f"; the batch is held by {held}" if held else "") + f" ({why})",
-                code="V_BATCH", subject=subject.spec.shown, remedy="export it again with this batch",
-            )  # fmt: skip
-        info = ModelInfo.from_json(subject.graph("inspect", path=files[proof.method]))
-        return Frozen(subject.spec.name, files[proof.method], size, proof.method, info, inputs, proof.agreement.summary())
 
     def _first_ready(self, subject: Subject) -> tuple[str, Ready]:
         names = self._backends.get(subject.spec.name, ())

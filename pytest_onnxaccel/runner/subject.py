@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_onnxaccel.backends.guard import GuardedSession
-from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.checks.batch import Singles
+from pytest_onnxaccel.backends.protocol import LoadOptions, Session
+from pytest_onnxaccel.checks.proof import Ways
 from pytest_onnxaccel.checks.settle import Settled, settle
+from pytest_onnxaccel.checks.singles import Singles
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.isolation.intake import Staged, folder_name, stage, stage_external
+from pytest_onnxaccel.runner.candidates import AUTO, Candidate, Candidates
 from pytest_onnxaccel.runner.engines import TOOLS, Engines
+from pytest_onnxaccel.runner.frozen import AS_IS
 from pytest_onnxaccel.spec import ModelInfo, ModelSpec
 
 #: Sessions that are not timed: threads that spin for the next call would only slow the other sessions down.
@@ -49,7 +52,7 @@ class Subject:
         self._faults: dict[str, OnnxAccelError] = {}
         self._taken: tuple[Staged, ModelInfo] | None = None
         self._prepared: dict[str, dict[str, Any]] = {}
-        self._candidates: dict[tuple[int, str], tuple[str, str] | None] = {}
+        self._candidates: Candidates | None = None
 
     # -- the file ---------------------------------------------------------------------------------------------
 
@@ -151,7 +154,8 @@ class Subject:
         try:
             session = self.session(name)
             settled = self._settle(name, session)
-            self._ready[name] = Ready(session, settled, Singles(session, settled.inputs, settled.outputs))
+            singles = Singles(session, settled.inputs, settled.outputs, lambda: self.candidates.joins())
+            self._ready[name] = Ready(session, settled, singles)
         except OnnxAccelError as error:
             self._faults[name] = error.about(self.spec.shown)
             raise
@@ -171,54 +175,35 @@ class Subject:
 
     # -- batch ------------------------------------------------------------------------------------------------
 
-    def frozen_files(self, size: int) -> Iterator[tuple[str, str]]:
-        """(method, file) of the model re-frozen to *size*, cheapest method first; each is still to be proven."""
-        first = self._candidate(size, "auto")
-        if first is not None:
-            yield first
-        for method in self.graph("rebatch_methods", source=self.path):
-            # Asked for only now, because the cheapest one usually holds
-            found = self._candidate(size, method) if first is None or method != first[0] else None
-            if found is not None:
-                yield found
-
-    def _candidate(self, size: int, method: str) -> tuple[str, str] | None:
-        """(method, file) of the model re-frozen to *size*, once for each; None where the method cannot apply."""
-        key = (size, method)
-        if key not in self._candidates:
+    @property
+    def candidates(self) -> Candidates:
+        """The model at other batch sizes."""
+        if self._candidates is None:
             stem = os.path.splitext(os.path.basename(self.spec.path))[0]
-            target = os.path.join(self._folder, f"{method}-{size}", f"{stem}-batch-{size}.onnx")
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            try:
-                made = self.graph("rebatch", source=self.path, target=target, batch=size, method=method)
-                self._candidates[key] = (str(made["method"]), target)
-            except OnnxAccelError:
-                self._candidates[key] = None
-        return self._candidates[key]
+            self._candidates = Candidates(self.graph, self.path, stem, self._folder)
+        return self._candidates
 
-    def ways(self, name: str) -> Callable[[int], Iterator[tuple[str, GuardedSession]]]:
-        """For backend *name*: sessions at a batch size, as :class:`pytest_onnxaccel.checks.batch.Ways`."""
+    def ways(self, name: str) -> Ways:
+        """For backend *name*: sessions at a batch size."""
 
-        def at(size: int) -> Iterator[tuple[str, GuardedSession]]:
+        def at(size: int) -> Iterator[tuple[str, Session | OnnxAccelError]]:
             settled = self.ready(name).settled.inputs
             if settled.dynamic or settled.batch == size:
-                yield ("dynamic" if settled.dynamic else "as is"), self.ready(name).session
+                yield ("dynamic" if settled.dynamic else AS_IS), self.ready(name).session
                 return
-            for method, path in self.frozen_files(size):
-                try:
-                    yield method, self.session(name, path)
-                except OnnxAccelError:
-                    continue
+            for candidate in self.candidates.files(size):
+                yield self.at_batch(name, candidate)
 
         return at
 
-    def holders(self) -> str:
-        """Nodes that hold the batch in a constant, for a message."""
+    def at_batch(self, name: str, candidate: Candidate | OnnxAccelError) -> tuple[str, Session | OnnxAccelError]:
+        """The method of *candidate*, with its session in backend *name* or with what stands against it."""
+        if isinstance(candidate, OnnxAccelError):
+            return AUTO, candidate
         try:
-            found = self.graph("rebatch_diagnose", source=self.path)
-        except OnnxAccelError:
-            return ""
-        return ", ".join(f"{item['op']} {item['node']!r} ({item['why']})" for item in found[:3])
+            return candidate.method, self.session(name, candidate.path)
+        except OnnxAccelError as error:
+            return candidate.method, error
 
     def close(self) -> None:
         """Free sessions and workers, and drop the derived files."""

@@ -169,10 +169,16 @@ def test_registered_for_strict_markers(pytester: pytest.Pytester) -> None:
         """
         import pytest
 
+        @pytest.fixture
+        def onnx_model(): ...
+
+        @pytest.fixture
+        def backend(): ...
+
         @pytest.mark.conversion_parity(reference="onnx-tf")
         @pytest.mark.batch_size(1, 3)
         @pytest.mark.latency_budget(p95="12ms")
-        def test_model(): ...
+        def test_model(onnx_model, backend): ...
         """
     )
     assert pytester.runpytest_inprocess("--strict-markers").ret == pytest.ExitCode.OK
@@ -188,11 +194,11 @@ def test_every_wrong_mark_is_a_usage_error_with_its_test(pytester: pytest.Pytest
 
         @pytest.mark.parametrize("n", range(3))
         @pytest.mark.batch_size(0)
-        def test_one(n): ...
+        def test_one(n, onnx_model, backend): ...
 
         @pytest.mark.latency_budget(p95="12ms", scenario="server")
         class TestTwo:
-            def test_two(self): ...
+            def test_two(self, onnx_model, backend): ...
         """
     )
     result = pytester.runpytest_inprocess()

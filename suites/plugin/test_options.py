@@ -82,6 +82,9 @@ CASES = {
         lambda s: s.pythons,
         {"onnx-tf": "/opt/otf/bin/python"},
     ),
+    "fuzz-examples": Case(("500",), "500", lambda s: s.fuzz_examples, 500),
+    "fuzz-profile": Case(("nightly",), '"nightly"', lambda s: s.fuzz_profile, "nightly"),
+    "fuzz-corpus": Case(("/opt/corpus",), '"/opt/corpus"', lambda s: s.fuzz_corpus, "/opt/corpus"),
     "in-process": Case((), "true", lambda s: s.in_process, True),
 }
 
@@ -116,7 +119,7 @@ def test_the_tables_agree() -> None:
     names = [option.name for option in options.OPTIONS]
     fields = [option.field for option in options.OPTIONS]
     assert list(CASES) == names
-    assert sorted(fields) == sorted(set(Settings.__dataclass_fields__) - {"origins"})
+    assert sorted(fields) == sorted(set(Settings.__dataclass_fields__) - {"origins", "preprocessing"})
     assert sorted(PARSERS) == sorted(set(fields) - {"models"})
 
 
@@ -267,6 +270,9 @@ WRONG = [
         ["--onnx-python=onnxtf=/bin/python"],
         "--onnx-python: no backend is named 'onnxtf' - did you mean 'onnx-tf'?",
     ),
+    (["--onnx-fuzz-examples=0"], "--onnx-fuzz-examples: '0' is no whole number from 1 up"),
+    (["--onnx-fuzz-profile=weekly"], "--onnx-fuzz-profile: 'weekly' is none of ci, nightly"),
+    (["--onnx-fuzz-corpus=m.toml"], "--onnx-fuzz-corpus: 'm.toml' is no folder"),
     (["-o", "onnx_in_process=perhaps"], "onnx_in_process: invalid truth value 'perhaps'"),
     (["-o", "onnx_rtol=tight"], "-o onnx_rtol: 'tight' is no number"),
 ]

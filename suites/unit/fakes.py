@@ -20,9 +20,7 @@ def tensor(name: str, *shape: Dim, dtype: str = "float32") -> TensorSpec:
     return TensorSpec(name, dtype, shape)
 
 
-def info_of(
-    inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], batch: Dim = None, **more: Any
-) -> ModelInfo:
+def info_of(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], batch: Dim = None, **more: Any) -> ModelInfo:
     """What a model of these inputs and outputs declares."""
     return ModelInfo(10, {"ai.onnx": 17}, "tests", tuple(inputs), tuple(outputs), batch, 1, 0, **more)
 

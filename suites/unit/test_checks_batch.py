@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from pytest_onnxaccel.checks.agreement import Agreement
-from pytest_onnxaccel.checks.batch import DYNAMIC_SIZES, FROZEN_SIZES, Singles, batch, first_proof
+from pytest_onnxaccel.checks.batch import batch
+from pytest_onnxaccel.checks.proof import Prover
+from pytest_onnxaccel.checks.singles import Singles
+from pytest_onnxaccel.checks.sizes import DYNAMIC_SIZES, FROZEN_SIZES
 from pytest_onnxaccel.errors import BackendCrashed, ModelError
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.results import CheckResult, Verdict
@@ -54,7 +57,7 @@ def frozen(*sizes: int, ways: Any = None, session: Any = None, inputs: Inputs = 
 def test_a_dynamic_model_is_proven_at_the_default_sizes() -> None:
     result = dynamic(doubling)
     assert (result.verdict, result.code) == (Verdict.PASSED, "OK")
-    assert result.message == "dynamic batch; proven at batch 1 (dynamic), 2 (dynamic), 3 (dynamic)"
+    assert result.message == "dynamic batch; proven at batch 1, 2, 3 (dynamic), samples independent of each other at 3"
     assert result.figures["sizes"] == list(DYNAMIC_SIZES)
     assert result.figures["method"] == {"1": "dynamic", "2": "dynamic", "3": "dynamic"}
     assert result.batch == 3
@@ -91,9 +94,7 @@ def turned_round(feeds: Arrays) -> Arrays:
 def test_samples_that_see_each_other_are_found(function: Function) -> None:
     result = dynamic(function)
     assert (result.verdict, result.code, result.batch) == (Verdict.FAILED, "V_BATCH", 2)
-    assert result.message.startswith(
-        "the batch axis is declared dynamic, but batch 2 is not its samples: output 'y': "
-    )
+    assert result.message.startswith("the batch axis is declared dynamic, but batch 2 is not its samples: output 'y': ")
     assert result.details[0].startswith("y[")
 
 
@@ -182,8 +183,8 @@ def test_an_own_batch_above_one_is_cut_from_blocks() -> None:
     session = frozen_at(4)
     result = frozen(6, session=session, inputs=inputs)
     assert result.verdict is Verdict.PASSED
-    # One run to be refused, two blocks of four for six samples
-    assert [len(feeds["x"]) for feeds in session.calls] == [4, 4, 5]
+    # Refused; the first block twice, to see whether it is stable, and once shuffled; a second for two samples more
+    assert [len(feeds["x"]) for feeds in session.calls] == [5, 4, 4, 4, 4]
 
 
 # -- not applicable ---------------------------------------------------------------------------------------------
@@ -236,9 +237,9 @@ def test_stacking_what_has_other_shapes_is_refused_by_name() -> None:
 def test_the_refuted_ways_are_kept_with_their_reasons() -> None:
     ways = [("a", FakeSession(less_the_mean)), ("b", frozen_at(1)), ("c", FakeSession(doubling))]
     singles = Singles(FakeSession(doubling), DYNAMIC)
-    proof, session, refuted = first_proof(
-        2, ways, singles, DYNAMIC, lambda: Agreement(("a", "b"), Tolerance())  # type: ignore[arg-type]
-    )
+    prover = Prover(singles, DYNAMIC, lambda: Agreement(("a", "b"), Tolerance()))
+    found = prover.first(2, ways)  # type: ignore[arg-type]
+    proof, session, refuted = found.proof, found.session, found.refuted
     assert proof is not None
     assert (proof.method, proof.size, session) == ("c", 2, ways[2][1])
     assert [r.method for r in refuted] == ["a", "b"]

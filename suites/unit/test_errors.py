@@ -68,8 +68,8 @@ def test_a_line_is_cut_with_a_sign() -> None:
 
 
 def test_a_refusal_reads_as_documented() -> None:
-    error = ModelError("does not exist", code="E_FILE", subject="a.onnx", where="load, ort-cpu", remedy="check the path")
-    assert str(error) == "onnxaccel[E_FILE] a.onnx: does not exist (load, ort-cpu) - check the path"
+    error = ModelError("does not exist", code="E_FILE", subject="a.onnx", where="intake", remedy="check the path")
+    assert str(error) == "onnxaccel[E_FILE] a.onnx: does not exist (intake) - check the path"
     assert str(ModelError("is wrong")) == "onnxaccel[E_PARSE] is wrong"
 
 

@@ -94,7 +94,13 @@ def test_another_dtype() -> None:
 
 @pytest.mark.parametrize(
     ("candidate", "reference", "kind"),
-    [((1, 4), (3, 4), "shape"), ((4,), (1, 4), "rank"), ((), (1,), "rank"), ((0,), (1,), "shape"), ((1,), (4,), "shape")],
+    [
+        ((1, 4), (3, 4), "shape"),
+        ((4,), (1, 4), "rank"),
+        ((), (1,), "rank"),
+        ((0,), (1,), "shape"),
+        ((1,), (4,), "shape"),
+    ],
 )
 def test_shapes_that_would_broadcast_are_not_equal(
     candidate: tuple[int, ...], reference: tuple[int, ...], kind: str
@@ -324,9 +330,7 @@ def run(model: ModelProto, optimize: bool, seed: int) -> Array:
     options.intra_op_num_threads = 1
     if not optimize:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     x = np.random.default_rng(seed).uniform(-1, 1, (1, 3, 8, 8)).astype(np.float32)
     found: Array = session.run(None, {"x": x})[0]
     return found

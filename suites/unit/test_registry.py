@@ -38,7 +38,7 @@ def test_a_misspelt_name_is_told_the_nearest(ask: object) -> None:
 
 
 def test_a_name_like_no_other_is_told_them_all() -> None:
-    with pytest.raises(ConfigError, match="no backend is named 'zzz' - known: .*ort-cpu, ort-cuda"):
+    with pytest.raises(ConfigError, match=r"no backend is named 'zzz' - known: .*ort-cpu, ort-cuda"):
         registry.reference(GROUP, "zzz")
 
 

@@ -298,7 +298,7 @@ def test_many_remarks_are_cut_but_every_inconclusive_check_is_named() -> None:
     found += [check("m", "latency", f"b{n:02}", U, message="noisy") for n in range(20)]
     lines = table(found, 120)
     assert sum(line.startswith("note:") for line in lines) == 7
-    assert "warning: and 14 more" in lines
+    assert "note: and 14 more" in lines
     assert sum(line.startswith("inconclusive:") for line in lines) == 20
 
 

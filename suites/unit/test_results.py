@@ -12,8 +12,8 @@ from pytest_onnxaccel.results import CheckResult, Verdict, finite
 
 RESULT = CheckResult(
     "m", "parity", Verdict.FAILED, "V_PARITY", "differs", "ort-cpu", "onnx-tf", 3,
-    {"max_abs": 0.5, "worst_index": [0, 1], "outputs": {"y": {"cosine": 1.0}}}, ("detail",), ("note",), ("warning",), 1.5,
-    "test.py::test",
+    {"max_abs": 0.5, "worst_index": [0, 1], "outputs": {"y": {"cosine": 1.0}}},
+    ("detail",), ("note",), ("warning",), 1.5, "test.py::test",
 )  # fmt: skip
 
 
@@ -27,7 +27,13 @@ def test_figures_that_json_lacks_become_words() -> None:
     figures = {"a": math.nan, "b": math.inf, "c": [-math.inf, 1.0], "d": {"e": np.float64("nan")}, 7: (math.nan,)}
     line = RESULT.with_(figures=figures).dumps()
     json.loads(line, parse_constant=pytest.fail)
-    assert CheckResult.loads(line).figures == {"a": "nan", "b": "inf", "c": ["-inf", 1.0], "d": {"e": "nan"}, "7": ["nan"]}
+    assert CheckResult.loads(line).figures == {
+        "a": "nan",
+        "b": "inf",
+        "c": ["-inf", 1.0],
+        "d": {"e": "nan"},
+        "7": ["nan"],
+    }
 
 
 def test_finite_leaves_everything_else_alone() -> None:

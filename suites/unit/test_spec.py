@@ -23,7 +23,11 @@ INFO = ModelInfo(
     ir_version=10,
     opsets={"ai.onnx": 17, "com.example": 1},
     producer="tests 1",
-    inputs=(TensorSpec("x", "float32", ("N", 3, None)), TensorSpec("s", "", None, "sequence"), TensorSpec("c", "int64", ())),
+    inputs=(
+        TensorSpec("x", "float32", ("N", 3, None)),
+        TensorSpec("s", "", None, "sequence"),
+        TensorSpec("c", "int64", ()),
+    ),
     outputs=(TensorSpec("y", "bfloat16", None),),
     batch="N",
     nodes=3,

@@ -1,0 +1,104 @@
+"""Pairs of preprocessing functions as pytest items, and as the check of a marker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.plugin.functions import resolve
+from pytest_onnxaccel.plugin.records import conclude, record
+from pytest_onnxaccel.plugin.state import STATE, State
+from pytest_onnxaccel.results import CheckResult, Verdict
+from pytest_onnxaccel.spec import PreprocessingSpec
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.plugin.markers import Request
+
+#: Folder, beside the configuration, that failed cases are saved in.
+FAILURES = "onnxaccel-failures"
+
+
+class PreprocessingNode(pytest.Collector):
+    """One pair of functions that the manifest declares."""
+
+    @classmethod
+    def of(cls, session: pytest.Session, spec: PreprocessingSpec) -> PreprocessingNode:
+        node: PreprocessingNode = cls.from_parent(session, name=spec.name, nodeid=f"preprocessing/{spec.name}")
+        manifest = session.config.stash[STATE].settings.manifest
+        node.path = Path(manifest or session.config.rootpath)
+        node.declared = spec
+        return node
+
+    declared: PreprocessingSpec
+
+    def collect(self) -> Iterator[PreprocessingItem]:
+        nodeid = f"{self.nodeid}::parity"
+        yield PreprocessingItem.from_parent(self, name="parity", nodeid=nodeid, declared=self.declared)
+
+
+class PreprocessingItem(pytest.Item):
+    """The comparison of one pair."""
+
+    def __init__(self, *, declared: PreprocessingSpec, **kwargs: object) -> None:
+        super().__init__(**kwargs)  # type: ignore[arg-type]
+        self.declared = declared
+
+    def runtest(self) -> None:
+        state = self.config.stash[STATE]
+        conclude([record(self, check(state, self.declared))], state.settings.inconclusive)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        return self.path, None, self.nodeid
+
+
+def named(declared: Request, item: pytest.Item) -> PreprocessingSpec:
+    """What a marker declares, under the name of its test."""
+    assert isinstance(declared, PreprocessingSpec)
+    return replace(declared, name=item.name)
+
+
+def check(state: State, spec: PreprocessingSpec) -> CheckResult:
+    """Import both functions and compare them; a function that cannot be had is a failed check with one line."""
+    start = time.perf_counter()
+    try:
+        result = _compared(state, spec)
+    except OnnxAccelError as error:
+        text = str(error.about(spec.origin))
+        result = CheckResult(spec.name, "preprocessing", Verdict.FAILED, error.code, text, reference=spec.reference)
+    return result.with_(duration_s=time.perf_counter() - start)
+
+
+def _compared(state: State, spec: PreprocessingSpec) -> CheckResult:
+    settings, root = state.settings, state.config.rootpath
+    reference = resolve(spec.reference, root, spec.origin)
+    candidate = resolve(spec.candidate, root, spec.origin)
+    from pytest_onnxaccel.preprocessing import compare
+    from pytest_onnxaccel.preprocessing.outcome import outcome
+
+    examples = spec.examples
+    if examples is None or settings.origin("fuzz_examples") != "default":
+        examples = settings.fuzz_examples
+    leases = state.leases
+    alone = nullcontext() if leases is None else leases.exclusive() if spec.faster else leases.shared()
+    with alone:
+        report = compare(
+            reference,
+            candidate,
+            shape=spec.shape,
+            shapes=spec.shapes or "any",
+            tolerance=spec.tolerance,
+            layout=spec.layout,
+            faster=spec.faster,
+            seed=settings.seed if spec.seed is None else spec.seed,
+            examples=examples,
+            derandomize=settings.fuzz_profile == "ci",
+            corpus=settings.fuzz_corpus,
+        )
+    return outcome(spec, report, root / FAILURES)

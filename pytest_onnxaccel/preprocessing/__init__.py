@@ -1,0 +1,9 @@
+"""Is the deployed preprocessing still the one of the training? ``assert_equivalent(reference, candidate)``."""
+
+from __future__ import annotations
+
+from pytest_onnxaccel.preprocessing.equivalence import assert_equivalent, compare
+from pytest_onnxaccel.preprocessing.kinds import KINDS
+from pytest_onnxaccel.preprocessing.report import Report
+
+__all__ = ["KINDS", "Report", "assert_equivalent", "compare"]

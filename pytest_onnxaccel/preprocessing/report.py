@@ -1,0 +1,197 @@
+"""What a comparison found: frozen, printable, JSON in builtins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_onnxaccel.results import Verdict, finite
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class FirstDifference:
+    """The first element, in index order, that is too far apart.
+
+    Attributes:
+        sides: what the two values are: those of two calls of one function where that is the difference.
+    """
+
+    index: tuple[int, ...]
+    reference: Any
+    candidate: Any
+    sides: tuple[str, str] = ("reference", "candidate")
+
+    def __str__(self) -> str:
+        first, second = self.sides
+        return f"at {list(self.index)}: {first} {_number(self.reference)}, {second} {_number(self.candidate)}"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the verdict rests on.
+
+    Attributes:
+        battery: images of the deterministic battery that were compared, the user's own included.
+        exhaustive: ``per-channel 256 values``, ``per-pixel 2^24 colours``, or ``none`` and why.
+        fuzzed: image programs that hypothesis drew.
+        replayed: images of the corpus.
+        refused: images that both functions refuse: not comparable, and counted in no other number.
+    """
+
+    battery: int = 0
+    exhaustive: str = "none"
+    fuzzed: int = 0
+    replayed: int = 0
+    refused: int = 0
+
+    def __str__(self) -> str:
+        parts = [f"{self.battery} image{'s' if self.battery != 1 else ''} of the battery"]
+        parts += [f"exhaustive: {self.exhaustive}"] if self.exhaustive != "none" else []
+        parts += [f"{self.fuzzed} fuzzed"] if self.fuzzed or self.exhaustive != "none" else []
+        parts += [f"{self.replayed} of the corpus"] if self.replayed else []
+        parts += [f"{self.refused} that both functions refuse"] if self.refused else []
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """The outcome of :func:`~pytest_onnxaccel.preprocessing.compare`.
+
+    Attributes:
+        equivalent: no difference was found.
+        kind: one of :data:`~pytest_onnxaccel.preprocessing.KINDS`; None when equivalent.
+        sentence: what is wrong, or what was proven, in one sentence.
+        minimal: the smallest failing image, laid out as it fails; None when equivalent.
+        first_difference: in the results of the smallest image; None where they cannot be compared.
+        worst: figures of the image that failed first, before it was made smaller: ``max_abs``, ``scaled_ulp``,
+            ``differing``, ``of``, ``index``, ``reference``, ``candidate``, ``per_channel``.
+        proof: what the verdict rests on.
+        stage: the check that failed; empty when equivalent.
+        found_on: the image that failed first, in words.
+        outputs: results of reference and candidate for *minimal*; None for a side that raised. Where two calls of one
+            function differ, these are the two results.
+        timings: the judgement on ``faster=``; None where none was asked or the two differ.
+        verdict: passed, failed, or inconclusive (``faster=`` could not be decided, nothing could be compared).
+    """
+
+    equivalent: bool
+    kind: str | None
+    sentence: str
+    verdict: Verdict
+    reference: str
+    candidate: str
+    tolerance: str
+    proof: Proof
+    minimal: Array | None = None
+    first_difference: FirstDifference | None = None
+    worst: Mapping[str, Any] = field(default_factory=dict)
+    stage: str = ""
+    found_on: str = ""
+    outputs: tuple[Array | None, Array | None] = (None, None)
+    timings: Any = None
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        head = f"{self.candidate} is {'' if self.equivalent else 'not '}equivalent to {self.reference}"
+        lines = [head + (f": {self.kind}" if self.kind else ""), f"  {self.sentence}"]
+        if self.timings is not None:
+            lines.append(f"  speed: {getattr(self.timings, 'sentence', self.timings)}")
+        if self.minimal is not None:
+            lines.append(f"  smallest image: {picture(self.minimal)}")
+        if self.first_difference is not None:
+            lines.append(f"  first difference {self.first_difference}")
+        lines += self._worst_lines()
+        lines.append(f"  tolerance: {self.tolerance}; {'proof' if self.equivalent else 'tried'}: {self.proof}")
+        if not self.equivalent:
+            lines.append("  report.save(folder) writes the case with a repro.py")
+        return "\n".join(lines)
+
+    def _worst_lines(self) -> list[str]:
+        if not self.worst:
+            return [f"  found on: {self.found_on}"] if self.found_on else []
+        worst = self.worst
+        lines = [
+            f"  found on: {self.found_on}: {worst['differing']} of {worst['of']} values differ, by up to"
+            f" {worst['max_abs']:.6g} ({worst['scaled_ulp']:.3g} scaled ULP)"
+        ]
+        if len(worst["per_channel"]) > 1:
+            channels = ", ".join(f"{value:.6g}" for value in worst["per_channel"])
+            lines.append(f"  largest difference per channel: {channels}")
+        return lines
+
+    def to_json(self) -> dict[str, Any]:
+        """Builtins only; arrays as nested lists where they are small, else as shape and dtype."""
+        first = self.first_difference
+        return {
+            "equivalent": self.equivalent,
+            "kind": self.kind,
+            "sentence": self.sentence,
+            "verdict": self.verdict.value,
+            "reference": self.reference,
+            "candidate": self.candidate,
+            "tolerance": self.tolerance,
+            "stage": self.stage,
+            "found_on": self.found_on,
+            "minimal": None if self.minimal is None else _listed(self.minimal),
+            "first_difference": None
+            if first is None
+            else {
+                "index": list(first.index),
+                "reference": finite(plain(first.reference)),
+                "candidate": finite(plain(first.candidate)),
+                "sides": list(first.sides),
+            },
+            "worst": finite(dict(self.worst)),
+            "proof": vars(self.proof).copy(),
+            "timings": self.timings.to_json() if hasattr(self.timings, "to_json") else None,
+            "seconds": self.seconds,
+        }
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the case to *folder*: ``case.npz``, pictures, ``report.json`` and ``repro.py``; gives the folder."""
+        from pytest_onnxaccel.preprocessing.case import save
+
+        return save(self, Path(folder))
+
+
+def plain(value: Any) -> Any:
+    """A NumPy scalar as a builtin."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return value if isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def picture(image: Array) -> str:
+    """An image in words: its size, and its values where they are few."""
+    size = "x".join(str(n) for n in image.shape)
+    kind = "".join(f", {word}" for word in in_memory(image))
+    if image.size <= 24:
+        return f"{size} {image.dtype} {str(image.tolist()).replace(' ', '')}{kind}"
+    levels = np.unique(image)
+    shown = f"all {levels[0]}" if levels.size == 1 else f"{levels.size} levels from {levels[0]} to {levels[-1]}"
+    return f"{size} {image.dtype}, {shown}{kind}"
+
+
+def in_memory(image: Array) -> list[str]:
+    """How *image* lies in memory, where that is not plain."""
+    words = [] if image.flags.c_contiguous else ["in Fortran order"]
+    if words and not image.flags.f_contiguous:
+        words = [f"of strides {image.strides}"]
+    return words + ([] if image.flags.writeable else ["read-only"])
+
+
+def _number(value: Any) -> str:
+    return f"{value:.9g}" if isinstance(value, (float, np.floating)) else str(value)
+
+
+def _listed(image: Array) -> dict[str, Any]:
+    data = {"shape": list(image.shape), "dtype": str(image.dtype), "strides": list(image.strides)}
+    return {**data, "values": finite(image.tolist())} if image.size <= 4096 else data

@@ -1,0 +1,37 @@
+"""Hypothesis strategies for your own tests: ``from pytest_onnxaccel.strategies import images, model_inputs``.
+
+The only room that imports hypothesis, and only when a strategy is asked for: :mod:`.programs` draws images from a few
+integers without it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from pytest_onnxaccel.errors import ConfigError
+
+__all__ = ["image_programs", "images", "model_inputs"]
+
+_PUBLIC = {"images": "pictures", "image_programs": "pictures", "model_inputs": "models", "find_failing": "search"}
+
+
+class HypothesisMissing(ConfigError, ImportError):
+    """hypothesis is not installed; ``pytest-onnxaccel[fuzz]`` brings it."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        import_module("hypothesis")
+    except ImportError as error:
+        raise HypothesisMissing(
+            f"{__name__}.{name} needs hypothesis, which is not installed",
+            remedy='pip install "pytest-onnxaccel[fuzz]"',
+        ) from error
+    return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

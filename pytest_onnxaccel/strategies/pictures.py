@@ -1,0 +1,85 @@
+"""Strategies of images: hypothesis draws the integers of an image program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import strategies as st
+
+from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.strategies.programs import LAYOUTS, PATTERNS, ImageProgram
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Shapes = str | Sequence[tuple[int, int]] | st.SearchStrategy[tuple[int, int]]
+
+
+def images(
+    shapes: Shapes = "any",
+    channels: int | Sequence[int] | None = 3,
+    dtype: str = "uint8",
+    layouts: bool | Sequence[str] = True,
+    max_side: int = 64,
+) -> st.SearchStrategy[NDArray[Any]]:
+    """Images of shape ``(H, W, channels)``, or ``(H, W)`` where *channels* is None, that shrink to 1x1 and zeros.
+
+    Args:
+        shapes: ``"any"`` for sides from 1 to *max_side*; the legal ``(H, W)`` sizes; or a strategy of them.
+        channels: number of channels, None for an image of two axes, or several to choose from.
+        dtype: NumPy name of the element type; floats get the values 0 to 255.
+        layouts: also strided, Fortran-order, negative-stride and read-only views; or the names of those wanted.
+        max_side: largest side for ``"any"``.
+
+    Raises:
+        ConfigError: ``shapes`` or ``layouts`` is none of these.
+    """
+    return image_programs(shapes, channels, dtype, layouts, max_side).map(ImageProgram.render)
+
+
+def image_programs(
+    shapes: Shapes = "any",
+    channels: int | Sequence[int] | None = 3,
+    dtype: str = "uint8",
+    layouts: bool | Sequence[str] = True,
+    max_side: int = 64,
+) -> st.SearchStrategy[ImageProgram]:
+    """The programs behind :func:`images`, same arguments: what a failing test should print."""
+    sizes = _sizes(shapes, max_side)
+    depths = st.sampled_from(list(channels)) if isinstance(channels, Sequence) else st.just(channels)
+    return st.builds(
+        lambda size, depth, pattern, values, level, seed, layout: ImageProgram(
+            size[0], size[1], depth, str(dtype), pattern, values, level, seed, layout
+        ),
+        sizes,
+        depths,
+        st.sampled_from(PATTERNS),
+        st.tuples(*[st.integers(0, 255)] * 3),
+        st.integers(0, 255),
+        st.integers(0, 2**16 - 1),
+        st.sampled_from(_layouts(layouts)),
+    )
+
+
+def _sizes(shapes: Shapes, max_side: int) -> st.SearchStrategy[tuple[int, int]]:
+    if isinstance(shapes, st.SearchStrategy):
+        return shapes
+    if isinstance(shapes, str):
+        if shapes != "any":
+            raise ConfigError(f'shapes is {shapes!r}; it is "any", a list of (H, W) or a strategy of them')
+        side = st.integers(1, max_side)
+        return st.tuples(side, side)
+    pairs = [(int(h), int(w)) for h, w in shapes]
+    if not pairs or min(min(pair) for pair in pairs) < 1:
+        raise ConfigError(f"shapes is {list(shapes)!r}; each size is an (H, W) of at least 1 by 1")
+    return st.sampled_from(sorted(set(pairs), key=lambda pair: pair[0] * pair[1]))
+
+
+def _layouts(layouts: bool | Sequence[str]) -> list[str]:
+    if isinstance(layouts, bool):
+        return list(LAYOUTS) if layouts else ["C"]
+    unknown = [name for name in layouts if name not in LAYOUTS]
+    if unknown or not layouts:
+        raise ConfigError(f"layouts holds {unknown or 'nothing'}; known are {', '.join(LAYOUTS)}")
+    return list(layouts)

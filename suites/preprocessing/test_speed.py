@@ -1,0 +1,179 @@
+"""The judgement on a speed-up: never a claim of what is not there, and what is there is seen."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.numerics.alternation import Alternation, Pairs
+from pytest_onnxaccel.preprocessing import compare
+from pytest_onnxaccel.preprocessing import speed as judging
+from pytest_onnxaccel.preprocessing.speed import contiguous, images, judge_speed
+from pytest_onnxaccel.results import Verdict
+
+Image = NDArray[Any]
+
+
+def article(image: Image) -> Image:
+    """The article's "do not": a mean for each channel, all alike."""
+    image_mean = np.array([127, 127, 127])
+    return (image - image_mean) / 128
+
+
+def elegant(image: Image) -> Image:
+    """The article's "do": constants."""
+    return (image - 127.0) / 128.0
+
+
+def test_the_articles_equal_means_pass_and_are_measured_faster() -> None:
+    report = compare(article, elegant, shape=(500, 500, 3), faster=1.2)
+    assert report.equivalent
+    # Three times as fast in truth; a loaded machine may leave it open, and must not refute it
+    assert report.verdict is not Verdict.FAILED, report
+    if report.verdict is Verdict.PASSED:
+        assert report.timings.ratio > 1.2
+
+
+def test_the_articles_different_means_are_refuted_as_truncation() -> None:
+    def different(image: Image) -> Image:
+        return (image - np.array([127, 120, 107])) / 128
+
+    def by_channel(resized: Image) -> Image:
+        image = np.zeros_like(resized)
+        image[:, :, 0] = (resized[:, :, 0] - 127.0) / 128.0
+        image[:, :, 1] = (resized[:, :, 1] - 120.0) / 128.0
+        image[:, :, 2] = (resized[:, :, 2] - 107.0) / 128.0
+        return image
+
+    report = compare(different, by_channel, shape=(100, 100, 3), faster=1.0)
+    assert (report.equivalent, report.kind, report.timings) == (False, "truncation", None)
+    assert report.minimal is not None
+    assert report.minimal.shape == (1, 1, 3)
+
+
+@pytest.mark.parametrize("factor", [1.05, 1.2, 1.5])
+def test_a_function_is_not_faster_than_itself(factor: float) -> None:
+    claims = sum(
+        judge_speed(elegant, elegant, factor, (120, 160, 3), seed, 0.3).verdict is Verdict.PASSED for seed in range(10)
+    )
+    assert claims == 0
+
+
+def test_a_lazy_transpose_is_billed() -> None:
+    def eager(image: Image) -> Image:
+        return np.ascontiguousarray(image.transpose(2, 0, 1))
+
+    def lazy(image: Image) -> Image:
+        return image.transpose(2, 0, 1)
+
+    found = judge_speed(eager, lazy, 1.5, (240, 320, 3))
+    assert found.verdict is not Verdict.PASSED
+    assert found.ratio < 1.5
+
+
+def test_a_cache_of_results_gains_nothing() -> None:
+    known: dict[bytes, Image] = {}
+
+    def cached(image: Image) -> Image:
+        return known.setdefault(image.tobytes(), elegant(image))
+
+    class Keyed:
+        """Answers from a cache wherever the image was seen."""
+
+        hits = 0
+
+        def __call__(self, image: Image) -> Image:
+            key = image.tobytes()
+            self.hits += key in known
+            return known[key] if key in known else cached(image)
+
+    keyed = Keyed()
+    judge_speed(elegant, keyed, 1.0, (8, 8, 3), seconds=0.05)
+    assert keyed.hits == 0
+
+
+def test_a_slow_pair_is_decided_by_few_samples() -> None:
+    def sleeping(seconds: float) -> Callable[[Image], Image]:
+        def function(image: Image) -> Image:
+            time.sleep(seconds)
+            return image
+
+        return function
+
+    found = judge_speed(sleeping(0.02), sleeping(0.002), 3, (4, 4, 3), seconds=0.4)
+    assert found.verdict is Verdict.PASSED
+    assert found.calls == 1
+    hopeless = judge_speed(sleeping(0.03), sleeping(0.03), 1.0, (4, 4, 3), seconds=0.01)
+    assert (hopeless.verdict, math.isinf(hopeless.high)) == (Verdict.INCONCLUSIVE, True)
+    assert "does not decide about 1x" in hopeless.sentence
+
+
+def test_the_verdict_needs_both_witnesses() -> None:
+    assert judging._verdict(2.0, 2.1, 2.0, 2.2) is Verdict.PASSED
+    assert judging._verdict(2.0, 1.9, 2.0, 2.2) is Verdict.INCONCLUSIVE
+    assert judging._verdict(2.0, 2.1, 1.9, 2.2) is Verdict.INCONCLUSIVE
+    assert judging._verdict(2.0, 1.5, 1.4, 1.9) is Verdict.FAILED
+    assert judging._verdict(2.0, 2.1, 1.4, 1.9) is Verdict.INCONCLUSIVE
+
+
+def test_figures_are_json_and_the_sentence_has_the_interval() -> None:
+    found = judge_speed(article, elegant, 1.2, (240, 320, 3))
+    data = json.loads(json.dumps(found.to_json()))
+    assert data["verdict"] == found.verdict.value
+    assert data["reference_ms"] > data["candidate_ms"] > 0
+    assert f"{found.ratio:.2f}x ({found.low:.2f} to " in found.sentence
+    assert found.cpu_ratio > 1
+    assert found.seconds < 1.5
+
+
+def test_pairs_alternate_and_the_interval_holds_the_median() -> None:
+    order: list[str] = []
+    alternation = Alternation(lambda _: order.append("a"), lambda _: order.append("b"), seed=1)
+    order.clear()
+    alternation.pairs.calls = 1
+    alternation.take(40, 10)
+    fours = ["".join(order[i : i + 4]) for i in range(0, len(order), 4)]
+    assert set(fours) == {"abba", "baab"}
+    assert len(alternation.pairs) == 40
+    pairs = Pairs(first=[float(n) for n in range(1, 22)], second=[1.0] * 21)
+    low, high = pairs.interval(0.99)
+    assert low < 11 < high
+    assert pairs.ratio_of_minima() == 1.0
+    assert Pairs(first=[1.0], second=[1.0]).interval(0.99) == (0.0, math.inf)
+
+
+def test_images_differ_from_call_to_call() -> None:
+    inputs = images((5, 7, 3))
+    seen = []
+    call = contiguous(lambda image: seen.append(image.tobytes()) or image[::2], inputs)
+    results = [call(index) for index in range(300)]
+    assert len(set(seen)) == 300
+    contiguous(np.negative, images((1, 1)))(3)
+    assert images((2, 2, 3), dtype="float32")[0].dtype == np.float32
+    assert all(isinstance(result, np.ndarray) and result.flags.c_contiguous for result in results)
+
+
+def test_a_function_that_refuses_images_cannot_be_timed() -> None:
+    def refuses(image: Image) -> Image:
+        raise ValueError("another size, please")
+
+    with pytest.raises(ConfigError, match=r"ValueError on a random image of shape .4, 4, 3.: another size"):
+        judge_speed(elegant, refuses, 1.5, (4, 4, 3))
+
+
+def test_floats_are_timed_on_floats() -> None:
+    pictures = [np.full((6, 8, 3), value, np.float32) for value in (0, 1, 255)]
+
+    def plain(image: Image) -> Image:
+        assert image.dtype == np.float32
+        return image * np.float32(2)
+
+    assert compare(plain, plain, images=pictures, shape=(6, 8, 3), faster=1.5, examples=5).timings is not None

@@ -1,0 +1,54 @@
+"""Which processes and files there are: to see that nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+
+#: Generous: it is waited for an event, which on an idle machine takes milliseconds.
+PATIENCE = 30.0
+
+
+def _stat(pid: int) -> list[str]:
+    try:
+        # The name of the program, in brackets, may hold anything
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def running(pid: int) -> bool:
+    """Process *pid* is there and no zombie."""
+    found = _stat(pid)
+    return bool(found) and found[0] not in "ZX"
+
+
+def children() -> dict[int, str]:
+    """State by process id of this process's children, zombies included."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            stat = _stat(int(entry.name))
+            if len(stat) > 1 and int(stat[1]) == os.getpid():
+                found[int(entry.name)] = stat[0]
+    return found
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def eventually(true: Callable[[], bool]) -> bool:
+    """*true* becomes so within :data:`PATIENCE` seconds."""
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True

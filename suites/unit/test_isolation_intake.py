@@ -1,0 +1,395 @@
+"""What is taken in for a model file, and the one line with which everything else is refused."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures import graphs, hazards
+from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.isolation import intake
+from pytest_onnxaccel.isolation.intake import Staged, folder_name, stage, stage_external
+
+MODEL = graphs.small_cnn().SerializeToString()
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> str:
+    return str(tmp_path / "staging" / "000-m")
+
+
+def refusal(path: Path | str, private: str, code: str) -> str:
+    with pytest.raises(ModelError) as caught:
+        stage(str(path), "given/m.onnx", private)
+    assert caught.value.code == code
+    line = str(caught.value)
+    assert line.startswith(f"onnxaccel[{code}] given/m.onnx: ")
+    assert len(line) <= 300
+    assert line.isprintable()
+    assert not os.path.isabs(path) or str(path) not in line
+    return line
+
+
+def test_a_model_is_copied_under_a_plain_name_and_hashed(tmp_path: Path, private: str) -> None:
+    source = tmp_path / "weird name; rm -rf.onnx"
+    source.write_bytes(MODEL)
+    staged = stage(str(source), "m.onnx", private)
+    assert staged == Staged(
+        os.path.join(private, "model.onnx"), private, hashlib.sha256(MODEL).hexdigest(), len(MODEL), str(tmp_path)
+    )
+    assert Path(staged.path).read_bytes() == MODEL
+    assert stat.S_IMODE(os.stat(private).st_mode) == 0o700
+
+
+def test_what_happens_to_the_original_afterwards_does_not_matter(tmp_path: Path, private: str) -> None:
+    source = tmp_path / "m.onnx"
+    source.write_bytes(MODEL)
+    staged = stage(str(source), "m.onnx", private)
+    source.write_bytes(b"replaced")
+    assert Path(staged.path).read_bytes() == MODEL
+    source.unlink()
+    assert Path(staged.path).read_bytes() == MODEL
+
+
+def test_a_link_to_a_model_is_the_model(tmp_path: Path, private: str) -> None:
+    (tmp_path / "real.onnx").write_bytes(MODEL)
+    (tmp_path / "link.onnx").symlink_to("real.onnx")
+    assert stage(str(tmp_path / "link.onnx"), "m", private).size == len(MODEL)
+
+
+# -- files that cannot be read ----------------------------------------------------------------------------------
+
+
+def test_missing(tmp_path: Path, private: str) -> None:
+    assert refusal(tmp_path / "absent", private, "E_FILE").endswith("does not exist - check the path")
+
+
+def test_empty_name_and_nul(private: str) -> None:
+    assert "does not exist" in refusal("", private, "E_FILE")
+    assert "holds a NUL" in refusal("a\0b", private, "E_FILE")
+
+
+def test_names_that_are_too_long_or_go_in_circles(tmp_path: Path, private: str) -> None:
+    assert "too long" in refusal(tmp_path / ("x" * 300), private, "E_FILE")
+    (tmp_path / "loop").symlink_to("loop")
+    assert "symbolic links" in refusal(tmp_path / "loop", private, "E_FILE")
+    (tmp_path / "file").write_bytes(MODEL)
+    assert "Not a directory" in refusal(tmp_path / "file" / "m.onnx", private, "E_FILE")
+
+
+def test_a_folder(tmp_path: Path, private: str) -> None:
+    assert "is a folder, not a regular file - give an .onnx file" in refusal(tmp_path, private, "E_FILE")
+
+
+def test_a_pipe_without_a_writer_does_not_hang(tmp_path: Path, private: str) -> None:
+    assert "is a FIFO, not a regular file" in refusal(hazards.fifo(tmp_path / "p"), private, "E_FILE")
+
+
+def test_devices_and_sockets(tmp_path: Path, private: str) -> None:
+    assert "is a device" in refusal("/dev/zero", private, "E_FILE")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(tmp_path / "s"))
+        assert "socket" in refusal(tmp_path / "s", private, "E_FILE")
+
+
+AS_NOBODY = """
+import os, sys
+sys.path[:] = sys.argv[3].split(os.pathsep)
+from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.isolation.intake import stage
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+try:
+    stage(sys.argv[1], "given/m.onnx", sys.argv[2])
+except ModelError as error:
+    print(error)
+"""
+
+
+def test_no_permission(tmp_path: Path, private: str) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(MODEL)
+    path.chmod(0)
+    result = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY, str(path), private, os.pathsep.join(sys.path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "Permission denied" not in result.stdout:
+        pytest.skip("another user cannot run this interpreter here")
+    assert result.stdout.startswith("onnxaccel[E_FILE] given/m.onnx: Permission denied - give read permission")
+
+
+def test_a_full_disk_is_told_and_given_back(tmp_path: Path, private: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "m.onnx").write_bytes(MODEL)
+
+    class Full:
+        def __init__(self, name: str, mode: str) -> None:
+            Path(name).write_bytes(b"half")
+
+        def __enter__(self) -> Full:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def write(self, chunk: bytes) -> None:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(intake, "open", Full, raising=False)
+    assert "set TMPDIR to a larger one" in refusal(tmp_path / "m.onnx", private, "E_FILE")
+    assert os.listdir(private) == []
+
+
+def test_a_folder_for_the_copy_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(MODEL)
+    (tmp_path / "file").write_bytes(b"")
+    assert "Not a directory" in refusal(tmp_path / "m.onnx", str(tmp_path / "file" / "000-m"), "E_FILE")
+
+
+def test_a_file_larger_than_any_model_is_not_copied(tmp_path: Path, private: str) -> None:
+    path = tmp_path / "m.onnx"
+    path.touch()
+    os.truncate(path, 1 << 40)
+    line = refusal(path, private, "E_SIZE")
+    assert "is 1099.5 GB large, and an ONNX file holds at most 2.1 GB - keep the weights as external data" in line
+    assert not os.path.exists(private)
+
+
+def test_a_file_that_keeps_growing_is_taken_as_it_was(
+    tmp_path: Path, private: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(MODEL)
+    read = os.read
+
+    def growing(handle: int, count: int) -> bytes:
+        with path.open("ab") as file:
+            file.write(b"more")
+        return read(handle, count)
+
+    monkeypatch.setattr(intake.os, "read", growing)
+    assert Path(stage(str(path), "m", private).path).read_bytes() == MODEL
+
+
+# -- files that are something else ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (hazards.empty, "is empty - export the model again"),
+        (hazards.lfs_pointer, "is a Git LFS pointer, not the model - run git lfs pull"),
+        (hazards.html, "is an HTML page - download the file itself"),
+        (hazards.zip_file, "is a zip archive - unpack it"),
+    ],
+)
+def test_what_is_no_model(make: Callable[[Path], Path], says: str, tmp_path: Path, private: str) -> None:
+    assert says in refusal(make(tmp_path / "m.onnx"), private, "E_NOTMODEL")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (gzip.compress(MODEL), "is a gzip archive - unpack it"),
+        (b"\n\n  <HTML lang=en>", "is an HTML page"),
+        (b"\xef\xbb\xbf<!DOCTYPE html>", "is an HTML page"),
+        (b"\x89HDF\r\n\x1a\n", "is an HDF5 file"),
+    ],
+)
+def test_more_of_what_is_no_model(content: bytes, says: str, tmp_path: Path, private: str) -> None:
+    (tmp_path / "m.onnx").write_bytes(content)
+    assert says in refusal(tmp_path / "m.onnx", private, "E_NOTMODEL")
+
+
+def test_garbage_is_for_the_parser_to_judge(tmp_path: Path, private: str) -> None:
+    assert stage(str(hazards.garbage(tmp_path / "m.onnx")), "m", private).size == 4096
+
+
+# -- external data ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def staged(tmp_path: Path) -> Staged:
+    """A model in `tmp_path/repo`, staged; beside the repo lies a secret."""
+    repo = tmp_path / "repo"
+    repo.mkdir()
+    (repo / "model.onnx").write_bytes(MODEL)
+    (tmp_path / "secret.bin").write_bytes(b"secret")
+    return stage(str(repo / "model.onnx"), "m.onnx", str(tmp_path / "staging"))
+
+
+def external_refusal(staged: Staged, location: str) -> str:
+    with pytest.raises(ModelError) as caught:
+        stage_external(staged, (location,), "m.onnx")
+    assert caught.value.code == "E_EXTERNAL"
+    line = str(caught.value)
+    assert line.startswith("onnxaccel[E_EXTERNAL] m.onnx: external data ")
+    assert len(line) <= 300
+    assert line.isprintable()
+    assert set(os.listdir(staged.folder)) == {"model.onnx"}
+    return line
+
+
+def test_data_beside_the_model_comes_along(staged: Staged) -> None:
+    repo = Path(staged.source_folder)
+    (repo / "w.bin").write_bytes(b"weights")
+    (repo / "deep" / "er").mkdir(parents=True)
+    (repo / "deep" / "er" / "w.bin").write_bytes(b"more")
+    stage_external(staged, ("w.bin", "deep/er/w.bin", "./deep/../w.bin"), "m.onnx")
+    assert Path(staged.folder, "w.bin").read_bytes() == b"weights"
+    assert Path(staged.folder, "deep", "er", "w.bin").read_bytes() == b"more"
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "../secret.bin",
+        "a/../../secret.bin",
+        "{tmp}/secret.bin",
+        "/etc/passwd",
+        "/dev/zero",
+        ".",
+        "..",
+        "",
+        "w\0.bin",
+        "~/x/../../..",
+    ],
+)
+def test_data_outside_the_models_folder(location: str, staged: Staged, tmp_path: Path) -> None:
+    line = external_refusal(staged, location.format(tmp=tmp_path))
+    assert "lies outside the model's folder" in line or "No such file" in line
+
+
+def test_even_an_absolute_path_to_the_right_file(staged: Staged) -> None:
+    Path(staged.source_folder, "w.bin").write_bytes(b"weights")
+    assert "outside" in external_refusal(staged, os.path.join(staged.source_folder, "w.bin"))
+
+
+def test_a_link_that_leads_out(staged: Staged, tmp_path: Path) -> None:
+    Path(staged.source_folder, "w.bin").symlink_to(tmp_path / "secret.bin")
+    assert "outside" in external_refusal(staged, "w.bin")
+    Path(staged.source_folder, "folder").symlink_to(tmp_path)
+    assert "outside" in external_refusal(staged, "folder/secret.bin")
+
+
+def test_a_link_that_stays_inside(staged: Staged) -> None:
+    repo = Path(staged.source_folder)
+    (repo / "blob").write_bytes(b"weights")
+    (repo / "w.bin").symlink_to("blob")
+    stage_external(staged, ("w.bin",), "m.onnx")
+    assert Path(staged.folder, "w.bin").read_bytes() == b"weights"
+    assert not Path(staged.folder, "w.bin").is_symlink()
+
+
+def test_a_neighbour_whose_name_begins_like_the_folder(staged: Staged, tmp_path: Path) -> None:
+    (tmp_path / "repo-other").mkdir()
+    (tmp_path / "repo-other" / "w.bin").write_bytes(b"x")
+    assert "outside" in external_refusal(staged, "../repo-other/w.bin")
+
+
+def test_missing_data_and_data_that_is_no_file(staged: Staged) -> None:
+    assert "'absent.bin': No such file or directory - put the data file" in external_refusal(staged, "absent.bin")
+    hazards.fifo(Path(staged.source_folder, "pipe"))
+    assert "'pipe': not a regular file" in external_refusal(staged, "pipe")
+    Path(staged.source_folder, "folder").mkdir()
+    assert "'folder': not a regular file" in external_refusal(staged, "folder")
+
+
+@pytest.mark.parametrize(
+    "location", ["x" * 300, "a/" + "y" * 5000, "::set-output\x1b[31m", "##vso[task.complete]", "a\nb"]
+)
+def test_hostile_locations(location: str, staged: Staged) -> None:
+    line = external_refusal(staged, location)
+    assert "##vso[" not in line
+
+
+def test_a_location_inside_another_file(staged: Staged) -> None:
+    Path(staged.source_folder, "w.bin").write_bytes(b"weights")
+    with pytest.raises(ModelError) as caught:
+        stage_external(staged, ("w.bin", "w.bin/inside"), "m.onnx")
+    assert caught.value.code == "E_EXTERNAL"
+
+
+def test_a_model_that_names_itself_is_not_read_again(staged: Staged) -> None:
+    Path(staged.source_folder, "model.onnx").write_bytes(b"replaced")
+    stage_external(staged, ("model.onnx", "./model.onnx"), "m.onnx")
+    assert Path(staged.path).read_bytes() == MODEL
+
+
+def test_a_model_in_the_root_folder(staged: Staged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every path begins with the root."""
+    data = tmp_path / "w.bin"
+    data.write_bytes(b"weights")
+    at_root = Staged(staged.path, staged.folder, staged.sha256, staged.size, "/")
+    stage_external(at_root, (str(data).lstrip("/"),), "m.onnx")
+    assert Path(staged.folder, str(data).lstrip("/")).read_bytes() == b"weights"
+
+
+def test_data_that_is_replaced_after_staging_does_not_matter(staged: Staged) -> None:
+    data = Path(staged.source_folder, "w.bin")
+    data.write_bytes(b"weights")
+    stage_external(staged, ("w.bin",), "m.onnx")
+    data.write_bytes(b"other")
+    assert Path(staged.folder, "w.bin").read_bytes() == b"weights"
+
+
+def test_many_stagings_at_once_do_not_mix(tmp_path: Path) -> None:
+    found: dict[int, Any] = {}
+
+    def one(number: int) -> None:
+        path = tmp_path / f"{number}.onnx"
+        path.write_bytes(MODEL + bytes([number]) * 1000)
+        found[number] = stage(str(path), "m", str(tmp_path / folder_name("m", number)))
+
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({s.sha256 for s in found.values()}) == 8
+
+
+# -- names ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../etc",
+        "..",
+        ".",
+        "/",
+        "",
+        "a b;c",
+        "größe",
+        "x" * 500,
+        "a\0b",
+        "-rf",
+        "model.onnx",
+        "$HOME",
+        "a\nb",
+        "con/../x",
+    ],
+)
+def test_folder_names_are_plain(name: str) -> None:
+    found = folder_name(name, 7)
+    assert found.startswith("007-")
+    assert len(found) <= 44
+    assert all(c.isascii() and (c.isalnum() or c in "-_") for c in found)
+
+
+def test_folder_names_tell_models_apart() -> None:
+    assert len({folder_name("same", n) for n in range(3)}) == 3
