@@ -93,9 +93,7 @@ class _Reader:
         if not name.strip() or not name.isprintable() or "::" in name:
             raise self._error(at, f"{name!r} is no name of a {kind}", "use printable text without ::")
 
-    def _model(
-        self, at: _Path, table: Mapping[str, Any], kind: keys.Table, base: ModelSpec | None
-    ) -> ModelSpec:
+    def _model(self, at: _Path, table: Mapping[str, Any], kind: keys.Table, base: ModelSpec | None) -> ModelSpec:
         """The spec of one table; that of [defaults] is the *base* of the others."""
         values = self._values(kind, at, table)
         name = at[-1]
@@ -111,8 +109,7 @@ class _Reader:
             inputs=tuple(self._input((*at, "inputs", key), table) for key in self._sub(at, table, "inputs")),
             tolerance=own,
             output_tolerances={
-                key: self._output((*at, "outputs", key), table, own)
-                for key in self._sub(at, table, "outputs")
+                key: self._output((*at, "outputs", key), table, own) for key in self._sub(at, table, "outputs")
             },
             batch=BatchPlan(values["batch"], origin) if "batch" in values else base.batch,
             budget=merged(base.budget, self._budget((*at, "budget"), table)),
@@ -125,9 +122,7 @@ class _Reader:
         values = self._values(keys.INPUT, at, self._table(model["inputs"], at))
         both = [name for name in ("range", "shape") if name in values and "file" in values]
         if both:
-            raise self._error(
-                (*at, both[0]), f"{both[0]} is given beside file in [{dotted(at)}]", "keep one of them"
-            )
+            raise self._error((*at, both[0]), f"{both[0]} is given beside file in [{dotted(at)}]", "keep one of them")
         low, high = values.get("range", (None, None))
         return InputSpec(at[-1], low, high, values.get("file"), values.get("shape"))
 
@@ -187,9 +182,7 @@ class _Reader:
             subject = f"{self.name}:{line}" if line else self.name
             if line and ("overwrite" in message or message.endswith("twice")):
                 again = self.text.splitlines()[line - 1].strip()
-                raise ConfigError(
-                    f"given a second time: {again}", subject=subject, remedy="keep one"
-                ) from None
+                raise ConfigError(f"given a second time: {again}", subject=subject, remedy="keep one") from None
             raise ConfigError(f"no TOML: {message}", subject=subject, remedy="mend the line") from None
 
     def _origin(self, at: _Path) -> str:

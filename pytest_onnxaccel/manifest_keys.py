@@ -209,9 +209,7 @@ INPUT = Table(
             '"samples.npz"',
             "file",
         ),
-        Key(
-            "shape", "list of whole numbers", _shape, "Sizes of free dimensions.", "[1, 3, 240, 320]", "shape"
-        ),
+        Key("shape", "list of whole numbers", _shape, "Sizes of free dimensions.", "[1, 3, 240, 320]", "shape"),
     ),
 )
 

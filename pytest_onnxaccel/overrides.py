@@ -34,9 +34,7 @@ def overridden(
     )
 
 
-def tolerance(
-    own: Tolerance, rtol: float | None, atol: float | None, rtol_from: str, atol_from: str
-) -> Tolerance:
+def tolerance(own: Tolerance, rtol: float | None, atol: float | None, rtol_from: str, atol_from: str) -> Tolerance:
     """*own* with *rtol* and *atol* where they are given; the origin names both sources when they differ."""
     if rtol is None and atol is None:
         return own

@@ -28,9 +28,7 @@ def tolerance(value: object) -> float:
 def whole(value: object, kind: str, example: str = "1") -> int:
     """A whole number from 1 up that a C int holds."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
-        raise ConfigError(
-            f"{value!r} is no {kind}", remedy=f"expected whole numbers from 1 up, such as {example}"
-        )
+        raise ConfigError(f"{value!r} is no {kind}", remedy=f"expected whole numbers from 1 up, such as {example}")
     return value
 
 

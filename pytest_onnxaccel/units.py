@@ -115,9 +115,7 @@ def _scaled(text: object, units: dict[str, float], kind: str, example: str) -> f
     known = ", ".join(units)
     if unit == "":
         written = f"{str(text).strip()}{example.lstrip('0123456789')}"
-        raise ConfigError(
-            f"{text!r} is a bare number", remedy=f"a unit is missing, write {written} (units: {known})"
-        )
+        raise ConfigError(f"{text!r} is a bare number", remedy=f"a unit is missing, write {written} (units: {known})")
     if unit not in units:
         raise ConfigError(f"{unit!r} of {text!r} is no unit of {kind.split()[-1]}", remedy=f"units: {known}")
     value = number * units[unit]

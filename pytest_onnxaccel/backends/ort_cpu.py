@@ -30,9 +30,7 @@ class OrtCpu:
                 f"python -m pip install --force-reinstall --no-deps {name}=={version}",
             )
         if not found:
-            return Availability(
-                False, "onnxruntime is not installed", 'python -m pip install "pytest-onnxaccel[cpu]"'
-            )
+            return Availability(False, "onnxruntime is not installed", 'python -m pip install "pytest-onnxaccel[cpu]"')
         return Availability(True, versions=found, devices=("cpu",))
 
     def prepare(self, operators: Mapping[str, int], opset: int) -> str:

@@ -46,9 +46,7 @@ def diagnose(probe: bool = True, say: Callable[[str], None] = lambda line: None)
         backends = tuple(state(item, driver, trial if probe else None) for item in items)
     finally:
         trials.close()
-    return Diagnosis(
-        _version(OURS), machine.python(), this, packages.versions(_SHARED), backends, tuple(problems)
-    )
+    return Diagnosis(_version(OURS), machine.python(), this, packages.versions(_SHARED), backends, tuple(problems))
 
 
 def _version(name: str) -> str:

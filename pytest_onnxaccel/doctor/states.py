@@ -80,9 +80,7 @@ def state(item: Registered, driver: bool, trial: Callable[[str], Trial] | None) 
         if isinstance(backend, lookup.Broken):
             return replace(base, reason=f"its entry point cannot be used: {backend.why}")
         found = backend.availability()
-        base = replace(
-            base, role=backend.role, versions=dict(found.versions), interpreter=_interpreter(backend)
-        )
+        base = replace(base, role=backend.role, versions=dict(found.versions), interpreter=_interpreter(backend))
     except Exception as error:
         reason = printable(f"its entry point cannot be used: {type(error).__name__}: {error}", 250)
         return replace(base, reason=reason)

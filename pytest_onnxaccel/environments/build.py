@@ -83,10 +83,7 @@ def find_python(name: str) -> tuple[tuple[int, int], str]:
             found.append(_answer([uv, "python", "find", "--no-python-downloads", word]))
         for python in found:
             # A shim of a version manager may be on PATH for a version that is not installed
-            if (
-                python
-                and _answer([python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]) == word
-            ):
+            if python and _answer([python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]) == word:
                 return version, python
     words = ", ".join(f"{major}.{minor}" for major, minor in sorted(tried))
     raise BackendUnavailable(

@@ -104,6 +104,5 @@ def _half_pixel(node: onnx.NodeProto, shapes: dict[str, list[int | None]]) -> bo
 def is_float16(model: onnx.ModelProto) -> bool:
     """Whether the model computes in float16, which ONNX Runtime on a CPU does in float32."""
     return any(
-        info.type.tensor_type.elem_type == TensorProto.FLOAT16
-        for info in (*model.graph.input, *model.graph.output)
+        info.type.tensor_type.elem_type == TensorProto.FLOAT16 for info in (*model.graph.input, *model.graph.output)
     ) or any(weight.data_type == TensorProto.FLOAT16 for weight in model.graph.initializer)

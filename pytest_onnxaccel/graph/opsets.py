@@ -24,9 +24,7 @@ _EXPANDED = (
     "RMSNormalization", "RotaryEmbedding", "SequenceMap", "SoftmaxCrossEntropyLoss", "Swish",
 )  # fmt: skip
 #: Operators that opset 16 changed in nothing but the types that they take.
-_WIDENED = frozenset(
-    ("GreaterOrEqual", "Identity", "If", "LeakyRelu", "LessOrEqual", "Loop", "PRelu", "Scan", "Where")
-)
+_WIDENED = frozenset(("GreaterOrEqual", "Identity", "If", "LeakyRelu", "LessOrEqual", "Loop", "PRelu", "Scan", "Where"))
 #: Attributes of opset 16 and 18, with the value that means what the older form always did.
 _NEUTRAL = {
     ("ScatterElements", "reduction"): b"none",
@@ -201,9 +199,7 @@ def known_shapes(model: onnx.ModelProto) -> dict[str, list[int | None]]:
         for info in (*graph.input, *graph.output, *graph.value_info):
             tensor = info.type.tensor_type
             if tensor.HasField("shape"):
-                shapes[info.name] = [
-                    d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim
-                ]
+                shapes[info.name] = [d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim]
         for weight in graph.initializer:
             shapes[weight.name] = list(weight.dims)
     return shapes

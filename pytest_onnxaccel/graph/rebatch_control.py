@@ -39,9 +39,7 @@ def _branches(node: NodeProto, inputs: list[Fact], walk: Walk) -> list[Fact]:
         alike = a.small == b.small and a.large == b.large
         # A branch that gives a table without a batch is broadcast or not by whoever uses it: follow the other
         chosen = a if alike or a.batch_axes else b
-        merged.append(
-            replace(chosen, fed=fed, before=None, after=None) if alike or chosen.batch_axes else UNKNOWN
-        )
+        merged.append(replace(chosen, fed=fed, before=None, after=None) if alike or chosen.batch_axes else UNKNOWN)
     return merged + [UNKNOWN] * (len(node.output) - len(merged))
 
 
@@ -113,9 +111,7 @@ def _stacked(fact: Fact, length: int | None, other: int | None = None) -> Fact:
         return UNKNOWN
     inner = {axis + 1: factor for axis, factor in fact.inner.items()}
     large = (length if other is None else other, *fact.large)
-    return replace(
-        fact, small=(length, *fact.small), large=large, inner=inner, fed=True, before=None, after=None
-    )
+    return replace(fact, small=(length, *fact.small), large=large, inner=inner, fed=True, before=None, after=None)
 
 
 def _scan(ledger: Ledger, node: NodeProto, inputs: list[Fact], walk: Walk) -> list[Fact]:
@@ -133,9 +129,7 @@ def _scan(ledger: Ledger, node: NodeProto, inputs: list[Fact], walk: Walk) -> li
         if count and 0 in fact.batch_axes:  # without a state, one step per sample is no mixing
             ledger.block(node, "it carries a state from sample to sample")
         inner = {axis - 1: factor for axis, factor in fact.inner.items() if axis}
-        slices.append(
-            replace(fact, small=fact.small[1:], large=fact.large[1:], inner=inner, before=None, after=None)
-        )
+        slices.append(replace(fact, small=fact.small[1:], large=fact.large[1:], inner=inner, before=None, after=None))
 
     def body(states: list[Fact]) -> list[Fact]:
         return walk(graph, [*states, *slices])

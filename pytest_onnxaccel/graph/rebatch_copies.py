@@ -37,9 +37,7 @@ class Names:
         self.taken: set[str] = set()
         for body in graphs_of(graph):
             self.taken |= {v.name for v in [*body.input, *body.output, *body.value_info]}
-            self.taken |= {t.name for t in body.initializer} | {
-                t.values.name for t in body.sparse_initializer
-            }
+            self.taken |= {t.name for t in body.initializer} | {t.values.name for t in body.sparse_initializer}
             for node in body.node:
                 self.taken |= {node.name, *node.input, *node.output}
 
@@ -117,16 +115,12 @@ class Builder:
         self.nodes: list[NodeProto] = []
 
     def node(self, op: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any) -> None:
-        self.nodes.append(
-            helper.make_node(op, inputs, outputs, name=self.names.fresh(f"batch_{op}"), **attributes)
-        )
+        self.nodes.append(helper.make_node(op, inputs, outputs, name=self.names.fresh(f"batch_{op}"), **attributes))
 
     def constant(self, values: Sequence[int] | int) -> str:
         name = self.names.fresh("batch_constant")
         array = np.asarray(values, np.int64)
-        self.nodes.append(
-            helper.make_node("Constant", [], [name], value=numpy_helper.from_array(array, name))
-        )
+        self.nodes.append(helper.make_node("Constant", [], [name], value=numpy_helper.from_array(array, name)))
         return name
 
     def with_axes(self, op: str, source: str, target: str, axis: int) -> None:

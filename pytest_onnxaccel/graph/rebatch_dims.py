@@ -29,9 +29,7 @@ def dims(model: ModelProto, found: Survey, n: int) -> list[str]:
         ModelError: the batch is dynamic.
     """
     if not found.batch.fixed:
-        raise cannot(
-            f"the batch is dynamic ({found.batch.origin or 'no size declared'}), so no number is to be edited"
-        )
+        raise cannot(f"the batch is dynamic ({found.batch.origin or 'no size declared'}), so no number is to be edited")
     return set_dims(model, found, n)
 
 
@@ -50,9 +48,7 @@ def set_dims(model: ModelProto, found: Survey, n: int, inside: bool = True) -> l
         old = shape_of(value)
         if value.name not in found.batch.inputs or old is None:
             continue
-        new: list[Dim] = [
-            n if i == 0 or (isinstance(d, str) and d in symbols) else d for i, d in enumerate(old)
-        ]
+        new: list[Dim] = [n if i == 0 or (isinstance(d, str) and d in symbols) else d for i, d in enumerate(old)]
         edited += declare(value, new, "input")
     for value in graph.output:
         edited += declare(value, output_shape(value, found, n), "output")

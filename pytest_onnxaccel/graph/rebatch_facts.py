@@ -117,9 +117,7 @@ def infer(node: NodeProto, facts: Sequence[Fact | None], opsets: Sequence[Any]) 
     Raises:
         DoesNotFit: the node takes the shapes of the original batch and refuses those of the other one.
     """
-    versions = {
-        o.domain.replace("ai.onnx", "") if o.domain == "ai.onnx" else o.domain: o.version for o in opsets
-    }
+    versions = {o.domain.replace("ai.onnx", "") if o.domain == "ai.onnx" else o.domain: o.version for o in opsets}
     domain = "" if node.domain == "ai.onnx" else node.domain
     nothing = [Fact() for _ in node.output]
     try:
@@ -137,6 +135,4 @@ def infer(node: NodeProto, facts: Sequence[Fact | None], opsets: Sequence[Any]) 
     except Exception as error:
         raise DoesNotFit(str(error)) from error
     large = _shapes(found, node)
-    return [
-        replace(f, elem=a[0], small=a[1], large=b[1]) for f, a, b in zip(nothing, small, large, strict=True)
-    ]
+    return [replace(f, elem=a[0], small=a[1], large=b[1]) for f, a, b in zip(nothing, small, large, strict=True)]

@@ -89,9 +89,7 @@ def write_model(model: ModelProto, source: str, target: str) -> None:
                     entry.value = moved[entry.value]
         _save_split(model, target, f"{os.path.basename(target)}.data{len(files) or ''}")
     except OSError as error:
-        raise ModelError(
-            f"cannot write the re-frozen model: {error.strerror or error}", code="E_FILE"
-        ) from error
+        raise ModelError(f"cannot write the re-frozen model: {error.strerror or error}", code="E_FILE") from error
 
 
 def _inside(base: str, place: str) -> str:

@@ -90,9 +90,7 @@ class Ledger:
         """Note that this node holds the batch, with an edit for it or harmlessly."""
         self.holds.append(Hold(named(node), node.op_type, why, False))
 
-    def set_value(
-        self, node: NodeProto, slot: int, old: Sequence[int], new: Sequence[int], dtype: object
-    ) -> None:
+    def set_value(self, node: NodeProto, slot: int, old: Sequence[int], new: Sequence[int], dtype: object) -> None:
         """Replace a constant operand by the list *new*."""
         operand = printable(node.input[slot], 60)
         self.note(node, f"its operand '{operand}' is {list(old)}, which fixes the batch at {self.batch}")

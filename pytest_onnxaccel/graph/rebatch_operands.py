@@ -20,9 +20,7 @@ def _rank(fact: Fact | None) -> int:
 
 
 def _at(fact: Fact | None, axis: int) -> int | None:
-    return (
-        fact.small[axis] if fact is not None and fact.small is not None and axis < len(fact.small) else None
-    )
+    return fact.small[axis] if fact is not None and fact.small is not None and axis < len(fact.small) else None
 
 
 def _positive(axis: int, rank: int) -> int:
@@ -146,9 +144,7 @@ def _match(ledger: Ledger, node: NodeProto, facts: Facts, slots: Sequence[int], 
     """Repeat every operand among *slots* that lacks the batch on an axis where another has it."""
     result = list(facts)
     slots = [s for s in slots if s < len(facts)]
-    carriers = [
-        (axis, _at(f, axis)) for f in (facts[s] for s in slots) if f is not None for axis in f.batch_axes
-    ]
+    carriers = [(axis, _at(f, axis)) for f in (facts[s] for s in slots) if f is not None for axis in f.batch_axes]
     for axis, size in dict(carriers).items():
         for slot in slots:
             if axis not in skip and repeatable(result[slot], axis, size):

@@ -45,9 +45,7 @@ def scan(model: ModelProto, found: Survey, n: int) -> list[str]:
     feeds = [_blocks(build, by_name[name], found, count) for name in found.batch.inputs]
     axes = [int(found.joins[v.name]["axis"]) for v in outputs]
     attributes = {"scan_output_axes": axes} if any(axes) else {}
-    build.node(
-        "Scan", feeds, [stacks[v.name] for v in outputs], body=body, num_scan_inputs=len(feeds), **attributes
-    )
+    build.node("Scan", feeds, [stacks[v.name] for v in outputs], body=body, num_scan_inputs=len(feeds), **attributes)
     for value in outputs:
         _unstack(build, stacks[value.name], value, found.joins[value.name], base_shape(value, found), count)
     shared = [node for node in graph.node if not any(node is other for other in inside)]
@@ -83,9 +81,7 @@ def _blocks(build: Builder, value: ValueInfoProto, found: Survey, count: int) ->
     if found.batch.size == 1:
         build.with_axes("Unsqueeze", value.name, target, 1)
     elif shape.count(None) > 1:
-        raise cannot(
-            f"input '{value.name}' leaves several sizes open, so blocks of {shape[0]} cannot be laid out"
-        )
+        raise cannot(f"input '{value.name}' leaves several sizes open, so blocks of {shape[0]} cannot be laid out")
     else:
         build.reshape(value.name, target, [count, *(-1 if d is None else d for d in shape)])
     return target
@@ -103,9 +99,7 @@ def _unstack(
     elif base is not None and axis < len(base) and base[axis] == 1:
         build.with_axes("Squeeze", stacked, value.name, axis + 1)
     elif base is None or base.count(None) > 1 or axis >= len(base):
-        raise cannot(
-            f"output '{value.name}' leaves its sizes open, so the steps' results cannot be laid side by side"
-        )
+        raise cannot(f"output '{value.name}' leaves its sizes open, so the steps' results cannot be laid side by side")
     else:
         size = base[axis]
         merged = [*base[:axis], None if size is None else size * count, *base[axis + 1 :]]

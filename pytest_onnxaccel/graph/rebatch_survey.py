@@ -49,9 +49,7 @@ def survey(model: ModelProto, n: int | None = None) -> Survey:
     batch = find_batch(model.graph)
     for value in model.graph.output:
         if value.type.WhichOneof("value") not in (None, "tensor_type"):
-            raise cannot(
-                f"output '{value.name}' is no dense tensor, so results of several samples do not join"
-            )
+            raise cannot(f"output '{value.name}' is no dense tensor, so results of several samples do not join")
     # The same size twice tells nothing; 7 times is no size that a merged axis has by chance
     other = batch.size * 7 if n is None or n == batch.size else n
     if model.functions:

@@ -43,9 +43,7 @@ def unroll(model: ModelProto, found: Survey, n: int) -> list[str]:
             copy.name = build.names.fresh(f"{node.name}_run{i}") if node.name else ""
             build.nodes.append(copy)
     for value in graph.output:
-        if (
-            value.name in moving and value.name not in found.batch.inputs
-        ):  # such an output is the batch already
+        if value.name in moving and value.name not in found.batch.inputs:  # such an output is the batch already
             _join(build, [run[value.name] for run in names], value.name, found)
     del graph.node[:]
     graph.node.extend([*shared, *build.nodes])

@@ -118,9 +118,7 @@ def _expand(node: NodeProto, ins: Sequence[Any]) -> Array:
 def _product(node: NodeProto, ins: Sequence[Any]) -> Array:
     axes = axes_of(node, ins)
     keep = bool(attribute(node, "keepdims", 1))
-    return np.asarray(
-        np.prod(ins[0], axis=None if axes is None else tuple(axes), keepdims=keep, dtype=ins[0].dtype)
-    )
+    return np.asarray(np.prod(ins[0], axis=None if axes is None else tuple(axes), keepdims=keep, dtype=ins[0].dtype))
 
 
 def _reshape(node: NodeProto, ins: Sequence[Any]) -> Array:

@@ -39,17 +39,13 @@ class Walker:
         declared: shapes of values that the file declares, for operators that onnx does not know.
     """
 
-    def __init__(
-        self, ledger: Ledger, opsets: Sequence[Any], declared: Mapping[str, tuple[Any, ...]]
-    ) -> None:
+    def __init__(self, ledger: Ledger, opsets: Sequence[Any], declared: Mapping[str, tuple[Any, ...]]) -> None:
         self.ledger = ledger
         self.opsets = opsets
         self.declared = declared
         self.opset = next((o.version for o in opsets if o.domain in ("", "ai.onnx")), 1)
 
-    def graph(
-        self, graph: GraphProto, formals: Mapping[str, Fact], outer: Mapping[str, Fact]
-    ) -> dict[str, Fact]:
+    def graph(self, graph: GraphProto, formals: Mapping[str, Fact], outer: Mapping[str, Fact]) -> dict[str, Fact]:
         """Facts of every value of *graph*, the visible *outer* ones included."""
         env = dict(outer)
         for tensor in graph.initializer:
@@ -122,9 +118,7 @@ class Walker:
         lost_track = any(f.fed and (f.small is None or f.large is None) for f in ins)
         result: list[Fact] = []
         for fact in found:
-            fact = replace(
-                fact, fed=fed, inner=fact.inner or self._inner(node, fact, facts), repeated=repeated
-            )
+            fact = replace(fact, fed=fed, inner=fact.inner or self._inner(node, fact, facts), repeated=repeated)
             if not fed and len(found) == 1:
                 fact = _valued(node, facts, fact)
             why = why or (self._lost(fact, ins) if fed else "")

@@ -56,9 +56,7 @@ def examples(value: object) -> int:
 def inconclusive(value: object) -> str:
     choices = ("warn", "fail", "skip")
     if value not in choices:
-        raise ConfigError(
-            f"{value!r} is none of {', '.join(choices)}", remedy=registry.nearest(str(value), choices)
-        )
+        raise ConfigError(f"{value!r} is none of {', '.join(choices)}", remedy=registry.nearest(str(value), choices))
     return str(value)
 
 

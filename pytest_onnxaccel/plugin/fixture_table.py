@@ -47,8 +47,7 @@ FIXTURES: tuple[Fixture, ...] = (
         "backend",
         "session",
         "the backends of `--onnx-backend` and of the manifest (else every runtime) and of `--onnx-require`",
-        "A backend. One that does not run here is skipped with the reason, or fails when `--onnx-require` "
-        "names it.",
+        "A backend. One that does not run here is skipped with the reason, or fails when `--onnx-require` names it.",
         (
             ("name", "Its registered name, such as `ort-cpu`."),
             ("run(model, inputs)", "The outputs, in the declared order, of `onnx_model` or `frozen_batch`."),

@@ -155,9 +155,7 @@ def _parity(mark: pytest.Mark) -> ParityRequest:
 def _batch(mark: pytest.Mark) -> BatchRequest:
     if mark.kwargs:
         name = next(iter(mark.kwargs))
-        raise _wrong(
-            mark.name, f"has no argument {name!r}", "write the sizes alone, such as batch_size(1, 3, 10)"
-        )
+        raise _wrong(mark.name, f"has no argument {name!r}", "write the sizes alone, such as batch_size(1, 3, 10)")
     if not mark.args:
         raise _wrong(mark.name, "names no size", "write the sizes, such as batch_size(1, 3, 10)")
     try:
@@ -178,9 +176,7 @@ def _latency(mark: pytest.Mark) -> LatencyRequest:
         origin="@pytest.mark.latency_budget",
     )
     if not budget:
-        raise _wrong(
-            mark.name, "sets no limit", 'give one of p50=, p95=, p99=, speedup_over=, such as p95="12ms"'
-        )
+        raise _wrong(mark.name, "sets no limit", 'give one of p50=, p95=, p99=, speedup_over=, such as p95="12ms"')
     return LatencyRequest(budget, given.get("inconclusive"))
 
 

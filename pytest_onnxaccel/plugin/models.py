@@ -54,9 +54,7 @@ def distinct(paths: list[str], taken: Iterable[str] = ()) -> list[str]:
     while True:
         names = [_printable("/".join(p[-d:])) for p, d in zip(parts, depth, strict=True)]
         again = [
-            i
-            for i, name in enumerate(names)
-            if (names.count(name) > 1 or name in used) and depth[i] < len(parts[i])
+            i for i, name in enumerate(names) if (names.count(name) > 1 or name in used) and depth[i] < len(parts[i])
         ]
         if not again:
             return names
@@ -95,9 +93,7 @@ def _globbed(pattern: str, base: Path, origin: str) -> list[str]:
         cause = f"the glob {pattern!r} matches {len(matches)} path(s), none of them a *{SUFFIX} file"
     else:
         cause = f"the glob {pattern!r} matches nothing in {base}"
-    raise ConfigError(
-        cause, subject=origin, remedy="name an existing file, or quote the glob from the right folder"
-    )
+    raise ConfigError(cause, subject=origin, remedy="name an existing file, or quote the glob from the right folder")
 
 
 def _walk(folder: str) -> Iterator[str]:
@@ -115,6 +111,4 @@ def _walk(folder: str) -> Iterator[str]:
 
 def _printable(name: str) -> str:
     """*name* with what a terminal or a file cannot show written as an escape."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in name
-    )
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in name)

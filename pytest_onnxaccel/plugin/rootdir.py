@@ -27,9 +27,7 @@ _CONFIGS = (
 def ignored_config(config: pytest.Config) -> str | None:
     """One line, when a stray path kept pytest from the configuration of the folder it was started in."""
     here = config.invocation_params.dir
-    if config.inipath is not None and (
-        here == config.inipath.parent or config.inipath.parent in here.parents
-    ):
+    if config.inipath is not None and (here == config.inipath.parent or config.inipath.parent in here.parents):
         return None
     arguments = [str(argument) for argument in config.invocation_params.args]
     if any(argument.split("=")[0] in ("-c", "--config-file", "--rootdir") for argument in arguments):

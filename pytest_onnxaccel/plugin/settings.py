@@ -109,9 +109,7 @@ def _read(config: pytest.Config) -> Settings:
 
 def _models(settings: Settings, asked: Given | None) -> tuple[ModelSpec, ...]:
     """The manifest's models and those asked for, with what the options say in them."""
-    declared = (
-        [_checked(spec) for spec in read_manifest(Path(settings.manifest))] if settings.manifest else []
-    )
+    declared = [_checked(spec) for spec in read_manifest(Path(settings.manifest))] if settings.manifest else []
     specs: tuple[ModelSpec, ...] = tuple(declared)
     if asked is not None:
         specs = expand(values.models(asked), asked.base, asked.origin, declared)

@@ -62,9 +62,7 @@ class State:
         if name not in self._available:
             backend = self.backend(name)
             named = self.settings.pythons.get(backend.environment) if backend.environment else None
-            self._available[name] = (
-                named_interpreter(backend.environment, named) if named else backend.availability()
-            )
+            self._available[name] = named_interpreter(backend.environment, named) if named else backend.availability()
         return self._available[name]
 
     @cached_property
@@ -75,9 +73,7 @@ class State:
     def plan(self, model: str) -> Plan:
         """Backends and checks of *model*."""
         if model not in self._plans:
-            self._plans[model] = make_plan(
-                self.spec(model), self.settings.required, self.backend, self.availability
-            )
+            self._plans[model] = make_plan(self.spec(model), self.settings.required, self.backend, self.availability)
         return self._plans[model]
 
     def absent(self) -> list[str]:

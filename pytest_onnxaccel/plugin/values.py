@@ -105,9 +105,7 @@ def whole(text: str, least: int) -> int:
     except ValueError:
         value = least - 1
     if value < least or value >= 2**63:
-        raise ConfigError(
-            f"{text!r} is no whole number from {least} up", remedy=f"write a number such as {least}"
-        )
+        raise ConfigError(f"{text!r} is no whole number from {least} up", remedy=f"write a number such as {least}")
     return value
 
 
@@ -146,9 +144,7 @@ def _choice(*choices: str) -> Callable[[Given], str]:
     def parser(answer: Given) -> str:
         text = _text(answer)
         if text not in choices:
-            raise ConfigError(
-                f"{text!r} is none of {', '.join(choices)}", remedy=registry.nearest(text, choices)
-            )
+            raise ConfigError(f"{text!r} is none of {', '.join(choices)}", remedy=registry.nearest(text, choices))
         return text
 
     return parser

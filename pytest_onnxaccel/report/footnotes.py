@@ -15,9 +15,7 @@ _MOST = 6
 _COLORS = {Verdict.PASSED: "32", Verdict.FAILED: "31", Verdict.INCONCLUSIVE: "33"}
 
 
-def footnotes(
-    results: Iterable[CheckResult], width: int, dropped: Iterable[str], color: bool = False
-) -> list[str]:
+def footnotes(results: Iterable[CheckResult], width: int, dropped: Iterable[str], color: bool = False) -> list[str]:
     """The lines below a table of *results* of which the columns *dropped* found no room."""
     found = ordered(results)
     several = len({result.model for result in found}) > 1
@@ -92,10 +90,7 @@ def _not_applicable(results: list[CheckResult]) -> list[str]:
         checks, whom = reasons.setdefault(_reason(result), ({}, {}))
         checks[safe(result.check, 30)] = None
         whom[name(result.backend or result.model, 40)] = None
-    lines = [
-        f"{label}: {_listed(checks)} [{_listed(whom)}]: {reason}"
-        for reason, (checks, whom) in reasons.items()
-    ]
+    lines = [f"{label}: {_listed(checks)} [{_listed(whom)}]: {reason}" for reason, (checks, whom) in reasons.items()]
     return _capped(label, lines)
 
 

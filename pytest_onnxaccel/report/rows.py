@@ -58,9 +58,7 @@ def _groups(results: list[CheckResult]) -> dict[_Key, list[CheckResult]]:
 
 def _sizes(result: CheckResult) -> tuple[int, ...]:
     listed = result.figures.get("sizes")
-    sizes = (
-        tuple(size for size in listed if isinstance(size, int)) if isinstance(listed, (list, tuple)) else ()
-    )
+    sizes = tuple(size for size in listed if isinstance(size, int)) if isinstance(listed, (list, tuple)) else ()
     # A sweep is a row of its own: its worst error belongs to all of its sizes, not to the last of them.
     return sizes if len(sizes) > 1 or result.batch is None else (result.batch,)
 

@@ -34,8 +34,7 @@ def run_facts(
         "exit_status": int(exit_status),
         "versions": dict(sorted((versions or {}).items())),
         "settings": {
-            name: {"value": value, "origin": origin}
-            for name, (value, origin) in sorted((settings or {}).items())
+            name: {"value": value, "origin": origin} for name, (value, origin) in sorted((settings or {}).items())
         },
     }
 

@@ -153,9 +153,7 @@ def _render(body: list[Row], grid: _Grid, width: int, color: bool) -> list[str]:
         for name, room in widths.items():
             text = grid.columns[name][index]
             cell = pad(text, room, name not in _LEFT)
-            shown.append(
-                cell.replace(text, _paint(text, _COLORS[row.verdict], color)) if name == "verdict" else cell
-            )
+            shown.append(cell.replace(text, _paint(text, _COLORS[row.verdict], color)) if name == "verdict" else cell)
         lines.append((grid.margin + _GAP.join(shown)).rstrip())
     return lines
 

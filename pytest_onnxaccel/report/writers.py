@@ -42,9 +42,7 @@ def writer_for(path: str | os.PathLike[str]) -> Writer:
         known = f"known: {', '.join(WRITERS)}"
         near = nearest(extension, list(WRITERS))
         raise ConfigError(
-            f"no report format has the extension {extension!r}"
-            if extension
-            else "a report needs an extension",
+            f"no report format has the extension {extension!r}" if extension else "a report needs an extension",
             subject=os.fspath(path),
             remedy=near if near == known else f"{near} ({known})",
         )

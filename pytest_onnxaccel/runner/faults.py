@@ -17,9 +17,7 @@ class ElsewhereFault(OnnxAccelError):
         super().__init__(fault.cause, code=fault.code, subject=fault.subject, where=f"see {where}")
 
 
-def verdict_of(
-    error: OnnxAccelError, request: Request, engines: Engines, required: Set[str]
-) -> CheckResult:
+def verdict_of(error: OnnxAccelError, request: Request, engines: Engines, required: Set[str]) -> CheckResult:
     """The result of a check that *error* ended."""
     involved = {request.backend, request.reference} & set(required)
     verdict = Verdict.FAILED
@@ -43,4 +41,8 @@ def verdict_of(
 def _partial(request: Request, engines: Engines) -> bool:
     """One of the backends lacks operators of which others have all: its refusal says more of it than of the model."""
     names = [name for name in (request.backend, request.reference) if name]
-    return any(not getattr(engines.backend(name), "complete", True) for name in names if "." not in name and name != "unoptimized")
+    return any(
+        not getattr(engines.backend(name), "complete", True)
+        for name in names
+        if "." not in name and name != "unoptimized"
+    )

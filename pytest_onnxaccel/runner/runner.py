@@ -162,7 +162,10 @@ class Runner:
             name = budget.speedup_over[0]
             try:
                 base = subject.session(name, path, options)
-                baseline = (name, base.time(ready.settled.inputs.feeds(0, request.batch), latency_check.plan_for(budget)))
+                baseline = (
+                    name,
+                    base.time(ready.settled.inputs.feeds(0, request.batch), latency_check.plan_for(budget)),
+                )
             except BackendUnavailable:
                 if name in self._options.required:
                     raise

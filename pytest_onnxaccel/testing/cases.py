@@ -94,9 +94,7 @@ def _where() -> ModelProto:
 def _two_outputs() -> ModelProto:
     # Neither the alphabet nor the order of the nodes gives the declared order
     nodes = [helper.make_node("Relu", ["x"], ["area"]), helper.make_node("Neg", ["x"], ["total"])]
-    return _model(
-        nodes, [_value("x", _FLOAT, 2, 3)], [_value("total", _FLOAT, 2, 3), _value("area", _FLOAT, 2, 3)]
-    )
+    return _model(nodes, [_value("x", _FLOAT, 2, 3)], [_value("total", _FLOAT, 2, 3), _value("area", _FLOAT, 2, 3)])
 
 
 def _scalar_output() -> ModelProto:

@@ -176,9 +176,7 @@ class BackendConformance(Harness):
         from pytest_onnxaccel.testing.cases import UNKNOWN_OPERATOR
 
         self.session(case("add"))
-        check_refusal(
-            "load() of an unknown operator", ("E_SCHEMA",), lambda: self.bench().session(UNKNOWN_OPERATOR)
-        )
+        check_refusal("load() of an unknown operator", ("E_SCHEMA",), lambda: self.bench().session(UNKNOWN_OPERATOR))
 
     @pytest.mark.parametrize("wrong", ["missing", "unknown", "dtype", "batch"])
     def test_refuses_wrong_inputs(self, wrong: str) -> None:
@@ -198,6 +196,4 @@ class BackendConformance(Harness):
         from pytest_onnxaccel.testing.cases import CLASHING
 
         session = self.session(CLASHING)
-        check_refusal(
-            "run() of a model that adds 2 numbers to 3", RUN_CODES, lambda: session.run(CLASHING.feeds(2))
-        )
+        check_refusal("run() of a model that adds 2 numbers to 3", RUN_CODES, lambda: session.run(CLASHING.feeds(2)))

@@ -17,9 +17,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pytest_onnxaccel.backends.onnx_tf import OnnxTf
+from pytest_onnxaccel.environments import environment
 from pytest_onnxaccel.errors import BackendUnavailable, ModelError
 from pytest_onnxaccel.graph.legacy import prepare
-from pytest_onnxaccel.environments import environment
 from pytest_onnxaccel.isolation.host import WorkerProcess
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.sentinel import Sentinel
@@ -63,9 +63,7 @@ class Host:
     def worker(self) -> WorkerProcess:
         command = environment.launcher(self.python)
         limits = Limits(seconds=300)
-        started = WorkerProcess(
-            "onnx-tf", command, OnnxTf.preload, str(self.folder), self.sentinel, limits, True
-        )
+        started = WorkerProcess("onnx-tf", command, OnnxTf.preload, str(self.folder), self.sentinel, limits, True)
         self.workers.append(started)
         return started
 
@@ -223,9 +221,7 @@ def test_an_export_of_torch_agrees(dynamo: bool, host: Host, worker: WorkerProce
     given: dict[str, Any] = {"input_names": ["input.1"], "output_names": ["output:0"], "opset_version": 18}
     if dynamo:
         batch = ({0: torch.export.Dim("batch")},)
-        torch.onnx.export(
-            network, (example,), source, dynamo=True, dynamic_shapes=batch, verbose=False, **given
-        )
+        torch.onnx.export(network, (example,), source, dynamo=True, dynamic_shapes=batch, verbose=False, **given)
     else:
         axes = {"input.1": {0: "batch"}}
         torch.onnx.export(network, (example,), source, dynamo=False, dynamic_axes=axes, **given)
@@ -236,9 +232,7 @@ def test_an_export_of_torch_agrees(dynamo: bool, host: Host, worker: WorkerProce
 
 
 def test_order_and_case_of_names(host: Host, worker: WorkerProcess, tmp_path: Path) -> None:
-    values = {
-        name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [2]) for name in ("z", "Z", "b", "a")
-    }
+    values = {name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [2]) for name in ("z", "Z", "b", "a")}
     nodes = [node("Sub", ["z", "Z"], ["b"]), node("Mul", ["b", "z"], ["a"])]
     graph = helper.make_graph(nodes, "g", [values["z"], values["Z"]], [values["b"], values["a"]])
     source = tmp_path / "model.onnx"
@@ -342,9 +336,7 @@ def test_threads_belong_to_the_session_not_to_the_process(
     assert share < 1.1
 
 
-def test_availability_is_told_without_starting_anything(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_availability_is_told_without_starting_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONNXACCEL_CACHE", str(tmp_path))
     monkeypatch.delenv("ONNXACCEL_PYTHON_ONNX_TF", raising=False)
     found = OnnxTf().availability()

@@ -79,9 +79,7 @@ class TestDoctor:
 
     def test_reader_that_has_seen_enough(self, cli: Cli) -> None:
         command = f"set -o pipefail; {sys.executable} -m pytest_onnxaccel doctor --no-probe | true"
-        done = subprocess.run(
-            ["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False
-        )
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stderr) == (0, "")
 
     def test_json_of_broken_and_crashing_third_parties(self, cli: Cli, site: Callable[..., str]) -> None:

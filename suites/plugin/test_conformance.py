@@ -39,10 +39,7 @@ class TestOnnxTf(BackendConformance):
     make = OnnxTf
 
 
-FLOATS = {
-    f"test_computes[{name}]"
-    for name in ("add", "matmul_relu", "two_outputs", "scalar_output", "dynamic_batch")
-}
+FLOATS = {f"test_computes[{name}]" for name in ("add", "matmul_relu", "two_outputs", "scalar_output", "dynamic_batch")}
 COMPUTES = FLOATS | {"test_computes[gather_int64]", "test_computes[where_bool]"}
 #: Checks that also look at values.
 USES = {"test_takes_load_options", "test_holds_several_sessions"}

@@ -75,9 +75,7 @@ def test_ours_model(onnx_model):
     assert run.status == 0, run.out
 
 
-def test_a_frozen_model_refuses_another_batch_with_a_sentence(
-    gate: Callable, tests: Callable, save: Callable
-) -> None:
+def test_a_frozen_model_refuses_another_batch_with_a_sentence(gate: Callable, tests: Callable, save: Callable) -> None:
     tests(
         """
 def test_ours_wrong_batch(onnx_model, backend):
@@ -115,9 +113,7 @@ def test_ours_body_fails_first(onnx_model, backend):
     assert "the body spoke" in run.out
 
 
-def test_batch_size_without_frozen_batch_proves_all_sizes(
-    gate: Callable, tests: Callable, save: Callable
-) -> None:
+def test_batch_size_without_frozen_batch_proves_all_sizes(gate: Callable, tests: Callable, save: Callable) -> None:
     tests(
         """
 @pytest.mark.batch_size(1, 2, 5)
@@ -138,9 +134,7 @@ def test_without_a_model_tests_are_skipped_with_the_reason(gate: Callable, tests
     assert "no model was given: use --onnx-model PATH" in run.out
 
 
-def test_a_backend_that_is_not_here_skips_or_fails(
-    gate: Callable, tests: Callable, save: Callable
-) -> None:
+def test_a_backend_that_is_not_here_skips_or_fails(gate: Callable, tests: Callable, save: Callable) -> None:
     tests("def test_ours(onnx_model, backend): backend.run(onnx_model, onnx_model.sample())")
     model = f"--onnx-model={save(graphs.mlp())}"
     run = gate("test_ours.py", model, "-k", "test_ours and ort-cuda", "--onnx-backend=ort-cuda", "-rs")

@@ -149,9 +149,7 @@ def test_an_oracle_that_lacks_an_operator_fails_nothing(gate: Callable, save: Ca
     run = gate(f"--onnx-model={path}", "--onnx-backend=ort-cpu,reference", "-k", "parity")
     assert run.status == 0, run.out
     assert (run.row("parity")["verdict"], run.row("parity")["code"]) == ("not_applicable", "E_SCHEMA")
-    run = gate(
-        f"--onnx-model={path}", "--onnx-backend=ort-cpu,reference", "-k", "parity", "--onnx-require=reference"
-    )
+    run = gate(f"--onnx-model={path}", "--onnx-backend=ort-cpu,reference", "-k", "parity", "--onnx-require=reference")
     assert (run.status, run.failed()) == (1, [("parity", "E_SCHEMA")])
 
 

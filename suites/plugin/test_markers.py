@@ -206,9 +206,7 @@ def test_every_wrong_mark_is_a_usage_error_with_its_test(pytester: pytest.Pytest
     errors = [line for line in result.errlines if line.startswith("ERROR: ")]
     assert len(errors) == 2
     assert "::test_one: onnxaccel[E_CONFIG] @pytest.mark.batch_size: 0 is no batch size" in errors[0]
-    assert (
-        "::TestTwo::test_two: onnxaccel[E_CONFIG] @pytest.mark.latency_budget: has no argument" in errors[1]
-    )
+    assert "::TestTwo::test_two: onnxaccel[E_CONFIG] @pytest.mark.latency_budget: has no argument" in errors[1]
 
 
 def test_a_wrong_mark_is_told_under_xdist_too(pytester: pytest.Pytester) -> None:
@@ -220,9 +218,7 @@ def test_a_wrong_mark_is_told_under_xdist_too(pytester: pytest.Pytester) -> None
     )
     result = pytester.runpytest_subprocess("-p", "xdist", "-n", "1")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(
-        ["test_wrong.py::test_one: onnxaccel[[]E_CONFIG] @pytest.mark.batch_size: 0 is *"]
-    )
+    result.stdout.fnmatch_lines(["test_wrong.py::test_one: onnxaccel[[]E_CONFIG] @pytest.mark.batch_size: 0 is *"])
     result.assert_outcomes(passed=1, errors=1)
 
 

@@ -65,9 +65,7 @@ CASES = {
     "seed": Case(("7",), "7", lambda s: s.seed, 7),
     "timeout": Case(("2min",), '"2min"', lambda s: s.timeout_s, 120.0),
     "memory": Case(("8GB",), '"8GB"', lambda s: s.memory_bytes, 8_000_000_000),
-    "report": Case(
-        ("out.json",), '"out.json"', lambda s: s.report and s.report.rpartition("/")[2], "out.json"
-    ),
+    "report": Case(("out.json",), '"out.json"', lambda s: s.report and s.report.rpartition("/")[2], "out.json"),
     "inconclusive": Case(("skip",), '"skip"', lambda s: s.inconclusive, "skip"),
     "hygiene": Case(("fail",), '"fail"', lambda s: s.hygiene, "fail"),
     "budget": Case(
@@ -181,9 +179,7 @@ def test_pytest_toml(pytester: pytest.Pytester, read: Read, name: str) -> None:
         ("onnx_backend = 'ort-cpu'", "backends", ("ort-cpu",)),
     ],
 )
-def test_bare_toml_values(
-    pytester: pytest.Pytester, read: Read, line: str, field: str, expected: object
-) -> None:
+def test_bare_toml_values(pytester: pytest.Pytester, read: Read, line: str, field: str, expected: object) -> None:
     pytester.makepyprojecttoml(f"[tool.pytest]\n{line}\n")
     assert getattr(read(), field) == expected
 
@@ -284,9 +280,7 @@ def test_every_option_has_a_wrong_value() -> None:
 
 
 @pytest.mark.parametrize(("arguments", "said"), WRONG)
-def test_a_wrong_value_is_a_usage_error_in_one_line(
-    pytester: pytest.Pytester, arguments: list[str], said: str
-) -> None:
+def test_a_wrong_value_is_a_usage_error_in_one_line(pytester: pytest.Pytester, arguments: list[str], said: str) -> None:
     pytester.makeconftest(PROBE)
     result = pytester.runpytest_inprocess(*arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -306,9 +300,7 @@ def test_a_wrong_value_is_a_usage_error_in_one_line(
     ],
 )
 @pytest.mark.parametrize("table", [pytest.param("tool.pytest", marks=NATIVE), "tool.pytest.ini_options"])
-def test_a_wrong_value_in_a_file(
-    pytester: pytest.Pytester, read: Read, table: str, line: str, said: str
-) -> None:
+def test_a_wrong_value_in_a_file(pytester: pytest.Pytester, read: Read, table: str, line: str, said: str) -> None:
     pytester.makepyprojecttoml(f"[{table}]\n{line}\n")
     with pytest.raises(pytest.UsageError) as caught:
         read()

@@ -25,9 +25,7 @@ def test_the_pages_of_the_repository_are_up_to_date() -> None:
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
-def test_check_writes_nothing_and_names_what_differs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_check_writes_nothing_and_names_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert reference.main(["--check", "--docs", str(tmp_path)]) == 1
     printed = capsys.readouterr()
     assert len(printed.out.splitlines()) == 4

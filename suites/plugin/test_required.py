@@ -24,9 +24,7 @@ def test_an_absent_gpu_fails_and_says_why(gate: Callable, save: Callable) -> Non
 
 
 def test_an_absent_backend_that_was_only_named_is_skipped(gate: Callable, save: Callable) -> None:
-    run = gate(
-        f"--onnx-model={save(graphs.small_cnn())}", "--onnx-backend=ort-cpu,ort-cuda", "-k", "not latency"
-    )
+    run = gate(f"--onnx-model={save(graphs.small_cnn())}", "--onnx-backend=ort-cpu,ort-cuda", "-k", "not latency")
     assert run.status == 0, run.out
     assert run.row("contract", "ort-cuda")["verdict"] == "not_applicable"
     assert run.row("parity")["verdict"] == "not_applicable"

@@ -95,9 +95,7 @@ def test_a_folder_gives_its_models_sorted(read: Read, files: Path) -> None:
 def test_a_glob_gives_models_only(read: Read, files: Path) -> None:
     assert named(read("--onnx-model=models/*")) == [("rfb.onnx", "models/rfb.onnx")]
     assert len(read("--onnx-model=models/**/*.onnx").models) == 4
-    assert named(read(f"--onnx-model={files}/models/old/s*")) == [
-        ("slim.onnx", f"{files}/models/old/slim.onnx")
-    ]
+    assert named(read(f"--onnx-model={files}/models/old/s*")) == [("slim.onnx", f"{files}/models/old/slim.onnx")]
 
 
 def test_a_file_whose_name_looks_like_a_glob(read: Read, files: Path) -> None:
@@ -106,9 +104,7 @@ def test_a_file_whose_name_looks_like_a_glob(read: Read, files: Path) -> None:
 
 
 def test_each_file_once(read: Read, files: Path) -> None:
-    both = read(
-        "--onnx-model=models/rfb.onnx", "--onnx-model=./models/../models/rfb.onnx", "--onnx-model=models/rfb*"
-    )
+    both = read("--onnx-model=models/rfb.onnx", "--onnx-model=./models/../models/rfb.onnx", "--onnx-model=models/rfb*")
     assert named(both) == [("rfb.onnx", "models/rfb.onnx")]
 
 
@@ -132,9 +128,7 @@ def test_relative_to_the_configuration_file(pytester: pytest.Pytester, read: Rea
     (files / "sub").mkdir()
     os.chdir(files / "sub")
     settings = read()
-    assert [model.path for model in settings.models] == [
-        str(files / f"models/old/{n}.onnx") for n in ("rfb", "slim")
-    ]
+    assert [model.path for model in settings.models] == [str(files / f"models/old/{n}.onnx") for n in ("rfb", "slim")]
     assert settings.report == str(files / "out/r.json")
     assert read("--onnx-report=r.json").report == str(files / "sub/r.json")
 
@@ -166,9 +160,7 @@ def test_the_manifest_of_the_rootdir(pytester: pytest.Pytester, read: Read, file
     ]
 
 
-def test_a_model_of_both_keeps_the_manifests_entry(
-    pytester: pytest.Pytester, read: Read, files: Path
-) -> None:
+def test_a_model_of_both_keeps_the_manifests_entry(pytester: pytest.Pytester, read: Read, files: Path) -> None:
     pytester.makefile(".toml", onnxaccel=MANIFEST)
     assert named(read("--onnx-model=models")) == [
         ("rfb", "models/rfb.onnx"),
@@ -267,9 +259,7 @@ def test_a_path_that_moves_the_rootdir_is_told(pytester: pytest.Pytester) -> Non
     (models / "a.onnx").write_bytes(b"")
     os.chdir(project)
     result = pytester.runpytest_subprocess("-p", "probe", "--onnx-model", "../models/a.onnx")
-    told = (
-        f"*PytestConfigWarning: pytest did not read {project}/pytest.ini*write --onnx-model=../models/a.onnx"
-    )
+    told = f"*PytestConfigWarning: pytest did not read {project}/pytest.ini*write --onnx-model=../models/a.onnx"
     result.stdout.fnmatch_lines(["rtol None", told])
     result = pytester.runpytest_subprocess("-p", "probe", "--onnx-model=../models/a.onnx")
     result.stdout.fnmatch_lines(["rtol 1e-06"])

@@ -59,9 +59,7 @@ def test_documented_backend_conforms(example: Path) -> None:
     assert "skipped" not in done.stdout
 
 
-def test_documented_backend_runs_the_built_in_checks(
-    gate: Callable[..., object], example: Path, shipped: Path
-) -> None:
+def test_documented_backend_runs_the_built_in_checks(gate: Callable[..., object], example: Path, shipped: Path) -> None:
     run = gate(
         "--onnx-backend=ort-basic,ort-cpu",
         f"--onnx-model={shipped / 'slim-320.onnx'}",
@@ -75,9 +73,7 @@ def test_documented_backend_runs_the_built_in_checks(
     assert (parity["verdict"], parity["reference"]) == ("passed", "ort-cpu")
 
 
-def test_unknown_backend_names_the_third_party_one(
-    gate: Callable[..., object], example: Path, shipped: Path
-) -> None:
+def test_unknown_backend_names_the_third_party_one(gate: Callable[..., object], example: Path, shipped: Path) -> None:
     run = gate(
         "--onnx-backend=ort-basik",
         f"--onnx-model={shipped / 'slim-320.onnx'}",

@@ -403,11 +403,7 @@ def prepared(item: Case, batch: int) -> tuple[nn.Module, tuple[Tensor, ...]]:
     model = item.build()
     model.train(item.train)
     for part in model.modules():
-        if (
-            isinstance(part, nn.BatchNorm2d)
-            and part.running_mean is not None
-            and part.running_var is not None
-        ):
+        if isinstance(part, nn.BatchNorm2d) and part.running_mean is not None and part.running_var is not None:
             part.running_mean.normal_()
             part.running_var.uniform_(0.5, 2)
     shapes = [(batch, *shape) for shape in item.shapes]

@@ -59,9 +59,7 @@ class Original:
         self.unstable = [name for name, a in again if a.tobytes() != self.results[0][name].tobytes()]
 
 
-def prove(
-    original: Original, candidate: Path | str, batch: int, joins: Mapping[str, Mapping[str, Any]]
-) -> str:
+def prove(original: Original, candidate: Path | str, batch: int, joins: Mapping[str, Mapping[str, Any]]) -> str:
     """An empty string when *candidate* is right at *batch*, else what is wrong.
 
     N distinct samples at once against the original's own runs: same outputs in the same order, same dtype,

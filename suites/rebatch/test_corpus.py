@@ -83,9 +83,7 @@ def outcomes() -> Iterator[dict[str, Outcome]]:
 
 
 @pytest.mark.parametrize("item", CASES, ids=lambda item: item.name)
-def test_module(
-    item: Case, outcomes: dict[str, Outcome], exported: Callable[[Case], Path], tmp_path: Path
-) -> None:
+def test_module(item: Case, outcomes: dict[str, Outcome], exported: Callable[[Case], Path], tmp_path: Path) -> None:
     path = exported(item)
     outcome = outcomes[f"{item.name} ({'dynamo' if item.dynamo else 'script'})"] = judge(path, tmp_path)
     verdicts, reasons = outcome.verdicts, outcome.reasons
@@ -104,9 +102,7 @@ def test_module(
         assert diagnose(str(path))
 
 
-@pytest.mark.parametrize(
-    "item", [c for c in CASES if c.name not in BAKED | MIXING], ids=lambda item: item.name
-)
+@pytest.mark.parametrize("item", [c for c in CASES if c.name not in BAKED | MIXING], ids=lambda item: item.name)
 @pytest.mark.parametrize("method", ["rewrite", "scan"])
 def test_candidate_agrees_with_torch_at_the_larger_batch(
     item: Case, method: str, exported: Callable[[Case], Path], tmp_path: Path

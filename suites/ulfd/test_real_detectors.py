@@ -47,9 +47,7 @@ def test_every_check_passes(report: dict[str, Any]) -> None:
 @pytest.mark.parametrize("backend", ["reference", "onnx-tf"])
 def test_parity_errors_are_rounding(report: dict[str, Any], name: str, backend: str) -> None:
     found = [
-        row
-        for row in report["results"]
-        if (row["model"], row["check"], row["backend"]) == (name, "parity", backend)
+        row for row in report["results"] if (row["model"], row["check"], row["backend"]) == (name, "parity", backend)
     ]
     if not found and backend == "onnx-tf" and not REQUIRED:
         pytest.skip("the environment onnx-tf is not built: python -m pytest_onnxaccel env onnx-tf")

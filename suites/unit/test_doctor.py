@@ -268,15 +268,11 @@ class TestStates:
         assert (found.status, found.reason) == ("fails", reason)
         assert found.remedy == "python -m pip install --force-reinstall --no-deps acme==1.0"
 
-    def test_crash_of_an_environment_is_mended_by_building_it_anew(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_crash_of_an_environment_is_mended_by_building_it_anew(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ONNXACCEL_PYTHON_ONNX_TF", os.devnull)
         item = next(item for item in states.registered() if item.point.name == "onnx-tf")
         monkeypatch.setattr("pytest_onnxaccel.environments.environment.interpreter", lambda *_: "/x/python")
-        crash = Trial(
-            1.0, BackendCrashed("the runtime died of SIGSEGV", remedy="the model kills this runtime")
-        )
+        crash = Trial(1.0, BackendCrashed("the runtime died of SIGSEGV", remedy="the model kills this runtime"))
         found = states.state(item, False, lambda name: crash)
         assert found.reason == "the runtime died of SIGSEGV"
         assert found.remedy == "python -m pytest_onnxaccel env onnx-tf --rebuild"
@@ -305,12 +301,8 @@ def diagnosis(*backends: BackendState, problems: tuple[Problem, ...] = ()) -> Di
     return Diagnosis("0.1.0", python, this, {"onnx": "1.23.2"}, backends, problems)
 
 
-ORT = BackendState(
-    "ort-cpu", "built-in", "runs", "runtime", "", "", {"onnxruntime": "1.32.0"}, "2 cores", "CPU"
-)
-ORACLE = BackendState(
-    "reference", "built-in", "runs", "oracle", "", "", {"onnx": "1.23.2"}, "2 cores", "numpy"
-)
+ORT = BackendState("ort-cpu", "built-in", "runs", "runtime", "", "", {"onnxruntime": "1.32.0"}, "2 cores", "CPU")
+ORACLE = BackendState("reference", "built-in", "runs", "oracle", "", "", {"onnx": "1.23.2"}, "2 cores", "numpy")
 ABSENT = BackendState("acme", "acme-onnx 1.0", "absent", "runtime", "no license", "acme login")
 
 

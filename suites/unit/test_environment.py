@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.errors import BackendUnavailable, ConfigError
 from pytest_onnxaccel.environments import build as environment_build
 from pytest_onnxaccel.environments import environment
+from pytest_onnxaccel.errors import BackendUnavailable, ConfigError
 
 OWN = sys.version_info[:2]
 
@@ -156,15 +156,11 @@ def test_pip_takes_over_when_uv_fails(installer: FakeInstaller) -> None:
 def test_nothing_given_to_pip_overrides_the_users_settings(installer: FakeInstaller) -> None:
     environment.build("tiny", say=quiet)
     for command in installer.commands:
-        assert not {"--index-url", "--find-links", "--no-index", "--isolated", "--extra-index-url"} & set(
-            command
-        )
+        assert not {"--index-url", "--find-links", "--no-index", "--isolated", "--extra-index-url"} & set(command)
 
 
 def test_a_failure_is_one_line_and_the_end_of_the_output(installer: FakeInstaller) -> None:
-    installer.failing = lambda command: (
-        "ERROR: No matching distribution found for tiny" if "pip" in command else ""
-    )
+    installer.failing = lambda command: "ERROR: No matching distribution found for tiny" if "pip" in command else ""
     said: list[str] = []
     with pytest.raises(BackendUnavailable) as caught:
         environment.build("tiny", say=said.append)

@@ -71,9 +71,7 @@ def test_the_exporter_still_makes_the_shipped_files(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.splitlines() == [f"{name}: as rebuilt" for name in NAMES]
 
 
-def test_check_reports_missing_and_different_files(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_check_reports_missing_and_different_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch")
     export = pytest.importorskip("fixtures.export")
     # The other detector under this one's name.

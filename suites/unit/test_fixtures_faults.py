@@ -44,9 +44,7 @@ every_detector = pytest.mark.parametrize("model", DETECTORS, indirect=True)
 
 @every_model
 @pytest.mark.parametrize("fault", [faults.move_bias, faults.scale_channel])
-def test_other_weights_move_every_output(
-    model: ModelProto, fault: Callable[[ModelProto], ModelProto]
-) -> None:
+def test_other_weights_move_every_output(model: ModelProto, fault: Callable[[ModelProto], ModelProto]) -> None:
     before = model.SerializeToString()
     good, bad = run_seeded(model), run_seeded(fault(model))
     assert model.SerializeToString() == before

@@ -73,9 +73,7 @@ def test_crashes_kill_the_process_while_the_model_is_loaded(name: str, tmp_path:
 
 def test_the_endless_loop_loads_starts_and_does_not_end(tmp_path: Path) -> None:
     path = written(hazards.endless_loop(), tmp_path)
-    with subprocess.Popen(
-        [sys.executable, "-c", LOADER, str(path)], stdout=subprocess.PIPE, text=True
-    ) as child:
+    with subprocess.Popen([sys.executable, "-c", LOADER, str(path)], stdout=subprocess.PIPE, text=True) as child:
         try:
             assert child.stdout is not None
             assert child.stdout.readline() == "loaded\n"

@@ -81,45 +81,27 @@ LINEAR = {"coordinate_transformation_mode": "pytorch_half_pixel", "mode": "linea
 
 CASES = {
     # Upsample and Resize of opset 9 and 10 sample where opset 11 no longer does by default
-    "upsample-9": model(
-        [node("Upsample", ["x", "s"], ["y"], mode="linear")], 9, {"s": np.float32([1, 1, 2, 2])}
-    ),
-    "resize-10": model(
-        [node("Resize", ["x", "s"], ["y"], mode="linear")], 10, {"s": np.float32([1, 1, 2, 2])}
-    ),
+    "upsample-9": model([node("Upsample", ["x", "s"], ["y"], mode="linear")], 9, {"s": np.float32([1, 1, 2, 2])}),
+    "resize-10": model([node("Resize", ["x", "s"], ["y"], mode="linear")], 10, {"s": np.float32([1, 1, 2, 2])}),
     "softmax-9": model([node("Softmax", ["x"], ["y"], axis=1)], 9),
     "slice-9": model([node("Slice", ["x"], ["y"], starts=[1], ends=[7], axes=[3])], 9),
     "pad-9": model([node("Pad", ["x"], ["y"], pads=[0, 0, 1, 2, 0, 0, 3, 4])], 9),
     "pad-18": model([node("Pad", ["x", "p"], ["y"])], 18, {"p": ints(0, 0, 1, 2, 0, 0, 3, 4)}),
-    "pad-20-axes": model(
-        [node("Pad", ["x", "p", "", "a"], ["y"])], 20, {"p": ints(1, 2, 3, 4), "a": ints(-1, 2)}
-    ),
-    "split-20": model(
-        [node("Split", ["x"], ["y", "z", "w"], axis=2, num_outputs=3)], 20, outputs=("y", "z", "w")
-    ),
-    "reduce-18": model(
-        [node("ReduceMean", ["x", "a"], ["y"], noop_with_empty_axes=0)], 18, {"a": ints(2, 3)}
-    ),
+    "pad-20-axes": model([node("Pad", ["x", "p", "", "a"], ["y"])], 20, {"p": ints(1, 2, 3, 4), "a": ints(-1, 2)}),
+    "split-20": model([node("Split", ["x"], ["y", "z", "w"], axis=2, num_outputs=3)], 20, outputs=("y", "z", "w")),
+    "reduce-18": model([node("ReduceMean", ["x", "a"], ["y"], noop_with_empty_axes=0)], 18, {"a": ints(2, 3)}),
     "lp-pool-18": model([node("LpPool", ["x"], ["y"], kernel_shape=[2, 2])], 18),
     "global-max-22": model([node("GlobalMaxPool", ["x"], ["y"])], 22),
     "leaky-20": model([node("LeakyRelu", ["x"], ["y"], alpha=0.2)], 20),
     "gelu-20": model([node("Gelu", ["x"], ["y"])], 20),
-    "layer-norm-21": model(
-        [node("LayerNormalization", ["x", "w"], ["y"])], 21, {"w": np.ones(8, np.float32)}
-    ),
-    "resize-19": model(
-        [node("Resize", ["x", "", "s"], ["y"], **LINEAR)], 19, {"s": np.float32([1, 1, 2, 2])}
-    ),
+    "layer-norm-21": model([node("LayerNormalization", ["x", "w"], ["y"])], 21, {"w": np.ones(8, np.float32)}),
+    "resize-19": model([node("Resize", ["x", "", "s"], ["y"], **LINEAR)], 19, {"s": np.float32([1, 1, 2, 2])}),
     "squeeze-13": model(
         [node("ReduceMean", ["x"], ["m"], axes=[1]), node("Squeeze", ["m", "a"], ["y"])], 13, {"a": ints(1)}
     ),
     "unsqueeze-13": model([node("Unsqueeze", ["x", "a"], ["y"])], 13, {"a": ints(0, -1)}),
-    "squeeze-dynamic": model(
-        [node("Squeeze", ["x", "a"], ["y"])], 13, {"a": ints(1)}, {"x": ["n", 1, "h", "w"]}
-    ),
-    "unsqueeze-dynamic": model(
-        [node("Unsqueeze", ["x", "a"], ["y"])], 13, {"a": ints(1)}, {"x": ["n", "c", "h", "w"]}
-    ),
+    "squeeze-dynamic": model([node("Squeeze", ["x", "a"], ["y"])], 13, {"a": ints(1)}, {"x": ["n", 1, "h", "w"]}),
+    "unsqueeze-dynamic": model([node("Unsqueeze", ["x", "a"], ["y"])], 13, {"a": ints(1)}, {"x": ["n", "c", "h", "w"]}),
     "sum-13": model([node("Sum", ["x", "w", "w"], ["y"])], 13, {"w": np.ones(8, np.float32)}),
 }
 
@@ -208,9 +190,7 @@ def test_initializers_of_sibling_branches_stay_apart(opset: int, tmp_path: Path)
 
 
 def test_external_data(tmp_path: Path) -> None:
-    original = model(
-        [node("Mul", ["x", "w"], ["y"])], 20, {"w": np.arange(64, dtype=np.float32).reshape(8, 8)}
-    )
+    original = model([node("Mul", ["x", "w"], ["y"])], 20, {"w": np.arange(64, dtype=np.float32).reshape(8, 8)})
     path = tmp_path / "model.onnx"
     onnx.save(original, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
     said = prepare(str(path), str(tmp_path / "copy.onnx"))

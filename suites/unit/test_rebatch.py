@@ -113,9 +113,7 @@ def test_fixed_replaces_the_symbol_everywhere(save: Save) -> None:
     nodes = [node("Relu", ["x"], ["h"]), node("Relu", ["h"], ["y"])]
     path = save(nodes, {"x": ["N", 4]}, {"y": ["N", 4]}, info=[value("h", ["N", 4])])
     rebatch(path, path + ".new", 5, "fixed")
-    assert b"N" not in {
-        d.dim_param.encode() for v in _values(path + ".new") for d in v.type.tensor_type.shape.dim
-    }
+    assert b"N" not in {d.dim_param.encode() for v in _values(path + ".new") for d in v.type.tensor_type.shape.dim}
 
 
 def test_fixed_is_wrong_when_the_graph_bakes_a_batch_of_one(save: Save) -> None:
@@ -143,9 +141,7 @@ def test_dims_is_enough_for_a_plain_graph(save: Save) -> None:
 
 def test_dims_alone_is_refuted_by_the_shape(save: Save) -> None:
     """As the simplified detector: it runs without an error, and gives one sample of N times as many rows."""
-    path = save(
-        [node("Reshape", ["x", "to"], ["y"])], {"x": [1, 6, 2]}, {"y": [1, 3, 4]}, [const("to", [1, -1, 4])]
-    )
+    path = save([node("Reshape", ["x", "to"], ["y"])], {"x": [1, 6, 2]}, {"y": [1, 3, 4]}, [const("to", [1, -1, 4])])
     assert "shape (1, 9, 4), not (3, 3, 4)" in verdict(path, "dims")
     assert methods(path) == ["rewrite", "scan", "unroll"]
 
@@ -158,9 +154,7 @@ def test_stale_shapes_inside_are_corrected(save: Save) -> None:
     nodes = [node("Relu", ["x"], ["h"]), node("Relu", ["h"], ["y"])]
     path = save(nodes, {"x": [1, 4]}, {"y": [1, 4]}, info=[value("h", [1, 4])])
     rebatch(path, path + ".new", 5, "dims")
-    assert [[d.dim_value for d in v.type.tensor_type.shape.dim] for v in _values(path + ".new")] == [
-        [5, 4]
-    ] * 3
+    assert [[d.dim_value for d in v.type.tensor_type.shape.dim] for v in _values(path + ".new")] == [[5, 4]] * 3
 
 
 # rewrite
@@ -280,9 +274,7 @@ def test_rewrite_repeats_the_first_state_of_a_recurrent_node(save: Save) -> None
 
 
 def test_rewrite_leaves_right_what_is_right(save: Save) -> None:
-    path = save(
-        [node("Reshape", ["x", "to"], ["y"])], {"x": [1, 2, 4]}, {"y": [1, 8]}, [const("to", [0, -1])]
-    )
+    path = save([node("Reshape", ["x", "to"], ["y"])], {"x": [1, 2, 4]}, {"y": [1, 8]}, [const("to", [0, -1])])
     assert methods(path) == ["dims", "scan", "unroll"]
     assert diagnose(path) == []
     assert verdicts(path) == only("dims", "rewrite", "scan", "unroll")
@@ -408,17 +400,13 @@ def test_its_own_batch_is_the_model_itself(save: Save) -> None:
     assert verdict(path, "dims", 1) == verdict(path, "scan", 1) == verdict(path, "unroll", 1) == "proven"
 
 
-@pytest.mark.parametrize(
-    ("opset", "ir"), [(7, 3), (9, 4), (11, 6), (12, 7), (13, 7), (18, 8), (21, 10), (26, 13)]
-)
+@pytest.mark.parametrize(("opset", "ir"), [(7, 3), (9, 4), (11, 6), (12, 7), (13, 7), (18, 8), (21, 10), (26, 13)])
 def test_every_opset_and_ir(save: Save, opset: int, ir: int) -> None:
     new = opset >= 18  # axes became an input
     nodes = [
         node("Conv", ["x", "w"], ["c"], pads=[1, 1, 1, 1]),
         node("Reshape", ["c", "to"], ["r"]),
-        node("ReduceMax", ["x", "axes"], ["top"])
-        if new
-        else node("ReduceMax", ["x"], ["top"], axes=[1, 2, 3]),
+        node("ReduceMax", ["x", "axes"], ["top"]) if new else node("ReduceMax", ["x"], ["top"], axes=[1, 2, 3]),
         node("Concat", ["r", "rows"], ["y"], axis=1),
     ]
     axes = [const("axes", [1, 2, 3])] if new else []
@@ -472,9 +460,7 @@ def test_loop_whose_state_starts_as_a_row_for_one_sample(save: Save) -> None:
 
 def test_scan_inside_the_graph(save: Save) -> None:
     steps = [node("Add", ["h", "row"], ["h2"]), node("Identity", ["h2"], ["seen"])]
-    inner = body(
-        steps, [value("h", [1, 4]), value("row", [1, 4])], [value("h2", [1, 4]), value("seen", [1, 4])]
-    )
+    inner = body(steps, [value("h", [1, 4]), value("row", [1, 4])], [value("h2", [1, 4]), value("seen", [1, 4])])
     nodes = [
         node("Transpose", ["x"], ["t"], perm=[1, 0, 2]),
         node("Scan", ["zero", "t"], ["y", "all"], body=inner, num_scan_inputs=1),
@@ -517,9 +503,7 @@ def test_an_operator_that_onnx_does_not_know_is_taken_to_keep_samples_apart(save
 )
 def test_inputs_without_a_common_batch(save: Save, inputs: Any, said: str) -> None:
     first = next(iter(inputs), "c")
-    path = save(
-        [node("Identity", [first], ["y"])], inputs, {"y": None}, [] if inputs else [weights("c", 1, 4)]
-    )
+    path = save([node("Identity", [first], ["y"])], inputs, {"y": None}, [] if inputs else [weights("c", 1, 4)])
     for attempt in (lambda: rebatch(path, path + ".new", 3), lambda: methods(path), lambda: diagnose(path)):
         with pytest.raises(ModelError, match=said) as caught:
             attempt()
@@ -561,18 +545,14 @@ def large_model(folder: Path, threshold: int = 1024) -> Path:
 
 @pytest.mark.parametrize("limit", [1 << 30, 100])
 @pytest.mark.parametrize("method", ["rewrite", "scan", "unroll"])
-def test_external_data_comes_along(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, method: str
-) -> None:
+def test_external_data_comes_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, method: str) -> None:
     monkeypatch.setattr(rebatch_files, "ONE_FILE_LIMIT", limit)
     path, target = large_model(tmp_path / "source"), tmp_path / "new" / "m3.onnx"
     target.parent.mkdir()
     original = Original(path, 3)
     done = rebatch(str(path), str(target), 3, method)
     shutil.rmtree(path.parent)
-    assert [p.name for p in sorted(target.parent.iterdir())] == ["m3.onnx"] + ["m3.onnx.data"] * (
-        limit == 100
-    )
+    assert [p.name for p in sorted(target.parent.iterdir())] == ["m3.onnx"] + ["m3.onnx.data"] * (limit == 100)
     assert prove(original, target, 3, done["outputs"]) == ""  # type: ignore[arg-type]
 
 
@@ -584,9 +564,7 @@ def test_small_tensors_in_external_files_are_looked_at_too(tmp_path: Path) -> No
     assert prove(Original(large_model(tmp_path / "other"), 3), target, 3, done["outputs"]) == ""  # type: ignore[arg-type]
 
 
-def test_large_inline_tensors_move_out_of_a_file_past_the_limit(
-    save: Save, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_large_inline_tensors_move_out_of_a_file_past_the_limit(save: Save, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebatch_files, "ONE_FILE_LIMIT", 100)
     path = save([node("MatMul", ["x", "w"], ["y"])], {"x": [1, 40]}, {"y": [1, 40]}, [weights("w", 40, 40)])
     assert verdict(path, "unroll") == "proven"
@@ -610,9 +588,7 @@ def test_external_data_outside_the_folder_is_refused(tmp_path: Path, place: str)
 
 
 def test_the_source_stays_as_it_is(save: Save) -> None:
-    path = save(
-        [node("Reshape", ["x", "to"], ["y"])], {"x": [1, 8]}, {"y": [1, 2, 4]}, [const("to", [1, 2, 4])]
-    )
+    path = save([node("Reshape", ["x", "to"], ["y"])], {"x": [1, 8]}, {"y": [1, 2, 4]}, [const("to", [1, 2, 4])])
     before = Path(path).read_bytes()
     for method in ("rewrite", "dims", "scan", "unroll", "rewrite"):
         rebatch(path, f"{path}.{method}", 3, method)

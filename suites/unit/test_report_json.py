@@ -52,15 +52,9 @@ RESULTS = [
         nodeid="rfb.onnx::parity[ort-cpu~onnx-tf-b10]",
     ),
     CheckResult("rfb", "parity", Verdict.PASSED, backend="ort-cpu", reference="onnx-tf", batch=2),
-    CheckResult(
-        "rfb", "batch", Verdict.PASSED, backend="ort-cpu", figures={"sizes": [1, 2], "method": {"2": "dim"}}
-    ),
-    CheckResult(
-        "rfb", "contract", Verdict.NOT_APPLICABLE, code="E_INPUT", message="strings", backend="ort-cpu"
-    ),
-    CheckResult(
-        "rfb", "hygiene", Verdict.PASSED, figures={"findings": 1, "by_kind": {"unused": 1}}, warnings=("u",)
-    ),
+    CheckResult("rfb", "batch", Verdict.PASSED, backend="ort-cpu", figures={"sizes": [1, 2], "method": {"2": "dim"}}),
+    CheckResult("rfb", "contract", Verdict.NOT_APPLICABLE, code="E_INPUT", message="strings", backend="ort-cpu"),
+    CheckResult("rfb", "hygiene", Verdict.PASSED, figures={"findings": 1, "by_kind": {"unused": 1}}, warnings=("u",)),
     CheckResult("rfb", "structure", Verdict.PASSED, figures={"checker_ok": True, "opset": 9, "nodes": 120}),
 ]
 RUN = run_facts(
@@ -104,9 +98,7 @@ def test_the_schema_refuses_what_is_wrong(schema: Any, change: dict[str, Any]) -
 
 
 def test_its_parts() -> None:
-    report = json.loads(
-        dumps(RESULTS, RUN, models=[{"name": "slim", "path": "slim.onnx", "verdict": "passed"}])
-    )
+    report = json.loads(dumps(RESULTS, RUN, models=[{"name": "slim", "path": "slim.onnx", "verdict": "passed"}]))
     assert list(report) == ["schema", "version", "run", "models", "summary", "results"]
     assert (report["schema"], report["version"]) == ("onnxaccel-report", 1)
     assert report["summary"] == {"passed": 4, "failed": 1, "inconclusive": 1, "not_applicable": 1}

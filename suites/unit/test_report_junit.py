@@ -19,9 +19,7 @@ def test_a_timing() -> None:
         "speedup": 5.6,
         "speedup_over": "onnx-tf",
     }
-    result = CheckResult(
-        "m", "latency", Verdict.PASSED, message="fast", backend="ort-cpu", batch=1, figures=figures
-    )
+    result = CheckResult("m", "latency", Verdict.PASSED, message="fast", backend="ort-cpu", batch=1, figures=figures)
     assert properties(result) == [
         ("onnxaccel.model", "m"),
         ("onnxaccel.check", "latency"),
@@ -51,9 +49,7 @@ def test_a_check_of_the_file_names_no_backend() -> None:
 
 
 def test_what_did_not_pass_says_why() -> None:
-    result = CheckResult(
-        "m", "parity", Verdict.INCONCLUSIVE, code="V_LATENCY", message="noisy", reference="r"
-    )
+    result = CheckResult("m", "parity", Verdict.INCONCLUSIVE, code="V_LATENCY", message="noisy", reference="r")
     found = dict(properties(result))
     assert found["onnxaccel.message"] == "noisy"
     assert found["onnxaccel.reference"] == "r"
@@ -77,7 +73,5 @@ def test_non_finite_and_zero_figures_are_kept() -> None:
 
 def test_hostile_text_is_one_printable_line() -> None:
     evil = "a\x00\x1b[31m\n::error::" + "z" * 100_000
-    result = CheckResult(
-        evil, "parity", Verdict.FAILED, code="V_PARITY", message=evil, figures={"worst_output": evil}
-    )
+    result = CheckResult(evil, "parity", Verdict.FAILED, code="V_PARITY", message=evil, figures={"worst_output": evil})
     assert all(value.isprintable() and len(value) <= 300 for _, value in properties(result))

@@ -48,9 +48,7 @@ def test_speedup(text: str, pair: tuple[str, float]) -> None:
     assert units.speedup(text) == pair
 
 
-@pytest.mark.parametrize(
-    ("text", "sizes"), [("1,3,10", (1, 3, 10)), ("16", (16,)), (" 2 , 1 ", (2, 1)), ("3,3", (3,))]
-)
+@pytest.mark.parametrize(("text", "sizes"), [("1,3,10", (1, 3, 10)), ("16", (16,)), (" 2 , 1 ", (2, 1)), ("3,3", (3,))])
 def test_batch_sizes(text: str, sizes: tuple[int, ...]) -> None:
     assert units.batch_sizes(text) == sizes
 
