@@ -158,7 +158,9 @@ def disarm(line: str) -> str:
 def printable(text: str, limit: int = REFUSAL_LIMIT) -> str:
     """*text* on one line, without escape codes, control characters or commands to CI, at most *limit* characters."""
     line = _ESCAPES.sub("", text)
-    line = disarm(" ".join("".join(c if c.isprintable() else " " for c in line).split()))
+    if not line.isprintable():
+        line = "".join(c if c.isprintable() else " " for c in line)
+    line = disarm(" ".join(line.split()))
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

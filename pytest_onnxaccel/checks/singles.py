@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Joins = Mapping[str, Mapping[str, Any]]
 
+NO_JOINS: Joins = {}
+
 
 class Singles:
     """Runs of the original at its own batch, each done once, and how they combine into a larger batch.
@@ -45,7 +47,8 @@ class Singles:
         self._inputs = inputs
         self._blocks: dict[int, Mapping[str, Array]] = {} if first is None else {0: first}
         self._ask_joins = joins
-        self._joins: dict[str, Join] | None = None
+        self._given: Joins | None = None
+        self._joins: dict[str, Join] = {}
         self.seconds = 0.0
         self.proofs: dict[object, Proof] = {}
         self.stable = False
@@ -58,8 +61,10 @@ class Singles:
     @property
     def joins(self) -> Mapping[str, Join]:
         """How the runs of each output combine; outputs of which that is not known are missing."""
-        if self._joins is None:
-            given = self._ask_joins() if self._ask_joins is not None else {}
+        given = self._ask_joins() if self._ask_joins is not None else NO_JOINS
+        # Asked each time: a second look at the graph may know better than the first
+        if given is not self._given:
+            self._given = given
             self._joins = {name: dict(given[name]) for name in self.block(0) if name in given}
             for name, array in self.block(0).items():
                 if name not in given and array.ndim and array.shape[0] == self.own:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from onnx import GraphProto, ModelProto, ValueInfoProto, inliner
+from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, inliner, numpy_helper
 
 from pytest_onnxaccel.errors import ModelError, printable
 from pytest_onnxaccel.graph.rebatch_batch import Batch, cannot, find_batch, shape_of
@@ -81,7 +82,25 @@ def glance(model: ModelProto, n: int) -> Survey:
         if not batch.fixed or not shape or shape[0] != batch.size:
             raise cannot(f"output '{value.name}' does not declare the batch on axis 0")
         joins[value.name] = {"join": "concat", "axis": 0}
+    if any(_may_hold(tensor, batch.size) for tensor in _constants(model.graph)):
+        raise cannot("a constant may hold the batch")
     return Survey(model, batch, n, {}, (), (), joins)
+
+
+def _constants(graph: GraphProto) -> Iterator[TensorProto]:
+    yield from graph.initializer
+    for node in graph.node:
+        if node.op_type == "Constant":
+            yield from (item.t for item in node.attribute if item.name == "value")
+
+
+def _may_hold(tensor: TensorProto, size: int) -> bool:
+    """A list of sizes that starts with the batch, as the target of a Reshape does."""
+    if tensor.data_type != TensorProto.INT64 or len(tensor.dims) != 1 or tensor.dims[0] < 2:
+        return False
+    if tensor.data_location == TensorProto.EXTERNAL:
+        return True
+    return int(numpy_helper.to_array(tensor)[0]) == size
 
 
 def _formal(value: ValueInfoProto, batch: Batch, n: int) -> Fact:

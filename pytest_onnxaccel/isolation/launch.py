@@ -36,7 +36,7 @@ def worker_environment(legacy: bool = False) -> dict[str, str]:
 
 def own_command() -> list[str]:
     """The worker in this interpreter. ``-P``: a folder of the repository called ``onnx`` must not shadow onnx."""
-    return [sys.executable, "-P", "-m", "pytest_onnxaccel.isolation.worker"]
+    return [sys.executable, "-P", "-c", "from pytest_onnxaccel.isolation.worker import main; main()"]
 
 
 def spawn(

@@ -11,7 +11,6 @@ import os
 import re
 import socket
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -192,10 +191,6 @@ def peak_memory() -> float | None:
     return None if peak is None else peak / 1024
 
 
-#: Preloaded on the side where onnx is: a thread imports it while a runtime computes and the interpreter is free.
-_LATER = "pytest_onnxaccel.graph.rebatch"
-
-
 def _import(modules: list[str]) -> None:
     for module in modules:
         try:
@@ -212,8 +207,6 @@ def main(argv: list[str] | None = None) -> None:
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _import(preload)
-    if "onnx" in preload:
-        threading.Thread(target=_import, args=([_LATER],), daemon=True).start()
     worker = Worker(socket.socket(fileno=int(channel)), Inbox(int(inbox)), Outbox(int(outbox)), Log(2))
     worker.serve()
     # Runtimes may crash or linger while they are taken down, and nothing here needs it

@@ -120,7 +120,10 @@ class State:
         )
 
     def _make_runner(self) -> Runner:
-        # Here, because it imports NumPy, which the worker does at the same time
+        # Here, because the worker imports its runtime at the same time: what would wait for it later is free now
+        import pytest_onnxaccel.plugin.reporting
+        import pytest_onnxaccel.report.failures
+        import pytest_onnxaccel.report.junit  # noqa: F401
         from pytest_onnxaccel.runner.runner import Runner
 
         models = self.settings.models

@@ -11,6 +11,8 @@ from pytest_onnxaccel.errors import OnnxAccelError
 
 #: Cheapest candidate that applies, instead of one method by name.
 AUTO = "auto"
+#: The same without looking into the graph, by its declarations alone; what it claims only a proof can tell.
+GLANCE = "glance"
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,14 @@ class Candidates:
         self._made: dict[tuple[int, str], Candidate | OnnxAccelError] = {}
         self._joins: Mapping[str, Any] | None = None
 
-    def files(self, size: int, method: str = AUTO) -> Iterator[Candidate | OnnxAccelError]:
-        """Candidates for batch *size*, cheapest first, made one by one; an error where a method cannot apply."""
+    def files(self, size: int, method: str = AUTO, glance: bool = False) -> Iterator[Candidate | OnnxAccelError]:
+        """Candidates for batch *size*, cheapest first, made one by one; an error where a method cannot apply.
+
+        With *glance*, the first is what the declarations alone suggest: quick to have, and refuted where they mislead.
+        """
+        glanced = self._one(size, GLANCE) if glance else None
+        if isinstance(glanced, Candidate):
+            yield glanced
         first = self._one(size, method)
         yield first
         if method != AUTO:

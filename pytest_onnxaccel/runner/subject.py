@@ -191,7 +191,7 @@ class Subject:
             if settled.dynamic or settled.batch == size:
                 yield ("dynamic" if settled.dynamic else AS_IS), self.ready(name).session
                 return
-            for candidate in self.candidates.files(size):
+            for candidate in self.candidates.files(size, glance=True):
                 yield self.at_batch(name, candidate)
 
         return at
