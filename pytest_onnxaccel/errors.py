@@ -46,6 +46,8 @@ class OnnxAccelError(Exception):
         self.remedy = remedy
         self.subject = subject
         self.where = where
+        #: The backend that refused or failed, where the error came out of one.
+        self.backend = ""
 
     def about(self, subject: str) -> OnnxAccelError:
         """The same error, naming *subject* where it named nothing before."""

@@ -22,7 +22,9 @@ _LIMITS = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 def plan_for(budget: LatencyBudget) -> TimingPlan:
     """Enough samples to bound every percentile that the budget limits."""
     need = [least_samples(share) for key, share in _LIMITS.items() if getattr(budget, f"{key}_ns") is not None]
-    return TimingPlan(samples=max(100, *(n + n // 4 for n in need), 0) if need else 100)
+    samples = max(100, *(n + n // 4 for n in need), 0) if need else 100
+    # A budget is worth waiting for: without the samples its percentile cannot be bounded at all
+    return TimingPlan(samples=samples, seconds=20.0 if need else 5.0)
 
 
 def measure(session: Session, inputs: Inputs, plan: TimingPlan, batch: int | None) -> tuple[Timing, dict[str, Any]]:

@@ -24,7 +24,7 @@ def verdict_of(error: OnnxAccelError, request: Request, engines: Engines, requir
     if isinstance(error, ElsewhereFault) or error.code == "E_INPUT":
         # Inputs that cannot be made up say nothing of the model
         verdict = Verdict.NOT_APPLICABLE
-    elif isinstance(error, BackendUnavailable) or (error.code == "E_SCHEMA" and _partial(request, engines)):
+    elif isinstance(error, BackendUnavailable) or (error.code == "E_SCHEMA" and _partial(error, request, engines)):
         verdict = Verdict.FAILED if involved else Verdict.NOT_APPLICABLE
     return CheckResult(
         request.model,
@@ -38,11 +38,7 @@ def verdict_of(error: OnnxAccelError, request: Request, engines: Engines, requir
     )
 
 
-def _partial(request: Request, engines: Engines) -> bool:
-    """One of the backends lacks operators of which others have all: its refusal says more of it than of the model."""
-    names = [name for name in (request.backend, request.reference) if name]
-    return any(
-        not getattr(engines.backend(name), "complete", True)
-        for name in names
-        if "." not in name and name != "unoptimized"
-    )
+def _partial(error: OnnxAccelError, request: Request, engines: Engines) -> bool:
+    """The backend that refused lacks operators of which others have all: that says more of it than of the model."""
+    name = error.backend or request.backend
+    return bool(name) and not getattr(engines.backend(name), "complete", True)

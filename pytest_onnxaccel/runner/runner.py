@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks import latency as latency_check
@@ -146,19 +147,21 @@ class Runner:
         sizes = request.sizes or subject.spec.batch.sizes
         return batch(
             request.model, request.backend, ready.session, ready.settled.inputs, subject.ways(request.backend),
-            sizes, request.tolerance or subject.spec.tolerance, subject.spec.output_tolerances,
-            subject.candidates.holders,
-            ready.singles, wide=not request.sizes, memory=self._options.limits.memory,
+            sizes, request.tolerance or subject.spec.tolerance,
+            {} if request.tolerance else subject.spec.output_tolerances, subject.candidates.holders, ready.singles,
+            wide=not request.sizes, memory=self._options.limits.memory,
         )  # fmt: skip
 
     def _latency(self, request: Request, subject: Subject) -> CheckResult:
         self._taken(request, subject)
         budget = request.budget or subject.spec.budget
+        if budget.speedup_over is not None and budget.speedup_over[0] == request.backend:
+            budget = replace(budget, speedup_over=None)  # asked of the others
         ready, path = self._ready(request, subject, request.backend), self._file(request, subject)
         options = LoadOptions(threads=budget.threads)
         session = subject.session(request.backend, path, options)
         baseline = None
-        if budget.speedup_over is not None and budget.speedup_over[0] != request.backend:
+        if budget.speedup_over is not None:
             name = budget.speedup_over[0]
             try:
                 base = subject.session(name, path, options)

@@ -157,6 +157,7 @@ class Subject:
             singles = Singles(session, settled.inputs, settled.outputs, lambda: self.candidates.joins())
             self._ready[name] = Ready(session, settled, singles)
         except OnnxAccelError as error:
+            error.backend = error.backend or name
             self._faults[name] = error.about(self.spec.shown)
             raise
         return self._ready[name]
