@@ -55,8 +55,12 @@ def test_a_backend_that_is_not_here() -> None:
 def test_operators_that_a_partial_backend_lacks() -> None:
     error = ModelError("Gelu is not implemented", code="E_SCHEMA")
     assert judged(error, "reference").verdict is Verdict.NOT_APPLICABLE
-    assert judged(error, "ort-cpu", "reference").verdict is Verdict.NOT_APPLICABLE
     assert judged(error, "reference", required=["reference"]).verdict is Verdict.FAILED
+    # A partner that lacks operators excuses itself, not the candidate: only who refused counts
+    assert judged(error, "ort-cpu", "reference").verdict is Verdict.FAILED
+    error.backend = "reference"
+    assert judged(error, "ort-cpu", "reference").verdict is Verdict.NOT_APPLICABLE
+    error.backend = ""
     assert judged(error, "ort-cpu", "unoptimized").verdict is Verdict.FAILED
     assert judged(error, "ort-cpu", "models/old.onnx").verdict is Verdict.FAILED
     # What a partial backend dies of is a crash like any other
