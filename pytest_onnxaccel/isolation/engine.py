@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session, SessionInfo
@@ -29,6 +29,16 @@ class Engine(Protocol):
     def close(self) -> None: ...
 
 
+def graph_request(function: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What a worker is sent to call a graph function."""
+    return {"op": "graph", "function": function, "args": dict(arguments)}
+
+
+def load_request(backend: str, path: str, options: LoadOptions) -> dict[str, Any]:
+    """What a worker is sent to load a model; *backend* is the reference of a registered one."""
+    return {"op": "load", "backend": backend, "path": path, "options": options.to_json()}
+
+
 class WorkerEngine:
     """A worker process behind the :class:`Engine` protocol; *start* makes the process, here and at each restart."""
 
@@ -44,15 +54,27 @@ class WorkerEngine:
 
     def graph(self, function: str, **arguments: Any) -> Any:
         """A crash in one graph function does not stop the next: the worker is started again."""
-        if not self.alive:
-            self._worker = self._start()
-        return self._worker.call(function, {"op": "graph", "function": function, "args": arguments})["value"]
+        request = graph_request(function, arguments)
+        return self._reached(request).call(function, request)["value"]
 
     def load(self, path: str, options: LoadOptions) -> Session:
-        if not self.alive:
+        request = load_request(self._backend, path, options)
+        worker = self._reached(request)
+        return HostedSession(worker, worker.call("load", request))
+
+    def ask_ahead(self, requests: Sequence[Mapping[str, Any]]) -> None:
+        """What :meth:`graph` and :meth:`load` will be asked next, in this order; the worker begins with it now."""
+        self._worker.ask_ahead(requests)
+
+    def forget_ahead(self) -> None:
+        """What was asked ahead does not hold any more."""
+        self._worker.forget_ahead()
+
+    def _reached(self, request: Mapping[str, Any]) -> WorkerProcess:
+        """A worker that is ready for *request*: what was asked ahead and in vain may have ended the last one."""
+        if not self.alive or not self._worker.reach(request):
             self._worker = self._start()
-        request = {"op": "load", "backend": self._backend, "path": path, "options": options.to_json()}
-        return HostedSession(self._worker, self._worker.call("load", request))
+        return self._worker
 
     def close(self) -> None:
         self._worker.close()

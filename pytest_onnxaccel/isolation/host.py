@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from pytest_onnxaccel.errors import (
 from pytest_onnxaccel.isolation.launch import spawn
 from pytest_onnxaccel.isolation.limits import Limits, resident, size_text
 from pytest_onnxaccel.isolation.log import Log
+from pytest_onnxaccel.isolation.waiting import ended_within
 from pytest_onnxaccel.isolation.wire import Closed, Garbled, Inbox, Outbox, anonymous_file, receive_frame, send_frame
 
 if TYPE_CHECKING:
@@ -70,6 +72,8 @@ class WorkerProcess:
         finally:
             theirs.close()
         self._closed = False
+        self._ahead: deque[Mapping[str, Any]] = deque()
+        self._answers: list[tuple[Mapping[str, Any], dict[str, Any]]] = []
         sentinel.started(self._process.pid)
 
     @property
@@ -81,6 +85,33 @@ class WorkerProcess:
     def pid(self) -> int:
         """Process id, and process-group id, of the child."""
         return self._process.pid
+
+    def ask_ahead(self, requests: Sequence[Mapping[str, Any]]) -> None:
+        """Send *requests* whose answers :meth:`call` will want in this order, while this process does something else.
+
+        They carry no arrays, and do no harm when nobody comes for their answers.
+        """
+        for request in requests:
+            with contextlib.suppress(OSError):  # whoever comes for the answer finds the worker dead
+                send_frame(self._channel, request)
+                self._ahead.append(request)
+
+    def forget_ahead(self) -> None:
+        """Drop the answers to what was asked ahead; sessions that it opened stay until the worker ends."""
+        self.reach({})
+        self._answers.clear()
+
+    def reach(self, request: Mapping[str, Any]) -> bool:
+        """Take in what was asked ahead of *request*; False when something of that ended the worker."""
+        while self._ahead and self._ahead[0] != request:
+            earlier = self._ahead.popleft()
+            try:
+                answer = self._receive(earlier["op"], time.monotonic() + self.limits.seconds)
+            except (Closed, TimeoutError, OutOfMemory):
+                self.kill()
+                return False
+            self._answers.append((earlier, answer))
+        return True
 
     def call(
         self,
@@ -106,6 +137,8 @@ class WorkerProcess:
             raise BackendCrashed("its worker is gone", where=where, remedy="load the model again")
         limit = self.limits.seconds if seconds is None else seconds
         message = dict(request)
+        if not self.reach(message):
+            raise BackendCrashed("its worker ended of something asked ahead", where=where, remedy="run again")
         if arrays is not None:
             message["arrays"] = self._outbox.put(arrays)
         try:
@@ -131,15 +164,26 @@ class WorkerProcess:
         return answer
 
     def _exchange(self, message: Mapping[str, Any], where: str, limit: float) -> dict[str, Any]:
-        """Send *message* and take the answer in.
+        """Send *message*, unless it was sent ahead, and take the answer in.
 
         Raises:
             Closed: the worker is gone, or answers nonsense.
             TimeoutError: there is no whole answer within *limit* seconds.
         """
+        for position, (request, early) in enumerate(self._answers):
+            if request == message:
+                del self._answers[position]
+                return early
         deadline = time.monotonic() + limit
         self._channel.settimeout(limit)
-        send_frame(self._channel, message)
+        if self._ahead and self._ahead[0] == message:
+            self._ahead.popleft()
+        else:
+            send_frame(self._channel, message)
+        return self._receive(where, deadline)
+
+    def _receive(self, where: str, deadline: float) -> dict[str, Any]:
+        """The next answer; raises as :meth:`_exchange`, and OutOfMemory when the worker took too much."""
         ready = select.poll()
         ready.register(self._channel, select.POLLIN)
         while not ready.poll(_POLL * 1000):
@@ -200,11 +244,7 @@ class WorkerProcess:
 
     def _reap(self, grace: float) -> bool:
         """Wait for the child and kill what is left of its group; whether it ended by itself within *grace* seconds."""
-        ended = True
-        try:
-            self._process.wait(timeout=grace)
-        except subprocess.TimeoutExpired:
-            ended = False
+        ended = ended_within(self._process, grace)
         # The group may hold children of the child even when the child itself is gone
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)

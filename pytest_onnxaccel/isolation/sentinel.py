@@ -11,6 +11,8 @@ import contextlib
 import os
 import subprocess
 
+from pytest_onnxaccel.isolation.waiting import ended_within
+
 _SCRIPT = """
 trap '' INT TERM HUP
 pids=' '
@@ -55,8 +57,7 @@ class Sentinel:
         with contextlib.suppress(OSError):
             assert self._process.stdin is not None
             self._process.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=5)
+        ended_within(self._process, 5)
 
     def _say(self, line: str) -> None:
         assert self._process.stdin is not None

@@ -6,6 +6,7 @@ name of the backend it serves. It answers one request at a time until the channe
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import re
@@ -192,11 +193,15 @@ def peak_memory() -> float | None:
 
 
 def _import(modules: list[str]) -> None:
+    # Imports make nothing but what stays: the collector would look through it again and again, and later too
+    gc.disable()
     for module in modules:
         try:
             importlib.import_module(module)
         except Exception as error:
             print(f"preload of {module}: {error}", file=sys.stderr, flush=True)
+    gc.freeze()
+    gc.enable()
 
 
 def main(argv: list[str] | None = None) -> None:

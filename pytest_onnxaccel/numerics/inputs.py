@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.generic]
 
+#: Drawn samples are kept up to this size, bytes: several checks feed the same ones.
+_KEPT = 32 << 20
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -42,6 +45,7 @@ class Inputs:
     integers: tuple[int, int] | None = None
     given: tuple[InputSpec, ...] = ()
     files: Mapping[str, Sequence[Array]] = field(default_factory=dict)
+    _drawn: dict[int, dict[str, Array]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, info: ModelInfo, given: Sequence[InputSpec], seed: int, files: Mapping[str, Sequence[Array]]) -> Inputs:
@@ -73,6 +77,7 @@ class Inputs:
         """Sample *index*: one array per input, at *batch* or at the model's own batch.
 
         At another batch than its own, a feed is the concatenation of the samples *index*, *index* + 1 ...
+        The arrays may be read-only: samples are drawn once and kept.
         """
         if batch is None or batch == self.batch or self.batch is None:
             return self._one(index)
@@ -81,6 +86,17 @@ class Inputs:
         return {name: np.concatenate([p[name] for p in parts])[:batch] for name in parts[0]}
 
     def _one(self, index: int) -> dict[str, Array]:
+        if index in self._drawn:
+            return dict(self._drawn[index])
+        feeds = self._make(index)
+        for array in feeds.values():
+            array.flags.writeable = False  # every check is fed the same
+        self._drawn[index] = feeds
+        while sum(map(_size, self._drawn.values())) > _KEPT:
+            self._drawn.pop(next(iter(self._drawn)))
+        return dict(feeds)
+
+    def _make(self, index: int) -> dict[str, Array]:
         drawn = [spec for spec in self.specs if spec.name not in self.files]
         given = list(self.given)
         if self.integers is not None:
@@ -103,6 +119,10 @@ class Inputs:
         if self.integers is not None:
             parts.append(f"integer inputs from [{self.integers[0]}, {self.integers[1]})")
         return ", ".join(parts)
+
+
+def _size(feeds: Mapping[str, Array]) -> int:
+    return sum(array.nbytes for array in feeds.values())
 
 
 def _leading_sizes(

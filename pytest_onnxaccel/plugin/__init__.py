@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from pytest_onnxaccel.plugin import marker_table, options
@@ -14,6 +16,10 @@ _FIXTURES = frozenset(("onnx_model", "backend", "frozen_batch"))
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     options.add_options(parser)
+    if any(argument.startswith("--onnx-model") for argument in sys.argv):
+        from pytest_onnxaccel.plugin.ahead import start_at_a_hint
+
+        start_at_a_hint()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,6 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_onnxaccel.plugin.activate import activate
 
         activate(config, staging)
+    elif "pytest_onnxaccel.plugin.ahead" in sys.modules:
+        sys.modules["pytest_onnxaccel.plugin.ahead"].drop_hinted()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from pytest_onnxaccel.isolation.staging import Staging
 from pytest_onnxaccel.plugin import options
+
+#: Arguments that make a run one that only looks, or that leaves the checks to other processes.
+_LOOKS = ("--collect-only", "--co", "-h", "--help", "--version", "-V", "-n", "--fixtures", "--markers")
+
+#: What was started on the word of the command line, until the configured run takes it over.
+_hinted: list[Staging] = []
+
+
+def start_at_a_hint() -> None:
+    """Start a worker when the command line names a model: pytest itself needs a while until it has read it."""
+    given = [argument.partition("=")[0] for argument in sys.argv[1:]]
+    if "--onnx-model" in given and not any(argument in _LOOKS for argument in given):
+        _hinted.append(_started())
 
 
 def start_ahead(config: pytest.Config) -> Staging | None:
@@ -14,7 +29,18 @@ def start_ahead(config: pytest.Config) -> Staging | None:
     controls = config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput")
     local = options.given(config, options.BY_NAME["in-process"]) is not None
     if only_looks or controls or local or not options.is_active(config):
+        drop_hinted()
         return None
+    return _hinted.pop() if _hinted else _started()
+
+
+def drop_hinted() -> None:
+    """End what was started in vain."""
+    while _hinted:
+        _hinted.pop().close()
+
+
+def _started() -> Staging:
     staging = Staging()
     staging.start_ahead()
     return staging

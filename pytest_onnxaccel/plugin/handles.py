@@ -63,7 +63,7 @@ class OnnxModel:
     def sample(self, seed: int = 0, batch: int | None = None) -> dict[str, Array]:
         """Legal inputs by name, the same for the same seed; at *batch*, or at the model's own batch."""
         inputs = self._state.runner.inputs(self.name)
-        return replace(inputs, seed=seed).feeds(0, batch)
+        return _own(replace(inputs, seed=seed).feeds(0, batch))
 
 
 class FrozenBatch:
@@ -103,7 +103,12 @@ class FrozenBatch:
 
     def sample(self, seed: int = 0) -> dict[str, Array]:
         """Legal inputs by name at this batch size, the same for the same seed; the samples in it are distinct."""
-        return replace(self._frozen.inputs, seed=seed).feeds(0, self.batch_size)
+        return _own(replace(self._frozen.inputs, seed=seed).feeds(0, self.batch_size))
+
+
+def _own(feeds: Mapping[str, Array]) -> dict[str, Array]:
+    """Copies that a test may change."""
+    return {name: array.copy() for name, array in feeds.items()}
 
 
 class BackendHandle:

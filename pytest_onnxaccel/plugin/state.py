@@ -20,6 +20,7 @@ from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.spec import ModelSpec
 
 if TYPE_CHECKING:
+    from pytest_onnxaccel.runner.foresight import Foresight
     from pytest_onnxaccel.runner.leases import Leases
     from pytest_onnxaccel.runner.request import Request
     from pytest_onnxaccel.runner.runner import Runner
@@ -119,7 +120,9 @@ class State:
             in_process=settings.in_process,
         )
 
-    def _make_runner(self) -> Runner:
+    def _make_runner(self, first: str | None = None) -> Runner:
+        """The runner; *first* is the model that it will be asked for first, where that is known."""
+        foresight = self._foresight(first) if first is not None else None
         # Here, because the worker imports its runtime at the same time: what would wait for it later is free now
         import pytest_onnxaccel.plugin.reporting
         import pytest_onnxaccel.report.failures
@@ -128,10 +131,23 @@ class State:
 
         models = self.settings.models
         backends = {spec.name: self.plan(spec.name).backends for spec in models}
-        return Runner(models, backends, self._options, self.leases, self._engines)
+        return Runner(models, backends, self._options, self.leases, self._engines, foresight)
+
+    def _foresight(self, model: str) -> Foresight | None:
+        """What the worker can begin with while this process still imports what it needs to judge."""
+        from pytest_onnxaccel.runner.foresight import foresee
+
+        names = [spec.name for spec in self.settings.models]
+        checks = frozenset(check for check, _ in self.selected.get(model, frozenset()))
+        backend = next(iter(self.plan(model).backends), None)
+        if backend is None or self.settings.in_process or not checks:
+            return None
+        return foresee(self._engines, self.spec(model), names.index(model), backend, checks)
 
     def check(self, request: Request) -> CheckResult:
         """Run one check; faults that another selected check of the model reports are referred to."""
+        if self._runner is None:
+            self._runner = self._make_runner(request.model)
         return self.runner.check(request.among(self.selected.get(request.model, frozenset())))
 
     def spec(self, model: str) -> ModelSpec:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.spec import LatencyBudget, Tolerance
 
 #: The reference of a backend that is alone: the same backend with its graph optimizations off.
 UNOPTIMIZED = "unoptimized"
+#: Sessions that are not timed: threads that spin for the next call would only slow the other sessions down.
+QUIET = LoadOptions(spin=False)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.candidates import AUTO
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.faults import ElsewhereFault, verdict_of
+from pytest_onnxaccel.runner.foresight import Foresight
 from pytest_onnxaccel.runner.frozen import Frozen, freeze
 from pytest_onnxaccel.runner.leases import Leases
 from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request, RunOptions
@@ -35,6 +36,7 @@ class Runner:
         backends: backends of the run by model, in the order in which they settle inputs.
         leases: shared with other processes of the same run; None when there are none.
         engines: to run on, where some were started ahead.
+        foresight: what was begun ahead for the first model.
     """
 
     def __init__(
@@ -44,7 +46,9 @@ class Runner:
         options: RunOptions,
         leases: Leases | None = None,
         engines: Engines | None = None,
+        foresight: Foresight | None = None,
     ) -> None:
+        self._foresight = foresight
         self._specs = {spec.name: spec for spec in specs}
         self._numbers = {spec.name: i for i, spec in enumerate(specs)}
         self._backends = backends
@@ -71,7 +75,11 @@ class Runner:
         return self._subject
 
     def _make(self, spec: ModelSpec, number: int) -> Subject:
-        return Subject(spec, self.engines, number, self._backends.get(spec.name, ()), self._options.seed)
+        foresight, self._foresight = self._foresight, None
+        if foresight is not None and foresight.model != spec.name:
+            foresight.engine.close()
+            foresight = None
+        return Subject(spec, self.engines, number, self._backends.get(spec.name, ()), self._options.seed, foresight)
 
     def check(self, request: Request) -> CheckResult:
         """Run one check; whatever the model or a runtime does becomes a result."""
@@ -266,5 +274,7 @@ class Runner:
 
     def close(self) -> None:
         """End every worker and remove every staged file."""
+        if self._foresight is not None:
+            self._foresight.engine.close()
         self._close_subjects()
         self.engines.close()

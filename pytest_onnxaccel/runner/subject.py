@@ -17,11 +17,10 @@ from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.isolation.intake import Staged, folder_name, stage, stage_external
 from pytest_onnxaccel.runner.candidates import AUTO, Candidate, Candidates
 from pytest_onnxaccel.runner.engines import TOOLS, Engines
+from pytest_onnxaccel.runner.foresight import Foresight
 from pytest_onnxaccel.runner.frozen import AS_IS
+from pytest_onnxaccel.runner.request import QUIET
 from pytest_onnxaccel.spec import ModelInfo, ModelSpec
-
-#: Sessions that are not timed: threads that spin for the next call would only slow the other sessions down.
-QUIET = LoadOptions(spin=False)
 
 
 @dataclass(frozen=True)
@@ -38,15 +37,25 @@ class Subject:
 
     Args:
         primary: backends in the order in which they are asked to settle the inputs.
+        foresight: what was begun ahead for this model.
     """
 
-    def __init__(self, spec: ModelSpec, engines: Engines, number: int, primary: tuple[str, ...], seed: int) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        engines: Engines,
+        number: int,
+        primary: tuple[str, ...],
+        seed: int,
+        foresight: Foresight | None = None,
+    ) -> None:
         self.spec = spec
         self._engines = engines
         self._folder = os.path.join(engines.folder, folder_name(spec.name, number))
         self._primary = primary
         self._seed = seed
-        self._open: dict[str, Engine] = {}
+        self._foresight = foresight
+        self._open: dict[str, Engine] = {} if foresight is None else {foresight.backend: foresight.engine}
         self._sessions: dict[tuple[str, str, LoadOptions], GuardedSession] = {}
         self._ready: dict[str, Ready] = {}
         self._faults: dict[str, OnnxAccelError] = {}
@@ -74,8 +83,11 @@ class Subject:
 
     def _take_in(self) -> tuple[Staged, ModelInfo]:
         self._tools()  # its interpreter starts while the file is copied
-        staged = stage(self.spec.path, self.spec.shown, self._folder)
+        ahead = self._foresight
+        staged = stage(self.spec.path, self.spec.shown, self._folder) if ahead is None else ahead.staged
         info = ModelInfo.from_json(self.graph("inspect", path=staged.path))
+        if ahead is not None and info.external:
+            ahead.engine.forget_ahead()  # it looked at the model without its data
         stage_external(staged, info.external, self.spec.shown)
         return staged, info
 

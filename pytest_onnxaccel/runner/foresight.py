@@ -1,0 +1,49 @@
+"""What the first checks of a model will ask, asked ahead: the worker computes while this process imports NumPy."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from pytest_onnxaccel import registry
+from pytest_onnxaccel.backends.protocol import GROUP
+from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.isolation.engine import WorkerEngine, graph_request, load_request
+from pytest_onnxaccel.isolation.intake import Staged, folder_name, stage
+from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.runner.request import QUIET
+from pytest_onnxaccel.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Foresight:
+    """One model that was taken in ahead, and the engine of *backend* that already works on it."""
+
+    model: str
+    backend: str
+    staged: Staged
+    engine: WorkerEngine
+
+
+def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, checks: frozenset[str]) -> Foresight | None:
+    """Take the model in and begin with what *checks* need of *backend*, the one that serves the model's graph too.
+
+    None where there is nothing to gain, or where the model cannot be taken in: whoever takes it in next will say so.
+    """
+    runtime = engines.backend(backend)
+    if runtime.environment or runtime.keep_worker or not engines.availability(backend).ok:
+        return None
+    folder = os.path.join(engines.folder, folder_name(spec.name, number))
+    try:
+        engine = engines.open(backend, {})
+        if not isinstance(engine, WorkerEngine):
+            return None
+        staged = stage(spec.path, spec.shown, folder)
+    except OnnxAccelError:
+        return None
+    requests = [graph_request("inspect", {"path": staged.path})]
+    requests += [graph_request(f, {"path": staged.path}) for f in ("structure", "hygiene") if f in checks]
+    if checks - {"structure", "latency"}:
+        requests.append(load_request(registry.reference(GROUP, backend), staged.path, QUIET))
+    engine.ask_ahead(requests)
+    return Foresight(spec.name, backend, staged, engine)
