@@ -17,6 +17,8 @@ from pytest_onnxaccel.graph.foldin_conv import first_conv
 from pytest_onnxaccel.graph.foldin_input import LAYOUTS, ImageInput, front, image_input, make_uint8, rename
 from pytest_onnxaccel.graph.rebatch_files import read_model, write_model
 
+#: One number for each channel.
+Channels = np.ndarray[tuple[int], np.dtype[np.float64]]
 #: Order of the channels of the image, beside that of the model.
 ORDERS = ("same", "reversed")
 
@@ -44,11 +46,7 @@ def prepend(
     Raises:
         ModelError: ``E_CONVERT`` when the model has no such input; as :func:`~.load.load_graph` for its file.
     """
-    model = read_model(source)
-    image = image_input(model, name)
-    means, scales = _channels(mean, image, "mean"), _channels(scale, image, "scale")
-    _one_of(layout, LAYOUTS, "layout")
-    _one_of(channel_order, ORDERS, "channel order")
+    model, image, means, scales = _opened(source, mean, scale, layout, channel_order, name)
     inside = rename(model, image.name)
     nodes, last = front(image, layout, channel_order == "reversed")
     nodes += _arithmetic(image, last, inside, means, scales)
@@ -80,11 +78,7 @@ def fold_into_first_conv(
     Raises:
         ModelError: ``E_CONVERT`` when something else than one Conv takes the input; then prepend.
     """
-    model = read_model(source)
-    image = image_input(model, name)
-    means, scales = _channels(mean, image, "mean"), _channels(scale, image, "scale")
-    _one_of(layout, LAYOUTS, "layout")
-    _one_of(channel_order, ORDERS, "channel order")
+    model, image, means, scales = _opened(source, mean, scale, layout, channel_order, name)
     conv = first_conv(model, image)
     inside = rename(model, image.name)
     swapped = channel_order == "reversed"
@@ -107,6 +101,18 @@ def fold_into_first_conv(
     write_model(model, source, target)
     edited = [*_told(nodes), f"Conv {conv.node.name or conv.output}: weights and bias"]
     return {"input": image.name, "method": method, "edited": edited, "first": conv.output}
+
+
+def _opened(
+    source: str, mean: Sequence[float], scale: Sequence[float], layout: str, channel_order: str, name: str
+) -> tuple[ModelProto, ImageInput, Channels, Channels]:
+    """The model, its image input, and mean and scale for each channel, when all of it can be used."""
+    model = read_model(source)
+    image = image_input(model, name)
+    means, scales = _channels(mean, image, "mean"), _channels(scale, image, "scale")
+    _one_of(layout, LAYOUTS, "layout")
+    _one_of(channel_order, ORDERS, "channel order")
+    return model, image, means, scales
 
 
 def tap(source: str, target: str, value: str) -> dict[str, object]:
@@ -160,7 +166,7 @@ def alone(
     return {"input": "image", "edited": _told(nodes)}
 
 
-def _channels(values: Sequence[float], image: ImageInput, what: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _channels(values: Sequence[float], image: ImageInput, what: str) -> Channels:
     """*values* for each channel."""
     found = np.asarray(values, np.float64).reshape(-1)
     if len(found) not in (1, image.channels) or not np.isfinite(found).all():

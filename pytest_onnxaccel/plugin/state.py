@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_onnxaccel.backends import lookup
 from pytest_onnxaccel.backends.protocol import Availability, Backend
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.staging import Staging
 from pytest_onnxaccel.plugin.settings import Settings
 from pytest_onnxaccel.results import CheckResult
-from pytest_onnxaccel.runner.engines import Engines, named_interpreter
+from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.plan import Plan, make_plan, registered
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.spec import ModelSpec
@@ -44,8 +43,6 @@ class State:
         self.report_error: str | None = None
         #: Checks that were selected, by model: a fault is reported by one of them and referred to by the others.
         self.selected: dict[str, frozenset[tuple[str, str]]] = {}
-        self._backends: dict[str, Backend] = {}
-        self._available: dict[str, Availability] = {}
         self._plans: dict[str, Plan] = {}
         self._runner: Runner | None = None
         self._shared: Staging | None = None
@@ -54,17 +51,11 @@ class State:
 
     def backend(self, name: str) -> Backend:
         """The backend registered as *name*."""
-        if name not in self._backends:
-            self._backends[name] = lookup.backend(name)
-        return self._backends[name]
+        return self._engines.backend(name)
 
     def availability(self, name: str) -> Availability:
         """Whether backend *name* can be tried here; told without a framework."""
-        if name not in self._available:
-            backend = self.backend(name)
-            named = self.settings.pythons.get(backend.environment) if backend.environment else None
-            self._available[name] = named_interpreter(backend.environment, named) if named else backend.availability()
-        return self._available[name]
+        return self._engines.availability(name)
 
     @cached_property
     def runtimes(self) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ class Engines:
     def __init__(self, options: RunOptions, staging: Staging | None = None) -> None:
         self._options = options
         self._backends: dict[str, Backend] = {}
+        self._available: dict[str, Availability] = {}
         self._kept: dict[str, Engine] = {}
         self._staging = staging
 
@@ -64,10 +65,12 @@ class Engines:
         return self._backends[name]
 
     def availability(self, name: str) -> Availability:
-        """Whether backend *name* can be tried here."""
-        backend = self.backend(name)
-        named = backend.environment and self._options.pythons.get(backend.environment)
-        return named_interpreter(backend.environment, named) if named else backend.availability()
+        """Whether backend *name* can be tried here; told without a framework."""
+        if name not in self._available:
+            backend = self.backend(name)
+            named = self._options.pythons.get(backend.environment) if backend.environment else None
+            self._available[name] = named_interpreter(backend.environment, named) if named else backend.availability()
+        return self._available[name]
 
     def open(self, name: str, operators: Mapping[str, int]) -> Engine:
         """An engine for backend *name*; a kept one where the backend allows it for a model of *operators*.
