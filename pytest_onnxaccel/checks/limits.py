@@ -13,9 +13,6 @@ from pytest_onnxaccel.spec import Tolerance
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
 
-#: Where a locked tolerance comes from.
-LOCK_NAME = "onnxaccel.lock.toml"
-
 
 @dataclass
 class Limits:

@@ -19,8 +19,9 @@ def foldable(model: onnx.ModelProto) -> bool:
 def fold_batchnorm(model: onnx.ModelProto) -> onnx.ModelProto:
     """*model* with every foldable BatchNormalization folded.
 
-    w' = w*k and b' = (b - mean)*k + beta with k = gamma/sqrt(var + eps). Computed in the weights' own dtype, as converters do. A BatchNormalization folds when a Conv alone feeds it, nobody
-    else reads that Conv's result, and all its parameters are initializers that may not be fed.
+    w' = w*k and b' = (b - mean)*k + beta with k = gamma/sqrt(var + eps). Computed in the weights' own
+    dtype, as converters do. A BatchNormalization folds when a Conv alone feeds it, nobody else reads that Conv's
+    result, and all its parameters are initializers that may not be fed.
     """
     gone = []
     for conv, norm in list(_pairs(model)):

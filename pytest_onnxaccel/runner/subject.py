@@ -185,7 +185,7 @@ class Subject:
             except OnnxAccelError:
                 continue
             return Settled(inputs, session.run(inputs.feeds(0)), 1)
-        return settle(session, self.info, self.spec, self._seed)
+        return settle(session, self.info, self.spec, self._seed, self._engines.root)
 
     # -- batch ------------------------------------------------------------------------------------------------
 
