@@ -40,7 +40,7 @@ class Noise:
     left_out: tuple[str, ...] = ()
 
     def origin(self, name: str) -> str:
-        """``8 x measured drift 2.6e-7 of ort-cpu over 4 variants``."""
+        """``4 x measured drift 2.6e-7 of ort-cpu over 4 variants``."""
         found, count = self.drift.get(name, 0.0), len(self.counted)
         return f"{FACTOR:g} x measured drift {found:.2g} of {self.reference} over {count} variants"
 
