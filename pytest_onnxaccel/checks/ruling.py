@@ -31,6 +31,8 @@ def ruled(
         return _failed(result, code, agreement.message(), agreement.details())
     if not agreement.ok:
         lines = agreement.details()
+        if decisions is not None and decisions.flips():
+            lines = (*lines[:-1], decisions.message(), lines[-1])
         outgrown = [name for name in agreement.bad() if limits.outgrown(name)]
         if outgrown:
             return _failed(result, "V_LOCK", _outgrown(outgrown[0], limits), (agreement.message(), *lines))

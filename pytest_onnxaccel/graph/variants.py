@@ -70,10 +70,11 @@ def rounded(model: onnx.ModelProto, seed: int) -> onnx.ModelProto:
         if tensor.data_type not in _FLOATS:
             continue
         content = numpy_helper.to_array(tensor)
-        up = random.random(content.shape) < 0.5
-        moved = np.where(up, _next(content, 1), _next(content, -1))
+        moved = np.where(random.random(content.shape) < 0.5, _next(content, 1), _next(content, -1))
         # Zeros mean zero (padding, pruned weights), and nothing may turn infinite
-        keep = (content == 0) | ~np.isfinite(moved.astype(np.float64))
+        with np.errstate(invalid="ignore"):  # a neighbour of infinity is NaN
+            wide = [array.astype(np.float64) for array in (content, moved)]
+        keep = (wide[0] == 0) | ~np.isfinite(wide[0]) | ~np.isfinite(wide[1])
         tensor.CopyFrom(numpy_helper.from_array(np.where(keep, content, moved).astype(content.dtype), tensor.name))
     return model
 
