@@ -16,7 +16,7 @@ from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.functions import resolve
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.numerics.sampling import POSITIVE_RANGE, load_samples, unguessable
-from pytest_onnxaccel.spec import InputSpec, ModelInfo, ModelSpec
+from pytest_onnxaccel.spec import InputSpec, ModelInfo, ModelSpec, TensorSpec
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -57,7 +57,8 @@ def prepare_inputs(info: ModelInfo, spec: ModelSpec, seed: int, root: str = "") 
                 code="E_CONFIG",
             )
     files = {d.name: load_samples(d, d.name) for d in spec.inputs if d.file is not None}
-    files |= {d.name: _images(d, spec.origin, root) for d in spec.inputs if d.images is not None}
+    specs = {item.name: item for item in info.inputs}
+    files |= {d.name: _images(d, specs[d.name], spec.origin, root) for d in spec.inputs if d.images is not None}
     shapes = {d.name: d.shape for d in spec.inputs if d.shape is not None}
     for item in info.inputs:
         known_rank = replace(item, shape=shapes.get(item.name, item.shape))
@@ -67,7 +68,7 @@ def prepare_inputs(info: ModelInfo, spec: ModelSpec, seed: int, root: str = "") 
     return Inputs.of(info, spec.inputs, seed, files)
 
 
-def _images(declared: InputSpec, origin: str, root: str) -> list[Array]:
+def _images(declared: InputSpec, takes: TensorSpec, origin: str, root: str) -> list[Array]:
     """Samples from the user's images; images and the user's function are loaded only here."""
     from pytest_onnxaccel.numerics.images import load_images
 
@@ -75,7 +76,20 @@ def _images(declared: InputSpec, origin: str, root: str) -> list[Array]:
     preprocess = None
     if declared.preprocess is not None:
         preprocess = resolve(declared.preprocess, Path(root or os.getcwd()), origin)
-    return load_images(declared.images, declared.name, preprocess)
+    made = load_images(declared.images, declared.name, preprocess)
+    for array in made:
+        # The user's own mistake, and no input that could not be made up: it fails
+        wanted = takes.shape if takes.shape is None or array.ndim == len(takes.shape) else takes.shape[1:]
+        if wanted is not None and (
+            len(wanted) != array.ndim
+            or any(isinstance(want, int) and want != have for want, have in zip(wanted, array.shape, strict=True))
+        ):
+            raise ModelError(
+                f"{declared.preprocess or 'an image'} gives {array.dtype}{list(array.shape)}, the model takes {takes}",
+                code="E_CONFIG",
+                remedy='preprocess = "package.module:function" makes what the model takes',
+            )
+    return made
 
 
 def settle(session: Session, info: ModelInfo, spec: ModelSpec, seed: int, root: str = "") -> Settled:
