@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.agreement import Agreement
-from pytest_onnxaccel.checks.decision import Decisions
 from pytest_onnxaccel.checks.limits import Limits
 from pytest_onnxaccel.checks.noise import Variants, measure
 from pytest_onnxaccel.checks.ruling import figures_of, notes_of, ruled
@@ -21,6 +20,7 @@ from pytest_onnxaccel.spec import Decision, Tolerance
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
+    from pytest_onnxaccel.checks.decision import Decisions
 
 #: One random input misleads; these many distinct ones are compared, and every sample that the user gives up to MOST.
 SAMPLES = 3
@@ -71,7 +71,11 @@ def parity(
     agreement = Agreement((backend, reference), tolerance, outputs or {}, limit=limits)
     agreement.problems += twice([spec.name for spec in reference_session.info.outputs], reference)
     agreement.problems += twice([spec.name for spec in candidate_session.info.outputs], backend)
-    decisions = None if decision is None else Decisions(decision, limits)
+    decisions = None
+    if decision is not None:
+        from pytest_onnxaccel.checks.decision import Decisions  # few runs ask for decisions
+
+        decisions = Decisions(decision, limits)
     for index, feeds in enumerate(_samples(inputs, seeds, batch)):
         if agreement.problems:
             break

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.agreement import Agreement
-from pytest_onnxaccel.checks.decision import Decisions
 from pytest_onnxaccel.checks.limits import Limits
 from pytest_onnxaccel.lockfile import LOCK_NAME
 from pytest_onnxaccel.numerics.compare import figures
@@ -15,6 +14,7 @@ from pytest_onnxaccel.results import CheckResult, Verdict
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
+    from pytest_onnxaccel.checks.decision import Decisions
 
 
 def ruled(

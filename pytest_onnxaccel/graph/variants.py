@@ -60,17 +60,17 @@ def _make(name: str) -> Callable[[onnx.ModelProto], onnx.ModelProto]:
 
 
 def rounded(model: onnx.ModelProto, seed: int) -> onnx.ModelProto:
-    """Every float weight moved by one unit in the last place, up or down at random.
+    """Every second float weight moved by one unit in the last place, up or down, at random.
 
-    What folding constants in another order, or storing them once more, does at most. A fault scales a channel by
-    thousands of such units.
+    What the two roundings of a fold do: none, or one unit either way. A fault scales a channel by thousands of units.
     """
     random = np.random.default_rng(seed)
     for tensor in model.graph.initializer:
         if tensor.data_type not in _FLOATS:
             continue
         content = numpy_helper.to_array(tensor)
-        moved = np.where(random.random(content.shape) < 0.5, _next(content, 1), _next(content, -1))
+        dice = random.random(content.shape)
+        moved = np.where(dice < 0.25, _next(content, 1), np.where(dice < 0.5, _next(content, -1), content))
         # Zeros mean zero (padding, pruned weights), and nothing may turn infinite
         with np.errstate(invalid="ignore"):  # a neighbour of infinity is NaN
             wide = [array.astype(np.float64) for array in (content, moved)]
