@@ -41,7 +41,7 @@ UNITS = {
 }
 #: The eight-bit floats and what else NumPy knows as raw bytes only.
 _TINY = Unit(2.0**-3, 0.5, 1, 0.5)
-#: The default tolerance is this many times the measured drift. Other engines and folds need about 1 of it.
+#: The default tolerance is this many times the measured drift. Other engines and folds need up to 1.5 of it.
 FACTOR = 4.0
 
 

@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-SHAPE = (1, 3, 24, 24)
+SHAPE = (1, 3, 18, 18)
 
 
 def network(seed: int, depth: int = 6, channels: int = 16, gain: float = 1.0, offset: float = 0.0) -> nn.Sequential:
-    """1x3x24x24 float32 -> 1x10 float32 around *offset*, spread by *gain*; statistics as if it had been trained."""
+    """1x3x18x18 float32 -> 1x10 float32 around *offset*, spread by *gain*; statistics as if it had been trained."""
     torch.manual_seed(seed)
     layers: list[nn.Module] = []
     for index in range(depth):
