@@ -115,16 +115,24 @@ class _Reader:
             budget=merged(base.budget, self._budget((*at, "budget"), table)),
             reference=values.get("reference", base.reference),
             backends=values.get("backends", base.backends),
+            decision=values.get("decision"),
             origin=origin,
         )
 
     def _input(self, at: _Path, model: Mapping[str, Any]) -> InputSpec:
         values = self._values(keys.INPUT, at, self._table(model["inputs"], at))
-        both = [name for name in ("range", "shape") if name in values and "file" in values]
-        if both:
-            raise self._error((*at, both[0]), f"{both[0]} is given beside file in [{dotted(at)}]", "keep one of them")
+        for samples in ("file", "images"):
+            both = [name for name in ("range", "shape", "file") if {name, samples} <= set(values) and name != samples]
+            if both:
+                cause = f"{both[0]} is given beside {samples} in [{dotted(at)}]"
+                raise self._error((*at, both[0]), cause, "keep one of them")
+        if "preprocess" in values and "images" not in values:
+            cause = f"preprocess is given without images in [{dotted(at)}]"
+            raise self._error((*at, "preprocess"), cause, 'add images = "imgs/*.jpg"')
         low, high = values.get("range", (None, None))
-        return InputSpec(at[-1], low, high, values.get("file"), values.get("shape"))
+        return InputSpec(
+            at[-1], low, high, values.get("file"), values.get("shape"), values.get("images"), values.get("preprocess")
+        )
 
     def _output(self, at: _Path, model: Mapping[str, Any], own: Tolerance) -> Tolerance:
         values = self._values(keys.OUTPUT, at, self._table(model["outputs"], at))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from pytest_onnxaccel import scalars, units
 from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.spec import Decision
 
 
 class Key(NamedTuple):
@@ -128,6 +129,14 @@ def _image_sizes(value: object, folder: Path) -> tuple[tuple[int, int], ...]:
     return scalars.image_sizes(value)
 
 
+def _path_of(value: object, folder: Path) -> str:
+    return _path(value, folder)
+
+
+def _decision(value: object, folder: Path) -> Decision:
+    return scalars.decision(value)
+
+
 def _layout(value: object, folder: Path) -> str:
     return scalars.layout(value)
 
@@ -192,6 +201,15 @@ MODEL = Table(
     (
         Key("path", "text", _shown, "The `.onnx` file.", '"models/rfb.onnx"', "path", required=True),
         *_COMMON,
+        Key(
+            "decision",
+            "text or table",
+            _decision,
+            "Decisions that must be taken alike: `classification`, or a table with `kind` and the keys of "
+            "[parity.md](parity.md#decisions).",
+            '"classification"',
+            "decision",
+        ),
     ),
     ("inputs", "outputs", "budget"),
 )
@@ -210,6 +228,22 @@ INPUT = Table(
             "file",
         ),
         Key("shape", "list of whole numbers", _shape, "Sizes of free dimensions.", "[1, 3, 240, 320]", "shape"),
+        Key(
+            "images",
+            "text",
+            _path_of,
+            "A glob of images, each of which is a sample; excludes `range`, `shape` and `file`.",
+            '"imgs/*.jpg"',
+            "images",
+        ),
+        Key(
+            "preprocess",
+            "MODULE:FUNCTION",
+            _function,
+            "Makes a sample of one image (height x width x 3, uint8, RGB); without it the image itself is fed.",
+            '"serve.pre:prepare"',
+            "preprocess",
+        ),
     ),
 )
 

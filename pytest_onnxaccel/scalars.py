@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+from typing import Any
 
 from pytest_onnxaccel import units
 from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.spec import Decision
 
 
 def text(value: object, kind: str = "text") -> str:
@@ -101,3 +103,39 @@ def layout(value: object) -> str:
     if value not in LAYOUTS:
         raise ConfigError(f"{value!r} is no layout", remedy=f"write one of {', '.join(LAYOUTS)}")
     return str(value)
+
+
+#: Keys of a decision by its kind, and what each must be.
+_DECISIONS = {
+    "classification": ("output",),
+    "detection": ("scores", "boxes", "threshold", "iou", "background"),
+}
+
+
+def decision(value: object) -> Decision:
+    """``"classification"``, ``"detection"``, or a table with ``kind`` and the keys of that kind."""
+    table = value if isinstance(value, dict) else {"kind": value}
+    kind = table.get("kind")
+    if not isinstance(kind, str) or kind not in _DECISIONS:
+        raise ConfigError(f"{kind!r} is no kind of decision", remedy=f"write one of {', '.join(_DECISIONS)}")
+    given = {}
+    for key, entry in table.items():
+        if key == "kind":
+            continue
+        if key not in _DECISIONS[kind]:
+            raise ConfigError(f"a {kind} has no key {key!r}", remedy=f"keys: kind, {', '.join(_DECISIONS[kind])}")
+        given[key] = _decision_key(key, entry)
+    return Decision(kind, **given)
+
+
+def _decision_key(key: str, value: object) -> Any:
+    if key in ("output", "scores", "boxes"):
+        return text(value, "an output's name")
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if key == "background":
+        if not number or not isinstance(value, int) or value < -1:
+            raise ConfigError(f"background {value!r} is no class", remedy="expected a number from 0 up, or -1 for none")
+        return value
+    if not number or not 0 <= float(value) <= 1:  # type: ignore[arg-type]
+        raise ConfigError(f"{key} {value!r} is not from 0 to 1", remedy="expected a number such as 0.5")
+    return float(value)  # type: ignore[arg-type]

@@ -101,13 +101,40 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """How one input is filled: uniformly in ``[low, high)``, or from a ``.npy``/``.npz`` file of samples."""
+    """How one input is filled: uniformly in ``[low, high)``, from a ``.npy``/``.npz`` file of samples, or from images.
+
+    ``images`` is a glob; ``preprocess`` names the ``package.module:function`` that makes a sample of each of them.
+    """
 
     name: str
     low: float | None = None
     high: float | None = None
     file: str | None = None
     shape: tuple[int, ...] | None = None
+    images: str | None = None
+    preprocess: str | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Decisions that both sides of a parity check must take alike.
+
+    Attributes:
+        kind: ``classification`` (argmax along the last axis) or ``detection`` (boxes after threshold and suppression).
+        output: the classes; None for every output that looks like classes.
+        scores, boxes: outputs of a detector: scores by box and class, corners by box.
+        threshold: least score of a box, exclusive.
+        iou: overlap past which the lower-scored of two boxes is suppressed.
+        background: class that stands for no object; None for class 0 where a box's scores sum to 1, -1 for no class.
+    """
+
+    kind: str
+    output: str | None = None
+    scores: str = "scores"
+    boxes: str = "boxes"
+    threshold: float = 0.5
+    iou: float = 0.5
+    background: int | None = None
 
 
 @dataclass(frozen=True)
@@ -154,6 +181,7 @@ class ModelSpec:
     budget: LatencyBudget = LatencyBudget()
     reference: str | None = None
     backends: tuple[str, ...] = ()
+    decision: Decision | None = None
     origin: str = "--onnx-model"
 
 

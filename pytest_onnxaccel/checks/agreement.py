@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_onnxaccel.numerics.compare import Problem, figures, name_problems, value_problems
+from pytest_onnxaccel.numerics.compare import Problem, figures, name_problems, nothing_finite, value_problems
+from pytest_onnxaccel.numerics.decisions import flips_of
 from pytest_onnxaccel.spec import Tolerance
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ class Agreement:
         sides: names of the candidate and the reference, for messages.
         tolerance: for outputs without one of their own.
         outputs: tolerance by output name.
+        limit: gives an output's complete tolerance by its name and the reference's values, instead of the two above;
+            it may change later, see :meth:`judge_again`.
     """
 
     sides: tuple[str, str]
@@ -29,6 +32,14 @@ class Agreement:
     problems: list[Problem] = field(default_factory=list)
     worst: dict[str, dict[str, Any]] = field(default_factory=dict)
     samples: int = 0
+    limit: Callable[[str, Array], Tolerance] | None = None
+    #: By output, the pair that needs the widest tolerance, kept where *limit* may change: sample, candidate, reference.
+    hardest: dict[str, tuple[int, Array, Array]] = field(default_factory=dict)
+    needed: dict[str, float] = field(default_factory=dict)
+    #: Argmax flips over all samples, by classifier-like output.
+    flips: dict[str, int] = field(default_factory=dict)
+    #: Outputs without an element in any sample so far.
+    empty: dict[str, bool] = field(default_factory=dict)
 
     def add(self, candidate: Mapping[str, Array], reference: Mapping[str, Array]) -> None:
         """Compare one sample's outputs; after a breach of the contract no further figures are taken."""
@@ -38,12 +49,34 @@ class Agreement:
             return
         for name in reference:
             breaches = value_problems(name, candidate[name], reference[name])
+            if self.limit is not None and not breaches:
+                breaches = nothing_finite(name, reference[name])
             self.problems += breaches
             if breaches:
                 continue
-            found = figures(candidate[name], reference[name], self.outputs.get(name, self.tolerance))
+            found = self._figures(name, candidate[name], reference[name])
             if name not in self.worst or _badness(found) > _badness(self.worst[name]):
                 self.worst[name] = {**found, "sample": self.samples - 1}
+            self.empty[name] = self.empty.get(name, True) and not reference[name].size
+            flips = flips_of(candidate[name], reference[name])
+            if flips is not None:
+                self.flips[name] = self.flips.get(name, 0) + flips
+            if self.limit is not None and found.get("needed_atol", 0.0) >= self.needed.get(name, 0.0):
+                self.needed[name] = found.get("needed_atol", 0.0)
+                self.hardest[name] = (self.samples - 1, candidate[name], reference[name])
+
+    def _figures(self, name: str, candidate: Array, reference: Array) -> dict[str, Any]:
+        limit = self.limit(name, reference) if self.limit else self.outputs.get(name, self.tolerance)
+        return {**figures(candidate, reference, limit), "tolerance_from": limit.origin}
+
+    def judge_again(self) -> None:
+        """Take the figures of each output's hardest sample anew, after *limit* changed."""
+        for name, (sample, candidate, reference) in self.hardest.items():
+            self.worst[name] = {**self._figures(name, candidate, reference), "sample": sample}
+
+    def bad(self) -> list[str]:
+        """Outputs with elements past their tolerance."""
+        return [name for name, found in self.worst.items() if found["bad_share"]]
 
     @property
     def ok(self) -> bool:
@@ -58,7 +91,10 @@ class Agreement:
         keys = ("max_abs", "max_rel", "max_rel_range", "max_ulp", "cosine", "bad_share", "rtol", "atol", "worst_index")
         figures = {key: top.get(key) for key in keys}
         figures["max_abs"] = max(f["max_abs"] for f in self.worst.values())
-        return {**figures, "worst_output": name, "samples": self.samples, "outputs": self.worst}
+        if self.flips:
+            figures["flips"] = sum(self.flips.values())
+        outputs = {n: {**f, "flips": self.flips[n]} if n in self.flips else f for n, f in self.worst.items()}
+        return {**figures, "worst_output": name, "samples": self.samples, "outputs": outputs}
 
     def message(self) -> str:
         """What was asked and what is, in one line, for a failure."""
@@ -82,13 +118,18 @@ class Agreement:
                 lines.append(
                     f"{name}{top['worst_index']}: {self.sides[0]} {top['worst_candidate']:.7g}, "
                     f"{self.sides[1]} {top['worst_reference']:.7g} (sample {top['sample']}, "
-                    f"{_ulp(top)}cosine {top['cosine']:.6f})"
+                    f"{_ulp(top)}cosine {top['cosine']:.6f}{self._flipped(name)})"
                 )
         lines.append(f"tolerance: {self.origin()}")
         return tuple(lines)
 
+    def _flipped(self, name: str) -> str:
+        return f", {self.flips[name]} argmax flips" if self.flips.get(name) else ""
+
     def origin(self) -> str:
         """Where the tolerances come from."""
+        if self.limit is not None:
+            return "; ".join(f"{name}: {self.worst[name]['tolerance_from']}" for name in self.bad() or self.worst)
         origins = dict.fromkeys(self.outputs.get(name, self.tolerance).origin for name in self.worst)
         text = ", ".join(origins) or self.tolerance.origin
         return text.replace("default", "the default for the dtype, scaled to the largest reference value")

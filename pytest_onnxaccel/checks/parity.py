@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.agreement import Agreement
+from pytest_onnxaccel.checks.limits import Limits
+from pytest_onnxaccel.checks.noise import Variants, measure
+from pytest_onnxaccel.checks.ruling import figures_of, notes_of, ruled
+from pytest_onnxaccel.numerics.compare import twice
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.spec import TensorSpec, Tolerance
+from pytest_onnxaccel.spec import Decision, Tolerance
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
+    from pytest_onnxaccel.checks.decision import Decisions
 
-#: One random input misleads; these many distinct ones are compared.
+#: One random input misleads; these many distinct ones are compared, and every sample that the user gives up to MOST.
 SAMPLES = 3
+MOST = 16
+
+
+@dataclass(frozen=True)
+class Noisy:
+    """What a parity check knows of noise.
+
+    Attributes:
+        variants: opens legal variants of the reference; None where nobody can.
+        locked: tolerances of the reviewed lock file, by output.
+        always: measure also where nothing is past the rounding floor: a lock is being written.
+    """
+
+    variants: Variants | None = None
+    locked: Mapping[str, Tolerance] = field(default_factory=dict)
+    always: bool = False
 
 
 def parity(
@@ -31,6 +54,8 @@ def parity(
     seeds: Sequence[int] = (),
     batch: int | None = None,
     known: Callable[[int], Mapping[str, Array]] | None = None,
+    noisy: Noisy | None = None,
+    decision: Decision | None = None,
 ) -> CheckResult:
     """The candidate's outputs equal the reference's within the tolerance.
 
@@ -38,24 +63,65 @@ def parity(
         seeds: one sample for each; without any, :data:`SAMPLES` distinct ones of the inputs' own seed.
         batch: batch size to feed; None for the model's own.
         known: the candidate's outputs of a default sample at its own batch, where they need no second run.
+        noisy: how the default tolerance is measured; without it, it is rounding alone.
+        decision: what both sides must decide alike.
     """
-    agreement = Agreement((backend, reference), tolerance, outputs or {})
+    noisy = noisy or Noisy()
+    limits = Limits(tolerance, outputs or {}, noisy.locked)
+    agreement = Agreement((backend, reference), tolerance, outputs or {}, limit=limits)
+    agreement.problems += twice([spec.name for spec in reference_session.info.outputs], reference)
+    agreement.problems += twice([spec.name for spec in candidate_session.info.outputs], backend)
+    decisions = None
+    if decision is not None:
+        from pytest_onnxaccel.checks.decision import Decisions  # few runs ask for decisions
+
+        decisions = Decisions(decision, limits)
     for index, feeds in enumerate(_samples(inputs, seeds, batch)):
-        ours = known(index) if known and batch is None and not seeds else candidate_session.run(feeds)
-        agreement.add(ours, reference_session.run(feeds))
         if agreement.problems:
             break
-    notes = dict.fromkeys((*candidate_session.info.notes, *reference_session.info.notes))
+        ours = known(index) if known and batch is None and not seeds else candidate_session.run(feeds)
+        theirs = reference_session.run(feeds)
+        agreement.add(ours, theirs)
+        if decisions is not None and not agreement.problems:
+            decisions.add(index, ours, theirs)
+    wanted = noisy.always or _worth_measuring(agreement, limits, decisions)
+    if noisy.variants is not None and wanted and not agreement.problems:
+        taken = _telling(list(_samples(inputs, seeds, batch)), agreement)
+        limits.noise = measure(reference, reference_session, noisy.variants, taken)
+        agreement.judge_again()
+        if decisions is not None:
+            decisions.judge_again()
     result = CheckResult(
         model, "parity", Verdict.PASSED, backend=backend, reference=reference, batch=batch or inputs.batch,
-        figures=agreement.summary(), notes=tuple(notes),
+        figures=figures_of(agreement, limits, decisions, noisy.always),
+        notes=notes_of(candidate_session, reference_session, agreement, limits, decisions),
     )  # fmt: skip
-    if agreement.ok:
-        error = result.figures.get("max_abs", 0.0)
-        message = f"{backend} agrees with {reference}: max abs error {error:.3g} over {agreement.samples} samples"
-        return result.with_(message=message)
-    code = "V_CONTRACT" if agreement.problems else "V_PARITY"
-    return result.with_(verdict=Verdict.FAILED, code=code, message=agreement.message(), details=agreement.details())
+    again = functools.partial(_worst_feeds, inputs, seeds, batch, agreement)
+    return ruled(result, agreement, limits, decisions, (candidate_session, reference_session), again)
+
+
+def _worth_measuring(agreement: Agreement, limits: Limits, decisions: Decisions | None) -> bool:
+    """Something is past what rounding needs, and a measured drift could explain it; so a plain pass costs nothing."""
+    bad = agreement.bad()
+    if bad and not all(
+        name in agreement.hardest and limits.may_help(name, agreement.needed[name], agreement.hardest[name][2])
+        for name in bad
+    ):
+        return False  # it fails in any case
+    flips = decisions.flips() if decisions is not None else []
+    return bool(bad) or bool(flips and all(change.margin < float("inf") for _, _, change in flips))
+
+
+def _telling(samples: Sequence[Mapping[str, Array]], agreement: Agreement) -> list[Mapping[str, Array]]:
+    """At most :data:`SAMPLES` of the samples to measure on, those that need the widest tolerances among them."""
+    first = dict.fromkeys(sample for sample, _, _ in agreement.hardest.values())
+    chosen = list(dict.fromkeys([*first, *range(len(samples))]))[: max(SAMPLES, len(first))]
+    return [samples[i] for i in sorted(chosen)]
+
+
+def _worst_feeds(inputs: Inputs, seeds: Sequence[int], batch: int | None, agreement: Agreement) -> Mapping[str, Array]:
+    index = next((agreement.worst[name]["sample"] for name in agreement.bad()), 0)
+    return next(itertools.islice(_samples(inputs, seeds, batch), index, None))
 
 
 def _samples(inputs: Inputs, seeds: Sequence[int], batch: int | None) -> Iterator[dict[str, Array]]:
@@ -63,31 +129,7 @@ def _samples(inputs: Inputs, seeds: Sequence[int], batch: int | None) -> Iterato
         for seed in seeds:
             yield replace(inputs, seed=seed).feeds(0, batch)
         return
-    for index in range(SAMPLES):
-        yield inputs.feeds(index * (batch or 1), batch)
-
-
-def input_problems(
-    candidate: Sequence[TensorSpec], reference: Sequence[TensorSpec], sides: tuple[str, str]
-) -> list[str]:
-    """Why two models cannot be fed the same: inputs by name, dtype and shape."""
-    ours, theirs = ({spec.name: spec for spec in side} for side in (candidate, reference))
-    found = [f"{sides[0]} lacks input {spec} of {sides[1]}" for name, spec in theirs.items() if name not in ours]
-    extra = [spec for name, spec in ours.items() if name not in theirs]
-    found += [f"{sides[0]} has an input {spec} that {sides[1]} lacks" for spec in extra]
-    for name, b in theirs.items():
-        if name not in ours:
-            continue
-        a = ours[name]
-        if a.dtype != b.dtype or not _compatible(a, b):
-            found.append(f"input {a} of {sides[0]} is {b} in {sides[1]}")
-    return found
-
-
-def _compatible(a: TensorSpec, b: TensorSpec) -> bool:
-    if a.shape is None or b.shape is None:
-        return True
-    sizes = zip(a.shape, b.shape, strict=False)
-    return len(a.shape) == len(b.shape) and all(
-        x == y or not isinstance(x, int) or not isinstance(y, int) for x, y in sizes
-    )
+    given = max((len(samples) for samples in inputs.files.values()), default=0)
+    own = batch or 1
+    for index in range(max(SAMPLES, min(MOST, -(-given // own)))):
+        yield inputs.feeds(index * own, batch)

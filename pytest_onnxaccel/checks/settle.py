@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.functions import resolve
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.numerics.sampling import POSITIVE_RANGE, load_samples, unguessable
-from pytest_onnxaccel.spec import ModelInfo, ModelSpec
+from pytest_onnxaccel.spec import InputSpec, ModelInfo, ModelSpec, TensorSpec
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -40,7 +43,7 @@ def give_data(name: str) -> str:
     return f'give samples: [models."{name}".inputs.NAME] file = "samples.npz" (or shape, range) in onnxaccel.toml'
 
 
-def prepare_inputs(info: ModelInfo, spec: ModelSpec, seed: int) -> Inputs:
+def prepare_inputs(info: ModelInfo, spec: ModelSpec, seed: int, root: str = "") -> Inputs:
     """Inputs before they were tried, with the user's sample files read.
 
     Raises:
@@ -54,6 +57,8 @@ def prepare_inputs(info: ModelInfo, spec: ModelSpec, seed: int) -> Inputs:
                 code="E_CONFIG",
             )
     files = {d.name: load_samples(d, d.name) for d in spec.inputs if d.file is not None}
+    specs = {item.name: item for item in info.inputs}
+    files |= {d.name: _images(d, specs[d.name], spec.origin, root) for d in spec.inputs if d.images is not None}
     shapes = {d.name: d.shape for d in spec.inputs if d.shape is not None}
     for item in info.inputs:
         known_rank = replace(item, shape=shapes.get(item.name, item.shape))
@@ -63,13 +68,40 @@ def prepare_inputs(info: ModelInfo, spec: ModelSpec, seed: int) -> Inputs:
     return Inputs.of(info, spec.inputs, seed, files)
 
 
-def settle(session: Session, info: ModelInfo, spec: ModelSpec, seed: int) -> Settled:
+def _images(declared: InputSpec, takes: TensorSpec, origin: str, root: str) -> list[Array]:
+    """Samples from the user's images; images and the user's function are loaded only here."""
+    from pytest_onnxaccel.numerics.images import load_images
+
+    assert declared.images is not None
+    preprocess = None
+    if declared.preprocess is not None:
+        preprocess = resolve(declared.preprocess, Path(root or os.getcwd()), origin)
+    made = load_images(declared.images, declared.name, preprocess)
+    for array in made:
+        # The user's own mistake, and no input that could not be made up: it fails
+        wanted = takes.shape if takes.shape is None or array.ndim == len(takes.shape) else takes.shape[1:]
+        if wanted is not None and (
+            len(wanted) != array.ndim
+            or any(isinstance(want, int) and want != have for want, have in zip(wanted, array.shape, strict=True))
+        ):
+            raise ModelError(
+                f"{declared.preprocess or 'an image'} gives {array.dtype}{list(array.shape)}, the model takes {takes}",
+                code="E_CONFIG",
+                remedy='preprocess = "package.module:function" makes what the model takes',
+            )
+    return made
+
+
+def settle(session: Session, info: ModelInfo, spec: ModelSpec, seed: int, root: str = "") -> Settled:
     """Inputs on which *session* runs.
+
+    Args:
+        root: folder whose modules a preprocessing function is imported from; the current one by default.
 
     Raises:
         ModelError: ``E_INPUT`` when nothing that was tried runs; the model's own error when there was nothing to try.
     """
-    base = prepare_inputs(info, spec, seed)
+    base = prepare_inputs(info, spec, seed, root)
     last = ModelError("no size was small enough to be tried", code="E_INPUT", remedy=give_data(spec.name))
     fallback: Settled | None = None
     tries = 0

@@ -37,6 +37,23 @@ def read_model(path: str) -> ModelProto:
     return model
 
 
+def read_whole(path: str) -> ModelProto:
+    """A copy of the model at *path* with every tensor in it.
+
+    Raises:
+        ModelError: ``E_FILE``, ``E_PARSE``, ``E_EXTERNAL``, or ``E_SIZE`` past :data:`ONE_FILE_LIMIT`.
+    """
+    model = read_model(path)
+    base = os.path.dirname(os.path.abspath(path))
+    outside = [tensor for tensor in all_tensors(model) if uses_external_data(tensor)]
+    files = {_inside(base, _location(tensor)) for tensor in outside}
+    if os.path.getsize(path) + sum(map(os.path.getsize, files)) > ONE_FILE_LIMIT:
+        raise ModelError("the model is too large to be copied whole", code="E_SIZE")
+    for tensor in outside:
+        _pull_in(tensor, base)
+    return model
+
+
 def all_tensors(model: ModelProto) -> Iterator[TensorProto]:
     """Every tensor that the model holds: initializers and attributes, subgraphs and functions included."""
     for graph in all_graphs(model):

@@ -34,6 +34,8 @@ GRAPH_FUNCTIONS = {
     "rebatch_joins": "pytest_onnxaccel.graph.rebatch:joins",
     "rebatch_methods": "pytest_onnxaccel.graph.rebatch:methods",
     "rebatch_diagnose": "pytest_onnxaccel.graph.rebatch:diagnose",
+    "variants": "pytest_onnxaccel.graph.variants:applicable",
+    "variant": "pytest_onnxaccel.graph.variants:variant",
     "legacy": "pytest_onnxaccel.graph.legacy:prepare",
     "prepend": "pytest_onnxaccel.graph.foldin:prepend",
     "fold_into_first_conv": "pytest_onnxaccel.graph.foldin:fold_into_first_conv",

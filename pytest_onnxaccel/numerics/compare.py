@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,12 @@ def name_problems(candidate: Mapping[str, Any], reference: Mapping[str, Any], si
     return found
 
 
+def twice(names: Sequence[str], side: str) -> list[Problem]:
+    """Names that *side* gives to more than one output: a mapping by name would drop one of them in silence."""
+    counts = Counter(names)
+    return [Problem("duplicated", n, f"{side} has {c} outputs {n!r}") for n, c in counts.items() if c > 1]
+
+
 def value_problems(name: str, candidate: Array, reference: Array) -> list[Problem]:
     """Breaches of one output that make its figures meaningless: dtype, rank, shape, NaN and Inf."""
     texts = candidate.dtype.kind in _TEXT and reference.dtype.kind in _TEXT  # runtimes hold text in different types
@@ -61,7 +68,7 @@ def value_problems(name: str, candidate: Array, reference: Array) -> list[Proble
         return [Problem(kind, name, message)]
     if candidate.dtype.kind not in "fcV":
         return []
-    a, b = _floats(candidate), _floats(reference)
+    a, b = as_floats(candidate), as_floats(reference)
     found = []
     one_sided = int(np.count_nonzero(np.isnan(a) != np.isnan(b)))
     if one_sided:
@@ -75,6 +82,14 @@ def value_problems(name: str, candidate: Array, reference: Array) -> list[Proble
     return found
 
 
+def nothing_finite(name: str, reference: Array) -> list[Problem]:
+    """An output without a finite value, of which an equal one would prove nothing."""
+    if reference.dtype.kind not in "fcV" or not reference.size or np.isfinite(as_floats(reference)).any():
+        return []
+    message = f"output {name!r} holds no finite value on either side: there is nothing to compare"
+    return [Problem("nonfinite", name, message)]
+
+
 def default_tolerance(reference: Array) -> tuple[float, float]:
     """(rtol, atol) where the user gave none, by dtype and scaled to the largest finite reference value.
 
@@ -83,7 +98,7 @@ def default_tolerance(reference: Array) -> tuple[float, float]:
     rtol = _RTOL.get(reference.dtype.name)
     if rtol is None:
         return (0.0, 0.0) if reference.dtype.kind not in "fcV" else (4e-2, 4e-3)
-    values = np.abs(_floats(reference))
+    values = np.abs(as_floats(reference))
     values = values[np.isfinite(values)]
     return rtol, rtol * _ATOL_SHARE * (float(values.max()) if values.size else 1.0)
 
@@ -94,18 +109,19 @@ def figures(candidate: Array, reference: Array, tolerance: Tolerance) -> dict[st
     Returns:
         ``max_abs``, ``max_rel`` (over the reference's magnitude), ``max_rel_range`` (max_abs over the reference's
         range), ``max_ulp``, ``cosine``, ``bad_share`` (elements with |c - r| > atol + rtol*|r|), ``worst_index``,
-        ``worst_candidate``, ``worst_reference``, ``rtol``, ``atol``. Pairs of NaN and of equal Inf count as equal.
+        ``worst_candidate``, ``worst_reference``, ``rtol``, ``atol``, ``needed_atol`` (the least atol that would do
+        beside that rtol). Pairs of NaN and of equal Inf count as equal.
     """
     rtol, atol = default_tolerance(reference)
     rtol = rtol if tolerance.rtol is None else tolerance.rtol
     atol = atol if tolerance.atol is None else tolerance.atol
     base = {"rtol": rtol, "atol": atol, "elements": int(reference.size)}
     if not reference.size:
-        return {**base, "max_abs": 0.0, "bad_share": 0.0}
+        return {**base, "max_abs": 0.0, "bad_share": 0.0, "needed_atol": 0.0}
     if reference.dtype.kind in _TEXT:
         differing = int(np.count_nonzero(candidate != reference))
         return {**base, "max_abs": 0.0, "bad_share": differing / reference.size}
-    a, b = _floats(candidate), _floats(reference)
+    a, b = as_floats(candidate), as_floats(reference)
     with np.errstate(all="ignore"):
         gap = np.asarray(np.abs(a - b))  # of scalars NumPy makes a number, not an array
         gap[(a == b) | (np.isnan(a) & np.isnan(b))] = 0.0
@@ -113,6 +129,7 @@ def figures(candidate: Array, reference: Array, tolerance: Tolerance) -> dict[st
         size = np.abs(b)
         limit = atol + rtol * np.where(np.isfinite(size), size, 0.0)
         bad = np.asarray(gap > limit)
+        needed = float(np.maximum(gap - (limit - atol), 0.0).max())
         if reference.dtype.kind in "iu":  # exact also where the widest float holds fewer digits than the integers
             bad = bad | ((limit == 0) & np.asarray(candidate != reference))
         worst = int(np.argmax(np.where(bad, gap / np.maximum(limit, 1e-300), 0.0) if bad.any() else gap))
@@ -129,13 +146,14 @@ def figures(candidate: Array, reference: Array, tolerance: Tolerance) -> dict[st
         "max_ulp": max_ulp(candidate, reference),
         "cosine": cosine(a, b),
         "bad_share": float(np.count_nonzero(bad)) / bad.size,
+        "needed_atol": needed,
         "worst_index": [int(i) for i in index],
         "worst_candidate": float(a.reshape(-1)[worst]),
         "worst_reference": float(b.reshape(-1)[worst]),
     }
 
 
-def _floats(array: Array) -> NDArray[Any]:
+def as_floats(array: Array) -> NDArray[Any]:
     """*array* as float64, in which every difference of narrower types is exact enough; complex numbers become pairs."""
     if array.dtype.kind == "c":
         return np.stack([array.real, array.imag], axis=-1).astype(np.float64)

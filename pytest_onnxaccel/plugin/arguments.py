@@ -67,6 +67,7 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "reference": reference,
     "tolerance": scalars.tolerance,
     "seeds": seeds,
+    "decision": scalars.decision,
     "duration": scalars.duration,
     "speedup": speedup,
     "threads": scalars.threads,

@@ -59,12 +59,16 @@ class Hooks:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         self._state.close()
-        if hasattr(session.config, "workerinput") or self._state.settings.report is None:
-            return
-        from pytest_onnxaccel.plugin.reporting import write_report
+        settings = self._state.settings
+        if hasattr(session.config, "workerinput") or (settings.report is None and settings.lock != "write"):
+            return  # only the controlling process has every result, and writes
+        from pytest_onnxaccel.plugin.reporting import write_lock, write_report
 
         try:
-            write_report(self._state, int(exitstatus), time.time() - self._state.started)
+            if settings.report is not None:
+                write_report(self._state, int(exitstatus), time.time() - self._state.started)
+            if settings.lock == "write":
+                write_lock(self._state)
         except OnnxAccelError as error:
             # The run itself is whole; what is missing is said, and the exit status tells it
             self._state.report_error = str(error)

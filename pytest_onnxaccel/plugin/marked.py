@@ -47,7 +47,7 @@ def _requests(
             yield (
                 Request(
                     model, "parity", backend, _reference(state, declared, model, backend, item), batch=batch,
-                    tolerance=tolerance, seeds=declared.seeds,
+                    tolerance=tolerance, seeds=declared.seeds, decision=declared.decision,
                 ),
                 None,
             )  # fmt: skip

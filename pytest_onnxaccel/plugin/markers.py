@@ -15,7 +15,7 @@ from pytest_onnxaccel.plugin.marker_table import MARKERS as MARKERS
 from pytest_onnxaccel.plugin.marker_table import WITHOUT_MODEL
 from pytest_onnxaccel.plugin.marker_table import register as register
 from pytest_onnxaccel.registry import nearest
-from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, PreprocessingSpec, Tolerance
+from pytest_onnxaccel.spec import BatchPlan, Decision, LatencyBudget, PreprocessingSpec, Tolerance
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,14 @@ class ParityRequest:
         source: path of an ``.onnx`` file as written, relative to pytest's rootdir.
         reference: a backend's name, or the path of an ``.onnx`` file, relative to pytest's rootdir.
         seeds: seeds of the inputs to try; empty for the default.
+        decision: what both sides must decide alike; None for what the manifest asks of the model.
     """
 
     source: str | None = None
     reference: str | None = None
     tolerance: Tolerance = field(default_factory=Tolerance)
     seeds: tuple[int, ...] = ()
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,9 @@ def _parity(mark: pytest.Mark) -> ParityRequest:
     tolerance = Tolerance(given.get("rtol"), given.get("atol"), "@pytest.mark.conversion_parity")
     if tolerance.rtol is None and tolerance.atol is None:
         tolerance = Tolerance()
-    return ParityRequest(given.get("source"), given.get("reference"), tolerance, given.get("seeds", ()))
+    return ParityRequest(
+        given.get("source"), given.get("reference"), tolerance, given.get("seeds", ()), given.get("decision")
+    )
 
 
 def _batch(mark: pytest.Mark) -> BatchRequest:

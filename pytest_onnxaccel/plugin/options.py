@@ -137,6 +137,15 @@ OPTIONS: tuple[Option, ...] = (
         "Absolute tolerance of parity, for every model and output.",
         "1e-5",
     ),
+    Option(
+        "lock",
+        "lock",
+        "use|write|ignore",
+        "use",
+        "Tolerances of onnxaccel.lock.toml beside the manifest or in the rootdir: the limits where the file exists; "
+        "write measures them and writes the file.",
+        '"ignore"',
+    ),
     Option("seed", "seed", "INTEGER", "0", "Seed of the random inputs.", "7"),
     Option(
         "timeout",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_onnxaccel.errors import OnnxAccelError
-from pytest_onnxaccel.plugin.functions import resolve
+from pytest_onnxaccel.functions import resolve
 from pytest_onnxaccel.plugin.records import conclude, record
 from pytest_onnxaccel.plugin.state import STATE, State
 from pytest_onnxaccel.results import CheckResult, Verdict

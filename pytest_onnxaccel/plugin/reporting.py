@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 
+from pytest_onnxaccel import lockfile
 from pytest_onnxaccel.plugin.state import State
 from pytest_onnxaccel.report.run import run_facts
 from pytest_onnxaccel.report.speedups import with_speedups
 from pytest_onnxaccel.report.table import table
 from pytest_onnxaccel.report.writers import writer_for
-from pytest_onnxaccel.results import CheckResult
+from pytest_onnxaccel.results import CheckResult, Verdict
+from pytest_onnxaccel.spec import Tolerance
 
 
 def final_results(state: State) -> list[CheckResult]:
@@ -29,6 +31,8 @@ def summarize(state: State, terminal: pytest.TerminalReporter) -> None:
             terminal.write_line(line)
     if state.settings.report is not None and state.report_error is None:
         terminal.write_line(f"report: {state.settings.report}")
+    if state.settings.lock == "write" and state.report_error is None:
+        terminal.write_line(f"locked: {state.settings.lock_file}")
     if state.report_error is not None:
         terminal.write_line(state.report_error, red=True)
 
@@ -41,7 +45,7 @@ def write_report(state: State, exit_status: int, duration_s: float) -> None:
     """
     settings = state.settings
     assert settings.report is not None
-    hidden = ("models", "preprocessing", "origins")
+    hidden = ("models", "preprocessing", "origins", "lock_file", "locked")
     shown = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in hidden}
     versions: dict[str, str] = {}
     for spec in settings.models:
@@ -56,6 +60,34 @@ def write_report(state: State, exit_status: int, duration_s: float) -> None:
     )
     models = [{"name": spec.name, "path": spec.shown, "origin": spec.origin} for spec in settings.models]
     writer_for(settings.report)(settings.report, final_results(state), run, models)
+
+
+def write_lock(state: State) -> None:
+    """Write the tolerances that this run's parity checks propose, over those of models that did not run.
+
+    What several checks of one pair propose (batch sizes, markers) is locked at its widest. An output that does not
+    agree is not locked: what a lock allows is noise, never a difference.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    found: dict[str, dict[str, dict[str, Tolerance]]] = {}
+    for result in state.results:
+        if result.check != "parity" or result.verdict is not Verdict.PASSED:
+            continue
+        for name, entry in dict(result.figures.get("lock", {})).items():
+            place = found.setdefault(result.model, {}).setdefault(f"{result.backend}~{result.reference}", {})
+            rtol, atol = (lockfile.rounded_up(float(entry[key])) for key in ("rtol", "atol"))
+            if name not in place or atol > (place[name].atol or 0.0):
+                place[name] = Tolerance(rtol, atol, str(entry["origin"]))
+    old = {
+        model: {
+            pair: {name: replace(t, origin=lockfile.reason(t.origin)) for name, t in outputs.items()}
+            for pair, outputs in pairs.items()
+        }
+        for model, pairs in state.settings.locked.items()
+    }
+    lockfile.write(state.settings.lock_file, lockfile.merged(old, found))
 
 
 def plain(value: Any) -> Any:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_onnxaccel import lockfile
 from pytest_onnxaccel.errors import ConfigError, printable
+from pytest_onnxaccel.lockfile import Locked
 from pytest_onnxaccel.manifest import read as read_manifest
 from pytest_onnxaccel.manifest import read_preprocessing
 from pytest_onnxaccel.overrides import overridden
@@ -41,6 +43,9 @@ class Settings:
         rtol: for every model and output; None for the default.
         memory_bytes: limit of a worker; None for most of the machine's memory.
         report: absolute path of the file to write.
+        lock: ``use``, ``write`` or ``ignore``.
+        lock_file: absolute path of the lock file, whether it exists or not.
+        locked: what it holds; empty where it is not to be used.
         inconclusive: ``warn``, ``fail`` or ``skip``.
         hygiene: ``warn`` or ``fail``.
         fuzz_profile: ``ci`` or ``nightly``.
@@ -63,6 +68,9 @@ class Settings:
     timeout_s: float = 120.0
     memory_bytes: int | None = None
     report: str | None = None
+    lock: str = "use"
+    lock_file: str = ""
+    locked: Locked = field(default_factory=dict)
     inconclusive: str = "warn"
     hygiene: str = "warn"
     budget: LatencyBudget = field(default_factory=LatencyBudget)
@@ -102,9 +110,17 @@ def _read(config: pytest.Config) -> Settings:
     if "manifest" not in parsed and usual is not None:
         parsed["manifest"] = str(usual)
         origins["manifest"] = "found there"
-    settings = Settings(**parsed, origins=origins)
+    settings = _with_lock(Settings(**parsed, origins=origins), config.rootpath)
     pairs = read_preprocessing(settings.manifest) if settings.manifest else ()
     return replace(settings, models=_models(settings, found.get("models")), preprocessing=tuple(pairs))
+
+
+def _with_lock(settings: Settings, root: Path) -> Settings:
+    """*settings* with the lock file's place, and its content where that is to be used or kept."""
+    folder = Path(settings.manifest).parent if settings.manifest else root
+    file = folder / lockfile.LOCK_NAME
+    used = settings.lock != "ignore" and file.exists()
+    return replace(settings, lock_file=str(file), locked=lockfile.read(file) if used else {})
 
 
 def _models(settings: Settings, asked: Given | None) -> tuple[ModelSpec, ...]:

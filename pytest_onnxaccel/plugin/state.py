@@ -39,7 +39,7 @@ class State:
         self.started = time.time()
         self._staging = staging
         self.results: list[CheckResult] = []
-        #: Why the report could not be written.
+        #: Why the report, or the lock file, could not be written.
         self.report_error: str | None = None
         #: Checks that were selected, by model: a fault is reported by one of them and referred to by the others.
         self.selected: dict[str, frozenset[tuple[str, str]]] = {}
@@ -109,6 +109,9 @@ class State:
             required=frozenset(settings.required),
             fail_on_hygiene=settings.hygiene == "fail",
             in_process=settings.in_process,
+            locked=settings.locked,
+            write_lock=settings.lock == "write",
+            root=str(self.config.rootpath),
         )
 
     def _make_runner(self, first: str | None = None) -> Runner:

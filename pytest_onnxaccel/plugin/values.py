@@ -220,6 +220,7 @@ PARSERS: dict[str, Callable[[Given], Any]] = {
     "memory_bytes": _memory,
     "report": _report,
     "inconclusive": _choice("warn", "fail", "skip"),
+    "lock": _choice("use", "write", "ignore"),
     "hygiene": _choice("warn", "fail"),
     "budget": _budget,
     "pythons": _pythons,

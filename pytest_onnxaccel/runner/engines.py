@@ -54,6 +54,11 @@ class Engines:
         """The private folder that everything staged lies in."""
         return self.staging.folder
 
+    @property
+    def root(self) -> str:
+        """Folder whose modules the user's own functions are imported from."""
+        return self._options.root
+
     def backend(self, name: str) -> Backend:
         """The backend registered as *name*.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.spec import LatencyBudget, Tolerance
+from pytest_onnxaccel.spec import Decision, LatencyBudget, Tolerance
 
 #: The reference of a backend that is alone: the same backend with its graph optimizations off.
 UNOPTIMIZED = "unoptimized"
@@ -23,6 +23,9 @@ class RunOptions:
         pythons: interpreter by name of an isolated environment.
         required: backends whose absence is a failure.
         in_process: the debug switch: no workers.
+        locked: tolerances of the reviewed lock file: by model, by ``candidate~reference``, by output.
+        write_lock: parity measures the noise floor in any case and proposes what to lock.
+        root: folder whose modules the user's own functions are imported from.
     """
 
     seed: int = 0
@@ -31,6 +34,9 @@ class RunOptions:
     required: frozenset[str] = frozenset()
     fail_on_hygiene: bool = False
     in_process: bool = False
+    locked: Mapping[str, Mapping[str, Mapping[str, Tolerance]]] = field(default_factory=dict)
+    write_lock: bool = False
+    root: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,7 @@ class Request:
         sizes: batch sizes to prove; empty for the defaults.
         tolerance: instead of the model's own.
         budget: instead of the model's own.
+        decision: what both sides of a parity check must decide alike, instead of the model's own.
         seeds: one parity sample for each; empty for the default samples of the run's own seed.
         reported: checks of the same model in this run, as (check, backend): a fault that one of them reports is
             not reported a second time by this one.
@@ -59,6 +66,7 @@ class Request:
     sizes: tuple[int, ...] = ()
     tolerance: Tolerance | None = None
     budget: LatencyBudget | None = None
+    decision: Decision | None = None
     seeds: tuple[int, ...] = ()
     reported: frozenset[tuple[str, str]] = frozenset()
 

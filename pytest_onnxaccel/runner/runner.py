@@ -12,11 +12,13 @@ from pytest_onnxaccel.checks import latency as latency_check
 from pytest_onnxaccel.checks.batch import batch
 from pytest_onnxaccel.checks.contract import contract
 from pytest_onnxaccel.checks.hygiene import hygiene
-from pytest_onnxaccel.checks.parity import input_problems, parity
+from pytest_onnxaccel.checks.interface import input_problems
+from pytest_onnxaccel.checks.parity import parity
 from pytest_onnxaccel.checks.structure import structure
 from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.results import CheckResult, Verdict
+from pytest_onnxaccel.runner import noise
 from pytest_onnxaccel.runner.candidates import AUTO
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.faults import ElsewhereFault, verdict_of
@@ -128,6 +130,7 @@ class Runner:
         candidate = ready.session if path is None else subject.session(request.backend, path)
         if request.reference == UNOPTIMIZED:
             reference = subject.session(request.backend, path, LoadOptions(optimize=False, spin=False))
+            variants = noise.variants(subject, request.backend, path, alone=True)
         elif request.reference.endswith(".onnx"):
             other = self._other(request.reference)
             sides = (subject.spec.name, other.spec.name)
@@ -138,16 +141,21 @@ class Runner:
                     other.spec.name, request.batch, details=tuple(problems[1:]),
                 )  # fmt: skip
             reference = other.session(request.backend)
+            variants = noise.variants(other, request.backend)
         else:
             theirs = self._ready(request, subject, request.reference)
             reference = theirs.session if path is None else subject.session(request.reference, path)
+            variants = noise.variants(subject, request.reference, path)
         shown = self._other(request.reference).spec.name if request.reference.endswith(".onnx") else request.reference
-        return parity(
+        result = parity(
             request.model, request.backend, shown, candidate, reference, ready.settled.inputs,
             request.tolerance or subject.spec.tolerance,
             {} if request.tolerance else subject.spec.output_tolerances,
             request.seeds, request.batch, ready.singles.block if path is None else None,
+            noise.noisy(self._options, request.model, request.backend, shown, variants),
+            request.decision or subject.spec.decision,
         )  # fmt: skip
+        return noise.elsewhere(result, request.reported)
 
     def _batch(self, request: Request, subject: Subject) -> CheckResult:
         self._taken(request, subject)

@@ -140,6 +140,19 @@ class Subject:
             self._sessions[key] = self._load(name, engine, source, wanted, declared)
         return self._sessions[key]
 
+    def optimizes(self, name: str) -> bool:
+        """Backend *name* has graph optimizations, and threads, to choose."""
+        return bool(getattr(self._engines.backend(name), "optimizes", False))
+
+    def fresh(self, name: str, path: str, options: LoadOptions, like: str) -> GuardedSession:
+        """A session on *path* that nobody keeps: the caller closes it. It takes and gives what *like* declares.
+
+        Raises:
+            OnnxAccelError: it cannot be loaded.
+        """
+        info = self.info if like == self.path else ModelInfo.from_json(self.graph("inspect", path=like))
+        return self._load(name, self.engine(name), path, options, info)
+
     def _load(self, name: str, engine: Engine, path: str, options: LoadOptions, info: ModelInfo) -> GuardedSession:
         preparation = self._engines.backend(name).prepare(info.operators, info.opset)
         if not preparation:
@@ -184,7 +197,7 @@ class Subject:
             except OnnxAccelError:
                 continue
             return Settled(inputs, session.run(inputs.feeds(0)), 1)
-        return settle(session, self.info, self.spec, self._seed)
+        return settle(session, self.info, self.spec, self._seed, self._engines.root)
 
     # -- batch ------------------------------------------------------------------------------------------------
 

@@ -100,6 +100,10 @@ def test_latency_budget() -> None:
         (mark("conversion_parity", atol=-1), "conversion_parity(atol=): -1 is no tolerance"),
         (mark("conversion_parity", atol=float("nan")), "conversion_parity(atol=): nan is no tolerance"),
         (
+            mark("conversion_parity", decision="argmax"),
+            "conversion_parity(decision=): 'argmax' is no kind of decision - write one of classification, detection",
+        ),
+        (
             mark("conversion_parity", seeds=3),
             "conversion_parity(seeds=): 3 is no sequence of seeds - write whole numbers from 0 up",
         ),

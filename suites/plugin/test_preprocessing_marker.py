@@ -11,9 +11,9 @@ import jsonschema
 import pytest
 
 from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.functions import resolve
 from pytest_onnxaccel.manifest import read, read_preprocessing
 from pytest_onnxaccel.plugin import markers
-from pytest_onnxaccel.plugin.functions import resolve
 from pytest_onnxaccel.spec import PreprocessingSpec
 
 pytest_plugins = ("pytester",)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.checks.parity import SAMPLES, input_problems, parity
+from pytest_onnxaccel.checks.interface import input_problems
+from pytest_onnxaccel.checks.parity import SAMPLES, parity
 from pytest_onnxaccel.errors import BackendCrashed
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import TensorSpec, Tolerance
@@ -93,7 +94,9 @@ def test_nan_on_one_side_is_no_matter_of_tolerance() -> None:
     result = judged(broken, tolerance=Tolerance(1e9, 1e9))
     assert (result.verdict, result.code) == (Verdict.FAILED, "V_CONTRACT")
     assert result.message == "output 'y': 4 elements are NaN in the candidate alone"
-    assert judged(broken, broken).verdict is Verdict.PASSED
+    same = judged(broken, broken)
+    assert (same.verdict, same.code) == (Verdict.FAILED, "V_NONFINITE")
+    assert "no finite value on either side" in same.message
 
 
 def test_each_seed_is_a_sample() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.manifest import read
-from pytest_onnxaccel.spec import BatchPlan, InputSpec, LatencyBudget, Tolerance
+from pytest_onnxaccel.spec import BatchPlan, Decision, InputSpec, LatencyBudget, Tolerance
 
 DOCS = Path(__file__).parents[2] / "docs" / "manifest.md"
 
@@ -40,6 +40,26 @@ def test_the_documented_example(tmp_path: Path) -> None:
     assert slim.batch == BatchPlan((1,), "onnxaccel.toml [models.slim-320]")
     assert slim.inputs == (InputSpec("input", file=str(tmp_path / "samples/faces.npz")),)
     assert not slim.budget
+
+
+def test_images_and_decisions(tmp_path: Path) -> None:
+    (tmp_path / "onnxaccel.toml").write_text(
+        """
+        [models.a]
+        path = "a.onnx"
+        decision = { kind = "detection", threshold = 0.7 }
+        inputs.x = { images = "imgs/*.jpg", preprocess = "serve.pre:prepare" }
+        [models.b]
+        path = "b.onnx"
+        decision = "classification"
+        inputs.x.images = "imgs/*.png"
+        """
+    )
+    a, b = read(tmp_path / "onnxaccel.toml")
+    assert a.decision == Decision("detection", threshold=0.7)
+    assert a.inputs == (InputSpec("x", images=str(tmp_path / "imgs/*.jpg"), preprocess="serve.pre:prepare"),)
+    assert b.decision == Decision("classification")
+    assert b.inputs[0].preprocess is None
 
 
 def test_defaults_give_way_to_a_models_own_keys_one_by_one(tmp_path: Path) -> None:
@@ -165,6 +185,22 @@ def test_paths_are_relative_to_the_manifest(tmp_path: Path, monkeypatch: pytest.
         (
             '[models.a]\npath = "a"\n[models.a.inputs.x]\nfile = "a.npz"\nrange = [0, 1]',
             "onnxaccel.toml:5: range is given beside file in [models.a.inputs.x] - keep one",
+        ),
+        (
+            '[models.a]\npath = "a"\n[models.a.inputs.x]\nimages = "*.png"\nshape = [1]',
+            "onnxaccel.toml:5: shape is given beside images in [models.a.inputs.x] - keep one",
+        ),
+        (
+            '[models.a]\npath = "a"\n[models.a.inputs.x]\nimages = "*.png"\nfile = "a.npz"',
+            "onnxaccel.toml:5: file is given beside images in [models.a.inputs.x] - keep one",
+        ),
+        (
+            '[models.a]\npath = "a"\n[models.a.inputs.x]\npreprocess = "a:b"',
+            "onnxaccel.toml:4: preprocess is given without images in [models.a.inputs.x] - add images",
+        ),
+        (
+            '[models.a]\npath = "a"\ndecision = "argmax"',
+            "onnxaccel.toml:3: decision in [models.a]: 'argmax' is no kind of decision - write one of classification",
         ),
         (
             '[models]\na = "a.onnx"',
