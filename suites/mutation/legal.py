@@ -21,10 +21,10 @@ from suites.mutation.judge import Arrays, Judge
 SEEDS = range(1, 51)
 
 
-def classifiers(seeds: range = SEEDS) -> Iterator[tuple[int, ModelProto]]:
-    """The classifier with its batch norms, with other weights for each seed."""
+def classifiers(seeds: range = SEEDS, heads: bool = True) -> Iterator[tuple[int, ModelProto]]:
+    """The classifier with its batch norms, or its feature maps, with other weights for each seed."""
     for seed in seeds:
-        yield seed, residual_classifier(seed)
+        yield seed, residual_classifier(seed, heads)
 
 
 def detectors(seeds: range = SEEDS) -> Iterator[tuple[int, ModelProto]]:
@@ -57,18 +57,19 @@ class Pairs:
 
     def verdict(self, variant: Variant, judge: Judge | None = None) -> CheckResult:
         """What *judge*, or that of these pairs, makes of *variant*."""
-        return (judge or self.judge).verdict(self._file(variant), options_of(variant))
+        return (judge or self.judge).verdict(self.file(variant), options_of(variant))
 
     def outputs(self, variant: Variant) -> list[Arrays]:
         """Outputs of *variant*, by sample."""
-        return self.judge.outputs(self._file(variant), options_of(variant))
+        return self.judge.outputs(self.file(variant), options_of(variant))
 
     def exact(self) -> list[Arrays]:
         """By sample: what the original gives in float64, rounded once: the best that any converter can do."""
         runs = [Truth(feeds).run(self._model) for feeds in self.judge.feeds]
         return [{name: array.astype("float32") for name, array in run.items()} for run in runs]
 
-    def _file(self, variant: Variant) -> Path:
+    def file(self, variant: Variant) -> Path:
+        """The variant as a file, which the next one overwrites."""
         return save(variant.rewrite(self._model), self._folder / "variant.onnx")
 
 

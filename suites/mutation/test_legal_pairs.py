@@ -13,7 +13,7 @@ from pytest_onnxaccel.results import Verdict
 from pytest_onnxaccel.spec import Tolerance
 from suites.mutation.corpus import models
 from suites.mutation.judge import Judge
-from suites.mutation.legal import SEEDS, Canned, Pairs, detectors
+from suites.mutation.legal import SEEDS, Canned, Pairs, classifiers, detectors
 
 #: Of the larger model those that round most differently; benchmarks/mutation_score.py runs the others as well.
 TELLING = ("batch norms folded in float64", "unoptimized")
@@ -29,6 +29,13 @@ def refused(pairs: Pairs, names: tuple[str, ...] = ()) -> Mapping[str, str]:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_classifier(seed: int, tmp_path: Path) -> None:
     assert refused(Pairs(residual_classifier(seed), tmp_path)) == {}
+
+
+def test_fifty_pairs_of_feature_maps(tmp_path: Path) -> None:
+    """Values of some tens, where a fixed absolute tolerance refuses what is legal."""
+    found = {seed: refused(Pairs(model, tmp_path), TELLING) for seed, model in classifiers(heads=False)}
+    assert len(found) >= 50
+    assert {seed: messages for seed, messages in found.items() if messages} == {}
 
 
 def test_fifty_detectors(tmp_path: Path) -> None:

@@ -11,27 +11,25 @@ from fixtures.mutations import FAMILIES, faults_of
 from pytest_onnxaccel.runner.api import validate
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.spec import ModelSpec, Tolerance
-from suites.mutation.corpus import SHIPPED, detector_path, models
+from suites.mutation.corpus import detector_path, models
 from suites.mutation.score import BELOW, BLURRED, FOUND, MISSED, Planted
 
 MODELS = models()
 FAULTS = {name: faults_of(model, name) for name, model in MODELS.items()}
 KINDS = [(name, kind) for name, faults in FAULTS.items() for kind in dict.fromkeys(f.kind.name for f in faults)]
 
+DETECTOR = detector_path().stem
 #: What default tolerances that are fixed by dtype cannot see: docs/limitations.md
 TOO_WIDE = {
-    ("detector", "weights through float16"),
-    ("classifier", "weight x1.001"),
-    ("classifier", "any weight x1.001"),
-    ("classifier", "epsilon 1e-4"),
-    ("classifier", "epsilon 1e-12"),
+    "classifier": ("weight x1.001", "any weight x1.001", "epsilon 1e-4", "epsilon 1e-12"),
+    "version-RFB-320_simplified": ("weights through float16",),
+    "rfb-320": ("weight x1.001", "any weight x1.001"),
 }
 BLIND = pytest.mark.xfail(strict=True, reason="default tolerances are fixed by dtype, not measured")
 
 
 def _marked(model: str, kind: str) -> object:
-    # The shipped detector has other weights than the published one, in which these were seen to be missed
-    blind = (model, kind) in TOO_WIDE and (model != "detector" or detector_path() != SHIPPED)
+    blind = kind in TOO_WIDE[DETECTOR if model == "detector" else model]
     return pytest.param(model, kind, marks=BLIND if blind else (), id=f"{model}-{kind}")
 
 
