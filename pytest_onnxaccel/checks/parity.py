@@ -40,7 +40,7 @@ def parity(
         known: the candidate's outputs of a default sample at its own batch, where they need no second run.
     """
     agreement = Agreement((backend, reference), tolerance, outputs or {})
-    for index, feeds in enumerate(_samples(inputs, seeds, batch)):
+    for index, feeds in enumerate(samples(inputs, seeds, batch)):
         ours = known(index) if known and batch is None and not seeds else candidate_session.run(feeds)
         agreement.add(ours, reference_session.run(feeds))
         if agreement.problems:
@@ -58,7 +58,8 @@ def parity(
     return result.with_(verdict=Verdict.FAILED, code=code, message=agreement.message(), details=agreement.details())
 
 
-def _samples(inputs: Inputs, seeds: Sequence[int], batch: int | None) -> Iterator[dict[str, Array]]:
+def samples(inputs: Inputs, seeds: Sequence[int], batch: int | None) -> Iterator[dict[str, Array]]:
+    """The feeds that parity compares, in order."""
     if seeds:
         for seed in seeds:
             yield replace(inputs, seed=seed).feeds(0, batch)

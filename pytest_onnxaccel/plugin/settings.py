@@ -43,6 +43,7 @@ class Settings:
         report: absolute path of the file to write.
         inconclusive: ``warn``, ``fail`` or ``skip``.
         hygiene: ``warn`` or ``fail``.
+        localise: ``yes`` or ``no``: whether a failed parity check is looked into.
         fuzz_profile: ``ci`` or ``nightly``.
         fuzz_corpus: absolute path of a folder; None for no corpus.
         pythons: absolute path of an interpreter by backend.
@@ -65,6 +66,7 @@ class Settings:
     report: str | None = None
     inconclusive: str = "warn"
     hygiene: str = "warn"
+    localise: str = "yes"
     budget: LatencyBudget = field(default_factory=LatencyBudget)
     pythons: Mapping[str, str] = field(default_factory=dict)
     fuzz_examples: int = 100

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_onnxaccel.backends import lookup
 from pytest_onnxaccel.backends.protocol import Availability, Backend
+from pytest_onnxaccel.failures import FOLDER
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.staging import Staging
 from pytest_onnxaccel.plugin.settings import Settings
@@ -117,6 +118,8 @@ class State:
             required=frozenset(settings.required),
             fail_on_hygiene=settings.hygiene == "fail",
             in_process=settings.in_process,
+            localise=settings.localise == "yes",
+            failures=str(self.config.rootpath / FOLDER),
         )
 
     def _make_runner(self) -> Runner:

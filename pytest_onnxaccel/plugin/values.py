@@ -221,6 +221,7 @@ PARSERS: dict[str, Callable[[Given], Any]] = {
     "report": _report,
     "inconclusive": _choice("warn", "fail", "skip"),
     "hygiene": _choice("warn", "fail"),
+    "localise": _choice("yes", "no"),
     "budget": _budget,
     "pythons": _pythons,
     "fuzz_examples": _count,

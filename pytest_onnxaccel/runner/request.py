@@ -20,6 +20,8 @@ class RunOptions:
         pythons: interpreter by name of an isolated environment.
         required: backends whose absence is a failure.
         in_process: the debug switch: no workers.
+        localise: a parity check that fails by value is looked into.
+        failures: folder that failed cases are saved in; None saves none.
     """
 
     seed: int = 0
@@ -28,6 +30,8 @@ class RunOptions:
     required: frozenset[str] = frozenset()
     fail_on_hygiene: bool = False
     in_process: bool = False
+    localise: bool = True
+    failures: str | None = None
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from itertools import islice
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks import latency as latency_check
 from pytest_onnxaccel.checks.batch import batch
 from pytest_onnxaccel.checks.contract import contract
 from pytest_onnxaccel.checks.hygiene import hygiene
-from pytest_onnxaccel.checks.parity import input_problems, parity
+from pytest_onnxaccel.checks.parity import input_problems, parity, samples
 from pytest_onnxaccel.checks.structure import structure
 from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
 from pytest_onnxaccel.numerics.inputs import Inputs
@@ -23,6 +24,7 @@ from pytest_onnxaccel.runner.faults import ElsewhereFault, verdict_of
 from pytest_onnxaccel.runner.frozen import Frozen, freeze
 from pytest_onnxaccel.runner.leases import Leases
 from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request, RunOptions
+from pytest_onnxaccel.runner.sides import Side
 from pytest_onnxaccel.runner.subject import Ready, Subject
 from pytest_onnxaccel.spec import ModelInfo, ModelSpec
 
@@ -118,8 +120,11 @@ class Runner:
         self._taken(request, subject)
         ready, path = self._ready(request, subject, request.backend), self._file(request, subject)
         candidate = ready.session if path is None else subject.session(request.backend, path)
+        theirs = Side(request.reference, subject, request.reference, path)
         if request.reference == UNOPTIMIZED:
-            reference = subject.session(request.backend, path, LoadOptions(optimize=False, spin=False))
+            plain = LoadOptions(optimize=False, spin=False)
+            theirs = Side(f"{request.backend} unoptimized", subject, request.backend, path, plain)
+            reference = theirs.session()
         elif request.reference.endswith(".onnx"):
             other = self._other(request.reference)
             sides = (subject.spec.name, other.spec.name)
@@ -130,16 +135,33 @@ class Runner:
                     other.spec.name, request.batch, details=tuple(problems[1:]),
                 )  # fmt: skip
             reference = other.session(request.backend)
+            theirs = Side(other.spec.name, other, request.backend)
         else:
-            theirs = self._ready(request, subject, request.reference)
-            reference = theirs.session if path is None else subject.session(request.reference, path)
+            known = self._ready(request, subject, request.reference)
+            reference = known.session if path is None else subject.session(request.reference, path)
         shown = self._other(request.reference).spec.name if request.reference.endswith(".onnx") else request.reference
-        return parity(
+        result = parity(
             request.model, request.backend, shown, candidate, reference, ready.settled.inputs,
             request.tolerance or subject.spec.tolerance,
             {} if request.tolerance else subject.spec.output_tolerances,
             request.seeds, request.batch, ready.singles.block if path is None else None,
         )  # fmt: skip
+        if result.verdict is Verdict.FAILED and self._options.localise:
+            ours = Side(request.backend, subject, request.backend, path)
+            return self._looked_into(request, result, (ours, theirs), ready.settled.inputs)
+        return result
+
+    def _looked_into(
+        self, request: Request, result: CheckResult, sides: tuple[Side, Side], inputs: Inputs
+    ) -> CheckResult:
+        """*result* of a failed parity check with what can be found of its cause."""
+        from pytest_onnxaccel.runner.autopsy import Autopsy, by_value, worst_sample
+
+        if not by_value(result):
+            return result
+        feeds = next(islice(samples(inputs, request.seeds, request.batch), worst_sample(result), None))
+        backends = self._backends.get(request.model, ())
+        return Autopsy(sides, feeds, backends, self.engines, self._options.failures)(result)
 
     def _batch(self, request: Request, subject: Subject) -> CheckResult:
         self._taken(request, subject)

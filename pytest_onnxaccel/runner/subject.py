@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -139,6 +140,18 @@ class Subject:
         renamed = {original: new for side in ("inputs", "outputs") for new, original in made[side].items()}
         session = engine.load(target, options)
         return GuardedSession(session, info.inputs, info.outputs, renamed, tuple(made["notes"]))
+
+    def forget(self, path: str) -> None:
+        """Close every session on the derived file at *path*, and remove it."""
+        for key in [key for key in self._sessions if key[1] == path]:
+            session = self._sessions.pop(key)
+            with contextlib.suppress(OnnxAccelError):
+                session.close()
+        derived = [target for target in self._prepared if target.startswith(os.path.splitext(path)[0] + "-")]
+        for file in (path, *derived):
+            self._prepared.pop(file, None)
+            with contextlib.suppress(OSError):
+                os.unlink(file)
 
     def ready(self, name: str) -> Ready:
         """The model running in backend *name*.
