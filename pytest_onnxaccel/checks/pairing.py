@@ -72,37 +72,59 @@ def by_content(
 
 
 def by_structure(ours: Wiring, theirs: Wiring, pairs: Mapping[str, str]) -> dict[str, str]:
-    """Further pairs: results of the same operator on paired values.
+    """Further pairs, from both ends: results of the same operator on paired values, and what the same operator reads
+    to give paired values.
 
     Where several nodes of one operator read the same values (parallel convolutions), they are paired in their order
     if both sides have equally many left, told apart by their shapes first.
     """
     found = dict(pairs)
-    taken = set(found.values())
-    while True:
-        ours_left = _open(ours, {name: name for name in found}, found)
-        theirs_left = _open(theirs, {name: name for name in taken}, {name: name for name in taken})
-        more: dict[str, str] = {}
-        for key, names in ours_left.items():
-            others = theirs_left.get(key, [])
-            if len(names) == len(others):
-                more.update(zip(names, others, strict=True))
-        more = {name: other for name, other in more.items() if name not in found and other not in taken}
-        if not more:
-            return {name: other for name, other in found.items() if name not in pairs}
+    while more := (_forward(ours, theirs, found) or _backward(ours, theirs, found)):
         found |= more
-        taken |= set(more.values())
+    return {name: other for name, other in found.items() if name not in pairs}
 
 
-def _open(wiring: Wiring, paired: Mapping[str, str], names: Mapping[str, str]) -> dict[tuple[object, ...], list[str]]:
-    """Unpaired results by operator, what the node reads (in the reference's names), place among results and shape."""
+def _forward(ours: Wiring, theirs: Wiring, found: Mapping[str, str]) -> dict[str, str]:
+    taken = set(found.values())
+    ours_left = _open(ours, found)
+    theirs_left = _open(theirs, {name: name for name in taken})
+    more: dict[str, str] = {}
+    for key, names in ours_left.items():
+        others = theirs_left.get(key, [])
+        if len(names) == len(others):
+            more.update(zip(names, others, strict=True))
+    return more
+
+
+def _backward(ours: Wiring, theirs: Wiring, found: Mapping[str, str]) -> dict[str, str]:
+    taken = set(found.values())
+    more: dict[str, str] = {}
+    for name, other in found.items():
+        ours_maker, theirs_maker = ours.makers.get(name), theirs.makers.get(other)
+        if ours_maker is None or theirs_maker is None or ours_maker.op != theirs_maker.op:
+            continue
+        if len(ours_maker.inputs) != len(theirs_maker.inputs):
+            continue
+        for mine, its in zip(ours_maker.inputs, theirs_maker.inputs, strict=True):
+            free = mine not in found and mine not in more and its not in taken and its not in more.values()
+            if free and mine in ours.makers and its in theirs.makers and _alike(ours.shape(mine), theirs.shape(its)):
+                more[mine] = its
+    return more
+
+
+def _open(wiring: Wiring, names: Mapping[str, str]) -> dict[tuple[object, ...], list[str]]:
+    """Unpaired results of nodes that read paired values, by operator, what is read, place among the results and shape.
+
+    Args:
+        names: the reference's name of each paired value.
+    """
     found: dict[tuple[object, ...], list[str]] = defaultdict(list)
     for node in wiring.nodes:
-        if not node.inputs or any(name not in paired for name in node.inputs):
+        if not node.inputs or any(name not in names for name in node.inputs):
             continue
         reads = tuple(sorted(Counter(names[name] for name in node.inputs).items()))
         for place, value in enumerate(node.outputs):
-            if value not in paired:
+            if value not in names:
                 shape = wiring.shape(value)
                 found[node.op, reads, place, None if shape is None else tuple(shape)].append(value)
     return found

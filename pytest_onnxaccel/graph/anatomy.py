@@ -50,7 +50,7 @@ def anatomy(path: str, shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
         live.update(name for name in node.output if name)
         found = {"name": node.name, "op": node.op_type, "inputs": list(dict.fromkeys(reads))}
         nodes.append(found | {"outputs": [o for o in node.output if o], "module": module_of(node, constants)})
-    known = _known(model, shapes)
+    known = _known(model, shapes, [name for node in nodes for name in node["outputs"]])
     values = {name: known.get(name, [None, "", None]) for node in nodes for name in node["outputs"]}
     outputs = [value.name for value in graph.output]
     exposable = [name for name, (_, dtype, _) in values.items() if name not in outputs and dtype != "no tensor"]
@@ -70,8 +70,12 @@ def captured(node: NodeProto) -> Iterator[str]:
             yield from (value.name for value in graph.output)
 
 
-def _known(model: ModelProto, shapes: Mapping[str, Sequence[int]]) -> dict[str, list[Any]]:
-    """``[bytes, dtype, shape]`` by value, inferred at inputs of *shapes*."""
+def _known(model: ModelProto, shapes: Mapping[str, Sequence[int]], wanted: Sequence[str]) -> dict[str, list[Any]]:
+    """``[bytes, dtype, shape]`` by value, as the file tells or inferred at inputs of *shapes*."""
+    told = {value.name: _size(value) for value in (*model.graph.value_info, *model.graph.output)}
+    fixed = all(_sizes(value) == list(shapes[value.name]) for value in model.graph.input if value.name in shapes)
+    if fixed and all(told.get(name, [None])[0] is not None for name in wanted):
+        return told
     copy = ModelProto()
     copy.CopyFrom(model)
     moved = any(_declare(value, shapes[value.name]) for value in copy.graph.input if value.name in shapes)
@@ -89,13 +93,16 @@ def _known(model: ModelProto, shapes: Mapping[str, Sequence[int]]) -> dict[str, 
 def _declare(value: Any, shape: Sequence[int]) -> bool:
     """Set the dimensions of an input; whether any changed."""
     dims = value.type.tensor_type.shape.dim
-    before = [dim.dim_value for dim in dims]
-    if before == list(shape):
+    if _sizes(value) == list(shape):
         return False
     del dims[:]
     for size in shape:
         dims.add().dim_value = int(size)
     return True
+
+
+def _sizes(value: Any) -> list[int]:
+    return [dim.dim_value for dim in value.type.tensor_type.shape.dim]
 
 
 def _size(value: Any) -> list[Any]:

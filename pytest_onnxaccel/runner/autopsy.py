@@ -14,9 +14,10 @@ from pytest_onnxaccel.numerics.gaps import gap
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.case import save_case
 from pytest_onnxaccel.runner.confirm import Reduced, origin, swept
-from pytest_onnxaccel.runner.dissect import Dissection, dissect
+from pytest_onnxaccel.runner.dissect import dissect
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.findings import Finding, finding
+from pytest_onnxaccel.runner.fusion import fused, still
 from pytest_onnxaccel.runner.sides import Side
 from pytest_onnxaccel.runner.voices import voices
 
@@ -58,15 +59,15 @@ class Autopsy:
             if told is not None:
                 details += told.details
                 figures["localisation"] = told.figures | {"seconds": time.perf_counter() - start}
-            if (blamed := self._blamed()) is not None:
+            if (blamed := self._blamed(reduced)) is not None:
                 details.append(f"engines: {blamed.sentence}")
                 figures["blame"] = blamed.to_json()
             message = result.message + (told.clause if told else "")
-            complete = result.with_(
-                message=message, details=(*details, *result.details), figures={**result.figures, **figures}
-            )
+            ends = (told.seen,) if told else ()
+            complete = result.with_(message=message, details=(*details, *result.details, *ends))
+            complete = complete.with_(figures={**result.figures, **figures})
             if self.failures is not None:
-                complete = self._saved(complete, outputs, reduced)
+                complete = self._saved(complete, outputs, reduced, len(details))
         return complete.with_(notes=(*complete.notes, *self.notes))
 
     def _localised(
@@ -74,15 +75,17 @@ class Autopsy:
     ) -> tuple[Reduced | None, Finding | None]:
         try:
             found = dissect(*self.sides, self.feeds, wrong)
-            suspect, reduced = (None, None) if vanished(found, wrong, outputs) else origin(found)
-            return reduced, finding(found, suspect, reduced, vanished(found, wrong, outputs))
+            if not still(wrong, found.outputs, outputs):
+                return None, finding(found, None, None, True, fused(found, wrong, outputs))
+            suspect, reduced = origin(found)
+            return reduced, finding(found, suspect, reduced, False)
         except Exception as error:  # an error of ours, too, must not hide the verdict
             self.notes.append(_note("not localised", error))
         return None, None
 
-    def _blamed(self) -> Blame | None:
+    def _blamed(self, reduced: Reduced | None) -> Blame | None:
         try:
-            return voices(*self.sides, self.backends, self.engines, self.feeds)
+            return voices(self.sides, self.backends, self.engines, self.feeds, reduced)
         except Exception as error:
             self.notes.append(_note("engines not compared", error))
             return None
@@ -92,7 +95,9 @@ class Autopsy:
         result: CheckResult,
         outputs: tuple[Mapping[str, Array], Mapping[str, Array]],
         reduced: Reduced | None,
+        at: int,
     ) -> CheckResult:
+        """*result* with the folder of its case, told as the detail number *at*."""
         batch = f"b{result.batch}" if result.batch is not None else ""
         assert self.failures is not None
         folder = case_folder(self.failures, result.model, "parity", result.backend, result.reference, batch)
@@ -106,7 +111,6 @@ class Autopsy:
             self.notes.append(_note(f"no case in {folder}", error))
             return result
         shown = printable(str(folder), 200)
-        at = len(result.details) if not result.figures.get("localisation") else 1
         details = (*result.details[:at], f"case: {shown} (python repro.py)", *result.details[at:])
         return result.with_(details=details, figures={**result.figures, "case": shown})
 
@@ -149,10 +153,3 @@ def worst_sample(result: CheckResult) -> int:
     if result.figures.get("breach"):
         return max(int(result.figures.get("samples", 1)) - 1, 0)
     return int(told.get("sample", 0))
-
-
-def vanished(found: Dissection, wrong: Sequence[str], outputs: tuple[Mapping[str, Array], Mapping[str, Array]]) -> bool:
-    """With its values exposed, the model no longer shows the difference: what was optimized away is its cause."""
-    exposed = [gap(found.outputs[0][name], found.outputs[1][name]).share for name in wrong]
-    plain = [gap(outputs[0][name], outputs[1][name]).share for name in wrong]
-    return all(a < b / 10 for a, b in zip(exposed, plain, strict=True))

@@ -113,7 +113,12 @@ def _wiring(side: Side, shapes: Mapping[str, list[int]]) -> Wiring:
 
 
 def _chunks(ours: Wiring, theirs: Wiring, pairs: Mapping[str, str], cap: int) -> Iterator[tuple[list[str], list[str]]]:
-    """Values of both sides in the candidate's order, paired ones in one chunk; an unknown size counts as an eighth."""
+    """Values of both sides in the candidate's order, paired ones in one chunk.
+
+    A value of unknown size counts as much as the largest of known size; where none is known, as an eighth of the cap.
+    """
+    sizes = [size for wiring in (ours, theirs) for name in wiring.makers if (size := wiring.size(name)) is not None]
+    unknown = max(sizes, default=cap // 8)
     rows: list[tuple[str | None, str | None]] = [(name, pairs.get(name)) for name in ours.exposable]
     counterparts = {pairs[name] for name in ours.exposable if name in pairs}
     rows += [(None, name) for name in theirs.exposable if name not in counterparts]
@@ -123,7 +128,7 @@ def _chunks(ours: Wiring, theirs: Wiring, pairs: Mapping[str, str], cap: int) ->
         if other is not None and other not in theirs.exposable:
             other = None  # an output of the reference, which every run gives
         size = sum(
-            cap // 8 if (known := wiring.size(name)) is None else known
+            unknown if (known := wiring.size(name)) is None else known
             for wiring, name in ((ours, mine), (theirs, other))
             if name is not None
         )

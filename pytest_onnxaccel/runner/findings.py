@@ -22,12 +22,14 @@ class Finding:
 
     Attributes:
         clause: for the end of the verdict's message.
-        details: further lines.
+        details: what was found, a line each.
+        seen: what was compared, for the end.
         figures: for the report, see docs/localisation.md.
     """
 
     clause: str
     details: tuple[str, ...]
+    seen: str
     figures: dict[str, Any]
 
 
@@ -54,7 +56,7 @@ def finding(
         return _vanished(figures, seen, fused)
     if suspect is None or not _narrowed(found, suspect):
         line = "not localised: no value between inputs and outputs has a counterpart, by name, content or structure"
-        return Finding("", (line, *seen), figures)
+        return Finding("", (line,), seen, figures)
     differences = _differences(found, suspect)
     figures["origin"] = _origin(suspect, reduced, differences)
     lines = [_line(suspect, reduced)]
@@ -63,7 +65,19 @@ def finding(
     if _ops(suspect.nodes) != _ops(suspect.theirs):
         lines.append(f"the reference computes {_named(suspect.theirs)} there, the candidate {_named(suspect.nodes)}")
     word = "origin" if reduced else "first difference"
-    return Finding(f"; {word}: {suspect.node}", (*lines, *seen), figures)
+    return Finding(f"; {word}: {suspect.node}{_lacking(suspect)}", tuple(lines), seen, figures)
+
+
+def _lacking(suspect: Suspect) -> str:
+    """What the reference has before the node and the candidate lacks."""
+    rest = list(_ops(suspect.nodes))
+    lacking = []
+    for node in suspect.theirs:
+        if node.op in rest:
+            rest.remove(node.op)
+        else:
+            lacking.append(node)
+    return f", before which the candidate lacks {_named(lacking)}" if lacking and not rest else ""
 
 
 def _line(suspect: Suspect, reduced: Reduced | None) -> str:
@@ -79,23 +93,23 @@ def _share(share: float) -> str:
     return f"{share:.1e} of its scale"
 
 
-def _seen(found: Dissection, compared: int) -> list[str]:
+def _seen(found: Dissection, compared: int) -> str:
     beside = found.beside
     line = f"compared {compared} of {len(beside.ours.makers)} values, {len(beside.differing)} of those inside differ"
     if beside.ours.left_alone:
         line += f"; not looked into: {', '.join(beside.ours.left_alone[:_NAMED])}"
     refused = {**found.ours.refused, **found.theirs.refused}
-    return [line + (f"; {len(refused)} values could not be had" if refused else "")]
+    return line + (f"; {len(refused)} values could not be had" if refused else "")
 
 
-def _vanished(figures: dict[str, Any], seen: Sequence[str], fused: Sequence[Node]) -> Finding:
+def _vanished(figures: dict[str, Any], seen: str, fused: Sequence[Node]) -> Finding:
     figures["vanished"] = True
     line = "not localised: with the values between exposed the difference is gone, so that an optimization across nodes"
     if not fused:
-        return Finding("", (f"{line} makes it", *seen), figures)
+        return Finding("", (f"{line} makes it",), seen, figures)
     figures["fused"] = [node.to_json() for node in fused]
     line = f"origin: an optimization across {_named(fused)}: with the value between them exposed the difference is gone"
-    return Finding(f"; origin: an optimization across {_named(fused)}", (line, *seen), figures)
+    return Finding(f"; origin: an optimization across {_named(fused)}", (line,), seen, figures)
 
 
 def _narrowed(found: Dissection, suspect: Suspect) -> bool:

@@ -1,0 +1,83 @@
+"""Backends that compute one thing wrongly, so that a failure lies in the engine and not in the file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import EntryPoint
+
+import onnx
+from onnx import ModelProto, helper
+
+from pytest_onnxaccel import registry
+from pytest_onnxaccel.backends.ort_cpu import OrtCpu
+from pytest_onnxaccel.backends.protocol import GROUP, LoadOptions, Session
+from pytest_onnxaccel.backends.reference import ReferenceBackend
+
+
+class RawReference(ReferenceBackend):
+    """onnx's evaluator on the model as it stands: below opset 14 it normalises with the batch's own statistics."""
+
+    def upgrades(self, opset: int) -> int:
+        return 0
+
+
+class Crooked(OrtCpu):
+    """ONNX Runtime whose every Softmax is a HardSigmoid."""
+
+    name = "crooked"
+    script = ""
+
+    def load(self, path: str, options: LoadOptions) -> Session:
+        model = onnx.load(path)
+        self.bend(model, options)
+        bent = f"{os.path.splitext(path)[0]}-bent.onnx"
+        onnx.save(model, bent)
+        return super().load(bent, options)
+
+    def bend(self, model: ModelProto, options: LoadOptions) -> None:
+        for node in model.graph.node:
+            if node.op_type == "Softmax":
+                node.op_type = "HardSigmoid"
+                del node.attribute[:]
+
+
+class CrookedOptimizer(Crooked):
+    """The same, by an optimization only."""
+
+    def bend(self, model: ModelProto, options: LoadOptions) -> None:
+        if options.optimize:
+            super().bend(model, options)
+
+
+class CrookedFusion(Crooked):
+    """Fuses the last Conv that only a Relu reads with that Relu, and makes a LeakyRelu of it."""
+
+    def bend(self, model: ModelProto, options: LoadOptions) -> None:
+        seen = {value.name for value in model.graph.output}
+        makers = {name: node for node in model.graph.node for name in node.output}
+        pairs = [
+            node
+            for node in model.graph.node
+            if node.op_type == "Relu" and node.input[0] not in seen and makers[node.input[0]].op_type == "Conv"
+        ]
+        # The third from the end of those there are in the whole model, not of those left in an excerpt
+        if options.optimize and len(pairs) > 2 and FUSED in {node.name for node in pairs}:
+            node = next(node for node in pairs if node.name == FUSED)
+            node.op_type = "LeakyRelu"
+            node.attribute.append(helper.make_attribute("alpha", 0.3))
+
+
+#: The Relu of ``rfb-320.onnx`` that :class:`CrookedFusion` fuses wrongly.
+FUSED = "node_relu_10"
+
+
+@contextmanager
+def registered(name: str, made: type) -> Iterator[None]:
+    """*made* as backend *name*, for runs in this process."""
+    before = registry.replace(GROUP, name, EntryPoint(name, f"{__name__}:{made.__name__}", GROUP))
+    try:
+        yield
+    finally:
+        registry.replace(GROUP, name, before)
