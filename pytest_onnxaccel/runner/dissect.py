@@ -72,7 +72,7 @@ def dissect(ours: Side, theirs: Side, feeds: Mapping[str, Array], wrong: Sequenc
     gaps: dict[str, Gap] = {}
     noise: dict[str, float] = {}
     digests: tuple[dict[str, Digest], dict[str, Digest]] = ({}, {})
-    for first, second in _chunks(mine, other, pairs, cap):
+    for first, second in chunks(mine, other, pairs, cap):
         (a,) = found.ours.run(first, feeds)
         b, again = found.theirs.run(second, feeds, moved)
         found.chunks += 1
@@ -112,7 +112,7 @@ def _wiring(side: Side, shapes: Mapping[str, list[int]]) -> Wiring:
     return Wiring.from_json(side.subject.graph("anatomy", path=side.file, shapes=shapes))
 
 
-def _chunks(ours: Wiring, theirs: Wiring, pairs: Mapping[str, str], cap: int) -> Iterator[tuple[list[str], list[str]]]:
+def chunks(ours: Wiring, theirs: Wiring, pairs: Mapping[str, str], cap: int) -> Iterator[tuple[list[str], list[str]]]:
     """Values of both sides in the candidate's order, paired ones in one chunk.
 
     A value of unknown size counts as much as the largest of known size; where none is known, as an eighth of the cap.

@@ -63,7 +63,7 @@ def finding(
     if differences:
         lines.append(f"there: {'; '.join(differences)}")
     if _ops(suspect.nodes) != _ops(suspect.theirs):
-        lines.append(f"the reference computes {_named(suspect.theirs)} there, the candidate {_named(suspect.nodes)}")
+        lines.append(f"the reference computes {named(suspect.theirs)} there, the candidate {named(suspect.nodes)}")
     word = "origin" if reduced else "first difference"
     return Finding(f"; {word}: {suspect.node}{_lacking(suspect)}", tuple(lines), seen, figures)
 
@@ -77,7 +77,7 @@ def _lacking(suspect: Suspect) -> str:
             rest.remove(node.op)
         else:
             lacking.append(node)
-    return f", before which the candidate lacks {_named(lacking)}" if lacking and not rest else ""
+    return f", before which the candidate lacks {named(lacking)}" if lacking and not rest else ""
 
 
 def _line(suspect: Suspect, reduced: Reduced | None) -> str:
@@ -108,8 +108,8 @@ def _vanished(figures: dict[str, Any], seen: str, fused: Sequence[Node]) -> Find
     if not fused:
         return Finding("", (f"{line} makes it",), seen, figures)
     figures["fused"] = [node.to_json() for node in fused]
-    line = f"origin: an optimization across {_named(fused)}: with the value between them exposed the difference is gone"
-    return Finding(f"; origin: an optimization across {_named(fused)}", (line,), seen, figures)
+    line = f"origin: an optimization across {named(fused)}: with the value between them exposed the difference is gone"
+    return Finding(f"; origin: an optimization across {named(fused)}", (line,), seen, figures)
 
 
 def _narrowed(found: Dissection, suspect: Suspect) -> bool:
@@ -154,7 +154,8 @@ def _ops(nodes: Sequence[Node]) -> list[str]:
     return [node.op for node in nodes]
 
 
-def _named(nodes: Sequence[Node]) -> str:
+def named(nodes: Sequence[Node]) -> str:
+    """The first of *nodes* by operator and name."""
     if not nodes:
         return "nothing"
     shown = [f"{node.op} {node.name or node.outputs[0]!r}" for node in nodes[:_NAMED]]
