@@ -52,14 +52,13 @@ class Agreement:
 
     def summary(self) -> dict[str, Any]:
         """Figures of the worst output, and those of each."""
-        breach = {"breach": self.problems[0].kind} if self.problems else {}
         if not self.worst:
-            return {"samples": self.samples, **breach}
+            return {"samples": self.samples}
         name, top = max(self.worst.items(), key=lambda item: _badness(item[1]))
         keys = ("max_abs", "max_rel", "max_rel_range", "max_ulp", "cosine", "bad_share", "rtol", "atol", "worst_index")
         figures = {key: top.get(key) for key in keys}
         figures["max_abs"] = max(f["max_abs"] for f in self.worst.values())
-        return {**figures, "worst_output": name, "samples": self.samples, "outputs": self.worst, **breach}
+        return {**figures, "worst_output": name, "samples": self.samples, "outputs": self.worst}
 
     def message(self) -> str:
         """What was asked and what is, in one line, for a failure."""

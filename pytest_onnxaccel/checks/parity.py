@@ -54,6 +54,8 @@ def parity(
         error = result.figures.get("max_abs", 0.0)
         message = f"{backend} agrees with {reference}: max abs error {error:.3g} over {agreement.samples} samples"
         return result.with_(message=message)
+    if agreement.problems:
+        result = result.with_(figures={**result.figures, "breach": agreement.problems[0].kind})
     code = "V_CONTRACT" if agreement.problems else "V_PARITY"
     return result.with_(verdict=Verdict.FAILED, code=code, message=agreement.message(), details=agreement.details())
 

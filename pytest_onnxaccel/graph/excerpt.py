@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from onnx import ModelProto, ValueInfoProto, helper
+from onnx import ModelProto, helper
 
 from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.graph.anatomy import captured
-from pytest_onnxaccel.graph.expose import element_type, write_beside
+from pytest_onnxaccel.graph.expose import declared, element_type, write_beside
 from pytest_onnxaccel.graph.load import load_graph
 
 
 def excerpt(
-    source: str, target: str, feeds: Mapping[str, Sequence[object]], values: Sequence[str]
+    source: str,
+    target: str,
+    feeds: Mapping[str, Sequence[object]],
+    values: Sequence[str],
+    known: Mapping[str, Sequence[object]],
 ) -> dict[str, object]:
     """Write what computes *values* from *feeds* in the model at *source* to *target*, with its constants.
 
@@ -21,6 +25,7 @@ def excerpt(
         feeds: ``[element type, shape]`` by value: the element type as NumPy names it (``float32``), the shape as
             sizes. They become the inputs; what lies before them is left out.
         values: become the outputs, in this order.
+        known: ``[bytes, dtype, shape]`` by value, as :func:`~.anatomy.anatomy` gives; some runtimes need them.
 
     Returns:
         ``nodes``: how many are left.
@@ -53,7 +58,7 @@ def excerpt(
             raise ModelError(f"no node of the main graph gives {name!r}", code="E_CONVERT")
     nodes = [node for node in graph.node if node.output and node.output[0] in kept]
     infos = {info.name: info for info in (*graph.value_info, *graph.output)}
-    outputs = [infos.get(name) or ValueInfoProto(name=name) for name in values]
+    outputs = [declared(name, known.get(name), infos.get(name)) for name in values]
     inputs = [
         helper.make_tensor_value_info(name, element_type(str(dtype)), list(shape))  # type: ignore[call-overload]
         for name, (dtype, shape) in feeds.items()

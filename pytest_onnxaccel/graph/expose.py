@@ -38,7 +38,7 @@ def expose(source: str, target: str, values: Sequence[str], known: Mapping[str, 
     present = {value.name for value in model.graph.output}
     for name in values:
         if name not in present:
-            model.graph.output.append(_declared(name, known.get(name), infos.get(name)))
+            model.graph.output.append(declared(name, known.get(name), infos.get(name)))
     write_beside(model, source, target)
     return {"outputs": [value.name for value in model.graph.output]}
 
@@ -58,7 +58,7 @@ def write_beside(model: ModelProto, source: str, target: str) -> None:
         raise ModelError(f"a copy of the model cannot be written: {error}", code="E_FILE") from None
 
 
-def _declared(name: str, known: Sequence[object] | None, info: ValueInfoProto | None) -> ValueInfoProto:
+def declared(name: str, known: Sequence[object] | None, info: ValueInfoProto | None) -> ValueInfoProto:
     """*name* as an output, with its type where that is known: runtimes infer what is missing."""
     _, dtype, shape = known or (None, "", None)
     if dtype and dtype != "no tensor":

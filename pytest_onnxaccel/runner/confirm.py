@@ -11,6 +11,7 @@ from pytest_onnxaccel.checks.localise import Suspect
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.numerics.gaps import Gap, gap
 from pytest_onnxaccel.runner.dissect import Dissection
+from pytest_onnxaccel.runner.inside import Inside
 from pytest_onnxaccel.runner.sides import Side, derived
 from pytest_onnxaccel.spec import dtype_label
 
@@ -74,9 +75,9 @@ def _alone(found: Dissection, suspect: Suspect) -> Reduced | None:
         known = found.reference([found.beside.pairs.get(name, name) for name in suspect.reads])
         mine = {name: known[found.beside.pairs.get(name, name)] for name in suspect.reads}
         others = found.reference(suspect.their_reads)
-        first = _excerpt(ours, mine, suspect.value)
+        first = _excerpt(found.ours, mine, suspect.value)
         if suspect.theirs:
-            second = _excerpt(theirs, others, suspect.counterpart)
+            second = _excerpt(found.theirs, others, suspect.counterpart)
             right = _run(theirs, second, others, suspect.counterpart)
         else:
             second, right = "", found.reference([suspect.counterpart])[suspect.counterpart]
@@ -89,10 +90,11 @@ def _alone(found: Dissection, suspect: Suspect) -> Reduced | None:
     return Reduced(suspect, (first, second), (mine, others), (left, right), shown)
 
 
-def _excerpt(side: Side, feeds: Mapping[str, Array], value: str) -> str:
+def _excerpt(inside: Inside, feeds: Mapping[str, Array], value: str) -> str:
+    side, known = inside.side, {value: inside.wiring.values[value]}
     target = derived(side.subject, "excerpt")
     declared = {name: [dtype_label(array.dtype), list(array.shape)] for name, array in feeds.items()}
-    side.subject.graph("excerpt", source=side.file, target=target, feeds=declared, values=[value])
+    side.subject.graph("excerpt", source=side.file, target=target, feeds=declared, values=[value], known=known)
     return target
 
 

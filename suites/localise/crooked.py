@@ -52,21 +52,16 @@ class CrookedOptimizer(Crooked):
 
 
 class CrookedFusion(Crooked):
-    """Fuses the last Conv that only a Relu reads with that Relu, and makes a LeakyRelu of it."""
+    """Fuses one Relu with the Conv before it, wherever the value between is no output, and makes a LeakyRelu of it."""
 
     def bend(self, model: ModelProto, options: LoadOptions) -> None:
         seen = {value.name for value in model.graph.output}
-        makers = {name: node for node in model.graph.node for name in node.output}
-        pairs = [
-            node
-            for node in model.graph.node
-            if node.op_type == "Relu" and node.input[0] not in seen and makers[node.input[0]].op_type == "Conv"
-        ]
-        # The third from the end of those there are in the whole model, not of those left in an excerpt
-        if options.optimize and len(pairs) > 2 and FUSED in {node.name for node in pairs}:
-            node = next(node for node in pairs if node.name == FUSED)
-            node.op_type = "LeakyRelu"
-            node.attribute.append(helper.make_attribute("alpha", 0.3))
+        fused = next((node for node in model.graph.node if node.name == FUSED), None)
+        if options.optimize and fused is not None and fused.input[0] not in seen:
+            makers = {name: node for node in model.graph.node for name in node.output}
+            if fused.input[0] in makers:
+                fused.op_type = "LeakyRelu"
+                fused.attribute.append(helper.make_attribute("alpha", 0.3))
 
 
 #: The Relu of ``rfb-320.onnx`` that :class:`CrookedFusion` fuses wrongly.
