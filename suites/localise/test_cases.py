@@ -18,6 +18,7 @@ from fixtures import faults, graphs
 from pytest_onnxaccel.results import CheckResult, Verdict
 from suites.localise import crooked
 from suites.localise.conftest import Check
+from suites.localise.test_engines import normalising
 
 CPU, ONNX = "ort-cpu", "reference"
 PARTS = {"inputs.npz", "candidate.npz", "reference.npz", "candidate.onnx", "reference.onnx", "repro.py", "report.txt"}
@@ -78,10 +79,8 @@ def test_an_engine_that_a_script_cannot_call_is_as_recorded(check: Check, shippe
     assert shown(text, "scores") == pytest.approx(result.figures["max_abs"], rel=0.2)
 
 
-def test_optimized_and_not_are_both_called(check: Check, tmp_path: Path) -> None:
-    """The evaluator's copy is the upgraded one, which is what it ran."""
-    from suites.localise.test_engines import normalising
-
+def test_the_evaluator_is_called_on_what_it_ran(check: Check, tmp_path: Path) -> None:
+    """Raw, that is the file itself; else the copy of a newer opset."""
     with crooked.registered(ONNX, crooked.RawReference):
         result = check(normalising(), ONNX, CPU, (CPU, ONNX), failures=str(tmp_path / "raw"))
     folder = Path(result.figures["case"])
@@ -91,19 +90,23 @@ def test_optimized_and_not_are_both_called(check: Check, tmp_path: Path) -> None
     assert "reference: reference, reference.onnx (onnx.reference)" in text
     assert shown(text, "y") == pytest.approx(result.figures["max_abs"], rel=1e-3)
 
+    result = check(faults.move_bias(normalising()), normalising(), ONNX, failures=str(tmp_path / "upgraded"))
+    folder = Path(result.figures["case"])
+    assert onnx.load(folder / "candidate.onnx").opset_import[0].version >= 14
+    status, text = run_script(folder)
+    assert status == 1, text
+    assert shown(text, "y") == pytest.approx(result.figures["max_abs"], rel=1e-3)
+
 
 def test_an_old_case_is_replaced_and_what_else_lies_there_is_not(check: Check, tmp_path: Path) -> None:
-    good = graphs.small_cnn()
-    folder = Path(check(faults.move_bias(good), good, failures=str(tmp_path / "f")).figures["case"])
+    good = tmp_path / "good.onnx"
+    good.write_bytes(graphs.small_cnn().SerializeToString())
+    wrong, root = faults.move_bias(graphs.small_cnn()), str(tmp_path / "failures")
+    folder = Path(check(wrong, str(good), failures=root).figures["case"])
     (folder / "notes.txt").write_text("mine")
     (folder / "reduced-candidate.onnx.data").write_text("old")
-    for path in tmp_path.glob("*.onnx"):
-        path.unlink()
-    again = check(faults.move_bias(good), good, failures=str(folder.parent))
-    assert not (Path(again.figures["case"]) / "reduced-candidate.onnx.data").exists() or again.figures["case"] != str(
-        folder
-    )
-    assert (folder / "notes.txt").read_text() == "mine"
+    assert check(wrong, str(good), failures=root).figures["case"] == str(folder)
+    assert {path.name for path in folder.iterdir()} == PARTS | REDUCED | {"notes.txt"}
 
 
 def test_a_disk_that_refuses_leaves_the_verdict(check: Check, tmp_path: Path) -> None:
