@@ -21,7 +21,7 @@ def write_npz(path: Path, arrays: Mapping[str, Array]) -> None:
     Takes any name, which ``numpy.savez`` does not. Types that NumPy cannot store become float32 (bfloat16 and the like,
     without loss) or fixed-width text.
     """
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with zipfile.ZipFile(path, "w") as archive:  # numbers of a network hardly compress
         for name, array in arrays.items():
             plain: Any = array
             if array.dtype.kind == "V":
