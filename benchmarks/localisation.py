@@ -16,8 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-
-import onnx
+from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -27,6 +26,9 @@ from pytest_onnxaccel.runner.request import Request, RunOptions  # noqa: E402
 from pytest_onnxaccel.runner.runner import Runner  # noqa: E402
 from pytest_onnxaccel.spec import ModelSpec  # noqa: E402
 from suites.localise.planting import Planted, every, renamed  # noqa: E402
+
+if TYPE_CHECKING:
+    import onnx
 
 
 def parity(candidate: str, reference: str, localise: bool) -> tuple[CheckResult, float]:
@@ -63,6 +65,8 @@ def main() -> None:
 
 
 def measure(model: str, rounds: int, other_names: bool) -> None:
+    import onnx
+
     good = onnx.load(model)
     hits: Counter[str] = Counter()
     counts: Counter[str] = Counter()

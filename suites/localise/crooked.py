@@ -14,6 +14,7 @@ from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends.ort_cpu import OrtCpu
 from pytest_onnxaccel.backends.protocol import GROUP, LoadOptions, Session
 from pytest_onnxaccel.backends.reference import ReferenceBackend
+from pytest_onnxaccel.errors import ModelError
 
 
 class RawReference(ReferenceBackend):
@@ -41,6 +42,17 @@ class Crooked(OrtCpu):
             if node.op_type == "Softmax":
                 node.op_type = "HardSigmoid"
                 del node.attribute[:]
+
+
+class CrookedPicky(Crooked):
+    """Refuses a model that gives one certain value."""
+
+    REFUSED = "relu_10"
+
+    def bend(self, model: ModelProto, options: LoadOptions) -> None:
+        if self.REFUSED in {value.name for value in model.graph.output}:
+            raise ModelError(f"{self.REFUSED!r} is no output of mine", code="E_SCHEMA")
+        super().bend(model, options)
 
 
 class CrookedOptimizer(Crooked):

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import onnx
 import pytest
 
 from fixtures import faults, graphs
+from pytest_onnxaccel import report
 from pytest_onnxaccel.results import CheckResult, Verdict
 from suites.localise import crooked
 from suites.localise.conftest import Check
@@ -164,8 +166,39 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     assert run_script(folder)[0] == 1
     (row,) = json.loads((tmp_path / "report.json").read_text())["results"]
     assert row["figures"]["case"] == str(folder)
+    schema = json.loads((Path(report.__file__).parent / "schema-v1.json").read_text())
+    jsonschema.validate(json.loads((tmp_path / "report.json").read_text()), schema)
     assert row["figures"]["localisation"]["origin"]["name"] == "bn"
     assert "origin: BatchNormalization 'bn' (module bn)" in done.stdout
     off = subprocess.run([*command, "--onnx-localise=no"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert off.returncode == 1
     assert "origin:" not in off.stdout
+
+
+def test_external_data_is_in_the_case(check: Check, tmp_path: Path) -> None:
+    (tmp_path / "given").mkdir()
+    good = graphs.external_data(tmp_path / "given")
+    result = check(good, faults.move_bias(graphs.mlp()), failures=str(tmp_path / "failures"))
+    assert result.figures["localisation"]["origin"]["name"] == "first"
+    folder = Path(result.figures["case"])
+    status, text = run_script(folder)
+    assert status == 1, text
+    assert shown(text, "y") == pytest.approx(result.figures["max_abs"], rel=1e-3)
+
+
+def test_shapes_and_nan_are_differences_of_values(check: Check) -> None:
+    """They break the contract, and have a node where they come from."""
+    good = graphs.small_cnn()
+    nan = check(faults.nan_inside(good), good)
+    assert (nan.code, nan.figures["breach"]) == ("V_CONTRACT", "nan")
+    assert nan.figures["localisation"]["origin"]["name"] == "planted_Add_logits"
+    wide = graphs.mlp(1)
+    for tensor in wide.graph.initializer:
+        if tensor.name in ("w2", "b2"):
+            array = onnx.numpy_helper.to_array(tensor)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(np.concatenate([array, array], axis=-1), tensor.name))
+    wide.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 6
+    shape = check(wide, graphs.mlp(1))
+    assert (shape.code, shape.figures["breach"]) == ("V_CONTRACT", "shape")
+    told = shape.figures["localisation"]["origin"]
+    assert (told["name"], told["share"]) == ("second", float("inf"))

@@ -131,3 +131,20 @@ def test_a_passing_pair_is_not_looked_into(check: Check) -> None:
     result = check(graphs.small_cnn(), ONNX, CPU, (CPU, ONNX))
     assert result.verdict is Verdict.PASSED
     assert "localisation" not in result.figures
+
+
+def test_at_another_batch_the_frozen_copy_is_looked_into(check: Check, shipped: Path) -> None:
+    with crooked.registered("crooked", crooked.Crooked):
+        result = check(shipped / "slim-320.onnx", CPU, "crooked", (CPU, "crooked"), batch=2)
+    assert result.batch == 2
+    assert names(origin(result)) == ["node_softmax"]
+
+
+def test_a_value_that_an_engine_refuses_is_left_out_and_the_rest_is_seen(check: Check, shipped: Path) -> None:
+    """A copy with that value as an output does not load; halves are tried until it stands alone."""
+    with crooked.registered("crooked", crooked.CrookedPicky):
+        result = check(shipped / "slim-320.onnx", CPU, "crooked", (CPU, "crooked"))
+    told = result.figures["localisation"]
+    assert names(told["origin"]) == ["node_softmax"]
+    assert told["compared"] == told["values"] - 1
+    assert any("1 values could not be had" in line for line in result.details)
