@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.checks.blame import Blame
+from pytest_onnxaccel.checks.parity import samples
 from pytest_onnxaccel.errors import OnnxAccelError, printable
 from pytest_onnxaccel.failures import case_folder
 from pytest_onnxaccel.numerics.gaps import gap
+from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.case import save_case
 from pytest_onnxaccel.runner.confirm import Reduced, origin, swept
@@ -18,11 +21,34 @@ from pytest_onnxaccel.runner.dissect import dissect
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.findings import Finding, finding
 from pytest_onnxaccel.runner.fusion import fused, still
+from pytest_onnxaccel.runner.request import Request
 from pytest_onnxaccel.runner.sides import Side
 from pytest_onnxaccel.runner.voices import voices
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
+
+
+def looked_into(
+    result: CheckResult,
+    request: Request,
+    sides: tuple[Side, Side],
+    inputs: Inputs,
+    backends: Sequence[str],
+    engines: Engines,
+    failures: str | None,
+) -> CheckResult:
+    """*result* of a failed parity check with what can be found of its cause.
+
+    Whatever goes wrong here is a note of the result and leaves the verdict as it is.
+    """
+    if not by_value(result):
+        return result
+    try:
+        feeds = next(islice(samples(inputs, request.seeds, request.batch), worst_sample(result), None))
+        return Autopsy(sides, feeds, backends, engines, failures)(result)
+    except Exception as error:
+        return result.with_(notes=(*result.notes, _note("not looked into", error)))
 
 
 @dataclass(frozen=True)
@@ -44,15 +70,16 @@ class Autopsy:
     notes: list[str] = field(default_factory=list)
 
     def __call__(self, result: CheckResult) -> CheckResult:
-        """*result* with what was found; whatever goes wrong here is a note and leaves the verdict as it is."""
+        """*result* with what was found.
+
+        Raises:
+            OnnxAccelError: a side no longer runs the sample.
+        """
         start = time.perf_counter()
         ours, theirs = self.sides
         figures: dict[str, Any] = {}
         details: list[str] = []
-        try:
-            outputs = ours.session().run(self.feeds), theirs.session().run(self.feeds)
-        except OnnxAccelError as error:
-            return self._noted(result, "not localised", error)
+        outputs = ours.session().run(self.feeds), theirs.session().run(self.feeds)
         wrong = wrong_outputs(result, outputs)
         reduced, told = self._localised(wrong, outputs)
         with swept(self.sides, reduced):
@@ -113,9 +140,6 @@ class Autopsy:
         shown = printable(str(folder), 200)
         details = (*result.details[:at], f"case: {shown} (python repro.py)", *result.details[at:])
         return result.with_(details=details, figures={**result.figures, "case": shown})
-
-    def _noted(self, result: CheckResult, what: str, error: Exception) -> CheckResult:
-        return result.with_(notes=(*result.notes, *self.notes, _note(what, error)))
 
 
 def _note(what: str, error: Exception) -> str:

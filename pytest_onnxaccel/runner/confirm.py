@@ -71,23 +71,29 @@ def origin(found: Dissection) -> tuple[Suspect | None, Reduced | None]:
 def _alone(found: Dissection, suspect: Suspect) -> Reduced | None:
     """*suspect* by itself; None where it shows nothing there, or cannot be run alone."""
     ours, theirs = found.ours.side, found.theirs.side
+    files: list[tuple[Side, str]] = []
     try:
         known = found.reference([found.beside.pairs.get(name, name) for name in suspect.reads])
         mine = {name: known[found.beside.pairs.get(name, name)] for name in suspect.reads}
         others = found.reference(suspect.their_reads)
-        first = _excerpt(found.ours, mine, suspect.value)
+        files.append((ours, _excerpt(found.ours, mine, suspect.value)))
+        left = _run(*files[0], mine, suspect.value)
         if suspect.theirs:
-            second = _excerpt(found.theirs, others, suspect.counterpart)
-            right = _run(theirs, second, others, suspect.counterpart)
+            files.append((theirs, _excerpt(found.theirs, others, suspect.counterpart)))
+            right = _run(*files[1], others, suspect.counterpart)
         else:
-            second, right = "", found.reference([suspect.counterpart])[suspect.counterpart]
-        left = _run(ours, first, mine, suspect.value)
+            right = found.reference([suspect.counterpart])[suspect.counterpart]
+        shown = gap(left, right)
+        if shown.share > suspect.limit and shown.share >= _SHOWN * min(suspect.gap.share, 1e30):
+            paths = [path for _, path in files]
+            return Reduced(
+                suspect, (paths[0], paths[1] if suspect.theirs else ""), (mine, others), (left, right), shown
+            )
     except (OnnxAccelError, KeyError):
-        return None
-    shown = gap(left, right)
-    if shown.share <= suspect.limit or shown.share < _SHOWN * min(suspect.gap.share, 1e30):
-        return None
-    return Reduced(suspect, (first, second), (mine, others), (left, right), shown)
+        pass  # what cannot be run alone is not confirmed
+    for side, path in files:
+        side.subject.forget(path)
+    return None
 
 
 def _excerpt(inside: Inside, feeds: Mapping[str, Array], value: str) -> str:

@@ -76,7 +76,7 @@ def dissect(ours: Side, theirs: Side, feeds: Mapping[str, Array], wrong: Sequenc
         (a,) = found.ours.run(first, feeds)
         b, again = found.theirs.run(second, feeds, moved)
         found.chunks += 1
-        found.largest = max(found.largest, sum(x.nbytes for side in (a, b) for x in side.values()))
+        found.largest = max(found.largest, sum(x.nbytes for side in (a, b, again) for x in side.values()))
         found.outputs = ({name: a[name] for name in mine.outputs}, {name: b[name] for name in other.outputs})
         gaps |= {name: gap(a[name], b[pairs[name]]) for name in a if pairs.get(name) in b and name in mine.makers}
         noise |= {name: gap(again[name], b[name]).share for name in b}
@@ -113,7 +113,8 @@ def _wiring(side: Side, shapes: Mapping[str, list[int]]) -> Wiring:
 
 
 def chunks(ours: Wiring, theirs: Wiring, pairs: Mapping[str, str], cap: int) -> Iterator[tuple[list[str], list[str]]]:
-    """Values of both sides in the candidate's order, paired ones in one chunk.
+    """Values of both sides in the candidate's order, paired ones in one chunk; the reference's count twice, as they are
+    had twice.
 
     A value of unknown size counts as much as the largest of known size; where none is known, as an eighth of the cap.
     """
@@ -128,8 +129,8 @@ def chunks(ours: Wiring, theirs: Wiring, pairs: Mapping[str, str], cap: int) -> 
         if other is not None and other not in theirs.exposable:
             other = None  # an output of the reference, which every run gives
         size = sum(
-            unknown if (known := wiring.size(name)) is None else known
-            for wiring, name in ((ours, mine), (theirs, other))
+            times * (unknown if (known := wiring.size(name)) is None else known)
+            for times, wiring, name in ((1, ours, mine), (2, theirs, other))
             if name is not None
         )
         if filled and filled + size > cap:

@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from itertools import islice
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks import latency as latency_check
 from pytest_onnxaccel.checks.batch import batch
 from pytest_onnxaccel.checks.contract import contract
 from pytest_onnxaccel.checks.hygiene import hygiene
-from pytest_onnxaccel.checks.parity import input_problems, parity, samples
+from pytest_onnxaccel.checks.parity import input_problems, parity
 from pytest_onnxaccel.checks.structure import structure
 from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
 from pytest_onnxaccel.numerics.inputs import Inputs
@@ -147,21 +146,12 @@ class Runner:
             request.seeds, request.batch, ready.singles.block if path is None else None,
         )  # fmt: skip
         if result.verdict is Verdict.FAILED and self._options.localise:
-            ours = Side(request.backend, subject, request.backend, path)
-            return self._looked_into(request, result, (ours, theirs), ready.settled.inputs)
+            from pytest_onnxaccel.runner.autopsy import looked_into
+
+            both, inputs = (Side(request.backend, subject, request.backend, path), theirs), ready.settled.inputs
+            backends = self._backends.get(request.model, ())
+            return looked_into(result, request, both, inputs, backends, self.engines, self._options.failures)
         return result
-
-    def _looked_into(
-        self, request: Request, result: CheckResult, sides: tuple[Side, Side], inputs: Inputs
-    ) -> CheckResult:
-        """*result* of a failed parity check with what can be found of its cause."""
-        from pytest_onnxaccel.runner.autopsy import Autopsy, by_value, worst_sample
-
-        if not by_value(result):
-            return result
-        feeds = next(islice(samples(inputs, request.seeds, request.batch), worst_sample(result), None))
-        backends = self._backends.get(request.model, ())
-        return Autopsy(sides, feeds, backends, self.engines, self._options.failures)(result)
 
     def _batch(self, request: Request, subject: Subject) -> CheckResult:
         self._taken(request, subject)

@@ -54,6 +54,8 @@ class Subject:
         self._taken: tuple[Staged, ModelInfo] | None = None
         self._prepared: dict[str, dict[str, Any]] = {}
         self._candidates: Candidates | None = None
+        #: Whose worker serves graph functions; asked once, for a look at what is installed takes milliseconds
+        self._tooled = ""
 
     # -- the file ---------------------------------------------------------------------------------------------
 
@@ -101,10 +103,10 @@ class Subject:
 
     def _tools(self) -> Engine:
         """The primary backend's own worker where that runs in this interpreter: one worker serves all checks."""
-        for name in self._primary:
-            if not self._engines.backend(name).environment and self._engines.availability(name).ok:
-                return self.engine(name)
-        return self.engine(TOOLS)
+        if not self._tooled:
+            here = (name for name in self._primary if not self._engines.backend(name).environment)
+            self._tooled = next((name for name in here if self._engines.availability(name).ok), TOOLS)
+        return self.engine(self._tooled)
 
     # -- sessions ---------------------------------------------------------------------------------------------
 
