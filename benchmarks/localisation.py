@@ -1,6 +1,6 @@
 """How often the planted node is named, and what looking for it costs beside a plain parity check.
 
-    python benchmarks/localisation.py [MODEL ...] [--rounds N] [--renamed]
+    python benchmarks/localisation.py [MODEL ...] [--rounds N] [--faults N] [--renamed]
 
 Plants one value fault after the other into a copy of each model, runs the parity check of the copy against the model
 with and without localisation, in workers as in a run of pytest (interpreter, sessions and samples included), and prints
@@ -58,13 +58,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", default=[str(ROOT / "fixtures" / "models" / "rfb-320.onnx")])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--faults", type=int, default=0, help="at most so many of each model; 0 for all")
     parser.add_argument("--renamed", action="store_true")
     arguments = parser.parse_args()
     for model in arguments.models:
-        measure(str(Path(model).resolve()), arguments.rounds, arguments.renamed)
+        measure(str(Path(model).resolve()), arguments.rounds, arguments.faults, arguments.renamed)
 
 
-def measure(model: str, rounds: int, other_names: bool) -> None:
+def measure(model: str, rounds: int, most: int, other_names: bool) -> None:
     import onnx
 
     good = onnx.load(model)
@@ -73,7 +74,8 @@ def measure(model: str, rounds: int, other_names: bool) -> None:
     ratios, passed, largest = [], 0, 0
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "candidate.onnx")
-        for one in every(good):
+        planted = every(good)
+        for one in planted[:: -(-len(planted) // most)] if most else planted:
             other = renamed(one.model) if other_names else None
             onnx.save(other or one.model, path)
             best = {True: float("inf"), False: float("inf")}

@@ -167,13 +167,13 @@ def test_chunks_are_bounded_and_find_the_same(check: Check, shipped: Path, monke
     good = good_one("slim-320", shipped)
     one = next(one for one in every(good) if one.kind == "operator")
     whole = check(one.model, good)
-    cap = 6 << 20
+    cap = 12 << 20
     monkeypatch.setattr(autopsy, "dissect", lambda *sides_feeds_wrong: dissect.dissect(*sides_feeds_wrong, cap=cap))
     for model in (one.model, renamed(one.model)):
         result = check(model, good)
         told = result.figures["localisation"]
         assert told["chunks"] > 3
-        outputs = 2 * 4420 * 6 * 4  # of both sides, in every chunk
+        outputs = 3 * 4420 * 6 * 4  # of the candidate and twice of the reference, in every chunk
         assert told["largest_chunk_bytes"] <= cap + outputs
         assert told["origin"]["share"] == pytest.approx(whole.figures["localisation"]["origin"]["share"], rel=0.2)
         assert told["origin"]["confirmed"]
