@@ -17,6 +17,7 @@ class OrtCpu:
     environment = ""
     keep_worker = False
     optimizes = True
+    script = "onnxruntime"
     preload = ("numpy", "onnxruntime", "onnx")
 
     def availability(self) -> Availability:

@@ -123,8 +123,9 @@ class Backend(Protocol):
 
     Optional attributes, read where present: ``optimizes`` (True: :attr:`LoadOptions.optimize` makes a difference),
     ``complete`` (False: it is known to lack operators, so that refusing a model says nothing of the model),
-    ``preload`` (modules that a worker may import ahead), ``fresh_process_per_model(operators)`` (True: a model with
-    these operators must not share a process with another).
+    ``preload`` (modules that a worker may import ahead), ``script`` (``onnxruntime`` or ``onnx.reference``: a plain
+    script can call it that way), ``upgrades(opset)`` (the opset that a model is brought to before it runs, or 0),
+    ``fresh_process_per_model(operators)`` (True: a model with these operators must not share a process with another).
     """
 
     @property

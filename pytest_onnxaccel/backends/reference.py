@@ -29,6 +29,7 @@ class ReferenceBackend:
     environment = ""
     keep_worker = False
     preload = ("numpy", "onnx.reference")
+    script = "onnx.reference"
 
     def availability(self) -> Availability:
         found = versions_of("onnx")
@@ -38,6 +39,10 @@ class ReferenceBackend:
 
     def prepare(self, operators: Mapping[str, int], opset: int) -> str:
         return ""
+
+    def upgrades(self, opset: int) -> int:
+        """The opset that a model of *opset* is brought to before it is run; 0 when it runs as it is."""
+        return _UPGRADE_TO if 0 < opset < _TRUSTED_OPSET else 0
 
     def load(self, path: str, options: LoadOptions) -> Session:
         import onnx
@@ -53,7 +58,7 @@ class ReferenceBackend:
             raise ModelError(printable(text, 600), code=code) from None
         info = describe(model)
         notes = []
-        if 0 < info.opset < _TRUSTED_OPSET:
+        if self.upgrades(info.opset):
             model = _upgraded(model)
             notes.append(f"the graph was upgraded from opset {info.opset} to {_UPGRADE_TO} for the evaluator")
         try:

@@ -76,7 +76,7 @@ def parity(
         from pytest_onnxaccel.checks.decision import Decisions  # few runs ask for decisions
 
         decisions = Decisions(decision, limits)
-    for index, feeds in enumerate(_samples(inputs, seeds, batch)):
+    for index, feeds in enumerate(samples(inputs, seeds, batch)):
         if agreement.problems:
             break
         ours = known(index) if known and batch is None and not seeds else candidate_session.run(feeds)
@@ -86,7 +86,7 @@ def parity(
             decisions.add(index, ours, theirs)
     wanted = noisy.always or _worth_measuring(agreement, limits, decisions)
     if noisy.variants is not None and wanted and not agreement.problems:
-        taken = _telling(list(_samples(inputs, seeds, batch)), agreement)
+        taken = _telling(list(samples(inputs, seeds, batch)), agreement)
         limits.noise = measure(reference, reference_session, noisy.variants, taken)
         agreement.judge_again()
         if decisions is not None:
@@ -121,10 +121,11 @@ def _telling(samples: Sequence[Mapping[str, Array]], agreement: Agreement) -> li
 
 def _worst_feeds(inputs: Inputs, seeds: Sequence[int], batch: int | None, agreement: Agreement) -> Mapping[str, Array]:
     index = next((agreement.worst[name]["sample"] for name in agreement.bad()), 0)
-    return next(itertools.islice(_samples(inputs, seeds, batch), index, None))
+    return next(itertools.islice(samples(inputs, seeds, batch), index, None))
 
 
-def _samples(inputs: Inputs, seeds: Sequence[int], batch: int | None) -> Iterator[dict[str, Array]]:
+def samples(inputs: Inputs, seeds: Sequence[int], batch: int | None) -> Iterator[dict[str, Array]]:
+    """The feeds that parity compares, in order."""
     if seeds:
         for seed in seeds:
             yield replace(inputs, seed=seed).feeds(0, batch)

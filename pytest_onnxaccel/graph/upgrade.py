@@ -5,6 +5,7 @@ from __future__ import annotations
 import onnx
 from onnx import helper, version_converter
 
+from pytest_onnxaccel.errors import ModelError, printable
 from pytest_onnxaccel.graph.load import all_graphs
 
 
@@ -33,3 +34,22 @@ def upgraded(model: onnx.ModelProto, target: int) -> onnx.ModelProto:
                 node.attribute.append(helper.make_attribute("coordinate_transformation_mode", "asymmetric"))
                 node.attribute.append(helper.make_attribute("nearest_mode", "floor"))
     return model
+
+
+def upgrade(source: str, target: str, opset: int) -> dict[str, int]:
+    """Write the model at *source*, at *opset*, to *target*.
+
+    Returns:
+        ``from_opset``.
+
+    Raises:
+        ModelError: ``E_SCHEMA``: an operator has no newer form.
+    """
+    try:
+        model = onnx.load(source)
+        onnx.save(upgraded(model, opset), target)
+    except Exception as error:
+        raise ModelError(
+            f"cannot be upgraded to opset {opset}: {printable(str(error), 200)}", code="E_SCHEMA"
+        ) from None
+    return {"from_opset": opset_of(model)}

@@ -40,6 +40,11 @@ GRAPH_FUNCTIONS = {
     "prepend": "pytest_onnxaccel.graph.foldin:prepend",
     "fold_into_first_conv": "pytest_onnxaccel.graph.foldin:fold_into_first_conv",
     "tap": "pytest_onnxaccel.graph.foldin:tap",
+    "anatomy": "pytest_onnxaccel.graph.anatomy:anatomy",
+    "expose": "pytest_onnxaccel.graph.expose:expose",
+    "excerpt": "pytest_onnxaccel.graph.excerpt:excerpt",
+    "contrast": "pytest_onnxaccel.graph.contrast:contrast",
+    "upgrade": "pytest_onnxaccel.graph.upgrade:upgrade",
 }
 
 

@@ -188,6 +188,14 @@ OPTIONS: tuple[Option, ...] = (
         '"fail"',
     ),
     Option(
+        "localise",
+        "localise",
+        "yes|no",
+        "yes",
+        "Whether a failed parity check names the node where the two sides part and the odd engine, and saves the case.",
+        '"no"',
+    ),
+    Option(
         "budget",
         "budget",
         "KEY=VALUE",

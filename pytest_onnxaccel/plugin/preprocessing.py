@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.failures import FOLDER
 from pytest_onnxaccel.functions import resolve
 from pytest_onnxaccel.plugin.records import conclude, record
 from pytest_onnxaccel.plugin.state import STATE, State
@@ -20,9 +21,6 @@ from pytest_onnxaccel.spec import PreprocessingSpec
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.plugin.markers import Request
-
-#: Folder, beside the configuration, that failed cases are saved in.
-FAILURES = "onnxaccel-failures"
 
 
 class PreprocessingNode(pytest.Collector):
@@ -101,4 +99,4 @@ def _compared(state: State, spec: PreprocessingSpec) -> CheckResult:
             derandomize=settings.fuzz_profile == "ci",
             corpus=settings.fuzz_corpus,
         )
-    return outcome(spec, report, root / FAILURES)
+    return outcome(spec, report, root / FOLDER)

@@ -48,6 +48,7 @@ class Settings:
         locked: what it holds; empty where it is not to be used.
         inconclusive: ``warn``, ``fail`` or ``skip``.
         hygiene: ``warn`` or ``fail``.
+        localise: ``yes`` or ``no``: whether a failed parity check is looked into.
         fuzz_profile: ``ci`` or ``nightly``.
         fuzz_corpus: absolute path of a folder; None for no corpus.
         pythons: absolute path of an interpreter by backend.
@@ -73,6 +74,7 @@ class Settings:
     locked: Locked = field(default_factory=dict)
     inconclusive: str = "warn"
     hygiene: str = "warn"
+    localise: str = "yes"
     budget: LatencyBudget = field(default_factory=LatencyBudget)
     pythons: Mapping[str, str] = field(default_factory=dict)
     fuzz_examples: int = 100

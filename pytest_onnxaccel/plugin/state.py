@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_onnxaccel.backends.protocol import Availability, Backend
+from pytest_onnxaccel.failures import FOLDER
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.staging import Staging
 from pytest_onnxaccel.plugin.settings import Settings
@@ -112,6 +113,8 @@ class State:
             locked=settings.locked,
             write_lock=settings.lock == "write",
             root=str(self.config.rootpath),
+            localise=settings.localise == "yes",
+            failures=str(self.config.rootpath / FOLDER),
         )
 
     def _make_runner(self, first: str | None = None) -> Runner:

@@ -222,6 +222,7 @@ PARSERS: dict[str, Callable[[Given], Any]] = {
     "inconclusive": _choice("warn", "fail", "skip"),
     "lock": _choice("use", "write", "ignore"),
     "hygiene": _choice("warn", "fail"),
+    "localise": _choice("yes", "no"),
     "budget": _budget,
     "pythons": _pythons,
     "fuzz_examples": _count,

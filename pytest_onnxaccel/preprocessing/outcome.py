@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.errors import printable
+from pytest_onnxaccel.failures import case_folder
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import PreprocessingSpec
 
@@ -73,7 +73,7 @@ def _pixel(report: Report) -> list[str]:
 
 def _saved(report: Report, failures: Path, name: str) -> str:
     """Where the case lies now; a disk that refuses it must not hide the finding."""
-    folder = failures / (re.sub(r"[^\w.-]+", "-", name).strip("-.") or "case")
+    folder = case_folder(failures, name)
     try:
         report.save(folder)
     except OSError as error:

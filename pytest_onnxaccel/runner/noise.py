@@ -12,8 +12,8 @@ from pytest_onnxaccel.checks.noise import Variants
 from pytest_onnxaccel.checks.parity import Noisy
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.subject import QUIET, Subject
+from pytest_onnxaccel.runner.request import QUIET, RunOptions
+from pytest_onnxaccel.runner.subject import Subject
 
 #: One file name is never used for two variants: sessions and prepared copies are told apart by it.
 _NUMBERS = itertools.count()

@@ -26,6 +26,8 @@ class RunOptions:
         locked: tolerances of the reviewed lock file: by model, by ``candidate~reference``, by output.
         write_lock: parity measures the noise floor in any case and proposes what to lock.
         root: folder whose modules the user's own functions are imported from.
+        localise: a parity check that fails by value is looked into.
+        failures: folder that failed cases are saved in; None saves none.
     """
 
     seed: int = 0
@@ -37,6 +39,8 @@ class RunOptions:
     locked: Mapping[str, Mapping[str, Mapping[str, Tolerance]]] = field(default_factory=dict)
     write_lock: bool = False
     root: str = ""
+    localise: bool = True
+    failures: str | None = None
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from pytest_onnxaccel.runner.foresight import Foresight
 from pytest_onnxaccel.runner.frozen import Frozen, freeze
 from pytest_onnxaccel.runner.leases import Leases
 from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request, RunOptions
+from pytest_onnxaccel.runner.sides import Side
 from pytest_onnxaccel.runner.subject import Ready, Subject
 from pytest_onnxaccel.spec import ModelInfo, ModelSpec
 
@@ -128,8 +129,11 @@ class Runner:
         self._taken(request, subject)
         ready, path = self._ready(request, subject, request.backend), self._file(request, subject)
         candidate = ready.session if path is None else subject.session(request.backend, path)
+        theirs = Side(request.reference, subject, request.reference, path)
         if request.reference == UNOPTIMIZED:
-            reference = subject.session(request.backend, path, LoadOptions(optimize=False, spin=False))
+            plain = LoadOptions(optimize=False, spin=False)
+            theirs = Side(f"{request.backend} unoptimized", subject, request.backend, path, plain)
+            reference = theirs.session()
             variants = noise.variants(subject, request.backend, path, alone=True)
         elif request.reference.endswith(".onnx"):
             other = self._other(request.reference)
@@ -141,10 +145,11 @@ class Runner:
                     other.spec.name, request.batch, details=tuple(problems[1:]),
                 )  # fmt: skip
             reference = other.session(request.backend)
+            theirs = Side(other.spec.name, other, request.backend)
             variants = noise.variants(other, request.backend)
         else:
-            theirs = self._ready(request, subject, request.reference)
-            reference = theirs.session if path is None else subject.session(request.reference, path)
+            known = self._ready(request, subject, request.reference)
+            reference = known.session if path is None else subject.session(request.reference, path)
             variants = noise.variants(subject, request.reference, path)
         shown = self._other(request.reference).spec.name if request.reference.endswith(".onnx") else request.reference
         result = parity(
@@ -155,7 +160,14 @@ class Runner:
             noise.noisy(self._options, request.model, request.backend, shown, variants),
             request.decision or subject.spec.decision,
         )  # fmt: skip
-        return noise.elsewhere(result, request.reported)
+        result = noise.elsewhere(result, request.reported)
+        if result.verdict is Verdict.FAILED and self._options.localise:
+            from pytest_onnxaccel.runner.autopsy import looked_into
+
+            both, inputs = (Side(request.backend, subject, request.backend, path), theirs), ready.settled.inputs
+            backends = self._backends.get(request.model, ())
+            return looked_into(result, request, both, inputs, backends, self.engines, self._options.failures)
+        return result
 
     def _batch(self, request: Request, subject: Subject) -> CheckResult:
         self._taken(request, subject)

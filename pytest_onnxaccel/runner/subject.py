@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,6 +63,8 @@ class Subject:
         self._taken: tuple[Staged, ModelInfo] | None = None
         self._prepared: dict[str, dict[str, Any]] = {}
         self._candidates: Candidates | None = None
+        #: Whose worker serves graph functions; asked once, for a look at what is installed takes milliseconds
+        self._tooled = ""
 
     # -- the file ---------------------------------------------------------------------------------------------
 
@@ -112,10 +115,10 @@ class Subject:
 
     def _tools(self) -> Engine:
         """The primary backend's own worker where that runs in this interpreter: one worker serves all checks."""
-        for name in self._primary:
-            if not self._engines.backend(name).environment and self._engines.availability(name).ok:
-                return self.engine(name)
-        return self.engine(TOOLS)
+        if not self._tooled:
+            here = (name for name in self._primary if not self._engines.backend(name).environment)
+            self._tooled = next((name for name in here if self._engines.availability(name).ok), TOOLS)
+        return self.engine(self._tooled)
 
     # -- sessions ---------------------------------------------------------------------------------------------
 
@@ -164,6 +167,18 @@ class Subject:
         renamed = {original: new for side in ("inputs", "outputs") for new, original in made[side].items()}
         session = engine.load(target, options)
         return GuardedSession(session, info.inputs, info.outputs, renamed, tuple(made["notes"]))
+
+    def forget(self, path: str) -> None:
+        """Close every session on the derived file at *path*, and remove it."""
+        for key in [key for key in self._sessions if key[1] == path]:
+            session = self._sessions.pop(key)
+            with contextlib.suppress(OnnxAccelError):
+                session.close()
+        derived = [target for target in self._prepared if target.startswith(os.path.splitext(path)[0] + "-")]
+        for file in (path, *derived):
+            self._prepared.pop(file, None)
+            with contextlib.suppress(OSError):
+                os.unlink(file)
 
     def ready(self, name: str) -> Ready:
         """The model running in backend *name*.

@@ -68,6 +68,7 @@ CASES = {
     "report": Case(("out.json",), '"out.json"', lambda s: s.report and s.report.rpartition("/")[2], "out.json"),
     "inconclusive": Case(("skip",), '"skip"', lambda s: s.inconclusive, "skip"),
     "hygiene": Case(("fail",), '"fail"', lambda s: s.hygiene, "fail"),
+    "localise": Case(("no",), '"no"', lambda s: s.localise, "no"),
     "budget": Case(
         ("p95=12ms", "speedup_over=onnx-tf:3"),
         '["p95=12ms", "speedup_over=onnx-tf:3"]',
@@ -252,6 +253,7 @@ WRONG = [
         "--onnx-inconclusive: 'wran' is none of warn, fail, skip - did you mean 'warn'?",
     ),
     (["--onnx-hygiene=skip"], "--onnx-hygiene: 'skip' is none of warn, fail - known: warn, fail"),
+    (["--onnx-localise=maybe"], "--onnx-localise: 'maybe' is none of yes, no - known: yes, no"),
     (["--onnx-budget=p95"], "--onnx-budget: 'p95' is not of the form KEY=VALUE"),
     (["--onnx-budget=p_95=1ms"], "--onnx-budget: 'p_95' is no key of a budget - did you mean 'p95'?"),
     (["--onnx-budget=p95=12"], "--onnx-budget: '12' is a bare number - a unit is missing, write 12ms"),
