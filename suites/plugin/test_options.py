@@ -62,6 +62,7 @@ CASES = {
     "require": Case(("ort-cuda",), '["ort-cuda"]', lambda s: s.required, ("ort-cuda",)),
     "rtol": Case(("1e-3",), "1e-3", lambda s: s.rtol, 1e-3),
     "atol": Case(("0",), "0", lambda s: s.atol, 0.0),
+    "lock": Case(("write",), '"write"', lambda s: s.lock, "write"),
     "seed": Case(("7",), "7", lambda s: s.seed, 7),
     "timeout": Case(("2min",), '"2min"', lambda s: s.timeout_s, 120.0),
     "memory": Case(("8GB",), '"8GB"', lambda s: s.memory_bytes, 8_000_000_000),
@@ -86,6 +87,9 @@ CASES = {
     "fuzz-corpus": Case(("/opt/corpus",), '"/opt/corpus"', lambda s: s.fuzz_corpus, "/opt/corpus"),
     "in-process": Case((), "true", lambda s: s.in_process, True),
 }
+
+#: Fields that no option of their own sets.
+DERIVED = {"origins", "preprocessing", "lock_file", "locked"}
 
 NATIVE = pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="native TOML settings came with pytest 9.0")
 
@@ -118,7 +122,7 @@ def test_the_tables_agree() -> None:
     names = [option.name for option in options.OPTIONS]
     fields = [option.field for option in options.OPTIONS]
     assert list(CASES) == names
-    assert sorted(fields) == sorted(set(Settings.__dataclass_fields__) - {"origins", "preprocessing"})
+    assert sorted(fields) == sorted(set(Settings.__dataclass_fields__) - DERIVED)
     assert sorted(PARSERS) == sorted(set(fields) - {"models"})
 
 
