@@ -50,6 +50,7 @@ def pooled(timing: Timing, sampled: Sampled) -> Timing:
         timing,
         wall_ns=tuple(wall for block in blocks for wall in block.wall_ns),
         cpu_ns=tuple(cpu for block in blocks for cpu in block.cpu_ns),
+        start_ns=timing.start_ns or blocks[0].start_ns,
         end_ns=blocks[-1].end_ns,
     )
 

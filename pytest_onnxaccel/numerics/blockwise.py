@@ -53,7 +53,12 @@ def design_effect(blocks: Sequence[Sequence[float]], threshold: float) -> float:
 
     The variance over batches of the share past *threshold*, over the variance that independent samples would have.
     """
-    batches = _batches([[value > threshold for value in block] for block in blocks])
+    past = _effect(_batches([[value > threshold for value in block] for block in blocks]))
+    # Where many samples equal the threshold, as clocks that count in steps make them
+    return max(past, _effect(_batches([[value >= threshold for value in block] for block in blocks])))
+
+
+def _effect(batches: Sequence[Sequence[bool]]) -> float:
     if len(batches) < 2:
         return 1.0
     total = sum(map(len, batches))
