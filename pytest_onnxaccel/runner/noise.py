@@ -64,7 +64,7 @@ def _ways(subject: Subject, backend: str, alone: bool) -> Iterator[tuple[str, Lo
 
 def _try(subject: Subject, backend: str, path: str, options: LoadOptions, like: str) -> Session | OnnxAccelError:
     try:
-        return subject.fresh(backend, path, options, like)
+        return subject.fresh(backend, path, options, like=like)
     except OnnxAccelError as error:
         return error
 

@@ -147,14 +147,27 @@ class Subject:
         """Backend *name* has graph optimizations, and threads, to choose."""
         return bool(getattr(self._engines.backend(name), "optimizes", False))
 
-    def fresh(self, name: str, path: str, options: LoadOptions, like: str) -> GuardedSession:
-        """A session on *path* that nobody keeps: the caller closes it. It takes and gives what *like* declares.
+    def fresh(
+        self,
+        name: str,
+        path: str | None = None,
+        options: LoadOptions | None = None,
+        engine: Engine | None = None,
+        like: str | None = None,
+    ) -> GuardedSession:
+        """As :meth:`session`, but one that nothing else uses; whoever asked for it closes it.
+
+        Args:
+            engine: instead of the one that the other sessions of backend *name* are in.
+            like: path of the file whose declared inputs and outputs it takes and gives; *path* by default.
 
         Raises:
             OnnxAccelError: it cannot be loaded.
         """
-        info = self.info if like == self.path else ModelInfo.from_json(self.graph("inspect", path=like))
-        return self._load(name, self.engine(name), path, options, info)
+        source = path or self.path
+        declared = like or source
+        info = self.info if declared == self.path else ModelInfo.from_json(self.graph("inspect", path=declared))
+        return self._load(name, engine or self.engine(name), source, options or LoadOptions(), info)
 
     def _load(self, name: str, engine: Engine, path: str, options: LoadOptions, info: ModelInfo) -> GuardedSession:
         preparation = self._engines.backend(name).prepare(info.operators, info.opset)

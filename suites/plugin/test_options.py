@@ -11,6 +11,7 @@ from pytest_onnxaccel import registry
 from pytest_onnxaccel.plugin import options, reference
 from pytest_onnxaccel.plugin.settings import Settings, read_settings
 from pytest_onnxaccel.plugin.values import PARSERS
+from pytest_onnxaccel.spec import Scenario
 
 pytest_plugins = ("pytester",)
 
@@ -71,10 +72,10 @@ CASES = {
     "hygiene": Case(("fail",), '"fail"', lambda s: s.hygiene, "fail"),
     "localise": Case(("no",), '"no"', lambda s: s.localise, "no"),
     "budget": Case(
-        ("p95=12ms", "speedup_over=onnx-tf:3"),
-        '["p95=12ms", "speedup_over=onnx-tf:3"]',
-        lambda s: (s.budget.p95_ns, s.budget.speedup_over),
-        (12e6, ("onnx-tf", 3.0)),
+        ("p95=12ms", "speedup_over=onnx-tf:3", "regression=10% git:main", "scenario=offline", "advise=true"),
+        '["p95=12ms", "speedup_over=onnx-tf:3", "regression=10% git:main", "scenario=offline", "advise=true"]',
+        lambda s: (s.budget.p95_ns, s.budget.speedup_over, s.budget.regression, s.budget.scenario, s.budget.advise),
+        (12e6, ("onnx-tf", 3.0), (0.1, "git:main"), Scenario("offline"), True),
     ),
     "python": Case(
         ("onnx-tf=/opt/otf/bin/python",),
@@ -256,6 +257,7 @@ WRONG = [
         ["--onnx-inconclusive=wran"],
         "--onnx-inconclusive: 'wran' is none of warn, fail, skip - did you mean 'warn'?",
     ),
+    (["--onnx-lock=yes"], "--onnx-lock: 'yes' is none of use, write, ignore - known: use, write, ignore"),
     (["--onnx-hygiene=skip"], "--onnx-hygiene: 'skip' is none of warn, fail - known: warn, fail"),
     (["--onnx-localise=maybe"], "--onnx-localise: 'maybe' is none of yes, no - known: yes, no"),
     (["--onnx-budget=p95"], "--onnx-budget: 'p95' is not of the form KEY=VALUE"),
@@ -265,6 +267,13 @@ WRONG = [
         ["--onnx-budget=p95=1ms", "--onnx-budget=p95=2ms"],
         "--onnx-budget: p95 is given twice, '1ms' and '2ms' - keep one",
     ),
+    (
+        ["--onnx-model=a.onnx", "--onnx-budget=regression=10%"],
+        "--onnx-budget: regression of a.onnx has nothing to be compared with - name the baseline: --onnx-reference=",
+    ),
+    (["--onnx-budget=scenario=sever:1ms"], "--onnx-budget: 'sever' is no scenario - did you mean 'server'?"),
+    (["--onnx-budget=advise=1"], "--onnx-budget: '1' is neither true nor false"),
+    (["--onnx-budget=inconclusive=ignore"], "--onnx-budget: 'ignore' is none of warn, fail, skip"),
     (["--onnx-budget=threads=0"], "--onnx-budget: '0' is no whole number from 1 up"),
     (["--onnx-budget=speedup_over=onx-tf:3"], "no backend is named 'onx-tf' - did you mean 'onnx-tf'?"),
     (["--onnx-python=/bin/python"], "--onnx-python: '/bin/python' is not of the form NAME=PATH"),
