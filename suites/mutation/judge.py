@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from pytest_onnxaccel.backends._ort import OrtSession, make_session
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session, SessionInfo
-from pytest_onnxaccel.checks.parity import SAMPLES, parity
+from pytest_onnxaccel.checks.parity import SAMPLES, Noisy, parity
+from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.results import CheckResult
+from pytest_onnxaccel.runner import noise
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.subject import Subject
@@ -65,12 +67,29 @@ class Judge:
         self._inputs = Inputs.of(self._subject.info, (), 0, {})
         self._original = Remembered(load(original))
         self._tolerance = tolerance or Tolerance()
+        self._made: list[tuple[str, Session | OnnxAccelError]] | None = None
         self.feeds = [self._inputs.feeds(index) for index in range(SAMPLES)]
 
     def verdict(self, candidate: Path | Session, options: LoadOptions = OPTIONS) -> CheckResult:
         """What ``pytest --onnx-model=CANDIDATE --onnx-reference=ORIGINAL`` says under parity on ort-cpu."""
         session = load(candidate, options) if isinstance(candidate, Path) else candidate
-        return parity("candidate", BACKEND, "original", session, self._original, self._inputs, self._tolerance)
+        return parity(
+            "candidate", BACKEND, "original", session, self._original, self._inputs, self._tolerance,
+            noisy=Noisy(self._variants),
+        )  # fmt: skip
+
+    def _variants(self) -> Iterator[tuple[str, Session | OnnxAccelError]]:
+        """The original's legal variants, each made and run once for all verdicts."""
+        if self._made is None:
+            self._made = []
+            for name, found in noise.variants(self._subject, BACKEND)():
+                if not isinstance(found, OnnxAccelError):
+                    session, found = found, Remembered(found)
+                    for feeds in self.feeds:
+                        found.run(feeds)
+                    session.close()
+                self._made.append((name, found))
+        return iter(self._made)
 
     def outputs(self, candidate: Path | None = None, options: LoadOptions = OPTIONS) -> list[Arrays]:
         """Outputs by sample of *candidate*, or of the original."""

@@ -19,18 +19,6 @@ FAULTS = {name: faults_of(model, name) for name, model in MODELS.items()}
 KINDS = [(name, kind) for name, faults in FAULTS.items() for kind in dict.fromkeys(f.kind.name for f in faults)]
 
 DETECTOR = detector_path().stem
-#: What default tolerances that are fixed by dtype cannot see: docs/limitations.md
-TOO_WIDE = {
-    "classifier": ("weight x1.001", "any weight x1.001", "epsilon 1e-4", "epsilon 1e-12"),
-    "version-RFB-320_simplified": ("weights through float16",),
-    "rfb-320": ("weight x1.001", "any weight x1.001"),
-}
-BLIND = pytest.mark.xfail(strict=True, reason="default tolerances are fixed by dtype, not measured")
-
-
-def _marked(model: str, kind: str) -> object:
-    blind = kind in TOO_WIDE[DETECTOR if model == "detector" else model]
-    return pytest.param(model, kind, marks=BLIND if blind else (), id=f"{model}-{kind}")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +30,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Plan
         one.judge.close()
 
 
-@pytest.mark.parametrize(("model", "kind"), [_marked(*pair) for pair in KINDS])
+@pytest.mark.parametrize(("model", "kind"), KINDS)
 def test_found(planted: dict[str, Planted], model: str, kind: str) -> None:
     outcomes = [planted[model].outcome(fault) for fault in FAULTS[model] if fault.kind.name == kind]
     assert outcomes

@@ -51,7 +51,7 @@ def test_a_backend_without_optimizations_has_other_graphs_alone(subject: Subject
 def test_the_unoptimized_reference_has_no_variant_that_is_its_candidate(subject: Subject) -> None:
     asked = []
     fresh = subject.fresh
-    subject.fresh = lambda name, path, options, like: asked.append(options) or fresh(name, path, options, like)  # type: ignore[assignment, func-returns-value, method-assign]
+    subject.fresh = lambda name, path, options, like: asked.append(options) or fresh(name, path, options, like=like)  # type: ignore[assignment, func-returns-value, method-assign]
     assert "graph optimizations off" not in opened(subject, "ort-cpu", alone=True)
     assert asked
     assert not any(options.optimize for options in asked)
