@@ -17,6 +17,7 @@ class OrtCpu:
     environment = ""
     keep_worker = False
     optimizes = True
+    tunes = ("level", "threads", "spin", "arena", "binding")
     preload = ("numpy", "onnxruntime", "onnx")
 
     def availability(self) -> Availability:

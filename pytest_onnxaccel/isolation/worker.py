@@ -37,6 +37,10 @@ GRAPH_FUNCTIONS = {
     "prepend": "pytest_onnxaccel.graph.foldin:prepend",
     "fold_into_first_conv": "pytest_onnxaccel.graph.foldin:fold_into_first_conv",
     "tap": "pytest_onnxaccel.graph.foldin:tap",
+    "initializers": "pytest_onnxaccel.graph.variants:free_initializers",
+    "simplify": "pytest_onnxaccel.graph.variants:simplify",
+    "float16": "pytest_onnxaccel.graph.precision:to_float16",
+    "int8": "pytest_onnxaccel.graph.precision:to_int8",
 }
 
 

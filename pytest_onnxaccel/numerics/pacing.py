@@ -1,0 +1,85 @@
+"""Calls at the pace of a client, run inside the worker: with a pause before each, or when requests come in.
+
+Time counts from the moment at which the request came in, so waking up is part of it, as it is for a client.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+#: Sleeping ends late by the timer slack of the system, so the last part is waited for awake.
+_AWAKE_NS = 60_000
+
+
+@dataclass(frozen=True)
+class PacePlan:
+    """When calls are made.
+
+    Attributes:
+        kind: ``pause``: each call *gap_ns* after the last one ended; ``idle``: the same with exponential pauses of that
+            mean; ``poisson``: requests come in whether or not the last one is done, *gap_ns* apart on average, and wait
+            for their turn.
+        calls: after *warmup* more that are not counted.
+        seconds: limit of the whole loop; what was taken by then counts.
+    """
+
+    kind: str
+    gap_ns: float
+    calls: int = 200
+    warmup: int = 10
+    seconds: float = 20.0
+    seed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Paced:
+    """Nanoseconds of each call in order.
+
+    Attributes:
+        response_ns: from the moment the request came in to its answer.
+        wait_ns: the part of it before the call began: behind other requests, and waking up.
+    """
+
+    response_ns: tuple[int, ...]
+    wait_ns: tuple[int, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"response_ns": list(self.response_ns), "wait_ns": list(self.wait_ns)}
+
+
+def pace(call: Callable[[], object], plan: PacePlan) -> Paced:
+    """Make *call* at the pace of *plan*."""
+    clock, draw = time.perf_counter_ns, random.Random(plan.seed)
+    responses: list[int] = []
+    waits: list[int] = []
+    call()
+    due = end = clock()
+    limit = end + int(plan.seconds * 1e9)
+    for index in range(-plan.warmup, plan.calls):
+        gap = plan.gap_ns if plan.kind == "pause" else draw.expovariate(1) * plan.gap_ns
+        due = int((due if plan.kind == "poisson" else end) + gap)
+        _until(due, clock)
+        start = clock()
+        call()
+        end = clock()
+        if index >= 0:
+            responses.append(end - due)
+            waits.append(start - due)
+        if end > limit and responses:
+            break
+    return Paced(tuple(responses), tuple(waits))
+
+
+def _until(due: int, clock: Callable[[], int]) -> None:
+    left = due - clock()
+    if left > _AWAKE_NS:
+        time.sleep((left - _AWAKE_NS) / 1e9)
+    while clock() < due:
+        pass
