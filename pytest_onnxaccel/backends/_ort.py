@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pytest_onnxaccel.backends._ort_options import ort_options
 from pytest_onnxaccel.backends.protocol import LoadOptions, SessionInfo
 from pytest_onnxaccel.errors import ModelError, printable
 from pytest_onnxaccel.numerics.timing import measure
@@ -35,12 +36,6 @@ _CAUSES = (
     (r"INVALID_GRAPH|ShapeInferenceError|TypeInferenceError|Type Error|cycle|not a graph input", "E_GRAPH",
      "the graph itself is wrong: check the export"),
 )  # fmt: skip
-
-#: Members of ``GraphOptimizationLevel`` by the name that :class:`LoadOptions` has for them.
-LEVELS = {
-    "disabled": "ORT_DISABLE_ALL", "basic": "ORT_ENABLE_BASIC", "extended": "ORT_ENABLE_EXTENDED",
-    "layout": "ORT_ENABLE_LAYOUT", "all": "ORT_ENABLE_ALL",
-}  # fmt: skip
 
 #: As much of a message is read: the model's own texts are in it, which may be of any length.
 _READ = 4000
@@ -100,14 +95,13 @@ def session_options(options: LoadOptions) -> Any:
 
     made = ort.SessionOptions()
     made.log_severity_level = 2
-    level = "disabled" if not options.optimize else options.level
-    if level is not None:
-        made.graph_optimization_level = getattr(ort.GraphOptimizationLevel, LEVELS[level])
-    made.enable_cpu_mem_arena = options.arena
-    if not options.spin:
-        made.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if options.threads is not None:
-        made.intra_op_num_threads = options.threads
+    wanted = ort_options(options)
+    if wanted.level:
+        made.graph_optimization_level = getattr(ort.GraphOptimizationLevel, wanted.level)
+    for name, value in wanted.attributes.items():
+        setattr(made, name, value)
+    for key, value in wanted.entries.items():
+        made.add_session_config_entry(key, value)
     return made
 
 

@@ -92,7 +92,11 @@ class SessionInfo:
 
 @runtime_checkable
 class Session(Protocol):
-    """A model loaded in a runtime. Not thread-safe."""
+    """A model loaded in a runtime. Not thread-safe.
+
+    Optional, used where present: ``timer(feeds)``, the call without arguments that :meth:`time` times; scenarios make
+    it at a client's pace, or :meth:`run` where there is none.
+    """
 
     @property
     def info(self) -> SessionInfo: ...

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session, SessionInfo
+from pytest_onnxaccel.numerics.pacing import Paced, PacePlan
 from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan
 
 if TYPE_CHECKING:
@@ -92,6 +93,12 @@ class HostedSession:
         self.peak_memory_mb = answer["peak_memory_mb"]
         timing = answer["timing"]
         return Timing(tuple(timing["wall_ns"]), tuple(timing["cpu_ns"]), timing["warmup"], timing["first_call_ns"])
+
+    def pace(self, feeds: Mapping[str, Array], plan: PacePlan) -> Paced:
+        """Make calls at a client's pace, inside the worker."""
+        request = {"op": "pace", "session": self._number, "plan": plan.to_json()}
+        answer = self._worker.call("pace", request, feeds, seconds=self._worker.limits.seconds + 2 * plan.seconds)
+        return Paced(tuple(answer["response_ns"]), tuple(answer["wait_ns"]))
 
     def close(self) -> None:
         if self._worker.alive:

@@ -77,6 +77,7 @@ class Worker:
             "load": self._load,
             "run": self._run,
             "time": self._time,
+            "pace": self._pace,
             "close": self._close,
         }
 
@@ -146,6 +147,12 @@ class Worker:
         session = self._sessions[request["session"]]
         timing = session.time(self._feeds(request), TimingPlan(**request["plan"]))
         return {"timing": timing.to_json(), "peak_memory_mb": peak_memory()}
+
+    def _pace(self, request: dict[str, Any]) -> dict[str, Any]:
+        from pytest_onnxaccel.numerics.pacing import PacePlan, caller, pace
+
+        call = caller(self._sessions[request["session"]], self._feeds(request))
+        return pace(call, PacePlan(**request["plan"])).to_json()
 
     def _feeds(self, request: dict[str, Any]) -> Mapping[str, Array]:
         return self._inbox.get(request["arrays"])

@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 #: Sleeping ends late by the timer slack of the system, so the last part is waited for awake.
@@ -52,6 +53,13 @@ class Paced:
 
     def to_json(self) -> dict[str, Any]:
         return {"response_ns": list(self.response_ns), "wait_ns": list(self.wait_ns)}
+
+
+def caller(session: Any, feeds: Any) -> Callable[[], object]:
+    """The call of *session* that is timed: its ``timer`` where it has one, else ``run``."""
+    timer = getattr(session, "timer", None)
+    found: Callable[[], object] = partial(session.run, feeds) if timer is None else timer(feeds)
+    return found
 
 
 def pace(call: Callable[[], object], plan: PacePlan) -> Paced:
