@@ -128,6 +128,12 @@ class Subject:
             self._sessions[key] = self._load(name, engine, source, wanted, declared)
         return self._sessions[key]
 
+    def drop(self, name: str, path: str | None, options: LoadOptions) -> None:
+        """Close a session that is needed no longer; one that was never opened is none."""
+        session = self._sessions.pop((name, path or self.path, options), None)
+        if session is not None and session.alive:
+            session.close()
+
     def _load(self, name: str, engine: Engine, path: str, options: LoadOptions, info: ModelInfo) -> GuardedSession:
         preparation = self._engines.backend(name).prepare(info.operators, info.opset)
         if not preparation:
