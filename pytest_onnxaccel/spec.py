@@ -188,30 +188,39 @@ class PreprocessingSpec:
 
 @dataclass(frozen=True)
 class TimingPlan:
-    """How to time: at least *warmup* calls, then up to *samples* calls within *seconds*, never fewer than *least*."""
+    """How to time: at least *warmup* calls, then up to *samples* calls within *seconds*, never fewer than *least*.
+
+    With *steady*, warm-up goes on until two medians of some calls agree.
+    """
 
     samples: int = 100
     warmup: int = 10
     seconds: float = 5.0
     least: int = 5
+    steady: bool = True
 
     def to_json(self) -> dict[str, Any]:
-        return {"samples": self.samples, "warmup": self.warmup, "seconds": self.seconds, "least": self.least}
+        return asdict(self)
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Raw samples of one session: wall and CPU nanoseconds per call, in the order they were taken."""
+    """Raw samples of one session: wall and CPU nanoseconds per call, in the order they were taken.
+
+    ``start_ns`` and ``end_ns`` are of the machine's monotonic clock, which its processes share; 0 where unknown.
+    """
 
     wall_ns: tuple[int, ...]
     cpu_ns: tuple[int, ...]
     warmup: int
     first_call_ns: int
+    start_ns: int = 0
+    end_ns: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "wall_ns": list(self.wall_ns),
-            "cpu_ns": list(self.cpu_ns),
-            "warmup": self.warmup,
-            "first_call_ns": self.first_call_ns,
-        }
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Timing:
+        values = {f.name: data[f.name] for f in fields(cls) if f.name in data}
+        return cls(**{**values, "wall_ns": tuple(data["wall_ns"]), "cpu_ns": tuple(data["cpu_ns"])})

@@ -125,6 +125,10 @@ class GuardedSession:
         """Peak resident size of the worker after the last run that was not timed, MB; None where it is not known."""
         return getattr(self._session, "run_memory_mb", None)
 
+    def bare(self, feeds: Mapping[str, Array]) -> tuple[Session, dict[str, Array]]:
+        """The session itself, with *feeds* checked and under its own names."""
+        return self._session, self._feeds(feeds)
+
     def _feeds(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         check_feeds(self._inputs, feeds)
         return {self._renamed.get(name, name): array for name, array in feeds.items()}
@@ -146,3 +150,10 @@ class GuardedSession:
 
     def close(self) -> None:
         self._session.close()
+
+
+def bare(session: Session, feeds: Mapping[str, Array]) -> tuple[Session, Mapping[str, Array]]:
+    """*session* without its guard, and *feeds*, which the guard has checked, under the session's own names."""
+    while isinstance(session, GuardedSession):
+        session, feeds = session.bare(feeds)
+    return session, feeds

@@ -14,8 +14,8 @@ from pytest_onnxaccel.spec import ModelInfo
 
 #: Steps on the file, in the order in which they are applied.
 GRAPH_STEPS = ("initializers", "simplify", "float16", "int8")
-#: False claims that a whole list of trials may make: the confidence of each interval is set by their number.
-ERROR = 0.05
+#: What a gain must come to at least: smaller ones cannot be told from where two sessions happen to lie in memory.
+LEAST = 1.03
 
 
 class Outcome(str, Enum):
@@ -23,6 +23,7 @@ class Outcome(str, Enum):
 
     HELPS = "helps"
     NO_GAIN = "no gain"
+    UNDECIDED = "undecided"
     REFUSED = "refused"
     NOT_APPLICABLE = "not applicable"
 
@@ -32,16 +33,32 @@ class Outcome(str, Enum):
 
 @dataclass(frozen=True)
 class Gain:
-    """How many times as fast as the other side, with the bounds of its interval."""
+    """How many times as fast as the other side, with the bounds of its interval.
+
+    Attributes:
+        control: the factor that the same run showed between two sessions of one model, 1 or more: the machine's own.
+    """
 
     ratio: float
     low: float
     high: float
+    control: float = 1.0
 
     @property
     def real(self) -> bool:
-        """The interval excludes that there is none."""
-        return self.low > 1
+        """Large enough to matter, and the whole interval is above what the machine shows where there is no gain."""
+        return self.low > max(1.0, self.control) and self.ratio >= LEAST
+
+    @property
+    def outcome(self) -> Outcome:
+        """What a trial with this gain comes to."""
+        if self.real:
+            return Outcome.HELPS
+        return Outcome.UNDECIDED if self.control > LEAST and self.high > 1 else Outcome.NO_GAIN
+
+    def times(self, factor: float) -> Gain:
+        """With every figure multiplied by *factor*."""
+        return replace(self, ratio=self.ratio * factor, low=self.low * factor, high=self.high * factor)
 
     def __str__(self) -> str:
         return f"{self.ratio:.2f} times as fast ({self.low:.2f} to {self.high:.2f})"
@@ -104,6 +121,9 @@ class Finding:
         """``I/O binding: no gain: 1.00 times as fast (0.98 to 1.02)``."""
         if self.gain is None:
             return f"{self.title}: {self.outcome}: {self.why}"
+        if self.outcome is Outcome.UNDECIDED:
+            told = f"{self.gain.control:.2f} between equal sessions"
+            return f"{self.title}: undecided: {self.gain}, on a machine that shows {told}"
         return f"{self.title}: {'' if self.outcome is Outcome.HELPS else f'{self.outcome}: '}{self.gain}"
 
 
@@ -178,15 +198,9 @@ _KINDS = {
 }
 
 
-def confidence(count: int) -> float:
-    """Of each one-sided bound, so that *count* trials together claim a gain that is not there in at most 5 %."""
-    return 1 - ERROR / max(1, count)
-
-
 def judged(trial: Trial, gain: Gain, max_abs: float | None) -> Finding:
     """*trial*, proven to be equal and timed."""
-    outcome = Outcome.HELPS if gain.real else Outcome.NO_GAIN
-    return Finding(trial.kind, trial.title, outcome, gain, max_abs=max_abs)
+    return Finding(trial.kind, trial.title, gain.outcome, gain, max_abs=max_abs)
 
 
 def winners(tried: Sequence[tuple[Trial, Finding]]) -> list[Trial]:
@@ -302,7 +316,7 @@ class Advice:
         lines += [f.line() for f in by[Outcome.HELPS]]
         lines += [f"{title}: left out: {why}" for title, why in self.left.items()]
         lines += [self.throughput.line()] if self.throughput is not None else []
-        lines += [f.line() for f in by[Outcome.REFUSED]]
+        lines += [f.line() for f in (*by[Outcome.REFUSED], *by[Outcome.UNDECIDED])]
         if by[Outcome.NO_GAIN]:
             lines.append("no gain: " + ", ".join(f"{f.title} ({_bounds(f.gain)})" for f in by[Outcome.NO_GAIN]))
         if by[Outcome.NOT_APPLICABLE]:

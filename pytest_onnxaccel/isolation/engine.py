@@ -63,8 +63,8 @@ class HostedSession:
     """A session that lives in a worker."""
 
     def __init__(self, worker: WorkerProcess, loaded: Mapping[str, Any]) -> None:
-        self._worker = worker
-        self._number = loaded["session"]
+        self.worker = worker
+        self.number = loaded["session"]
         self.info = SessionInfo(
             inputs=tuple(TensorSpec.from_json(spec) for spec in loaded["inputs"]),
             outputs=tuple(TensorSpec.from_json(spec) for spec in loaded["outputs"]),
@@ -79,30 +79,29 @@ class HostedSession:
     @property
     def alive(self) -> bool:
         """The worker that holds this session is still the same one."""
-        return self._worker.alive
+        return self.worker.alive
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        answer = self._worker.call("run", {"op": "run", "session": self._number}, feeds)
+        answer = self.worker.call("run", {"op": "run", "session": self.number}, feeds)
         self.run_memory_mb = answer.get("peak_memory_mb")
         arrays: dict[str, Array] = answer["arrays"]
         return arrays
 
     def time(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Timing:
-        request = {"op": "time", "session": self._number, "plan": plan.to_json()}
-        answer = self._worker.call("time", request, feeds, seconds=self._worker.limits.seconds + 2 * plan.seconds)
+        request = {"op": "time", "session": self.number, "plan": plan.to_json()}
+        answer = self.worker.call("time", request, feeds, seconds=self.worker.limits.seconds + 2 * plan.seconds)
         self.peak_memory_mb = answer["peak_memory_mb"]
-        timing = answer["timing"]
-        return Timing(tuple(timing["wall_ns"]), tuple(timing["cpu_ns"]), timing["warmup"], timing["first_call_ns"])
+        return Timing.from_json(answer["timing"])
 
     def pace(self, feeds: Mapping[str, Array], plan: PacePlan) -> Paced:
         """Make calls at a client's pace, inside the worker."""
-        request = {"op": "pace", "session": self._number, "plan": plan.to_json()}
-        answer = self._worker.call("pace", request, feeds, seconds=self._worker.limits.seconds + 2 * plan.seconds)
+        request = {"op": "pace", "session": self.number, "plan": plan.to_json()}
+        answer = self.worker.call("pace", request, feeds, seconds=self.worker.limits.seconds + 2 * plan.seconds)
         return Paced(tuple(answer["response_ns"]), tuple(answer["wait_ns"]))
 
     def close(self) -> None:
-        if self._worker.alive:
-            self._worker.call("close", {"op": "close", "session": self._number})
+        if self.worker.alive:
+            self.worker.call("close", {"op": "close", "session": self.number})
 
 
 class LocalEngine:

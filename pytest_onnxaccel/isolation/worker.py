@@ -77,6 +77,7 @@ class Worker:
             "load": self._load,
             "run": self._run,
             "time": self._time,
+            "blocks": self._blocks,
             "pace": self._pace,
             "close": self._close,
         }
@@ -147,6 +148,18 @@ class Worker:
         session = self._sessions[request["session"]]
         timing = session.time(self._feeds(request), TimingPlan(**request["plan"]))
         return {"timing": timing.to_json(), "peak_memory_mb": peak_memory()}
+
+    def _blocks(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Blocks of several sessions in the order asked for; the feeds of session *i* are named ``i/name``."""
+        from pytest_onnxaccel.numerics.blocks import take
+
+        sessions = [self._sessions[number] for number in request["sessions"]]
+        feeds: list[dict[str, Array]] = [{} for _ in sessions]
+        for key, array in self._feeds(request).items():
+            number, _, name = key.partition("/")
+            feeds[int(number)][name] = array
+        taken = [take(sessions[i], feeds[i], request["calls"], request["canary"]) for i in request["order"]]
+        return {"blocks": [block.to_json() for block in taken], "peak_memory_mb": peak_memory()}
 
     def _pace(self, request: dict[str, Any]) -> dict[str, Any]:
         from pytest_onnxaccel.numerics.pacing import PacePlan, caller, pace

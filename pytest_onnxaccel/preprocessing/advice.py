@@ -151,7 +151,7 @@ def _copy(shape: tuple[int, ...]) -> Callable[[Any], Any]:
 
 def measured(functions: Mapping[str, Callable[[Any], Any]], shape: tuple[int, ...], seconds: float) -> dict[str, float]:
     """Milliseconds of the fastest call of each, in rounds of random order on distinct images."""
-    from pytest_onnxaccel.numerics.alternation import no_collection
+    from pytest_onnxaccel.numerics.timing import no_collection
     from pytest_onnxaccel.preprocessing.speed import contiguous, images
 
     inputs = images(shape)

@@ -97,18 +97,19 @@ def judge_speed(
     Raises:
         ConfigError: ``E_INPUT``: one of them raises on a random image.
     """
-    from pytest_onnxaccel.numerics.alternation import Alternation
+    from pytest_onnxaccel.numerics.alternation import Alternation, Calls
 
     start = time.perf_counter()
     inputs = images(shape, seed, dtype=dtype)
     try:
-        alternation = Alternation(contiguous(reference, inputs), contiguous(candidate, inputs), seed)
+        calls = Calls(contiguous(reference, inputs), contiguous(candidate, inputs))
     except Exception as error:
         cause = (
             f"nothing to time: {type(error).__name__} on a random image of shape {shape}: {printable(str(error), 100)}"
         )
         raise ConfigError(cause, code="E_INPUT", remedy="give the deployed shape as shape=") from None
-    pairs, confidence = alternation.pairs, 1 - ERROR / len(LOOKS)
+    alternation = Alternation(calls, seed=seed)
+    pairs, confidence = alternation.pairs(), 1 - ERROR / len(LOOKS)
     verdict, low, high = Verdict.INCONCLUSIVE, 0.0, math.inf
     for look in LOOKS:
         limit = seconds * (STRETCH if len(pairs) < LOOKS[0] else 1)
@@ -122,7 +123,7 @@ def judge_speed(
     first, second = pairs.medians_ns()
     return SpeedVerdict(
         verdict, factor, pairs.ratio_of_minima(), low, high, pairs.cpu_ratio(), first / 1e6, second / 1e6,
-        len(pairs), pairs.calls, time.perf_counter() - start,
+        len(pairs), calls.calls, time.perf_counter() - start,
     )  # fmt: skip
 
 

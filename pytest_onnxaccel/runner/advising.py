@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks import advice as decide
@@ -18,7 +19,7 @@ from pytest_onnxaccel.checks.advice import Advice, Finding, Gain, Outcome, Setup
 from pytest_onnxaccel.checks.agreement import Agreement
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.runner import advice_files
-from pytest_onnxaccel.runner.duel import duel
+from pytest_onnxaccel.runner.duel import TRIAL, WHOLE, Opens, duel
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.plan import available
 from pytest_onnxaccel.runner.subject import Ready, Subject
@@ -26,7 +27,6 @@ from pytest_onnxaccel.runner.throughput import batch_finding
 from pytest_onnxaccel.runner.variants import Variants
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.backends.guard import GuardedSession
     from pytest_onnxaccel.backends.protocol import Array
 
 #: Distinct inputs on which a candidate must give what the model as shipped gives.
@@ -69,8 +69,8 @@ class Advising:
         folder = os.path.join(subject.folder, f"advice-{backend}-{batch or 0}")
         self._variants = Variants(subject.graph, self._source, self._shown, folder)
         self._feeds = [ready.settled.inputs.feeds(index, batch) for index in range(SAMPLES)]
-        self._shipped: GuardedSession = subject.session(backend, path, self._base)
         self._expected: list[Mapping[str, Array]] = []
+        self._proofs: dict[str, float | NotTheModel | None] = {}
 
     def advise(self, target: str = "") -> Advice:
         """Try everything that applies, and write what is advised below the folder *target*, where one is named.
@@ -79,26 +79,28 @@ class Advising:
             OnnxAccelError: the model as shipped fails, or the folder cannot be written.
         """
         end = time.monotonic() + SECONDS
-        self._expected = [self._shipped.run(feeds) for feeds in self._feeds]
-        unstable = self._differs(self._shipped.run(self._feeds[0]), 0)
-        if unstable:
-            return Advice((), limit=f"two equal runs of the model differ, so that nothing can be proven: {unstable}")
+        with closing(self._opens(Setup())()) as shipped:
+            self._expected = [shipped.run(feeds) for feeds in self._feeds]
+            again = self._agreement()
+            again.add(shipped.run(self._feeds[0]), self._expected[0])
+        if not again.ok:
+            why = f"two equal runs of the model differ, so that nothing can be proven: {again.message()}"
+            return Advice((), limit=why)
         listed, found = decide.trials(self._around())
-        sure = decide.confidence(len(listed))
         tried: list[tuple[Trial, Finding]] = []
         late: list[str] = []
         for trial in listed:
             if time.monotonic() > end:
                 late.append(trial.title)
                 continue
-            tried.append((trial, self._tried(trial, sure)))
+            tried.append((trial, self._tried(trial)))
         findings = (*(finding for _, finding in tried), *found)
-        setup, titles, left = decide.combined(decide.winners(tried), lambda a, b: self._further(a, b, sure))
+        setup, titles, left = decide.combined(decide.winners(tried), self._further)
         advice = Advice(findings, setup, titles, left=left)
         if late:
             advice = replace(advice, limit=f"{', '.join(late)}: the time was up after {SECONDS:g} s")
         if titles:
-            advice = advice.confirmed(self._further(Setup(), setup, 0.975))
+            advice = advice.confirmed(self._further(Setup(), setup, WHOLE))
         if self._batch is None:
             advice = replace(advice, throughput=batch_finding(self._subject, self._backend, self._ready, self._base))
         return self._written(advice, target) if target and advice.advised else advice
@@ -117,67 +119,69 @@ class Advising:
 
     # -- one trial --------------------------------------------------------------------------------------------
 
-    def _tried(self, trial: Trial, sure: float) -> Finding:
+    def _tried(self, trial: Trial) -> Finding:
         variant = self._variants.file(trial.setup.steps)
         if variant.reason:
             return Finding(trial.kind, trial.title, Outcome.NOT_APPLICABLE, why=variant.reason)
-        if variant.refused:
-            return Finding(trial.kind, trial.title, Outcome.REFUSED, why=variant.refused)
         try:
-            with self._proven(trial.setup) as (session, error):
-                return decide.judged(trial, self._timed(self._shipped, session, sure), error)
+            if variant.refused:
+                raise NotTheModel(variant.refused)
+            error = self._proven(trial.setup)
+            return decide.judged(trial, self._duel(Setup(), trial.setup), error)
         except NotTheModel as refusal:
             return Finding(trial.kind, trial.title, Outcome.REFUSED, why=str(refusal))
 
-    def _further(self, before: Setup, after: Setup, sure: float) -> Gain | None:
+    def _further(self, before: Setup, after: Setup, looks: tuple[int, ...] = TRIAL) -> Gain | None:
         """The gain of *after* over *before*; None where *after* is not the model."""
         try:
-            with self._proven(after) as (new, _), self._proven(before) as (old, _):
-                return self._timed(old, new, sure)
+            self._proven(after)
+            return self._duel(before, after, looks)
         except NotTheModel:
             return None
 
-    def _timed(self, first: Any, second: Any, sure: float) -> Gain:
-        return duel((first, self._feeds[0]), (second, self._feeds[0]), sure)
-
-    @contextmanager
-    def _proven(self, setup: Setup) -> Iterator[tuple[GuardedSession, float | None]]:
-        """A session of *setup* that gives what the model as shipped gives, and its largest difference from it.
-
-        Raises:
-            NotTheModel: it does not.
-        """
-        if setup == Setup():
-            yield self._shipped, 0.0
-            return
-        name, path = setup.backend or self._backend, self._variants.file(setup.steps).path
-        options = replace(self._base, **setup.options)
+    def _duel(self, before: Setup, after: Setup, looks: tuple[int, ...] = TRIAL) -> Gain:
+        feeds = self._feeds[0]
         try:
-            session = self._subject.session(name, path, options)
+            return duel((self._opens(before), feeds), (self._opens(after), feeds), looks)
         except OnnxAccelError as error:
             raise NotTheModel(error.cause) from None
-        try:
-            yield session, self._proof(session)
-        finally:
-            if session is not self._shipped:
-                self._subject.drop(name, path, options)
 
-    def _proof(self, session: GuardedSession) -> float | None:
-        agreement = self._agreement()
-        for feeds, expected in zip(self._feeds, self._expected, strict=True):
+    def _options(self, setup: Setup) -> LoadOptions:
+        return replace(self._base, **setup.options)
+
+    def _opens(self, setup: Setup) -> Opens:
+        path = self._variants.file(setup.steps).path
+        return partial(self._subject.fresh, setup.backend or self._backend, path, self._options(setup))
+
+    def _proven(self, setup: Setup) -> float | None:
+        """The largest difference of *setup* from the model as shipped, over all samples.
+
+        Raises:
+            NotTheModel: it is past the tolerance, or it does not run.
+        """
+        key = repr(setup)
+        if key not in self._proofs:
             try:
-                agreement.add(session.run(feeds), expected)
-            except OnnxAccelError as error:
-                raise NotTheModel(error.cause) from None
-            if not agreement.ok:
-                raise NotTheModel(agreement.message())
+                self._proofs[key] = self._proof(setup)
+            except NotTheModel as refusal:
+                self._proofs[key] = refusal
+        known = self._proofs[key]
+        if isinstance(known, NotTheModel):
+            raise known
+        return known
+
+    def _proof(self, setup: Setup) -> float | None:
+        agreement = self._agreement()
+        try:
+            with closing(self._opens(setup)()) as session:
+                for feeds, expected in zip(self._feeds, self._expected, strict=True):
+                    agreement.add(session.run(feeds), expected)
+                    if not agreement.ok:
+                        raise NotTheModel(f"outputs differ: {agreement.message()}")
+        except OnnxAccelError as error:
+            raise NotTheModel(error.cause) from None
         worst: float | None = agreement.summary().get("max_abs")
         return worst
-
-    def _differs(self, outputs: Mapping[str, Array], sample: int) -> str:
-        agreement = self._agreement()
-        agreement.add(outputs, self._expected[sample])
-        return "" if agreement.ok else agreement.message()
 
     def _agreement(self) -> Agreement:
         spec = self._subject.spec
@@ -186,10 +190,10 @@ class Advising:
     # -- files ------------------------------------------------------------------------------------------------
 
     def _written(self, advice: Advice, target: str) -> Advice:
-        name = advice.setup.backend or self._backend
-        path = self._variants.file(advice.setup.steps).path
-        options = replace(self._base, **advice.setup.options)
-        facts = self._subject.session(name, path, options).info.facts
+        name, path = advice.setup.backend or self._backend, self._variants.file(advice.setup.steps).path
+        options = self._options(advice.setup)
+        with closing(self._opens(advice.setup)()) as session:
+            facts = session.info.facts
         external: Sequence[str] = self._subject.graph("inspect", path=path)["external"]
         folder = advice_files.folder_of(target, self._subject.spec.name, self._backend, self._batch)
         files = advice_files.write(folder, path, self._shown, external, options, advice, facts, name)

@@ -1,59 +1,49 @@
-"""Two open sessions timed against each other in blocks, ABBA: how many times as fast the second one is.
-
-Wall time decides: threads and spinning, which advice is about, trade CPU time for it.
-"""
+"""Two ways to run a model timed against each other, with a control, each in sessions of their own."""
 
 from __future__ import annotations
 
-import math
-import random
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.checks.advice import Gain
-from pytest_onnxaccel.isolation.blocks import Side, take_blocks
-from pytest_onnxaccel.numerics.blocks import Block
-from pytest_onnxaccel.numerics.stats import bounds, percentile
+from pytest_onnxaccel.checks.relative import Arm, Ratio, compare
 
-#: Pairs of blocks; an interval of the median ratio is then about a sixth of the pairs wide on either side.
-PAIRS = 40
-#: Seconds after which fewer pairs have to do.
-SECONDS = 15.0
-#: What a block lasts at least, by repeated calls, and the most calls that it has.
-BLOCK_NS, MOST_CALLS = 15e6, 20
-#: Calls before the first block counts.
-WARM_UP = 5
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.guard import GuardedSession
+    from pytest_onnxaccel.backends.protocol import Array
+
+#: Opens a session that nothing else uses.
+Opens = Callable[[], "GuardedSession"]
+#: With what it is fed.
+Side = tuple[Opens, Mapping[str, "Array"]]
+
+#: Pairs at which a trial is looked at, and those of the advice as a whole.
+TRIAL, WHOLE = (20, 40), (20, 40, 80)
+#: Seconds of one duel.
+SECONDS = 4.0
 
 
-def duel(first: Side, second: Side, sure: float, pairs: int = PAIRS, seconds: float = SECONDS, seed: int = 0) -> Gain:
+def duel(first: Side, second: Side, looks: tuple[int, ...] = TRIAL, seconds: float = SECONDS) -> Gain:
     """How many times as fast *second* is as *first*.
 
-    Args:
-        first, second: sessions, each with its feeds.
-        sure: confidence of each bound, which is distribution-free (the sign test turned round).
+    Raises:
+        OnnxAccelError: a session cannot be opened, or fails.
     """
-    sides, end = (first, second), time.monotonic() + seconds
-    slowest = max(block.sample[0] for block in take_blocks(sides, (0, 1), WARM_UP))
-    calls = max(1, min(MOST_CALLS, math.ceil(BLOCK_NS / max(slowest, 1.0))))
-    draw, ratios = random.Random(seed), list[float]()
-    while len(ratios) < pairs and time.monotonic() < end:
-        leader = draw.randrange(2)
-        order = (leader, 1 - leader, 1 - leader, leader)
-        ratios += paired(take_blocks(sides, order, calls), order)
-    return gain(ratios, sure)
+    return gain(measured(first, second, looks, seconds))
 
 
-def paired(blocks: Sequence[Block], order: Sequence[int]) -> list[float]:
-    """Ratio of the first side's time to the second's in each two neighbouring blocks of *order*."""
-    found = []
-    for index in range(0, len(blocks), 2):
-        walls = dict(zip(order[index : index + 2], (b.sample[0] for b in blocks[index : index + 2]), strict=True))
-        found.append(walls[0] / max(walls[1], 1.0))
-    return found
+def measured(first: Side, second: Side, looks: tuple[int, ...] = TRIAL, seconds: float = SECONDS) -> Ratio:
+    """As :func:`duel`, with everything that was measured."""
+    with ExitStack() as opened:
+        arms = [
+            Arm(label, opened.enter_context(closing(opens())), feeds)
+            for label, (opens, feeds) in (("first", first), ("second", second), ("twin", second))
+        ]
+        return compare(arms[0], arms[1], arms[2], looks=looks, seconds=seconds)
 
 
-def gain(ratios: Sequence[float], sure: float) -> Gain:
-    """The median of *ratios* with bounds of confidence *sure*; 0 and infinity where there are too few."""
-    ordered = sorted(ratios)
-    low, high = bounds(ordered, 0.5, sure)
-    return Gain(percentile(ordered, 0.5), 0.0 if low is None else low, math.inf if high is None else high)
+def gain(found: Ratio) -> Gain:
+    """What *found* says of a gain."""
+    control = 1.0 if found.control is None else max(found.control.ratio, 1 / found.control.ratio)
+    return Gain(found.ratio, found.low, found.high, control)

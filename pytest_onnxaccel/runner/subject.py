@@ -128,11 +128,15 @@ class Subject:
             self._sessions[key] = self._load(name, engine, source, wanted, declared)
         return self._sessions[key]
 
-    def drop(self, name: str, path: str | None, options: LoadOptions) -> None:
-        """Close a session that is needed no longer; one that was never opened is none."""
-        session = self._sessions.pop((name, path or self.path, options), None)
-        if session is not None and session.alive:
-            session.close()
+    def fresh(self, name: str, path: str | None = None, options: LoadOptions | None = None) -> GuardedSession:
+        """As :meth:`session`, but one that nothing else uses; whoever asked for it closes it.
+
+        Raises:
+            OnnxAccelError: it cannot be loaded.
+        """
+        info, engine = self.info, self.engine(name)
+        declared = info if path is None else ModelInfo.from_json(self.graph("inspect", path=path))
+        return self._load(name, engine, path or self.path, options or LoadOptions(), declared)
 
     def _load(self, name: str, engine: Engine, path: str, options: LoadOptions, info: ModelInfo) -> GuardedSession:
         preparation = self._engines.backend(name).prepare(info.operators, info.opset)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.checks.advice import Finding, Gain, Outcome, confidence
+from pytest_onnxaccel.checks.advice import Finding, Outcome
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.runner.duel import duel
 from pytest_onnxaccel.runner.frozen import freeze
@@ -22,20 +24,18 @@ def batch_finding(subject: Subject, backend: str, ready: Ready, options: LoadOpt
         return Finding("batch", _TITLE, Outcome.NOT_APPLICABLE, why=why)
     own = inputs.batch
     sizes = [s for s in subject.spec.batch.sizes or [own * m for m in MULTIPLES] if s != own]
-    shipped = subject.session(backend, None, options)
+    shipped = partial(subject.fresh, backend, None, options)
     best: Finding | None = None
     why = "no other size was named" if not sizes else ""
     for size in sizes:
         try:
             path = freeze(subject, backend, ready, size).path
-            session = subject.session(backend, path, options)
-            gain = duel((shipped, inputs.feeds(0)), (session, inputs.feeds(0, size)), confidence(len(sizes)))
-            subject.drop(backend, path, options)
+            opens = partial(subject.fresh, backend, path, options)
+            found = duel((shipped, inputs.feeds(0)), (opens, inputs.feeds(0, size)))
         except OnnxAccelError as error:
             why = why or error.cause
             continue
-        each = Gain(*(bound * size / own for bound in (gain.ratio, gain.low, gain.high)))
-        outcome = Outcome.HELPS if each.real else Outcome.NO_GAIN
+        each = found.times(size / own)
         if best is None or best.gain is None or each.low > best.gain.low:
-            best = Finding("batch", f"throughput at batch {size}", outcome, each)
+            best = Finding("batch", f"throughput at batch {size}", each.outcome, each)
     return best or Finding("batch", _TITLE, Outcome.REFUSED if sizes else Outcome.NOT_APPLICABLE, why=why)

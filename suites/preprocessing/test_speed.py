@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pytest_onnxaccel.errors import ConfigError
-from pytest_onnxaccel.numerics.alternation import Alternation, Pairs
+from pytest_onnxaccel.numerics.alternation import Alternation, Calls, Pairs
 from pytest_onnxaccel.preprocessing import compare
 from pytest_onnxaccel.preprocessing import speed as judging
 from pytest_onnxaccel.preprocessing.speed import contiguous, images, judge_speed
@@ -136,13 +136,14 @@ def test_figures_are_json_and_the_sentence_has_the_interval() -> None:
 
 def test_pairs_alternate_and_the_interval_holds_the_median() -> None:
     order: list[str] = []
-    alternation = Alternation(lambda _: order.append("a"), lambda _: order.append("b"), seed=1)
+    calls = Calls(lambda _: order.append("a"), lambda _: order.append("b"))
     order.clear()
-    alternation.pairs.calls = 1
+    calls.calls = 1
+    alternation = Alternation(calls, seed=1)
     alternation.take(40, 10)
     fours = ["".join(order[i : i + 4]) for i in range(0, len(order), 4)]
     assert set(fours) == {"abba", "baab"}
-    assert len(alternation.pairs) == 40
+    assert len(alternation) == len(alternation.pairs()) == 40
     pairs = Pairs(first=[float(n) for n in range(1, 22)], second=[1.0] * 21)
     low, high = pairs.interval(0.99)
     assert low < 11 < high

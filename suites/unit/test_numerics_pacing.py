@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -50,7 +51,7 @@ def test_a_pause_before_each_call(clock: Clock) -> None:
     found = pace(call, PacePlan("pause", gap_ns=5 * MS, calls=4, warmup=2))
     assert len(found.response_ns) == 4
     assert len(begun) == 1 + 2 + 4  # the first call of all is not counted either
-    gaps = [b - a - 2 * MS for a, b in zip(begun, begun[1:], strict=False)]
+    gaps = [b - a - 2 * MS for a, b in pairwise(begun)]
     assert all(gap == pytest.approx(5 * MS, rel=0.01) for gap in gaps)
     assert all(ns == pytest.approx(2 * MS, rel=0.01) for ns in found.response_ns)
     assert max(found.wait_ns) < 0.01 * MS
@@ -64,7 +65,7 @@ def test_idle_pauses_are_exponential(clock: Clock) -> None:
         clock.work(MS)
 
     pace(call, PacePlan("idle", gap_ns=10 * MS, calls=2000, warmup=0, seconds=1e6))
-    gaps = [(b - a) / MS - 1 for a, b in zip(begun, begun[1:], strict=False)]
+    gaps = [(b - a) / MS - 1 for a, b in pairwise(begun)]
     assert statistics.mean(gaps) == pytest.approx(10, rel=0.1)
     assert statistics.pstdev(gaps) == pytest.approx(10, rel=0.1)
 

@@ -74,7 +74,7 @@ def test_the_same_seed_gives_the_same_figures() -> None:
 
 @pytest.mark.parametrize(("services", "rate"), [([2 * MS], 500), ([2 * MS], 700), ([], 10), ([1 * MS], 0)])
 def test_a_queue_without_a_steady_state_is_refused(services: list[float], rate: float) -> None:
-    with pytest.raises(ValueError, match="busy for|needs service times"):
+    with pytest.raises(ValueError, match=r"busy for|needs service times"):
         replay(services, rate)
 
 
