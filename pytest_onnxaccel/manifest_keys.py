@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pytest_onnxaccel import scalars, units
+from pytest_onnxaccel import budgets, scalars, units
 from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.spec import Scenario
 
 
 class Key(NamedTuple):
@@ -106,6 +107,22 @@ def _duration(value: object, folder: Path) -> float:
 
 def _speedup(value: object, folder: Path) -> tuple[str, float]:
     return units.speedup(scalars.text(value, "a speed-up such as onnx-tf:3"))
+
+
+def _regression(value: object, folder: Path) -> tuple[float, str]:
+    return budgets.regression(value)
+
+
+def _scenario(value: object, folder: Path) -> Scenario:
+    return budgets.scenario(value)
+
+
+def _advise(value: object, folder: Path) -> bool:
+    return budgets.advise(value)
+
+
+def _inconclusive(value: object, folder: Path) -> str:
+    return budgets.inconclusive(value)
 
 
 def _threads(value: object, folder: Path) -> int:
@@ -230,7 +247,32 @@ BUDGET = Table(
             '"onnx-tf:3"',
             "speedup_over",
         ),
+        Key(
+            "regression",
+            "PERCENT or PERCENT git:REVISION",
+            _regression,
+            "Most that the model may be slower than the reference model, or than its own file at a revision.",
+            '"10% git:origin/main"',
+            "regression",
+        ),
+        Key(
+            "scenario",
+            "text",
+            _scenario,
+            "How the model is called: `single-stream`, `offline`, `server:RATE`, `server:TARGET`, `idle-gap:PAUSE`.",
+            '"server:100/s"',
+            "scenario",
+        ),
         Key("threads", "whole number", _threads, "Intra-op threads.", "1", "threads"),
+        Key("advise", "boolean", _advise, "Print what would make the model faster.", "true", "advise"),
+        Key(
+            "inconclusive",
+            "`warn`, `fail` or `skip`",
+            _inconclusive,
+            "What a measurement that cannot decide does to the test; `--onnx-inconclusive` by default.",
+            '"fail"',
+            "inconclusive",
+        ),
     ),
 )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from pytest_onnxaccel.budgets import FIELDS
 from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, ModelSpec, Tolerance
 
-_LIMITS = ("p50_ns", "p95_ns", "p99_ns", "speedup_over", "threads")
+_LIMITS = tuple(FIELDS.values())
 
 
 def overridden(

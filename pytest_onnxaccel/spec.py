@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
 #: A dimension: a size, a symbol shared by the dimensions that must be equal, or unknown.
 Dim = int | str | None
@@ -119,18 +119,58 @@ class BatchPlan:
 
 
 @dataclass(frozen=True)
+class Scenario:
+    """How a model is called.
+
+    Attributes:
+        kind: one of :attr:`KINDS`.
+        rate_per_s: of ``server``: arrivals per second.
+        target_ns: of ``server``: latency that the highest bearable rate must keep.
+        pause_ns: of ``idle-gap``: between two calls.
+    """
+
+    KINDS: ClassVar[tuple[str, ...]] = ("single-stream", "offline", "server", "idle-gap")
+
+    kind: str
+    rate_per_s: float | None = None
+    target_ns: float | None = None
+    pause_ns: float | None = None
+
+    def __str__(self) -> str:
+        if self.rate_per_s is not None:
+            return f"{self.kind}:{self.rate_per_s:g}/s"
+        detail = self.pause_ns if self.target_ns is None else self.target_ns
+        return self.kind if detail is None else f"{self.kind}:{detail / 1e6:g}ms"
+
+
+@dataclass(frozen=True)
 class LatencyBudget:
-    """Limits of one model: percentiles in nanoseconds, and least speed-up over another backend."""
+    """Limits of one model, and how it is measured.
+
+    Attributes:
+        p50_ns, p95_ns, p99_ns: most that a percentile may take, nanoseconds.
+        speedup_over: a backend, and least factor by which the model is faster than there.
+        regression: largest share by which the model may be slower than its baseline, and that baseline: empty for the
+            reference model, or ``git:REVISION``.
+        advise: print what would make the model faster.
+        inconclusive: ``warn``, ``fail`` or ``skip``; None for the choice of the run.
+    """
 
     p50_ns: float | None = None
     p95_ns: float | None = None
     p99_ns: float | None = None
     speedup_over: tuple[str, float] | None = None
+    regression: tuple[float, str] | None = None
+    scenario: Scenario | None = None
     threads: int | None = None
+    advise: bool | None = None
+    inconclusive: str | None = None
     origin: str = "default"
 
     def __bool__(self) -> bool:
-        return any(v is not None for v in (self.p50_ns, self.p95_ns, self.p99_ns, self.speedup_over))
+        """Some limit is set."""
+        limits = (self.p50_ns, self.p95_ns, self.p99_ns, self.speedup_over, self.regression)
+        return any(v is not None for v in limits)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pytest_onnxaccel import registry, scalars, units
+from pytest_onnxaccel import budgets, scalars, units
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.plugin import known
 
@@ -53,13 +53,6 @@ def examples(value: object) -> int:
     return scalars.whole(value, "number of images", "100")
 
 
-def inconclusive(value: object) -> str:
-    choices = ("warn", "fail", "skip")
-    if value not in choices:
-        raise ConfigError(f"{value!r} is none of {', '.join(choices)}", remedy=registry.nearest(str(value), choices))
-    return str(value)
-
-
 #: By the name that the table of markers gives.
 PARSERS: dict[str, Callable[[Any], Any]] = {
     "source": source,
@@ -70,7 +63,10 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "duration": scalars.duration,
     "speedup": speedup,
     "threads": scalars.threads,
-    "inconclusive": inconclusive,
+    "regression": budgets.regression,
+    "scenario": budgets.scenario,
+    "advise": budgets.advise,
+    "inconclusive": budgets.inconclusive,
     "function": scalars.function,
     "factor": scalars.factor,
     "image_shape": scalars.image_shape,

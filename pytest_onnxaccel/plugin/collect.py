@@ -41,7 +41,7 @@ class CheckItem(pytest.Item):
     def runtest(self) -> None:
         state = self.config.stash[STATE]
         result = record(self, state.check(self.check_request))
-        conclude([result], state.settings.inconclusive)
+        conclude([result], state.settings.inconclusive, state.spec(result.model).budget.inconclusive)
 
     def reportinfo(self) -> tuple[Path, None, str]:
         return self.path, None, self.nodeid

@@ -29,33 +29,30 @@ def run_marked(state: State, item: pytest.Function) -> None:
     assert isinstance(model, OnnxModel)
     assert isinstance(backend, BackendHandle)
     assert frozen is None or isinstance(frozen, FrozenBatch)
-    inconclusive = state.settings.inconclusive
-    for request, choice in _requests(state, item, model.name, backend.name, frozen):
+    latency = state.spec(model.name).budget.inconclusive
+    for request in _requests(state, item, model.name, backend.name, frozen):
         results.append(record(item, state.runner.check(request)))
-        inconclusive = choice or inconclusive
-    conclude(results, inconclusive)
+        latency = (request.budget and request.budget.inconclusive) or latency
+    conclude(results, state.settings.inconclusive, latency)
 
 
 def _requests(
     state: State, item: pytest.Function, model: str, backend: str, frozen: FrozenBatch | None
-) -> Iterator[tuple[Request, str | None]]:
+) -> Iterator[Request]:
     batch = frozen.batch_size if frozen is not None else None
     for name in marker_table.BY_NAME:
         declared = markers.closest(item, name)
         if isinstance(declared, ParityRequest):
             tolerance = None if declared.tolerance == state.spec(model).tolerance.__class__() else declared.tolerance
-            yield (
-                Request(
-                    model, "parity", backend, _reference(state, declared, model, backend, item), batch=batch,
-                    tolerance=tolerance, seeds=declared.seeds,
-                ),
-                None,
+            yield Request(
+                model, "parity", backend, _reference(state, declared, model, backend, item), batch=batch,
+                tolerance=tolerance, seeds=declared.seeds,
             )  # fmt: skip
         elif isinstance(declared, BatchRequest):
             sizes = (batch,) if batch is not None else declared.plan.sizes
-            yield Request(model, "batch", backend, sizes=sizes), None
+            yield Request(model, "batch", backend, sizes=sizes)
         elif isinstance(declared, LatencyRequest):
-            yield Request(model, "latency", backend, batch=batch, budget=declared.budget), declared.inconclusive
+            yield Request(model, "latency", backend, batch=batch, budget=declared.budget)
 
 
 def _reference(state: State, declared: ParityRequest, model: str, backend: str, item: pytest.Function) -> str:

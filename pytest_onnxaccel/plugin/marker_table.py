@@ -75,7 +75,8 @@ MARKERS: tuple[Marker, ...] = (
     ),
     Marker(
         "latency_budget",
-        "*, p50=None, p95=None, p99=None, speedup_over=None, threads=None, inconclusive=None",
+        "*, p50=None, p95=None, p99=None, speedup_over=None, regression=None, scenario=None, threads=None, "
+        "advise=None, inconclusive=None",
         "after the test's body, one run of the model must stay within the budget.",
         '@pytest.mark.latency_budget(p95="12ms", speedup_over="onnx-tf:3")',
         "onnx_model, backend, frozen_batch",
@@ -85,11 +86,24 @@ MARKERS: tuple[Marker, ...] = (
             Argument("p99", "duration", "duration", "Most that the 99th percentile may take."),
             Argument("speedup_over", "BACKEND:FACTOR", "speedup", "Least speed-up over another backend."),
             Argument(
+                "regression",
+                "PERCENT or PERCENT git:REVISION",
+                "regression",
+                "Most that the model may be slower than the reference model, or than its own file at a revision.",
+            ),
+            Argument(
+                "scenario",
+                "single-stream, offline, server:RATE, server:TARGET or idle-gap:PAUSE",
+                "scenario",
+                'How the model is called, such as "server:100/s" or "idle-gap:50ms"; single-stream by default.',
+            ),
+            Argument(
                 "threads",
                 "whole number",
                 "threads",
                 "Intra-op threads; the runtime's own by default.",
             ),
+            Argument("advise", "boolean", "advise", "Print what would make the model faster."),
             Argument(
                 "inconclusive",
                 "warn, fail or skip",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_onnxaccel.budgets import FIELDS
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.plugin import arguments
 from pytest_onnxaccel.plugin.marker_table import BY_NAME as BY_NAME
@@ -43,10 +44,9 @@ class BatchRequest:
 
 @dataclass(frozen=True)
 class LatencyRequest:
-    """``latency_budget``: the limits, and what an undecided measurement does (None: the option's choice)."""
+    """``latency_budget``: the limits."""
 
     budget: LatencyBudget
-    inconclusive: str | None = None
 
 
 #: Fixtures that tell a marked test's check what to run.
@@ -168,16 +168,13 @@ def _batch(mark: pytest.Mark) -> BatchRequest:
 def _latency(mark: pytest.Mark) -> LatencyRequest:
     given = _keywords(mark)
     budget = LatencyBudget(
-        p50_ns=given.get("p50"),
-        p95_ns=given.get("p95"),
-        p99_ns=given.get("p99"),
-        speedup_over=given.get("speedup_over"),
-        threads=given.get("threads"),
+        **{FIELDS[key]: value for key, value in given.items()},
         origin="@pytest.mark.latency_budget",
     )
-    if not budget:
-        raise _wrong(mark.name, "sets no limit", 'give one of p50=, p95=, p99=, speedup_over=, such as p95="12ms"')
-    return LatencyRequest(budget, given.get("inconclusive"))
+    if not budget and budget.scenario is None and not budget.advise:
+        limits = "p50=, p95=, p99=, speedup_over=, regression="
+        raise _wrong(mark.name, "sets no limit", f'give one of {limits}, such as p95="12ms"')
+    return LatencyRequest(budget)
 
 
 def _preprocessing(mark: pytest.Mark) -> PreprocessingSpec:

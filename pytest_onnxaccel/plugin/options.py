@@ -183,7 +183,8 @@ OPTIONS: tuple[Option, ...] = (
         "budget",
         "KEY=VALUE",
         "none",
-        "Latency budget of every model: p50, p95 or p99=DURATION, speedup_over=BACKEND:FACTOR, threads=N; repeatable.",
+        "Latency budget of every model: p50, p95 or p99=DURATION, speedup_over=BACKEND:FACTOR, "
+        "regression=PERCENT[ git:REVISION], scenario, threads=N, advise, inconclusive; repeatable.",
         '["p95=12ms", "threads=1"]',
         "linelist",
         True,

@@ -31,7 +31,7 @@ def recorded(report: pytest.TestReport) -> list[CheckResult]:
     return [CheckResult.loads(str(value)) for name, value in report.user_properties if name == KEY]
 
 
-def conclude(results: list[CheckResult], inconclusive: str) -> None:
+def conclude(results: list[CheckResult], inconclusive: str, latency: str | None = None) -> None:
     """End a test by its results.
 
     A failure fails it; an inconclusive check does what the user chose; a test whose checks are all not applicable is
@@ -39,6 +39,7 @@ def conclude(results: list[CheckResult], inconclusive: str) -> None:
 
     Args:
         inconclusive: ``warn``, ``fail`` or ``skip``.
+        latency: the same for a latency check whose budget says so.
     """
     __tracebackhide__ = True
     from pytest_onnxaccel.report.failures import failure_lines
@@ -48,12 +49,12 @@ def conclude(results: list[CheckResult], inconclusive: str) -> None:
             _warn(result, warning)
     failed = [r for r in results if r.verdict is Verdict.FAILED]
     undecided = [r for r in results if r.verdict is Verdict.INCONCLUSIVE]
-    if inconclusive == "fail":
-        failed += undecided
+    policies = [(r, (latency if r.check == "latency" else None) or inconclusive) for r in undecided]
+    failed += [r for r, policy in policies if policy == "fail"]
     if failed:
         pytest.fail("\n".join(line for r in failed for line in failure_lines(r)), pytrace=False)
-    if undecided and inconclusive == "skip":
-        pytest.skip("inconclusive: " + "; ".join(r.message for r in undecided))
+    if skipped := [r.message for r, policy in policies if policy == "skip"]:
+        pytest.skip("inconclusive: " + "; ".join(skipped))
     for result in undecided:
         _warn(result, f"inconclusive: {result.message}")
     if results and all(r.verdict is Verdict.NOT_APPLICABLE for r in results):

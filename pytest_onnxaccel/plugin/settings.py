@@ -114,17 +114,31 @@ def _models(settings: Settings, asked: Given | None) -> tuple[ModelSpec, ...]:
     if asked is not None:
         specs = expand(values.models(asked), asked.base, asked.origin, declared)
     return tuple(
-        overridden(
-            spec,
-            rtol=settings.rtol,
-            atol=settings.atol,
-            batch=settings.batch if settings.batch.sizes else None,
-            budget=settings.budget,
-            backends=settings.backends,
-            reference=settings.reference,
-            origins=settings.origins,
+        _comparable(
+            overridden(
+                spec,
+                rtol=settings.rtol,
+                atol=settings.atol,
+                batch=settings.batch if settings.batch.sizes else None,
+                budget=settings.budget,
+                backends=settings.backends,
+                reference=settings.reference,
+                origins=settings.origins,
+            )
         )
         for spec in specs
+    )
+
+
+def _comparable(spec: ModelSpec) -> ModelSpec:
+    """*spec*, when what its budget is to be compared with is named."""
+    found = spec.budget.regression
+    if found is None or found[1] or (spec.reference or "").lower().endswith(".onnx"):
+        return spec
+    raise ConfigError(
+        f"regression of {spec.name} has nothing to be compared with",
+        subject=spec.budget.origin,
+        remedy=f'name the baseline: --onnx-reference=main.onnx, or regression="{found[0] * 100:g}% git:origin/main"',
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pytest_onnxaccel.plugin.values import BUDGET
+from pytest_onnxaccel.budgets import written
 from pytest_onnxaccel.spec import BatchPlan, LatencyBudget
 
 
@@ -13,7 +13,7 @@ def shown(value: object, field: str) -> str:
     if isinstance(value, BatchPlan):
         return ",".join(map(str, value.sizes))
     if isinstance(value, LatencyBudget):
-        return _budget(value)
+        return ", ".join(f"{key}={text}" for key, text in written(value).items())
     if isinstance(value, Mapping):
         return ", ".join(f"{name}={item}" for name, item in value.items())
     if isinstance(value, tuple):
@@ -33,16 +33,3 @@ def _size(number: int) -> str:
         if number >= size:
             return f"{number / size:.3g}{unit}"
     return f"{number}B"
-
-
-def _budget(budget: LatencyBudget) -> str:
-    parts = []
-    for key, field in BUDGET.items():
-        value = getattr(budget, field)
-        if isinstance(value, tuple):
-            value = f"{value[0]}:{value[1]:g}"
-        elif isinstance(value, float):
-            value = f"{value / 1e6:g}ms"
-        if value is not None:
-            parts.append(f"{key}={value}")
-    return ", ".join(parts)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from pytest_onnxaccel import registry, units
+from pytest_onnxaccel import budgets, registry, units
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.plugin import known
 from pytest_onnxaccel.plugin.options import Given
@@ -15,15 +15,6 @@ from pytest_onnxaccel.spec import BatchPlan, LatencyBudget
 
 #: Formats of ``--onnx-report`` by extension.
 REPORTS = (".json",)
-
-#: Keys of ``--onnx-budget`` to the fields of a budget.
-BUDGET = {
-    "p50": "p50_ns",
-    "p95": "p95_ns",
-    "p99": "p99_ns",
-    "speedup_over": "speedup_over",
-    "threads": "threads",
-}
 
 
 def parse(field: str, answer: Given) -> Any:
@@ -166,20 +157,30 @@ def _pairs(answer: Given, form: str) -> dict[str, str]:
 def _budget(answer: Given) -> LatencyBudget:
     limits: dict[str, Any] = {}
     for key, text in _pairs(answer, "KEY=VALUE").items():
-        if key not in BUDGET:
-            raise ConfigError(f"{key!r} is no key of a budget", remedy=registry.nearest(key, tuple(BUDGET)))
-        limits[BUDGET[key]] = limit(key, text)
+        if key not in budgets.FIELDS:
+            raise ConfigError(f"{key!r} is no key of a budget", remedy=registry.nearest(key, tuple(budgets.FIELDS)))
+        limits[budgets.FIELDS[key]] = limit(key, text)
     return LatencyBudget(**limits, origin=answer.origin)
 
 
-def limit(key: str, text: str) -> float | int | tuple[str, float]:
-    """One limit of a budget: a duration in nanoseconds, a backend with a factor, or a number of threads."""
+def limit(key: str, text: str) -> Any:
+    """The value of one key of a budget."""
+    if key in _OF_BUDGET:
+        return _OF_BUDGET[key](text)
     if key == "threads":
         return whole(text, 1)
     if key == "speedup_over":
         name, factor = units.speedup(text)
         return known.backend(name), factor
     return units.duration_ns(text)
+
+
+_OF_BUDGET: dict[str, Callable[[str], Any]] = {
+    "regression": budgets.regression,
+    "scenario": budgets.scenario,
+    "advise": budgets.advise,
+    "inconclusive": budgets.inconclusive,
+}
 
 
 def _pythons(answer: Given) -> dict[str, str]:
@@ -219,7 +220,7 @@ PARSERS: dict[str, Callable[[Given], Any]] = {
     "timeout_s": _timeout,
     "memory_bytes": _memory,
     "report": _report,
-    "inconclusive": _choice("warn", "fail", "skip"),
+    "inconclusive": _choice(*budgets.POLICIES),
     "hygiene": _choice("warn", "fail"),
     "budget": _budget,
     "pythons": _pythons,

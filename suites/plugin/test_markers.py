@@ -12,7 +12,7 @@ from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.plugin import markers
 from pytest_onnxaccel.plugin.arguments import PARSERS
 from pytest_onnxaccel.plugin.markers import BatchRequest, LatencyRequest, ParityRequest
-from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, Tolerance
+from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, Scenario, Tolerance
 
 pytest_plugins = ("pytester",)
 
@@ -60,9 +60,16 @@ def test_batch_size() -> None:
 def test_latency_budget() -> None:
     origin = "@pytest.mark.latency_budget"
     request = markers.parse(mark("latency_budget", p50="800us", p95="12ms", p99="1s", threads=2))
-    assert request == LatencyRequest(LatencyBudget(8e5, 12e6, 1e9, None, 2, origin))
+    assert request == LatencyRequest(LatencyBudget(8e5, 12e6, 1e9, threads=2, origin=origin))
     request = markers.parse(mark("latency_budget", speedup_over="onnx-tf:3", inconclusive="fail"))
-    assert request == LatencyRequest(LatencyBudget(speedup_over=("onnx-tf", 3.0), origin=origin), "fail")
+    assert request == LatencyRequest(LatencyBudget(speedup_over=("onnx-tf", 3.0), inconclusive="fail", origin=origin))
+    request = markers.parse(mark("latency_budget", regression="10% git:origin/main", scenario="server:100/s"))
+    assert request == LatencyRequest(
+        LatencyBudget(regression=(0.1, "git:origin/main"), scenario=Scenario("server", 100.0), origin=origin)
+    )
+    assert markers.parse(mark("latency_budget", advise=True)) == LatencyRequest(
+        LatencyBudget(advise=True, origin=origin)
+    )
 
 
 @pytest.mark.parametrize(
@@ -128,12 +135,11 @@ def test_latency_budget() -> None:
             "latency_budget(p95=): '12' is a bare number - a unit is missing, write 12ms",
         ),
         (mark("latency_budget", p59="12ms"), "latency_budget: has no argument 'p59' - did you mean 'p9"),
-        (
-            mark("latency_budget", p95="1ms", regression="10%"),
-            "latency_budget: has no argument 'regression' - known: p50, p95, p99, speedup_over",
-        ),
-        (mark("latency_budget", p95="1ms", scenario="server"), "has no argument 'scenario'"),
-        (mark("latency_budget", p95="1ms", advise=True), "has no argument 'advise'"),
+        (mark("latency_budget", regression="10"), "latency_budget(regression=): '10' has no percent sign"),
+        (mark("latency_budget", regression="10% main"), "(regression=): 'main' of '10% main' is no git:REVISION"),
+        (mark("latency_budget", scenario="server"), "latency_budget(scenario=): 'server' names no rate"),
+        (mark("latency_budget", p95="1ms", advise="yes"), "(advise=): 'yes' is neither true nor false"),
+        (mark("latency_budget", advise=False), "latency_budget: sets no limit"),
         (
             mark("latency_budget", speedup_over="onnx-tf"),
             "latency_budget(speedup_over=): 'onnx-tf' is no speed-up over a backend",
@@ -196,7 +202,7 @@ def test_every_wrong_mark_is_a_usage_error_with_its_test(pytester: pytest.Pytest
         @pytest.mark.batch_size(0)
         def test_one(n, onnx_model, backend): ...
 
-        @pytest.mark.latency_budget(p95="12ms", scenario="server")
+        @pytest.mark.latency_budget(p95="12ms", scenarios="server")
         class TestTwo:
             def test_two(self, onnx_model, backend): ...
         """

@@ -11,6 +11,7 @@ from pytest_onnxaccel import registry
 from pytest_onnxaccel.plugin import options, reference
 from pytest_onnxaccel.plugin.settings import Settings, read_settings
 from pytest_onnxaccel.plugin.values import PARSERS
+from pytest_onnxaccel.spec import Scenario
 
 pytest_plugins = ("pytester",)
 
@@ -69,10 +70,10 @@ CASES = {
     "inconclusive": Case(("skip",), '"skip"', lambda s: s.inconclusive, "skip"),
     "hygiene": Case(("fail",), '"fail"', lambda s: s.hygiene, "fail"),
     "budget": Case(
-        ("p95=12ms", "speedup_over=onnx-tf:3"),
-        '["p95=12ms", "speedup_over=onnx-tf:3"]',
-        lambda s: (s.budget.p95_ns, s.budget.speedup_over),
-        (12e6, ("onnx-tf", 3.0)),
+        ("p95=12ms", "speedup_over=onnx-tf:3", "regression=10% git:main", "scenario=offline", "advise=true"),
+        '["p95=12ms", "speedup_over=onnx-tf:3", "regression=10% git:main", "scenario=offline", "advise=true"]',
+        lambda s: (s.budget.p95_ns, s.budget.speedup_over, s.budget.regression, s.budget.scenario, s.budget.advise),
+        (12e6, ("onnx-tf", 3.0), (0.1, "git:main"), Scenario("offline"), True),
     ),
     "python": Case(
         ("onnx-tf=/opt/otf/bin/python",),
@@ -259,6 +260,13 @@ WRONG = [
         ["--onnx-budget=p95=1ms", "--onnx-budget=p95=2ms"],
         "--onnx-budget: p95 is given twice, '1ms' and '2ms' - keep one",
     ),
+    (
+        ["--onnx-model=a.onnx", "--onnx-budget=regression=10%"],
+        "--onnx-budget: regression of a.onnx has nothing to be compared with - name the baseline: --onnx-reference=",
+    ),
+    (["--onnx-budget=scenario=sever:1ms"], "--onnx-budget: 'sever' is no scenario - did you mean 'server'?"),
+    (["--onnx-budget=advise=1"], "--onnx-budget: '1' is neither true nor false"),
+    (["--onnx-budget=inconclusive=ignore"], "--onnx-budget: 'ignore' is none of warn, fail, skip"),
     (["--onnx-budget=threads=0"], "--onnx-budget: '0' is no whole number from 1 up"),
     (["--onnx-budget=speedup_over=onx-tf:3"], "no backend is named 'onx-tf' - did you mean 'onnx-tf'?"),
     (["--onnx-python=/bin/python"], "--onnx-python: '/bin/python' is not of the form NAME=PATH"),
