@@ -97,7 +97,7 @@ class HostedSession:
         """Make calls at a client's pace, inside the worker."""
         request = {"op": "pace", "session": self.number, "plan": plan.to_json()}
         answer = self.worker.call("pace", request, feeds, seconds=self.worker.limits.seconds + 2 * plan.seconds)
-        return Paced(tuple(answer["response_ns"]), tuple(answer["wait_ns"]))
+        return Paced.from_json(answer)
 
     def close(self) -> None:
         if self.worker.alive:

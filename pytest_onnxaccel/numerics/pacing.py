@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -46,13 +46,19 @@ class Paced:
     Attributes:
         response_ns: from the moment the request came in to its answer.
         wait_ns: the part of it before the call began: behind other requests, and waking up.
+        cpu_ns: CPU time of the call itself.
     """
 
     response_ns: tuple[int, ...]
     wait_ns: tuple[int, ...]
+    cpu_ns: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {"response_ns": list(self.response_ns), "wait_ns": list(self.wait_ns)}
+        return {key: list(value) for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Paced:
+        return cls(*(tuple(data[key]) for key in ("response_ns", "wait_ns", "cpu_ns")))
 
 
 def caller(session: Any, feeds: Any) -> Callable[[], object]:
@@ -67,6 +73,7 @@ def pace(call: Callable[[], object], plan: PacePlan) -> Paced:
     clock, draw = time.perf_counter_ns, random.Random(plan.seed)
     responses: list[int] = []
     waits: list[int] = []
+    cpus: list[int] = []
     call()
     due = end = clock()
     limit = end + int(plan.seconds * 1e9)
@@ -74,15 +81,16 @@ def pace(call: Callable[[], object], plan: PacePlan) -> Paced:
         gap = plan.gap_ns if plan.kind == "pause" else draw.expovariate(1) * plan.gap_ns
         due = int((due if plan.kind == "poisson" else end) + gap)
         _until(due, clock)
-        start = clock()
+        worked, start = time.process_time_ns(), clock()
         call()
-        end = clock()
+        end, worked = clock(), time.process_time_ns() - worked
         if index >= 0:
             responses.append(end - due)
             waits.append(start - due)
+            cpus.append(worked)
         if end > limit and responses:
             break
-    return Paced(tuple(responses), tuple(waits))
+    return Paced(tuple(responses), tuple(waits), tuple(cpus))
 
 
 def _until(due: int, clock: Callable[[], int]) -> None:

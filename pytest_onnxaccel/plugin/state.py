@@ -117,6 +117,7 @@ class State:
             required=frozenset(settings.required),
             fail_on_hygiene=settings.hygiene == "fail",
             in_process=settings.in_process,
+            advise=settings.advise,
         )
 
     def _make_runner(self) -> Runner:

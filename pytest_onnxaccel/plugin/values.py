@@ -203,6 +203,12 @@ def _folder(answer: Given) -> str:
     return path
 
 
+def _advise(answer: Given) -> str | None:
+    """None for no advice, empty for advice, else the folder that it is written to."""
+    said = {True: "", False: None, "true": "", "false": None}
+    return said[answer.value] if answer.value in said else _folder(answer)
+
+
 def _count(answer: Given) -> int:
     return whole(_text(answer), 1)
 
@@ -223,6 +229,7 @@ PARSERS: dict[str, Callable[[Given], Any]] = {
     "inconclusive": _choice(*budgets.POLICIES),
     "hygiene": _choice("warn", "fail"),
     "budget": _budget,
+    "advise": _advise,
     "pythons": _pythons,
     "fuzz_examples": _count,
     "fuzz_profile": _choice("ci", "nightly"),

@@ -20,6 +20,8 @@ class RunOptions:
         pythons: interpreter by name of an isolated environment.
         required: backends whose absence is a failure.
         in_process: the debug switch: no workers.
+        advise: None for no advice but where a budget asks for it; empty for advice; else the folder that it is
+            written to.
     """
 
     seed: int = 0
@@ -28,6 +30,7 @@ class RunOptions:
     required: frozenset[str] = frozenset()
     fail_on_hygiene: bool = False
     in_process: bool = False
+    advise: str | None = None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from pytest_onnxaccel.runner.candidates import AUTO
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.faults import ElsewhereFault, verdict_of
 from pytest_onnxaccel.runner.frozen import Frozen, freeze
+from pytest_onnxaccel.runner.further import advises, has_scenario, in_a_row, with_advice, with_scenario
 from pytest_onnxaccel.runner.leases import Leases
 from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request, RunOptions
 from pytest_onnxaccel.runner.subject import Ready, Subject
@@ -172,9 +173,14 @@ class Runner:
             except BackendUnavailable:
                 if name in self._options.required:
                     raise
-        return latency_check.latency(
-            request.model, request.backend, session, ready.settled.inputs, budget, baseline, request.batch
+        result = latency_check.latency(
+            request.model, request.backend, session, ready.settled.inputs, in_a_row(budget), baseline, request.batch
         )
+        if has_scenario(budget):
+            result = with_scenario(result, request, subject, ready, budget, path, self._options.seed)
+        if advises(budget, self._options):
+            result = with_advice(result, request, subject, self.engines, ready, budget, path, self._options)
+        return result
 
     # -- what the checks share --------------------------------------------------------------------------------
 

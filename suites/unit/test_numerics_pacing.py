@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from itertools import pairwise
 from types import SimpleNamespace
@@ -22,16 +23,21 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 0
+        self.worked = 0
 
     def perf_counter_ns(self) -> int:
         self.now += 1000
         return self.now
+
+    def process_time_ns(self) -> int:
+        return self.worked
 
     def sleep(self, seconds: float) -> None:
         self.now += int(seconds * 1e9)
 
     def work(self, ns: int) -> None:
         self.now += ns
+        self.worked += ns
 
 
 @pytest.fixture
@@ -55,6 +61,7 @@ def test_a_pause_before_each_call(clock: Clock) -> None:
     assert all(gap == pytest.approx(5 * MS, rel=0.01) for gap in gaps)
     assert all(ns == pytest.approx(2 * MS, rel=0.01) for ns in found.response_ns)
     assert max(found.wait_ns) < 0.01 * MS
+    assert found.cpu_ns == (2 * MS,) * 4
 
 
 def test_idle_pauses_are_exponential(clock: Clock) -> None:
@@ -97,6 +104,6 @@ def test_what_is_called() -> None:
 def test_plan_and_result_travel_as_json() -> None:
     plan = PacePlan("poisson", 1.5, 3, 2, 1.0, 9)
     assert PacePlan(**plan.to_json()) == plan
-    found = Paced((1, 2), (0, 1))
-    data: dict[str, Any] = found.to_json()
-    assert data == {"response_ns": [1, 2], "wait_ns": [0, 1]}
+    found = Paced((1, 2), (0, 1), (1, 1))
+    data: dict[str, Any] = json.loads(json.dumps({"ok": True, **found.to_json()}))
+    assert Paced.from_json(data) == found
