@@ -27,13 +27,20 @@ class Served:
     """One scenario.
 
     Attributes:
-        message: what was found, one line.
+        line: what was found.
         figures: for the report, under ``scenario``.
+        judged: what decided on the limits, one clause each.
     """
 
     verdict: Verdict
-    message: str
+    line: str
     figures: Mapping[str, Any]
+    judged: tuple[str, ...] = ()
+
+    @property
+    def message(self) -> str:
+        """What decided, and what was found."""
+        return "; ".join((*self.judged, self.line))
 
 
 def limits(budget: LatencyBudget) -> dict[str, float]:
@@ -147,7 +154,7 @@ def offline(
         # The size that is nearest to its limits speaks for all
         worst = [_served(verdicts, "", {}) for verdicts in judged.values()]
         verdict = Verdict.INCONCLUSIVE if any(w.verdict is Verdict.INCONCLUSIVE for w in worst) else Verdict.FAILED
-        return Served(verdict, f"no batch size of {_sizes(found)} keeps its limits; {worst[0].message}", figures)
+        return Served(verdict, f"no batch size of {_sizes(found)} keeps its limits: {worst[0].judged[0]}", figures)
     top = best(inside)
     figures |= {"batch": top.batch, "throughput_per_s": top.per_s, "throughput_lower_per_s": top.lower_per_s}
     text = f"{top.per_s:.4g} samples/s at batch {top.batch}, certainly {top.lower_per_s:.4g}/s (timed: {_sizes(found)})"
@@ -179,7 +186,7 @@ def _served(judged: Sequence[tuple[Verdict, str]], text: str, figures: Mapping[s
     ranks = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED)
     worst = min((v for v, _ in judged), key=ranks.index, default=Verdict.PASSED)
     lines = [line for verdict, line in judged if verdict is worst]
-    return Served(worst, "; ".join(part for part in (*lines, text) if part), figures)
+    return Served(worst, text, figures, tuple(lines))
 
 
 def _parallel(cpu_ns: Sequence[float], wall_ns: Sequence[float]) -> float:

@@ -7,6 +7,7 @@ Imported on every pytest run, so it loads nothing: values are read and checked b
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -292,7 +293,7 @@ def swallowed(config: pytest.Config, option: Option) -> str:
     argparse gives the word behind it to it, which is the path of a test more often than not.
     """
     words = [str(word) for word in config.invocation_params.args]
-    pairs = zip(words, words[1:], strict=False)
+    pairs = pairwise(words)
     value = config.getoption(option.key, default=None)
     return next((word for flag, word in pairs if option.bare and flag == option.flag and word == value), "")
 

@@ -33,14 +33,16 @@ def duel(first: Side, second: Side, looks: tuple[int, ...] = TRIAL, seconds: flo
     return gain(measured(first, second, looks, seconds))
 
 
-def measured(first: Side, second: Side, looks: tuple[int, ...] = TRIAL, seconds: float = SECONDS) -> Ratio:
-    """As :func:`duel`, with everything that was measured."""
+def measured(
+    first: Side, second: Side, looks: tuple[int, ...] = TRIAL, seconds: float = SECONDS, against: float | None = 1.0
+) -> Ratio:
+    """As :func:`duel`, with everything that was measured; *against* None takes all the looks that *seconds* allow."""
     with ExitStack() as opened:
         arms = [
             Arm(label, opened.enter_context(closing(opens())), feeds)
             for label, (opens, feeds) in (("first", first), ("second", second), ("twin", second))
         ]
-        return compare(arms[0], arms[1], arms[2], looks=looks, seconds=seconds)
+        return compare(arms[0], arms[1], arms[2], against=against, looks=looks, seconds=seconds)
 
 
 def gain(found: Ratio) -> Gain:

@@ -42,7 +42,7 @@ def with_scenario(
     from pytest_onnxaccel.runner.scenarios import serve
 
     served = serve(subject, request.backend, ready, budget, path, request.batch, seed)
-    figures = {**result.figures, "scenario": dict(served.figures)}
+    figures = {**result.figures, "scenario": {**served.figures, "line": served.line}}
     if budget:
         figures["budget"] = described(budget)
     verdict = min((result.verdict, served.verdict), key=_RANKS.index)
