@@ -82,6 +82,12 @@ class ModelError(OnnxAccelError):
     code = "E_PARSE"
 
 
+class NoBaseline(ModelError):
+    """A revision that does not hold the model's file: a new model has nothing to be slower than."""
+
+    code = "E_FILE"
+
+
 class ConversionError(OnnxAccelError):
     """A model that a converter cannot take, with the operator or opset that stops it."""
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import Session
+from pytest_onnxaccel.checks import absolute
+from pytest_onnxaccel.checks.absolute import Judged, Sampled
+from pytest_onnxaccel.checks.ratios import Compared
+from pytest_onnxaccel.numerics import noise
 from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.numerics.stats import bounds, least_samples, mean, percentile
+from pytest_onnxaccel.numerics.stats import mean, percentile
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import LatencyBudget, Timing, TimingPlan
 
@@ -15,23 +20,39 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
 
 _MS = 1e6
-#: Percentiles that a budget may limit, by the name of their field.
-_LIMITS = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
+#: Share of the time that threads waited for a CPU from which spinning is warned about.
+_CROWDED = 0.02
 
 
-def plan_for(budget: LatencyBudget) -> TimingPlan:
-    """Enough samples to bound every percentile that the budget limits."""
-    need = [least_samples(share) for key, share in _LIMITS.items() if getattr(budget, f"{key}_ns") is not None]
-    samples = max(100, *(n + n // 4 for n in need), 0) if need else 100
-    # A budget is worth waiting for: without the samples its percentile cannot be bounded at all
-    return TimingPlan(samples=samples, seconds=20.0 if need else 5.0)
+@dataclass(frozen=True)
+class Measured:
+    """A session that was timed: the timing that the figures are made of, and the blocks that a budget was judged by."""
+
+    timing: Timing
+    sampled: Sampled | None = None
 
 
-def measure(session: Session, inputs: Inputs, plan: TimingPlan, batch: int | None) -> tuple[Timing, dict[str, Any]]:
-    """Time *session* and give the samples with their figures (milliseconds, MB, samples per second)."""
+def measure(session: Session, inputs: Inputs, budget: LatencyBudget, batch: int | None = None) -> Measured:
+    """Warm *session* up and time it; where *budget* limits percentiles, until they are decided or time is up."""
     feeds: Mapping[str, Array] = inputs.feeds(0, batch)
-    timing = session.time(feeds, plan)
-    return timing, figures(timing, session, batch or inputs.batch or 1)
+    wanted = absolute.limits(budget)
+    timing = session.time(feeds, TimingPlan(samples=20) if wanted else TimingPlan())
+    if not wanted:
+        return Measured(timing)
+    sampled = absolute.sample(session, feeds, wanted, percentile(sorted(timing.wall_ns), 0.5))
+    return Measured(pooled(timing, sampled), sampled)
+
+
+def pooled(timing: Timing, sampled: Sampled) -> Timing:
+    """*timing* with the samples of the blocks in place of its own."""
+    blocks = sampled.blocks
+    return replace(
+        timing,
+        wall_ns=tuple(wall for block in blocks for wall in block.wall_ns),
+        cpu_ns=tuple(cpu for block in blocks for cpu in block.cpu_ns),
+        start_ns=timing.start_ns or blocks[0].start_ns,
+        end_ns=blocks[-1].end_ns,
+    )
 
 
 def figures(timing: Timing, session: Session, batch: int) -> dict[str, Any]:
@@ -54,6 +75,9 @@ def figures(timing: Timing, session: Session, batch: int) -> dict[str, Any]:
         # What loading and running added to the idle worker, not the size of Python and its libraries
         "peak_memory_mb": None if peak is None or before is None else max(0.0, peak - before),
         **{key: facts.get(key) for key in ("threads", "spinning", "provider", "affinity")},
+        # By the machine's monotonic clock, so that timings of several processes can be laid side by side
+        "timed_from_s": timing.start_ns / 1e9 if timing.start_ns else None,
+        "timed_until_s": timing.end_ns / 1e9 if timing.end_ns else None,
         "versions": {k: v for k, v in facts.items() if k in ("onnxruntime", "onnx", "onnx-tf", "tensorflow")},
     }
 
@@ -62,93 +86,69 @@ def latency(
     model: str,
     backend: str,
     session: Session,
-    inputs: Inputs,
+    measured: Measured,
     budget: LatencyBudget,
-    baseline: tuple[str, Timing] | None = None,
+    compared: Sequence[Compared] = (),
     batch: int | None = None,
 ) -> CheckResult:
-    """The model answers inside its budget.
+    """The model answers inside its budget. Without a budget nothing is judged.
 
-    A percentile limit passes when the upper confidence bound of the wall time is inside it, and fails when the lower
-    bound of the CPU time is past it too (time that the model itself used, not its neighbours); anything between is
-    inconclusive. Without a budget the check measures and judges nothing.
+    The worst limit decides: one that failed, else one that cannot be decided.
 
     Args:
-        baseline: the backend that ``speedup_over`` names, with its timing in the same run.
+        measured: what :func:`measure` found for *session*.
+        compared: the limits of *budget* that need another session, judged.
+        batch: samples of one call.
     """
-    timing, found = measure(session, inputs, plan_for(budget), batch)
+    found = figures(measured.timing, session, batch or 1)
+    for one in compared:
+        found |= one.figures()
     result = CheckResult(
-        model, "latency", Verdict.PASSED, backend=backend, batch=batch or inputs.batch, figures=found,
-        notes=session.info.notes,
+        model, "latency", Verdict.PASSED, backend=backend, batch=batch, notes=session.info.notes,
     )  # fmt: skip
     speed = f"p50 {found['p50_ms']:.3g} ms, p95 {found['p95_ms']:.3g} ms, {found['throughput_per_s']:.4g}/s"
     if not budget:
-        return result.with_(message=f"measured, no budget declared: {speed}")
-    limits = {key: getattr(budget, f"{key}_ns") for key in _LIMITS}
-    judged = [_percentile(key, limit, timing) for key, limit in limits.items() if limit is not None]
-    if budget.speedup_over is not None:
-        verdict, ratio = _speedup(timing, baseline, budget.speedup_over)
-        judged.append(verdict)
-        found = {**found, "speedup": ratio, "speedup_over": budget.speedup_over[0]}
-    found = {**found, "budget": described(budget)}
+        return result.with_(figures=found, message=f"measured, no budget declared: {speed}")
+    found["budget"] = described(budget)
+    sampled = measured.sampled
+    judged: list[Judged] = [*(sampled.judged.values() if sampled else ()), *(one.judged for one in compared)]
+    if sampled is not None:
+        found["noise"] = noise.total([block.noise for block in sampled.blocks])
+        if sampled.basis == "wall":
+            result = result.with_(notes=(*result.notes, absolute.WALL_ALONE))
     ranks = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED)
-    worst = min((v for v, _ in judged), key=ranks.index)
-    lines = [text for v, text in judged if v is worst]
-    result = result.with_(verdict=worst, figures=found, code="OK" if worst is Verdict.PASSED else "V_LATENCY")
+    worst = min((one.verdict for one in judged), key=ranks.index)
+    lines = [one.text for one in judged if one.verdict is worst]
+    result = result.with_(
+        verdict=worst, figures=found, code="OK" if worst is Verdict.PASSED else "V_LATENCY",
+        warnings=tuple(_spinning(found, sampled)),
+    )  # fmt: skip
     if worst is Verdict.PASSED:
         return result.with_(message=f"inside its budget ({'; '.join(lines)}): {speed}")
-    return result.with_(message="; ".join(lines), details=(f"measured: {speed}", f"budget from {budget.origin}"))
+    others = tuple(f"{one.verdict}: {one.text}" for one in judged if one.verdict is not worst)
+    details = (f"measured: {speed}", *others, f"budget from {budget.origin}")
+    return result.with_(message="; ".join(lines), details=details)
+
+
+def _spinning(found: Mapping[str, Any], sampled: Sampled | None) -> list[str]:
+    """Threads that spin for their next call make timings of a shared machine worse than it is."""
+    if sampled is None or not found.get("spinning"):
+        return []
+    span = sum(block.end_ns - block.start_ns for block in sampled.blocks)
+    waited = noise.total([block.noise for block in sampled.blocks]).get("queued_ns", 0.0) / max(1, span)
+    if waited < _CROWDED:
+        return []
+    return [
+        f"threads of the runtime spin for their next call and waited {waited:.0%} of the time for a CPU that others "
+        "use too: pin threads=1, or measure where the machine is free"
+    ]
 
 
 def described(budget: LatencyBudget) -> dict[str, Any]:
     """*budget* in the units of reports."""
-    found: dict[str, Any] = {
-        f"{key}_ms": getattr(budget, f"{key}_ns") / _MS for key in _LIMITS if getattr(budget, f"{key}_ns") is not None
-    }
+    found: dict[str, Any] = {f"{key}_ms": limit / _MS for key, limit in absolute.limits(budget).items()}
     if budget.speedup_over is not None:
         found["speedup_over"] = f"{budget.speedup_over[0]}:{budget.speedup_over[1]:g}"
+    if budget.regression is not None:
+        found["regression"] = f"{budget.regression[0] * 100:g}% {budget.regression[1]}".strip()
     return found
-
-
-def _percentile(key: str, limit: float, timing: Timing) -> tuple[Verdict, str]:
-    share = _LIMITS[key]
-    wall, cpu = sorted(timing.wall_ns), sorted(timing.cpu_ns)
-    _, upper = bounds(wall, share)
-    shown = f"{key} of {percentile(wall, share) / _MS:.3g} ms"
-    if upper is None:
-        need = least_samples(share)
-        return Verdict.INCONCLUSIVE, f"{len(wall)} samples cannot bound {key}, which needs {need}"
-    if upper <= limit:
-        return Verdict.PASSED, f"{shown} is at most {upper / _MS:.3g} ms, limit {limit / _MS:.3g} ms"
-    lower, _ = bounds(cpu, share)
-    # CPU time counts all threads, so it exceeds wall time when they run side by side: scale it to one call's wall
-    scale = max(1.0, sum(timing.cpu_ns) / max(1, sum(timing.wall_ns)))
-    own = None if lower is None else lower / scale
-    if own is not None and own > limit:
-        return Verdict.FAILED, (
-            f"{shown} is over the limit of {limit / _MS:.3g} ms, and the model itself computes for {own / _MS:.3g} ms"
-        )
-    return Verdict.INCONCLUSIVE, (
-        f"{shown} may be over the limit of {limit / _MS:.3g} ms (bound {upper / _MS:.3g} ms), "
-        "but not by the model's own computing alone: measure on a quieter machine"
-    )
-
-
-def _speedup(
-    timing: Timing, baseline: tuple[str, Timing] | None, asked: tuple[str, float]
-) -> tuple[tuple[Verdict, str], float | None]:
-    name, factor = asked
-    if baseline is None:
-        text = f"{name} did not run, so there is nothing to be {factor:g} times faster than"
-        return (Verdict.INCONCLUSIVE, text), None
-    ours, theirs = sorted(timing.wall_ns), sorted(baseline[1].wall_ns)
-    ratio = percentile(theirs, 0.5) / percentile(ours, 0.5)
-    our_low, our_high = bounds(ours, 0.5, 0.975)
-    their_low, their_high = bounds(theirs, 0.5, 0.975)
-    if our_low is None or our_high is None or their_low is None or their_high is None:
-        return (Verdict.INCONCLUSIVE, f"too few samples to compare with {name}"), ratio
-    low, high = their_low / our_high, their_high / our_low
-    text = f"{ratio:.2f} times as fast as {name} ({low:.2f} to {high:.2f}), asked for {factor:g}"
-    if low >= factor:
-        return (Verdict.PASSED, text), ratio
-    return (Verdict.FAILED if high < factor else Verdict.INCONCLUSIVE, text), ratio

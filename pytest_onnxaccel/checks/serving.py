@@ -7,7 +7,7 @@ is inside it, and fails when the CPU time alone is past it; anything between is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pytest_onnxaccel.numerics.pacing import Paced
@@ -41,6 +41,14 @@ class Served:
     def message(self) -> str:
         """What decided, and what was found."""
         return "; ".join((*self.judged, self.line))
+
+
+def confirmed(first: Served, second: Served) -> Served:
+    """A failure that a fresh process shows too; never a pass, whatever *second* says."""
+    if second.verdict is Verdict.FAILED:
+        return replace(second, judged=(*second.judged, "confirmed in a fresh process"))
+    told = f"failed, and not again in a fresh process: at first {first.message}; then {second.line}"
+    return Served(Verdict.INCONCLUSIVE, told, second.figures)
 
 
 def limits(budget: LatencyBudget) -> dict[str, float]:

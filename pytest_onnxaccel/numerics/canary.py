@@ -12,7 +12,9 @@ from typing import Any
 
 #: float32 numbers: 64 KB, inside the second-level cache; it shall not turn out the model's own data.
 _SIZE = 16_384
-_ROUNDS = 12
+_ROUNDS = 6
+#: Of which the best counts: a single one that meets an interrupt says nothing of the block.
+_TRIES = 3
 
 
 @lru_cache(maxsize=1)
@@ -24,12 +26,15 @@ def _arrays() -> tuple[Any, Any, Any]:
 
 
 def run() -> int:
-    """Nanoseconds of CPU time that the work took: about 0.1 ms, on one thread."""
+    """Nanoseconds of CPU time that the work took, some 50 us on one thread."""
     import numpy as np
 
     left, right, out = _arrays()
-    start = time.thread_time_ns()
-    for _ in range(_ROUNDS):
-        np.multiply(left, right, out)
-        np.add(out, left, out)
-    return time.thread_time_ns() - start
+    taken = []
+    for _ in range(_TRIES):
+        start = time.thread_time_ns()
+        for _ in range(_ROUNDS):
+            np.multiply(left, right, out)
+            np.add(out, left, out)
+        taken.append(time.thread_time_ns() - start)
+    return min(taken)

@@ -30,26 +30,35 @@ def binomial_tail(n: int, k: int, p: float) -> float:
     return min(1.0, math.exp(top) * sum(math.exp(v - top) for v in logs))
 
 
-def bounds(ordered: Sequence[float], share: float, confidence: float = 0.95) -> tuple[float | None, float | None]:
-    """Distribution-free one-sided bounds (lower, upper) of the *share* quantile by order statistics.
+def ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int | None, int | None]:
+    """Which of *n* ordered samples, counted from 1, bound the *share* quantile from below and from above.
 
-    Each holds with *confidence*; None where the sample is too small for one (p95 needs 59 samples for an upper
-    bound at 95 %, p99 needs 299).
+    Each bound holds with *confidence*; None where *n* is too small for it.
     """
-    n = len(ordered)
     alpha = 1 - confidence
     upper = lower = None
     # X_(k) >= quantile holds unless k or more samples lie below it: P(Bin(n, share) >= k) <= alpha
     for k in range(max(1, math.floor(n * share)), n + 1):
         if binomial_tail(n, k, share) <= alpha:
-            upper = ordered[k - 1]
+            upper = k
             break
     # X_(k) <= quantile holds unless fewer than k samples lie below it: P(Bin(n, share) <= k - 1) <= alpha
     for k in range(min(n, math.ceil(n * share)), 0, -1):
         if 1 - binomial_tail(n, k, share) <= alpha:
-            lower = ordered[k - 1]
+            lower = k
             break
     return lower, upper
+
+
+def bounds(ordered: Sequence[float], share: float, confidence: float = 0.95) -> tuple[float | None, float | None]:
+    """Distribution-free one-sided bounds (lower, upper) of the *share* quantile by order statistics.
+
+    Each holds with *confidence* for independent samples; None where the sample is too small for one (p95 needs 59
+    samples for an upper bound at 95 %, p99 needs 299). See :mod:`~pytest_onnxaccel.numerics.blockwise` for samples
+    that are not independent.
+    """
+    lower, upper = ranks(len(ordered), share, confidence)
+    return (None if lower is None else ordered[lower - 1]), (None if upper is None else ordered[upper - 1])
 
 
 def least_samples(share: float, confidence: float = 0.95) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks import advice as decide
@@ -141,17 +141,20 @@ class Advising:
 
     def _duel(self, before: Setup, after: Setup, looks: tuple[int, ...] = TRIAL) -> Gain:
         feeds = self._feeds[0]
+        # Sessions that take turns would spin against each other, so they do only where that is the question
+        asked = {"spin", "threads"} & {*before.options, *after.options} or looks is WHOLE
+        quiet: dict[str, object] = {} if asked else {"spin": False}
         try:
-            return duel((self._opens(before), feeds), (self._opens(after), feeds), looks)
+            return duel((self._opens(before, quiet), feeds), (self._opens(after, quiet), feeds), looks)
         except OnnxAccelError as error:
             raise NotTheModel(error.cause) from None
 
     def _options(self, setup: Setup) -> LoadOptions:
         return replace(self._base, **setup.options)
 
-    def _opens(self, setup: Setup) -> Opens:
-        path = self._variants.file(setup.steps).path
-        return partial(self._subject.fresh, setup.backend or self._backend, path, self._options(setup))
+    def _opens(self, setup: Setup, changes: Mapping[str, Any] | None = None) -> Opens:
+        path, options = self._variants.file(setup.steps).path, replace(self._options(setup), **(changes or {}))
+        return partial(self._subject.fresh, setup.backend or self._backend, path, options)
 
     def _proven(self, setup: Setup) -> float | None:
         """The largest difference of *setup* from the model as shipped, over all samples.

@@ -69,8 +69,11 @@ class Engines:
         named = backend.environment and self._options.pythons.get(backend.environment)
         return named_interpreter(backend.environment, named) if named else backend.availability()
 
-    def open(self, name: str, operators: Mapping[str, int]) -> Engine:
+    def open(self, name: str, operators: Mapping[str, int], fresh: bool = False) -> Engine:
         """An engine for backend *name*; a kept one where the backend allows it for a model of *operators*.
+
+        Args:
+            fresh: a new one in any case, which is not kept.
 
         Raises:
             BackendUnavailable: with the reason and the remedy.
@@ -81,7 +84,7 @@ class Engines:
         found = self.availability(name)
         if not found.ok:
             raise BackendUnavailable(f"{name}: {found.reason}", remedy=found.remedy)
-        if not self._keeps(backend, operators):
+        if fresh or not self._keeps(backend, operators):
             return self._make(name, backend.environment, tuple(getattr(backend, "preload", ())))
         if name not in self._kept or not self._kept[name].alive:
             self._kept[name] = self._make(name, backend.environment, tuple(getattr(backend, "preload", ())))

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.checks import latency as latency_check
 from pytest_onnxaccel.checks.batch import batch
 from pytest_onnxaccel.checks.contract import contract
 from pytest_onnxaccel.checks.hygiene import hygiene
@@ -17,6 +16,7 @@ from pytest_onnxaccel.checks.structure import structure
 from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.results import CheckResult, Verdict
+from pytest_onnxaccel.runner.bench import Bench
 from pytest_onnxaccel.runner.candidates import AUTO
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.faults import ElsewhereFault, verdict_of
@@ -154,30 +154,31 @@ class Runner:
         )  # fmt: skip
 
     def _latency(self, request: Request, subject: Subject) -> CheckResult:
+        from pytest_onnxaccel.runner import latency
+
         self._taken(request, subject)
-        budget = request.budget or subject.spec.budget
+        budget = request.budget if request.budget is not None else subject.spec.budget
         if budget.speedup_over is not None and budget.speedup_over[0] == request.backend:
             budget = replace(budget, speedup_over=None)  # asked of the others
         ready, path = self._ready(request, subject, request.backend), self._file(request, subject)
-        options = LoadOptions(threads=budget.threads)
-        session = subject.session(request.backend, path, options)
-        baseline = None
-        if budget.speedup_over is not None:
-            name = budget.speedup_over[0]
+        baseline: tuple[str, str] = ("", "")
+        notes: tuple[str, ...] = ()
+        if budget.regression is not None:
             try:
-                base = subject.session(name, path, options)
-                baseline = (
-                    name,
-                    base.time(ready.settled.inputs.feeds(0, request.batch), latency_check.plan_for(budget)),
+                baseline = latency.baseline(
+                    subject, budget.regression[1], self._other, request.backend, request.batch if path else None
                 )
-            except BackendUnavailable:
-                if name in self._options.required:
+            except latency.NoBaseline as error:
+                budget, notes = replace(budget, regression=None), (f"nothing to be slower than: {error}",)
+                if not budget:
                     raise
-        result = latency_check.latency(
-            request.model, request.backend, session, ready.settled.inputs, in_a_row(budget), baseline, request.batch
-        )
+        course = latency.Course(
+            request.model, request.backend, path, ready.settled.inputs, request.batch, in_a_row(budget), baseline,
+            notes, self._options.required, self._options.seed,
+        )  # fmt: skip
+        result = latency.check(course, lambda fresh: Bench(subject, self.engines, fresh))
         if has_scenario(budget):
-            result = with_scenario(result, request, subject, ready, budget, path, self._options.seed)
+            result = with_scenario(result, request, subject, self.engines, ready, budget, path, self._options.seed)
         if advises(budget, self._options):
             result = with_advice(result, request, subject, self.engines, ready, budget, path, self._options)
         return result

@@ -13,8 +13,9 @@ from pytest_onnxaccel.errors import ModelError, OnnxAccelError
 from pytest_onnxaccel.numerics.pacing import PacePlan
 from pytest_onnxaccel.numerics.scenarios import Throughput, throughput
 from pytest_onnxaccel.numerics.stats import least_samples
+from pytest_onnxaccel.runner.bench import Bench
 from pytest_onnxaccel.runner.frozen import freeze
-from pytest_onnxaccel.runner.subject import Ready, Subject
+from pytest_onnxaccel.runner.subject import Ready
 from pytest_onnxaccel.runner.throughput import MULTIPLES
 from pytest_onnxaccel.spec import LatencyBudget, Scenario, Timing, TimingPlan
 
@@ -29,10 +30,10 @@ SECONDS = 20.0
 
 
 def serve(
-    subject: Subject, backend: str, ready: Ready, budget: LatencyBudget, path: str | None = None,
+    bench: Bench, backend: str, ready: Ready, budget: LatencyBudget, path: str | None = None,
     batch: int | None = None, seed: int = 0,
 ) -> Served:  # fmt: skip
-    """Measure the budget's scenario and judge its percentiles.
+    """Measure the budget's scenario in sessions of *bench*, and judge its percentiles.
 
     Raises:
         OnnxAccelError: the model does not run.
@@ -40,18 +41,16 @@ def serve(
     assert budget.scenario is not None
     scenario, asked, options = budget.scenario, serving.limits(budget), LoadOptions(threads=budget.threads)
     if scenario.kind == "offline":
-        return _offline(subject, backend, ready, scenario, asked, options)
+        return _offline(bench, backend, ready, scenario, asked, options)
     feeds = ready.settled.inputs.feeds(0, batch)
-    with closing(subject.fresh(backend, path, options)) as session:
-        if scenario.kind == "idle-gap":
-            need = max((least_samples(share) for share in _shares(asked)), default=0)
-            calls = max(100, need + need // 4)
-            busy = session.time(feeds, TimingPlan(samples=100))
-            paced = session.pace(
-                feeds, PacePlan("pause", scenario.pause_ns or 0.0, calls, seconds=3 * SECONDS, seed=seed)
-            )
-            return serving.idle_gap(scenario, paced, busy, asked)
-        return _server(session, feeds, scenario, asked, seed)
+    session = bench.session(backend, path, options)
+    if scenario.kind == "idle-gap":
+        need = max((least_samples(share) for share in _shares(asked)), default=0)
+        calls = max(100, need + need // 4)
+        busy = session.time(feeds, TimingPlan(samples=100))
+        paced = session.pace(feeds, PacePlan("pause", scenario.pause_ns or 0.0, calls, seconds=3 * SECONDS, seed=seed))
+        return serving.idle_gap(scenario, paced, busy, asked)
+    return _server(session, feeds, scenario, asked, seed)
 
 
 def _server(
@@ -75,11 +74,11 @@ def _shares(asked: Mapping[str, float]) -> list[float]:
 
 
 def _offline(
-    subject: Subject, backend: str, ready: Ready, scenario: Scenario, asked: Mapping[str, float], options: LoadOptions
+    bench: Bench, backend: str, ready: Ready, scenario: Scenario, asked: Mapping[str, float], options: LoadOptions
 ) -> Served:
     inputs = ready.settled.inputs
     own = inputs.batch or 1
-    sizes = subject.spec.batch.sizes or (own, *(own * m for m in MULTIPLES))
+    sizes = bench.subject.spec.batch.sizes or (own, *(own * m for m in MULTIPLES))
     found: list[tuple[Throughput, Timing]] = []
     left: dict[int, str] = {}
     need = max((least_samples(share) for share in _shares(asked)), default=0)
@@ -89,8 +88,8 @@ def _offline(
             left[size] = "the inputs share no batch axis (axis 0)"
             continue
         try:
-            path = None if size == own else freeze(subject, backend, ready, size).path
-            with closing(subject.fresh(backend, path, options)) as session:
+            path = None if size == own else freeze(bench.subject, backend, ready, size).path
+            with closing(bench.session(backend, path, options)) as session:
                 timing = session.time(inputs.feeds(0, size if inputs.batch else None), plan)
         except OnnxAccelError as error:
             if size == own:

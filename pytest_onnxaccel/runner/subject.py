@@ -128,15 +128,24 @@ class Subject:
             self._sessions[key] = self._load(name, engine, source, wanted, declared)
         return self._sessions[key]
 
-    def fresh(self, name: str, path: str | None = None, options: LoadOptions | None = None) -> GuardedSession:
+    def fresh(
+        self,
+        name: str,
+        path: str | None = None,
+        options: LoadOptions | None = None,
+        engine: Engine | None = None,
+    ) -> GuardedSession:
         """As :meth:`session`, but one that nothing else uses; whoever asked for it closes it.
+
+        Args:
+            engine: instead of the one that the other sessions of backend *name* are in.
 
         Raises:
             OnnxAccelError: it cannot be loaded.
         """
-        info, engine = self.info, self.engine(name)
+        info = self.info
         declared = info if path is None else ModelInfo.from_json(self.graph("inspect", path=path))
-        return self._load(name, engine, path or self.path, options or LoadOptions(), declared)
+        return self._load(name, engine or self.engine(name), path or self.path, options or LoadOptions(), declared)
 
     def _load(self, name: str, engine: Engine, path: str, options: LoadOptions, info: ModelInfo) -> GuardedSession:
         preparation = self._engines.backend(name).prepare(info.operators, info.opset)

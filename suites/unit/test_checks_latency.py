@@ -1,17 +1,22 @@
-"""Budgets against samples whose percentiles are known: three verdicts, and a reason with each."""
+"""The latency check as a whole: its figures, which limit decides, and what is said of the others."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.checks.latency import described, figures, latency, plan_for
+from pytest_onnxaccel.checks import absolute, ratios
+from pytest_onnxaccel.checks.latency import Measured, described, figures, latency, measure
+from pytest_onnxaccel.checks.ratios import Compared
+from pytest_onnxaccel.numerics import noise
 from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.spec import LatencyBudget, Timing
+from pytest_onnxaccel.spec import LatencyBudget, Timing, TimingPlan
 from suites.unit.fakes import FakeSession, doubling, inputs_of, tensor, timing
+from suites.unit.machines import ONE_THREAD, Machine, Timed, block
+from suites.unit.test_checks_relative import ratio
 
 INPUTS = inputs_of(tensor("x", "N", 4), batch="N")
 MS = 1e6
@@ -22,10 +27,17 @@ def around(ms: float, samples: int = 100, spread: float = 0.02) -> list[float]:
     return np.random.default_rng(0).uniform(ms * (1 - spread), ms * (1 + spread), samples).tolist()
 
 
-def judged(taken: Timing, budget: LatencyBudget | None = None, **more: Any) -> CheckResult:
-    facts = {"load_ms": 3.0, "provider": "CPU", "onnxruntime": "1", "secret": "no", "memory_before_mb": 50.0}
+def judged(taken: Timing, budget: LatencyBudget | None = None, *compared: Compared, **more: Any) -> CheckResult:
+    """The verdict on a session of which *taken* was timed, in blocks where the budget limits percentiles."""
+    facts = {**ONE_THREAD, "load_ms": 3.0, "onnxruntime": "1", "secret": "no", "memory_before_mb": 50.0}
     session = FakeSession(doubling, taken=taken, facts=facts)
-    return latency("m", "ort-cpu", session, INPUTS, budget or LatencyBudget(), **more)
+    wanted = absolute.limits(budget or LatencyBudget())
+    blocks = [
+        block(wall / MS, cpu / MS, calls=1, start_ns=i * 10**7, end_ns=(i + 1) * 10**7, **more)
+        for i, (wall, cpu) in enumerate(zip(taken.wall_ns, taken.cpu_ns, strict=True))
+    ]
+    sampled = absolute.judge(blocks, facts, wanted) if wanted else None
+    return latency("m", "ort-cpu", session, Measured(taken, sampled), budget or LatencyBudget(), compared, 1)
 
 
 def budget(**limits: Any) -> LatencyBudget:
@@ -45,7 +57,9 @@ def test_without_a_budget_it_measures_and_judges_nothing() -> None:
 def test_figures_are_those_of_the_samples() -> None:
     wall = [float(n) for n in range(1, 101)]
     taken = Timing(tuple(int(v * MS) for v in wall), tuple(int(v * MS / 2) for v in wall), 10, int(500 * MS))
+    taken = replace(taken, start_ns=int(3e9), end_ns=int(5e9))
     found = figures(taken, FakeSession(doubling, facts={"load_ms": 7.0}), batch=4)
+    assert (found["timed_from_s"], found["timed_until_s"]) == (3, 5)
     assert found["samples"] == 100
     assert found["first_call_ms"] == 500
     for share in (50, 90, 95, 99):
@@ -69,7 +83,7 @@ def test_facts_are_chosen_not_copied() -> None:
     assert "secret" not in result.figures
 
 
-# -- percentiles ------------------------------------------------------------------------------------------------
+# -- limits -----------------------------------------------------------------------------------------------------
 
 
 def test_inside_the_budget() -> None:
@@ -80,109 +94,86 @@ def test_inside_the_budget() -> None:
     assert result.figures["budget"] == {"p50_ms": 6, "p95_ms": 8}
 
 
-def test_over_the_budget_by_its_own_computing() -> None:
+def test_over_the_budget() -> None:
     result = judged(timing(around(5)), budget(p95_ns=4 * MS))
     assert (result.verdict, result.code) == (Verdict.FAILED, "V_LATENCY")
     assert "is over the limit of 4 ms, and the model itself computes for " in result.message
-    assert result.details[1] == "budget from onnxaccel.toml"
+    assert result.details[-1] == "budget from onnxaccel.toml"
 
 
-def test_over_the_budget_while_waiting_for_a_cpu_is_inconclusive() -> None:
-    result = judged(timing(around(20), around(3)), budget(p95_ns=10 * MS))
-    assert (result.verdict, result.code) == (Verdict.INCONCLUSIVE, "V_LATENCY")
-    assert "not by the model's own computing alone: measure on a quieter machine" in result.message
-
-
-def test_a_percentile_near_its_limit_is_inconclusive() -> None:
-    """The point estimate is inside, and the bound is not."""
-    wall = around(5, spread=0.5)
-    limit = float(np.percentile(wall, 95)) * 1.001
-    assert judged(timing(wall), budget(p95_ns=limit * MS)).verdict is Verdict.INCONCLUSIVE
-
-
-def test_threads_side_by_side_are_not_counted_as_waiting_or_as_slowness() -> None:
-    """Four threads of 5 ms each are 20 ms of CPU in 5 ms of wall."""
-    taken = timing(around(5), around(20))
-    assert judged(taken, budget(p95_ns=8 * MS)).verdict is Verdict.PASSED
-    assert judged(taken, budget(p95_ns=4 * MS)).verdict is Verdict.FAILED
-
-
-@pytest.mark.parametrize(("key", "least"), [("p50", 5), ("p95", 59), ("p99", 299)])
-def test_a_percentile_that_the_samples_cannot_bound_is_refused(key: str, least: int) -> None:
-    limits = budget(**{f"{key}_ns": 1000 * MS})
-    result = judged(timing(around(5, least - 1)), limits)
-    assert result.verdict is Verdict.INCONCLUSIVE
-    assert result.message == f"{least - 1} samples cannot bound {key}, which needs {least}"
-    assert judged(timing(around(5, least)), limits).verdict is Verdict.PASSED
-
-
-def test_the_plan_takes_enough_samples() -> None:
-    assert plan_for(LatencyBudget()).samples == 100
-    assert plan_for(budget(p95_ns=1.0)).samples == 100
-    assert plan_for(budget(p99_ns=1.0)).samples >= 299
-
-
-def test_a_limit_of_nothing_is_a_limit() -> None:
-    assert judged(timing(around(5)), budget(p50_ns=0.0)).verdict is Verdict.FAILED
-
-
-def test_the_worst_limit_decides_and_the_others_are_not_told() -> None:
-    result = judged(timing(around(5)), budget(p50_ns=1 * MS, p95_ns=100 * MS, p99_ns=100 * MS))
+def test_the_worst_limit_decides_and_the_others_are_details() -> None:
+    limits = budget(p50_ns=1 * MS, p95_ns=100 * MS, speedup_over=("onnx-tf", 3.0))
+    result = judged(timing(around(5)), limits, ratios.speedup(ratio(2.9, 3.1), "onnx-tf", 3))
     assert result.verdict is Verdict.FAILED
-    assert "p50" in result.message
-    assert "p99" not in result.message
+    assert result.message.startswith("p50 of ")
+    assert "p95" not in result.message
+    assert [line.partition(":")[0] for line in result.details] == [
+        "measured", "passed", "inconclusive", "budget from onnxaccel.toml",
+    ]  # fmt: skip
 
 
-# -- speed-up ---------------------------------------------------------------------------------------------------
+def test_an_undecided_limit_beside_a_passed_one_leaves_the_check_undecided() -> None:
+    limits = budget(p95_ns=100 * MS, regression=(0.1, ""))
+    result = judged(timing(around(5)), limits, ratios.regression(ratio(1.05, 1.2), "main.onnx", 0.1))
+    assert (result.verdict, result.code) == (Verdict.INCONCLUSIVE, "V_LATENCY")
+    assert result.figures["regression_from"] == "main.onnx"
 
 
-def compared(ours: Sequence[float], theirs: Sequence[float] | None, factor: float) -> CheckResult:
-    baseline = None if theirs is None else ("onnx-tf", timing(theirs))
-    return judged(timing(ours), budget(speedup_over=("onnx-tf", factor)), baseline=baseline)
-
-
-def test_fast_enough() -> None:
-    result = compared(around(5), around(20), 3)
+def test_relative_limits_alone() -> None:
+    limits = budget(speedup_over=("onnx-tf", 3.0), regression=(0.1, "git:main"))
+    compared = (ratios.speedup(ratio(4, 5), "onnx-tf", 3), ratios.regression(ratio(0.9, 1.0), "m at main", 0.1))
+    result = judged(timing(around(5)), limits, *compared)
     assert result.verdict is Verdict.PASSED
-    assert result.figures["speedup"] == pytest.approx(4, rel=0.05)
-    assert result.figures["speedup_over"] == "onnx-tf"
-    assert result.figures["budget"] == {"speedup_over": "onnx-tf:3"}
+    assert result.figures["speedup"] == pytest.approx(20**0.5)
+    assert result.figures["budget"] == {"speedup_over": "onnx-tf:3", "regression": "10% git:main"}
 
 
-def test_not_fast_enough() -> None:
-    result = compared(around(5), around(10), 3)
-    assert (result.verdict, result.code) == (Verdict.FAILED, "V_LATENCY")
-    assert "times as fast as onnx-tf (" in result.message
-    assert result.message.endswith("asked for 3")
+def test_wall_time_alone_is_said() -> None:
+    taken = timing(around(5))
+    facts = {"provider": "CUDAExecutionProvider"}
+    sampled = absolute.judge([block(5, 1, calls=100)], facts, {"p95": 8 * MS})
+    session = FakeSession(doubling, taken=taken, facts=facts)
+    result = latency("m", "ort-cuda", session, Measured(taken, sampled), budget(p95_ns=8 * MS))
+    assert result.notes == (absolute.WALL_ALONE,)
 
 
-def test_between_the_bounds_is_inconclusive() -> None:
-    result = compared(around(5, spread=0.9), around(15.0, spread=0.9), 3)
-    assert result.verdict is Verdict.INCONCLUSIVE
-
-
-def test_a_baseline_that_did_not_run() -> None:
-    result = compared(around(5), None, 3)
-    assert result.verdict is Verdict.INCONCLUSIVE
-    assert result.message == "onnx-tf did not run, so there is nothing to be 3 times faster than"
-    assert result.figures["speedup"] is None
-
-
-def test_too_few_samples_to_compare() -> None:
-    result = compared(around(5, 4), around(20, 4), 3)
-    assert result.verdict is Verdict.INCONCLUSIVE
-    assert result.message == "too few samples to compare with onnx-tf"
+def test_spinning_on_a_shared_machine_is_warned_about() -> None:
+    taken = timing(around(5))
+    facts = {**ONE_THREAD, "threads": "default", "spinning": True}
+    blocks = [block(5, calls=100, start_ns=0, end_ns=5 * 10**8, noise={"queued_ns": 5e7})]
+    sampled = absolute.judge(blocks, facts, {"p95": 8 * MS})
+    session = FakeSession(doubling, taken=taken, facts=facts)
+    result = latency("m", "ort-cpu", session, Measured(taken, sampled), budget(p95_ns=8 * MS))
+    assert "waited 10% of the time for a CPU that others use too: pin threads=1" in result.warnings[0]
+    session.facts["spinning"] = False
+    assert latency("m", "ort-cpu", session, Measured(taken, sampled), budget(p95_ns=8 * MS)).warnings == ()
 
 
 # -- what is asked of the session -------------------------------------------------------------------------------
 
 
-def test_the_session_is_fed_the_batch_and_the_plan() -> None:
+def test_without_a_limit_a_hundred_samples_are_taken() -> None:
     session = FakeSession(doubling, taken=timing(around(5)))
-    result = latency("m", "ort-cpu", session, INPUTS, LatencyBudget(), batch=8)
-    assert result.batch == 8
-    assert result.figures["throughput_per_s"] == pytest.approx(8 * 200, rel=0.05)
-    assert session.plans == [plan_for(LatencyBudget())]
+    found = measure(session, INPUTS, budget(speedup_over=("onnx-tf", 3.0)), batch=8)
+    assert session.plans == [TimingPlan(samples=100)]
+    assert found.sampled is None
+    assert latency("m", "b", session, found, LatencyBudget(), batch=8).figures["throughput_per_s"] == pytest.approx(
+        8 * 200, rel=0.05
+    )
+
+
+def test_figures_are_made_of_the_samples_that_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_onnxaccel.numerics.canary.run", lambda: 20_000)
+    monkeypatch.setattr(noise, "read", lambda: {"switches": 3.0})
+    session = Timed(Machine(), 5)
+    found = measure(session, INPUTS, budget(p95_ns=8 * MS))
+    result = latency("m", "ort-cpu", session, found, budget(p95_ns=8 * MS))
+    assert found.sampled is not None
+    assert result.verdict is Verdict.PASSED
+    assert result.figures["samples"] == absolute.BLOCKS * absolute.CALLS
+    assert result.figures["timed_from_s"] == found.sampled.blocks[0].start_ns / 1e9
+    assert result.figures["timed_until_s"] == found.sampled.blocks[-1].end_ns / 1e9
+    assert result.figures["noise"] == {"switches": 0.0}
 
 
 def test_budgets_are_described_in_the_units_of_reports() -> None:
