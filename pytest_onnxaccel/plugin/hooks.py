@@ -11,6 +11,7 @@ import pytest
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.plugin import marker_table
 from pytest_onnxaccel.plugin.collect import CheckItem, builtin_items
+from pytest_onnxaccel.plugin.deferral import DEFERRED, Deferral
 from pytest_onnxaccel.plugin.records import recorded
 from pytest_onnxaccel.plugin.settings import header
 from pytest_onnxaccel.plugin.state import LEASES, State
@@ -21,6 +22,7 @@ class Hooks:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._deferral = Deferral()
 
     def pytest_report_header(self) -> list[str]:
         return [*header(self._state.settings), *self._state.absent()]
@@ -46,6 +48,19 @@ class Hooks:
 
             run_marked(self._state, pyfuncitem)
         return result
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        return self._deferral.protocol(item, nextitem)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
+        result = yield
+        self._deferral.finish(session)
+        return result
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        return (DEFERRED, "d", "DEFERRED") if getattr(report, "outcome", "") == DEFERRED else None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
