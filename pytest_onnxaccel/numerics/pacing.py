@@ -61,6 +61,14 @@ class Paced:
         return cls(*(tuple(data[key]) for key in ("response_ns", "wait_ns", "cpu_ns")))
 
 
+def gaps(plan: PacePlan) -> list[float]:
+    """What *plan* leaves between two requests, warm-up included, nanoseconds."""
+    draw = random.Random(plan.seed)
+    if plan.kind == "pause":
+        return [plan.gap_ns] * (plan.warmup + plan.calls)
+    return [draw.expovariate(1) * plan.gap_ns for _ in range(plan.warmup + plan.calls)]
+
+
 def caller(session: Any, feeds: Any) -> Callable[[], object]:
     """The call of *session* that is timed: its ``timer`` where it has one, else ``run``."""
     timer = getattr(session, "timer", None)
@@ -70,15 +78,14 @@ def caller(session: Any, feeds: Any) -> Callable[[], object]:
 
 def pace(call: Callable[[], object], plan: PacePlan) -> Paced:
     """Make *call* at the pace of *plan*."""
-    clock, draw = time.perf_counter_ns, random.Random(plan.seed)
+    clock = time.perf_counter_ns
     responses: list[int] = []
     waits: list[int] = []
     cpus: list[int] = []
     call()
     due = end = clock()
     limit = end + int(plan.seconds * 1e9)
-    for index in range(-plan.warmup, plan.calls):
-        gap = plan.gap_ns if plan.kind == "pause" else draw.expovariate(1) * plan.gap_ns
+    for index, gap in enumerate(gaps(plan), -plan.warmup):
         due = int((due if plan.kind == "poisson" else end) + gap)
         _until(due, clock)
         worked, start = time.process_time_ns(), clock()

@@ -72,6 +72,7 @@ def replay(
     seed: int = 0,
     seeds: int = SEEDS,
     requests: int = REQUESTS,
+    gaps_ns: Sequence[float] = (),
 ) -> Response:
     """A queue over measured service times, many times over.
 
@@ -80,6 +81,7 @@ def replay(
         idle_ns: service times of calls after a pause, from the moment the request arrived; they are given to requests
             that find the server idle, which begin with cold caches and sleeping threads. Arrivals being Poisson, the
             pauses must be exponential with the mean of 1/rate. Empty: *busy_ns* serves all.
+        gaps_ns: before each arrival, the same in every replay, instead of drawn ones: to compare with a real run.
 
     Raises:
         ValueError: there are no samples, or the rate is at or past what the server can take (utilisation of 1).
@@ -90,7 +92,11 @@ def replay(
     if load >= 1:
         raise ValueError(f"at {rate_per_s:g} requests/s the server would be busy for {load:.0%} of the time")
     draw = np.random.default_rng(seed)
-    gaps = draw.exponential(1e9 / rate_per_s, (requests, seeds))
+    requests = len(gaps_ns) or requests
+    if len(gaps_ns):
+        gaps = np.repeat(np.asarray(gaps_ns, np.float64)[:, None], seeds, axis=1)
+    else:
+        gaps = draw.exponential(1e9 / rate_per_s, (requests, seeds))
     busy = _drawn(np.asarray(busy_ns, np.float64), requests, seeds, draw)
     idle = _drawn(np.asarray(idle_ns, np.float64), requests, seeds, draw) if len(idle_ns) else busy
     responses = _responses(gaps, busy, idle)[min(FILLING, requests // 2) :]

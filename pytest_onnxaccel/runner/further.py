@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.bench import Bench
@@ -76,10 +77,17 @@ def with_advice(
     budget: LatencyBudget,
     path: str | None,
     options: RunOptions,
+    known: dict[tuple[object, ...], dict[str, Any]],
 ) -> CheckResult:
-    """*result* with what would make the model faster in its figures; the verdict stays."""
+    """*result* with what would make the model faster in its figures; the verdict stays.
+
+    Args:
+        known: advice that was found in this run: a check that is run once more does not look for it again.
+    """
     from pytest_onnxaccel.runner.advising import Advising
 
-    advising = Advising(subject, engines, request.backend, ready, path, request.batch, budget.threads)
-    advice = advising.advise(options.advise or "")
-    return result.with_(figures={**result.figures, "advice": advice.to_json()})
+    key = (request.model, request.backend, request.batch, budget.threads)
+    if key not in known:
+        advising = Advising(subject, engines, request.backend, ready, path, request.batch, budget.threads)
+        known[key] = advising.advise(options.advise or "").to_json()
+    return result.with_(figures={**result.figures, "advice": known[key]})

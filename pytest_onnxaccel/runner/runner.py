@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from typing import Any
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.batch import batch
@@ -55,6 +56,7 @@ class Runner:
         self._subject: Subject | None = None
         self._others: dict[str, Subject] = {}
         self._frozen: dict[tuple[str, int, str], Frozen] = {}
+        self._advice: dict[tuple[object, ...], dict[str, Any]] = {}
         self._checks: dict[str, Callable[[Request, Subject], CheckResult]] = {
             "structure": self._structure,
             "hygiene": self._hygiene,
@@ -180,7 +182,9 @@ class Runner:
         if has_scenario(budget):
             result = with_scenario(result, request, subject, self.engines, ready, budget, path, self._options.seed)
         if advises(budget, self._options):
-            result = with_advice(result, request, subject, self.engines, ready, budget, path, self._options)
+            result = with_advice(
+                result, request, subject, self.engines, ready, budget, path, self._options, self._advice
+            )
         return result
 
     # -- what the checks share --------------------------------------------------------------------------------

@@ -78,11 +78,9 @@ def test_idle_pauses_are_exponential(clock: Clock) -> None:
 
 
 def test_requests_come_in_while_the_last_one_is_served(clock: Clock) -> None:
-    found = pace(lambda: clock.work(2 * MS), PacePlan("poisson", gap_ns=3 * MS, calls=500, warmup=0, seconds=1e6))
-    draw, gaps = pacing.random.Random(0), []
-    for _ in range(500):
-        gaps.append(draw.expovariate(1) * 3 * MS)
-    expected = lindley(gaps, [2 * MS] * 500)
+    plan = PacePlan("poisson", gap_ns=3 * MS, calls=500, warmup=0, seconds=1e6)
+    found = pace(lambda: clock.work(2 * MS), plan)
+    expected = lindley(pacing.gaps(plan), [2 * MS] * 500)
     assert max(expected) > 2 * MS  # there was a queue
     for wait, want in zip(found.wait_ns, expected, strict=True):
         assert wait == pytest.approx(want, abs=0.05 * MS + 0.02 * want)

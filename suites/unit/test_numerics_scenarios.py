@@ -67,6 +67,15 @@ def test_slow_phases_stay_together() -> None:
     assert replay(phases, 400).p99_ns > 1.2 * replay(mixed, 400).p99_ns
 
 
+def test_given_arrivals_are_taken_as_they_are() -> None:
+    draw = random.Random(2)
+    gaps = [draw.expovariate(1) * 2 * MS for _ in range(1000)]
+    waits = sorted(wait + 1 * MS for wait in lindley(gaps, [1 * MS] * 1000)[400:])
+    found = replay([1 * MS], 500, gaps_ns=gaps)
+    assert found.p95_ns == pytest.approx(waits[int(0.95 * 600)], rel=0.02)
+    assert found.upper_ns["p95"] == pytest.approx(found.p95_ns, rel=0.01)  # nothing is left to chance
+
+
 def test_the_same_seed_gives_the_same_figures() -> None:
     assert replay([1 * MS, 2 * MS], 300, seed=7) == replay([1 * MS, 2 * MS], 300, seed=7)
     assert replay([1 * MS, 2 * MS], 300, seed=7) != replay([1 * MS, 2 * MS], 300, seed=8)
