@@ -62,7 +62,6 @@ def server(subject: Subject, options: LoadOptions, load: float, rounds: int, req
 
 def offline(subject: Subject, options: LoadOptions, rounds: int) -> str:
     """A line: throughput of the scenario's calls and of a bare loop in this process."""
-    import numpy as np  # noqa: F401, TID253
     import onnxruntime as ort
 
     inputs = subject.ready("ort-cpu").settled.inputs
