@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -27,6 +28,21 @@ def test_same_results_and_one_report(gate: Callable, save: Callable) -> None:
     assert [r["code"] for r in alone.rows] == [r["code"] for r in parallel.rows]
     assert sum(line.startswith("report: ") for line in parallel.out.splitlines()) == 1
     assert parallel.out.count("ONNX models") == 1
+
+
+def test_timings_never_overlap(gate: Callable, save: Callable) -> None:
+    """By their own time stamps, on a clock that the processes of a machine share."""
+    models = [save(graphs.mlp(seed=seed), f"mlp{seed}.onnx") for seed in range(4)]
+    arguments = [*(f"--onnx-model={path}" for path in models), "--onnx-backend=ort-cpu,reference", "-k", "latency"]
+    run = gate(*arguments, "--onnx-budget=p50=60s", "-n", "2")
+    assert run.status == 0, run.out
+    spans = sorted((r["figures"]["timed_from_s"], r["figures"]["timed_until_s"]) for r in run.rows)
+    assert len(spans) == 8
+    assert all(start < end for start, end in spans)
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans)), spans
+    alone = gate(*arguments, "--onnx-budget=p50=60s")
+    assert alone.verdicts() == run.verdicts()
+    assert {r["verdict"] for r in alone.rows} == {"passed"}
 
 
 def test_a_wrong_marker_is_one_error(gate: Callable, tmp_path, save: Callable) -> None:
