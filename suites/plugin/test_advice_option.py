@@ -68,8 +68,8 @@ def test_a_marker_asks_for_advice(gate: Callable, save: Callable, tmp_path: Path
 @pytest.mark.parametrize(
     ("scenario", "figures", "line"),
     [
-        ("server:20/s", {"utilisation", "p95_ms", "p99_upper_ms"}, "at 20/s (busy for "),
-        ("server:20/s live", {"live_p95_ms", "live_samples"}, "; live p95 "),
+        ("server:200/s", {"utilisation", "p95_ms", "p99_upper_ms"}, "at 200/s (busy for "),
+        ("server:400/s live", {"live_p95_ms", "live_samples"}, "; live p95 "),
         ("server:10s", {"bearable_per_s", "capacity_per_s"}, "random requests/s with p99 within 1e+04 ms"),
         ("idle-gap:2ms", {"over_no_pause", "p95_ms"}, "after pauses of 2 ms: p50 "),
         ("offline", {"sizes", "throughput_lower_per_s"}, "samples/s at batch "),

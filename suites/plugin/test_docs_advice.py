@@ -83,7 +83,9 @@ def test_the_written_session_is_used_as_shown(tmp_path: Path, shipped: Path) -> 
 def test_a_rate_on_the_command_line(gate: Callable, detector: Path) -> None:
     run = gate(*arguments(SCENARIOS, "server"))
     assert run.row("latency")["verdict"] in ("passed", "inconclusive"), run.out
-    shown = re.search(r"^(scenario server:20/s of detector.onnx \[ort-cpu\]: at 20/s) \(busy", SCENARIOS, re.MULTILINE)
+    shown = re.search(
+        r"^(scenario server:100/s of detector.onnx \[ort-cpu\]: at 100/s) \(busy", SCENARIOS, re.MULTILINE
+    )
     assert shown
     assert shown[1] in run.out
 
@@ -93,7 +95,7 @@ def test_the_test_file(gate: Callable, detector: Path, tmp_path: Path) -> None:
     run = gate("--onnx-model=detector.onnx", "--onnx-backend=ort-cpu", "-k", "test_detector")
     assert run.status == 0, run.out
     names = {row["figures"]["scenario"]["name"] for row in run.rows if row["check"] == "latency"}
-    assert names == {"server:20/s", "idle-gap:5ms"}
+    assert names == {"server:100/s", "idle-gap:5ms"}
 
 
 def test_every_scenario_is_on_the_page() -> None:
