@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks import advice as decide
-from pytest_onnxaccel.checks.advice import Advice, Finding, Gain, Outcome, Setup, Trial
+from pytest_onnxaccel.checks.advice import Advice
 from pytest_onnxaccel.checks.agreement import Agreement
+from pytest_onnxaccel.checks.gains import Finding, Gain, Outcome
+from pytest_onnxaccel.checks.trials import Setup, Surroundings, Trial, trials
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.runner import advice_files
 from pytest_onnxaccel.runner.duel import TRIAL, WHOLE, Opens, duel
@@ -86,7 +88,7 @@ class Advising:
         if not again.ok:
             why = f"two equal runs of the model differ, so that nothing can be proven: {again.message()}"
             return Advice((), limit=why)
-        listed, found = decide.trials(self._around())
+        listed, found = trials(self._around())
         tried: list[tuple[Trial, Finding]] = []
         late: list[str] = []
         for trial in listed:
@@ -105,11 +107,11 @@ class Advising:
             advice = replace(advice, throughput=batch_finding(self._subject, self._backend, self._ready, self._base))
         return self._written(advice, target) if target and advice.advised else advice
 
-    def _around(self) -> decide.Surroundings:
+    def _around(self) -> Surroundings:
         engines = self._engines
         names = available(engines.backend, engines.availability)
         others = [n for n in names if n != self._backend and engines.backend(n).role == "runtime"]
-        return decide.Surroundings(
+        return Surroundings(
             self._subject.info,
             tuple(getattr(engines.backend(self._backend), "tunes", ())),
             self._base.threads,

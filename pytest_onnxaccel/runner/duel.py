@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
-from pytest_onnxaccel.checks.advice import Gain
+from pytest_onnxaccel.checks.gains import Gain
 from pytest_onnxaccel.checks.relative import Arm, Ratio, compare
 
 if TYPE_CHECKING:

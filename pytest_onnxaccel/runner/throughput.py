@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.checks.advice import Finding, Outcome
+from pytest_onnxaccel.checks.gains import Finding, Outcome
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.runner.duel import duel
 from pytest_onnxaccel.runner.frozen import freeze

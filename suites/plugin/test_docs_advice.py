@@ -68,7 +68,8 @@ def test_a_manifest_allows_more_error(gate: Callable, tmp_path: Path) -> None:
 def test_the_written_session_is_used_as_shown(tmp_path: Path, shipped: Path) -> None:
     """The example against a script that was written for a model with that input."""
     from pytest_onnxaccel.backends.protocol import LoadOptions
-    from pytest_onnxaccel.checks.advice import Advice, Gain
+    from pytest_onnxaccel.checks.advice import Advice
+    from pytest_onnxaccel.checks.gains import Gain
     from pytest_onnxaccel.runner.advice_files import script
 
     shutil.copy(shipped / "rfb-320.onnx", tmp_path / "detector.onnx")

@@ -277,6 +277,7 @@ WRONG = [
     ),
     (["--onnx-fuzz-examples=0"], "--onnx-fuzz-examples: '0' is no whole number from 1 up"),
     (["--onnx-fuzz-profile=weekly"], "--onnx-fuzz-profile: 'weekly' is none of ci, nightly"),
+    (["--onnx-advise=m.toml"], "--onnx-advise: 'm.toml' is no folder"),
     (["--onnx-fuzz-corpus=m.toml"], "--onnx-fuzz-corpus: 'm.toml' is no folder"),
     (["-o", "onnx_in_process=perhaps"], "onnx_in_process: invalid truth value 'perhaps'"),
     (["-o", "onnx_rtol=tight"], "-o onnx_rtol: 'tight' is no number"),

@@ -19,7 +19,8 @@ from fixtures import graphs
 from pytest_onnxaccel.backends._ort import OrtSession
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.backends.reference import ReferenceBackend
-from pytest_onnxaccel.checks.advice import Advice, Finding, Gain, Outcome
+from pytest_onnxaccel.checks.advice import Advice
+from pytest_onnxaccel.checks.gains import Finding, Gain, Outcome
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.isolation import worker
 from pytest_onnxaccel.runner import advice_files, advising, throughput
