@@ -86,7 +86,7 @@ class Advice:
     """
 
     findings: tuple[Finding, ...]
-    setup: Setup = Setup()
+    setup: Setup = field(default_factory=Setup)
     titles: tuple[str, ...] = ()
     whole: Gain | None = None
     left: Mapping[str, str] = field(default_factory=dict)
