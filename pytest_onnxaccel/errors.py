@@ -137,6 +137,7 @@ _KINDS: dict[str, type[OnnxAccelError]] = {
         OnnxAccelError,
         ConfigError,
         ModelError,
+        NoBaseline,
         ConversionError,
         BackendUnavailable,
         BackendCrashed,

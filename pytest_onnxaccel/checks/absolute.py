@@ -38,6 +38,8 @@ SECONDS = 20.0
 CALLS, BLOCK_NS, MOST_CALLS = 10, 2e6, 64
 #: Blocks at the first look.
 BLOCKS = 20
+#: Fewest of the blocks that tell what several threads compute.
+_FEWEST = 5
 #: Calls of a block where one call takes longer than this.
 SLOW_CALLS, SLOW_NS = 2, 100e6
 
@@ -119,13 +121,15 @@ def judge(
 def on_processor(blocks: Sequence[Block], facts: Mapping[str, Any]) -> tuple[list[list[float]], str]:
     """Each call's time without what it waited for a CPU, at the machine's own speed; and what that was told by.
 
-    One thread on a CPU: its CPU time. Several threads, or a device: wall time less what any thread waited. Neither
+    One thread on a CPU: its CPU time. Several threads, or a device: wall time less what any thread waited, in the
+    blocks that were disturbed least. Neither
     told by the system: CPU time by the threads that work side by side, else the wall time.
     """
     own: list[list[float]]
     if by_cpu(blocks, facts):
         own, basis = [[1.0 * min(w, c) for w, c in zip(b.wall_ns, b.cpu_ns, strict=True)] for b in blocks], "cpu"
     elif all("queued_ns" in block.noise for block in blocks):
+        blocks = _least_disturbed(blocks)
         own, basis = [[wall * (1 - _waited(block)) for wall in block.wall_ns] for block in blocks], "queue"
     elif on_cpu(blocks, facts):
         side = max(1.0, parallelism(blocks))
@@ -133,6 +137,13 @@ def on_processor(blocks: Sequence[Block], facts: Mapping[str, Any]) -> tuple[lis
     else:
         return [[float(wall) for wall in block.wall_ns] for block in blocks], "wall"
     return [[value / slow for value in values] for values, slow in zip(own, slowness(blocks), strict=True)], basis
+
+
+def _least_disturbed(blocks: Sequence[Block]) -> Sequence[Block]:
+    """The quarter of *blocks* whose threads waited least: what all of them waited may exceed the whole of a block."""
+    count = max(_FEWEST, len(blocks) // 4)
+    chosen = sorted(sorted(range(len(blocks)), key=lambda i: _waited(blocks[i]))[:count])
+    return [blocks[i] for i in chosen]
 
 
 def _waited(block: Block) -> float:

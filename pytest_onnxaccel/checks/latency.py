@@ -139,8 +139,8 @@ def _spinning(found: Mapping[str, Any], sampled: Sampled | None) -> list[str]:
     if waited < _CROWDED:
         return []
     return [
-        f"threads of the runtime spin for their next call and waited {waited:.0%} of the time for a CPU that others "
-        "use too: pin threads=1, or measure where the machine is free"
+        "threads of the runtime spin for their next call, and together they waited "
+        f"{waited:.0%} of the time for a CPU that others use too: pin threads=1, or measure where the machine is free"
     ]
 
 

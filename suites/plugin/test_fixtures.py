@@ -90,7 +90,7 @@ def test_ours_wrong_batch(onnx_model, backend):
 def test_the_marker_decides_after_the_body(gate: Callable, tests: Callable, save: Callable) -> None:
     tests(
         """
-@pytest.mark.latency_budget(p50="1ns")
+@pytest.mark.latency_budget(p50="1ns", threads=1)
 def test_ours_slow(onnx_model, backend): ...
 
 @pytest.mark.conversion_parity(source="other.onnx")

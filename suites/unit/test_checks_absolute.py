@@ -117,6 +117,17 @@ def test_several_threads_are_told_by_the_run_queue() -> None:
     assert told_by == "queue"
 
 
+def test_several_threads_are_told_by_the_blocks_that_waited_least() -> None:
+    """Two threads that both wait all the time say nothing of what they compute."""
+    crowded = [block(30, 40, noise={"queued_ns": 600 * MS}) for _ in range(15)]
+    quiet = [block(9, 16, noise={"queued_ns": 0.0}) for _ in range(5)]
+    facts = {"provider": "CPUExecutionProvider", "threads": 2}
+    own, _ = basis([*crowded[:7], *quiet, *crowded[7:]], **facts)
+    assert own == [9.0] * 5
+    assert judge([*crowded, *quiet], facts, {"p50": 8 * MS}).judged["p50"].verdict is Verdict.FAILED
+    assert judge([*crowded, *quiet], facts, {"p50": 10 * MS}).judged["p50"].verdict is Verdict.INCONCLUSIVE
+
+
 def test_several_threads_without_a_run_queue_are_told_by_cpu_time_side_by_side() -> None:
     quiet = [block(5, 10) for _ in range(9)]
     own, told_by = basis([*quiet, block(15, 10)], provider="CPUExecutionProvider", threads=2)

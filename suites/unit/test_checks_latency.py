@@ -144,7 +144,7 @@ def test_spinning_on_a_shared_machine_is_warned_about() -> None:
     sampled = absolute.judge(blocks, facts, {"p95": 8 * MS})
     session = FakeSession(doubling, taken=taken, facts=facts)
     result = latency("m", "ort-cpu", session, Measured(taken, sampled), budget(p95_ns=8 * MS))
-    assert "waited 10% of the time for a CPU that others use too: pin threads=1" in result.warnings[0]
+    assert "together they waited 10% of the time for a CPU that others use too: pin threads=1" in result.warnings[0]
     session.facts["spinning"] = False
     assert latency("m", "ort-cpu", session, Measured(taken, sampled), budget(p95_ns=8 * MS)).warnings == ()
 
