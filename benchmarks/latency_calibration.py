@@ -213,7 +213,7 @@ def row(name: str, trials: int, trial: Callable[[int], Verdict]) -> None:
         seconds.append(time.perf_counter() - start)
     decided = 1 - found[Verdict.INCONCLUSIVE] / trials
     print(
-        f"{name:44} {found[Verdict.PASSED]:6} {found[Verdict.FAILED]:6} {found[Verdict.INCONCLUSIVE]:9} {decided:8.0%}"
+        f"{name:54} {found[Verdict.PASSED]:6} {found[Verdict.FAILED]:6} {found[Verdict.INCONCLUSIVE]:9} {decided:8.0%}"
         f" {statistics.median(seconds):8.1f} {max(seconds):8.1f}",
         flush=True,
     )
@@ -246,7 +246,7 @@ def calibrate(bed: Bed, trials: int, only: str, folder: str, peer: bool) -> None
     worse, by = heavier(bed, folder, PLANTED) if only != "absolute" else ("", 0.0)
     if worse:
         print(f"planted: {by:+.1%} on the CPU")
-    print(f"{'':44} passed failed undecided  decided  s/trial  slowest")
+    print(f"{'':54} passed failed undecided  decided  s/trial  slowest")
     for busy in (False, True):
         where = "beside a neighbour" if busy else "quiet"
         with neighbour(busy):

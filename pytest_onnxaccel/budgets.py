@@ -34,6 +34,8 @@ GIT = "git:"
 
 _REGRESSION = 'write a percentage, such as "10%", and maybe a revision, such as "10% git:origin/main"'
 _SCENARIO = "write single-stream, offline, server:100/s, server:20ms or idle-gap:50ms"
+#: Behind a rate: make the requests really come in as well, beside the replay.
+_LIVE = " live"
 _REVISION = re.compile(r"[\w@][\w./@{}~^+-]*")
 _RATE = re.compile(r"(\d+\.?\d*|\.\d+)\s*/\s*(s|min)")
 
@@ -62,7 +64,7 @@ def regression(value: object) -> tuple[float, str]:
 
 
 def scenario(value: object) -> Scenario:
-    """``single-stream``, ``offline``, ``server:RATE``, ``server:TARGET`` or ``idle-gap:PAUSE``.
+    """``single-stream``, ``offline``, ``server:RATE``, ``server:RATE live``, ``server:TARGET`` or ``idle-gap:PAUSE``.
 
     Raises:
         ConfigError: another kind, or a value that is missing, superfluous or without its unit.
@@ -79,13 +81,16 @@ def scenario(value: object) -> Scenario:
         raise ConfigError(f"{text!r} names no {'rate' if kind == 'server' else 'pause'}", remedy=_SCENARIO)
     if kind == "idle-gap":
         return Scenario(kind, pause_ns=units.duration_ns(detail))
+    detail, live = (detail[: -len(_LIVE)].strip(), True) if detail.endswith(_LIVE) else (detail, False)
     rate = _RATE.fullmatch(detail)
+    if rate is None and live:
+        raise ConfigError(f"{text!r} asks for a live run without a rate", remedy="write server:100/s live")
     if rate is None:
         return Scenario(kind, target_ns=units.duration_ns(detail))
     per_s = float(rate[1]) / (60 if rate[2] == "min" else 1)
     if not 0 < per_s < math.inf:
         raise ConfigError(f"{detail!r} is not above zero", remedy=_SCENARIO)
-    return Scenario(kind, rate_per_s=per_s)
+    return Scenario(kind, rate_per_s=per_s, live=live)
 
 
 def advise(value: object) -> bool:

@@ -154,6 +154,7 @@ class Scenario:
         rate_per_s: of ``server``: arrivals per second.
         target_ns: of ``server``: latency that the highest bearable rate must keep.
         pause_ns: of ``idle-gap``: between two calls.
+        live: of ``server`` with a rate: let the requests really come in, beside the replay.
     """
 
     KINDS: ClassVar[tuple[str, ...]] = ("single-stream", "offline", "server", "idle-gap")
@@ -162,10 +163,11 @@ class Scenario:
     rate_per_s: float | None = None
     target_ns: float | None = None
     pause_ns: float | None = None
+    live: bool = False
 
     def __str__(self) -> str:
         if self.rate_per_s is not None:
-            return f"{self.kind}:{self.rate_per_s:g}/s"
+            return f"{self.kind}:{self.rate_per_s:g}/s" + (" live" if self.live else "")
         detail = self.pause_ns if self.target_ns is None else self.target_ns
         return self.kind if detail is None else f"{self.kind}:{detail / 1e6:g}ms"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session, SessionInfo
 from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.numerics.pacing import Paced, PacePlan, caller, pace
 from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan, dtype_label
 
 if TYPE_CHECKING:
@@ -138,6 +139,14 @@ class GuardedSession:
 
     def time(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Timing:
         return self._session.time(self._feeds(feeds), plan)
+
+    def pace(self, feeds: Mapping[str, Array], plan: PacePlan) -> Paced:
+        """Make calls at a client's pace, in the worker where there is one."""
+        ready, hosted = self._feeds(feeds), getattr(self._session, "pace", None)
+        if hosted is not None:
+            found: Paced = hosted(ready, plan)
+            return found
+        return pace(caller(self._session, ready), plan)
 
     def close(self) -> None:
         self._session.close()

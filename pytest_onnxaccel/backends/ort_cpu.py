@@ -18,6 +18,7 @@ class OrtCpu:
     keep_worker = False
     optimizes = True
     script = "onnxruntime"
+    tunes = ("level", "threads", "spin", "arena", "binding")
     preload = ("numpy", "onnxruntime", "onnx")
 
     def availability(self) -> Availability:

@@ -24,6 +24,7 @@ class OrtCuda:
     environment = ""
     keep_worker = False
     optimizes = True
+    tunes = ("level", "binding")
     preload = ("numpy", "onnxruntime")
 
     def availability(self) -> Availability:

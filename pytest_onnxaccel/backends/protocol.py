@@ -9,7 +9,7 @@ callable without arguments) that gives a :class:`Backend`. Importing the module 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan
@@ -52,15 +52,24 @@ class LoadOptions:
         threads: intra-op threads; None leaves the runtime's own default.
         batch: batch size that the session will be fed with; backends that build per shape may need it.
         spin: False keeps idle threads from spinning for the next call, where the runtime has such a choice.
+        level: how far the graph is optimized: ``basic``, ``extended``, ``layout`` or ``all``; None leaves it to the
+            runtime. *optimize* False wins.
+        arena: False gives memory back after each call instead of keeping it in an arena.
+        binding: True binds inputs and outputs to the session before a call instead of passing them with it.
+
+    A backend may ignore what its runtime has no choice of; those that it does not are in its ``tunes``.
     """
 
     optimize: bool = True
     threads: int | None = None
     batch: int | None = None
     spin: bool = True
+    level: str | None = None
+    arena: bool = True
+    binding: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        return {"optimize": self.optimize, "threads": self.threads, "batch": self.batch, "spin": self.spin}
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,11 @@ class SessionInfo:
 
 @runtime_checkable
 class Session(Protocol):
-    """A model loaded in a runtime. Not thread-safe."""
+    """A model loaded in a runtime. Not thread-safe.
+
+    Optional, used where present: ``timer(feeds)``, the call without arguments that :meth:`time` times; scenarios make
+    it at a client's pace, or :meth:`run` where there is none.
+    """
 
     @property
     def info(self) -> SessionInfo: ...
@@ -123,6 +136,7 @@ class Backend(Protocol):
 
     Optional attributes, read where present: ``optimizes`` (True: :attr:`LoadOptions.optimize` makes a difference),
     ``complete`` (False: it is known to lack operators, so that refusing a model says nothing of the model),
+    ``tunes`` (fields of :class:`LoadOptions` that make a difference, which acceleration advice then tries),
     ``preload`` (modules that a worker may import ahead), ``script`` (``onnxruntime`` or ``onnx.reference``: a plain
     script can call it that way), ``upgrades(opset)`` (the opset that a model is brought to before it runs, or 0),
     ``fresh_process_per_model(operators)`` (True: a model with these operators must not share a process with another).

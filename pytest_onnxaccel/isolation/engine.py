@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session, SessionInfo
+from pytest_onnxaccel.numerics.pacing import Paced, PacePlan
 from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan
 
 if TYPE_CHECKING:
@@ -113,6 +114,12 @@ class HostedSession:
         answer = self.worker.call("time", request, feeds, seconds=self.worker.limits.seconds + 2 * plan.seconds)
         self.peak_memory_mb = answer["peak_memory_mb"]
         return Timing.from_json(answer["timing"])
+
+    def pace(self, feeds: Mapping[str, Array], plan: PacePlan) -> Paced:
+        """Make calls at a client's pace, inside the worker."""
+        request = {"op": "pace", "session": self.number, "plan": plan.to_json()}
+        answer = self.worker.call("pace", request, feeds, seconds=self.worker.limits.seconds + 2 * plan.seconds)
+        return Paced.from_json(answer)
 
     def close(self) -> None:
         if self.worker.alive:

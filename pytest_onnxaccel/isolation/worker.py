@@ -45,6 +45,10 @@ GRAPH_FUNCTIONS = {
     "excerpt": "pytest_onnxaccel.graph.excerpt:excerpt",
     "contrast": "pytest_onnxaccel.graph.contrast:contrast",
     "upgrade": "pytest_onnxaccel.graph.upgrade:upgrade",
+    "initializers": "pytest_onnxaccel.graph.simplify:free_initializers",
+    "simplify": "pytest_onnxaccel.graph.simplify:simplify",
+    "float16": "pytest_onnxaccel.graph.precision:to_float16",
+    "int8": "pytest_onnxaccel.graph.precision:to_int8",
 }
 
 
@@ -82,6 +86,7 @@ class Worker:
             "run": self._run,
             "time": self._time,
             "blocks": self._blocks,
+            "pace": self._pace,
             "close": self._close,
         }
 
@@ -163,6 +168,12 @@ class Worker:
             feeds[int(number)][name] = array
         taken = [take(sessions[i], feeds[i], request["calls"], request["canary"]) for i in request["order"]]
         return {"blocks": [block.to_json() for block in taken], "peak_memory_mb": peak_memory()}
+
+    def _pace(self, request: dict[str, Any]) -> dict[str, Any]:
+        from pytest_onnxaccel.numerics.pacing import PacePlan, caller, pace
+
+        call = caller(self._sessions[request["session"]], self._feeds(request))
+        return pace(call, PacePlan(**request["plan"])).to_json()
 
     def _feeds(self, request: dict[str, Any]) -> Mapping[str, Array]:
         return self._inbox.get(request["arrays"])

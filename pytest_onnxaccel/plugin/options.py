@@ -7,6 +7,7 @@ Imported on every pytest run, so it loads nothing: values are read and checked b
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -31,6 +32,7 @@ class Option(NamedTuple):
         example: a value as written in ``[tool.pytest]`` of pyproject.toml.
         ini: type of the ini key.
         repeat: the option may be given several times.
+        bare: the value of the option without one; empty where it must have one. With one it is written behind ``=``.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Option(NamedTuple):
     example: str
     ini: IniType = "string"
     repeat: bool = False
+    bare: str = ""
 
     @property
     def flag(self) -> str:
@@ -207,6 +210,15 @@ OPTIONS: tuple[Option, ...] = (
         True,
     ),
     Option(
+        "advise",
+        "advise",
+        "DIR",
+        "off",
+        "Try what would make each model faster, and print what is certain to; with DIR, write the faster model there.",
+        '"advice"',
+        bare="true",
+    ),
+    Option(
         "python",
         "pythons",
         "NAME=PATH",
@@ -262,14 +274,14 @@ def add_options(parser: pytest.Parser) -> None:
         if option.ini == "bool":
             group.addoption(option.flag, dest=option.key, action="store_true", default=None, help=text)
         else:
-            action = "append" if option.repeat else "store"
             group.addoption(
                 option.flag,
                 dest=option.key,
-                action=action,
+                action="append" if option.repeat else "store",
                 default=None,
                 metavar=option.metavar,
                 help=text,
+                **({"nargs": "?", "const": option.bare} if option.bare else {}),
             )
         parser.addini(option.key, option.help, type=option.ini, default=None)
 
@@ -290,6 +302,17 @@ def given(config: pytest.Config, option: Option) -> Given | None:
     if any(text.split("=", 1)[0] == option.key for text in overrides) or config.inipath is None:
         return Given(value, f"-o {option.key}", config.invocation_params.dir)
     return Given(value, f"{config.inipath.name}: {option.key}", config.inipath.parent)
+
+
+def swallowed(config: pytest.Config, option: Option) -> str:
+    """What *option*, which may stand without a value, took for its value although it stood alone; empty if nothing.
+
+    argparse gives the word behind it to it, which is the path of a test more often than not.
+    """
+    words = [str(word) for word in config.invocation_params.args]
+    pairs = pairwise(words)
+    value = config.getoption(option.key, default=None)
+    return next((word for flag, word in pairs if option.bare and flag == option.flag and word == value), "")
 
 
 def is_active(config: pytest.Config) -> bool:

@@ -33,6 +33,8 @@ def options_block() -> str:
 
 
 def _usage(option: Option) -> str:
+    if option.bare:
+        return f"{option.flag}[={option.metavar}]"
     return f"{option.flag}={option.metavar}" if option.metavar else option.flag
 
 

@@ -16,7 +16,7 @@ from pytest_onnxaccel.manifest import read_preprocessing
 from pytest_onnxaccel.overrides import overridden
 from pytest_onnxaccel.plugin import known, values
 from pytest_onnxaccel.plugin.models import expand
-from pytest_onnxaccel.plugin.options import OPTIONS, Given, given, usual_manifest
+from pytest_onnxaccel.plugin.options import OPTIONS, Given, given, swallowed, usual_manifest
 from pytest_onnxaccel.plugin.rootdir import ignored_config
 from pytest_onnxaccel.plugin.shown import shown
 from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, ModelSpec, PreprocessingSpec
@@ -51,6 +51,7 @@ class Settings:
         localise: ``yes`` or ``no``: whether a failed parity check is looked into.
         fuzz_profile: ``ci`` or ``nightly``.
         fuzz_corpus: absolute path of a folder; None for no corpus.
+        advise: None for no advice; empty to print it; else the absolute path of the folder that it is written to.
         pythons: absolute path of an interpreter by backend.
         origins: by the name of an attribute, where its value was given: ``--onnx-rtol``,
             ``pyproject.toml: onnx_rtol`` or ``default``.
@@ -76,6 +77,7 @@ class Settings:
     hygiene: str = "warn"
     localise: str = "yes"
     budget: LatencyBudget = field(default_factory=LatencyBudget)
+    advise: str | None = None
     pythons: Mapping[str, str] = field(default_factory=dict)
     fuzz_examples: int = 100
     fuzz_profile: str = "ci"
@@ -105,6 +107,10 @@ def read_settings(config: pytest.Config) -> Settings:
 
 def _read(config: pytest.Config) -> Settings:
     found = {option.field: answer for option in OPTIONS if (answer := given(config, option)) is not None}
+    for option in OPTIONS:
+        if word := swallowed(config, option):
+            remedy = f"write {option.flag}={word} if that is meant, else put {option.flag} last"
+            raise ConfigError(f"{option.flag} took {word!r} for its value", remedy=remedy)
     origins = {option.field: DEFAULT for option in OPTIONS}
     origins |= {name: answer.origin for name, answer in found.items()}
     parsed = {name: values.parse(name, answer) for name, answer in found.items() if name != "models"}

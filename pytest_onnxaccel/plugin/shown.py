@@ -20,6 +20,8 @@ def shown(value: object, field: str) -> str:
         return ", ".join(map(str, value))
     if isinstance(value, bool):
         return "on" if value else "off"
+    if field == "advise":
+        return str(value or ("off" if value is None else "on"))
     if field == "timeout_s":
         return f"{value:g}s"
     if field == "memory_bytes" and isinstance(value, int):

@@ -115,6 +115,7 @@ class State:
             root=str(self.config.rootpath),
             localise=settings.localise == "yes",
             failures=str(self.config.rootpath / FOLDER),
+            advise=settings.advise,
         )
 
     def _make_runner(self, first: str | None = None) -> Runner:

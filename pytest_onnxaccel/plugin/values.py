@@ -203,6 +203,12 @@ def _folder(answer: Given) -> str:
     return path
 
 
+def _advise(answer: Given) -> str | None:
+    """None for no advice, empty for advice, else the folder that it is written to."""
+    said = {True: "", False: None, "true": "", "false": None}
+    return said[answer.value] if answer.value in said else _folder(answer)
+
+
 def _count(answer: Given) -> int:
     return whole(_text(answer), 1)
 
@@ -225,6 +231,7 @@ PARSERS: dict[str, Callable[[Given], Any]] = {
     "hygiene": _choice("warn", "fail"),
     "localise": _choice("yes", "no"),
     "budget": _budget,
+    "advise": _advise,
     "pythons": _pythons,
     "fuzz_examples": _count,
     "fuzz_profile": _choice("ci", "nightly"),

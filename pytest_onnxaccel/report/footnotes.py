@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pytest_onnxaccel.report.advice import advice_lines, scenario_lines
 from pytest_onnxaccel.report.best_batch import best_batches
 from pytest_onnxaccel.report.tally import counts, ordered, subject, words, worst
 from pytest_onnxaccel.report.text import name, safe, wrap
@@ -21,6 +22,8 @@ def footnotes(results: Iterable[CheckResult], width: int, dropped: Iterable[str]
     several = len({result.model for result in found}) > 1
     texts = [
         *(best.line(several) for best in best_batches(found)),
+        *scenario_lines(found),
+        *advice_lines(found),
         *_against("worst error: largest absolute difference from", _references(found)),
         *_against("speed-up: over", _baselines(found)),
         *(f"not shown at this width: {', '.join(names)}" for names in [list(dropped)] if names),

@@ -28,6 +28,8 @@ class RunOptions:
         root: folder whose modules the user's own functions are imported from.
         localise: a parity check that fails by value is looked into.
         failures: folder that failed cases are saved in; None saves none.
+        advise: None for no advice but where a budget asks for it; empty for advice; else the folder that it is
+            written to.
     """
 
     seed: int = 0
@@ -41,6 +43,7 @@ class RunOptions:
     root: str = ""
     localise: bool = True
     failures: str | None = None
+    advise: str | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from typing import Any
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.batch import batch
@@ -24,6 +25,7 @@ from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.faults import ElsewhereFault, verdict_of
 from pytest_onnxaccel.runner.foresight import Foresight
 from pytest_onnxaccel.runner.frozen import Frozen, freeze
+from pytest_onnxaccel.runner.further import advises, has_scenario, in_a_row, with_advice, with_scenario
 from pytest_onnxaccel.runner.leases import Leases
 from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request, RunOptions
 from pytest_onnxaccel.runner.sides import Side
@@ -61,6 +63,7 @@ class Runner:
         self._subject: Subject | None = None
         self._others: dict[str, Subject] = {}
         self._frozen: dict[tuple[str, int, str], Frozen] = {}
+        self._advice: dict[tuple[object, ...], dict[str, Any]] = {}
         self._checks: dict[str, Callable[[Request, Subject], CheckResult]] = {
             "structure": self._structure,
             "hygiene": self._hygiene,
@@ -200,10 +203,17 @@ class Runner:
                 if not budget:
                     raise
         course = latency.Course(
-            request.model, request.backend, path, ready.settled.inputs, request.batch, budget, baseline, notes,
-            self._options.required, self._options.seed,
+            request.model, request.backend, path, ready.settled.inputs, request.batch, in_a_row(budget), baseline,
+            notes, self._options.required, self._options.seed,
         )  # fmt: skip
-        return latency.check(course, lambda fresh: Bench(subject, self.engines, fresh))
+        result = latency.check(course, lambda fresh: Bench(subject, self.engines, fresh))
+        if has_scenario(budget):
+            result = with_scenario(result, request, subject, self.engines, ready, budget, path, self._options.seed)
+        if advises(budget, self._options):
+            result = with_advice(
+                result, request, subject, self.engines, ready, budget, path, self._options, self._advice
+            )
+        return result
 
     # -- what the checks share --------------------------------------------------------------------------------
 

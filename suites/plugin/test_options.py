@@ -77,6 +77,7 @@ CASES = {
         lambda s: (s.budget.p95_ns, s.budget.speedup_over, s.budget.regression, s.budget.scenario, s.budget.advise),
         (12e6, ("onnx-tf", 3.0), (0.1, "git:main"), Scenario("offline"), True),
     ),
+    "advise": Case(("/opt/advice",), '"/opt/advice"', lambda s: s.advise, "/opt/advice"),
     "python": Case(
         ("onnx-tf=/opt/otf/bin/python",),
         '["onnx-tf=/opt/otf/bin/python"]',
@@ -283,6 +284,7 @@ WRONG = [
     ),
     (["--onnx-fuzz-examples=0"], "--onnx-fuzz-examples: '0' is no whole number from 1 up"),
     (["--onnx-fuzz-profile=weekly"], "--onnx-fuzz-profile: 'weekly' is none of ci, nightly"),
+    (["--onnx-advise=m.toml"], "--onnx-advise: 'm.toml' is no folder"),
     (["--onnx-fuzz-corpus=m.toml"], "--onnx-fuzz-corpus: 'm.toml' is no folder"),
     (["-o", "onnx_in_process=perhaps"], "onnx_in_process: invalid truth value 'perhaps'"),
     (["-o", "onnx_rtol=tight"], "-o onnx_rtol: 'tight' is no number"),
@@ -335,3 +337,22 @@ def test_header_in_a_run_of_its_own(pytester: pytest.Pytester) -> None:
             "onnxaccel timeout: 30* (--onnx-timeout)",
         ]
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advise"),
+    [
+        (("--onnx-advise",), ""),
+        (("--onnx-advise=true",), ""),
+        (("--onnx-advise=false",), None),
+        (("--onnx-advise", "--onnx-seed=1"), ""),
+        (("-o", "onnx_advise=true"), ""),
+    ],
+)
+def test_an_option_that_may_stand_alone(read: Read, arguments: tuple[str, ...], advise: str | None) -> None:
+    assert read(*arguments).advise == advise
+
+
+def test_an_option_that_may_stand_alone_takes_no_path_of_a_test(read: Read) -> None:
+    with pytest.raises(pytest.UsageError, match=r"--onnx-advise took 'tests' for its value.*--onnx-advise=tests"):
+        read("--onnx-advise", "tests")
