@@ -135,7 +135,6 @@ def _doctor(as_json: bool, probe: bool) -> int:
 
 def _freeze(given: argparse.Namespace) -> int:
     from pytest_onnxaccel.runner.refreeze import refreeze
-
     from pytest_onnxaccel.runner.request import RunOptions
     from pytest_onnxaccel.spec import SourceSpec
 
