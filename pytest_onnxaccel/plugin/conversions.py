@@ -32,9 +32,14 @@ class ConvertedModel:
     def __init__(self, conversion: Conversion, proof: Mapping[str, Any], engines: Engines) -> None:
         made = conversion.converted
         self._engines = engines
-        self.path, self.kind, self.opset = made.path, made.kind, made.opset
-        self.inputs, self.outputs = made.inputs, made.outputs
-        self.cached, self.notes, self.proof = conversion.cached, conversion.notes, dict(proof)
+        self.path = made.path
+        self.kind = made.kind
+        self.opset = made.opset
+        self.inputs = made.inputs
+        self.outputs = made.outputs
+        self.cached = conversion.cached
+        self.notes = conversion.notes
+        self.proof = dict(proof)
 
     def __repr__(self) -> str:
         return f"<ConvertedModel {os.path.basename(self.path)}>"
