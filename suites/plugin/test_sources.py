@@ -80,8 +80,16 @@ def test_a_missing_framework_does_not_apply_unless_it_is_required(gate: Callable
     ("arguments", "code", "says"),
     [
         (("--onnx-reference=absent.pth", "--onnx-loader=nets:Net"), "E_FILE", "absent.pth: does not exist"),
-        (("--onnx-reference=net.pth",), "E_CONFIG", "net.pth: holds 2 tensors and no module - name a callable"),
-        (("--onnx-reference=net.pth", "--onnx-loader=nets:Nte"), "E_CONFIG", "nets has no 'Nte' - did you mean 'Net'?"),
+        (
+            ("--onnx-reference=net.pth",),
+            "E_CONFIG",
+            "net.pth: holds 2 tensors and no module (load, torch) - name a callable",
+        ),
+        (
+            ("--onnx-reference=net.pth", "--onnx-loader=nets:Nte"),
+            "E_CONFIG",
+            "nets has no 'Nte' (load, torch) - did you mean 'Net'?",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_source_fails_with_one_line(
