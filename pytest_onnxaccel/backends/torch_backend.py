@@ -11,7 +11,7 @@ from dataclasses import replace
 from pytest_onnxaccel.backends.installed import versions_of
 from pytest_onnxaccel.backends.protocol import Availability, LoadOptions, Session
 
-#: As in :mod:`~pytest_onnxaccel.backends.torch_session`, which needs PyTorch to be told apart.
+#: :attr:`LoadOptions.kernels` for convolutions and matrix products without oneDNN.
 NO_ONEDNN = "no-onednn"
 
 

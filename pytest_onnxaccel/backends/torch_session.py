@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import LoadOptions, SessionInfo, SourceOptions
+from pytest_onnxaccel.backends.torch_backend import NO_ONEDNN
 from pytest_onnxaccel.backends.torch_load import Loaded, load_source
 from pytest_onnxaccel.backends.torch_names import bind, flatten, pair, to_array, to_tensor
 from pytest_onnxaccel.errors import ModelError, OnnxAccelError, printable
@@ -16,9 +17,6 @@ from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
-
-#: :attr:`LoadOptions.kernels` for convolutions and matrix products without oneDNN.
-NO_ONEDNN = "no-onednn"
 
 
 def open_session(path: str, options: LoadOptions) -> TorchSession:
