@@ -44,6 +44,34 @@ class Availability:
 
 
 @dataclass(frozen=True)
+class SourceOptions:
+    """What a framework needs to run the source of a model: names that the source itself may lack.
+
+    Attributes:
+        kind: of :data:`pytest_onnxaccel.convert.kinds.KINDS`, told from the content.
+        loader: ``package.module:callable``; empty where the file is whole.
+        import_paths: folders that the loader's modules are found in, before ``sys.path``.
+        inputs: what the ONNX model declares, in its order; the session takes these names.
+        outputs: the ONNX model's output names in its order; the session gives these names.
+        trusted: names that a pickled file may refer to beyond what PyTorch holds safe.
+    """
+
+    kind: str
+    loader: str = ""
+    import_paths: tuple[str, ...] = ()
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> SourceOptions:
+        values = {**data, "inputs": tuple(TensorSpec.from_json(spec) for spec in data["inputs"])}
+        for name in ("import_paths", "outputs", "trusted"):
+            values[name] = tuple(values[name])
+        return cls(**values)
+
+
+@dataclass(frozen=True)
 class LoadOptions:
     """How a session is made.
 
@@ -56,6 +84,8 @@ class LoadOptions:
             runtime. *optimize* False wins.
         arena: False gives memory back after each call instead of keeping it in an arena.
         binding: True binds inputs and outputs to the session before a call instead of passing them with it.
+        kernels: another legal choice of kernels, by a name that the backend's ``variants`` gave; empty for its own.
+        source: what a backend of role ``source`` needs; None for all others.
 
     A backend may ignore what its runtime has no choice of; those that it does not are in its ``tunes``.
     """
@@ -67,9 +97,16 @@ class LoadOptions:
     level: str | None = None
     arena: bool = True
     binding: bool = False
+    kernels: str = ""
+    source: SourceOptions | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> LoadOptions:
+        source = data.get("source")
+        return cls(**{**data, "source": None if source is None else SourceOptions.from_json(source)})
 
 
 @dataclass(frozen=True)
@@ -130,7 +167,9 @@ class Backend(Protocol):
 
     Attributes:
         name: as users write it (``ort-cpu``).
-        role: ``runtime`` for what people deploy, ``oracle`` for a yardstick that is only compared with.
+        role: ``runtime`` for what people deploy, ``oracle`` for a yardstick that is only compared with, ``source``
+            for a framework that runs what a model was converted from: its sessions are loaded from the source's
+            path, with :attr:`LoadOptions.source`, and it takes part only where a model has such a source.
         environment: name of the isolated environment it needs, or empty for this interpreter.
         keep_worker: True when starting it is so slow that one worker serves several models.
 
@@ -139,7 +178,10 @@ class Backend(Protocol):
     ``tunes`` (fields of :class:`LoadOptions` that make a difference, which acceleration advice then tries),
     ``preload`` (modules that a worker may import ahead), ``script`` (``onnxruntime`` or ``onnx.reference``: a plain
     script can call it that way), ``upgrades(opset)`` (the opset that a model is brought to before it runs, or 0),
-    ``fresh_process_per_model(operators)`` (True: a model with these operators must not share a process with another).
+    ``fresh_process_per_model(operators)`` (True: a model with these operators must not share a process with another),
+    ``kinds`` (of a backend of role ``source``: the kinds of sources that it runs), ``variants(options)`` (pairs of a
+    label and options under which the same model computes legally otherwise: threads, kernels; their differences are
+    its noise).
     """
 
     @property

@@ -49,6 +49,7 @@ GRAPH_FUNCTIONS = {
     "simplify": "pytest_onnxaccel.graph.simplify:simplify",
     "float16": "pytest_onnxaccel.graph.precision:to_float16",
     "int8": "pytest_onnxaccel.graph.precision:to_int8",
+    "convert": "pytest_onnxaccel.convert.run:convert",
 }
 
 
@@ -129,7 +130,7 @@ class Worker:
             self._backend = make_backend(request["backend"])
         position, memory = self._log.position(), reset_peak_memory()
         start = time.perf_counter_ns()
-        session = self._backend.load(request["path"], LoadOptions(**request["options"]))
+        session = self._backend.load(request["path"], LoadOptions.from_json(request["options"]))
         load_ns = time.perf_counter_ns() - start
         self._last += 1
         self._sessions[self._last] = session

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_onnxaccel.budgets import FIELDS
 from pytest_onnxaccel.errors import ConfigError
-from pytest_onnxaccel.plugin import arguments
+from pytest_onnxaccel.plugin import arguments, known
 from pytest_onnxaccel.plugin.marker_table import BY_NAME as BY_NAME
 from pytest_onnxaccel.plugin.marker_table import MARKERS as MARKERS
 from pytest_onnxaccel.plugin.marker_table import WITHOUT_MODEL
@@ -24,8 +24,9 @@ class ParityRequest:
     """``conversion_parity``: the candidate must agree with *source* or *reference*, one at most.
 
     Attributes:
-        source: path of an ``.onnx`` file as written, relative to pytest's rootdir.
-        reference: a backend's name, or the path of an ``.onnx`` file, relative to pytest's rootdir.
+        source: path of an ``.onnx`` file or of a source as written, relative to pytest's rootdir.
+        loader: builds what *source* holds only the weights of.
+        reference: a backend's name, or a path as for *source*.
         seeds: seeds of the inputs to try; empty for the default.
         decision: what both sides must decide alike; None for what the manifest asks of the model.
     """
@@ -35,6 +36,7 @@ class ParityRequest:
     tolerance: Tolerance = field(default_factory=Tolerance)
     seeds: tuple[int, ...] = ()
     decision: Decision | None = None
+    loader: str | None = None
 
 
 @dataclass(frozen=True)
@@ -148,11 +150,22 @@ def _parity(mark: pytest.Mark) -> ParityRequest:
     given = _keywords(mark)
     if "source" in given and "reference" in given:
         raise _wrong(mark.name, "names both a source and a reference", "keep one of source=, reference=")
+    named = given.get("source") or given.get("reference")
+    if "loader" in given and (named is None or not known.is_path(named)):
+        raise _wrong(mark.name, "names a loader and no source", "name the file that it builds the module of: source=")
+    if "loader" in given and named is not None and named.lower().endswith(".onnx"):
+        cause = f"{given['loader']!r} is given, but a loader does not apply to .onnx"
+        raise _wrong(f"{mark.name}(loader=)", cause, "leave the loader out")
     tolerance = Tolerance(given.get("rtol"), given.get("atol"), "@pytest.mark.conversion_parity")
     if tolerance.rtol is None and tolerance.atol is None:
         tolerance = Tolerance()
     return ParityRequest(
-        given.get("source"), given.get("reference"), tolerance, given.get("seeds", ()), given.get("decision")
+        given.get("source"),
+        given.get("reference"),
+        tolerance,
+        given.get("seeds", ()),
+        given.get("decision"),
+        given.get("loader"),
     )
 
 

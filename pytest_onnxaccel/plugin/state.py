@@ -31,6 +31,15 @@ LEASES = "onnxaccel_leases"
 STATE = pytest.StashKey["State"]()
 
 
+def import_paths(config: pytest.Config) -> tuple[str, ...]:
+    """Folders that loaders are imported from: the rootdir, and pytest's ``pythonpath``."""
+    try:
+        more = config.getini("pythonpath")
+    except (ValueError, KeyError):  # the plugin that reads it is switched off
+        more = []
+    return tuple(dict.fromkeys(map(str, (config.rootpath, *more))))
+
+
 class State:
     """One per pytest process, in ``config.stash``."""
 
@@ -116,6 +125,7 @@ class State:
             localise=settings.localise == "yes",
             failures=str(self.config.rootpath / FOLDER),
             advise=settings.advise,
+            import_paths=import_paths(self.config),
         )
 
     def _make_runner(self, first: str | None = None) -> Runner:

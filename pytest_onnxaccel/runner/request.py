@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.spec import Decision, LatencyBudget, Tolerance
+from pytest_onnxaccel.spec import Decision, LatencyBudget, SourceSpec, Tolerance
 
 #: The reference of a backend that is alone: the same backend with its graph optimizations off.
 UNOPTIMIZED = "unoptimized"
@@ -30,6 +30,8 @@ class RunOptions:
         failures: folder that failed cases are saved in; None saves none.
         advise: None for no advice but where a budget asks for it; empty for advice; else the folder that it is
             written to.
+        import_paths: folders that the modules of loaders are found in, before ``sys.path``.
+        cache: folder of what was converted before; None for the user's own, empty for none.
     """
 
     seed: int = 0
@@ -44,6 +46,8 @@ class RunOptions:
     localise: bool = True
     failures: str | None = None
     advise: str | None = None
+    import_paths: tuple[str, ...] = ()
+    cache: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,13 +58,14 @@ class Request:
         model: name of the model's spec.
         check: name of the check.
         backend: the candidate; empty for checks of the file.
-        reference: a backend, :data:`UNOPTIMIZED`, or the path of another ``.onnx``.
+        reference: a backend, :data:`UNOPTIMIZED`, or the path of another ``.onnx`` or of *source*.
         batch: batch size to run at; None for the model's own.
         sizes: batch sizes to prove; empty for the defaults.
         tolerance: instead of the model's own.
         budget: instead of the model's own.
         decision: what both sides of a parity check must decide alike, instead of the model's own.
         seeds: one parity sample for each; empty for the default samples of the run's own seed.
+        source: what *reference* is the path of, where that is no ``.onnx``.
         reported: checks of the same model in this run, as (check, backend): a fault that one of them reports is
             not reported a second time by this one.
     """
@@ -75,6 +80,7 @@ class Request:
     budget: LatencyBudget | None = None
     decision: Decision | None = None
     seeds: tuple[int, ...] = ()
+    source: SourceSpec | None = None
     reported: frozenset[tuple[str, str]] = frozenset()
 
     def among(self, selected: frozenset[tuple[str, str]]) -> Request:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
@@ -138,6 +139,9 @@ class Runner:
             theirs = Side(f"{request.backend} unoptimized", subject, request.backend, path, plain)
             reference = theirs.session()
             variants = noise.variants(subject, request.backend, path, alone=True)
+        elif request.source is not None:
+            reference = subject.source_session(request.source, path)
+            variants = partial(subject.source_variants, request.source, path)
         elif request.reference.endswith(".onnx"):
             other = self._other(request.reference)
             sides = (subject.spec.name, other.spec.name)
@@ -154,7 +158,7 @@ class Runner:
             known = self._ready(request, subject, request.reference)
             reference = known.session if path is None else subject.session(request.reference, path)
             variants = noise.variants(subject, request.reference, path)
-        shown = self._other(request.reference).spec.name if request.reference.endswith(".onnx") else request.reference
+        shown = request.reference.rpartition("/")[2]
         result = parity(
             request.model, request.backend, shown, candidate, reference, ready.settled.inputs,
             request.tolerance or subject.spec.tolerance,
@@ -164,7 +168,7 @@ class Runner:
             request.decision or subject.spec.decision,
         )  # fmt: skip
         result = noise.elsewhere(result, request.reported)
-        if result.verdict is Verdict.FAILED and self._options.localise:
+        if result.verdict is Verdict.FAILED and self._options.localise and request.source is None:
             from pytest_onnxaccel.runner.autopsy import looked_into
 
             both, inputs = (Side(request.backend, subject, request.backend, path), theirs), ready.settled.inputs

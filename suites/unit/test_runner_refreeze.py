@@ -22,7 +22,7 @@ def made(tmp_path: Path) -> Path:
 
 def test_external_data_goes_beside_it_and_the_model_comes_last(made: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.onnx"
-    written = list(refreeze._save(str(made), str(target), frozenset()))
+    written = list(refreeze.save(str(made), str(target), frozenset()))
     assert [Path(path).name for path in written] == ["m-batch-3.onnx.data", "m-batch-3.onnx.data1", "out.onnx"]
     assert target.read_text() == "model"
     assert (tmp_path / "m-batch-3.onnx.data1").read_text() == "two"
@@ -32,7 +32,7 @@ def test_weights_of_the_original_are_never_replaced(made: Path, tmp_path: Path) 
     own = tmp_path / "m-batch-3.onnx.data"
     own.write_text("precious")
     with pytest.raises(ModelError, match="weights of the model itself"):
-        list(refreeze._save(str(made), str(tmp_path / "out.onnx"), {str(own.resolve())}))
+        list(refreeze.save(str(made), str(tmp_path / "out.onnx"), {str(own.resolve())}))
     assert own.read_text() == "precious"
     assert not (tmp_path / "out.onnx").exists()
 
@@ -47,7 +47,7 @@ def test_what_cannot_be_written_leaves_nothing_behind(
     target.write_text("the one before")
     monkeypatch.setattr(refreeze.os, "fsync", full)
     with pytest.raises(ModelError, match="cannot be written: No space left on device") as caught:
-        list(refreeze._save(str(made), str(target), frozenset()))
+        list(refreeze.save(str(made), str(target), frozenset()))
     assert caught.value.code == "E_FILE"
     assert target.read_text() == "the one before"
     assert not list(tmp_path.glob("*.tmp"))
