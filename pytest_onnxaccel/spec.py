@@ -134,6 +134,26 @@ class LatencyBudget:
 
 
 @dataclass(frozen=True)
+class SourceSpec:
+    """What a model was converted from, as the user declared it. Which kind it is, only its content tells.
+
+    Attributes:
+        path: of a file, or of the folder of a SavedModel, absolute.
+        shown: the path as the user wrote it, for messages.
+        loader: ``package.module:callable`` that builds what the file holds only the weights of; None where the file
+            is whole.
+        trusted: names that a pickled file may refer to beyond what PyTorch holds safe (``models.net.Net``,
+            ``torch.nn.*``).
+    """
+
+    path: str
+    shown: str
+    loader: str | None = None
+    trusted: tuple[str, ...] = ()
+    origin: str = ""
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """One model under test, as the user declared it.
 
@@ -142,6 +162,8 @@ class ModelSpec:
         path: as given, resolved against the folder it was given from.
         shown: the path as the user wrote it, for messages.
         reference: a backend's name or the path of another ``.onnx``; None for the default.
+        source: what the model was converted from: the default reference, and what it is exported from again at
+            another batch.
     """
 
     name: str
@@ -155,6 +177,7 @@ class ModelSpec:
     reference: str | None = None
     backends: tuple[str, ...] = ()
     origin: str = "--onnx-model"
+    source: SourceSpec | None = None
 
 
 @dataclass(frozen=True)

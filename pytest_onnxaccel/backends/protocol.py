@@ -9,7 +9,7 @@ callable without arguments) that gives a :class:`Backend`. Importing the module 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan
@@ -44,6 +44,34 @@ class Availability:
 
 
 @dataclass(frozen=True)
+class SourceOptions:
+    """What a framework needs to run the source of a model: names that the source itself may lack.
+
+    Attributes:
+        kind: of :data:`pytest_onnxaccel.convert.kinds.KINDS`, told from the content.
+        loader: ``package.module:callable``; empty where the file is whole.
+        import_paths: folders that the loader's modules are found in, before ``sys.path``.
+        inputs: what the ONNX model declares, in its order; the session takes these names.
+        outputs: the ONNX model's output names in its order; the session gives these names.
+        trusted: names that a pickled file may refer to beyond what PyTorch holds safe.
+    """
+
+    kind: str
+    loader: str = ""
+    import_paths: tuple[str, ...] = ()
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> SourceOptions:
+        values = {**data, "inputs": tuple(TensorSpec.from_json(spec) for spec in data["inputs"])}
+        for name in ("import_paths", "outputs", "trusted"):
+            values[name] = tuple(values[name])
+        return cls(**values)
+
+
+@dataclass(frozen=True)
 class LoadOptions:
     """How a session is made.
 
@@ -52,15 +80,24 @@ class LoadOptions:
         threads: intra-op threads; None leaves the runtime's own default.
         batch: batch size that the session will be fed with; backends that build per shape may need it.
         spin: False keeps idle threads from spinning for the next call, where the runtime has such a choice.
+        kernels: another legal choice of kernels, by a name that the backend's ``variants`` gave; empty for its own.
+        source: what a backend of role ``source`` needs; None for all others.
     """
 
     optimize: bool = True
     threads: int | None = None
     batch: int | None = None
     spin: bool = True
+    kernels: str = ""
+    source: SourceOptions | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {"optimize": self.optimize, "threads": self.threads, "batch": self.batch, "spin": self.spin}
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> LoadOptions:
+        source = data.get("source")
+        return cls(**{**data, "source": None if source is None else SourceOptions.from_json(source)})
 
 
 @dataclass(frozen=True)
@@ -117,14 +154,18 @@ class Backend(Protocol):
 
     Attributes:
         name: as users write it (``ort-cpu``).
-        role: ``runtime`` for what people deploy, ``oracle`` for a yardstick that is only compared with.
+        role: ``runtime`` for what people deploy, ``oracle`` for a yardstick that is only compared with, ``source``
+            for a framework that runs what a model was converted from: its sessions are loaded from the source's
+            path, with :attr:`LoadOptions.source`, and it takes part only where a model has such a source.
         environment: name of the isolated environment it needs, or empty for this interpreter.
         keep_worker: True when starting it is so slow that one worker serves several models.
 
     Optional attributes, read where present: ``optimizes`` (True: :attr:`LoadOptions.optimize` makes a difference),
     ``complete`` (False: it is known to lack operators, so that refusing a model says nothing of the model),
     ``preload`` (modules that a worker may import ahead), ``fresh_process_per_model(operators)`` (True: a model with
-    these operators must not share a process with another).
+    these operators must not share a process with another), ``kinds`` (of a backend of role ``source``: the kinds of
+    sources that it runs), ``variants(options)`` (pairs of a label and options under which the same model computes
+    legally otherwise: threads, kernels; their differences are its noise).
     """
 
     @property

@@ -52,18 +52,12 @@ def stage(path: str, shown: str, folder: str) -> Staged:
     Raises:
         ModelError: ``E_FILE``, ``E_SIZE`` or ``E_NOTMODEL``, naming the file as the user has *shown* it.
     """
-    try:
-        # O_NONBLOCK: opening a FIFO nobody writes to would otherwise wait for ever
-        source = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    except OSError as error:
-        raise _file_error(error, shown) from None
-    except ValueError:
-        raise ModelError("is no path: it holds a NUL", code="E_FILE", subject=shown) from None
+    source = open_source(path, shown)
     try:
         mode, length = os.fstat(source).st_mode, os.fstat(source).st_size
         if not stat.S_ISREG(mode):
             raise ModelError(
-                f"is {_kind(mode)}, not a regular file", code="E_FILE", subject=shown, remedy="give an .onnx file"
+                f"is {kind_of_mode(mode)}, not a regular file", code="E_FILE", subject=shown, remedy="give an .onnx file"
             )
         if length > _LARGEST:
             raise ModelError(
@@ -72,13 +66,28 @@ def stage(path: str, shown: str, folder: str) -> Staged:
             )  # fmt: skip
         os.makedirs(folder, mode=0o700, exist_ok=True)
         target = os.path.join(folder, "model.onnx")
-        digest, size, head = _copy(source, target, length)
+        digest, size, head = copy_open(source, target, length)
     except OSError as error:
-        raise _file_error(error, shown) from None
+        raise file_error(error, shown) from None
     finally:
         os.close(source)
-    _refuse_foreign(head, shown)
+    refuse_foreign(head, shown)
     return Staged(target, folder, digest, size, os.path.dirname(os.path.abspath(path)))
+
+
+def open_source(path: str, shown: str) -> int:
+    """A descriptor of *path*, whatever lies there.
+
+    Raises:
+        ModelError: ``E_FILE``.
+    """
+    try:
+        # O_NONBLOCK: opening a FIFO nobody writes to would otherwise wait for ever
+        return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    except OSError as error:
+        raise file_error(error, shown) from None
+    except ValueError:
+        raise ModelError("is no path: it holds a NUL", code="E_FILE", subject=shown) from None
 
 
 def stage_external(staged: Staged, locations: tuple[str, ...], shown: str) -> None:
@@ -105,7 +114,7 @@ def stage_external(staged: Staged, locations: tuple[str, ...], shown: str) -> No
                 if not stat.S_ISREG(found.st_mode):
                     raise OSError(errno.EINVAL, "not a regular file")
                 os.makedirs(os.path.dirname(target), exist_ok=True)
-                _copy(handle, target, found.st_size)
+                copy_open(handle, target, found.st_size)
             finally:
                 os.close(handle)
         except OSError as error:
@@ -115,7 +124,7 @@ def stage_external(staged: Staged, locations: tuple[str, ...], shown: str) -> No
             ) from None  # fmt: skip
 
 
-def _copy(source: int, target: str, length: int) -> tuple[str, int, bytes]:
+def copy_open(source: int, target: str, length: int) -> tuple[str, int, bytes]:
     """At most *length* bytes, which is what the file had when it was opened: it may be growing."""
     digest, size, head = hashlib.sha256(), 0, b""
     try:
@@ -132,7 +141,12 @@ def _copy(source: int, target: str, length: int) -> tuple[str, int, bytes]:
     return digest.hexdigest(), size, head
 
 
-def _refuse_foreign(head: bytes, shown: str) -> None:
+def refuse_foreign(head: bytes, shown: str) -> None:
+    """Refuse a file that starts as no model does.
+
+    Raises:
+        ModelError: ``E_NOTMODEL``, with what it is instead.
+    """
     if not head:
         raise ModelError("is empty", code="E_NOTMODEL", subject=shown, remedy="export the model again")
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
@@ -141,7 +155,8 @@ def _refuse_foreign(head: bytes, shown: str) -> None:
             raise ModelError(cause, code="E_NOTMODEL", subject=shown, remedy=remedy)
 
 
-def _kind(mode: int) -> str:
+def kind_of_mode(mode: int) -> str:
+    """What a file that is no regular one is, in words."""
     for test, name in (
         (stat.S_ISDIR, "a folder"),
         (stat.S_ISFIFO, "a FIFO"),
@@ -154,7 +169,8 @@ def _kind(mode: int) -> str:
     return "something else"
 
 
-def _file_error(error: OSError, shown: str) -> ModelError:
+def file_error(error: OSError, shown: str) -> ModelError:
+    """The refusal that *error* is, with what to do."""
     if error.errno == errno.ENXIO:  # a FIFO or socket that cannot be opened
         return ModelError("is a FIFO or a socket, not a regular file", code="E_FILE", subject=shown)
     remedy = {

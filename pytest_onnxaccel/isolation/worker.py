@@ -37,6 +37,7 @@ GRAPH_FUNCTIONS = {
     "prepend": "pytest_onnxaccel.graph.foldin:prepend",
     "fold_into_first_conv": "pytest_onnxaccel.graph.foldin:fold_into_first_conv",
     "tap": "pytest_onnxaccel.graph.foldin:tap",
+    "convert": "pytest_onnxaccel.convert.run:convert",
 }
 
 
@@ -115,7 +116,7 @@ class Worker:
             self._backend = make_backend(request["backend"])
         position, memory = self._log.position(), reset_peak_memory()
         start = time.perf_counter_ns()
-        session = self._backend.load(request["path"], LoadOptions(**request["options"]))
+        session = self._backend.load(request["path"], LoadOptions.from_json(request["options"]))
         load_ns = time.perf_counter_ns() - start
         self._last += 1
         self._sessions[self._last] = session

@@ -1,0 +1,135 @@
+"""What a converter is: it takes a staged source of some kinds and writes another kind into a folder.
+
+A converter is asked for its availability in the pytest process, which must not import a framework for it, and converts
+in a worker: that of the backend it names, whose interpreter has the framework. :mod:`~pytest_onnxaccel.convert.table`
+lists the converters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from pytest_onnxaccel.backends.protocol import Availability
+from pytest_onnxaccel.spec import TensorSpec
+
+#: A batch that stays open.
+DYNAMIC = "dynamic"
+
+#: How PyTorch exports.
+EXPORTERS = ("dynamo", "torchscript")
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """What is asked of a conversion. All of it goes into the key of the cache.
+
+    Attributes:
+        stem: of the file's name, without a suffix.
+        batch: samples that the result takes, :data:`DYNAMIC`, or None for what the source or *inputs* have.
+        opset: of the ONNX file; None for the converter's default.
+        exporter: of :data:`EXPORTERS`; for PyTorch.
+        inputs: names, dtypes and shapes to convert with, in the order of the source's arguments; empty where the
+            source knows them. A fixed axis 0 is replaced by *batch*; free sizes must be given by whoever asks.
+        outputs: names for the outputs, in the order of the source; empty for the converter's own.
+        loader, import_paths, trusted: as for :class:`~pytest_onnxaccel.backends.protocol.SourceOptions`.
+        signature: of a SavedModel; empty for the default one.
+        prepared: what the graph function :attr:`Converter.prepares` answered; None where there is none.
+    """
+
+    stem: str = "model"
+    batch: int | str | None = None
+    opset: int | None = None
+    exporter: str = "dynamo"
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[str, ...] = ()
+    loader: str = ""
+    import_paths: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
+    signature: str = ""
+    prepared: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ConvertOptions:
+        values = {**data, "inputs": tuple(TensorSpec.from_json(spec) for spec in data["inputs"])}
+        for name in ("outputs", "import_paths", "trusted"):
+            values[name] = tuple(values[name])
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What a conversion wrote.
+
+    Attributes:
+        path: of the file, or of a SavedModel's folder, inside the folder that the converter was given.
+        kind: of :data:`~pytest_onnxaccel.convert.kinds.KINDS`.
+        inputs, outputs: as the result declares them; for TensorFlow results the tensor names (``scores:0``).
+        opset: of an ONNX result; 0 otherwise.
+        notes: facts that qualify the result ("exported in eval mode, the module was training").
+        facts: JSON facts for reports: exporter, versions, names.
+    """
+
+    path: str
+    kind: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    opset: int = 0
+    notes: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Converted:
+        values = dict(data)
+        for name in ("inputs", "outputs"):
+            values[name] = tuple(TensorSpec.from_json(spec) for spec in values[name])
+        values["notes"] = tuple(values["notes"])
+        return cls(**values)
+
+
+class Converter(Protocol):
+    """Converts one family of sources.
+
+    Attributes:
+        name: as messages and results call it (``torch.onnx``).
+        takes: kinds of sources.
+        gives: kinds of results.
+        backend: the registered backend in whose worker it runs; its environment is the converter's.
+
+    Optional attribute, read where present: ``prepares``, the graph function that makes of an ONNX source, in a worker of
+    this interpreter, the copy that ``convert`` is given (``legacy`` for onnx-tf).
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def takes(self) -> tuple[str, ...]: ...
+    @property
+    def gives(self) -> tuple[str, ...]: ...
+    @property
+    def backend(self) -> str: ...
+
+    def availability(self) -> Availability:
+        """Whether it can be tried here, told without importing a framework; ``versions`` key the cache."""
+        ...
+
+    def convert(self, source: str, kind: str, gives: str, folder: str, options: ConvertOptions) -> Converted:
+        """Convert the staged *source* into the empty *folder*; called in the worker of :attr:`backend`.
+
+        Args:
+            kind: of *source*.
+            gives: the kind that is wanted.
+
+        Raises:
+            ConversionError: ``E_CONVERT``: an operator, an opset or a shape that it cannot take, by name.
+            ModelError: ``E_UNSAFE``, ``E_PARSE``: the source must not, or cannot, be loaded.
+            ConfigError: the loader cannot be used.
+        """
+        ...
