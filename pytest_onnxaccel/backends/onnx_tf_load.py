@@ -24,14 +24,14 @@ from pytest_onnxaccel.backends.onnx_tf_graph import (
     recording_backend,
     specs,
 )
-from pytest_onnxaccel.backends.onnx_tf_session import OnnxTfSession
+from pytest_onnxaccel.backends.tensorflow_session import TensorflowSession
 from pytest_onnxaccel.backends.protocol import LoadOptions, SessionInfo
 from pytest_onnxaccel.errors import BackendUnavailable, ModelError, printable
 
 _recurrent_loaded = False
 
 
-def load(path: str, options: LoadOptions) -> OnnxTfSession:
+def load(path: str, options: LoadOptions) -> TensorflowSession:
     """See :meth:`pytest_onnxaccel.backends.onnx_tf.OnnxTf.load`."""
     tf, onnx, onnx_tf = frameworks()
     try:
@@ -79,7 +79,7 @@ def load(path: str, options: LoadOptions) -> OnnxTfSession:
             },
         },
     )
-    return OnnxTfSession(call, close, info)
+    return TensorflowSession(call, close, info)
 
 
 def _claim_recurrent(model: Any) -> bool:

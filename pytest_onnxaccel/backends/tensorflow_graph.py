@@ -69,9 +69,11 @@ class GraphSource:
             node.device = ""
         try:
             with self._graph.as_default():
-                return self._tf.compat.v1.graph_util.convert_variables_to_constants(
+                frozen = self._tf.compat.v1.graph_util.convert_variables_to_constants(
                     self._session, graph_def, list(dict.fromkeys(nodes))
                 )
+            _drop_unused_functions(frozen)
+            return frozen
         except Exception as error:
             raise ModelError(f"TensorFlow cannot freeze it: {reason(error)}", code="E_SCHEMA") from error
 
@@ -156,6 +158,24 @@ def _complete(found: dict[str, Any], chosen: dict[str, Any], verb: str) -> None:
     for key, tensor in found.items():
         if tensor.name not in taken:
             raise ModelError(f"the source {verb} {key!r}, which the model lacks", code="V_CONTRACT")
+
+
+def _drop_unused_functions(graph_def: Any) -> None:
+    """Freezing leaves behind what saves variables, and functions that call ones it has replaced."""
+    functions = {function.signature.name: function for function in graph_def.library.function}
+    used: set[str] = set()
+    waiting = list(graph_def.node)
+    while waiting:
+        node = waiting.pop()
+        called = {node.op} | {value.func.name for value in node.attr.values()}
+        called |= {item.name for value in node.attr.values() for item in value.list.func}
+        for name in (called & functions.keys()) - used:
+            used.add(name)
+            waiting += functions[name].node_def
+    kept = [function for name, function in functions.items() if name in used]
+    del graph_def.library.function[:]
+    graph_def.library.function.extend(kept)
+    del graph_def.library.gradient[:]
 
 
 def open_frozen(
