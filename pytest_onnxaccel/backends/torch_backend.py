@@ -11,7 +11,7 @@ from dataclasses import replace
 from pytest_onnxaccel.backends.installed import versions_of
 from pytest_onnxaccel.backends.protocol import Availability, LoadOptions, Session
 
-#: :attr:`LoadOptions.kernels` for convolutions without oneDNN.
+#: As in :mod:`~pytest_onnxaccel.backends.torch_session`, which needs PyTorch to be told apart.
 NO_ONEDNN = "no-onednn"
 
 

@@ -162,7 +162,8 @@ def _varint(file: BinaryIO) -> int | None:
 
 def _is_node(start: bytes) -> bool:
     """*start* begins as a NodeDef does: field 1, its name, then field 2, its operator, both short plain texts."""
-    texts, rest = [], start
+    texts: list[bytes] = []
+    rest = start
     for tag in (0x0A, 0x12):
         if len(rest) < 2 or rest[0] != tag or rest[1] >= 0x80:
             if texts or len(rest) < 3 or rest[0] != tag:

@@ -29,7 +29,7 @@ class ConvertOptions:
         stem: of the file's name, without a suffix.
         batch: samples that the result takes, :data:`DYNAMIC`, or None for what the source or *inputs* have.
         opset: of the ONNX file; None for the converter's default.
-        exporter: of :data:`EXPORTERS`; for PyTorch.
+        exporter: of :data:`EXPORTERS`, for PyTorch; empty for the first of them that takes the source.
         inputs: names, dtypes and shapes to convert with, in the order of the source's arguments; empty where the
             source knows them. A fixed axis 0 is replaced by *batch*; free sizes must be given by whoever asks.
         outputs: names for the outputs, in the order of the source; empty for the converter's own.
@@ -41,7 +41,7 @@ class ConvertOptions:
     stem: str = "model"
     batch: int | str | None = None
     opset: int | None = None
-    exporter: str = "dynamo"
+    exporter: str = ""
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[str, ...] = ()
     loader: str = ""
@@ -103,8 +103,8 @@ class Converter(Protocol):
         gives: kinds of results.
         backend: the registered backend in whose worker it runs; its environment is the converter's.
 
-    Optional attribute, read where present: ``prepares``, the graph function that makes of an ONNX source, in a worker of
-    this interpreter, the copy that ``convert`` is given (``legacy`` for onnx-tf).
+    Optional attribute, read where present: ``prepares``, the graph function that makes of an ONNX source, in a worker
+    of this interpreter, the copy that ``convert`` is given (``legacy`` for onnx-tf).
     """
 
     @property

@@ -57,7 +57,10 @@ def stage(path: str, shown: str, folder: str) -> Staged:
         mode, length = os.fstat(source).st_mode, os.fstat(source).st_size
         if not stat.S_ISREG(mode):
             raise ModelError(
-                f"is {kind_of_mode(mode)}, not a regular file", code="E_FILE", subject=shown, remedy="give an .onnx file"
+                f"is {kind_of_mode(mode)}, not a regular file",
+                code="E_FILE",
+                subject=shown,
+                remedy="give an .onnx file",
             )
         if length > _LARGEST:
             raise ModelError(

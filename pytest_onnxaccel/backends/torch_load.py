@@ -1,0 +1,258 @@
+"""From a staged source to a module in eval mode. Shared by the backend ``torch`` and the exporter to ONNX."""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib
+import pickle
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_onnxaccel.backends import torch_safety
+from pytest_onnxaccel.backends.loaders import call_loader
+from pytest_onnxaccel.backends.torch_mode import switch_to_eval
+from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ModelError, OnnxAccelError, printable
+
+if TYPE_CHECKING:
+    import torch
+
+#: Where checkpoints of training loops keep the state dict.
+_NESTED = ("state_dict", "model_state_dict", "model")
+_GLOBAL = re.compile(r"(?:GLOBAL|global:?) ([\w.]+)|`([\w.]+)`")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A source, ready to run.
+
+    Attributes:
+        module: in eval mode.
+        program: the exported program that *module* was made of; None for the others.
+        notes: facts that qualify what it computes.
+    """
+
+    module: torch.nn.Module
+    program: torch.export.ExportedProgram | None = None
+    notes: tuple[str, ...] = ()
+
+
+def load_source(
+    path: str, kind: str, loader: str = "", import_paths: Sequence[str] = (), trusted: Sequence[str] = ()
+) -> Loaded:
+    """The module that the source at *path* is, with its weights, on the CPU and in eval mode.
+
+    Args:
+        kind: ``torch``, ``torchscript`` or ``exported``.
+        loader: builds the module of a state dict; it is called without arguments, and the state dict is loaded into
+            what it gives, strictly.
+        trusted: names that a pickle may refer to beyond what PyTorch holds safe.
+
+    Raises:
+        ModelError: ``E_UNSAFE``: more than weights; ``E_PARSE``: damaged, or no model; ``E_CONVERT``: training is
+            baked into it.
+        ConfigError: the loader is missing or cannot be used, or the state dict is not that of its module.
+    """
+    try:
+        import torch  # noqa: F401
+    except Exception as error:
+        text = f"torch cannot be imported: {printable(str(error), 200)}"
+        raise BackendUnavailable(text, remedy='python -m pip install "pytest-onnxaccel[torch]"') from None
+    torch_safety.check_archive(path)
+    program = None
+    notes: list[str] = []
+    if kind == "exported":
+        program = _program(path)
+        module: torch.nn.Module = program.module(check_guards=False)
+    elif kind == "torchscript":
+        module = _script(path)
+    else:
+        module = _pickled(path, loader, import_paths, trusted, notes)
+    if loader and kind != "torch":
+        notes.append(f"the loader {loader} was not used: the file is whole")
+    notes += switch_to_eval(module, program)
+    return Loaded(module, program, tuple(notes))
+
+
+def _program(path: str) -> torch.export.ExportedProgram:
+    import torch
+
+    torch_safety.check_program(path)
+    try:
+        with torch_safety.only_weights():
+            return torch.export.load(path)
+    except OnnxAccelError:
+        raise
+    except Exception as error:
+        raise _unreadable(error, "exported program") from None
+
+
+def _script(path: str) -> torch.nn.Module:
+    import warnings
+
+    import torch
+
+    torch_safety.check_script(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            module: torch.nn.Module = torch.jit.load(path, map_location="cpu")
+        return module
+    except Exception as error:
+        raise _unreadable(error, "TorchScript archive") from None
+
+
+def _unreadable(error: Exception, what: str) -> ModelError:
+    text = str(error).strip().partition("\n")[0]
+    cause = f"is no {what} that this PyTorch reads: {type(error).__name__}: {printable(text, 160)}"
+    return ModelError(cause, code="E_PARSE", remedy="export it again with this PyTorch")
+
+
+def _pickled(
+    path: str, loader: str, import_paths: Sequence[str], trusted: Sequence[str], notes: list[str]
+) -> torch.nn.Module:
+    import torch
+
+    held = _weights_only(path, import_paths, trusted)
+    if isinstance(held, torch.nn.Module):
+        if loader:
+            notes.append(f"the loader {loader} was not used: the file holds a whole module")
+        return held
+    weights = _state_dict(held)
+    if not loader:
+        raise ConfigError(
+            f"holds {len(weights)} tensors and no module",
+            remedy='name a callable that builds the module: loader="package.module:callable"',
+        )
+    module = call_loader(loader, import_paths)
+    if not isinstance(module, torch.nn.Module):
+        raise ConfigError(
+            f"loader {loader} gives a {type(module).__name__}, not a torch.nn.Module",
+            remedy="name a callable that builds the module; its weights are loaded here",
+        )
+    prefix = "module."
+    if all(key.startswith(prefix) for key in weights) and not all(k.startswith(prefix) for k in module.state_dict()):
+        weights = {key.removeprefix(prefix): value for key, value in weights.items()}
+        notes.append("the state dict is that of a DataParallel: its prefix 'module.' was dropped")
+    _load_strictly(module, weights, loader)
+    return module
+
+
+def _weights_only(path: str, import_paths: Sequence[str], trusted: Sequence[str]) -> Any:
+    """What the file holds.
+
+    Raises:
+        ModelError: ``E_UNSAFE``, with the names that it refers to; ``E_PARSE``.
+    """
+    import torch
+
+    needed = _refers_to(path)
+    allowed = [name for name in needed if any(fnmatch.fnmatchcase(name, pattern) for pattern in trusted)]
+    try:
+        with torch.serialization.safe_globals([(_resolve(name, import_paths), name) for name in allowed]):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        text = str(error)
+        # By the error's own word where the file is of the old format, which cannot be looked into beforehand
+        named = [name for name in needed if name not in allowed] or [a or b for a, b in _GLOBAL.findall(text)][:1]
+        if "weights_only" in text.lower() or "Unsupported" in text or named:
+            raise _unsafe(named, text) from None
+        raise _unreadable(error, "file of torch.save") from None
+    except OnnxAccelError:
+        raise
+    except Exception as error:
+        raise _unreadable(error, "file of torch.save") from None
+
+
+def _refers_to(path: str) -> list[str]:
+    """Names beyond PyTorch's safe ones that the pickle at *path* refers to, told without running it."""
+    import torch
+
+    try:
+        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+    except Exception:  # the old format, or garbage: loading says which
+        return []
+
+
+def _unsafe(names: Sequence[str], text: str) -> ModelError:
+    if not names:
+        return ModelError(
+            f"is more than weights: {printable(text.partition(chr(10))[0], 120)}",
+            code="E_UNSAFE", remedy="save module.state_dict() and name a loader",
+        )  # fmt: skip
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ModelError(
+        f"holds more than weights, it refers to {shown}",
+        code="E_UNSAFE",
+        remedy=f"save the state dict alone, or trust them: --onnx-trust={names[0]}",
+    )
+
+
+def _resolve(name: str, import_paths: Sequence[str]) -> Any:
+    """The object that a trusted *name* refers to.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    import sys
+
+    for path in reversed(import_paths):
+        if path not in sys.path:
+            sys.path.insert(0, path)
+    module, _, attribute = name.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        cause = f"the file refers to {name}, which cannot be imported: {printable(str(error), 120)}"
+        raise ConfigError(cause, remedy="name its folder in pytest's pythonpath") from None
+
+
+def _state_dict(held: Any) -> Mapping[str, Any]:
+    """The state dict in what a file holds: itself, or under a usual key of a training checkpoint.
+
+    Raises:
+        ModelError: ``E_PARSE``: there is none.
+    """
+    for candidate in (held, *(held.get(key) for key in _NESTED if isinstance(held, Mapping))):
+        if isinstance(candidate, Mapping) and candidate and all(map(_is_entry, candidate.items())):
+            return candidate
+    keys = ", ".join(map(str, list(held)[:4])) if isinstance(held, Mapping) else ""
+    what = f"a {type(held).__name__}" + (f" with {keys}" if keys else "")
+    raise ModelError(
+        f"holds {printable(what, 120)}, and no state dict", code="E_PARSE", remedy="save module.state_dict()"
+    )
+
+
+def _is_entry(item: tuple[Any, Any]) -> bool:
+    import torch
+
+    return isinstance(item[0], str) and (isinstance(item[1], torch.Tensor) or item[0].endswith("_extra_state"))
+
+
+def _load_strictly(module: torch.nn.Module, weights: Mapping[str, Any], loader: str) -> None:
+    try:
+        module.load_state_dict(weights, strict=True)
+    except Exception as error:
+        own = module.state_dict()
+        sizes = [
+            f"{key!r} is {_size(weights[key])} in the file and {_size(own[key])} in the module"
+            for key in own
+            if key in weights and hasattr(own[key], "shape") and own[key].shape != weights[key].shape
+        ]
+        missing = [key for key in own if key not in weights]
+        extra = [key for key in weights if key not in own]
+        found = [_count("the file lacks", missing), _count("the module lacks", extra), *sizes[:1]]
+        why = "; ".join(filter(None, found)) or printable(str(error), 120)
+        cause = f"the state dict is not that of {loader}: {why}"
+        raise ConfigError(cause, remedy="name the loader of this very module") from None
+
+
+def _size(tensor: Any) -> str:
+    return "x".join(map(str, tensor.shape)) or "a scalar"
+
+
+def _count(what: str, keys: Sequence[str]) -> str:
+    if not keys:
+        return ""
+    return f"{what} {keys[0]!r}" + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")

@@ -1,0 +1,217 @@
+"""PyTorch to ONNX through ``torch.onnx.export``: the dynamo exporter, or the TorchScript one on request."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pytest_onnxaccel.backends.installed import versions_of
+from pytest_onnxaccel.backends.protocol import Availability
+from pytest_onnxaccel.convert import kinds
+from pytest_onnxaccel.convert.protocol import EXPORTERS, Converted, ConvertOptions
+from pytest_onnxaccel.convert.torch_examples import Examples, examples
+from pytest_onnxaccel.convert.torch_exporters import dynamo, quiet, torchscript
+from pytest_onnxaccel.errors import ConfigError, ConversionError, OnnxAccelError
+from pytest_onnxaccel.spec import ModelInfo, TensorSpec
+
+if TYPE_CHECKING:
+    import torch
+
+    from pytest_onnxaccel.backends.torch_load import Loaded
+
+#: Opset where nobody asks for one: what every runtime of this package takes.
+OPSET = 18
+
+
+class TorchOnnx:
+    """The converter ``torch.onnx``."""
+
+    name = "torch.onnx"
+    takes = (kinds.TORCH, kinds.TORCHSCRIPT, kinds.EXPORTED)
+    gives = (kinds.ONNX,)
+    backend = "torch"
+
+    def availability(self) -> Availability:
+        found = versions_of("torch", "torchvision", "onnxscript", "onnx")
+        for name in ("torch", "onnxscript"):
+            if name not in found:
+                return Availability(
+                    False, f"{name} is not installed", 'python -m pip install "pytest-onnxaccel[torch]"', found
+                )
+        return Availability(True, versions=found)
+
+    def convert(self, source: str, kind: str, gives: str, folder: str, options: ConvertOptions) -> Converted:
+        """Export the staged *source*; see :class:`~pytest_onnxaccel.convert.protocol.Converter`.
+
+        Raises:
+            ConversionError: an operator that the exporter lacks, a batch that did not stay dynamic, another opset or
+                other names than were asked for.
+        """
+        from pytest_onnxaccel.backends.torch_load import load_source
+
+        loaded = load_source(source, kind, options.loader, options.import_paths, options.trusted)
+        exporter, notes = _exporter(kind, options.exporter)
+        made = _export(loaded, exporter, folder, options)
+        info, exporters_notes = made.info, made.notes
+        return Converted(
+            made.path, kinds.ONNX, info.inputs, info.outputs, info.opset,
+            notes=(*loaded.notes, *notes, *exporters_notes),
+            facts={"exporter": exporter, "versions": dict(self.availability().versions), "nodes": info.nodes},
+        )  # fmt: skip
+
+
+def _exporter(kind: str, asked: str) -> tuple[str, list[str]]:
+    """The exporter to use, and what is to be said of the choice."""
+    if asked and asked not in EXPORTERS:
+        raise ConfigError(f"{asked!r} is no exporter", remedy=f"use one of {', '.join(EXPORTERS)}")
+    if kind == kinds.TORCHSCRIPT:
+        if asked == "dynamo":
+            raise ConversionError("the dynamo exporter takes no TorchScript", remedy="use the torchscript exporter")
+        return "torchscript", ["exported by the torchscript exporter: the dynamo one takes no TorchScript"]
+    return asked or "dynamo", []
+
+
+class _Made:
+    def __init__(self, path: str, info: ModelInfo, notes: Sequence[str]) -> None:
+        self.path, self.info, self.notes = path, info, tuple(notes)
+
+
+def _export(loaded: Loaded, exporter: str, folder: str, options: ConvertOptions) -> _Made:
+    import torch
+
+    from pytest_onnxaccel.backends.torch_names import bind, flatten
+    from pytest_onnxaccel.backends.torch_session import failed
+    from pytest_onnxaccel.convert.torch_errors import refused
+
+    module = loaded.module
+    given = examples(options, _known(loaded))
+    arguments, keywords = bind(module, given.tensors)
+    order = _order(module, given)
+    opset = options.opset or OPSET
+    _fits_program(loaded, given)
+    with torch.no_grad():
+        try:
+            results = flatten(module(*arguments, **keywords))
+        except OnnxAccelError:
+            raise
+        except Exception as error:
+            raise failed(error) from None
+    outputs = _output_names([name for name, _ in results], options.outputs)
+    suffix = f"-batch-{options.batch}" if isinstance(options.batch, int) else ""
+    path = os.path.join(folder, f"{options.stem}{suffix}.onnx")
+    asked = {"input_names": order, "output_names": outputs, "opset_version": opset}
+    try:
+        with quiet() as said, torch.no_grad():
+            if exporter == "dynamo":
+                dynamo(module, arguments, keywords, given, path, asked)
+            else:
+                along = [name for name, (_, value) in zip(outputs, results, strict=True) if _carries(value, given)]
+                torchscript(module, arguments, keywords, given, path, asked, along)
+    except Exception as error:
+        raise refused(error, exporter, module, arguments, keywords, opset) from None
+    info = _checked(path, order, outputs, given, options.opset, exporter)
+    notes = [f"tracing has fixed what the source decides at {place}" for place in said[:3]]
+    notes += [f"input {name!r} has no effect and is left out" for name in order if name not in _names(info.inputs)]
+    return _Made(path, info, notes)
+
+
+def _known(loaded: Loaded) -> list[TensorSpec]:
+    """The inputs that an exported program declares; none for the other kinds, which declare none."""
+    if loaded.program is None:
+        return []
+    nodes = {node.name: node for node in loaded.program.graph.nodes if node.op == "placeholder"}
+    found = []
+    for name in loaded.program.graph_signature.user_inputs:
+        value: Any = nodes[name].meta.get("val") if name in nodes else None
+        if hasattr(value, "shape"):
+            shape = tuple(size if isinstance(size, int) else str(size) for size in value.shape)
+            found.append(TensorSpec(name, str(value.dtype).removeprefix("torch."), shape))
+    return found
+
+
+def _fits_program(loaded: Loaded, given: Examples) -> None:
+    """Refuse a batch that an exported program, which is frozen to its own, cannot have.
+
+    Raises:
+        ConversionError: as it says.
+    """
+    for spec, tensor in zip(_known(loaded), given.tensors.values(), strict=False):
+        if not spec.shape or not isinstance(spec.shape[0], int):
+            continue
+        if given.dynamic or tensor.shape[0] != spec.shape[0]:
+            asked = "a dynamic batch" if given.dynamic else f"batch {tensor.shape[0]}"
+            raise ConversionError(
+                f"the exported program is frozen to batch {spec.shape[0]} and cannot give {asked}",
+                remedy="export the program with a dynamic batch, or give the state dict with a loader",
+            )
+
+
+def _order(module: torch.nn.Module, given: Examples) -> list[str]:
+    """Input names in the order in which the module takes them."""
+    from pytest_onnxaccel.backends.torch_names import parameters
+
+    names = parameters(module)
+    return sorted(given.tensors, key=names.index) if set(given.tensors) <= set(names) else list(given.tensors)
+
+
+def _output_names(found: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """Names for the outputs: those asked for, else the source's own keys, else made up.
+
+    Raises:
+        ConversionError: another number of names is asked for than there are outputs.
+    """
+    if wanted:
+        if len(wanted) != len(found):
+            raise ConversionError(
+                f"it gives {len(found)} outputs and {len(wanted)} names were given ({', '.join(wanted)})",
+                remedy="name every output, in order",
+            )
+        return list(wanted)
+    if all(found) and len(set(found)) == len(found):
+        return list(found)
+    return ["output"] if len(found) == 1 else [f"output_{index}" for index in range(len(found))]
+
+
+def _carries(value: Any, given: Examples) -> bool:
+    """An output has the batch on its axis 0."""
+    return getattr(value, "ndim", 0) > 0 and value.shape[0] == given.batch
+
+
+def _names(specs: Sequence[TensorSpec]) -> list[str]:
+    return [spec.name for spec in specs]
+
+
+def _checked(
+    path: str, inputs: Sequence[str], outputs: Sequence[str], given: Examples, opset: int | None, exporter: str
+) -> ModelInfo:
+    """What the written file declares, when that is what was asked for.
+
+    Raises:
+        ConversionError: another opset, other names, or a batch that is frozen where it should be dynamic.
+    """
+    import onnx
+
+    from pytest_onnxaccel.graph.inspect import describe
+
+    info = describe(onnx.load(path, load_external_data=False))
+    if opset is not None and info.opset != opset:
+        raise ConversionError(
+            f"asked for opset {opset}, the {exporter} exporter wrote opset {info.opset}",
+            remedy="use the torchscript exporter for older opsets" if exporter == "dynamo" else "ask for another",
+        )
+    if _names(info.outputs) != list(outputs) or not set(_names(info.inputs)) <= set(inputs):
+        found = f"{', '.join(_names(info.inputs))} -> {', '.join(_names(info.outputs))}"
+        raise ConversionError(
+            f"the {exporter} exporter did not keep the names: {found}", remedy="try the other exporter"
+        )
+    for spec in info.inputs:
+        size = (spec.shape or (None,))[0]
+        if given.dynamic and spec.name in given.batched and isinstance(size, int):
+            raise ConversionError(
+                f"the batch does not stay dynamic: input {spec} came out frozen to {size}",
+                remedy="ask for a fixed batch, or mend the forward that takes its size for a constant",
+            )
+        if not given.dynamic and spec.name in given.batched and size != given.batch:
+            raise ConversionError(f"asked for batch {given.batch}, input {spec} came out")
+    return info
