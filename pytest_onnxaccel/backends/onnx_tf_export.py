@@ -1,7 +1,7 @@
 """Writes what onnx-tf makes of a model as a TensorFlow file; runs in the legacy interpreter.
 
-onnx-tf's own SavedModel gives its outputs in the alphabetical order of their names and calls them ``Identity``. Here each
-output is an identity of the name that the ONNX model gives it, and each input a placeholder of its name, so that
+onnx-tf's own SavedModel gives its outputs in the alphabetical order of their names and calls them ``Identity``. Here
+each output is an identity of the name that the ONNX model gives it, and each input a placeholder of its name, so that
 ``session.run(["scores:0", "boxes:0"], {"input:0": x})`` holds for the frozen graph.
 """
 

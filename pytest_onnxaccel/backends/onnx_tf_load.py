@@ -24,8 +24,8 @@ from pytest_onnxaccel.backends.onnx_tf_graph import (
     recording_backend,
     specs,
 )
-from pytest_onnxaccel.backends.tensorflow_session import TensorflowSession
 from pytest_onnxaccel.backends.protocol import LoadOptions, SessionInfo
+from pytest_onnxaccel.backends.tensorflow_session import TensorflowSession
 from pytest_onnxaccel.errors import BackendUnavailable, ModelError, printable
 
 _recurrent_loaded = False

@@ -91,7 +91,7 @@ def read_graph(path: str) -> Graph:
     """
     data = _read(path)
     message = Message(data)
-    if message.has(1) and data[0] == 0x08:
+    if data[0] == 0x08 and message.has(2):
         raise ModelError(
             "is the graph of a SavedModel, not a frozen graph", code="E_NOTMODEL", remedy="give the folder it lies in"
         )

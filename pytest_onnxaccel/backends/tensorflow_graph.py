@@ -225,9 +225,7 @@ def _signature(graphs: Sequence[MetaGraph], wanted: str) -> tuple[MetaGraph, str
     if "serving_default" in keys or len(keys) == 1:
         return meta, "serving_default" if "serving_default" in keys else keys[0]
     if not keys:
-        raise ModelError(
-            "is a SavedModel without a signature", code="E_SCHEMA", remedy="save it with signatures=..."
-        )
+        raise ModelError("is a SavedModel without a signature", code="E_SCHEMA", remedy="save it with signatures=...")
     raise ConfigError("the SavedModel has several signatures", remedy=f"name one of {', '.join(keys)}")
 
 

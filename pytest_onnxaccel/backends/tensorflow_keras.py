@@ -83,9 +83,7 @@ class KerasSource:
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
         try:
-            return convert_variables_to_constants_v2(
-                self._concrete, lower_control_flow=False, aggressive_inlining=True
-            )
+            return convert_variables_to_constants_v2(self._concrete, lower_control_flow=False, aggressive_inlining=True)
         except Exception as error:
             raise ModelError(f"TensorFlow cannot freeze it: {reason(error)}", code="E_SCHEMA") from error
 

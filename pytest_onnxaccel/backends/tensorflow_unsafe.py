@@ -49,7 +49,11 @@ _WHY = {op: why for why, ops in UNSAFE.items() for op in ops}
 
 #: Operations that are harmless but for one attribute: the values that it may have, and what another one does.
 CONDITIONAL: Mapping[str, tuple[str, frozenset[str], str]] = {
-    "PrintV2": ("output_stream", frozenset({"", "stderr", "stdout", "log(info)", "log(warning)", "log(error)"}), _OTHERS),
+    "PrintV2": (
+        "output_stream",
+        frozenset({"", "stderr", "stdout", "log(info)", "log(warning)", "log(error)"}),
+        _OTHERS,
+    ),
     "EncodeProto": ("descriptor_source", frozenset({"", "local://"}), _FILES),
     "DecodeProtoV2": ("descriptor_source", frozenset({"", "local://"}), _FILES),
     "FixedUnigramCandidateSampler": ("vocab_file", frozenset({""}), _FILES),
@@ -68,7 +72,13 @@ _HANDLES = (
 )  # fmt: skip
 
 #: What TF-TRT leaves in a graph.
-TENSORRT = ("TRTEngineOp", "CreateTRTResourceHandle", "InitializeTRTResource", "SerializeTRTResource", "GetCalibrationDataOp")
+TENSORRT = (
+    "TRTEngineOp",
+    "CreateTRTResourceHandle",
+    "InitializeTRTResource",
+    "SerializeTRTResource",
+    "GetCalibrationDataOp",
+)
 
 
 def refuse_graph(graph: Graph) -> None:

@@ -1,4 +1,4 @@
-"""Reads the wire format of protocol buffers without their classes: what a file holds can be judged before TensorFlow is.
+"""Reads the wire format of protocol buffers without their classes: a file is judged before TensorFlow loads it.
 
 Values are views of the bytes given; nothing is copied, and nothing is believed: every length is checked. Merging is as
 protobuf defines it: the last of a scalar wins, and a message that comes twice is the two joined.
