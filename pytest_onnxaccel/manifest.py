@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,7 @@ class _Reader:
             reference=values.get("reference", base.reference),
             backends=values.get("backends", base.backends),
             origin=origin,
+            source=replace(values["source"], origin=origin) if "source" in values else None,
         )
 
     def _input(self, at: _Path, model: Mapping[str, Any]) -> InputSpec:

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from pytest_onnxaccel import scalars, units
 from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.registry import nearest
+from pytest_onnxaccel.spec import SourceSpec
 
 
 class Key(NamedTuple):
@@ -61,6 +63,17 @@ def _samples(value: object, folder: Path) -> str:
 def _reference(value: object, folder: Path) -> str:
     text = scalars.text(value, "a backend or a path")
     return _path(text, folder) if text.lower().endswith(".onnx") else text
+
+
+def _source(value: object, folder: Path) -> SourceSpec:
+    table = value if isinstance(value, dict) else {"path": value}
+    for name in table:
+        if name not in ("path", "loader"):
+            raise ConfigError(f"{name!r} is no key of a source", remedy=nearest(name, ("path", "loader")))
+    if "path" not in table:
+        raise ConfigError("it has no path", remedy='expected {path = "rfb.pth", loader = "models.ulfd:build_rfb"}')
+    loader = scalars.function(table["loader"]) if "loader" in table else None
+    return SourceSpec(_path(table["path"], folder), _shown(table["path"], folder), loader)
 
 
 def _backends(value: object, folder: Path) -> tuple[str, ...]:
@@ -191,6 +204,15 @@ MODEL = Table(
     'One model; NAME is shown in reports and test ids. A name with a dot is quoted: `[models."rfb.onnx"]`.',
     (
         Key("path", "text", _shown, "The `.onnx` file.", '"models/rfb.onnx"', "path", required=True),
+        Key(
+            "source",
+            "path or table",
+            _source,
+            "What the model was converted from: the default reference, and what another batch is exported from. "
+            "`loader` builds the module of a file that holds only weights.",
+            '{path = "rfb.pth", loader = "models.ulfd:build_rfb"}',
+            "source",
+        ),
         *_COMMON,
     ),
     ("inputs", "outputs", "budget"),

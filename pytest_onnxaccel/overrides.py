@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, ModelSpec, Tolerance
+from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, ModelSpec, SourceSpec, Tolerance
 
 _LIMITS = ("p50_ns", "p95_ns", "p99_ns", "speedup_over", "threads")
 
@@ -19,9 +19,13 @@ def overridden(
     budget: LatencyBudget | None = None,
     backends: tuple[str, ...] = (),
     reference: str | None = None,
+    source: SourceSpec | None = None,
     origins: Mapping[str, str],
 ) -> ModelSpec:
-    """*spec* with every value given here in place of its own; *origins* says where each was given."""
+    """*spec* with every value given here in place of its own; *origins* says where each was given.
+
+    A source is the reference as well, in place of the model's own of either kind.
+    """
     both = (rtol, atol, origins.get("rtol", ""), origins.get("atol", ""))
     return replace(
         spec,
@@ -30,7 +34,8 @@ def overridden(
         batch=batch if batch else spec.batch,
         budget=merged(spec.budget, budget) if budget is not None else spec.budget,
         backends=backends or spec.backends,
-        reference=reference or spec.reference,
+        reference=None if source is not None else reference or spec.reference,
+        source=source or spec.source,
     )
 
 

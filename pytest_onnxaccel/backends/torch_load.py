@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
-import importlib
-import pickle
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,14 +9,11 @@ from typing import TYPE_CHECKING, Any
 from pytest_onnxaccel.backends import torch_safety
 from pytest_onnxaccel.backends.loaders import call_loader
 from pytest_onnxaccel.backends.torch_mode import switch_to_eval
-from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ModelError, OnnxAccelError, printable
+from pytest_onnxaccel.backends.torch_pickle import state_dict, unreadable, weights_only
+from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, OnnxAccelError, printable
 
 if TYPE_CHECKING:
     import torch
-
-#: Where checkpoints of training loops keep the state dict.
-_NESTED = ("state_dict", "model_state_dict", "model")
-_GLOBAL = re.compile(r"(?:GLOBAL|global:?) ([\w.]+)|`([\w.]+)`")
 
 
 @dataclass(frozen=True)
@@ -85,7 +78,7 @@ def _program(path: str) -> torch.export.ExportedProgram:
     except OnnxAccelError:
         raise
     except Exception as error:
-        raise _unreadable(error, "exported program") from None
+        raise unreadable(error, "exported program") from None
 
 
 def _script(path: str) -> torch.nn.Module:
@@ -100,13 +93,7 @@ def _script(path: str) -> torch.nn.Module:
             module: torch.nn.Module = torch.jit.load(path, map_location="cpu")
         return module
     except Exception as error:
-        raise _unreadable(error, "TorchScript archive") from None
-
-
-def _unreadable(error: Exception, what: str) -> ModelError:
-    text = str(error).strip().partition("\n")[0]
-    cause = f"is no {what} that this PyTorch reads: {type(error).__name__}: {printable(text, 160)}"
-    return ModelError(cause, code="E_PARSE", remedy="export it again with this PyTorch")
+        raise unreadable(error, "TorchScript archive") from None
 
 
 def _pickled(
@@ -114,12 +101,12 @@ def _pickled(
 ) -> torch.nn.Module:
     import torch
 
-    held = _weights_only(path, import_paths, trusted)
+    held = weights_only(path, import_paths, trusted)
     if isinstance(held, torch.nn.Module):
         if loader:
             notes.append(f"the loader {loader} was not used: the file holds a whole module")
         return held
-    weights = _state_dict(held)
+    weights = state_dict(held)
     if not loader:
         raise ConfigError(
             f"holds {len(weights)} tensors and no module",
@@ -137,97 +124,6 @@ def _pickled(
         notes.append("the state dict is that of a DataParallel: its prefix 'module.' was dropped")
     _load_strictly(module, weights, loader)
     return module
-
-
-def _weights_only(path: str, import_paths: Sequence[str], trusted: Sequence[str]) -> Any:
-    """What the file holds.
-
-    Raises:
-        ModelError: ``E_UNSAFE``, with the names that it refers to; ``E_PARSE``.
-    """
-    import torch
-
-    needed = _refers_to(path)
-    allowed = [name for name in needed if any(fnmatch.fnmatchcase(name, pattern) for pattern in trusted)]
-    try:
-        with torch.serialization.safe_globals([(_resolve(name, import_paths), name) for name in allowed]):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        text = str(error)
-        # By the error's own word where the file is of the old format, which cannot be looked into beforehand
-        named = [name for name in needed if name not in allowed] or [a or b for a, b in _GLOBAL.findall(text)][:1]
-        if "weights_only" in text.lower() or "Unsupported" in text or named:
-            raise _unsafe(named, text) from None
-        raise _unreadable(error, "file of torch.save") from None
-    except OnnxAccelError:
-        raise
-    except Exception as error:
-        raise _unreadable(error, "file of torch.save") from None
-
-
-def _refers_to(path: str) -> list[str]:
-    """Names beyond PyTorch's safe ones that the pickle at *path* refers to, told without running it."""
-    import torch
-
-    try:
-        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
-    except Exception:  # the old format, or garbage: loading says which
-        return []
-
-
-def _unsafe(names: Sequence[str], text: str) -> ModelError:
-    if not names:
-        return ModelError(
-            f"is more than weights: {printable(text.partition(chr(10))[0], 120)}",
-            code="E_UNSAFE", remedy="save module.state_dict() and name a loader",
-        )  # fmt: skip
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return ModelError(
-        f"holds more than weights, it refers to {shown}",
-        code="E_UNSAFE",
-        remedy=f"save the state dict alone, or trust them: --onnx-trust={names[0]}",
-    )
-
-
-def _resolve(name: str, import_paths: Sequence[str]) -> Any:
-    """The object that a trusted *name* refers to.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    import sys
-
-    for path in reversed(import_paths):
-        if path not in sys.path:
-            sys.path.insert(0, path)
-    module, _, attribute = name.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except Exception as error:
-        cause = f"the file refers to {name}, which cannot be imported: {printable(str(error), 120)}"
-        raise ConfigError(cause, remedy="name its folder in pytest's pythonpath") from None
-
-
-def _state_dict(held: Any) -> Mapping[str, Any]:
-    """The state dict in what a file holds: itself, or under a usual key of a training checkpoint.
-
-    Raises:
-        ModelError: ``E_PARSE``: there is none.
-    """
-    for candidate in (held, *(held.get(key) for key in _NESTED if isinstance(held, Mapping))):
-        if isinstance(candidate, Mapping) and candidate and all(map(_is_entry, candidate.items())):
-            return candidate
-    keys = ", ".join(map(str, list(held)[:4])) if isinstance(held, Mapping) else ""
-    what = f"a {type(held).__name__}" + (f" with {keys}" if keys else "")
-    raise ModelError(
-        f"holds {printable(what, 120)}, and no state dict", code="E_PARSE", remedy="save module.state_dict()"
-    )
-
-
-def _is_entry(item: tuple[Any, Any]) -> bool:
-    import torch
-
-    return isinstance(item[0], str) and (isinstance(item[1], torch.Tensor) or item[0].endswith("_extra_state"))
 
 
 def _load_strictly(module: torch.nn.Module, weights: Mapping[str, Any], loader: str) -> None:

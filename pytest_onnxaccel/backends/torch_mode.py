@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pytest_onnxaccel.errors import ConversionError
+from pytest_onnxaccel.errors import ModelError
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +21,7 @@ def switch_to_eval(module: torch.nn.Module, program: torch.export.ExportedProgra
         program: what *module* was made of, whose mode can no longer be changed.
 
     Raises:
-        ConversionError: ``E_CONVERT``: training is part of a recorded graph.
+        ModelError: ``E_CONVERT``: training is part of a recorded graph.
     """
     import torch
 
@@ -37,8 +37,9 @@ def switch_to_eval(module: torch.nn.Module, program: torch.export.ExportedProgra
     if isinstance(module, torch.jit.ScriptModule):
         baked = list(_in_script(module))
     if baked:
-        raise ConversionError(
+        raise ModelError(
             f"training is baked into it: {baked[0]} runs in training mode",
+            code="E_CONVERT",
             remedy="call eval() before tracing or exporting it",
         )
     return notes

@@ -6,24 +6,21 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pytest_onnxaccel import registry, scalars, units
+from pytest_onnxaccel.backends.protocol import GROUP
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.plugin import known
 
 
 def source(value: object) -> str:
-    """Path of an ``.onnx`` file as written."""
+    """Path of a model or a source as written; what it is, its content tells when it is read."""
     text = scalars.text(value, "a path")
-    if not text.lower().endswith(".onnx"):
-        raise ConfigError(f"{text!r} is no .onnx file", remedy=known.SOURCES)
+    if text in registry.names(GROUP):
+        raise ConfigError(f"{text!r} is a backend, not a file", remedy=f'write reference="{text}", or {known.SOURCES}')
     return text
 
 
-def loader(value: object) -> str:
-    raise ConfigError(f"{value!r} is given, but a loader does not apply to .onnx", remedy=known.SOURCES)
-
-
 def reference(value: object) -> str:
-    """A backend's name, or the path of an ``.onnx`` file as written."""
+    """A backend's name, or the path of a model or a source as written."""
     text = scalars.text(value, "a backend or a path")
     if not text.lower().endswith(".onnx"):
         known.reference(text)
@@ -63,7 +60,7 @@ def inconclusive(value: object) -> str:
 #: By the name that the table of markers gives.
 PARSERS: dict[str, Callable[[Any], Any]] = {
     "source": source,
-    "loader": loader,
+    "loader": scalars.function,
     "reference": reference,
     "tolerance": scalars.tolerance,
     "seeds": seeds,

@@ -9,8 +9,8 @@ from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends.protocol import GROUP
 from pytest_onnxaccel.errors import ConfigError
 
-#: What a reference may be in this release, for messages.
-SOURCES = "this release compares with .onnx sources and backends"
+#: What a file that a model is compared with may be, for messages.
+SOURCES = "name an .onnx, .pth, .pt, .pt2, .pb, .meta, .keras or .h5 file, or a SavedModel's folder"
 
 
 def backend(name: str) -> str:
@@ -26,13 +26,23 @@ def backend(name: str) -> str:
 
 
 def reference(text: str, base: Path | None = None) -> str:
-    """A backend's name, or the path of an ``.onnx`` file, absolute when *base* is given.
+    """A backend's name, or the path of a model or a source, absolute when *base* is given.
 
     Raises:
-        ConfigError: neither; a file of another kind is told apart from a misspelt name.
+        ConfigError: neither: a name that no backend has.
     """
-    if text.lower().endswith(".onnx"):
+    if is_path(text, base):
         return os.path.abspath(base / os.path.expanduser(text)) if base else text
-    if os.sep in text or "/" in text or "." in text:
-        raise ConfigError(f"{text!r} is no .onnx file", remedy=SOURCES)
     return backend(text)
+
+
+def is_path(text: str, base: Path | None = None) -> bool:
+    """*text* names a file or a folder, not a backend: it looks like one, or is there."""
+    if text in registry.names(GROUP):
+        return False
+    return os.sep in text or "/" in text or "." in text or (base is not None and (base / text).exists())
+
+
+def is_source(text: str) -> bool:
+    """A reference that is neither a backend nor an ``.onnx`` file."""
+    return text not in registry.names(GROUP) and not text.lower().endswith(".onnx") and is_path(text)

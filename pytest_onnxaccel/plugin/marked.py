@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
-from pytest_onnxaccel.plugin import marker_table, markers, preprocessing
+from pytest_onnxaccel.plugin import known, marker_table, markers, preprocessing
 from pytest_onnxaccel.plugin.handles import BackendHandle, FrozenBatch, OnnxModel
 from pytest_onnxaccel.plugin.markers import BatchRequest, LatencyRequest, ParityRequest
 from pytest_onnxaccel.plugin.records import conclude, record
+from pytest_onnxaccel.plugin.settings import completed
 from pytest_onnxaccel.plugin.state import State
 from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
+from pytest_onnxaccel.spec import SourceSpec
 
 
 def run_marked(state: State, item: pytest.Function) -> None:
@@ -44,10 +47,11 @@ def _requests(
         declared = markers.closest(item, name)
         if isinstance(declared, ParityRequest):
             tolerance = None if declared.tolerance == state.spec(model).tolerance.__class__() else declared.tolerance
+            reference, source = _reference(state, declared, model, backend, item)
             yield (
                 Request(
-                    model, "parity", backend, _reference(state, declared, model, backend, item), batch=batch,
-                    tolerance=tolerance, seeds=declared.seeds,
+                    model, "parity", backend, reference, batch=batch, tolerance=tolerance, seeds=declared.seeds,
+                    source=source,
                 ),
                 None,
             )  # fmt: skip
@@ -58,12 +62,21 @@ def _requests(
             yield Request(model, "latency", backend, batch=batch, budget=declared.budget), declared.inconclusive
 
 
-def _reference(state: State, declared: ParityRequest, model: str, backend: str, item: pytest.Function) -> str:
+def _reference(
+    state: State, declared: ParityRequest, model: str, backend: str, item: pytest.Function
+) -> tuple[str, SourceSpec | None]:
     """What the marker names, relative paths from the rootdir; else what the built-in parity check compares with."""
     named = declared.source or declared.reference
+    if named and (declared.source or known.is_path(named)):
+        path = os.path.abspath(item.config.rootpath / os.path.expanduser(named))
+        if path.lower().endswith(".onnx"):
+            return path, None
+        origin = "@pytest.mark.conversion_parity"
+        return path, completed(SourceSpec(path, named, declared.loader, origin=origin), state.settings)
     if named:
-        return str(item.config.rootpath / named) if named.endswith(".onnx") else named
-    for candidate, reference in state.plan(model).pairs():
+        return named, None
+    plan = state.plan(model)
+    for candidate, reference in plan.pairs():
         if backend in (candidate, reference):
-            return reference if candidate == backend else candidate
-    return UNOPTIMIZED
+            return (reference, plan.source) if candidate == backend else (candidate, None)
+    return UNOPTIMIZED, None

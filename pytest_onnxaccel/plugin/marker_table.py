@@ -53,13 +53,23 @@ MARKERS: tuple[Marker, ...] = (
         '@pytest.mark.conversion_parity(reference="onnx-tf", rtol=1e-3)',
         "onnx_model, backend",
         (
-            Argument("source", "path", "source", ".onnx file that the model was made from."),
-            Argument("loader", "text", "loader", "How to load a source; not applicable to .onnx sources."),
+            Argument(
+                "source",
+                "path",
+                "source",
+                "What the model was converted from: .onnx, .pth, .pt, .pt2, .pb, .meta, .keras, .h5 or a SavedModel.",
+            ),
+            Argument(
+                "loader",
+                "MODULE:CALLABLE",
+                "loader",
+                "Builds the module of a source that holds only weights; called without arguments.",
+            ),
             Argument(
                 "reference",
                 "backend or path",
                 "reference",
-                "Backend or other .onnx file to agree with.",
+                "Backend, other .onnx file or source to agree with.",
             ),
             Argument("rtol", "number", "tolerance", "Relative tolerance."),
             Argument("atol", "number", "tolerance", "Absolute tolerance."),

@@ -23,8 +23,9 @@ class ParityRequest:
     """``conversion_parity``: the candidate must agree with *source* or *reference*, one at most.
 
     Attributes:
-        source: path of an ``.onnx`` file as written, relative to pytest's rootdir.
-        reference: a backend's name, or the path of an ``.onnx`` file, relative to pytest's rootdir.
+        source: path of an ``.onnx`` file or of a source as written, relative to pytest's rootdir.
+        loader: builds what *source* holds only the weights of.
+        reference: a backend's name, or a path as for *source*.
         seeds: seeds of the inputs to try; empty for the default.
     """
 
@@ -32,6 +33,7 @@ class ParityRequest:
     reference: str | None = None
     tolerance: Tolerance = field(default_factory=Tolerance)
     seeds: tuple[int, ...] = ()
+    loader: str | None = None
 
 
 @dataclass(frozen=True)
@@ -146,10 +148,14 @@ def _parity(mark: pytest.Mark) -> ParityRequest:
     given = _keywords(mark)
     if "source" in given and "reference" in given:
         raise _wrong(mark.name, "names both a source and a reference", "keep one of source=, reference=")
+    if "loader" in given and "source" not in given and "reference" not in given:
+        raise _wrong(mark.name, "names a loader and no source", "name the file that it builds the module of: source=")
     tolerance = Tolerance(given.get("rtol"), given.get("atol"), "@pytest.mark.conversion_parity")
     if tolerance.rtol is None and tolerance.atol is None:
         tolerance = Tolerance()
-    return ParityRequest(given.get("source"), given.get("reference"), tolerance, given.get("seeds", ()))
+    return ParityRequest(
+        given.get("source"), given.get("reference"), tolerance, given.get("seeds", ()), given.get("loader")
+    )
 
 
 def _batch(mark: pytest.Mark) -> BatchRequest:

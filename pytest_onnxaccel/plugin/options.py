@@ -97,10 +97,31 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "reference",
         "reference",
-        "NAME|FILE",
+        "NAME|PATH",
         "chosen from the backends that run",
-        "What the models must agree with: a backend, or another .onnx file that runs in the same backend.",
-        '"onnx-tf"',
+        "What the models must agree with: a backend, another .onnx file that runs in the same backend, or the source "
+        "that they were converted from (.pth, .pt, .pt2, .pb, .meta, .keras, .h5, a SavedModel's folder).",
+        '"weights/rfb.pth"',
+    ),
+    Option(
+        "loader",
+        "loader",
+        "MODULE:CALLABLE",
+        "none",
+        "Builds the module of a source that holds only weights, for sources that name no loader themselves; called "
+        "without arguments.",
+        '"models.ulfd:build_rfb"',
+    ),
+    Option(
+        "trust",
+        "trusted",
+        "NAME",
+        "none",
+        "Name that a pickled source may refer to beyond plain weights, such as models.net.Net or torch.nn.*; "
+        "repeatable or separated by commas.",
+        '["models.net.*"]',
+        "linelist",
+        True,
     ),
     Option(
         "batch",

@@ -17,7 +17,7 @@ from pytest_onnxaccel.plugin.models import expand
 from pytest_onnxaccel.plugin.options import OPTIONS, Given, given, usual_manifest
 from pytest_onnxaccel.plugin.rootdir import ignored_config
 from pytest_onnxaccel.plugin.shown import shown
-from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, ModelSpec, PreprocessingSpec
+from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, ModelSpec, PreprocessingSpec, SourceSpec
 
 #: Origin of a value that nobody gave.
 DEFAULT = "default"
@@ -36,7 +36,9 @@ class Settings:
         preprocessing: the manifest's pairs of functions.
         manifest: absolute path of the manifest that was read; None when there is none.
         backends: names asked for; empty for every one that runs here.
-        reference: a backend's name or the absolute path of another ``.onnx``; None for the default.
+        reference: a backend's name or the absolute path of another ``.onnx`` or of a source; None for the default.
+        loader: of sources that name none.
+        trusted: names that pickled sources may refer to.
         required: backends whose absence is a failure.
         rtol: for every model and output; None for the default.
         memory_bytes: limit of a worker; None for most of the machine's memory.
@@ -55,6 +57,8 @@ class Settings:
     manifest: str | None = None
     backends: tuple[str, ...] = ()
     reference: str | None = None
+    loader: str | None = None
+    trusted: tuple[str, ...] = ()
     batch: BatchPlan = field(default_factory=BatchPlan)
     required: tuple[str, ...] = ()
     rtol: float | None = None
@@ -104,16 +108,22 @@ def _read(config: pytest.Config) -> Settings:
         origins["manifest"] = "found there"
     settings = Settings(**parsed, origins=origins)
     pairs = read_preprocessing(settings.manifest) if settings.manifest else ()
-    return replace(settings, models=_models(settings, found.get("models")), preprocessing=tuple(pairs))
+    return replace(settings, models=_models(settings, found), preprocessing=tuple(pairs))
 
 
-def _models(settings: Settings, asked: Given | None) -> tuple[ModelSpec, ...]:
+def _models(settings: Settings, found: Mapping[str, Given]) -> tuple[ModelSpec, ...]:
     """The manifest's models and those asked for, with what the options say in them."""
     declared = [_checked(spec) for spec in read_manifest(Path(settings.manifest))] if settings.manifest else []
     specs: tuple[ModelSpec, ...] = tuple(declared)
+    named = settings.reference
+    source = None
+    if named is not None and known.is_source(named):
+        origin = settings.origin("reference")
+        source, named = SourceSpec(named, str(found["reference"].value), origin=origin), None
+    asked = found.get("models")
     if asked is not None:
         specs = expand(values.models(asked), asked.base, asked.origin, declared)
-    return tuple(
+    layered = (
         overridden(
             spec,
             rtol=settings.rtol,
@@ -121,11 +131,20 @@ def _models(settings: Settings, asked: Given | None) -> tuple[ModelSpec, ...]:
             batch=settings.batch if settings.batch.sizes else None,
             budget=settings.budget,
             backends=settings.backends,
-            reference=settings.reference,
+            reference=named,
+            source=source,
             origins=settings.origins,
         )
         for spec in specs
     )
+    return tuple(
+        replace(spec, source=completed(spec.source, settings)) if spec.source is not None else spec for spec in layered
+    )
+
+
+def completed(source: SourceSpec, settings: Settings) -> SourceSpec:
+    """*source* with the loader and the trusted names that the run has for all."""
+    return replace(source, loader=source.loader or settings.loader, trusted=(*source.trusted, *settings.trusted))
 
 
 def _checked(spec: ModelSpec) -> ModelSpec:

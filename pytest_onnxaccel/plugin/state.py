@@ -30,6 +30,15 @@ LEASES = "onnxaccel_leases"
 STATE = pytest.StashKey["State"]()
 
 
+def import_paths(config: pytest.Config) -> tuple[str, ...]:
+    """Folders that loaders are imported from: the rootdir, and pytest's ``pythonpath``."""
+    try:
+        more = config.getini("pythonpath")
+    except (ValueError, KeyError):  # the plugin that reads it is switched off
+        more = []
+    return tuple(dict.fromkeys(map(str, (config.rootpath, *more))))
+
+
 class State:
     """One per pytest process, in ``config.stash``."""
 
@@ -117,6 +126,7 @@ class State:
             required=frozenset(settings.required),
             fail_on_hygiene=settings.hygiene == "fail",
             in_process=settings.in_process,
+            import_paths=import_paths(self.config),
         )
 
     def _make_runner(self) -> Runner:

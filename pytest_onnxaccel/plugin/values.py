@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from pytest_onnxaccel import registry, units
+from pytest_onnxaccel import registry, scalars, units
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.plugin import known
 from pytest_onnxaccel.plugin.options import Given
@@ -81,6 +81,18 @@ def _names(answer: Given) -> tuple[str, ...]:
 
 def _reference(answer: Given) -> str:
     return known.reference(_text(answer), answer.base)
+
+
+def _loader(answer: Given) -> str:
+    return scalars.function(_text(answer))
+
+
+def _trusted(answer: Given) -> tuple[str, ...]:
+    names = [part.strip() for text in texts(answer) for part in text.split(",")]
+    for name in names:
+        if not all(part.isidentifier() for part in name.replace("*", "x").split(".")) or "." not in name:
+            raise ConfigError(f"{name!r} names nothing in a module", remedy="write a name such as models.net.Net")
+    return tuple(dict.fromkeys(names))
 
 
 def _batch(answer: Given) -> BatchPlan:
@@ -211,6 +223,8 @@ PARSERS: dict[str, Callable[[Given], Any]] = {
     "manifest": _path,
     "backends": _names,
     "reference": _reference,
+    "loader": _loader,
+    "trusted": _trusted,
     "batch": _batch,
     "required": _names,
     "rtol": _tolerance,

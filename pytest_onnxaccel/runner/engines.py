@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends import lookup
@@ -13,6 +15,9 @@ from pytest_onnxaccel.isolation.host import WorkerProcess
 from pytest_onnxaccel.isolation.launch import own_command
 from pytest_onnxaccel.isolation.staging import Staging
 from pytest_onnxaccel.runner.request import RunOptions
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.runner.conversions import Conversions
 
 #: A worker that serves graph functions alone.
 TOOLS = "tools"
@@ -53,6 +58,18 @@ class Engines:
         """The private folder that everything staged lies in."""
         return self.staging.folder
 
+    @property
+    def options(self) -> RunOptions:
+        """What holds for the whole run."""
+        return self._options
+
+    @cached_property
+    def conversions(self) -> Conversions:
+        """Sources of this run, staged once each, and what is converted of them."""
+        from pytest_onnxaccel.runner.conversions import Conversions
+
+        return Conversions(self)
+
     def backend(self, name: str) -> Backend:
         """The backend registered as *name*.
 
@@ -80,7 +97,9 @@ class Engines:
         backend = self.backend(name)
         found = self.availability(name)
         if not found.ok:
-            raise BackendUnavailable(f"{name}: {found.reason}", remedy=found.remedy)
+            error = BackendUnavailable(f"{name}: {found.reason}", remedy=found.remedy)
+            error.backend = name
+            raise error
         if not self._keeps(backend, operators):
             return self._make(name, backend.environment, tuple(getattr(backend, "preload", ())))
         if name not in self._kept or not self._kept[name].alive:
@@ -126,6 +145,9 @@ class Engines:
 
     def close(self) -> None:
         """End every kept worker and remove the staging folder."""
+        if "conversions" in self.__dict__:
+            self.conversions.close()
+            del self.conversions
         for engine in self._kept.values():
             engine.close()
         self._kept.clear()

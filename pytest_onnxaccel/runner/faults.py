@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
+from pytest_onnxaccel.errors import BackendUnavailable, ConversionError, OnnxAccelError
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import Request
@@ -19,12 +19,14 @@ class ElsewhereFault(OnnxAccelError):
 
 def verdict_of(error: OnnxAccelError, request: Request, engines: Engines, required: Set[str]) -> CheckResult:
     """The result of a check that *error* ended."""
-    involved = {request.backend, request.reference} & set(required)
+    involved = {request.backend, request.reference, error.backend} & set(required)
     verdict = Verdict.FAILED
     if isinstance(error, ElsewhereFault) or error.code == "E_INPUT":
         # Inputs that cannot be made up say nothing of the model
         verdict = Verdict.NOT_APPLICABLE
-    elif isinstance(error, BackendUnavailable) or (error.code == "E_SCHEMA" and _partial(error, request, engines)):
+    elif isinstance(error, (BackendUnavailable, ConversionError)) or (
+        error.code == "E_SCHEMA" and _partial(error, request, engines)
+    ):
         verdict = Verdict.FAILED if involved else Verdict.NOT_APPLICABLE
     return CheckResult(
         request.model,

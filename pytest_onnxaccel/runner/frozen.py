@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import Session
@@ -11,6 +12,7 @@ from pytest_onnxaccel.checks.batch import prover_of
 from pytest_onnxaccel.errors import ModelError, OnnxAccelError
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.runner.candidates import AUTO, Candidate
+from pytest_onnxaccel.runner.sources import RE_EXPORT
 from pytest_onnxaccel.spec import ModelInfo
 
 if TYPE_CHECKING:
@@ -64,7 +66,9 @@ def freeze(subject: Subject, backend: str, ready: Ready, size: int, method: str 
     made: dict[str, Candidate] = {}
 
     def ways() -> Iterator[tuple[str, Session | OnnxAccelError]]:
-        for candidate in subject.candidates.files(size, method):
+        again = subject.re_exports(size, inputs) if method in (AUTO, RE_EXPORT) else ()
+        edited = subject.candidates.files(size, method) if method != RE_EXPORT else ()
+        for candidate in chain(again, edited):
             if isinstance(candidate, Candidate):
                 made[candidate.method] = candidate
             yield subject.at_batch(backend, candidate)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
 from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
-from pytest_onnxaccel.spec import ModelSpec
+from pytest_onnxaccel.spec import ModelSpec, SourceSpec
 
 #: The backend that others are compared with where the user names none: what most people deploy.
 _USUAL = "ort-cpu"
@@ -21,16 +21,27 @@ class Plan:
     Attributes:
         backends: all of them, in the order in which they settle inputs.
         checked: those that are tested themselves; an oracle is only compared with, unless it was asked for.
-        reference: what the others are compared with: a backend, another ``.onnx``, :data:`UNOPTIMIZED`, or empty.
+        reference: what the others are compared with: a backend, another ``.onnx``, the path of the model's source,
+            :data:`UNOPTIMIZED`, or empty.
+        sources: those of *backends* that run the source itself.
     """
 
     spec: ModelSpec
     backends: tuple[str, ...]
     checked: tuple[str, ...]
     reference: str
+    sources: frozenset[str] = frozenset()
+
+    @property
+    def source(self) -> SourceSpec | None:
+        """The source that is the reference; None where that is something else, or an ``.onnx`` itself."""
+        own = self.spec.source
+        return own if own is not None and self.reference == own.path and not own.path.endswith(".onnx") else None
 
     def pairs(self) -> list[tuple[str, str]]:
         """(candidate, reference) of each parity check."""
+        if self.source is not None:
+            return [(name, self.reference) for name in self.checked if name not in self.sources]
         if self.reference.endswith(".onnx"):
             return [(name, self.reference) for name in self.checked]
         if self.reference == UNOPTIMIZED:
@@ -44,7 +55,7 @@ class Plan:
         yield from (Request(name, "contract", backend) for backend in self.checked)
         yield Request(name, "hygiene")
         for batch in batches:
-            yield from (Request(name, "parity", c, r, batch=batch) for c, r in self.pairs())
+            yield from (Request(name, "parity", c, r, batch=batch, source=self.source) for c, r in self.pairs())
         yield from (Request(name, "batch", backend) for backend in self.checked)
         for batch in batches:
             yield from (Request(name, "latency", backend, batch=batch) for backend in self.checked)
@@ -66,7 +77,8 @@ def make_plan(
     backends = tuple(dict.fromkeys((*asked, *required)))
     named = {*spec.backends, *required}
     checked = tuple(n for n in backends if n in named or backend(n).role == "runtime") or backends[:1]
-    return Plan(spec, backends, checked, _reference(spec, backends, backend))
+    sources = frozenset(n for n in backends if backend(n).role == "source")
+    return Plan(spec, backends, checked, _reference(spec, backends, backend), sources)
 
 
 def registered(backend: Callable[[str], Backend]) -> tuple[str, ...]:
@@ -76,13 +88,15 @@ def registered(backend: Callable[[str], Backend]) -> tuple[str, ...]:
 
 
 def available(backend: Callable[[str], Backend], availability: Callable[[str], Availability]) -> tuple[str, ...]:
-    """Every registered backend that can be tried here."""
-    return tuple(name for name in registered(backend) if availability(name).ok)
+    """Every registered backend that runs ONNX models and can be tried here."""
+    return tuple(n for n in registered(backend) if backend(n).role != "source" and availability(n).ok)
 
 
 def _reference(spec: ModelSpec, backends: tuple[str, ...], backend: Callable[[str], Backend]) -> str:
     if spec.reference:
         return spec.reference
+    if spec.source is not None:
+        return spec.source.path
     chosen = _USUAL if _USUAL in backends else next(iter(backends), "")
     if len(backends) == 1 and getattr(backend(chosen), "optimizes", False):
         return UNOPTIMIZED

@@ -120,6 +120,8 @@ class Runner:
         candidate = ready.session if path is None else subject.session(request.backend, path)
         if request.reference == UNOPTIMIZED:
             reference = subject.session(request.backend, path, LoadOptions(optimize=False, spin=False))
+        elif request.source is not None:
+            reference = subject.source_session(request.source, path)
         elif request.reference.endswith(".onnx"):
             other = self._other(request.reference)
             sides = (subject.spec.name, other.spec.name)
@@ -133,7 +135,7 @@ class Runner:
         else:
             theirs = self._ready(request, subject, request.reference)
             reference = theirs.session if path is None else subject.session(request.reference, path)
-        shown = self._other(request.reference).spec.name if request.reference.endswith(".onnx") else request.reference
+        shown = request.reference.rpartition("/")[2]
         return parity(
             request.model, request.backend, shown, candidate, reference, ready.settled.inputs,
             request.tolerance or subject.spec.tolerance,

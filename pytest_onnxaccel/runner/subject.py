@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_onnxaccel.backends.guard import GuardedSession
@@ -15,10 +15,12 @@ from pytest_onnxaccel.checks.singles import Singles
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.isolation.intake import Staged, folder_name, stage, stage_external
+from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.runner.candidates import AUTO, Candidate, Candidates
 from pytest_onnxaccel.runner.engines import TOOLS, Engines
 from pytest_onnxaccel.runner.frozen import AS_IS
-from pytest_onnxaccel.spec import ModelInfo, ModelSpec
+from pytest_onnxaccel.runner.sources import backend_for, open_source, re_export, ways_of
+from pytest_onnxaccel.spec import ModelInfo, ModelSpec, SourceSpec
 
 #: Sessions that are not timed: threads that spin for the next call would only slow the other sessions down.
 QUIET = LoadOptions(spin=False)
@@ -47,7 +49,7 @@ class Subject:
         self._primary = primary
         self._seed = seed
         self._open: dict[str, Engine] = {}
-        self._sessions: dict[tuple[str, str, LoadOptions], GuardedSession] = {}
+        self._sessions: dict[tuple[str, str, LoadOptions, SourceSpec | None], GuardedSession] = {}
         self._ready: dict[str, Ready] = {}
         self._faults: dict[str, OnnxAccelError] = {}
         self._taken: tuple[Staged, ModelInfo] | None = None
@@ -114,19 +116,46 @@ class Subject:
             self._open[name] = self._engines.open(name, operators)
         return self._open[name]
 
-    def session(self, name: str, path: str | None = None, options: LoadOptions | None = None) -> GuardedSession:
+    def session(
+        self,
+        name: str,
+        path: str | None = None,
+        options: LoadOptions | None = None,
+        source: SourceSpec | None = None,
+    ) -> GuardedSession:
         """A session of backend *name* on the model, or on a file derived from it.
+
+        A backend that runs sources runs *source*, by default the model's own, as the model or that file declares.
 
         Raises:
             OnnxAccelError: it cannot be loaded.
         """
         info, engine = self.info, self.engine(name)
-        source, wanted = path or self.path, options or QUIET
-        key = (name, source, wanted)
+        file, wanted = path or self.path, options or QUIET
+        key = (name, file, wanted, source)
         if key not in self._sessions or not self._sessions[key].alive:
-            declared = info if path is None else ModelInfo.from_json(self.graph("inspect", path=source))
-            self._sessions[key] = self._load(name, engine, source, wanted, declared)
+            declared = info if path is None else ModelInfo.from_json(self.graph("inspect", path=file))
+            if self._engines.backend(name).role == "source":
+                own = source or self.spec.source
+                self._sessions[key] = open_source(own, name, engine, wanted, declared, self._engines)
+            else:
+                self._sessions[key] = self._load(name, engine, file, wanted, declared)
         return self._sessions[key]
+
+    def source_session(self, source: SourceSpec, path: str | None = None) -> GuardedSession:
+        """A session of *source* in its own framework, fed as the model, or as the file derived from it, is.
+
+        Raises:
+            OnnxAccelError: it cannot be loaded.
+        """
+        return self.session(backend_for(source, self._engines), path, source=source)
+
+    def source_variants(
+        self, source: SourceSpec, path: str | None = None
+    ) -> Iterator[tuple[str, Session | OnnxAccelError]]:
+        """The same source, legally computed otherwise: what its outputs differ by is its noise."""
+        name = backend_for(source, self._engines)
+        return ways_of(name, self._engines, QUIET, lambda options: self.session(name, path, options, source))
 
     def _load(self, name: str, engine: Engine, path: str, options: LoadOptions, info: ModelInfo) -> GuardedSession:
         preparation = self._engines.backend(name).prepare(info.operators, info.opset)
@@ -180,9 +209,13 @@ class Subject:
     def candidates(self) -> Candidates:
         """The model at other batch sizes."""
         if self._candidates is None:
-            stem = os.path.splitext(os.path.basename(self.spec.path))[0]
-            self._candidates = Candidates(self.graph, self.path, stem, self._folder)
+            self._candidates = Candidates(self.graph, self.path, self.stem, self._folder)
         return self._candidates
+
+    @property
+    def stem(self) -> str:
+        """What files derived from the model are called by."""
+        return os.path.splitext(os.path.basename(self.spec.path))[0]
 
     def ways(self, name: str) -> Ways:
         """For backend *name*: sessions at a batch size."""
@@ -194,8 +227,27 @@ class Subject:
                 return
             for candidate in self.candidates.files(size, glance=True):
                 yield self.at_batch(name, candidate)
+            # Last, though it is the best way: it takes seconds, and here nobody wants the file
+            for candidate in self.re_exports(size, settled):
+                yield self.at_batch(name, candidate)
 
         return at
+
+    def re_exports(self, size: int, inputs: Inputs) -> Iterator[Candidate | OnnxAccelError]:
+        """The model at batch *size* exported again from its source; nothing where it declares none.
+
+        Args:
+            inputs: settled ones of the model.
+        """
+        source = self.spec.source
+        if source is None or source.path.endswith(".onnx"):
+            return
+        try:
+            shapes = inputs.shapes(size)
+            specs = [replace(spec, shape=shapes[spec.name]) for spec in self.info.inputs]
+            yield re_export(source, self.stem, specs, size, self.info, self._engines)
+        except OnnxAccelError as error:
+            yield error
 
     def at_batch(self, name: str, candidate: Candidate | OnnxAccelError) -> tuple[str, Session | OnnxAccelError]:
         """The method of *candidate*, with its session in backend *name* or with what stands against it."""

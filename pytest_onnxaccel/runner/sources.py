@@ -1,0 +1,116 @@
+"""A model's source, running in its own framework, under the names and shapes that the ONNX model declares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from pytest_onnxaccel import registry
+from pytest_onnxaccel.backends.guard import GuardedSession
+from pytest_onnxaccel.backends.protocol import GROUP, LoadOptions, Session, SourceOptions
+from pytest_onnxaccel.convert import kinds
+from pytest_onnxaccel.convert.protocol import ConvertOptions
+from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, OnnxAccelError
+from pytest_onnxaccel.isolation.engine import Engine
+from pytest_onnxaccel.runner.candidates import Candidate
+from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.spec import ModelInfo, SourceSpec, TensorSpec
+
+#: Method of a model that was converted from its source once more.
+RE_EXPORT = "re-export"
+#: What the dynamo exporter writes; an older model is exported to the converter's default instead.
+_OPSETS = range(18, 21)
+
+
+def backend_for(source: SourceSpec, engines: Engines) -> str:
+    """Name of the backend that runs *source*.
+
+    Raises:
+        ModelError: the source cannot be taken in.
+        ConfigError: it is an ONNX model, which any backend runs.
+        BackendUnavailable: no registered backend runs this kind.
+    """
+    kind = engines.conversions.stage(source).kind
+    if kind == kinds.ONNX:
+        remedy = "give it the suffix .onnx, and no loader"
+        raise ConfigError("is an ONNX model and no source of one", subject=source.shown, remedy=remedy)
+    for name in registry.names(GROUP):
+        backend = engines.backend(name)
+        if backend.role == "source" and kind in getattr(backend, "kinds", ()):
+            return name
+    raise BackendUnavailable(f"no backend runs {kinds.KINDS[kind]}", subject=source.shown)
+
+
+def source_options(source: SourceSpec, info: ModelInfo, engines: Engines) -> SourceOptions:
+    """What a backend needs to run *source* as the model that declares *info*."""
+    return SourceOptions(
+        kind=engines.conversions.stage(source).kind,
+        loader=source.loader or "",
+        import_paths=engines.options.import_paths,
+        inputs=info.inputs,
+        outputs=tuple(spec.name for spec in info.outputs),
+        trusted=source.trusted,
+    )
+
+
+def open_source(
+    source: SourceSpec | None, name: str, engine: Engine, options: LoadOptions, info: ModelInfo, engines: Engines
+) -> GuardedSession:
+    """A session of backend *name* on *source*, which takes and gives what the model declares.
+
+    Raises:
+        BackendUnavailable: the model declares no source, or none of a kind that the backend runs.
+        OnnxAccelError: it cannot be loaded.
+    """
+    if source is None:
+        cause = f"{name} runs the source of a model, and this one declares none"
+        raise _unavailable(name, cause, "name it: --onnx-reference=FILE, or source in onnxaccel.toml")
+    staged = engines.conversions.stage(source)
+    if staged.kind not in getattr(engines.backend(name), "kinds", ()):
+        raise _unavailable(name, f"{name} does not run {kinds.KINDS[staged.kind]}", f"{source.shown} is one")
+    try:
+        session = engine.load(staged.path, replace(options, source=source_options(source, info, engines)))
+    except OnnxAccelError as error:
+        error.backend = error.backend or name
+        raise error.about(source.shown) from None
+    return GuardedSession(session, info.inputs, info.outputs)
+
+
+def _unavailable(name: str, cause: str, remedy: str) -> BackendUnavailable:
+    error = BackendUnavailable(cause, remedy=remedy)
+    error.backend = name
+    return error
+
+
+def ways_of(
+    name: str, engines: Engines, plain: LoadOptions, opened: Callable[[LoadOptions], Session]
+) -> Iterator[tuple[str, Session | OnnxAccelError]]:
+    """The same source computed otherwise, by the choices that its backend has: label, and a session or what failed."""
+    variants = getattr(engines.backend(name), "variants", None)
+    for label, options in variants(plain) if variants is not None else ():
+        try:
+            yield label, opened(options)
+        except OnnxAccelError as error:
+            yield label, error
+
+
+def re_export(
+    source: SourceSpec, stem: str, inputs: Sequence[TensorSpec], size: int, info: ModelInfo, engines: Engines
+) -> Candidate:
+    """The model at batch *size*, exported anew from *source* under the names of the model that declares *info*.
+
+    Args:
+        inputs: with the sizes that were settled, at that batch.
+
+    Raises:
+        OnnxAccelError: it cannot be converted, or not at that batch.
+    """
+    options = ConvertOptions(
+        stem=stem, batch=size, opset=info.opset if info.opset in _OPSETS else None, inputs=tuple(inputs),
+        outputs=tuple(spec.name for spec in info.outputs),
+    )  # fmt: skip
+    made = engines.conversions.convert(source, options)
+    exporter = made.converted.facts.get("exporter", "")
+    how = f"exported again from {source.shown} by {made.converter}" + (f" ({exporter})" if exporter else "")
+    edited = (f"{how}, opset {made.converted.opset}", *made.notes)
+    return Candidate(RE_EXPORT, made.path, edited)
