@@ -26,19 +26,20 @@ class Stop:
 
     Attributes:
         name: of the start (``source.pth``), or of the leg that led here (``leg 2: onnx -> pb``).
-        session: runs it, under the names of the start; what stood against it where nothing can be run.
+        session: runs it, under the names of the start; what stood against it where nothing can be run; None where a
+            later stop's error left nothing to ask of it.
         notes: facts that qualify the leg.
     """
 
     name: str
-    session: Session | OnnxAccelError
+    session: Session | OnnxAccelError | None
     notes: tuple[str, ...] = ()
 
 
 def legs(
     model: str,
     stops: Sequence[Stop],
-    inputs: Inputs,
+    inputs: Inputs | None,
     tolerance: Tolerance,
     outputs: Mapping[str, Tolerance] | None = None,
     required: bool = False,
@@ -48,17 +49,20 @@ def legs(
 
     Args:
         stops: the start, then one per conversion.
-        required: a leg that cannot be gone is a failure, not merely *not applicable*.
+        inputs: None where no stop has a session.
+        required: a leg that cannot be taken is a failure, not merely *not applicable*.
     """
     shown = " -> ".join(stop.name.partition(": ")[2].partition(" -> ")[2] or stop.name for stop in stops)
     result = CheckResult(
-        model, "round-trip", Verdict.PASSED, reference=stops[0].name, batch=inputs.batch,
+        model, "round-trip", Verdict.PASSED, reference=stops[0].name, batch=inputs.batch if inputs else None,
         notes=tuple(dict.fromkeys(f"{stop.name}: {note}" for stop in stops for note in stop.notes)),
     )  # fmt: skip
     figures: dict[str, Any] = {}
     before: list[dict[str, Array]] = []
     first: list[dict[str, Array]] = []
     for at, stop in enumerate(stops):
+        if stop.session is None:
+            continue
         ran = _run(stop, inputs, samples)
         if isinstance(ran, OnnxAccelError):
             return _stopped(result, stop, ran, required).with_(figures={"legs": figures})
@@ -79,9 +83,11 @@ def legs(
     return result.with_(message=f"{shown} agrees leg by leg over {samples} samples (max abs error {worst})")
 
 
-def _run(stop: Stop, inputs: Inputs, samples: int) -> list[dict[str, Array]] | OnnxAccelError:
+def _run(stop: Stop, inputs: Inputs | None, samples: int) -> list[dict[str, Array]] | OnnxAccelError:
     if isinstance(stop.session, OnnxAccelError):
         return stop.session
+    assert inputs is not None
+    assert stop.session is not None
     try:
         return [stop.session.run(inputs.feeds(index)) for index in range(samples)]
     except OnnxAccelError as error:
@@ -107,7 +113,7 @@ def _stopped(result: CheckResult, stop: Stop, error: OnnxAccelError, required: b
     """A converter or runtime that is not here, or lacks an operator, says little of the model."""
     lacking = isinstance(error, BackendUnavailable | ConversionError)
     verdict = Verdict.NOT_APPLICABLE if lacking and not required else Verdict.FAILED
-    return result.with_(verdict=verdict, code=error.code, message=f"{stop.name} cannot be gone: {error}")
+    return result.with_(verdict=verdict, code=error.code, message=f"{stop.name} stopped: {error}")
 
 
 def _failed(result: CheckResult, where: str, agreement: Agreement, after: tuple[str, ...]) -> CheckResult:

@@ -92,7 +92,7 @@ def test_a_leg_that_cannot_be_gone() -> None:
         assert judged(doubling, error, doubling).verdict is Verdict.NOT_APPLICABLE
         result = judged(doubling, doubling, error, required=True)
         assert (result.verdict, result.code) == (Verdict.FAILED, error.code)
-        assert result.message.startswith(f"{NAMES[2]} cannot be gone: ")
+        assert result.message.startswith(f"{NAMES[2]} stopped: ")
         assert error.cause in result.message
     # What a converter made and nothing can load is no matter of what is installed
     assert judged(doubling, ModelError("garbled")).verdict is Verdict.FAILED
