@@ -19,6 +19,7 @@ _PUBLIC = {
     "Runner": "runner.runner",
     "Tolerance": "spec",
     "Verdict": "results",
+    "convert": "runner.converting",
     "fold_in": "runner.folding",
     "validate": "runner.api",
 }

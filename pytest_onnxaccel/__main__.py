@@ -1,4 +1,4 @@
-"""``python -m pytest_onnxaccel``: ``doctor``, ``env`` and ``freeze``."""
+"""``python -m pytest_onnxaccel``: ``convert``, ``doctor``, ``env`` and ``freeze``."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _doctor(given.json, not given.no_probe)
         if given.command == "freeze":
             return _freeze(given)
+        if given.command == "convert":
+            return _convert(given)
         return _path(given.name) if given.path else _env(given.name, given.rebuild)
     except OnnxAccelError as error:
         print(error, file=sys.stderr)
-        return 2 if given.command == "freeze" and isinstance(error, ConfigError) else 1
+        return 2 if given.command in ("convert", "freeze") and isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -65,12 +67,39 @@ def _parser() -> argparse.ArgumentParser:
     freeze.add_argument("--backend", metavar="NAME", help="where it is proven; default: the first one that runs here")
     freeze.add_argument(
         "--method",
-        choices=("auto", "fixed", "dims", "rewrite", "scan", "unroll"),
+        choices=("auto", "re-export", "fixed", "dims", "rewrite", "scan", "unroll"),
         default="auto",
         help="default: auto, the cheapest one that can be proven",
     )
     freeze.add_argument("--manifest", metavar="FILE", help="an onnxaccel.toml with the model's inputs and tolerances")
+    freeze.add_argument("--source", metavar="FILE", help="what the model was converted from, to export it again")
+    freeze.add_argument("--loader", metavar="MODULE:CALLABLE", help="builds the module of a source of weights")
+    convert_arguments(commands.add_parser("convert", help="convert a source to ONNX, and prove it"))
     return parser
+
+
+def convert_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``convert``."""
+    parser.description = (
+        "Convert SOURCE (.pth, .pt, .pt2, .pb, .meta, .keras, .h5, a SavedModel's folder or .onnx) and write the "
+        "result once it is proven to give what the source gives. Exit status: 0 when it is written, 1 when it cannot "
+        "be converted or proven, 2 for a wrong command."
+    )
+    parser.add_argument("source", metavar="SOURCE", help="a file or folder; what it is, its content tells")
+    parser.add_argument("-o", "--output", metavar="PATH", required=True, help=".onnx, .pb, or a folder: a SavedModel")
+    parser.add_argument("--loader", metavar="MODULE:CALLABLE", help="builds the module of a file of weights")
+    parser.add_argument("--batch", metavar="N|dynamic", help="default: what the source or its inputs have")
+    parser.add_argument(
+        "--input", metavar="NAME:DTYPE:SHAPE", action="append", default=[],
+        help="what it takes, where the source does not know, such as input:float32:1x3x240x320; repeatable, in order",
+    )  # fmt: skip
+    parser.add_argument("--outputs", metavar="NAMES", default="", help="names for the outputs, separated by commas")
+    parser.add_argument("--exporter", choices=("dynamo", "torchscript"), default="", help="of PyTorch; default: dynamo")
+    parser.add_argument("--opset", metavar="N", type=_positive, help="default: what the converter writes best")
+    parser.add_argument("--signature", metavar="NAME", default="", help="of a SavedModel; default: serving_default")
+    parser.add_argument("--trust", metavar="NAME", action="append", default=[], help="name that a pickle may refer to")
+    parser.add_argument("--rtol", metavar="NUMBER", type=float, help="of the proof; default: by dtype")
+    parser.add_argument("--atol", metavar="NUMBER", type=float, help="of the proof; default: by dtype")
 
 
 def _positive(text: str) -> int:
@@ -107,7 +136,42 @@ def _doctor(as_json: bool, probe: bool) -> int:
 def _freeze(given: argparse.Namespace) -> int:
     from pytest_onnxaccel.runner.refreeze import refreeze
 
-    saved = refreeze(given.model, given.batch, given.output, given.backend, given.method, given.manifest)
+    from pytest_onnxaccel.runner.request import RunOptions
+    from pytest_onnxaccel.spec import SourceSpec
+
+    source = None
+    folders = [os.path.dirname(os.path.abspath(given.manifest))] if given.manifest else []
+    options = RunOptions(import_paths=tuple(dict.fromkeys((*folders, os.getcwd()))))
+    if given.source:
+        source = SourceSpec(os.path.abspath(given.source), given.source, given.loader, origin="--source")
+    elif given.loader:
+        raise ConfigError("--loader is given without --source", remedy="name the file that it builds the module of")
+    saved = refreeze(
+        given.model, given.batch, given.output, given.backend, given.method, given.manifest, options, source
+    )
+    _show("\n".join(saved.lines()))
+    return 0
+
+
+def _convert(given: argparse.Namespace) -> int:
+    from pytest_onnxaccel.runner.converting import batch_of, convert
+    from pytest_onnxaccel.runner.request import RunOptions
+    from pytest_onnxaccel.spec import Tolerance
+
+    saved = convert(
+        given.source,
+        given.output,
+        loader=given.loader,
+        batch=batch_of(given.batch) if given.batch else None,
+        inputs=given.input,
+        outputs=[name.strip() for name in given.outputs.split(",") if name.strip()],
+        exporter=given.exporter,
+        opset=given.opset,
+        signature=given.signature,
+        trusted=given.trust,
+        tolerance=Tolerance(given.rtol, given.atol, "the command line"),
+        options=RunOptions(import_paths=(os.getcwd(),)),
+    )
     _show("\n".join(saved.lines()))
     return 0
 

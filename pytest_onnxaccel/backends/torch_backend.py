@@ -21,7 +21,7 @@ class TorchBackend:
     name = "torch"
     role = "source"
     environment = ""
-    keep_worker = False
+    keep_worker = True
     complete = False
     preload = ("torch",)
     kinds = ("torch", "torchscript", "exported")

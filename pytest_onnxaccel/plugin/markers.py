@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_onnxaccel.errors import ConfigError
-from pytest_onnxaccel.plugin import arguments
+from pytest_onnxaccel.plugin import arguments, known
 from pytest_onnxaccel.plugin.marker_table import BY_NAME as BY_NAME
 from pytest_onnxaccel.plugin.marker_table import MARKERS as MARKERS
 from pytest_onnxaccel.plugin.marker_table import WITHOUT_MODEL
@@ -148,8 +148,12 @@ def _parity(mark: pytest.Mark) -> ParityRequest:
     given = _keywords(mark)
     if "source" in given and "reference" in given:
         raise _wrong(mark.name, "names both a source and a reference", "keep one of source=, reference=")
-    if "loader" in given and "source" not in given and "reference" not in given:
+    named = given.get("source") or given.get("reference")
+    if "loader" in given and (named is None or not known.is_path(named)):
         raise _wrong(mark.name, "names a loader and no source", "name the file that it builds the module of: source=")
+    if "loader" in given and named is not None and named.lower().endswith(".onnx"):
+        cause = f"{given['loader']!r} is given, but a loader does not apply to .onnx"
+        raise _wrong(f"{mark.name}(loader=)", cause, "leave the loader out")
     tolerance = Tolerance(given.get("rtol"), given.get("atol"), "@pytest.mark.conversion_parity")
     if tolerance.rtol is None and tolerance.atol is None:
         tolerance = Tolerance()

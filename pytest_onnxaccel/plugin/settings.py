@@ -152,6 +152,8 @@ def _checked(spec: ModelSpec) -> ModelSpec:
     try:
         for name in spec.backends:
             known.backend(name)
+        if spec.reference is not None and known.is_source(spec.reference):
+            raise ConfigError(f"{spec.reference!r} is no .onnx file", remedy=f'write source = "{spec.reference}"')
         if spec.reference is not None:
             known.reference(spec.reference)
         if spec.budget.speedup_over is not None:

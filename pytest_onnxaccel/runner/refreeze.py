@@ -17,7 +17,7 @@ from pytest_onnxaccel.runner.frozen import AS_IS, Frozen
 from pytest_onnxaccel.runner.plan import make_plan
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.spec import ModelSpec
+from pytest_onnxaccel.spec import ModelSpec, SourceSpec
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,15 @@ def refreeze(
     method: str = AUTO,
     manifest: str | None = None,
     options: RunOptions | None = None,
+    source: SourceSpec | None = None,
 ) -> Saved:
     """Freeze the model file *model* to batch *size*, prove it, and save it.
 
     Args:
         output: path to save it at; without one, ``{stem}-batch-{n}.onnx`` beside the model.
         backend: where it is proven; the first one that runs here by default.
-        manifest: an ``onnxaccel.toml`` that gives the model its inputs and tolerances.
+        manifest: an ``onnxaccel.toml`` that gives the model its inputs, tolerances and source.
+        source: what the model was converted from, to export it again; that of the manifest by default.
 
     Raises:
         ConfigError: a name or a path that cannot be used.
@@ -75,15 +77,15 @@ def refreeze(
     chosen = options or RunOptions()
     spec = _spec(model, manifest)
     target = output or os.path.join(os.path.dirname(model), f"{Path(model).stem}-batch-{size}.onnx")
-    _check_target(target, model)
+    check_target(target, model)
     engines = Engines(chosen)
-    spec = replace(spec, backends=(backend,) if backend else spec.backends)
+    spec = replace(spec, backends=(backend,) if backend else spec.backends, source=source or spec.source)
     plan = make_plan(spec, (), engines.backend, engines.availability)
     runner = Runner([spec], {spec.name: plan.checked[:1]}, chosen, engines=engines)
     try:
         frozen = runner.frozen(spec.name, size, method)
         own = [os.path.join(os.path.dirname(spec.path), place) for place in runner.subject(spec.name).info.external]
-        return Saved(frozen, target, tuple(_save(frozen.path, target, {os.path.realpath(path) for path in own})))
+        return Saved(frozen, target, tuple(save(frozen.path, target, {os.path.realpath(path) for path in own})))
     finally:
         runner.close()
 
@@ -98,17 +100,24 @@ def _spec(model: str, manifest: str | None) -> ModelSpec:
     raise ConfigError("no model of this manifest is that file", subject=manifest, remedy=f"add {model} to it")
 
 
-def _check_target(target: str, model: str) -> None:
+def check_target(target: str, model: str, folder: bool = False) -> None:
+    """Refuse a *target* that would overwrite the *model*, or cannot be a file, or with *folder* a new folder.
+
+    Raises:
+        ConfigError: as it says.
+    """
     if os.path.realpath(target) == os.path.realpath(model):
         cause = "that is the model itself, which is never overwritten"
         raise ConfigError(cause, subject=target, remedy="name another file")
-    if os.path.isdir(target):
+    if folder and os.path.lexists(target) and not (os.path.isdir(target) and not os.listdir(target)):
+        raise ConfigError("is there already", subject=target, remedy="name a folder that does not exist")
+    if not folder and os.path.isdir(target):
         raise ConfigError("is a folder", subject=target, remedy="name a file in it")
     if not os.path.isdir(os.path.dirname(os.path.abspath(target))):
         raise ConfigError("its folder does not exist", subject=target, remedy="make the folder first")
 
 
-def _save(source: str, target: str, untouched: Set[str]) -> Iterator[str]:
+def save(source: str, target: str, untouched: Set[str]) -> Iterator[str]:
     """Copy the model at *source* with its external data; each file appears whole or not at all, the model last.
 
     Raises:

@@ -50,6 +50,9 @@ def test_conversion_parity() -> None:
     assert markers.parse(mark("conversion_parity", source=Path("a/b.onnx"), loader=None)) == ParityRequest(
         source="a/b.onnx"
     )
+    assert markers.parse(mark("conversion_parity", source="w.pth", loader="nets:build")) == ParityRequest(
+        source="w.pth", loader="nets:build"
+    )
 
 
 def test_batch_size() -> None:
@@ -77,8 +80,16 @@ def test_latency_budget() -> None:
             "conversion_parity: takes keywords only, 'a.onnx' has none - valid: source",
         ),
         (
-            mark("conversion_parity", source="a.pth"),
-            "conversion_parity(source=): 'a.pth' is no .onnx file - this release compares with .onnx",
+            mark("conversion_parity", source="ort-cpu"),
+            "conversion_parity(source=): 'ort-cpu' is a backend, not a file - write reference=\"ort-cpu\", or name",
+        ),
+        (
+            mark("conversion_parity", source="a.pth", loader="build"),
+            "conversion_parity(loader=): 'build' names no function",
+        ),
+        (
+            mark("conversion_parity", reference="ort-cpu", loader="m:f"),
+            "conversion_parity: names a loader and no source - name the file that it builds the module of",
         ),
         (mark("conversion_parity", source=3), "conversion_parity(source=): 3 is not a path"),
         (

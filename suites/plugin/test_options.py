@@ -58,6 +58,13 @@ CASES = {
         ("ort-cpu", "onnx-tf", "reference"),
     ),
     "reference": Case(("onnx-tf",), '"onnx-tf"', lambda s: s.reference, "onnx-tf"),
+    "loader": Case(("nets:build",), '"nets:build"', lambda s: s.loader, "nets:build"),
+    "trust": Case(
+        ("nets.*, torch.nn.*", "a.B"),
+        '["nets.*,torch.nn.*", "a.B"]',
+        lambda s: s.trusted,
+        ("nets.*", "torch.nn.*", "a.B"),
+    ),
     "batch": Case(("1,3,10",), "[1, 3, 10]", lambda s: s.batch.sizes, (1, 3, 10)),
     "require": Case(("ort-cuda",), '["ort-cuda"]', lambda s: s.required, ("ort-cuda",)),
     "rtol": Case(("1e-3",), "1e-3", lambda s: s.rtol, 1e-3),
@@ -220,8 +227,16 @@ WRONG = [
     (["--onnx-backend=ort-cpu,"], "--onnx-backend: 'ort-cpu,' has an empty name"),
     (["--onnx-reference=onx-tf"], "--onnx-reference: no backend is named 'onx-tf' - did you mean 'onnx-tf'?"),
     (
-        ["--onnx-reference=a.pth"],
-        "--onnx-reference: 'a.pth' is no .onnx file - this release compares with .onnx",
+        ["--onnx-reference=onnxtf"],
+        "--onnx-reference: no backend is named 'onnxtf' - did you mean 'onnx-tf'?",
+    ),
+    (
+        ["--onnx-loader=nets.build"],
+        "--onnx-loader: 'nets.build' names no function - write \"package.module:function\"",
+    ),
+    (
+        ["--onnx-trust=Net"],
+        "--onnx-trust: 'Net' names nothing in a module - write a name such as models.net.Net",
     ),
     (
         ["--onnx-batch=1,x"],

@@ -205,7 +205,7 @@ def test_one_tolerance_over_the_manifests_other(pytester: pytest.Pytester, read:
         ),
         (
             'reference = "a.pth"',
-            "onnxaccel.toml [models.a]: 'a.pth' is no .onnx file - this release compares with",
+            "onnxaccel.toml [models.a]: 'a.pth' is no .onnx file - write source = \"a.pth\"",
         ),
         ('budget.speedup_over = "onx-tf:3"', "no backend is named 'onx-tf' - did you mean 'onnx-tf'?"),
         ("rtoll = 1", "onnxaccel.toml:3: 'rtoll' is no key of [models.a] - did you mean 'rtol'?"),

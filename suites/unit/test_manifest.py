@@ -91,8 +91,17 @@ def test_paths_are_relative_to_the_manifest(tmp_path: Path, monkeypatch: pytest.
         ),
         (
             '[models.a]\npath = "a"\nzzz = 1',
-            "onnxaccel.toml:3: 'zzz' is no key of [models.a] - known: path, reference",
+            "onnxaccel.toml:3: 'zzz' is no key of [models.a] - known: path, source, reference",
         ),
+        (
+            '[models.a]\npath = "a"\nsource = {path = "a.pth", load = "m:f"}',
+            "source in [models.a]: 'load' is no key of a source - did you mean 'loader'?",
+        ),
+        (
+            '[models.a]\npath = "a"\nsource = {loader = "m:f"}',
+            "onnxaccel.toml:3: source in [models.a]: it has no path - expected {path =",
+        ),
+        ('[models.a]\npath = "a"\nsource.path = "a.pth"\nsource.loader = "m"', "'m' names no function"),
         (
             '[models.a]\npath = "a"\n# budget\n[models.a.budget]\np_95 = "1ms"',
             "onnxaccel.toml:5: 'p_95' is no key of [models.a.budget] - did you mean 'p95'?",
