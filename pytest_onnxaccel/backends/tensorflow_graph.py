@@ -91,7 +91,7 @@ class GraphSource:
         self.way = "frozen graph in a tf.Session"
         self._choose(inputs, outputs)
 
-    def load_checkpoint(self, path: str, meta: MetaGraph, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    def load_checkpoint(self, path: str, inputs: Sequence[str], outputs: Sequence[str]) -> None:
         """Take a ``.meta`` in and restore the variables that lie beside it."""
         prefix = path.removesuffix(".meta")
         with self._graph.as_default():
@@ -195,9 +195,8 @@ def open_checkpoint(
     path: str, inputs: Sequence[str] = (), outputs: Sequence[str] = (), options: LoadOptions | None = None
 ) -> GraphSource:
     """The checkpoint whose graph is the ``.meta`` at *path*; raises as :func:`open_frozen`."""
-    meta = read_meta_graph(path)
-    refuse_meta_graphs([meta])
-    return _opened(options, lambda source: source.load_checkpoint(path, meta, inputs, outputs))
+    refuse_meta_graphs([read_meta_graph(path)])
+    return _opened(options, lambda source: source.load_checkpoint(path, inputs, outputs))
 
 
 def open_saved_model(

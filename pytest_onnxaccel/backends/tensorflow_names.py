@@ -15,7 +15,7 @@ _NO_OUTPUT = frozenset({
     "Const", "Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "NoOp", "Assert", "VarHandleOp", "VariableV2",
     "Variable", "ReadVariableOp", "VarIsInitializedOp", "IsVariableInitialized", "Assign", "AssignVariableOp",
     "Save", "SaveV2", "SaveSlices", "Restore", "RestoreV2", "RestoreSlice", "MergeV2Checkpoints", "ShardedFilename",
-    "StringJoin", "Pack_of_names", "HashTableV2", "MutableHashTableV2", "LookupTableImportV2",
+    "StringJoin", "HashTableV2", "MutableHashTableV2", "LookupTableImportV2",
 })  # fmt: skip
 #: Operations that only training has.
 _TRAINING = ("Apply", "ResourceApply", "SparseApply", "ResourceSparseApply")
@@ -40,6 +40,7 @@ def ends(graph: Any) -> list[Any]:
         and op.outputs
         and not any(tensor.consumers() for tensor in op.outputs)
         and not _reads_variable(op)
+        and not any(before.type in ("SaveV2", "Save", "MergeV2Checkpoints") for before in op.control_inputs)
         for tensor in op.outputs
         if tensor.dtype.name not in ("resource", "variant")
     ]
