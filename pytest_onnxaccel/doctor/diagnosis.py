@@ -20,7 +20,7 @@ class BackendState:
 
     Attributes:
         source: ``built-in``, or the distribution that registered it.
-        role: ``runtime`` or ``oracle``; empty when it could not be asked.
+        role: ``runtime``, ``oracle`` or ``source``; empty when it could not be asked.
         reason: why it does not run; empty when it does.
         remedy: the one command that mends it.
         versions: by distribution name.

@@ -42,13 +42,17 @@ def render(found: Diagnosis, color: bool = False) -> str:
     return "\n".join([*lines, "", _sum(found)])
 
 
+#: What is said of a backend that is no runtime.
+_ROLES = {"oracle": "; an oracle, only compared with", "source": "; runs the sources of models"}
+
+
 def _state(state: BackendState) -> tuple[str, str]:
     """The word that is painted, and what follows it."""
     if not state.works:
         return "does not run", f": {state.reason}{_origin(state)}"
     facts = [_versions(state.versions), state.provider, state.device]
     inside = ", ".join(fact for fact in facts if fact)
-    oracle = "; an oracle, only compared with" if state.role == "oracle" else ""
+    oracle = _ROLES.get(state.role, "")
     word = "runs" if state.status == "runs" else "available"
     where = f" in {state.interpreter}" if state.interpreter else ""
     return word, (f" ({inside}{oracle})" if inside + oracle else "") + where + _origin(state)
@@ -69,7 +73,7 @@ def _count(number: int, what: str) -> str:
 def _sum(found: Diagnosis) -> str:
     working = sum(state.works for state in found.backends)
     text = f"{working} of {_count(len(found.backends), 'backend')} run here"
-    if any(state.status == "untried" for state in found.backends):
+    if any(state.status == "untried" and state.role != "source" for state in found.backends):
         text += ", by what they say of themselves"
     if found.problems:
         text += f"; {_count(len(found.problems), 'problem')}"

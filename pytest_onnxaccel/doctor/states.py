@@ -88,7 +88,8 @@ def state(item: Registered, driver: bool, trial: Callable[[str], Trial] | None) 
         absent = replace(base, status="absent", reason=found.reason, remedy=found.remedy)
         return _without_driver(absent) if name in _NEEDS_DRIVER and not driver else absent
     base = replace(base, device=_device(found, {}), remedy="", status="untried")
-    if trial is None:
+    if trial is None or backend.role == "source":
+        # A framework that runs sources has nothing to be tried on: the small model is ONNX
         return base
     ended = trial(name)
     base = replace(base, seconds=round(ended.seconds, 2))

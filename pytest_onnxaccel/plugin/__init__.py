@@ -9,7 +9,7 @@ from pytest_onnxaccel.plugin import marker_table, options
 pytest_plugins = ("pytest_onnxaccel.plugin.fixtures",)
 
 #: Fixtures whose use makes a run ours even when no model was given: the test is then skipped with the reason.
-_FIXTURES = frozenset(("onnx_model", "backend", "frozen_batch"))
+_FIXTURES = frozenset(("onnx_model", "backend", "frozen_batch", "convert"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -64,8 +64,9 @@ FIXTURES: tuple[Fixture, ...] = (
             ("batch_size", "The batch size."),
             (
                 "method",
-                "How it was obtained, the cheapest way that could be proven: `fixed`, `dims`, `rewrite`, `scan`, "
-                "`unroll`; `as is` when the model already has this batch size.",
+                "How it was obtained, the cheapest way that could be proven: `re-export` from the source where one is "
+                "declared, `fixed`, `dims`, `rewrite`, `scan`, `unroll`; `as is` when the model already has this "
+                "batch size.",
             ),
             ("edited", "What was changed in the model, a line each."),
             (
@@ -76,6 +77,28 @@ FIXTURES: tuple[Fixture, ...] = (
             ("inputs", "The inputs to feed, with the batch size in place."),
             ("outputs", "The outputs in the declared order, with the batch size in place."),
             ("sample(seed=0)", "Legal inputs by name at this batch size, each sample distinct."),
+        ),
+    ),
+    Fixture(
+        "convert",
+        "session",
+        "nothing",
+        'A function: `convert(source, loader=None, batch=None, inputs=(), outputs=(), exporter="", opset=None, '
+        'rtol=None, atol=None, gives="onnx")` converts a source (a path relative to pytest\'s rootdir), proves that '
+        "the result gives what the source gives, and returns it. What was converted once is taken from a cache. Where "
+        "the framework is not installed the test is skipped with the reason, or fails when `--onnx-require` names it. What "
+        "it returns has:",
+        (
+            ("path", "Absolute path of the converted file; it goes when the run ends."),
+            ("kind", "What it is: `onnx`, `saved_model` or `graphdef`."),
+            ("inputs", "What it takes: name, dtype and shape of each."),
+            ("outputs", "What it gives: name, dtype and shape of each."),
+            ("opset", "Version of the default operator domain; 0 for a result that is no ONNX."),
+            ("cached", "It was taken from the cache."),
+            ("notes", "Facts that qualify it, such as a module that was in training mode."),
+            ("proof", "Figures of the comparison with the source; empty for a result that is no ONNX."),
+            ('run(inputs, backend="ort-cpu")', "The outputs of an ONNX result by name."),
+            ("copy(target)", "Saves it at a path."),
         ),
     ),
 )

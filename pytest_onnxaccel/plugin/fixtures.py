@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_onnxaccel.plugin.conversions import Convert
     from pytest_onnxaccel.plugin.handles import BackendHandle, FrozenBatch, OnnxModel
 
 #: Parameter of ``onnx_model`` when the run has no model.
@@ -35,3 +36,11 @@ def frozen_batch(request: pytest.FixtureRequest, onnx_model: OnnxModel) -> Froze
     from pytest_onnxaccel.plugin import handles
 
     return handles.frozen(request.config, onnx_model, request.param)
+
+
+@pytest.fixture(scope="session")
+def convert(request: pytest.FixtureRequest) -> Convert:
+    """A function that converts a source and gives the result as a file, proven, from a cache where it was converted."""
+    from pytest_onnxaccel.plugin import conversions
+
+    return conversions.Convert(request.config)

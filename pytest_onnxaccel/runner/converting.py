@@ -110,7 +110,7 @@ def convert(
     try:
         made = engines.conversions.convert(spec, wanted, kind)
         proof = prove(made, engines, tolerance) if kind == kinds.ONNX and _provable(engines) else None
-        _save(made.path, saved_as)
+        save_all(made.path, saved_as)
         return Saved(saved_as, made, proof)
     finally:
         engines.close()
@@ -160,7 +160,7 @@ def _kind(target: str) -> str:
     return {".onnx": kinds.ONNX, ".pb": kinds.GRAPHDEF, "": kinds.SAVED_MODEL}.get(suffix, kinds.ONNX)
 
 
-def _save(made: str, target: str) -> None:
+def save_all(made: str, target: str) -> None:
     """Copy a file or a folder; each appears whole or not at all.
 
     Raises:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_onnxaccel.manifest_keys import TABLES
-from pytest_onnxaccel.plugin import handles, reference
+from pytest_onnxaccel.plugin import conversions, handles, reference
 from pytest_onnxaccel.plugin.fixture_table import FIXTURES
 from pytest_onnxaccel.plugin.marker_table import MARKERS
 from pytest_onnxaccel.plugin.options import OPTIONS
@@ -67,6 +67,7 @@ def test_fixtures_have_the_attributes_of_the_table() -> None:
         "onnx_model": handles.OnnxModel,
         "backend": handles.BackendHandle,
         "frozen_batch": handles.FrozenBatch,
+        "convert": conversions.ConvertedModel,
     }
     for fixture in FIXTURES:
         made = inspect.getsource(classes[fixture.name])
