@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from onnx import numpy_helper
 
 from pytest_onnxaccel import round_trip
 from pytest_onnxaccel.errors import ConfigError
-from pytest_onnxaccel.results import Verdict
+from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.roundtrip import RoundTrip
@@ -67,6 +67,23 @@ def renamed(path: str) -> None:
     Path(path).write_bytes(definition.SerializeToString())
 
 
+def went(
+    engines: Engines,
+    source: Path | SourceSpec,
+    through: tuple[str, ...] = ("onnx", "pb", "onnx"),
+    inputs: Sequence[TensorSpec] = (),
+    outputs: Sequence[str] = (),
+) -> CheckResult:
+    """What ``round_trip`` does, in workers that are there already."""
+    spec = source if isinstance(source, SourceSpec) else SourceSpec(str(source), source.name)
+    trip = RoundTrip(engines, spec, inputs, outputs)
+    for kind in through:
+        trip.leg(kind)
+    result = trip.judge()
+    trip.close()
+    return result
+
+
 def go(engines: Engines, path: Path, through: tuple[str, ...], faults: dict[int, Callable[[str], None]]) -> RoundTrip:
     trip = RoundTrip(engines, SourceSpec(str(path), path.name))
     for number, kind in enumerate(through, 1):
@@ -89,8 +106,8 @@ def test_from_a_frozen_graph_and_back(run_options: RunOptions, tmp_path: Path) -
 
 @pytest.mark.usefixtures("onnx_tf")
 @pytest.mark.parametrize("kind", ["saved_model", "checkpoint", "keras"])
-def test_through_a_saved_model_and_back(kind: str, run_options: RunOptions, tmp_path: Path) -> None:
-    result = round_trip(sources.make(kind, tmp_path), ("onnx", "saved_model", "onnx"), options=run_options)
+def test_through_a_saved_model_and_back(kind: str, engines: Engines, tmp_path: Path) -> None:
+    result = went(engines, sources.make(kind, tmp_path), ("onnx", "saved_model", "onnx"))
     assert result.verdict is Verdict.PASSED, str(result)
     assert len(result.figures["legs"]) == 4
 
@@ -166,12 +183,12 @@ def test_the_command(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("onnx_tf")
 @pytest.mark.parametrize("name", ["version-RFB-320", "version-slim-320"])
-def test_a_real_detector_from_its_weights(name: str, run_options: RunOptions, models_folder: Path) -> None:
+def test_a_real_detector_from_its_weights(name: str, engines: Engines, models_folder: Path) -> None:
     pytest.importorskip("torch")
     builder = "build_rfb" if "RFB" in name else "build_slim"
     path = models_folder / "ulfd" / f"{name}.pth"
     source = SourceSpec(str(path), path.name, f"fixtures.detectors:{builder}")
-    result = round_trip(source, inputs=[SPEC], outputs=["scores", "boxes"], options=run_options)
+    result = went(engines, source, inputs=[SPEC], outputs=["scores", "boxes"])
     assert result.verdict is Verdict.PASSED, str(result)
     found = result.figures["legs"]
     assert list(found) == ["leg 1: torch -> onnx", "leg 2: onnx -> graphdef", "leg 3: graphdef -> onnx", "whole"]
@@ -181,10 +198,8 @@ def test_a_real_detector_from_its_weights(name: str, run_options: RunOptions, mo
 @pytest.mark.usefixtures("onnx_tf")
 @pytest.mark.parametrize("name", ["version-RFB-320", "version-slim-320"])
 @pytest.mark.parametrize("kind", ["pb", "saved_model"])
-def test_a_real_detector_from_the_authors_onnx(
-    name: str, kind: str, run_options: RunOptions, models_folder: Path
-) -> None:
-    result = round_trip(models_folder / "ulfd" / f"{name}.onnx", (kind, "onnx"), options=run_options)
+def test_a_real_detector_from_the_authors_onnx(name: str, kind: str, engines: Engines, models_folder: Path) -> None:
+    result = went(engines, models_folder / "ulfd" / f"{name}.onnx", (kind, "onnx"))
     assert result.verdict is Verdict.PASSED, str(result)
     assert set(result.figures["legs"]["whole"]["outputs"]) == {"scores", "boxes"}
     assert 0 < result.figures["max_abs"] < 2e-6
@@ -192,9 +207,9 @@ def test_a_real_detector_from_the_authors_onnx(
 
 @pytest.mark.usefixtures("onnx_tf")
 @pytest.mark.parametrize("form", ["graphdef/frozen.pb", "saved_model", "checkpoint/model.meta"])
-def test_the_real_regression_in_each_form(form: str, run_options: RunOptions, models_folder: Path) -> None:
+def test_the_real_regression_in_each_form(form: str, engines: Engines, models_folder: Path) -> None:
     rows = TensorSpec("X:0", "float32", (None,))
-    result = round_trip(models_folder / "tf-regression" / form, inputs=[rows], outputs=["pred:0"], options=run_options)
+    result = went(engines, models_folder / "tf-regression" / form, inputs=[rows], outputs=["pred:0"])
     assert result.verdict is Verdict.PASSED, str(result)
     assert result.figures["legs"]["whole"]["worst_output"] == "pred:0"
     assert result.figures["max_abs"] == 0
