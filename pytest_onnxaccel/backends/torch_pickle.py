@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import importlib
 import pickle
+import pickletools
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,9 @@ from pytest_onnxaccel.errors import ConfigError, ModelError, OnnxAccelError, pri
 
 #: Where checkpoints of training loops keep the state dict.
 _NESTED = ("state_dict", "model_state_dict", "model")
-_GLOBAL = re.compile(r"(?:GLOBAL|global:?) ([\w.]+)|`([\w.]+)`")
+_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
+#: A file of the old format is several pickles in a row, of which the fourth is what was saved.
+_PICKLES_OF_OLD = 4
 
 
 def weights_only(path: str, import_paths: Sequence[str], trusted: Sequence[str]) -> Any:
@@ -33,7 +36,7 @@ def weights_only(path: str, import_paths: Sequence[str], trusted: Sequence[str])
     except pickle.UnpicklingError as error:
         text = str(error)
         # By the error's own word where the file is of the old format, which cannot be looked into beforehand
-        named = [name for name in needed if name not in allowed] or [a or b for a, b in _GLOBAL.findall(text)][:1]
+        named = [name for name in needed if name not in allowed] or _GLOBAL.findall(text)[:1]
         if "weights_only" in text.lower() or "Unsupported" in text or named:
             raise _unsafe(named, text) from None
         raise unreadable(error, "file of torch.save") from None
@@ -48,9 +51,28 @@ def _refers_to(path: str) -> list[str]:
     import torch
 
     try:
-        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+        found = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except Exception:  # the old format, or garbage: loading says which
-        return []
+        found = _refers_to_of_old(path)
+    # What the user's own names are says more than that a layer of PyTorch is among them
+    return sorted(found, key=lambda name: (name.startswith("torch."), name))
+
+
+def _refers_to_of_old(path: str) -> list[str]:
+    names = set()
+    try:
+        with open(path, "rb") as file:
+            for _ in range(_PICKLES_OF_OLD):
+                names |= {
+                    str(argument).replace(" ", ".")
+                    for op, argument, _ in pickletools.genops(file)
+                    if op.name == "GLOBAL"
+                }
+    except Exception:  # garbage, or a newer pickle: loading says what is wrong
+        pass
+    return [
+        name for name in names if not name.startswith(("torch._utils.", "collections.OrderedDict", "torch.storage."))
+    ]
 
 
 def _unsafe(names: Sequence[str], text: str) -> ModelError:

@@ -86,8 +86,8 @@ FIXTURES: tuple[Fixture, ...] = (
         'A function: `convert(source, loader=None, batch=None, inputs=(), outputs=(), exporter="", opset=None, '
         'rtol=None, atol=None, gives="onnx")` converts a source (a path relative to pytest\'s rootdir), proves that '
         "the result gives what the source gives, and returns it. What was converted once is taken from a cache. Where "
-        "the framework is not installed the test is skipped with the reason, or fails when `--onnx-require` names it. What "
-        "it returns has:",
+        "the framework is not installed the test is skipped with the reason, or fails when `--onnx-require` names it. "
+        "What it returns has:",
         (
             ("path", "Absolute path of the converted file; it goes when the run ends."),
             ("kind", "What it is: `onnx`, `saved_model` or `graphdef`."),

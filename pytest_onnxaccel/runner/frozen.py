@@ -68,10 +68,10 @@ def freeze(subject: Subject, backend: str, ready: Ready, size: int, method: str 
     def ways() -> Iterator[tuple[str, Session | OnnxAccelError]]:
         again = subject.re_exports(size, inputs) if method in (AUTO, RE_EXPORT) else ()
         edited = subject.candidates.files(size, method) if method != RE_EXPORT else ()
-        for candidate in chain(again, edited):
+        for way, candidate in chain(((RE_EXPORT, one) for one in again), ((AUTO, one) for one in edited)):
             if isinstance(candidate, Candidate):
                 made[candidate.method] = candidate
-            yield subject.at_batch(backend, candidate)
+            yield subject.at_batch(backend, candidate, way)
 
     prover = prover_of(backend, ready.singles, inputs, spec.tolerance, spec.output_tolerances, full=True)
     unstable = prover.unstable()

@@ -19,7 +19,7 @@ from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.runner.candidates import AUTO, Candidate, Candidates
 from pytest_onnxaccel.runner.engines import TOOLS, Engines
 from pytest_onnxaccel.runner.frozen import AS_IS
-from pytest_onnxaccel.runner.sources import backend_for, open_source, re_export, ways_of
+from pytest_onnxaccel.runner.sources import RE_EXPORT, backend_for, open_source, re_export, ways_of
 from pytest_onnxaccel.spec import ModelInfo, ModelSpec, SourceSpec
 
 #: Sessions that are not timed: threads that spin for the next call would only slow the other sessions down.
@@ -229,7 +229,7 @@ class Subject:
                 yield self.at_batch(name, candidate)
             # Last, though it is the best way: it takes seconds, and here nobody wants the file
             for candidate in self.re_exports(size, settled):
-                yield self.at_batch(name, candidate)
+                yield self.at_batch(name, candidate, RE_EXPORT)
 
         return at
 
@@ -249,10 +249,12 @@ class Subject:
         except OnnxAccelError as error:
             yield error
 
-    def at_batch(self, name: str, candidate: Candidate | OnnxAccelError) -> tuple[str, Session | OnnxAccelError]:
+    def at_batch(
+        self, name: str, candidate: Candidate | OnnxAccelError, method: str = AUTO
+    ) -> tuple[str, Session | OnnxAccelError]:
         """The method of *candidate*, with its session in backend *name* or with what stands against it."""
         if isinstance(candidate, OnnxAccelError):
-            return AUTO, candidate
+            return method, candidate
         try:
             return candidate.method, self.session(name, candidate.path)
         except OnnxAccelError as error:
