@@ -14,7 +14,7 @@ from pytest_onnxaccel.backends.protocol import Availability, LoadOptions, Sessio
 from pytest_onnxaccel.backends.tensorflow_open import KINDS
 from pytest_onnxaccel.errors import ConfigError
 
-_DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu", "tensorflow-macos", "keras")
+_DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu", "tensorflow-macos", "keras", "tf2onnx")
 
 
 class TensorflowBackend:

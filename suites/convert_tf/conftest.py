@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +15,15 @@ from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import RunOptions
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-pytest.importorskip("tensorflow", reason="needs the extra tensorflow")
-pytest.importorskip("tf2onnx", reason="needs the extra tensorflow")
-pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def frameworks() -> None:
+    """Skips where they are not installed, unless ``ONNXACCEL_REQUIRE_TENSORFLOW`` is set."""
+    for name in ("tensorflow", "tf2onnx"):
+        if importlib.util.find_spec(name) is None:
+            assert not os.environ.get("ONNXACCEL_REQUIRE_TENSORFLOW"), f"{name} is not installed"
+            pytest.skip(f"{name} is not installed: needs the extra tensorflow")
 
 
 @pytest.fixture(scope="session")
