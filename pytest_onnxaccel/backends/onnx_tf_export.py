@@ -42,9 +42,10 @@ def export(path: str, target: str, kind: str, inputs: Mapping[str, str], outputs
     """
     tf, onnx, onnx_tf = frameworks()
     model = read(onnx, path)
-    recurrent = [node.op_type for node in all_nodes(model.graph) if node.op_type in RECURRENT]
-    if len(recurrent) > 1:
-        raise refused(f"onnx-tf computes several recurrent nodes in one graph wrongly: {', '.join(recurrent)}")
+    recurrent = dict.fromkeys(node.op_type for node in all_nodes(model.graph) if node.op_type in RECURRENT)
+    if recurrent:
+        # Before the trace: a process that has traced one can trace no other
+        raise refused(f"onnx-tf's recurrent cells hold variables that do not freeze: {', '.join(recurrent)}")
     with said_meanwhile() as said:
         module, concrete, trace = trace_model(tf, onnx_tf, model)
         graph_def, fed, fetched = _frozen(tf, concrete, model)
