@@ -31,10 +31,16 @@ class Node:
     attributes: Mapping[str, memoryview]
     function: str = ""
 
-    def text(self, attribute: str) -> str:
-        """A string attribute; empty where it is absent."""
+    def text(self, attribute: str, default: str = "") -> str | None:
+        """A string attribute, *default* where it is absent; None where it is no string that is known here.
+
+        In a function it may be a placeholder, which whoever calls the function fills in.
+        """
         found = self.attributes.get(attribute)
-        return Message(found).text(2) if found is not None else ""
+        if found is None:
+            return default
+        message = Message(found)
+        return message.text(2) if message.has(2) and not message.has(9) else None
 
     def calls(self) -> Iterator[str]:
         """Names of the functions that its attributes refer to."""

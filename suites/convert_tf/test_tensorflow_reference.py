@@ -125,8 +125,8 @@ def test_the_wrong_model_fails_in_the_gate(engines: Engines, tmp_path: Path) -> 
     (tmp_path / "model.onnx").write_bytes(Path(made.path).read_bytes())
     for reference, status in ((right, 0), (wrong, 1)):
         command = [
-            sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--onnx-model=model.onnx", "--onnx-backend=ort-cpu",
-            f"--onnx-reference={reference}", "-k", "parity",
+            sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--onnx-model=model.onnx",
+            "--onnx-backend=ort-cpu", f"--onnx-reference={reference}", "-k", "parity",
         ]  # fmt: skip
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == status, done.stdout + done.stderr

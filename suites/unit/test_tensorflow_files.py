@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pytest_onnxaccel.backends import tensorflow_files
 from pytest_onnxaccel.backends.tensorflow_files import read_graph, read_meta_graph, read_saved_model
@@ -103,6 +105,20 @@ def test_garbage_is_refused_in_one_line(data: bytes, tmp_path: Path) -> None:
         read_graph(saved(tmp_path / "graph.pb", data))
     assert caught.value.code == "E_PARSE"
     assert "\n" not in str(caught.value)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), min_size=1, max_size=6))
+def test_damaged_files_are_read_or_refused_and_nothing_else(changes: list[tuple[int, int]], tmp_path: Path) -> None:
+    data = bytearray(WHOLE)
+    for at, value in changes:
+        data[at] = value
+    try:
+        for found in read_graph(saved(tmp_path / "graph.pb", bytes(data))).all_nodes():
+            list(found.calls())
+            found.text("note")
+    except ModelError as error:
+        assert len(str(error)) <= 300  # noqa: PT017
 
 
 def test_deep_attributes_are_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pytest_onnxaccel.backends.tensorflow_files import Graph, MetaGraph, read_graph, read_saved_model
 from pytest_onnxaccel.backends.tensorflow_unsafe import UNSAFE, refuse_graph, refuse_meta_graphs
 from pytest_onnxaccel.errors import ModelError
-from suites.unit.graph_bytes import call, calls, graph, meta_graph, node, saved_model, text
+from suites.unit.graph_bytes import call, calls, field, graph, meta_graph, node, saved_model, text
 
 Functions = Mapping[str, Iterable[bytes]]
 
@@ -86,6 +86,10 @@ def test_what_initialises_counts(served: Any) -> None:
 def test_one_attribute_decides(op: str, attribute: str, harmless: str, harmful: str, frozen: Any) -> None:
     refuse_graph(frozen(X, node("y", op, "x", **{attribute: text(harmless)})))
     assert f"holds {op} 'y'" in refused(frozen(X, node("y", op, "x", **{attribute: text(harmful)})))
+    refuse_graph(frozen(X, node("y", op, "x")))
+    # In a function the attribute may be left to whoever calls it
+    hidden = {"f": [node("y", op, "x", **{attribute: field(9, "stream")})]}
+    assert f"holds {op} 'y' in function 'f'" in refused(frozen(X, functions=hidden))
 
 
 def test_a_frozen_graph_has_nothing_to_save_or_restore(frozen: Any) -> None:
