@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
-import re
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_onnxaccel.backends.installed import versions_of
@@ -16,6 +12,7 @@ from pytest_onnxaccel.backends.tensorflow_import import reason
 from pytest_onnxaccel.backends.tensorflow_open import KERAS, KERAS_H5, KINDS, OpenSource, open_tensorflow
 from pytest_onnxaccel.convert import kinds
 from pytest_onnxaccel.convert.protocol import DYNAMIC, Converted, ConvertOptions
+from pytest_onnxaccel.convert.tensorflow_onnx_words import refuse_unknown, said_meanwhile, unsupported
 from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ConversionError, printable
 from pytest_onnxaccel.spec import TensorSpec
 
@@ -69,7 +66,7 @@ class TensorflowOnnx:
             opened.close()
         import onnx
 
-        _refuse_unknown(onnx, model, said)
+        refuse_unknown(onnx, model, said)
         notes = [*opened.notes, *_open_ranks(opened.inputs, shapes)]
         _name_dims(model, kind in (KERAS, KERAS_H5), options.batch == DYNAMIC)
         suffix = f"-batch-{options.batch}" if isinstance(options.batch, int) else ""
@@ -140,7 +137,7 @@ def _converted(
     """The ONNX model, and what tf2onnx complained of."""
     inputs = [tensors[spec.name] for spec in opened.inputs]
     outputs = [tensors[spec.name] for spec in opened.outputs]
-    with _said() as said:
+    with said_meanwhile() as said:
         try:
             import tf2onnx.convert
         except Exception as error:
@@ -155,7 +152,7 @@ def _converted(
                 tensors_to_rename={tensor: name for name, tensor in tensors.items() if tensor != name},
             )
         except Exception as error:
-            known = _unsupported(said)
+            known = unsupported(said)
             raise known or ConversionError(
                 f"tf2onnx stopped: {reason(error)}", where=f"tf2onnx, opset {opset}"
             ) from error
@@ -185,18 +182,6 @@ def _reshape(graph_def: Any, shapes: Mapping[str, Sequence[int]]) -> None:
             node.attr.pop("_output_shapes", None)
 
 
-def _refuse_unknown(onnx: Any, model: Any, said: Sequence[str]) -> None:
-    """What tf2onnx cannot convert it leaves as it is and calls the file done."""
-    opset = {item.domain: item.version for item in model.opset_import}
-    for node in _nodes(model.graph):
-        domain = "" if node.domain == "ai.onnx" else node.domain
-        if domain in ("", "ai.onnx.ml") and not onnx.defs.has(node.op_type, opset.get(domain, 1), domain):
-            raise _lacks(node.op_type, node.name, opset.get("", 0))
-    known = _unsupported(said)
-    if known is not None:
-        raise known
-
-
 def _open_ranks(inputs: Sequence[TensorSpec], shapes: Mapping[str, Sequence[int]]) -> list[str]:
     """ONNX declares a rank for every input; tf2onnx makes a scalar of one that the source leaves open."""
     free = [spec.name for spec in inputs if spec.shape is None and spec.name not in shapes]
@@ -223,54 +208,7 @@ def _name_dims(model: Any, keras: bool, dynamic: bool) -> None:
                 dim.dim_param = names.setdefault(dim.dim_param, f"dim_{len(names)}")
 
 
-#: ``Tensorflow op [scope/node: Erfc] is not supported``
-_UNSUPPORTED = re.compile(r"[Oo]p \[([^\]:]+): (\w+)\] is not supported")
-
-
-def _unsupported(said: Sequence[str]) -> ConversionError | None:
-    found = next(filter(None, map(_UNSUPPORTED.search, said)), None)
-    return _lacks(found.group(2), found.group(1), 0) if found else None
-
-
-def _lacks(operator: str, node: str, opset: int) -> ConversionError:
-    at = f" at opset {opset}" if opset else ""
-    return ConversionError(
-        f"tf2onnx has no operator {printable(operator, 60)!r}{at} (node {printable(node, 100)!r})",
-        remedy="rebuild the model without it",
-    )
-
-
-def _nodes(graph: Any) -> Iterator[Any]:
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
-                yield from _nodes(inner)
-
-
 def _declared(values: Any) -> tuple[TensorSpec, ...]:
     from pytest_onnxaccel.graph.inspect import tensor_spec
 
     return tuple(tensor_spec(value) for value in values)
-
-
-@contextlib.contextmanager
-def _said() -> Iterator[list[str]]:
-    """What tf2onnx logs meanwhile, a line a finding."""
-    lines: list[str] = []
-
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(printable(record.getMessage(), 400))
-
-    logger, listener = logging.getLogger("tf2onnx"), Listener(logging.WARNING)
-    before = logger.propagate
-    logger.propagate = False
-    logger.addHandler(listener)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield lines
-    finally:
-        logger.removeHandler(listener)
-        logger.propagate = before
