@@ -19,7 +19,7 @@ _PUBLIC = {
     "Runner": "runner.runner",
     "Tolerance": "spec",
     "Verdict": "results",
-    "convert": "runner.converting",
+    "convert_source": "runner.converting",
     "fold_in": "runner.folding",
     "round_trip": "runner.roundtrip",
     "validate": "runner.api",

@@ -175,11 +175,11 @@ def _freeze(given: argparse.Namespace) -> int:
 
 
 def _convert(given: argparse.Namespace) -> int:
-    from pytest_onnxaccel.runner.converting import batch_of, convert
+    from pytest_onnxaccel.runner.converting import batch_of, convert_source
     from pytest_onnxaccel.runner.request import RunOptions
     from pytest_onnxaccel.spec import Tolerance
 
-    saved = convert(
+    saved = convert_source(
         given.source,
         given.output,
         loader=given.loader,

@@ -1,4 +1,4 @@
-"""A source converted, proven and saved: the Python API ``convert`` and the command of the same name."""
+"""A source converted, proven and saved: the function ``convert_source`` and the command ``convert``."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Saved:
         return found
 
 
-def convert(
+def convert_source(
     source: str | os.PathLike[str] | SourceSpec,
     target: str | os.PathLike[str],
     loader: str | None = None,
