@@ -44,7 +44,7 @@ class OnnxTensorflow:
                 "onnx-tf keeps the batch of the ONNX file", remedy="freeze that one: python -m pytest_onnxaccel freeze"
             )
         if options.prepared is None:
-            raise ConfigError("onnx-tf takes only a prepared copy", remedy="convert through pytest_onnxaccel.convert")
+            raise ConfigError("onnx-tf takes only a prepared copy", remedy="convert through pytest_onnxaccel.convert_source")
         inputs, outputs = options.prepared["inputs"], options.prepared["outputs"]
         path = os.path.join(folder, f"{options.stem}.pb" if gives == kinds.GRAPHDEF else options.stem)
         try:
