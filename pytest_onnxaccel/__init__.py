@@ -21,6 +21,7 @@ _PUBLIC = {
     "Verdict": "results",
     "convert_source": "runner.converting",
     "fold_in": "runner.folding",
+    "round_trip": "runner.roundtrip",
     "validate": "runner.api",
 }
 

@@ -1,4 +1,4 @@
-"""``python -m pytest_onnxaccel``: ``convert``, ``doctor``, ``env`` and ``freeze``."""
+"""``python -m pytest_onnxaccel``: ``convert``, ``doctor``, ``env``, ``freeze`` and ``roundtrip``."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _freeze(given)
         if given.command == "convert":
             return _convert(given)
+        if given.command == "roundtrip":
+            return _roundtrip(given)
         return _path(given.name) if given.path else _env(given.name, given.rebuild)
     except OnnxAccelError as error:
         print(error, file=sys.stderr)
-        return 2 if given.command in ("convert", "freeze") and isinstance(error, ConfigError) else 1
+        return 2 if given.command in ("convert", "freeze", "roundtrip") and isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -75,7 +77,27 @@ def _parser() -> argparse.ArgumentParser:
     freeze.add_argument("--source", metavar="FILE", help="what the model was converted from, to export it again")
     freeze.add_argument("--loader", metavar="MODULE:CALLABLE", help="builds the module of a source of weights")
     convert_arguments(commands.add_parser("convert", help="convert a source to ONNX, and prove it"))
+    roundtrip_arguments(commands.add_parser("roundtrip", help="convert a source leg by leg, and compare every stop"))
     return parser
+
+
+def roundtrip_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``roundtrip``."""
+    parser.description = (
+        "Convert SOURCE to the first kind, the result to the second and so on, run every stop on the same samples, and "
+        "name the first leg that changes the model. Nothing is written. Exit status: 0 when every leg agrees, 1 when "
+        "one does not or cannot be taken, 2 for a wrong command."
+    )
+    parser.add_argument("source", metavar="SOURCE", help="a file or folder; what it is, its content tells")
+    parser.add_argument("--through", metavar="KINDS", default="onnx,pb,onnx", help="default: onnx,pb,onnx")
+    parser.add_argument("--loader", metavar="MODULE:CALLABLE", help="builds the module of a file of weights")
+    parser.add_argument(
+        "--input", metavar="NAME:DTYPE:SHAPE", action="append", default=[],
+        help="what it takes, where the source does not know, such as X:0:float32:?; repeatable, in order",
+    )  # fmt: skip
+    parser.add_argument("--outputs", metavar="NAMES", default="", help="names of the outputs, separated by commas")
+    parser.add_argument("--rtol", metavar="NUMBER", type=float, help="default: by dtype")
+    parser.add_argument("--atol", metavar="NUMBER", type=float, help="default: by dtype")
 
 
 def convert_arguments(parser: argparse.ArgumentParser) -> None:
@@ -173,6 +195,27 @@ def _convert(given: argparse.Namespace) -> int:
     )
     _show("\n".join(saved.lines()))
     return 0
+
+
+def _roundtrip(given: argparse.Namespace) -> int:
+    from pytest_onnxaccel.results import Verdict
+    from pytest_onnxaccel.runner.converting import input_spec
+    from pytest_onnxaccel.runner.request import RunOptions
+    from pytest_onnxaccel.runner.roundtrip import round_trip
+    from pytest_onnxaccel.spec import SourceSpec, Tolerance
+
+    result = round_trip(
+        SourceSpec(os.path.abspath(given.source), given.source, given.loader, origin="the command line"),
+        [name.strip() for name in given.through.split(",") if name.strip()],
+        inputs=[input_spec(text) for text in given.input],
+        outputs=[name.strip() for name in given.outputs.split(",") if name.strip()],
+        tolerance=Tolerance(given.rtol, given.atol, "the command line"),
+        options=RunOptions(import_paths=(os.getcwd(),)),
+    )
+    _show(
+        "\n".join([f"{result.verdict}: {result.message}", *(f"  {line}" for line in (*result.details, *result.notes))])
+    )
+    return 0 if result.verdict is Verdict.PASSED else 1
 
 
 def _path(name: str) -> int:

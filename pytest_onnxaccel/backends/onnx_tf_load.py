@@ -24,33 +24,24 @@ from pytest_onnxaccel.backends.onnx_tf_graph import (
     recording_backend,
     specs,
 )
-from pytest_onnxaccel.backends.onnx_tf_session import OnnxTfSession
 from pytest_onnxaccel.backends.protocol import LoadOptions, SessionInfo
+from pytest_onnxaccel.backends.tensorflow_session import TensorflowSession
 from pytest_onnxaccel.errors import BackendUnavailable, ModelError, printable
 
 _recurrent_loaded = False
 
 
-def load(path: str, options: LoadOptions) -> OnnxTfSession:
+def load(path: str, options: LoadOptions) -> TensorflowSession:
     """See :meth:`pytest_onnxaccel.backends.onnx_tf.OnnxTf.load`."""
     tf, onnx, onnx_tf = frameworks()
-    try:
-        model = onnx.load(path)
-    except Exception as error:
-        raise ModelError(f"the copy for onnx-tf cannot be read: {error}", code="E_PARSE") from error
+    model = read(onnx, path)
     if options.threads:
         # Only the first model of a process can set these; graphs without variables have threads of their own
         with contextlib.suppress(RuntimeError):
             tf.config.threading.set_intra_op_parallelism_threads(options.threads)
             tf.config.threading.set_inter_op_parallelism_threads(options.threads)
-    recurrent = _claim_recurrent(model)
-    trace = Trace()
-    with _said() as said:
-        module, concrete = _concrete(tf, onnx_tf, model, trace, quick=not recurrent)
-        found = concrete.structured_outputs
-        odd = [name for name in found if not isinstance(found[name], tf.Tensor)]
-        if odd:
-            raise _refused(f"output {odd[0]!r} of onnx-tf is no dense tensor")
+    with said_meanwhile() as said:
+        module, concrete, trace = trace_model(tf, onnx_tf, model)
         if module.variables or concrete.variables:
             call, close = _function_call(tf, module, concrete, model, options), _nothing
             way = "traced function"
@@ -58,7 +49,7 @@ def load(path: str, options: LoadOptions) -> OnnxTfSession:
             try:
                 call, close = _session_call(tf, concrete, model, options)
             except Exception as error:
-                raise _refused(f"TensorFlow cannot freeze what onnx-tf made: {_reason(error)}") from error
+                raise refused(f"TensorFlow cannot freeze what onnx-tf made: {reason(error)}") from error
             way = "frozen graph in a tf.Session"
     info = SessionInfo(
         specs(onnx, model.graph.input),
@@ -79,7 +70,36 @@ def load(path: str, options: LoadOptions) -> OnnxTfSession:
             },
         },
     )
-    return OnnxTfSession(call, close, info)
+    return TensorflowSession(call, close, info)
+
+
+def read(onnx: Any, path: str) -> Any:
+    """The prepared copy at *path*.
+
+    Raises:
+        ModelError: ``E_PARSE``.
+    """
+    try:
+        return onnx.load(path)
+    except Exception as error:
+        raise ModelError(f"the copy for onnx-tf cannot be read: {error}", code="E_PARSE") from error
+
+
+def trace_model(tf: Any, onnx_tf: Any, model: Any) -> tuple[Any, Any, Trace]:
+    """onnx-tf's module for *model*, the function traced from it, and what happened on the way.
+
+    Raises:
+        ModelError: ``E_SCHEMA``, naming the operator that stopped onnx-tf.
+        BackendUnavailable: a recurrent model in a process that has had one.
+    """
+    recurrent = _claim_recurrent(model)
+    trace = Trace()
+    module, concrete = _concrete(tf, onnx_tf, model, trace, quick=not recurrent)
+    found = concrete.structured_outputs
+    odd = [name for name in found if not isinstance(found[name], tf.Tensor)]
+    if odd:
+        raise refused(f"output {odd[0]!r} of onnx-tf is no dense tensor")
+    return module, concrete, trace
 
 
 def _claim_recurrent(model: Any) -> bool:
@@ -108,10 +128,10 @@ def _concrete(tf: Any, onnx_tf: Any, model: Any, trace: Trace, quick: bool) -> t
     opset = opset_of(model)
     lacking = missing_operators(onnx_tf, model)
     if lacking:
-        raise _refused(f"onnx-tf has no operator {', '.join(lacking)} (opset {opset})")
+        raise refused(f"onnx-tf has no operator {', '.join(lacking)} (opset {opset})")
     for info in (*model.graph.input, *model.graph.output):
         if not info.type.tensor_type.HasField("shape"):
-            raise _refused(f"onnx-tf needs a dense tensor with a rank, and {info.name!r} declares none")
+            raise refused(f"onnx-tf needs a dense tensor with a rank, and {info.name!r} declares none")
     try:
         rep = recording_backend(tf, onnx_tf, trace).prepare(model, logging_level="WARNING")
         module: Any = rep.tf_module
@@ -127,10 +147,10 @@ def _concrete(tf: Any, onnx_tf: Any, model: Any, trace: Trace, quick: bool) -> t
         return module, module.__call__.get_concrete_function(**signatures)
     except Exception as error:
         stopped = f"{trace.operator} at opset {opset}" if trace.operator else f"this graph (opset {opset})"
-        raise _refused(f"onnx-tf cannot take {stopped}: {_reason(error)}") from error
+        raise refused(f"onnx-tf cannot take {stopped}: {reason(error)}") from error
 
 
-def _refused(cause: str) -> ModelError:
+def refused(cause: str) -> ModelError:
     return ModelError(cause, code="E_SCHEMA", remedy="compare this model with another backend")
 
 
@@ -191,7 +211,7 @@ def _nothing() -> None:
     """There is nothing to close."""
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """The handler's own words, from under what AutoGraph wraps around them."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     kind, text = type(error).__name__, lines[-1] if lines else ""
@@ -209,7 +229,7 @@ def _cores() -> int:
 
 
 @contextlib.contextmanager
-def _said() -> Iterator[list[str]]:
+def said_meanwhile() -> Iterator[list[str]]:
     """What onnx-tf logs meanwhile, a line a finding, and nothing of it on the streams."""
     lines: list[str] = []
 

@@ -24,6 +24,16 @@ CONVERTERS: tuple[Row, ...] = (
         (kinds.ONNX,),
         "pytest_onnxaccel.convert.torch_onnx:TorchOnnx",
     ),
+    Row(
+        (kinds.GRAPHDEF, kinds.SAVED_MODEL, kinds.CHECKPOINT, kinds.KERAS, kinds.KERAS_H5),
+        (kinds.ONNX,),
+        "pytest_onnxaccel.convert.tensorflow_onnx:TensorflowOnnx",
+    ),
+    Row(
+        (kinds.ONNX,),
+        (kinds.SAVED_MODEL, kinds.GRAPHDEF),
+        "pytest_onnxaccel.convert.onnx_tensorflow:OnnxTensorflow",
+    ),
 )
 
 

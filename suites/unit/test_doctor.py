@@ -292,7 +292,7 @@ class TestStates:
 
     def test_built_in_backends_come_first(self) -> None:
         names = [item.point.name for item in states.registered() if item.source == states.BUILT_IN]
-        assert names == ["onnx-tf", "ort-cpu", "ort-cuda", "reference", "torch"]
+        assert names == ["onnx-tf", "ort-cpu", "ort-cuda", "reference", "tensorflow", "torch"]
 
 
 def diagnosis(*backends: BackendState, problems: tuple[Problem, ...] = ()) -> Diagnosis:

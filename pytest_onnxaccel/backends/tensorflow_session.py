@@ -1,4 +1,4 @@
-"""A loaded onnx-tf model: runs and times it. Needs the standard library and NumPy."""
+"""A model loaded in TensorFlow: runs and times it. Needs the standard library and NumPy."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
 
 
-class OnnxTfSession:
-    """See :class:`pytest_onnxaccel.backends.protocol.Session`; the names are those of the prepared copy."""
+class TensorflowSession:
+    """See :class:`pytest_onnxaccel.backends.protocol.Session`.
+
+    Args:
+        call: takes one array per input of *info* in its order, gives one per output.
+    """
 
     def __init__(
         self,
