@@ -58,7 +58,12 @@ def scale_of(reference: Array) -> float:
     """
     size = _sizes(reference)
     size = size[size > 0]
-    return float(np.median(size)) if size.size else 0.0
+    if not size.size:
+        return 0.0
+    middle = size.size // 2
+    low = middle if size.size % 2 else middle - 1
+    found = np.partition(size, (low, middle))  # numpy.median imports numpy.ma, which takes 20 ms
+    return float(found[low] / 2 + found[middle] / 2)
 
 
 def floor(reference: Array) -> tuple[float, float]:
