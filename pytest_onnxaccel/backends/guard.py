@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session, SessionInfo
 from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.numerics.pacing import Paced, PacePlan, caller, pace
 from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan, dtype_label
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
+    from pytest_onnxaccel.numerics.pacing import Paced, PacePlan
 
 
 def check_feeds(specs: Sequence[TensorSpec], feeds: Mapping[str, Array]) -> None:
@@ -146,6 +146,8 @@ class GuardedSession:
         if hosted is not None:
             found: Paced = hosted(ready, plan)
             return found
+        from pytest_onnxaccel.numerics.pacing import caller, pace
+
         return pace(caller(self._session, ready), plan)
 
     def close(self) -> None:

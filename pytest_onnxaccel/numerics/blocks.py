@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from statistics import median
 from typing import Any, Protocol
 
 from pytest_onnxaccel.numerics import counters
+from pytest_onnxaccel.numerics.stats import middle
 from pytest_onnxaccel.spec import Timing, TimingPlan
 
 
@@ -43,7 +43,7 @@ class Block:
     @property
     def sample(self) -> tuple[float, float]:
         """Median wall and CPU time of a call."""
-        return float(median(self.wall_ns)), float(median(self.cpu_ns))
+        return middle(self.wall_ns), middle(self.cpu_ns)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -16,6 +16,11 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     return ordered[low] + (ordered[high] - ordered[low]) * (position - low)
 
 
+def middle(values: Sequence[float]) -> float:
+    """The median. The standard library's would load ``fractions`` and more into every worker."""
+    return percentile(sorted(values), 0.5)
+
+
 def binomial_tail(n: int, k: int, p: float) -> float:
     """P(X >= k) of a binomial(n, p), summed in logarithms so that large *n* neither overflows nor underflows."""
     if k <= 0:

@@ -6,8 +6,8 @@ import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from statistics import median
 
+from pytest_onnxaccel.numerics.stats import middle
 from pytest_onnxaccel.spec import Timing, TimingPlan
 
 #: Warm-up ends when the medians of two such runs of calls agree to :data:`STEADY`.
@@ -56,7 +56,7 @@ def settled(taken: list[int]) -> bool:
     """The medians of the last two runs of :data:`GROUP` calls agree."""
     if len(taken) < 2 * GROUP:
         return False
-    before, now = median(taken[-2 * GROUP : -GROUP]), median(taken[-GROUP:])
+    before, now = middle(taken[-2 * GROUP : -GROUP]), middle(taken[-GROUP:])
     return abs(now - before) <= STEADY * before
 
 

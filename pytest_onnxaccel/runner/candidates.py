@@ -11,6 +11,8 @@ from pytest_onnxaccel.errors import OnnxAccelError
 
 #: Cheapest candidate that applies, instead of one method by name.
 AUTO = "auto"
+#: The model converted from its source once more.
+RE_EXPORT = "re-export"
 #: The same without looking into the graph, by its declarations alone; what it claims only a proof can tell.
 GLANCE = "glance"
 

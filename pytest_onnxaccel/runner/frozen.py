@@ -11,8 +11,7 @@ from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.batch import prover_of
 from pytest_onnxaccel.errors import ModelError, OnnxAccelError
 from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.runner.candidates import AUTO, Candidate
-from pytest_onnxaccel.runner.sources import RE_EXPORT
+from pytest_onnxaccel.runner.candidates import AUTO, RE_EXPORT, Candidate
 from pytest_onnxaccel.spec import ModelInfo
 
 if TYPE_CHECKING:

@@ -6,10 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
-from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.batch import batch
 from pytest_onnxaccel.checks.contract import contract
 from pytest_onnxaccel.checks.hygiene import hygiene
@@ -20,15 +18,14 @@ from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner import noise
-from pytest_onnxaccel.runner.bench import Bench
 from pytest_onnxaccel.runner.candidates import AUTO
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.faults import ElsewhereFault, verdict_of
 from pytest_onnxaccel.runner.foresight import Foresight
 from pytest_onnxaccel.runner.frozen import Frozen, freeze
-from pytest_onnxaccel.runner.further import advises, has_scenario, in_a_row, with_advice, with_scenario
 from pytest_onnxaccel.runner.leases import Leases
-from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request, RunOptions
+from pytest_onnxaccel.runner.opposite import opposite
+from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.sides import Side
 from pytest_onnxaccel.runner.subject import Ready, Subject
 from pytest_onnxaccel.spec import ModelInfo, ModelSpec
@@ -133,48 +130,40 @@ class Runner:
         self._taken(request, subject)
         ready, path = self._ready(request, subject, request.backend), self._file(request, subject)
         candidate = ready.session if path is None else subject.session(request.backend, path)
-        theirs = Side(request.reference, subject, request.reference, path)
-        if request.reference == UNOPTIMIZED:
-            plain = LoadOptions(optimize=False, spin=False)
-            theirs = Side(f"{request.backend} unoptimized", subject, request.backend, path, plain)
-            reference = theirs.session()
-            variants = noise.variants(subject, request.backend, path, alone=True)
-        elif request.source is not None:
-            reference = subject.source_session(request.source, path)
-            variants = partial(subject.source_variants, request.source, path)
-        elif request.reference.endswith(".onnx"):
-            other = self._other(request.reference)
-            sides = (subject.spec.name, other.spec.name)
-            problems = input_problems(subject.info.inputs, other.info.inputs, sides)
-            if problems:
-                return CheckResult(
-                    request.model, "parity", Verdict.FAILED, "V_CONTRACT", problems[0], request.backend,
-                    other.spec.name, request.batch, details=tuple(problems[1:]),
-                )  # fmt: skip
-            reference = other.session(request.backend)
-            theirs = Side(other.spec.name, other, request.backend)
-            variants = noise.variants(other, request.backend)
-        else:
-            known = self._ready(request, subject, request.reference)
-            reference = known.session if path is None else subject.session(request.reference, path)
-            variants = noise.variants(subject, request.reference, path)
+        problems = self._unlike(request, subject)
         shown = request.reference.rpartition("/")[2]
+        if problems:
+            return CheckResult(
+                request.model, "parity", Verdict.FAILED, "V_CONTRACT", problems[0], request.backend, shown,
+                request.batch, details=tuple(problems[1:]),
+            )  # fmt: skip
+        against = opposite(request, subject, path, self._other, lambda name: self._ready(request, subject, name))
         result = parity(
-            request.model, request.backend, shown, candidate, reference, ready.settled.inputs,
+            request.model, request.backend, shown, candidate, against.session, ready.settled.inputs,
             request.tolerance or subject.spec.tolerance,
             {} if request.tolerance else subject.spec.output_tolerances,
             request.seeds, request.batch, ready.singles.block if path is None else None,
-            noise.noisy(self._options, request.model, request.backend, shown, variants),
+            noise.noisy(self._options, request.model, request.backend, shown, against.variants),
             request.decision or subject.spec.decision,
         )  # fmt: skip
         result = noise.elsewhere(result, request.reported)
-        if result.verdict is Verdict.FAILED and self._options.localise and request.source is None:
+        if result.verdict is Verdict.FAILED and self._options.localise:
             from pytest_onnxaccel.runner.autopsy import looked_into
 
-            both, inputs = (Side(request.backend, subject, request.backend, path), theirs), ready.settled.inputs
-            backends = self._backends.get(request.model, ())
-            return looked_into(result, request, both, inputs, backends, self.engines, self._options.failures)
+            ours, inputs = Side(request.backend, subject, request.backend, path), ready.settled.inputs
+            theirs = against.side(inputs)
+            if theirs is not None:
+                backends = self._backends.get(request.model, ())
+                both = (ours, theirs)
+                return looked_into(result, request, both, inputs, backends, self.engines, self._options.failures)
         return result
+
+    def _unlike(self, request: Request, subject: Subject) -> list[str]:
+        """Why the model and the other file that it is compared with cannot be fed the same."""
+        if request.source is not None or not request.reference.endswith(".onnx"):
+            return []
+        other = self._other(request.reference)
+        return input_problems(subject.info.inputs, other.info.inputs, (subject.spec.name, other.spec.name))
 
     def _batch(self, request: Request, subject: Subject) -> CheckResult:
         self._taken(request, subject)
@@ -189,6 +178,8 @@ class Runner:
 
     def _latency(self, request: Request, subject: Subject) -> CheckResult:
         from pytest_onnxaccel.runner import latency
+        from pytest_onnxaccel.runner.bench import Bench
+        from pytest_onnxaccel.runner.further import advises, has_scenario, in_a_row, with_advice, with_scenario
 
         self._taken(request, subject)
         budget = request.budget if request.budget is not None else subject.spec.budget

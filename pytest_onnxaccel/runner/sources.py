@@ -12,12 +12,10 @@ from pytest_onnxaccel.convert import kinds
 from pytest_onnxaccel.convert.protocol import ConvertOptions
 from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, OnnxAccelError
 from pytest_onnxaccel.isolation.engine import Engine
-from pytest_onnxaccel.runner.candidates import Candidate
+from pytest_onnxaccel.runner.candidates import RE_EXPORT, Candidate
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.spec import ModelInfo, SourceSpec, TensorSpec
 
-#: Method of a model that was converted from its source once more.
-RE_EXPORT = "re-export"
 #: What the dynamo exporter writes; an older model is exported to the converter's default instead.
 _OPSETS = range(18, 21)
 

@@ -17,12 +17,11 @@ from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.isolation.intake import Staged, folder_name, stage, stage_external
 from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.runner.candidates import AUTO, Candidate, Candidates
+from pytest_onnxaccel.runner.candidates import AUTO, RE_EXPORT, Candidate, Candidates
 from pytest_onnxaccel.runner.engines import TOOLS, Engines
 from pytest_onnxaccel.runner.foresight import Foresight
 from pytest_onnxaccel.runner.frozen import AS_IS
 from pytest_onnxaccel.runner.request import QUIET
-from pytest_onnxaccel.runner.sources import RE_EXPORT, backend_for, open_source, re_export, ways_of
 from pytest_onnxaccel.spec import ModelInfo, ModelSpec, SourceSpec
 
 
@@ -151,6 +150,8 @@ class Subject:
         if key not in self._sessions or not self._sessions[key].alive:
             declared = info if path is None else ModelInfo.from_json(self.graph("inspect", path=file))
             if self._engines.backend(name).role == "source":
+                from pytest_onnxaccel.runner.sources import open_source  # few runs have sources
+
                 own = source or self.spec.source
                 self._sessions[key] = open_source(own, name, engine, wanted, declared, self._engines)
             else:
@@ -188,12 +189,16 @@ class Subject:
         Raises:
             OnnxAccelError: it cannot be loaded.
         """
+        from pytest_onnxaccel.runner.sources import backend_for
+
         return self.session(backend_for(source, self._engines), path, source=source)
 
     def source_variants(
         self, source: SourceSpec, path: str | None = None
     ) -> Iterator[tuple[str, Session | OnnxAccelError]]:
         """The same source, legally computed otherwise: what its outputs differ by is its noise. The caller closes."""
+        from pytest_onnxaccel.runner.sources import backend_for, open_source, ways_of
+
         name, info = backend_for(source, self._engines), self._declared(path or self.path)
 
         def opened(options: LoadOptions) -> Session:
@@ -301,12 +306,18 @@ class Subject:
         source = self.spec.source
         if source is None or source.path.endswith(".onnx"):
             return
+        yield self.exported(source, size, inputs)
+
+    def exported(self, source: SourceSpec, size: int, inputs: Inputs) -> Candidate | OnnxAccelError:
+        """*source* exported at batch *size* under the names of the model, or what stands against it."""
+        from pytest_onnxaccel.runner.sources import re_export
+
         try:
             shapes = inputs.shapes(size)
             specs = [replace(spec, shape=shapes[spec.name]) for spec in self.info.inputs]
-            yield re_export(source, self.stem, specs, size, self.info, self._engines)
+            return re_export(source, self.stem, specs, size, self.info, self._engines)
         except OnnxAccelError as error:
-            yield error
+            return error
 
     def at_batch(
         self, name: str, candidate: Candidate | OnnxAccelError, method: str = AUTO

@@ -114,6 +114,44 @@ def test_the_source_takes_part_as_a_backend_by_name_only(gate: Callable, reposit
     assert "torch runs the source of a model, and this one declares none" in without.row("contract", "torch")["message"]
 
 
+DEEP = """
+import torch
+
+class Deep(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = torch.nn.Sequential(torch.nn.Conv2d(3, 6, 3), torch.nn.ReLU())
+        self.body = torch.nn.ModuleList([torch.nn.Conv2d(6, 6, 3) for _ in range(3)])
+        self.head = torch.nn.Linear(6, 2)
+
+    def forward(self, x):
+        x = self.stem(x)
+        for layer in self.body:
+            x = torch.relu(layer(x))
+        return self.head(x.mean((2, 3)))
+"""
+
+
+def test_a_fault_against_a_source_is_found_in_the_graph_and_in_the_module(
+    gate: Callable, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository / "src" / "nets.py").write_text(DEEP)
+    monkeypatch.syspath_prepend(str(repository / "src"))
+    module = __import__("importlib").import_module("nets").Deep().eval()
+    torch.save(module.state_dict(), repository / "net.pth")
+    with torch.no_grad():
+        module.body[1].weight[2] *= 1.05
+    torch.onnx.export(
+        module, (torch.rand(1, 3, 16, 16),), repository / "net.onnx", dynamo=False, input_names=["x"],
+        output_names=["y"], opset_version=18,
+    )  # fmt: skip
+    run = gate(*BASE, "--onnx-reference=net.pth", "--onnx-loader=nets:Deep")
+    assert run.failed() == [("parity", "V_PARITY")]
+    row = run.row("parity")
+    assert any("body.1" in line for line in row["details"]), row["details"]
+    assert not any("body.0" in line or "body.2" in line for line in row["details"]), row["details"]
+
+
 def convert(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest_onnxaccel", "convert", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(folder / "src")}

@@ -1,0 +1,77 @@
+"""What a model is compared with: a backend, its own without optimizations, another file, or its source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from pytest_onnxaccel.backends.guard import GuardedSession
+from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.checks.noise import Variants
+from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.numerics.inputs import Inputs
+from pytest_onnxaccel.runner import noise
+from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
+from pytest_onnxaccel.runner.sides import Side
+from pytest_onnxaccel.runner.subject import Ready, Subject
+from pytest_onnxaccel.spec import SourceSpec
+
+
+@dataclass(frozen=True)
+class Opposite:
+    """The reference of one parity check.
+
+    Attributes:
+        variants: opens the same model, legally computed otherwise.
+        side: the reference as a graph that can be looked into; None where there is none.
+    """
+
+    session: GuardedSession
+    variants: Variants
+    side: Callable[[Inputs], Side | None]
+
+
+def opposite(
+    request: Request,
+    subject: Subject,
+    path: str | None,
+    other: Callable[[str], Subject],
+    ready: Callable[[str], Ready],
+) -> Opposite:
+    """What *request* compares the model with.
+
+    Args:
+        path: of the model's file at the requested batch; None for its own.
+        other: the model at a path.
+        ready: the model running in a backend.
+
+    Raises:
+        OnnxAccelError: it cannot be loaded.
+    """
+    if request.reference == UNOPTIMIZED:
+        plain = LoadOptions(optimize=False, spin=False)
+        side = Side(f"{request.backend} unoptimized", subject, request.backend, path, plain)
+        return Opposite(side.session(), noise.variants(subject, request.backend, path, alone=True), lambda _: side)
+    if request.source is not None:
+        found = partial(_exported, request, request.source, subject, other)
+        variants = partial(subject.source_variants, request.source, path)
+        return Opposite(subject.source_session(request.source, path), variants, found)
+    if request.reference.endswith(".onnx"):
+        model = other(request.reference)
+        named = Side(model.spec.name, model, request.backend)
+        return Opposite(named.session(), noise.variants(model, request.backend), lambda _: named)
+    known = ready(request.reference)
+    session = known.session if path is None else subject.session(request.reference, path)
+    same = Side(request.reference, subject, request.reference, path)
+    return Opposite(session, noise.variants(subject, request.reference, path), lambda _: same)
+
+
+def _exported(
+    request: Request, source: SourceSpec, subject: Subject, other: Callable[[str], Subject], inputs: Inputs
+) -> Side | None:
+    """The source exported anew: its own framework shows no graph, and a right export has the same values inside."""
+    made = subject.exported(source, request.batch or inputs.batch or 1, inputs)
+    if isinstance(made, OnnxAccelError):
+        return None
+    return Side("its source exported again", other(made.path), request.backend)
