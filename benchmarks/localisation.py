@@ -54,6 +54,18 @@ def named(result: CheckResult, one: Planted, other: onnx.ModelProto | None) -> b
     return len(nodes) <= 2 and wanted in [node["name"] or node["outputs"][0] for node in nodes]
 
 
+def locate(original: Path, mutated: Path) -> list[str]:
+    """Names of at most two nodes that a check of *mutated* against *original* names, in this process; with outputs."""
+    spec = ModelSpec("candidate", str(mutated), str(mutated))
+    runner = Runner([spec], {"candidate": ("ort-cpu",)}, RunOptions(in_process=True))
+    try:
+        result = runner.check(Request("candidate", "parity", "ort-cpu", str(original)))
+    finally:
+        runner.close()
+    nodes = result.figures.get("localisation", {}).get("origin", {}).get("nodes", [])
+    return [name for node in nodes[:2] for name in (node["name"], *node["outputs"]) if name]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", default=[str(ROOT / "fixtures" / "models" / "rfb-320.onnx")])
