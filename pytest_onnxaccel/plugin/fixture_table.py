@@ -101,4 +101,18 @@ FIXTURES: tuple[Fixture, ...] = (
             ("copy(target)", "Saves it at a path."),
         ),
     ),
+    Fixture(
+        "round_trip",
+        "session",
+        "nothing",
+        'A function: `round_trip(source, through=("onnx", "pb", "onnx"), loader=None, inputs=(), outputs=(), '
+        "rtol=None, atol=None, required=False)` converts a source (a path relative to pytest's rootdir) leg by leg, "
+        "runs every stop beside the one before it, and fails the test with the first leg that changes the model. A leg "
+        "that cannot be taken skips the test, or fails it with `required=True`. What it returns has:",
+        (
+            ("message", "What was compared, in one line."),
+            ("figures", "Worst error by leg, and of the whole trip."),
+            ("notes", "Facts that qualify the stops."),
+        ),
+    ),
 )

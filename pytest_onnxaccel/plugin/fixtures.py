@@ -9,6 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_onnxaccel.plugin.conversions import Convert
     from pytest_onnxaccel.plugin.handles import BackendHandle, FrozenBatch, OnnxModel
+    from pytest_onnxaccel.plugin.roundtrips import RoundTrips
 
 #: Parameter of ``onnx_model`` when the run has no model.
 NO_MODEL = "no-model"
@@ -44,3 +45,11 @@ def convert(request: pytest.FixtureRequest) -> Convert:
     from pytest_onnxaccel.plugin import conversions
 
     return conversions.Convert(request.config)
+
+
+@pytest.fixture(scope="session")
+def round_trip(request: pytest.FixtureRequest) -> RoundTrips:
+    """A function that takes a source through several conversions and names the first leg that changes it."""
+    from pytest_onnxaccel.plugin import roundtrips
+
+    return roundtrips.RoundTrips(request.config)
