@@ -149,13 +149,7 @@ class Subject:
         key = (name, file, wanted, source)
         if key not in self._sessions or not self._sessions[key].alive:
             declared = info if path is None else ModelInfo.from_json(self.graph("inspect", path=file))
-            if self._engines.backend(name).role == "source":
-                from pytest_onnxaccel.runner.sources import open_source  # few runs have sources
-
-                own = source or self.spec.source
-                self._sessions[key] = open_source(own, name, engine, wanted, declared, self._engines)
-            else:
-                self._sessions[key] = self._load(name, engine, file, wanted, declared)
+            self._sessions[key] = self._load(name, engine, file, wanted, declared, source)
         return self._sessions[key]
 
     def optimizes(self, name: str) -> bool:
@@ -209,7 +203,19 @@ class Subject:
     def _declared(self, path: str) -> ModelInfo:
         return self.info if path == self.path else ModelInfo.from_json(self.graph("inspect", path=path))
 
-    def _load(self, name: str, engine: Engine, path: str, options: LoadOptions, info: ModelInfo) -> GuardedSession:
+    def _load(
+        self,
+        name: str,
+        engine: Engine,
+        path: str,
+        options: LoadOptions,
+        info: ModelInfo,
+        source: SourceSpec | None = None,
+    ) -> GuardedSession:
+        if self._engines.backend(name).role == "source":
+            from pytest_onnxaccel.runner.sources import open_source  # few runs have sources
+
+            return open_source(source or self.spec.source, name, engine, options, info, self._engines)
         preparation = self._engines.backend(name).prepare(info.operators, info.opset)
         if not preparation:
             return GuardedSession(engine.load(path, options), info.inputs, info.outputs)

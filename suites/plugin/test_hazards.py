@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from fixtures import graphs, hazards
+from suites.unit.processes import heeds_interrupts
 
 QUICK = ("--onnx-backend=ort-cpu", "-k", "not latency")
 
@@ -114,7 +115,7 @@ def test_nothing_is_left_when_the_run_is_killed(save: Callable, tmp_path: Path, 
             *QUICK,
         ],
         cwd=tmp_path, env={**os.environ, "TMPDIR": str(staging), name: value},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=heeds_interrupts,
     )  # fmt: skip
     try:
         deadline = time.monotonic() + 60

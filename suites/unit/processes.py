@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -52,3 +53,8 @@ def eventually(true: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def heeds_interrupts() -> None:
+    """In a child before it starts: a run in the background of a shell ignores SIGINT, and its children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -17,7 +17,7 @@ import pytest
 
 from fixtures import hazards
 from pytest_onnxaccel.isolation.sentinel import Sentinel
-from suites.unit.processes import children, eventually, needs_proc, running
+from suites.unit.processes import children, eventually, heeds_interrupts, needs_proc, running
 
 pytestmark = needs_proc
 
@@ -168,6 +168,7 @@ def test_nothing_is_left_of_a_host_that_was_killed(number: signal.Signals, stuck
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "TMPDIR": str(temporary)},
+        preexec_fn=heeds_interrupts,
     )
     try:
         assert host.stdout is not None
