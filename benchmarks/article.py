@@ -5,9 +5,9 @@
 The advice is found first, and proven to give the outputs of the model as shipped. Then all are timed two by two:
 alternating blocks, a session of its own for each side, and a second session of the second side as a control. Asked: at
 least 2.3 times by advice, and at least 5 times over onnx-tf, by the whole interval. onnx-tf lives in an environment
-of its own: ``python -m pytest_onnxaccel env onnx-tf`` builds it. It is timed twice: as its
-documentation runs a model (``prepare(model).run``), and as its frozen graph in a ``tf.Session``, which is faster and
-what the plugin's backend runs. The exit status is 1 where less is certain.
+of its own: ``python -m pytest_onnxaccel env onnx-tf`` builds it. It is timed twice: as the
+article and its documentation run a model (``prepare(model).run`` on the file as shipped), and as the frozen graph of a
+folded copy in a ``tf.Session``, which is faster and what the plugin's backend runs. The exit status is 1 where less is certain.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """onnx-tf as its own documentation runs a model, ``prepare(model).run(inputs)``, as a backend for the benchmarks.
 
-The plugin's ``onnx-tf`` backend freezes the graph first and runs it in a ``tf.Session``, which is faster. Imported in
-the isolated environment of onnx-tf.
+The model is the file as it is shipped, which onnx-tf must be able to read. The plugin's ``onnx-tf`` backend folds a copy,
+freezes the graph and runs it in a ``tf.Session``, which is faster. Imported in the isolated environment of onnx-tf.
 """
 
 from __future__ import annotations
@@ -69,13 +69,10 @@ def opener(engines: Any, subject: Any, options: Any, limits: Any) -> Callable[[]
         )
     )
     command, staging = [python, "-c", bootstrap(start)], engines.staging
-    copy = f"{subject.folder}/onnx-tf-run.onnx"
-    made = subject.graph("legacy", source=subject.path, target=copy)
-    renamed = {original: new for side in ("inputs", "outputs") for new, original in made[side].items()}
 
     def process() -> WorkerProcess:
         return WorkerProcess("onnx-tf run", command, (), staging.folder, staging.sentinel, limits, legacy=True)
 
     engine = WorkerEngine("onnx_tf_run:OnnxTfRun", process)
     info = subject.info
-    return lambda: GuardedSession(engine.load(copy, options), info.inputs, info.outputs, renamed)
+    return lambda: GuardedSession(engine.load(subject.path, options), info.inputs, info.outputs)
