@@ -7,7 +7,8 @@ alternating blocks, a session of its own for each side, and a second session of 
 least 2.3 times by advice, and at least 5 times over onnx-tf, by the whole interval. onnx-tf lives in an environment
 of its own: ``python -m pytest_onnxaccel env onnx-tf`` builds it. It is timed twice: as the
 article and its documentation run a model (``prepare(model).run`` on the file as shipped), and as the frozen graph of a
-folded copy in a ``tf.Session``, which is faster and what the plugin's backend runs. The exit status is 1 where less is certain.
+folded copy in a ``tf.Session``, which is faster and what the plugin's backend runs. The exit status is 1 where less
+is certain.
 """
 
 from __future__ import annotations

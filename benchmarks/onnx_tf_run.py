@@ -1,7 +1,8 @@
 """onnx-tf as its own documentation runs a model, ``prepare(model).run(inputs)``, as a backend for the benchmarks.
 
-The model is the file as it is shipped, which onnx-tf must be able to read. The plugin's ``onnx-tf`` backend folds a copy,
-freezes the graph and runs it in a ``tf.Session``, which is faster. Imported in the isolated environment of onnx-tf.
+The model is the file as it is shipped, which onnx-tf must be able to read. The plugin's ``onnx-tf`` backend folds a
+copy, freezes the graph and runs it in a ``tf.Session``, which is faster. Imported in the isolated
+environment of onnx-tf.
 """
 
 from __future__ import annotations
