@@ -25,9 +25,24 @@ def contrast(candidate: str, value: str, reference: str, counterpart: str) -> di
     Returns:
         ``differences``: a clause each, the candidate's side first, at most four.
     """
-    left, right = _maker(candidate, value), _maker(reference, counterpart)
+    return {"differences": _differences(_makers(candidate), value, _makers(reference), counterpart)}
+
+
+def contrasts(candidate: str, reference: str, pairs: list[list[str]]) -> dict[str, Any]:
+    """As :func:`contrast` for many pairs of values: ``differences`` by value, of those whose nodes are not alike."""
+    ours, theirs = _makers(candidate), _makers(reference)
+    found = {value: _differences(ours, value, theirs, counterpart) for value, counterpart in pairs}
+    return {"differences": {value: told for value, told in found.items() if told}}
+
+
+#: Node and constants that it reads, by the value that it gives.
+_Makers = dict[str, tuple[NodeProto, dict[str, TensorProto]]]
+
+
+def _differences(our_makers: _Makers, value: str, their_makers: _Makers, counterpart: str) -> list[str]:
+    left, right = our_makers.get(value), their_makers.get(counterpart)
     if left is None or right is None:
-        return {"differences": []}
+        return []
     (ours, our_constants), (theirs, their_constants) = left, right
     found = []
     if ours.op_type != theirs.op_type:
@@ -43,25 +58,24 @@ def contrast(candidate: str, value: str, reference: str, counterpart: str) -> di
             found.append(f"input {index} is {'a' if mine is not None else 'no'} constant")
     if not found and list(ours.input) != list(theirs.input) and sorted(ours.input) == sorted(theirs.input):
         found.append(f"inputs in the order {_names(ours)} instead of {_names(theirs)}")
-    return {"differences": [printable(text, 160) for text in found[:_TOLD]]}
+    return [printable(text, 160) for text in found[:_TOLD]]
 
 
 def _names(node: NodeProto) -> str:
     return ", ".join(node.input)
 
 
-def _maker(path: str, value: str) -> tuple[NodeProto, dict[str, TensorProto]] | None:
+def _makers(path: str) -> _Makers:
     model: ModelProto = load_graph(path)
-    node = next((node for node in model.graph.node if value in node.output), None)
-    if node is None:
-        return None
-    constants = {tensor.name: tensor for tensor in model.graph.initializer if tensor.name in node.input}
-    for other in model.graph.node:
-        if other.op_type == "Constant" and other.output[0] in node.input:
-            for attribute in other.attribute:
-                if attribute.name == "value":
-                    constants[other.output[0]] = attribute.t
-    return node, constants
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Constant":
+            constants |= {name: item.t for name in node.output for item in node.attribute if item.name == "value"}
+    return {
+        value: (node, {name: constants[name] for name in node.input if name in constants})
+        for node in model.graph.node
+        for value in node.output
+    }
 
 
 def _attributes(ours: NodeProto, theirs: NodeProto) -> list[str]:

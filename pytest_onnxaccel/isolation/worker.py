@@ -44,6 +44,7 @@ GRAPH_FUNCTIONS = {
     "expose": "pytest_onnxaccel.graph.expose:expose",
     "excerpt": "pytest_onnxaccel.graph.excerpt:excerpt",
     "contrast": "pytest_onnxaccel.graph.contrast:contrast",
+    "contrasts": "pytest_onnxaccel.graph.contrast:contrasts",
     "upgrade": "pytest_onnxaccel.graph.upgrade:upgrade",
     "initializers": "pytest_onnxaccel.graph.simplify:free_initializers",
     "simplify": "pytest_onnxaccel.graph.simplify:simplify",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_onnxaccel.checks.localise import Suspect
-from pytest_onnxaccel.checks.wiring import Node
+from pytest_onnxaccel.checks.wiring import Node, Wiring
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.runner.confirm import Reduced
 from pytest_onnxaccel.runner.dissect import Dissection
@@ -57,6 +57,9 @@ def finding(
     if suspect is None or not _narrowed(found, suspect):
         line = "not localised: no value between inputs and outputs has a counterpart, by name, content or structure"
         return Finding("", (line,), seen, figures)
+    unlike = None if reduced else only_unlike(found, suspect.value)
+    if unlike is not None:
+        return _unlike(found, suspect, unlike, seen, figures)
     differences = _differences(found, suspect)
     figures["origin"] = _origin(suspect, reduced, differences)
     lines = [_line(suspect, reduced)]
@@ -66,6 +69,56 @@ def finding(
         lines.append(f"the reference computes {named(suspect.theirs)} there, the candidate {named(suspect.nodes)}")
     word = "origin" if reduced else "first difference"
     return Finding(f"; {word}: {suspect.node}{_lacking(suspect)}", tuple(lines), seen, figures)
+
+
+def only_unlike(found: Dissection, value: str) -> tuple[Node, list[str]] | None:
+    """The one node before *value* that is another in the other file, and how; None where none is, or several are.
+
+    A fault may be smaller than rounding where it arises, and grow further on.
+    """
+    ours, theirs, beside = found.ours.side, found.theirs.side, found.beside
+    if ours.shares_file(theirs):
+        return None
+    before = [node.outputs[0] for node in upstream(beside.ours, value) if node.outputs[0] in beside.pairs]
+    pairs = [[name, beside.pairs[name]] for name in before]
+    try:
+        told = ours.subject.graph("contrasts", candidate=ours.file, reference=theirs.file, pairs=pairs)["differences"]
+    except OnnxAccelError:
+        return None
+    if len(told) != 1:
+        return None
+    ((name, differences),) = told.items()
+    return beside.ours.makers[name], [str(text) for text in differences]
+
+
+def upstream(wiring: Wiring, value: str) -> list[Node]:
+    """The nodes that *value* depends on, the one that gives it included."""
+    reached, waiting = set[str](), [value]
+    while waiting:
+        name = waiting.pop()
+        node = wiring.makers.get(name)
+        if node is not None and node.outputs[0] not in reached:
+            reached.add(node.outputs[0])
+            waiting += node.inputs
+    return [node for node in wiring.nodes if node.outputs and node.outputs[0] in reached]
+
+
+def _unlike(
+    found: Dissection, suspect: Suspect, unlike: tuple[Node, list[str]], seen: str, figures: dict[str, Any]
+) -> Finding:
+    node, differences = unlike
+    value = node.outputs[0]
+    gap = found.beside.gaps.get(value, suspect.gap)
+    figures["origin"] = {
+        **_origin(suspect, None, differences), **node.to_json(), "nodes": [node.to_json()], "value": value,
+        "counterpart": found.beside.pairs[value], "share": gap.share, "max_abs": gap.max_abs, "grown_at": suspect.value,
+    }  # fmt: skip
+    lines = (
+        f"origin: {node}: the only node before {suspect.node} that is another in the two files; {value!r} is "
+        f"{_share(gap.share)} off, which rounding could be, and that grows to {_share(suspect.gap.share)} there",
+        f"there: {'; '.join(differences)}",
+    )
+    return Finding(f"; origin: {node}", lines, seen, figures)
 
 
 def _lacking(suspect: Suspect) -> str:
