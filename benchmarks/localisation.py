@@ -55,15 +55,16 @@ def named(result: CheckResult, one: Planted, other: onnx.ModelProto | None) -> b
 
 
 def locate(original: Path, mutated: Path) -> list[str]:
-    """Names of at most two nodes that a check of *mutated* against *original* names, in this process; with outputs."""
+    """Names and outputs of the nodes that a check of *mutated* against *original* names: at most two of each side."""
     spec = ModelSpec("candidate", str(mutated), str(mutated))
     runner = Runner([spec], {"candidate": ("ort-cpu",)}, RunOptions(in_process=True))
     try:
         result = runner.check(Request("candidate", "parity", "ort-cpu", str(original)))
     finally:
         runner.close()
-    nodes = result.figures.get("localisation", {}).get("origin", {}).get("nodes", [])
-    return [name for node in nodes[:2] for name in (node["name"], *node["outputs"]) if name]
+    origin = result.figures.get("localisation", {}).get("origin", {})
+    nodes = [*origin.get("nodes", [])[:2], *origin.get("reference_nodes", [])[:2]]
+    return [name for node in nodes for name in (node["name"], *node["outputs"]) if name]
 
 
 def main() -> None:

@@ -30,7 +30,6 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 from localisation import locate  # noqa: E402
 from mutation_peers import PEERS, installed  # noqa: E402
 
-from fixtures.mutations.fault import Fault  # noqa: E402
 from suites.mutation.corpus import detector_path, models  # noqa: E402
 from suites.mutation.floor import options_of  # noqa: E402
 from suites.mutation.legal import Pairs, classifiers, detectors  # noqa: E402
@@ -53,17 +52,6 @@ def mute() -> Iterator[None]:
         os.close(nothing)
 
 
-def reader_of_dropped(fault: Fault, original: Path, mutated: Path, found: list[str]) -> bool:
-    """The planted node is gone from the mutated model, and the node that read it there is named."""
-    import onnx
-
-    before, after = onnx.load(original).graph.node, onnx.load(mutated).graph.node
-    if any(fault.site.tensor in node.output for node in after):
-        return False
-    readers = [node for node in before if fault.site.tensor in node.input]
-    return any(name in (node.name, *node.output) for node in readers for name in found)
-
-
 def plant(
     folder: Path, peers: list[str], prove: bool, locate: Locate | None
 ) -> tuple[list[Outcome], Any, Counter[str]]:
@@ -82,9 +70,7 @@ def plant(
             seen[fault.kind.name].update(peer for peer in peers if not PEERS[peer](*runs))
             if locate is not None and outcome.found and not fault.contract:
                 found = locate(original, mutated)
-                right = any(fault.site.is_named(node) for node in found) or reader_of_dropped(
-                    fault, original, mutated, found
-                )
+                right = any(fault.site.is_named(node) for node in found)
                 places["the planted node" if right else "another node" if found else "none"] += 1
                 if not right:
                     print(f"{fault.id}: planted in {fault.site.name or fault.site.tensor}, named {found or 'none'}")
