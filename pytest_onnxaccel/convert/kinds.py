@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pytest_onnxaccel.errors import ModelError, printable
+from pytest_onnxaccel.errors import ConfigError, ModelError, printable
 
 ONNX = "onnx"
 TORCH = "torch"
@@ -36,6 +36,9 @@ KINDS = {
     KERAS_H5: "a Keras file in HDF5",
     TFLITE: "a TensorFlow Lite file",
 }
+
+#: How people call the kinds that a conversion gives.
+_CALLED = {"pb": GRAPHDEF, "frozen": GRAPHDEF, "savedmodel": SAVED_MODEL}
 
 #: Kinds that are several files; ``path`` names the folder, or the one that the others lie beside.
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
@@ -77,6 +80,18 @@ def kind_of(path: str) -> str:
                 remedy="save the state dict with torch.save instead",
             )
         return _message_kind(file, head)
+
+
+def kind_called(name: str) -> str:
+    """The kind of a result that people call *name*.
+
+    Raises:
+        ConfigError: there is none, or nothing converts to it.
+    """
+    kind = _CALLED.get(name.lower(), name.lower())
+    if kind not in (ONNX, GRAPHDEF, SAVED_MODEL):
+        raise ConfigError(f"nothing converts to {name!r}", remedy="name onnx, pb or saved_model")
+    return kind
 
 
 def _no_source(cause: str) -> ModelError:
