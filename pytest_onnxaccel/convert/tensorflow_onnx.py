@@ -37,6 +37,7 @@ class TensorflowOnnx:
     takes = KINDS
     gives = (kinds.ONNX,)
     backend = "tensorflow"
+    opsets = range(OLDEST_OPSET, NEWEST_OPSET + 1)
 
     def availability(self) -> Availability:
         """Whether TensorFlow and tf2onnx are installed, told from metadata."""
