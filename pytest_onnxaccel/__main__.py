@@ -103,8 +103,8 @@ def roundtrip_arguments(parser: argparse.ArgumentParser) -> None:
 def convert_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``convert``."""
     parser.description = (
-        "Convert SOURCE (.pth, .pt, .pt2, .pb, .meta, .keras, .h5, a SavedModel's folder or .onnx) and write the "
-        "result once it is proven to give what the source gives. Exit status: 0 when it is written, 1 when it cannot "
+        "Convert SOURCE (.pth, .pt, .pt2, .pb, .meta, .keras, .h5, .tflite, a SavedModel's folder or .onnx) and write "
+        "it once it is proven to give what the source gives. Exit status: 0 when it is written, 1 when it cannot "
         "be converted or proven, 2 for a wrong command."
     )
     parser.add_argument("source", metavar="SOURCE", help="a file or folder; what it is, its content tells")

@@ -18,7 +18,7 @@ _DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu", "tensorflow-macos", "keras", "
 
 
 class TensorflowBackend:
-    """The backend ``tensorflow``: frozen graph, SavedModel, checkpoint or Keras file, on the CPU."""
+    """The backend ``tensorflow``: frozen graph, SavedModel, checkpoint, Keras or TensorFlow Lite file, on the CPU."""
 
     name = "tensorflow"
     role = "source"

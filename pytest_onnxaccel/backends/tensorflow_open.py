@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 #: Kinds of sources, as :mod:`pytest_onnxaccel.convert.kinds` calls them.
 GRAPHDEF, SAVED_MODEL, CHECKPOINT, KERAS, KERAS_H5 = "graphdef", "saved_model", "checkpoint", "keras", "keras_h5"
-KINDS = (GRAPHDEF, SAVED_MODEL, CHECKPOINT, KERAS, KERAS_H5)
+TFLITE = "tflite"
+KINDS = (GRAPHDEF, SAVED_MODEL, CHECKPOINT, KERAS, KERAS_H5, TFLITE)
 
 
 class OpenSource(Protocol):
@@ -39,7 +40,7 @@ class OpenSource(Protocol):
         ...
 
     def frozen(self) -> Any:
-        """A ``GraphDef`` of what the outputs need, variables as constants."""
+        """A ``GraphDef`` of what the outputs need, variables as constants; None of a TensorFlow Lite file."""
         ...
 
     def close(self) -> None: ...
@@ -58,7 +59,7 @@ def open_tensorflow(
     Args:
         inputs, outputs: names for a session to take and give; see :func:`.tensorflow_names.choose` for what a name
             means. Empty for what the source declares: a signature, a Keras model's layers, or placeholders and ends.
-        signature: of a SavedModel; empty for the default one.
+        signature: of a SavedModel or TensorFlow Lite file; empty for the default one.
 
     Raises:
         ModelError: ``E_UNSAFE``: it holds what must not be loaded; ``E_PARSE``; ``E_SCHEMA``; ``V_CONTRACT``: the
@@ -70,6 +71,10 @@ def open_tensorflow(
         from pytest_onnxaccel.backends.tensorflow_keras import open_keras
 
         return open_keras(path, inputs, outputs)
+    if kind == TFLITE:
+        from pytest_onnxaccel.backends.tensorflow_lite import open_lite
+
+        return open_lite(path, signature, inputs, outputs, options)
     from pytest_onnxaccel.backends import tensorflow_graph as graph
 
     if kind == SAVED_MODEL:

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pytest_onnxaccel.errors import ModelError, printable
+from pytest_onnxaccel.errors import ConfigError, ModelError, printable
 
 ONNX = "onnx"
 TORCH = "torch"
@@ -21,6 +21,7 @@ SAVED_MODEL = "saved_model"
 CHECKPOINT = "checkpoint"
 KERAS = "keras"
 KERAS_H5 = "keras_h5"
+TFLITE = "tflite"
 
 #: Every kind, with what it is called in messages.
 KINDS = {
@@ -33,14 +34,19 @@ KINDS = {
     CHECKPOINT: "a TensorFlow checkpoint's graph",
     KERAS: "a Keras file",
     KERAS_H5: "a Keras file in HDF5",
+    TFLITE: "a TensorFlow Lite file",
 }
+
+#: How people call the kinds that a conversion gives.
+_CALLED = {"pb": GRAPHDEF, "frozen": GRAPHDEF, "savedmodel": SAVED_MODEL}
 
 #: Kinds that are several files; ``path`` names the folder, or the one that the others lie beside.
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 
 _PICKLE_OF_OLD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # torch.save before 1.6: a magic number, pickled
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_REMEDY = "give an .onnx, .pth, .pt, .pt2, .pb, .meta, .keras or .h5 file, or a SavedModel's folder"
+_LITE = b"TFL3"  # after the offset of the root table
+_REMEDY = "give an .onnx, .pth, .pt, .pt2, .pb, .meta, .keras, .h5 or .tflite file, or a SavedModel's folder"
 #: Top-level fields of a protobuf message that are looked at.
 _FIELDS = 64
 
@@ -59,6 +65,8 @@ def kind_of(path: str) -> str:
         head = file.read(64)
         if not head:
             raise ModelError("is empty", code="E_NOTMODEL", remedy="export it again")
+        if head[4:8] == _LITE:
+            return TFLITE
         if head.startswith(b"PK\x03\x04"):
             return _zip_kind(path)
         if head.startswith(_PICKLE_OF_OLD):
@@ -72,6 +80,18 @@ def kind_of(path: str) -> str:
                 remedy="save the state dict with torch.save instead",
             )
         return _message_kind(file, head)
+
+
+def kind_called(name: str) -> str:
+    """The kind of a result that people call *name*.
+
+    Raises:
+        ConfigError: there is none, or nothing converts to it.
+    """
+    kind = _CALLED.get(name.lower(), name.lower())
+    if kind not in (ONNX, GRAPHDEF, SAVED_MODEL):
+        raise ConfigError(f"nothing converts to {name!r}", remedy="name onnx, pb or saved_model")
+    return kind
 
 
 def _no_source(cause: str) -> ModelError:

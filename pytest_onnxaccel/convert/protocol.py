@@ -103,8 +103,9 @@ class Converter(Protocol):
         gives: kinds of results.
         backend: the registered backend in whose worker it runs; its environment is the converter's.
 
-    Optional attribute, read where present: ``prepares``, the graph function that makes of an ONNX source, in a worker
-    of this interpreter, the copy that ``convert`` is given (``legacy`` for onnx-tf).
+    Optional attributes, read where present: ``opsets``, those that it writes, so that a model is exported again at its
+    own; ``prepares``, the graph function that makes of an ONNX source, in a worker of this interpreter, the copy that
+    ``convert`` is given (``legacy`` for onnx-tf).
     """
 
     @property

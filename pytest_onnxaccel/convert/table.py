@@ -25,7 +25,7 @@ CONVERTERS: tuple[Row, ...] = (
         "pytest_onnxaccel.convert.torch_onnx:TorchOnnx",
     ),
     Row(
-        (kinds.GRAPHDEF, kinds.SAVED_MODEL, kinds.CHECKPOINT, kinds.KERAS, kinds.KERAS_H5),
+        (kinds.GRAPHDEF, kinds.SAVED_MODEL, kinds.CHECKPOINT, kinds.KERAS, kinds.KERAS_H5, kinds.TFLITE),
         (kinds.ONNX,),
         "pytest_onnxaccel.convert.tensorflow_onnx:TensorflowOnnx",
     ),

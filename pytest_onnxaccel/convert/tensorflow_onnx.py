@@ -1,4 +1,4 @@
-"""TensorFlow to ONNX through tf2onnx: frozen graph, SavedModel, checkpoint or Keras file."""
+"""TensorFlow to ONNX through tf2onnx: frozen graph, SavedModel, checkpoint, Keras or TensorFlow Lite file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 from pytest_onnxaccel.backends.installed import versions_of
 from pytest_onnxaccel.backends.protocol import Availability
 from pytest_onnxaccel.backends.tensorflow_import import reason
-from pytest_onnxaccel.backends.tensorflow_open import KERAS, KERAS_H5, KINDS, OpenSource, open_tensorflow
+from pytest_onnxaccel.backends.tensorflow_open import KERAS, KERAS_H5, KINDS, TFLITE, OpenSource, open_tensorflow
 from pytest_onnxaccel.convert import kinds
 from pytest_onnxaccel.convert.protocol import DYNAMIC, Converted, ConvertOptions
+from pytest_onnxaccel.convert.tensorflow_lite_onnx import lite_model
 from pytest_onnxaccel.convert.tensorflow_onnx_words import refuse_unknown, said_meanwhile, unsupported
 from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ConversionError, printable
 from pytest_onnxaccel.spec import TensorSpec
@@ -36,6 +37,7 @@ class TensorflowOnnx:
     takes = KINDS
     gives = (kinds.ONNX,)
     backend = "tensorflow"
+    opsets = range(OLDEST_OPSET, NEWEST_OPSET + 1)
 
     def availability(self) -> Availability:
         """Whether TensorFlow and tf2onnx are installed, told from metadata."""
@@ -59,9 +61,9 @@ class TensorflowOnnx:
         opened = open_tensorflow(source, kind, names, options.outputs, options.signature)
         try:
             shapes = _shapes(opened.inputs, options)
-            tensors, graph_def = opened.tensors, opened.frozen()
-            _reshape(graph_def, {tensors[name]: shape for name, shape in shapes.items()})
-            model, said = _converted(opened, graph_def, tensors, opset, options.stem)
+            tensors, lite = opened.tensors, kind == TFLITE
+            asked = {tensors[name]: shape for name, shape in shapes.items()}
+            model, said = _converted(opened, tensors, asked, opset, options.stem, source if lite else "")
         finally:
             opened.close()
         import onnx
@@ -132,9 +134,13 @@ def _size(first: Any, second: Any) -> int:
 
 
 def _converted(
-    opened: OpenSource, graph_def: Any, tensors: dict[str, str], opset: int, stem: str
+    opened: OpenSource, tensors: dict[str, str], shapes: Mapping[str, Sequence[int]], opset: int, stem: str, lite: str
 ) -> tuple[Any, list[str]]:
-    """The ONNX model, and what tf2onnx complained of."""
+    """The ONNX model, and what tf2onnx complained of; *lite* is the path of a TensorFlow Lite file."""
+    graph_def = opened.frozen()
+    if graph_def is not None:
+        _reshape(graph_def, shapes)
+    renamed = {tensor: name for name, tensor in tensors.items() if tensor != name}
     inputs = [tensors[spec.name] for spec in opened.inputs]
     outputs = [tensors[spec.name] for spec in opened.outputs]
     with said_meanwhile() as said:
@@ -143,14 +149,18 @@ def _converted(
         except Exception as error:
             raise BackendUnavailable(f"tf2onnx cannot be imported: {reason(error)}", remedy=_REMEDY) from error
         try:
+            if lite:
+                return lite_model(lite, inputs, outputs, opset, renamed, shapes), said
             model, _ = tf2onnx.convert.from_graph_def(
                 graph_def,
                 name=stem,
                 input_names=list(inputs),
                 output_names=list(outputs),
                 opset=opset,
-                tensors_to_rename={tensor: name for name, tensor in tensors.items() if tensor != name},
+                tensors_to_rename=renamed,
             )
+        except ConversionError:
+            raise
         except Exception as error:
             known = unsupported(said)
             raise known or ConversionError(

@@ -12,7 +12,7 @@ from typing import Any
 from pytest_onnxaccel.errors import ConversionError, printable
 
 #: ``Tensorflow op [scope/node: Erfc] is not supported``
-_UNSUPPORTED = re.compile(r"[Oo]p \[([^\]:]+): (\w+)\] is not supported")
+_UNSUPPORTED = re.compile(r"[Oo]p \[([^\]]+): (\w+)\] is not supported")
 
 
 def refuse_unknown(onnx: Any, model: Any, said: Sequence[str]) -> None:
@@ -39,6 +39,8 @@ def unsupported(said: Sequence[str]) -> ConversionError | None:
 
 def _lacks(operator: str, node: str, opset: int) -> ConversionError:
     at = f" at opset {opset}" if opset else ""
+    # As TensorFlow Lite itself calls it, without what tf2onnx puts before
+    operator = operator.removeprefix("TFL_")
     return ConversionError(
         f"tf2onnx has no operator {printable(operator, 60)!r}{at} (node {printable(node, 100)!r})",
         remedy="rebuild the model without it",

@@ -31,6 +31,8 @@ class TorchOnnx:
     takes = (kinds.TORCH, kinds.TORCHSCRIPT, kinds.EXPORTED)
     gives = (kinds.ONNX,)
     backend = "torch"
+    #: Of the dynamo exporter, the default one.
+    opsets = range(OPSET, 21)
 
     def availability(self) -> Availability:
         found = versions_of("torch", "torchvision", "onnxscript", "onnx")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from pytest_onnxaccel.runner.conversion_proof import prove
 from pytest_onnxaccel.runner.conversions import Conversion
 from pytest_onnxaccel.runner.converting import input_spec, save_all
 from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.runner.result_proof import prove_result
 from pytest_onnxaccel.spec import SourceSpec, TensorSpec, Tolerance
 
 if TYPE_CHECKING:
@@ -98,10 +100,15 @@ class Convert:
                 stem=Path(path).stem, batch=batch, opset=opset, exporter=exporter, outputs=tuple(outputs),
                 inputs=tuple(one if isinstance(one, TensorSpec) else input_spec(one) for one in inputs),
             )  # fmt: skip
-            made = engines.conversions.convert(spec, options, gives)
+            made = engines.conversions.convert(spec, options, kinds.kind_called(gives))
+            tolerance, seed = Tolerance(rtol, atol, "convert()"), state.settings.seed
             proof: Mapping[str, Any] = {}
-            if gives == kinds.ONNX:
-                proof = prove(made, engines, Tolerance(rtol, atol, "convert()"), seed=state.settings.seed).figures
+            if made.converted.kind == kinds.ONNX:
+                proof = prove(made, engines, tolerance, seed=seed).figures
+            else:
+                found, unproven = prove_result(made, engines, tolerance, seed=seed)
+                proof = found.figures if found is not None else {}
+                made = replace(made, notes=(*made.notes, *filter(None, [unproven])))
         except BackendUnavailable as error:
             unavailable(state, error.backend, error)
         except OnnxAccelError as error:

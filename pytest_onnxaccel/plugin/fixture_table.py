@@ -90,13 +90,16 @@ FIXTURES: tuple[Fixture, ...] = (
         "What it returns has:",
         (
             ("path", "Absolute path of the converted file; it goes when the run ends."),
-            ("kind", "What it is: `onnx`, `saved_model` or `graphdef`."),
+            ("kind", 'What it is: `onnx`, `saved_model` or `graphdef` (a `.pb`; `gives="pb"`).'),
             ("inputs", "What it takes: name, dtype and shape of each."),
             ("outputs", "What it gives: name, dtype and shape of each."),
             ("opset", "Version of the default operator domain; 0 for a result that is no ONNX."),
             ("cached", "It was taken from the cache."),
             ("notes", "Facts that qualify it, such as a module that was in training mode."),
-            ("proof", "Figures of the comparison with the source; empty for a result that is no ONNX."),
+            (
+                "proof",
+                "Figures of the comparison with the source; empty where TensorFlow must run it and is not here.",
+            ),
             ('run(inputs, backend="ort-cpu")', "The outputs of an ONNX result by name."),
             ("copy(target)", "Saves it at a path."),
         ),

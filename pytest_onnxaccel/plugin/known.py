@@ -10,7 +10,7 @@ from pytest_onnxaccel.backends.protocol import GROUP
 from pytest_onnxaccel.errors import ConfigError
 
 #: What a file that a model is compared with may be, for messages.
-SOURCES = "name an .onnx, .pth, .pt, .pt2, .pb, .meta, .keras or .h5 file, or a SavedModel's folder"
+SOURCES = "name an .onnx, .pth, .pt, .pt2, .pb, .meta, .keras, .h5 or .tflite file, or a SavedModel's folder"
 
 
 def backend(name: str) -> str:

@@ -57,7 +57,7 @@ MARKERS: tuple[Marker, ...] = (
                 "source",
                 "path",
                 "source",
-                "What the model was converted from: .onnx, .pth, .pt, .pt2, .pb, .meta, .keras, .h5 or a SavedModel.",
+                "Converted from: .onnx, .pth, .pt, .pt2, .pb, .meta, .keras, .h5, .tflite, a SavedModel.",
             ),
             Argument(
                 "loader",

@@ -83,7 +83,7 @@ OPTIONS: tuple[Option, ...] = (
         "NAME|PATH",
         "chosen from the backends that run",
         "What the models must agree with: a backend, another .onnx file that runs in the same backend, or the source "
-        "that they were converted from (.pth, .pt, .pt2, .pb, .meta, .keras, .h5, a SavedModel's folder).",
+        "that they were converted from (.pth, .pt, .pt2, .pb, .meta, .keras, .h5, .tflite, a SavedModel's folder).",
         '"weights/rfb.pth"',
     ),
     Option(

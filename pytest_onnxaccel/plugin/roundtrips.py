@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 import pytest
 
+from pytest_onnxaccel.convert.kinds import kind_called
 from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
 from pytest_onnxaccel.plugin.activate import activate
 from pytest_onnxaccel.plugin.handles import unavailable
 from pytest_onnxaccel.plugin.settings import completed
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.converting import input_spec
-from pytest_onnxaccel.runner.roundtrip import RoundTrip, kind_called
+from pytest_onnxaccel.runner.roundtrip import RoundTrip
 from pytest_onnxaccel.spec import SourceSpec, TensorSpec, Tolerance
 
 

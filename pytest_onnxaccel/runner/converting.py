@@ -7,10 +7,11 @@ import re
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_onnxaccel.convert import kinds
+from pytest_onnxaccel.convert.kinds import kind_called
 from pytest_onnxaccel.convert.protocol import DYNAMIC, Converted, ConvertOptions
 from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ModelError
 from pytest_onnxaccel.runner.conversion_proof import ConversionProof, prove
@@ -18,10 +19,9 @@ from pytest_onnxaccel.runner.conversions import Conversion
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.refreeze import check_target, save
 from pytest_onnxaccel.runner.request import RunOptions
+from pytest_onnxaccel.runner.result_proof import prove_result
 from pytest_onnxaccel.spec import SourceSpec, TensorSpec, Tolerance
 
-#: Suffix of what is saved, by kind.
-_SUFFIX = {kinds.ONNX: ".onnx", kinds.GRAPHDEF: ".pb", kinds.SAVED_MODEL: ""}
 _INPUT = re.compile(r"(?P<name>.+?):(?P<dtype>\w+):(?P<shape>[\w?]+(?:x[\w?]+)*|scalar)", re.ASCII)
 
 
@@ -31,7 +31,8 @@ class Saved:
 
     Attributes:
         path: where.
-        proof: that it does what its source does; None for results that are not ONNX.
+        proof: that it does what its source does; None for a TensorFlow result where TensorFlow, which would run it,
+            is not here: then a note says so.
     """
 
     path: str
@@ -85,7 +86,7 @@ def convert_source(
         batch: samples that the result takes, or ``"dynamic"``.
         inputs: what it takes, where the source does not know: specs, or texts such as ``input:float32:1x3x240x320``.
         outputs: names for the outputs, in order.
-        gives: ``onnx``, ``saved_model`` or ``graphdef``; by default what the suffix of *target* says.
+        gives: ``onnx``, ``saved_model`` or ``pb`` (also ``graphdef``); by default what the suffix of *target* says.
         exporter: ``dynamo`` or ``torchscript``, for PyTorch.
         trusted: names that a pickled source may refer to.
 
@@ -98,9 +99,7 @@ def convert_source(
     if not isinstance(spec, SourceSpec):
         spec = SourceSpec(os.path.abspath(shown), shown, loader, tuple(trusted), "convert")
     saved_as = os.fspath(target)
-    kind = gives or _kind(saved_as)
-    if kind not in _SUFFIX:
-        raise ConfigError(f"{kind!r} is no kind of result", remedy=f"use one of {', '.join(_SUFFIX)}")
+    kind = kind_called(gives) if gives else _kind(saved_as)
     check_target(saved_as, spec.path, folder=kind == kinds.SAVED_MODEL)
     wanted = ConvertOptions(
         stem=Path(saved_as).stem, batch=batch, opset=opset, exporter=exporter, outputs=tuple(outputs),
@@ -109,7 +108,11 @@ def convert_source(
     engines = Engines(options or RunOptions())
     try:
         made = engines.conversions.convert(spec, wanted, kind)
-        proof = prove(made, engines, tolerance) if kind == kinds.ONNX and _provable(engines) else None
+        if kind == kinds.ONNX:
+            proof: ConversionProof | None = prove(made, engines, tolerance) if _provable(engines) else None
+        else:
+            proof, unproven = prove_result(made, engines, tolerance)
+            made = replace(made, notes=(*made.notes, *filter(None, [unproven])))
         save_all(made.path, saved_as)
         return Saved(saved_as, made, proof)
     finally:

@@ -11,18 +11,18 @@ from pytest_onnxaccel.backends.protocol import LoadOptions, Session
 from pytest_onnxaccel.checks.legs import Stop, legs
 from pytest_onnxaccel.checks.settle import settle
 from pytest_onnxaccel.convert import kinds
+from pytest_onnxaccel.convert.kinds import kind_called
 from pytest_onnxaccel.convert.protocol import ConvertOptions
 from pytest_onnxaccel.errors import ConfigError, OnnxAccelError
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.results import CheckResult
+from pytest_onnxaccel.runner.conversions import Conversion
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sources import backend_for, open_source
 from pytest_onnxaccel.spec import InputSpec, ModelInfo, ModelSpec, SourceSpec, TensorSpec, Tolerance
 
-#: How people call the kinds.
-_CALLED = {"pb": kinds.GRAPHDEF, "frozen": kinds.GRAPHDEF, "savedmodel": kinds.SAVED_MODEL}
 #: Where ONNX stops run.
 _RUNTIME = "ort-cpu"
 _QUIET = LoadOptions(spin=False)
@@ -98,16 +98,24 @@ class RoundTrip:
         options = self._asked if first else self._options(before)
         source = self._source if first else SourceSpec(before.path, before.name, origin=before.name)
         try:
-            made = self._engines.conversions.convert(source, options, wanted)
-            if wanted == kinds.ONNX and self._info is None:
-                self._learn(made.path)
-            tensors = made.converted.facts.get("tensors", {}) if wanted == kinds.GRAPHDEF else {}
-            names = {own: tensors.get(now, now) for own, now in self._names(before).items()}
-            found = Artefact(name, made.path, wanted, names, made.notes)
+            return self._arrived(name, self._engines.conversions.convert(source, options, wanted))
         except OnnxAccelError as error:
-            found = Artefact(name, "", wanted, {}, error=error)
-        self.artefacts.append(found)
-        return found
+            self.artefacts.append(Artefact(name, "", wanted, {}, error=error))
+            return self.artefacts[-1]
+
+    def took(self, made: Conversion) -> Artefact:
+        """Take *made*, which was converted from the last stop already, for the next leg."""
+        before = self.artefacts[-1]
+        return self._arrived(f"leg {len(self.artefacts)}: {before.kind} -> {made.converted.kind}", made)
+
+    def _arrived(self, name: str, made: Conversion) -> Artefact:
+        kind = made.converted.kind
+        if kind == kinds.ONNX and self._info is None:
+            self._learn(made.path)
+        tensors = made.converted.facts.get("tensors", {}) if kind == kinds.GRAPHDEF else {}
+        names = {own: tensors.get(now, now) for own, now in self._names(self.artefacts[-1]).items()}
+        self.artefacts.append(Artefact(name, made.path, kind, names, made.notes))
+        return self.artefacts[-1]
 
     def judge(
         self, tolerance: Tolerance | None = None, outputs: Mapping[str, Tolerance] | None = None, required: bool = False
@@ -202,18 +210,6 @@ class RoundTrip:
         if name not in self._open or not self._open[name].alive:
             self._open[name] = self._engines.open(name, {})
         return self._open[name]
-
-
-def kind_called(name: str) -> str:
-    """The kind that people call *name*.
-
-    Raises:
-        ConfigError: there is none, or nothing converts to it.
-    """
-    kind = _CALLED.get(name.lower(), name.lower())
-    if kind not in (kinds.ONNX, kinds.GRAPHDEF, kinds.SAVED_MODEL):
-        raise ConfigError(f"nothing converts to {name!r}", remedy="name onnx, pb or saved_model")
-    return kind
 
 
 def round_trip(

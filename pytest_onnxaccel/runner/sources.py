@@ -8,16 +8,13 @@ from dataclasses import replace
 from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends.guard import GuardedSession
 from pytest_onnxaccel.backends.protocol import GROUP, LoadOptions, Session, SourceOptions
-from pytest_onnxaccel.convert import kinds
+from pytest_onnxaccel.convert import kinds, table
 from pytest_onnxaccel.convert.protocol import ConvertOptions
-from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, OnnxAccelError
+from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ConversionError, OnnxAccelError
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.runner.candidates import RE_EXPORT, Candidate
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.spec import ModelInfo, SourceSpec, TensorSpec
-
-#: What the dynamo exporter writes; an older model is exported to the converter's default instead.
-_OPSETS = range(18, 21)
 
 
 def backend_for(source: SourceSpec, engines: Engines) -> str:
@@ -92,6 +89,15 @@ def ways_of(
             yield label, error
 
 
+def _opset(kind: str, wanted: int) -> int | None:
+    """That of the model, where the converter of *kind* writes it; else None, for the converter's default."""
+    try:
+        converter = table.make(table.route(kind))
+    except ConversionError:
+        return None  # the conversion itself says so
+    return wanted if wanted in getattr(converter, "opsets", ()) else None
+
+
 def re_export(
     source: SourceSpec, stem: str, inputs: Sequence[TensorSpec], size: int, info: ModelInfo, engines: Engines
 ) -> Candidate:
@@ -104,7 +110,7 @@ def re_export(
         OnnxAccelError: it cannot be converted, or not at that batch.
     """
     options = ConvertOptions(
-        stem=stem, batch=size, opset=info.opset if info.opset in _OPSETS else None, inputs=tuple(inputs),
+        stem=stem, batch=size, opset=_opset(engines.conversions.stage(source).kind, info.opset), inputs=tuple(inputs),
         outputs=tuple(spec.name for spec in info.outputs),
     )  # fmt: skip
     made = engines.conversions.convert(source, options)

@@ -76,6 +76,8 @@ def test_the_real_models_of_tensorflow(models_folder: Path) -> None:
     assert kind_of(str(folder / "graphdef" / "frozen.pb")) == kinds.GRAPHDEF
     assert kind_of(str(folder / "saved_model")) == kinds.SAVED_MODEL
     assert kind_of(str(folder / "checkpoint" / "model.meta")) == kinds.CHECKPOINT
+    for name in ("model.tflite", "test_api_model.tflite"):
+        assert kind_of(str(folder / "tflite" / name)) == kinds.TFLITE
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,26 @@ def keras_file(path: Path, activation: str = "relu", layer: Any = None) -> Path:
     return path
 
 
+def lite(path: Path, rows: int | None = None, extra: Any = None, signature: bool = True, flex: bool = False) -> Path:
+    """A TensorFlow Lite file with the signature ``serving_default`` (x -> scores); *flex* lets it hold TensorFlow's."""
+    import tensorflow as tf
+
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([rows, 3], tf.float32, name="x")], autograph=False)
+    def scores(x: Any) -> Any:
+        y = tf.nn.relu(tf.matmul(x, tf.constant(WEIGHTS)) + tf.constant(BIAS))
+        found = tf.nn.softmax(y if extra is None else extra(tf, y))
+        return {"scores": found} if signature else found
+
+    module.scores = scores
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([scores.get_concrete_function()], module)
+    sets = tf.lite.OpsSet
+    converter.target_spec.supported_ops = [sets.TFLITE_BUILTINS, *([sets.SELECT_TF_OPS] if flex else [])]
+    path.write_bytes(converter.convert())
+    return path
+
+
 def make(kind: str, folder: Path) -> Path:
     """The plain model as *kind*."""
     if kind == "graphdef":
@@ -97,6 +117,8 @@ def make(kind: str, folder: Path) -> Path:
         return checkpoint(folder)
     if kind == "saved_model":
         return saved_model(folder / "saved")
+    if kind == "tflite":
+        return lite(folder / "model.tflite")
     return keras_file(folder / ("model.keras" if kind == "keras" else "model.h5"))
 
 
@@ -107,4 +129,5 @@ NAMES = {
     "saved_model": ("x", "scores"),
     "keras": ("x", "scores"),
     "keras_h5": ("x", "scores"),
+    "tflite": ("x", "scores"),
 }

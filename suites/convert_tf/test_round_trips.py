@@ -206,7 +206,7 @@ def test_a_real_detector_from_the_authors_onnx(name: str, kind: str, engines: En
 
 
 @pytest.mark.usefixtures("onnx_tf")
-@pytest.mark.parametrize("form", ["graphdef/frozen.pb", "saved_model", "checkpoint/model.meta"])
+@pytest.mark.parametrize("form", ["graphdef/frozen.pb", "saved_model", "checkpoint/model.meta", "tflite/model.tflite"])
 def test_the_real_regression_in_each_form(form: str, engines: Engines, models_folder: Path) -> None:
     rows = TensorSpec("X:0", "float32", (None,))
     result = went(engines, models_folder / "tf-regression" / form, inputs=[rows], outputs=["pred:0"])
