@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from pytest_onnxaccel.environments import environment
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import RunOptions
+
+with contextlib.suppress(ImportError):
+    import torch  # noqa: F401  # before TensorFlow: the other way round it has died while it was loaded
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
