@@ -12,6 +12,7 @@ from collections.abc import Callable
 from onnx import ModelProto
 
 from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.graph.inspect import describe
 from pytest_onnxaccel.graph.rebatch_batch import cannot
 from pytest_onnxaccel.graph.rebatch_copies import Builder
 from pytest_onnxaccel.graph.rebatch_dims import dims, fixed
@@ -52,7 +53,8 @@ def rebatch(source: str, target: str, batch: int, method: str = "auto") -> dict[
         ``method``: the one used; ``edited``: what changed, a line each; ``batch_from``: the declared batch of
         the original (a number, a symbol, or None when left open); ``block``: samples that one run of the
         original takes; ``holds_batch``: see :func:`diagnose`; ``outputs``: by name, the join that says what
-        the result must be, given the original's runs (:func:`~pytest_onnxaccel.graph.rebatch_join.joined`).
+        the result must be, given the original's runs (:func:`~pytest_onnxaccel.graph.rebatch_join.joined`);
+        ``declares``: the new file as :func:`~pytest_onnxaccel.graph.inspect.inspect` has it.
 
     Raises:
         ModelError: ``V_BATCH`` when the model has no common batch or the method cannot apply; ``E_PARSE``,
@@ -96,6 +98,7 @@ def _candidate(
         "block": found.batch.size,
         "holds_batch": [hold.to_json() for hold in found.holds],
         "outputs": found.joins,
+        "declares": describe(model).to_json(),
     }
 
 

@@ -12,6 +12,7 @@ from pytest_onnxaccel.backends.protocol import Availability, Backend
 from pytest_onnxaccel.failures import FOLDER
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.staging import Staging
+from pytest_onnxaccel.plugin.imports import undisturbed
 from pytest_onnxaccel.plugin.settings import Settings
 from pytest_onnxaccel.results import CheckResult
 from pytest_onnxaccel.runner.engines import Engines
@@ -132,10 +133,11 @@ class State:
         """The runner; *first* is the model that it will be asked for first, where that is known."""
         foresight = self._foresight(first) if first is not None else None
         # Here, because the worker imports its runtime at the same time: what would wait for it later is free now
-        import pytest_onnxaccel.plugin.reporting
-        import pytest_onnxaccel.report.failures
-        import pytest_onnxaccel.report.junit  # noqa: F401
-        from pytest_onnxaccel.runner.runner import Runner
+        with undisturbed():
+            import pytest_onnxaccel.plugin.reporting
+            import pytest_onnxaccel.report.failures
+            import pytest_onnxaccel.report.junit  # noqa: F401
+            from pytest_onnxaccel.runner.runner import Runner
 
         models = self.settings.models
         backends = {spec.name: self.plan(spec.name).backends for spec in models}

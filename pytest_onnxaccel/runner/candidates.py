@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.spec import ModelInfo
 
 #: Cheapest candidate that applies, instead of one method by name.
 AUTO = "auto"
@@ -23,11 +24,13 @@ class Candidate:
 
     Attributes:
         edited: what was changed, a line each.
+        info: what the file declares, where that is known.
     """
 
     method: str
     path: str
     edited: tuple[str, ...] = ()
+    info: ModelInfo | None = None
 
 
 class Candidates:
@@ -74,7 +77,9 @@ class Candidates:
             os.makedirs(os.path.dirname(target), exist_ok=True)
             try:
                 made = self._graph("rebatch", source=self._source, target=target, batch=size, method=method)
-                self._made[key] = Candidate(str(made["method"]), target, tuple(made["edited"]))
+                self._made[key] = Candidate(
+                    str(made["method"]), target, tuple(made["edited"]), ModelInfo.from_json(made["declares"])
+                )
                 self._joins = made["outputs"]
             except OnnxAccelError as error:
                 self._made[key] = error

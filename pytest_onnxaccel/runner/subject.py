@@ -57,6 +57,7 @@ class Subject:
         self._primary = primary
         self._seed = seed
         self._foresight = foresight
+        self._derived: dict[str, ModelInfo] = {}
         self._open: dict[str, Engine] = {} if foresight is None else {foresight.backend: foresight.engine}
         self._sessions: dict[tuple[str, str, LoadOptions, SourceSpec | None], GuardedSession] = {}
         self._ready: dict[str, Ready] = {}
@@ -148,7 +149,7 @@ class Subject:
         file, wanted = path or self.path, options or QUIET
         key = (name, file, wanted, source)
         if key not in self._sessions or not self._sessions[key].alive:
-            declared = info if path is None else ModelInfo.from_json(self.graph("inspect", path=file))
+            declared = info if path is None else self._declared(file)
             self._sessions[key] = self._load(name, engine, file, wanted, declared, source)
         return self._sessions[key]
 
@@ -201,7 +202,9 @@ class Subject:
         return ways_of(name, self._engines, QUIET, opened)
 
     def _declared(self, path: str) -> ModelInfo:
-        return self.info if path == self.path else ModelInfo.from_json(self.graph("inspect", path=path))
+        if path == self.path:
+            return self.info
+        return self._derived.get(path) or ModelInfo.from_json(self.graph("inspect", path=path))
 
     def _load(
         self,
@@ -331,6 +334,8 @@ class Subject:
         """The method of *candidate*, with its session in backend *name* or with what stands against it."""
         if isinstance(candidate, OnnxAccelError):
             return method, candidate
+        if candidate.info is not None:
+            self._derived[candidate.path] = candidate.info
         try:
             return candidate.method, self.session(name, candidate.path)
         except OnnxAccelError as error:
