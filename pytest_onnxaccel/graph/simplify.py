@@ -31,17 +31,24 @@ def free_initializers(source: str, target: str) -> dict[str, object]:
         ModelError: the model cannot be read or written.
     """
     model = read_model(source)
+    count = release_initializers(model)
+    if not count:
+        return {"edited": [], "reason": "no initializer is listed as an input"}
+    write_model(model, source, target)
+    return {"edited": [f"{count} initializers out of the inputs"], "reason": ""}
+
+
+def release_initializers(model: onnx.ModelProto) -> int:
+    """Take *model*'s initializers out of its inputs, and say how many there were."""
     weights = {tensor.name for tensor in model.graph.initializer}
     weights |= {tensor.values.name for tensor in model.graph.sparse_initializer}
     kept = [info for info in model.graph.input if info.name not in weights]
     count = len(model.graph.input) - len(kept)
-    if not count:
-        return {"edited": [], "reason": "no initializer is listed as an input"}
-    del model.graph.input[:]
-    model.graph.input.extend(kept)
-    model.ir_version = max(model.ir_version, _FREE_IR)
-    write_model(model, source, target)
-    return {"edited": [f"{count} initializers out of the inputs"], "reason": ""}
+    if count:
+        del model.graph.input[:]
+        model.graph.input.extend(kept)
+        model.ir_version = max(model.ir_version, _FREE_IR)
+    return count
 
 
 def simplify(source: str, target: str) -> dict[str, object]:

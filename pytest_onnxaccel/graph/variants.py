@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper, version_converter
 from pytest_onnxaccel.errors import ModelError, printable
 from pytest_onnxaccel.graph.fold_batchnorm import fold_batchnorm, foldable
 from pytest_onnxaccel.graph.rebatch_files import read_model, read_whole, write_model
+from pytest_onnxaccel.graph.simplify import release_initializers
 from pytest_onnxaccel.graph.upgrade import opset_of, upgraded
 
 #: Opset that older models are brought to, and the one that newer ones are brought back to.
@@ -98,11 +99,7 @@ def initializers_as_inputs(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def initializers_inside(model: onnx.ModelProto) -> onnx.ModelProto:
     """No initializer listed as an input, so that runtimes may fold them."""
-    weights = {tensor.name for tensor in model.graph.initializer}
-    kept = [value for value in model.graph.input if value.name not in weights]
-    del model.graph.input[:]
-    model.graph.input.extend(kept)
-    model.ir_version = max(model.ir_version, 4)
+    release_initializers(model)
     return model
 
 
