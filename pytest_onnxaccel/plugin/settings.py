@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,8 +11,6 @@ import pytest
 from pytest_onnxaccel import lockfile
 from pytest_onnxaccel.errors import ConfigError, printable
 from pytest_onnxaccel.lockfile import Locked
-from pytest_onnxaccel.manifest import read as read_manifest
-from pytest_onnxaccel.manifest import read_preprocessing
 from pytest_onnxaccel.overrides import overridden
 from pytest_onnxaccel.plugin import known, values
 from pytest_onnxaccel.plugin.models import expand
@@ -123,7 +121,13 @@ def _read(config: pytest.Config) -> Settings:
         parsed["manifest"] = str(usual)
         origins["manifest"] = "found there"
     settings = _with_lock(Settings(**parsed, origins=origins), config.rootpath)
-    pairs = read_preprocessing(settings.manifest) if settings.manifest else ()
+    pairs: Sequence[PreprocessingSpec] = ()
+    if settings.manifest:
+        from pytest_onnxaccel.manifest import (
+            read_preprocessing,  # with tomllib, which runs without one need not wait for
+        )
+
+        pairs = read_preprocessing(settings.manifest)
     return replace(settings, models=_models(settings, found), preprocessing=tuple(pairs))
 
 
@@ -137,7 +141,11 @@ def _with_lock(settings: Settings, root: Path) -> Settings:
 
 def _models(settings: Settings, found: Mapping[str, Given]) -> tuple[ModelSpec, ...]:
     """The manifest's models and those asked for, with what the options say in them."""
-    declared = [_checked(spec) for spec in read_manifest(Path(settings.manifest))] if settings.manifest else []
+    declared: list[ModelSpec] = []
+    if settings.manifest:
+        from pytest_onnxaccel.manifest import read
+
+        declared = [_checked(spec) for spec in read(Path(settings.manifest))]
     specs: tuple[ModelSpec, ...] = tuple(declared)
     named = settings.reference
     source = None
