@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 import subprocess
@@ -15,6 +16,7 @@ from pytest_onnxaccel.plugin import conversions, handles, reference
 from pytest_onnxaccel.plugin.fixture_table import FIXTURES
 from pytest_onnxaccel.plugin.marker_table import MARKERS
 from pytest_onnxaccel.plugin.options import OPTIONS
+from pytest_onnxaccel.results import CheckResult
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,7 +71,11 @@ def test_fixtures_have_the_attributes_of_the_table() -> None:
         "frozen_batch": handles.FrozenBatch,
         "convert": conversions.ConvertedModel,
     }
+    of_results = {field.name for field in dataclasses.fields(CheckResult)}
     for fixture in FIXTURES:
+        if fixture.name == "round_trip":  # gives a result, of which the table tells what one looks at
+            assert {name for name, _ in fixture.attributes} <= of_results
+            continue
         made = inspect.getsource(classes[fixture.name])
         public = {a or b for a, b in re.findall(r"self\.(\w+) = |def (\w+)\(", made)}
         documented = {name.partition("(")[0] for name, _ in fixture.attributes}
