@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-import warnings
 from functools import cache
 from typing import Any
 
-from pytest_onnxaccel.errors import BackendUnavailable, printable
+from pytest_onnxaccel.backends.tensorflow_quietly import quietly
+from pytest_onnxaccel.errors import printable
 
 
 @cache
@@ -18,23 +18,10 @@ def tensorflow() -> Any:
     Raises:
         BackendUnavailable: it cannot be imported here.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Without it the first session of a process fixes the number of threads for all that follow
-    os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
     # A Keras file shall be run by TensorFlow whatever the user's own Keras is set to
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import tensorflow as tf
-    except Exception as error:
-        raise BackendUnavailable(
-            f"TensorFlow cannot be imported: {printable(f'{type(error).__name__}: {error}', 160)}",
-            remedy='python -m pip install "pytest-onnxaccel[tensorflow]"',
-        ) from error
-    finally:
-        logging.disable(logging.NOTSET)
+    with quietly("TensorFlow", 'python -m pip install "pytest-onnxaccel[tensorflow]"'):
+        import tensorflow as tf
     tf.get_logger().setLevel(logging.ERROR)
     return tf
 
