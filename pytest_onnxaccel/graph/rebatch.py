@@ -33,7 +33,7 @@ _METHODS: dict[str, _Method] = {
     "unroll": unroll,
 }
 
-#: ``dims`` by the declarations alone, without a survey of the graph: the cheapest candidate to have.
+#: ``dims`` or ``rewrite`` by what a look shows, without a survey of the graph: the cheapest candidate to have.
 GLANCE = "glance"
 
 #: Every method, cheapest result first.
@@ -64,7 +64,8 @@ def rebatch(source: str, target: str, batch: int, method: str = "auto") -> dict[
         raise cannot(f"batch {batch} is no number of samples")
     model = read_model(source)
     if method == GLANCE:
-        return _candidate(source, target, batch, "dims", model, glance(model, batch))
+        glanced = glance(model, batch)
+        return _candidate(source, target, batch, "rewrite" if glanced.edits else "dims", model, glanced)
     found = survey(model, batch)
     if method != "auto":
         return _candidate(source, target, batch, method, model, found)

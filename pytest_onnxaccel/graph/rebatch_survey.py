@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, inliner, numpy_helper
 
 from pytest_onnxaccel.errors import ModelError, printable
@@ -70,10 +71,11 @@ def survey(model: ModelProto, n: int | None = None) -> Survey:
 
 
 def glance(model: ModelProto, n: int) -> Survey:
-    """What the declarations alone say: axis 0 of every output is the batch. Cheap; a proof tells whether it holds.
+    """What the declarations and the targets of Reshapes alone say: axis 0 is the batch. Cheap; a proof tells.
 
     Raises:
-        ModelError: ``V_BATCH``: the batch is not fixed, or an output declares another size on axis 0.
+        ModelError: ``V_BATCH``: the batch is not fixed, an output declares another size on axis 0, or a constant that
+            is no Reshape's target may hold the batch.
     """
     batch = find_batch(model.graph)
     joins: dict[str, Join] = {}
@@ -81,26 +83,35 @@ def glance(model: ModelProto, n: int) -> Survey:
         shape = shape_of(value)
         if not batch.fixed or not shape or shape[0] != batch.size:
             raise cannot(f"output '{value.name}' does not declare the batch on axis 0")
-        joins[value.name] = {"join": "concat", "axis": 0}
-    if any(_may_hold(tensor, batch.size) for tensor in _constants(model.graph)):
-        raise cannot("a constant may hold the batch")
-    return Survey(model, batch, n, {}, (), (), joins)
+        joins[value.name] = concat(0)
+    ledger = Ledger(batch.size, n)
+    held = {name: sizes for name, sizes in _lists_of_sizes(model.graph) if sizes[0] == batch.size}
+    for node in model.graph.node:
+        for slot, name in enumerate(node.input):
+            if name not in held:
+                continue
+            if node.op_type != "Reshape" or slot != 1:
+                raise cannot("a constant may hold the batch")
+            ledger.set_value(node, slot, held[name], [n, *held[name][1:]], np.int64)
+    return Survey(model, batch, n, {}, tuple(ledger.edits), (), joins)
 
 
-def _constants(graph: GraphProto) -> Iterator[TensorProto]:
-    yield from graph.initializer
+def _lists_of_sizes(graph: GraphProto) -> Iterator[tuple[str, list[int]]]:
+    """Constants by name that may be shapes.
+
+    Raises:
+        ModelError: the values of one lie in another file.
+    """
+    constants = [(tensor.name, tensor) for tensor in graph.initializer]
     for node in graph.node:
         if node.op_type == "Constant":
-            yield from (item.t for item in node.attribute if item.name == "value")
-
-
-def _may_hold(tensor: TensorProto, size: int) -> bool:
-    """A list of sizes that starts with the batch, as the target of a Reshape does."""
-    if tensor.data_type != TensorProto.INT64 or len(tensor.dims) != 1 or tensor.dims[0] < 2:
-        return False
-    if tensor.data_location == TensorProto.EXTERNAL:
-        return True
-    return int(numpy_helper.to_array(tensor)[0]) == size
+            constants += [(node.output[0], item.t) for item in node.attribute if item.name == "value"]
+    for name, tensor in constants:
+        if tensor.data_type != TensorProto.INT64 or len(tensor.dims) != 1 or tensor.dims[0] < 2:
+            continue
+        if tensor.data_location == TensorProto.EXTERNAL:
+            raise cannot(f"constant '{name}', which lies in another file, may hold the batch")
+        yield name, numpy_helper.to_array(tensor).tolist()
 
 
 def _formal(value: ValueInfoProto, batch: Batch, n: int) -> Fact:
