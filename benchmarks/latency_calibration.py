@@ -1,6 +1,6 @@
 """How often a latency budget decides, and how often it errs, quiet and beside a bursty neighbour.
 
-    python benchmarks/latency_calibration.py [--trials N] [--model FILE] [--only relative|absolute] [--peer]
+    python benchmarks/latency_calibration.py [--trials N] [--model FILE] [--only relative|absolute|peer] [--peer]
 
 Every trial loads new sessions in new workers. *Relative*: a regression of at most 10 % is asked for; against itself
 every fail is a false one, and of a copy that computes 20 % more (a matrix product beside the model, its size found by
@@ -224,9 +224,10 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--model", default=str(MODEL), help="its first input and output are float32")
     parser.add_argument("--threads", type=int, default=1, help="intra-op threads; 0 for the runtime's own default")
-    parser.add_argument("--only", choices=("relative", "absolute"), default="")
+    parser.add_argument("--only", choices=("relative", "absolute", "peer"), default="")
     parser.add_argument("--peer", action="store_true", help="run pytest-benchmark's compare beside it")
     arguments = parser.parse_args()
+    arguments.peer |= arguments.only == "peer"
     if arguments.peer and find_spec("pytest_benchmark") is None:
         parser.error("--peer needs pytest-benchmark: python -m pip install pytest-benchmark")
     with tempfile.TemporaryDirectory() as folder:
@@ -250,13 +251,13 @@ def calibrate(bed: Bed, trials: int, only: str, folder: str, peer: bool) -> None
     for busy in (False, True):
         where = "beside a neighbour" if busy else "quiet"
         with neighbour(busy):
-            if only != "absolute":
+            if only not in ("absolute", "peer"):
                 row(f"regression 10 %, against itself, {where}", trials, lambda n: relative(bed, None, n))
                 row(f"regression 10 %, planted, {where}", trials, lambda n: relative(bed, worse, n))
             if peer:
                 row(f"pytest-benchmark, itself, {where}", trials, lambda n: benchmarked(bed, None))
                 row(f"pytest-benchmark, planted, {where}", trials, lambda n: benchmarked(bed, worse))
-            if only != "relative":
+            if only not in ("relative", "peer"):
                 row(f"p95 at {ROOM} times the quiet one, {where}", trials, lambda n: limited(bed, p95 * ROOM))
                 row(f"p95 over by {OVER - 1:.0%}, {where}", trials, lambda n: limited(bed, p95 / OVER))
 
