@@ -1,11 +1,13 @@
 """How true the scenarios are: a replayed queue beside a real Poisson run, and ``offline`` beside a bare loop.
 
     python benchmarks/scenarios.py MODEL [--threads N] [--rounds N] [--requests N]
+    python benchmarks/scenarios.py --steady MS [--rounds N] [--requests N]
 
-**server**: in each round, at a rate that keeps the model busy for half of the time, calls in a row and calls after
-exponential pauses are taken, then requests really come in. The queue is replayed over the former with the arrivals of
-the latter, so that only the service times are guessed. Percentiles of all rounds together stand side by side; asked:
-p95 within 1.5 %.
+**server**: in each of many short rounds requests come in twice, in random order and with other arrivals: once to
+measure services, once to be compared with. The queue is replayed over the services of all rounds with the arrivals of
+the live ones, so that only the service times are guessed; asked: p95 within 1.5 %. Beside it stands what single replays
+of that length differ by, by chance, and below it the recursion over the live run's own services, which must give that
+run (within 1 %). With ``--steady`` a call spins for exactly so long: the method without the machine's changing speed.
 
 **offline**: the throughput that the scenario's calls come to, and that of a bare loop of ``session.run`` in one process
 with the same session, interleaved; asked: the bare loop at or above the lower bound, and within 2 % of the figure.
@@ -17,47 +19,45 @@ import argparse
 import os
 import random
 import time
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
+from scenarios_queue import queue
+
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.numerics.pacing import PacePlan, gaps
-from pytest_onnxaccel.numerics.scenarios import replay, throughput
+from pytest_onnxaccel.numerics.pacing import pace
+from pytest_onnxaccel.numerics.scenarios import throughput
 from pytest_onnxaccel.numerics.stats import percentile
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.subject import Subject
 from pytest_onnxaccel.spec import ModelSpec, TimingPlan
 
+#: Shares of the time in which the model is kept busy, by its calls in a row.
+LOADS = (0.3, 0.5, 0.7)
 
-def server(subject: Subject, options: LoadOptions, load: float, rounds: int, requests: int) -> str:
-    """A line: replayed and live percentiles at the utilisation *load*."""
-    session = subject.fresh("ort-cpu", None, options)
+
+def model(subject: Subject, options: LoadOptions, arguments: argparse.Namespace) -> None:
+    """The scenarios of *subject* on ``ort-cpu``."""
     feeds = subject.ready("ort-cpu").settled.inputs.feeds(0)
-    first = session.time(feeds, TimingPlan(samples=200))
-    gap = percentile(sorted(first.wall_ns), 0.5) / load
-    replayed: dict[str, list[float]] = {"p50": [], "p95": [], "p99": []}
-    live: list[int] = []
-    for number in range(rounds):
-        plan = PacePlan("poisson", gap, requests, warmup=50, seconds=600, seed=number)
-        busy = session.time(feeds, TimingPlan(samples=requests // 2, seconds=600)).wall_ns
-        idle = session.pace(feeds, PacePlan("idle", gap, requests // 2, seconds=600, seed=1000 + number)).response_ns
-        live += session.pace(feeds, plan).response_ns
-        # The services that follow the run stand for it as well as those before it
-        busy += session.time(feeds, TimingPlan(samples=requests // 2, seconds=600)).wall_ns
-        try:
-            found = replay(busy, 1e9 / gap, idle, gaps_ns=gaps(plan), seed=number)
-        except ValueError:
-            continue  # a neighbour made the calls in a row longer than the gaps: there is no steady state
-        for key, values in replayed.items():
-            values.append(getattr(found, f"{key}_ns"))
-    session.close()
-    parts = [f"{load:4.0%} {len(replayed['p50']):3} of {rounds}"]
-    for key, values in replayed.items():
-        middle = percentile(sorted(values), 0.5)
-        each = [percentile(sorted(live[i * requests : (i + 1) * requests]), int(key[1:]) / 100) for i in range(rounds)]
-        seen = percentile(sorted(each), 0.5)
-        parts.append(f"{key} {middle / 1e6:6.2f} / {seen / 1e6:6.2f} ms ({middle / seen - 1:+.1%})")
-    return "   ".join(parts)
+    with closing(subject.fresh("ort-cpu", None, options)) as session:
+        row = session.time(feeds, TimingPlan(samples=200)).wall_ns
+        for load in LOADS:
+            print(queue(partial(session.pace, feeds), row, load, arguments.rounds, arguments.requests), flush=True)
+    print(offline(subject, options, arguments.rounds))
+
+
+def steady(ns: int, arguments: argparse.Namespace) -> None:
+    """The queue over calls that take *ns* each, whatever the machine does."""
+
+    def spin() -> None:
+        end = time.perf_counter_ns() + ns
+        while time.perf_counter_ns() < end:
+            pass
+
+    for load in LOADS:
+        print(queue(partial(pace, spin), [ns], load, arguments.rounds, arguments.requests), flush=True)
 
 
 def offline(subject: Subject, options: LoadOptions, rounds: int) -> str:
@@ -100,19 +100,22 @@ def offline(subject: Subject, options: LoadOptions, rounds: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model")
+    parser.add_argument("model", nargs="?")
+    parser.add_argument("--steady", type=float, metavar="MS", help="calls of so many milliseconds instead of a model's")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--requests", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--requests", type=int, default=200, help="of a round")
     arguments = parser.parse_args()
+    if (arguments.model is None) == (arguments.steady is None):
+        parser.error("name a model, or the length of calls by --steady")
+    print(f"server: {arguments.rounds} rounds of {arguments.requests} requests each, measured and live")
+    if arguments.steady is not None:
+        steady(int(arguments.steady * 1e6), arguments)
+        return
     path, engines = os.path.abspath(arguments.model), Engines(RunOptions())
-    options = LoadOptions(threads=arguments.threads or None)
     try:
         subject = Subject(ModelSpec(Path(path).name, path, arguments.model), engines, 0, ("ort-cpu",), 0)
-        print("server, replayed / live; medians of the rounds")
-        for load in (0.3, 0.5, 0.7):
-            print(server(subject, options, load, arguments.rounds, arguments.requests), flush=True)
-        print(offline(subject, options, 4 * arguments.rounds))
+        model(subject, LoadOptions(threads=arguments.threads or None), arguments)
     finally:
         engines.close()
 

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pytest_onnxaccel.numerics.pacing import Paced
-from pytest_onnxaccel.numerics.scenarios import Throughput, after_pauses, best, replay, utilisation
+from pytest_onnxaccel.numerics.scenarios import Throughput, after_pauses, best, replay, saturation, steady, utilisation
+from pytest_onnxaccel.numerics.services import Services, computed, measured
 from pytest_onnxaccel.numerics.stats import bounds, least_samples, percentile
 from pytest_onnxaccel.results import Verdict
 from pytest_onnxaccel.spec import LatencyBudget, Scenario, Timing
@@ -79,33 +80,40 @@ def idle_gap(scenario: Scenario, paced: Paced, busy: Timing, asked: Mapping[str,
 
 
 def server(
-    scenario: Scenario, busy: Timing, idle: Paced, asked: Mapping[str, float], live: Paced | None = None, seed: int = 0
+    scenario: Scenario,
+    row: Timing,
+    run: Paced | None,
+    asked: Mapping[str, float],
+    live: Paced | None = None,
+    seed: int = 0,
 ) -> Served:
     """Response times, waiting included, of requests that come in at random at the scenario's rate.
 
     Args:
-        busy: calls one after the other; *idle*: after exponential pauses with the mean of 1/rate.
-        live: the same rate for real, where it was asked for. A limit that the replay keeps and the live run does not is
+        row: calls one after the other.
+        run: requests that came in at the scenario's rate, which the queue is replayed over; None where calls one after
+            the other already take too long for it.
+        live: another such run, where it was asked for. A limit that the replay keeps and the live run does not is
             inconclusive.
     """
     rate = scenario.rate_per_s or 0.0
-    load, scale = utilisation(busy.wall_ns, rate), _parallel(busy.cpu_ns, busy.wall_ns)
-    own = [ns / scale for ns in busy.cpu_ns]
+    services, own = _services(row, run)
+    load = utilisation(services, rate)
     figures: dict[str, Any] = {**_named(scenario), "rate_per_s": rate, "utilisation": load}
-    if load >= 1:
+    if not steady(services, rate):
+        load = figures["utilisation"] = max(load, saturation(services, rate))
         text = f"cannot serve {rate:g}/s: that would keep it busy for {load:.0%} of the time"
-        past = utilisation(own, rate) >= 1
-        verdict = (Verdict.FAILED if past else Verdict.INCONCLUSIVE) if asked else Verdict.PASSED
+        verdict = (Verdict.INCONCLUSIVE if steady(own, rate) else Verdict.FAILED) if asked else Verdict.PASSED
         return Served(verdict, text, figures)
-    found = replay(busy.wall_ns, rate, idle.response_ns, seed)
+    found = replay(services, rate, seed)
     figures |= {f"{key}_ms": getattr(found, f"{key}_ns") / _MS for key in _SHARES}
     figures |= {f"{key}_upper_ms": found.upper_ns[key] / _MS for key in _SHARES}
     text = f"at {rate:g}/s (busy for {load:.0%} of the time): {_shown(figures)}"
     judged = []
-    alone = replay(own, rate, [ns / scale for ns in idle.cpu_ns], seed) if utilisation(own, rate) < 1 else None
+    alone = replay(own, rate, seed) if steady(own, rate) else None
     for key, limit in asked.items():
         by_cpu = None if alone is None else getattr(alone, f"{key}_ns")
-        judged.append(_judge(key, limit, found.upper_ns[key], by_cpu, len(busy.wall_ns)))
+        judged.append(_judge(key, limit, found.upper_ns[key], by_cpu, len(services.busy_ns)))
     if live is not None:
         ordered = sorted(live.response_ns)
         figures |= {f"live_{key}": value for key, value in _percentiles(ordered).items()}
@@ -118,13 +126,19 @@ def server(
     return _served(judged, text, figures)
 
 
-def bearable(scenario: Scenario, busy: Timing, idle: Paced, seed: int = 0) -> Served:
-    """The highest rate of random requests at which p99 certainly keeps the scenario's target."""
+def bearable(scenario: Scenario, row: Timing, run: Paced, seed: int = 0) -> Served:
+    """The highest rate of random requests at which p99 certainly keeps the scenario's target.
+
+    Args:
+        row: calls one after the other.
+        run: requests that came in at random, at a rate between the ones searched.
+    """
     target = scenario.target_ns or 0.0
-    most = 1e9 / (sum(busy.wall_ns) / len(busy.wall_ns))
+    services, own = _services(row, run)
+    most = 1 / saturation(services, 1.0)
 
     def keeps(rate: float) -> bool:
-        return replay(busy.wall_ns, rate, idle.response_ns, seed, seeds=_SEARCH).upper_ns["p99"] <= target
+        return replay(services, rate, seed, seeds=_SEARCH).upper_ns["p99"] <= target
 
     low, high = 0.0, most * (1 - _RESOLUTION)
     if keeps(high):
@@ -139,9 +153,9 @@ def bearable(scenario: Scenario, busy: Timing, idle: Paced, seed: int = 0) -> Se
             f"bears {low:.4g} random requests/s with p99 within {_ms(target)}, {share:.0%} of what it can do in a row"
         )
         return Served(Verdict.PASSED, text, figures)
-    lower, _ = bounds(sorted(idle.cpu_ns), 0.5)
-    past = lower is not None and lower / _parallel(idle.cpu_ns, idle.response_ns) > target
-    alone = percentile(sorted(idle.response_ns), 0.99)
+    lower, _ = bounds(sorted(own.idle_ns), 0.5)
+    past = lower is not None and lower > target
+    alone = percentile(sorted(services.idle_ns), 0.99)
     text = f"bears no rate with p99 within {_ms(target)}: a single request takes {_ms(alone)}"
     return Served(Verdict.FAILED if past else Verdict.INCONCLUSIVE, text, figures)
 
@@ -196,6 +210,14 @@ def _served(judged: Sequence[tuple[Verdict, str]], text: str, figures: Mapping[s
     worst = min((v for v, _ in judged), key=ranks.index, default=Verdict.PASSED)
     lines = [line for verdict, line in judged if verdict is worst]
     return Served(worst, text, figures, tuple(lines))
+
+
+def _services(row: Timing, run: Paced | None) -> tuple[Services, Services]:
+    """Service times, and those of the CPU time alone."""
+    if run is None:
+        scale = _parallel(row.cpu_ns, row.wall_ns)
+        return Services.of(row.wall_ns), Services.of([ns / scale for ns in row.cpu_ns])
+    return measured(run, row.wall_ns), computed(run, row.cpu_ns, _parallel(run.cpu_ns, run.service_ns))
 
 
 def _parallel(cpu_ns: Sequence[float], wall_ns: Sequence[float]) -> float:

@@ -45,20 +45,33 @@ class Paced:
 
     Attributes:
         response_ns: from the moment the request came in to its answer.
-        wait_ns: the part of it before the call began: behind other requests, and waking up.
+        wait_ns: the part of it before the call began: waking up, or behind other requests, to the end of the last one.
         cpu_ns: CPU time of the call itself.
+        found_idle: the request came in when no other was being served or waited.
     """
 
     response_ns: tuple[int, ...]
     wait_ns: tuple[int, ...]
     cpu_ns: tuple[int, ...] = ()
+    found_idle: tuple[bool, ...] = ()
+
+    @property
+    def service_ns(self) -> tuple[int, ...]:
+        """The calls alone, and what lies between two of them where requests wait."""
+        return tuple(whole - wait for whole, wait in zip(self.response_ns, self.wait_ns, strict=True))
+
+    @property
+    def occupied_ns(self) -> tuple[int, ...]:
+        """How long each request kept the others waiting: its call, and waking up where it found the server idle."""
+        pairs = zip(self.found_idle, self.response_ns, self.service_ns, strict=True)
+        return tuple(whole if idle else service for idle, whole, service in pairs)
 
     def to_json(self) -> dict[str, Any]:
         return {key: list(value) for key, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Paced:
-        return cls(*(tuple(data[key]) for key in ("response_ns", "wait_ns", "cpu_ns")))
+        return cls(*(tuple(data[key]) for key in ("response_ns", "wait_ns", "cpu_ns", "found_idle")))
 
 
 def gaps(plan: PacePlan) -> list[float]:
@@ -82,22 +95,26 @@ def pace(call: Callable[[], object], plan: PacePlan) -> Paced:
     responses: list[int] = []
     waits: list[int] = []
     cpus: list[int] = []
+    idle: list[bool] = []
     call()
     due = end = clock()
     limit = end + int(plan.seconds * 1e9)
     for index, gap in enumerate(gaps(plan), -plan.warmup):
         due = int((due if plan.kind == "poisson" else end) + gap)
+        found_idle = due > end
         _until(due, clock)
+        before = None if found_idle else end
         worked, start = time.process_time_ns(), clock()
         call()
         end, worked = clock(), time.process_time_ns() - worked
         if index >= 0:
             responses.append(end - due)
-            waits.append(start - due)
+            waits.append((start if before is None else before) - due)
             cpus.append(worked)
+            idle.append(found_idle)
         if end > limit and responses:
             break
-    return Paced(tuple(responses), tuple(waits), tuple(cpus))
+    return Paced(tuple(responses), tuple(waits), tuple(cpus), tuple(idle))
 
 
 def _until(due: int, clock: Callable[[], int]) -> None:

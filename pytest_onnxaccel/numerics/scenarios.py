@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_onnxaccel.numerics.services import Services
 from pytest_onnxaccel.numerics.stats import percentile
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ SEEDS = 200
 #: Requests of one replay, of which the first part fills the queue and is not counted.
 REQUESTS = 4000
 FILLING = 400
-#: Service times that follow each other stay together in runs of this length: a slow phase of the machine lasts.
-RUN = 16
+#: Service times that follow each other stay together in runs of this length, or of a quarter of them where there are
+#: few: a slow phase of the machine lasts.
+RUN = 64
 #: Blocks that a throughput is bounded over, and Student's t of 19 degrees of freedom at 95 %, one-sided.
 BLOCKS, _T19 = 20, 1.729
 
@@ -38,7 +40,7 @@ class Response:
 
     Attributes:
         rate_per_s: requests per second.
-        utilisation: share of the time in which the server is busy, as *rate* times the mean service time.
+        utilisation: see :func:`utilisation`; of the services' own run.
         p50_ns, p95_ns, p99_ns: over all replays.
         upper_ns: by percentile (``p99``), what 95 % of the replays stay below; replays differ in their arrivals and in
             the service times that they draw, so this is a bound for a run of :data:`REQUESTS` requests.
@@ -60,15 +62,25 @@ def lindley(gaps: Sequence[float], services: Sequence[float]) -> list[float]:
     return waits
 
 
-def utilisation(busy_ns: Sequence[float], rate_per_s: float) -> float:
-    """Share of the time in which the server is busy; from 1 on the queue grows for ever."""
-    return rate_per_s * sum(busy_ns) / len(busy_ns) / 1e9
+def utilisation(services: Services, rate_per_s: float) -> float:
+    """Share of the time in which the server is busy, of a run at that rate."""
+    return rate_per_s * services.mean_ns / 1e9
+
+
+def saturation(services: Services, rate_per_s: float) -> float:
+    """The same while requests wait; from 1 on the queue grows for ever, however long a request takes that does not wait
+    (P. D. Welch, "On a generalized M/G/1 queuing process", 1964)."""
+    return rate_per_s * sum(services.busy_ns) / len(services.busy_ns) / 1e9
+
+
+def steady(services: Services, rate_per_s: float) -> bool:
+    """The server keeps up, in the run and while requests wait."""
+    return max(utilisation(services, rate_per_s), saturation(services, rate_per_s)) < 1
 
 
 def replay(
-    busy_ns: Sequence[float],
+    services: Services,
     rate_per_s: float,
-    idle_ns: Sequence[float] = (),
     seed: int = 0,
     seeds: int = SEEDS,
     requests: int = REQUESTS,
@@ -77,19 +89,14 @@ def replay(
     """A queue over measured service times, many times over.
 
     Args:
-        busy_ns: service times of calls without a pause, in the order in which they were taken.
-        idle_ns: service times of calls after a pause, from the moment the request arrived; they are given to requests
-            that find the server idle, which begin with cold caches and sleeping threads. Arrivals being Poisson, the
-            pauses must be exponential with the mean of 1/rate. Empty: *busy_ns* serves all.
         gaps_ns: before each arrival, the same in every replay, instead of drawn ones: to compare with a real run.
 
     Raises:
-        ValueError: there are no samples, or the rate is at or past what the server can take (utilisation of 1).
+        ValueError: the rate is 0, or at or past what the server can take (:func:`saturation` of 1).
     """
-    if not len(busy_ns) or rate_per_s <= 0:
-        raise ValueError("a queue needs service times and a rate above 0")
-    load = utilisation(busy_ns, rate_per_s)
-    if load >= 1:
+    if rate_per_s <= 0:
+        raise ValueError("a queue needs a rate above 0")
+    if (load := saturation(services, rate_per_s)) >= 1:
         raise ValueError(f"at {rate_per_s:g} requests/s the server would be busy for {load:.0%} of the time")
     draw = np.random.default_rng(seed)
     requests = len(gaps_ns) or requests
@@ -97,32 +104,34 @@ def replay(
         gaps = np.repeat(np.asarray(gaps_ns, np.float64)[:, None], seeds, axis=1)
     else:
         gaps = draw.exponential(1e9 / rate_per_s, (requests, seeds))
-    busy = _drawn(np.asarray(busy_ns, np.float64), requests, seeds, draw)
-    idle = _drawn(np.asarray(idle_ns, np.float64), requests, seeds, draw) if len(idle_ns) else busy
-    responses = _responses(gaps, busy, idle)[min(FILLING, requests // 2) :]
-    ordered, each = np.sort(responses, axis=None), np.sort(responses, axis=0)
+    found = responses(services, gaps, draw)[min(FILLING, requests // 2) :]
+    ordered, each = np.sort(found, axis=None), np.sort(found, axis=0)
     shares = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
     upper = {key: float(np.quantile(np.quantile(each, share, axis=0), 0.95)) for key, share in shares.items()}
     p50, p95, p99 = (float(np.quantile(ordered, share)) for share in shares.values())
-    return Response(rate_per_s, load, p50, p95, p99, upper)
+    return Response(rate_per_s, utilisation(services, rate_per_s), p50, p95, p99, upper)
 
 
-def _drawn(samples: Floats, requests: int, seeds: int, draw: Any) -> Floats:
-    """Service times (requests x seeds) in runs that were neighbours when they were measured, round the end."""
-    length = min(RUN, len(samples))
-    starts = draw.integers(0, len(samples), (-(-requests // length), 1, seeds))
-    index = (starts + np.arange(length)[None, :, None]) % len(samples)
-    found: Floats = samples[index.reshape(-1, seeds)[:requests]]
-    return found
+def responses(services: Services, gaps: Floats, draw: np.random.Generator) -> Floats:
+    """Response times of each request, nanoseconds, of replays side by side that begin with nobody waiting.
 
-
-def _responses(gaps: Floats, busy: Floats, idle: Floats) -> Floats:
-    """Response times of each request, all replays side by side; see :func:`lindley`."""
+    Args:
+        gaps: before each arrival, nanoseconds (requests x replays); the result has its shape.
+        draw: gives each replay its services, drawn once for all kinds, in runs that were neighbours when they were
+            measured, round the end.
+    """
+    kinds = np.asarray((services.idle_ns, services.next_ns, services.busy_ns))
+    count, (requests, replays) = kinds.shape[1], gaps.shape
+    length = min(RUN, max(1, count // 4))
+    starts = draw.integers(0, count, (-(-requests // length), 1, replays))
+    index = ((starts + np.arange(length)[None, :, None]) % count).reshape(-1, replays)
     found = np.empty_like(gaps)
-    left = np.zeros(gaps.shape[1])  # of the work that was there when the last request came
-    for step in range(len(gaps)):
+    left = np.zeros(replays)  # of the work that was there when the last request came
+    place = np.zeros(replays, np.intp)  # in its busy period
+    for step in range(requests):
         waits = np.maximum(left - gaps[step], 0.0)
-        found[step] = left = waits + np.where(waits > 0, busy[step], idle[step])
+        place = np.where(waits > 0, np.minimum(place + 1, 2), 0)
+        found[step] = left = waits + kinds[place, index[step]]
     return found
 
 

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.backends.guard import GuardedSession
     from pytest_onnxaccel.backends.protocol import Array
 
-#: Calls in a row that a queue is replayed over, and calls after pauses.
-BUSY, IDLE, LIVE = 400, 200, 1500
+#: Calls in a row, which say whether a rate can be served at all; requests of the run that a queue is replayed over, and
+#: of a live one, each after requests that are not counted.
+ROW, RUN, LIVE, WARMUP = 100, 600, 1500, 50
 #: Seconds of each of them at most.
 SECONDS = 20.0
 
@@ -56,17 +57,20 @@ def serve(
 def _server(
     session: GuardedSession, feeds: Mapping[str, Array], scenario: Scenario, asked: Mapping[str, float], seed: int
 ) -> Served:
-    busy = session.time(feeds, TimingPlan(samples=BUSY, seconds=SECONDS))
-    mean = sum(busy.wall_ns) / len(busy.wall_ns)
-    # Without a rate: as if busy for half of the time
-    gap = 1e9 / scenario.rate_per_s if scenario.rate_per_s else mean
-    idle = session.pace(feeds, PacePlan("idle", gap, IDLE, seconds=SECONDS, seed=seed))
+    row = session.time(feeds, TimingPlan(samples=ROW, seconds=SECONDS))
+    mean = sum(row.wall_ns) / len(row.wall_ns)
+    # Without a rate: busy for half of the time
+    gap = 1e9 / scenario.rate_per_s if scenario.rate_per_s else 2 * mean
+    if mean >= gap:
+        return serving.server(scenario, row, None, asked, seed=seed)
+    run = session.pace(feeds, PacePlan("poisson", gap, RUN, warmup=WARMUP, seconds=SECONDS, seed=seed))
     if scenario.target_ns is not None:
-        return serving.bearable(scenario, busy, idle, seed)
+        return serving.bearable(scenario, row, run, seed)
     live = None
-    if scenario.live and mean < gap:
-        live = session.pace(feeds, PacePlan("poisson", gap, LIVE, warmup=50, seconds=3 * SECONDS, seed=seed + 1))
-    return serving.server(scenario, busy, idle, asked, live, seed)
+    if scenario.live and sum(run.occupied_ns) < gap * len(run.occupied_ns):
+        plan = PacePlan("poisson", gap, LIVE, warmup=WARMUP, seconds=3 * SECONDS, seed=seed + 1)
+        live = session.pace(feeds, plan)
+    return serving.server(scenario, row, run, asked, live, seed)
 
 
 def _shares(asked: Mapping[str, float]) -> list[float]:

@@ -22,6 +22,14 @@ def paced(wall_ms: float, cpu_ms: float | None = None, count: int = 200) -> Pace
     return Paced((wall,) * count, (0,) * count, (int((wall_ms if cpu_ms is None else cpu_ms) * MS),) * count)
 
 
+def requests(wall_ms: float, cpu_ms: float | None = None, waking_ms: float = 0, count: int = 200) -> Paced:
+    """Requests at random, of which each third found the server idle, and was kept waiting by sleeping threads."""
+    call, computing = int(wall_ms * MS), int((wall_ms if cpu_ms is None else cpu_ms) * MS)
+    waits = [int(waking_ms * MS) if i % 3 == 0 else int(2 * MS) for i in range(count)]
+    idle = tuple(i % 3 == 0 for i in range(count))
+    return Paced(tuple(call + wait for wait in waits), tuple(waits), (computing,) * count, idle)
+
+
 def calls(wall_ms: float, cpu_ms: float | None = None, count: int = 400) -> Timing:
     return timing([wall_ms] * count, None if cpu_ms is None else [cpu_ms] * count)
 
@@ -37,77 +45,83 @@ def test_limits_of_a_budget() -> None:
 
 
 @pytest.mark.parametrize(
-    ("busy", "idle", "limit_ms", "verdict"),
+    ("run", "load", "limit_ms", "verdict"),
     [
-        (calls(4), paced(4), 30, PASSED),
-        (calls(4), paced(4), 5, FAILED),  # the queue alone makes it longer, whatever the machine does
-        (calls(4, 1), paced(4, 1), 5, INCONCLUSIVE),  # the calls wait for a CPU: alone they would keep it
-        (calls(4), paced(40, 1), 30, INCONCLUSIVE),  # waking up takes long
+        (requests(4), 0.4, 30, PASSED),
+        (requests(4), 0.4, 5, FAILED),  # the queue alone makes it longer, whatever the machine does
+        (requests(4, 1), 0.4, 5, INCONCLUSIVE),  # the calls wait for a CPU: alone they would keep it
+        (requests(4, 4, 12), 0.802, 20, INCONCLUSIVE),  # waking up takes long
     ],
 )
-def test_p99_of_requests_that_queue(busy: Timing, idle: Paced, limit_ms: float, verdict: Verdict) -> None:
-    found = server(AT_100, busy, idle, {"p99": limit_ms * MS})
+def test_p99_of_requests_that_queue(run: Paced, load: float, limit_ms: float, verdict: Verdict) -> None:
+    found = server(AT_100, calls(3), run, {"p99": limit_ms * MS})
     assert found.verdict is verdict
-    assert found.figures["utilisation"] == pytest.approx(0.4)
-    assert "at 100/s (busy for 40% of the time)" in found.line
+    assert found.figures["utilisation"] == pytest.approx(load)
+    assert f"at 100/s (busy for {load:.0%} of the time)" in found.line
     assert "p99" in found.judged[0]
 
 
 def test_without_a_limit_a_rate_is_measured() -> None:
-    found = server(AT_100, calls(4), paced(4), {})
+    found = server(AT_100, calls(4), requests(4), {})
     assert (found.verdict, found.judged) == (PASSED, ())
     assert 4 < found.figures["p95_ms"] < found.figures["p99_ms"] < found.figures["p99_upper_ms"]
 
 
 @pytest.mark.parametrize(
-    ("busy", "asked", "verdict"),
+    ("row", "run", "asked", "verdict"),
     [
-        (calls(12), {"p99": 1e9}, FAILED),
-        (calls(12, 5), {"p99": 1e9}, INCONCLUSIVE),  # by CPU time it would be busy for half of the time
-        (calls(12), {}, PASSED),
+        (calls(12), None, {"p99": 1e9}, FAILED),
+        (calls(12, 5), None, {"p99": 1e9}, INCONCLUSIVE),  # by CPU time it would be busy for half of the time
+        (calls(12), None, {}, PASSED),
+        # Calls in a row would do, those of the run do not
+        (calls(9), requests(12), {"p99": 1e9}, FAILED),
+        (calls(9), requests(12, 5), {"p99": 1e9}, INCONCLUSIVE),
+        (calls(9), requests(12), {}, PASSED),
     ],
 )
-def test_a_rate_that_cannot_be_served(busy: Timing, asked: dict[str, float], verdict: Verdict) -> None:
-    found = server(AT_100, busy, paced(12), asked)
+def test_a_rate_that_cannot_be_served(
+    row: Timing, run: Paced | None, asked: dict[str, float], verdict: Verdict
+) -> None:
+    found = server(AT_100, row, run, asked)
     assert found.verdict is verdict
     assert found.line == "cannot serve 100/s: that would keep it busy for 120% of the time"
 
 
 def test_a_live_run_that_breaks_the_limit_is_not_overruled() -> None:
-    kept = server(AT_100, calls(4), paced(4), {"p99": 30 * MS}, live=paced(6))
+    kept = server(AT_100, calls(4), requests(4), {"p99": 30 * MS}, live=paced(6))
     assert kept.verdict is PASSED
     assert kept.figures["live_p99_ms"] == pytest.approx(6)
-    broken = server(AT_100, calls(4), paced(4), {"p99": 30 * MS}, live=paced(31))
+    broken = server(AT_100, calls(4), requests(4), {"p99": 30 * MS}, live=paced(31))
     assert broken.verdict is INCONCLUSIVE
     assert broken.judged == ("p99 of the live run is 31 ms, limit 30 ms",)
 
 
 def test_two_threads_are_not_taken_for_twice_the_work() -> None:
-    found = server(AT_100, calls(4, 8), paced(4, 8), {"p99": 30 * MS})
+    found = server(AT_100, calls(4, 8), requests(4, 8), {"p99": 30 * MS})
     assert found.verdict is PASSED
-    assert server(AT_100, calls(4, 8), paced(4, 8), {"p99": 5 * MS}).verdict is FAILED
+    assert server(AT_100, calls(4, 8), requests(4, 8), {"p99": 5 * MS}).verdict is FAILED
 
 
 # -- the rate that a target bears
 
 
 def test_the_highest_bearable_rate() -> None:
-    found = bearable(Scenario("server", target_ns=30 * MS), calls(4), paced(4))
+    found = bearable(Scenario("server", target_ns=30 * MS), calls(4), requests(4))
     rate = found.figures["bearable_per_s"]
     assert found.verdict is PASSED
-    assert server(Scenario("server", rate_per_s=rate), calls(4), paced(4), {"p99": 30 * MS}).verdict is PASSED
+    assert server(Scenario("server", rate_per_s=rate), calls(4), requests(4), {"p99": 30 * MS}).verdict is PASSED
     more = Scenario("server", rate_per_s=rate + 0.03 * 250)
-    assert server(more, calls(4), paced(4), {"p99": 30 * MS}).verdict is not PASSED
+    assert server(more, calls(4), requests(4), {"p99": 30 * MS}).verdict is not PASSED
 
 
 def test_a_long_target_bears_almost_all() -> None:
-    found = bearable(Scenario("server", target_ns=60e9), calls(4), paced(4))
+    found = bearable(Scenario("server", target_ns=60e9), calls(4), requests(4))
     assert found.figures["bearable_per_s"] == pytest.approx(250, rel=0.03)
 
 
 @pytest.mark.parametrize(("cpu_ms", "verdict"), [(4.0, FAILED), (0.5, INCONCLUSIVE)])
 def test_no_rate_bears_less_than_one_call(cpu_ms: float, verdict: Verdict) -> None:
-    found = bearable(Scenario("server", target_ns=1 * MS), calls(4, cpu_ms), paced(4, cpu_ms))
+    found = bearable(Scenario("server", target_ns=1 * MS), calls(4, cpu_ms), requests(4, cpu_ms))
     assert found.verdict is verdict
     assert found.line == "bears no rate with p99 within 1 ms: a single request takes 4 ms"
 

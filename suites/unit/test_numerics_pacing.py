@@ -84,6 +84,36 @@ def test_requests_come_in_while_the_last_one_is_served(clock: Clock) -> None:
     assert max(expected) > 2 * MS  # there was a queue
     for wait, want in zip(found.wait_ns, expected, strict=True):
         assert wait == pytest.approx(want, abs=0.05 * MS + 0.02 * want)
+    for idle, want in zip(found.found_idle, expected, strict=True):
+        assert not idle or want == 0
+    assert 0.2 < sum(found.found_idle) / 500 < 0.5
+    assert all(ns == pytest.approx(2 * MS, rel=0.01) for ns in found.service_ns)
+
+
+def test_a_request_that_waits_is_replayed_exactly(clock: Clock) -> None:
+    """What lies between two calls belongs to the service: Lindley's recursion over the run gives the run."""
+    plan = PacePlan("poisson", gap_ns=0.02 * MS, calls=300, warmup=0, seconds=1e6)
+    found = pace(lambda: clock.work(5000), plan)
+    left = 0.0
+    for gap, idle, occupied, response in zip(
+        pacing.gaps(plan), found.found_idle, found.occupied_ns, found.response_ns, strict=True
+    ):
+        wait = max(0.0, left - gap)
+        left = wait + occupied
+        assert idle == (wait == 0)
+        assert response == pytest.approx(left, abs=2)
+        left = response
+    assert 30 < sum(found.found_idle) < 270
+
+
+def test_waking_up_is_part_of_what_a_request_occupies() -> None:
+    found = Paced((9, 12), (2, 5), (6, 6), (True, False))
+    assert found.service_ns == (7, 7)
+    assert found.occupied_ns == (9, 7)
+
+
+def test_after_pauses_everybody_finds_the_server_idle(clock: Clock) -> None:
+    assert all(pace(lambda: clock.work(MS), PacePlan("pause", gap_ns=5 * MS, calls=5, warmup=0)).found_idle)
 
 
 def test_the_time_limit_ends_the_loop(clock: Clock) -> None:
@@ -102,6 +132,6 @@ def test_what_is_called() -> None:
 def test_plan_and_result_travel_as_json() -> None:
     plan = PacePlan("poisson", 1.5, 3, 2, 1.0, 9)
     assert PacePlan(**plan.to_json()) == plan
-    found = Paced((1, 2), (0, 1), (1, 1))
+    found = Paced((1, 2), (0, 1), (1, 1), (True, False))
     data: dict[str, Any] = json.loads(json.dumps({"ok": True, **found.to_json()}))
     assert Paced.from_json(data) == found

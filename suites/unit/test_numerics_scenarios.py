@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 
+import numpy as np
 import pytest
 
 from pytest_onnxaccel.numerics.scenarios import (
@@ -13,9 +14,11 @@ from pytest_onnxaccel.numerics.scenarios import (
     best,
     lindley,
     replay,
+    responses,
     throughput,
     utilisation,
 )
+from pytest_onnxaccel.numerics.services import Services
 
 MS = 1e6
 
@@ -28,7 +31,7 @@ def test_lindleys_recursion_by_hand() -> None:
 @pytest.mark.parametrize("load", [0.3, 0.5, 0.8])
 def test_a_constant_service_waits_as_md1_says(load: float) -> None:
     """M/D/1: a request finds the server idle with 1 - rho, and the response's percentiles follow from Erlang's sum."""
-    found = replay([1 * MS], load * 1000, seeds=400)
+    found = replay(Services.of([1 * MS]), load * 1000, seeds=400)
     assert found.utilisation == pytest.approx(load)
     for share, value in ((0.5, found.p50_ns), (0.95, found.p95_ns), (0.99, found.p99_ns)):
         assert md1_waiting(value / MS - 1, load) == pytest.approx(share, abs=0.012) or (
@@ -46,7 +49,7 @@ def md1_waiting(wait: float, load: float) -> float:
 def test_exponential_services_respond_as_mm1_says() -> None:
     """M/M/1: the response time is exponential with the rate mu - lambda."""
     draw = random.Random(3)
-    found = replay([draw.expovariate(1) * MS for _ in range(50_000)], 500, seeds=400)
+    found = replay(Services.of([draw.expovariate(1) * MS for _ in range(50_000)]), 500, seeds=400)
     for share, value in ((0.5, found.p50_ns), (0.95, found.p95_ns), (0.99, found.p99_ns)):
         assert value / MS == pytest.approx(-math.log(1 - share) / (1 - 0.5), rel=0.04)
     assert found.p99_ns < found.upper_ns["p99"]
@@ -54,41 +57,59 @@ def test_exponential_services_respond_as_mm1_says() -> None:
 
 def test_requests_that_find_the_server_idle_take_longer() -> None:
     """At a load of almost nothing everybody is served after a pause."""
-    found = replay([1 * MS], 1, idle_ns=[3 * MS])
+    found = replay(Services.of([1 * MS], [3 * MS]), 1)
     assert found.p50_ns == pytest.approx(3 * MS)
-    busy = replay([1 * MS], 900, idle_ns=[3 * MS])
-    assert replay([1 * MS], 900).p50_ns < busy.p50_ns
+    busy = replay(Services.of([1 * MS], [3 * MS]), 900)
+    assert replay(Services.of([1 * MS]), 900).p50_ns < busy.p50_ns
 
 
 def test_slow_phases_stay_together() -> None:
     """The same service times in phases make longer queues than well mixed: what a plain bootstrap would lose."""
     phases = ([1 * MS] * 64 + [3 * MS] * 64) * 8
     mixed = [1 * MS, 3 * MS] * 512
-    assert replay(phases, 400).p99_ns > 1.2 * replay(mixed, 400).p99_ns
+    assert replay(Services.of(phases), 400).p99_ns > 1.2 * replay(Services.of(mixed), 400).p99_ns
+
+
+def test_slow_phases_of_both_kinds_stay_together() -> None:
+    """The same service times of each kind, slow at once or one by one."""
+    phases, other = ([1 * MS] * 64 + [3 * MS] * 64) * 8, ([3 * MS] * 64 + [1 * MS] * 64) * 8
+    together, apart = replay(Services.of(phases, phases), 200), replay(Services.of(phases, other), 200)
+    assert together.p99_ns > 1.1 * apart.p99_ns
+    draw = random.Random(4)
+    shuffled = draw.sample(range(1024), 1024)
+    mixed = Services.of([phases[i] for i in shuffled], [phases[i] for i in shuffled])
+    assert together.p99_ns > 1.2 * replay(mixed, 200).p99_ns
+
+
+def test_the_second_of_a_busy_period_is_a_kind_of_its_own() -> None:
+    gaps = np.array([[10.0], [1.0], [1.0], [1.0], [100.0], [1.0]])
+    found = responses(Services((5.0,), (3.0,), (2.0,), 1.0), gaps, np.random.default_rng(0))
+    assert found.ravel().tolist() == [5, 4 + 3, 6 + 2, 7 + 2, 5, 4 + 3]
 
 
 def test_given_arrivals_are_taken_as_they_are() -> None:
     draw = random.Random(2)
     gaps = [draw.expovariate(1) * 2 * MS for _ in range(1000)]
     waits = sorted(wait + 1 * MS for wait in lindley(gaps, [1 * MS] * 1000)[400:])
-    found = replay([1 * MS], 500, gaps_ns=gaps)
+    found = replay(Services.of([1 * MS]), 500, gaps_ns=gaps)
     assert found.p95_ns == pytest.approx(waits[int(0.95 * 600)], rel=0.02)
     assert found.upper_ns["p95"] == pytest.approx(found.p95_ns, rel=0.01)  # nothing is left to chance
 
 
 def test_the_same_seed_gives_the_same_figures() -> None:
-    assert replay([1 * MS, 2 * MS], 300, seed=7) == replay([1 * MS, 2 * MS], 300, seed=7)
-    assert replay([1 * MS, 2 * MS], 300, seed=7) != replay([1 * MS, 2 * MS], 300, seed=8)
+    services = Services.of([1 * MS, 2 * MS])
+    assert replay(services, 300, seed=7) == replay(services, 300, seed=7)
+    assert replay(services, 300, seed=7) != replay(services, 300, seed=8)
 
 
-@pytest.mark.parametrize(("services", "rate"), [([2 * MS], 500), ([2 * MS], 700), ([], 10), ([1 * MS], 0)])
+@pytest.mark.parametrize(("services", "rate"), [([2 * MS], 500), ([2 * MS], 700), ([1 * MS], 0)])
 def test_a_queue_without_a_steady_state_is_refused(services: list[float], rate: float) -> None:
-    with pytest.raises(ValueError, match=r"busy for|needs service times"):
-        replay(services, rate)
+    with pytest.raises(ValueError, match=r"busy for|needs a rate"):
+        replay(Services.of(services), rate)
 
 
 def test_utilisation() -> None:
-    assert utilisation([1 * MS, 3 * MS], 250) == pytest.approx(0.5)
+    assert utilisation(Services.of([1 * MS, 3 * MS]), 250) == pytest.approx(0.5)
 
 
 def test_throughput_counts_samples() -> None:

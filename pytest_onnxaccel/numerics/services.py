@@ -1,0 +1,118 @@
+"""Service times of a server in a Poisson run, by what a request meets: nobody, one other, or a server well at work.
+
+A server that is idle now and then is not as warm as one that never is, so calls in a row say too little of any kind;
+the first call after a pause is the slowest, and the one behind it may still be slower than the rest. A slow phase of
+the machine makes all kinds slow at once, so they are kept side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_onnxaccel.numerics.pacing import Paced
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+#: Requests that are taken to meet the machine in one mood.
+STRETCH = 64
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a request would have taken at each moment of a run, nanoseconds; sequences of one length, in order.
+
+    Attributes:
+        idle_ns: had it found the server idle: from the moment it came in, so waking up is part of it.
+        next_ns: had it waited for one that found the server idle: from the end of its waiting.
+        busy_ns: had it waited for one that had waited too.
+        mean_ns: of the requests as they were served; it depends on how many of each kind there were, which the
+            sequences do not say.
+    """
+
+    idle_ns: tuple[float, ...]
+    next_ns: tuple[float, ...]
+    busy_ns: tuple[float, ...]
+    mean_ns: float
+
+    @classmethod
+    def of(cls, busy_ns: Sequence[float], idle_ns: Sequence[float] = ()) -> Services:
+        """Plain service times, given in order: of every request, or with others for those that find it idle.
+
+        Raises:
+            ValueError: there are none, or *idle_ns* has another length.
+        """
+        if not len(busy_ns) or len(idle_ns) not in (0, len(busy_ns)):
+            raise ValueError(f"a queue needs service times, as many of each kind: {len(busy_ns)} and {len(idle_ns)}")
+        busy = tuple(map(float, busy_ns))
+        return cls(tuple(map(float, idle_ns)) or busy, busy, busy, sum(busy) / len(busy))
+
+    @classmethod
+    def pooled(cls, parts: Sequence[Services]) -> Services:
+        """Several runs as one, end to end."""
+        total = sum(len(part.busy_ns) for part in parts)
+        mean = sum(part.mean_ns * len(part.busy_ns) for part in parts) / total
+
+        def joined(key: str) -> tuple[float, ...]:
+            return tuple(ns for part in parts for ns in getattr(part, key))
+
+        return cls(joined("idle_ns"), joined("next_ns"), joined("busy_ns"), mean)
+
+
+def measured(run: Paced, row_ns: Sequence[float]) -> Services:
+    """Service times of *run*, of ``poisson`` pace.
+
+    Args:
+        row_ns: calls in a row, in order: what stands for requests that wait where nobody had to.
+
+    Raises:
+        ValueError: nothing was measured.
+    """
+    return _beside(run.found_idle, run.occupied_ns, row_ns)
+
+
+def computed(run: Paced, row_cpu_ns: Sequence[float], parallel: float = 1.0) -> Services:
+    """The same of the CPU time alone, spread over *parallel* threads: what a machine without neighbours would take."""
+    return _beside(run.found_idle, [ns / parallel for ns in run.cpu_ns], [ns / parallel for ns in row_cpu_ns])
+
+
+def _beside(found_idle: Sequence[bool], taken_ns: Sequence[float], row_ns: Sequence[float]) -> Services:
+    taken, idle = np.asarray(taken_ns, np.float64), np.asarray(found_idle, bool)
+    count = len(taken)
+    if not count or count != len(idle):
+        raise ValueError(f"no run of requests: {count} service times of {len(idle)} requests")
+    row = np.asarray(row_ns if len(row_ns) else taken_ns, np.float64)
+    follows = np.append(False, idle[:-1]) & ~idle
+    # What was already going on when the first counted request came in is not known: it counts as well at work
+    places = [np.flatnonzero(kind) for kind in (idle, follows, ~idle & ~follows)]
+    first, behind, later = (taken[_spread(at, count)] if len(at) else None for at in places)
+    if later is None:
+        later = row[np.arange(count) * len(row) // count] if behind is None else behind
+    behind = later if behind is None else behind
+    first = taken if first is None else first
+    return Services(tuple(first.tolist()), tuple(behind.tolist()), tuple(later.tolist()), float(taken.mean()))
+
+
+def _spread(places: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+    """For each of 0 to *count* - 1 one of *places* (ascending): those of its stretch in turn, or else the nearest.
+
+    In turn rather than the nearest throughout: the nearest would stand several times in a row, so that one slow call
+    became a queue of them, and those at the ends of busy periods would count for more than those within.
+    """
+    here = np.arange(count)
+    edges = np.linspace(0, count, max(1, round(count / STRETCH)) + 1).astype(np.intp)
+    stretch = np.searchsorted(edges, here, "right") - 1
+    begin = np.searchsorted(places, edges[:-1])
+    own = np.diff(np.append(begin, len(places)))[stretch]
+    turn = begin[stretch] + (here - edges[stretch]) % own.clip(1)
+    right = np.searchsorted(places, here).clip(0, len(places) - 1)
+    left = (right - 1).clip(0)
+    nearest = np.where(here - places[left] <= abs(places[right] - here), left, right)
+    found: NDArray[np.intp] = places[np.where(own > 0, turn, nearest)]
+    return found

@@ -1,0 +1,148 @@
+"""Services by what a request meets, and a queue replayed over them beside a long simulated run."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from pytest_onnxaccel.numerics.pacing import Paced
+from pytest_onnxaccel.numerics.scenarios import replay, saturation, steady, utilisation
+from pytest_onnxaccel.numerics.services import Services, computed, measured
+from pytest_onnxaccel.numerics.stats import percentile
+
+MS = 1e6
+#: Service time of a request by its place in its busy period (from 0), its number, and chance.
+Server = Callable[[int, int, random.Random], float]
+
+
+def run_of(pattern: str, taken: list[int], wait: int = 5, waking: int = 1) -> Paced:
+    """A run of requests that find the server idle (``i``) or wait (``w``), whose calls take *taken*."""
+    waits = [waking if kind == "i" else wait for kind in pattern]
+    responses = [ns + before for ns, before in zip(taken, waits, strict=True)]
+    cpu = tuple(ns // 2 for ns in taken)
+    return Paced(tuple(responses), tuple(waits), cpu, tuple(kind == "i" for kind in pattern))
+
+
+def simulated(server: Server, gap: float, requests: int, seed: int) -> Paced:
+    """Requests that come in at random, served by *server*, as :func:`pacing.pace` would report them."""
+    draw = random.Random(seed)
+    left, place = 0.0, 0
+    responses: list[int] = []
+    waits: list[int] = []
+    idle: list[bool] = []
+    for number in range(requests):
+        left -= draw.expovariate(1) * gap
+        place = place + 1 if left > 0 else 0
+        wait = max(left, 0.0)
+        left = wait + server(place, number, draw)
+        responses.append(int(left))
+        waits.append(int(wait))
+        idle.append(place == 0)
+    return Paced(tuple(responses), tuple(waits), (), tuple(idle))
+
+
+# -- which array
+
+
+def test_services_of_each_kind_land_in_their_array() -> None:
+    found = measured(run_of("iwwwiwiw", [10, 20, 30, 31, 11, 21, 12, 22]), [99])
+    assert set(found.idle_ns) == {11, 12, 13}  # with waking up
+    assert set(found.next_ns) == {20, 21, 22}
+    assert set(found.busy_ns) == {30, 31}
+    assert found.mean_ns == pytest.approx((10 + 20 + 30 + 31 + 11 + 21 + 12 + 22 + 3) / 8)
+
+
+def test_computing_is_spread_over_threads() -> None:
+    found = computed(run_of("iwwiww", [40, 80, 120] * 2), [99], parallel=2)
+    assert (set(found.idle_ns), set(found.next_ns), set(found.busy_ns)) == ({10}, {20}, {30})
+    assert found.mean_ns == 20
+    assert set(computed(run_of("ii", [40, 40]), [60], parallel=2).busy_ns) == {30}
+
+
+def test_calls_in_a_row_stand_for_waiting_where_nobody_waits() -> None:
+    found = measured(run_of("iiii", [10, 10, 10, 10]), [20, 30])
+    assert found == Services((11,) * 4, (20, 20, 30, 30), (20, 20, 30, 30), 11)
+    assert set(measured(run_of("iiii", [10, 10, 10, 10]), []).busy_ns) == {11}
+    behind = measured(run_of("iwiw", [10, 15, 10, 15]), [20, 30])
+    assert (set(behind.next_ns), set(behind.busy_ns)) == ({15}, {15})
+
+
+def test_requests_that_all_wait_stand_for_those_that_would_not() -> None:
+    found = measured(run_of("wwww", [10, 20, 30, 40]), [99])
+    assert found.idle_ns == found.next_ns == found.busy_ns == (10, 20, 30, 40)
+
+
+def test_the_requests_of_a_stretch_take_turns() -> None:
+    """The nearest one of a kind would stand many times in a row: one slow call would be replayed as a queue of them."""
+    pattern = ("i" * 30 + "ww") * 8
+    found = measured(run_of(pattern, [10 + number for number in range(len(pattern))]), [99])
+    assert all(a != b for a, b in zip(found.busy_ns[:64], found.busy_ns[1:64], strict=False))
+    for start in range(0, 256, 64):
+        assert set(found.busy_ns[start : start + 64]) == {10 + start + 31, 10 + start + 63}
+
+
+def test_a_stretch_without_a_kind_borrows_from_its_neighbours() -> None:
+    found = measured(run_of("iww" + "i" * 250 + "www", list(range(256))), [99])
+    assert (found.busy_ns[64], found.busy_ns[191]) == (2, 254)
+
+
+def test_several_runs_are_one_end_to_end() -> None:
+    pooled = Services.pooled([Services.of([2.0], [3.0]), Services.of([4.0, 6.0])])
+    assert pooled == Services((3, 4, 6), (2, 4, 6), (2, 4, 6), 4)
+
+
+@pytest.mark.parametrize(("busy", "idle"), [([], []), ([1.0, 2.0], [1.0])])
+def test_kinds_are_of_one_length(busy: list[float], idle: list[float]) -> None:
+    with pytest.raises(ValueError, match="needs service times"):
+        Services.of(busy, idle)
+    with pytest.raises(ValueError, match="no run of requests"):
+        measured(Paced((), ()), [1])
+
+
+def test_a_run_that_keeps_up_may_not_while_requests_wait() -> None:
+    slower_when_busy = Services((1 * MS,), (1 * MS,), (3 * MS,), 1.5 * MS)
+    assert utilisation(slower_when_busy, 500) == pytest.approx(0.75)
+    assert saturation(slower_when_busy, 500) == pytest.approx(1.5)
+    assert not steady(slower_when_busy, 500)
+    assert steady(slower_when_busy, 300)
+
+
+# -- beside a real run
+
+
+def cold(place: int, number: int, draw: random.Random) -> float:
+    """A third more after a pause, a tenth more behind that one, and a little chance."""
+    return 7 * MS * (1.3, 1.1, 1.0)[min(place, 2)] * draw.lognormvariate(0, 0.05)
+
+
+def shaky(place: int, number: int, draw: random.Random) -> float:
+    """Much chance, of which the next call knows nothing."""
+    return 6.5 * MS * (1.1, 1.0)[place > 0] * draw.lognormvariate(0, 0.4)
+
+
+def phased(place: int, number: int, draw: random.Random) -> float:
+    """Every fifth hundred of requests meets a slower machine."""
+    return cold(place, number, draw) * (1.3 if number % 500 < 100 else 1.0)
+
+
+@pytest.mark.parametrize(
+    ("server", "load"), [(cold, 0.3), (cold, 0.5), (cold, 0.7), (shaky, 0.3), (shaky, 0.5), (phased, 0.4)]
+)
+def test_a_server_that_pauses_make_slower_is_replayed_as_it_is(server: Server, load: float) -> None:
+    gap = 7.4 * MS / load
+    found = replay(measured(simulated(server, gap, 60_000, 1), []), 1e9 / gap)
+    seen = sorted(simulated(server, gap, 200_000, 2).response_ns)
+    assert found.p50_ns == pytest.approx(percentile(seen, 0.50), rel=0.015)
+    assert found.p95_ns == pytest.approx(percentile(seen, 0.95), rel=0.015)
+    assert found.p99_ns == pytest.approx(percentile(seen, 0.99), rel=0.03)
+
+
+def test_calls_in_a_row_would_promise_too_much() -> None:
+    """What the kinds are for: the same server replayed over its warmest calls alone."""
+    gap = 7.4 * MS / 0.5
+    run = simulated(cold, gap, 30_000, 1)
+    true = replay(measured(run, []), 1e9 / gap)
+    row = Services.of([cold(9, 0, random.Random(number)) for number in range(400)])
+    assert replay(row, 1e9 / gap).p95_ns < 0.9 * true.p95_ns
