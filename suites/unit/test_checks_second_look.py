@@ -58,7 +58,7 @@ class Judge:
 
 def test_one_that_stays_within_what_is_known_passes_without_measuring_again() -> None:
     judge = Judge()
-    result = judge(off(2 * DRIFT))
+    result = judge(off(1.5 * DRIFT))
     assert (result.verdict, judge.opened) == (Verdict.PASSED, 1)
     count = further([512])
     assert result.figures["samples"] == FIRST + count
@@ -71,7 +71,7 @@ def test_one_that_stays_within_what_is_known_passes_without_measuring_again() ->
 
 def test_what_shows_on_further_samples_alone_fails_there() -> None:
     judge = Judge()
-    result = judge(off(2 * DRIFT, late=5 * DRIFT))
+    result = judge(off(1.5 * DRIFT, late=5 * DRIFT))
     assert (result.verdict, result.code, judge.opened) == (Verdict.FAILED, "V_PARITY", 2)
     assert result.figures["outputs"]["y"]["sample"] >= FIRST
     assert result.figures["second_look"]["measured"]
@@ -80,28 +80,28 @@ def test_what_shows_on_further_samples_alone_fails_there() -> None:
 
 
 def test_the_drift_of_further_samples_counts_as_well() -> None:
-    judge = Judge(off(DRIFT, late=2 * DRIFT))
-    result = judge(off(2 * DRIFT, late=5 * DRIFT))
+    judge = Judge(off(DRIFT, late=3 * DRIFT))
+    result = judge(off(1.5 * DRIFT, late=5 * DRIFT))
     assert (result.verdict, judge.opened) == (Verdict.PASSED, 2)
-    assert np.isclose(result.figures["noise"]["drift"]["y"], 2 * DRIFT, rtol=0.1)
+    assert np.isclose(result.figures["noise"]["drift"]["y"], 3 * DRIFT, rtol=0.1)
 
 
 def test_between_the_two_factors_it_fails_where_more_samples_drift_no_further() -> None:
     gap = (SURE + FACTOR) / 2 * DRIFT
     assert Judge()(off(gap)).code == "V_PARITY"
     assert Judge(alike=False)(off(gap)).verdict is Verdict.PASSED
-    assert Judge(off(DRIFT, late=1.5 * DRIFT))(off(gap)).verdict is Verdict.PASSED
+    assert Judge(off(DRIFT, late=2 * DRIFT))(off(gap)).verdict is Verdict.PASSED
 
 
 def test_a_breach_of_the_contract_on_a_further_sample_is_one() -> None:
-    result = Judge()(off(2 * DRIFT, late=float("nan")))
+    result = Judge()(off(1.5 * DRIFT, late=float("nan")))
     assert (result.code, result.figures["breach"]) == ("V_CONTRACT", "nan")
     assert result.figures["samples"] == FIRST + 1
 
 
 def test_a_gross_fault_on_a_further_sample_is_not_measured() -> None:
     judge = Judge()
-    result = judge(off(2 * DRIFT, late=1.0))
+    result = judge(off(1.5 * DRIFT, late=1.0))
     assert (result.code, judge.opened) == ("V_PARITY", 1)
     assert not result.figures["second_look"]["measured"]
 
@@ -126,14 +126,14 @@ def test_what_is_not_narrow_is_settled_at_once(gap: float) -> None:
     ],
 )
 def test_it_is_not_for_others(noisy: dict[str, Any], more: dict[str, Any]) -> None:
-    result = Judge(**noisy)(off(2 * DRIFT), **more)
+    result = Judge(**noisy)(off(1.5 * DRIFT), **more)
     assert result.verdict is Verdict.PASSED
     assert "second_look" not in result.figures
 
 
 def test_outputs_of_few_elements_are_left_at_the_first_look() -> None:
     small = inputs_of(tensor("x", "N", FEW // (FIRST + MOST)), batch="N")
-    result = Judge(off(DRIFT, inputs=small))(off(2 * DRIFT, inputs=small), small)
+    result = Judge(off(DRIFT, inputs=small))(off(1.5 * DRIFT, inputs=small), small)
     assert (result.verdict, result.figures["samples"]) == (Verdict.PASSED, FIRST)
 
 
@@ -150,14 +150,14 @@ def test_a_small_output_beside_a_close_one_keeps_its_factor() -> None:
 
     judge = Judge(beside(DRIFT))
     judge.reference = beside(0)
-    result = judge(beside(2 * DRIFT))
+    result = judge(beside(1.5 * DRIFT))
     assert result.verdict is Verdict.PASSED
     assert result.figures["second_look"]["outputs"] == result.figures["second_look"]["sure"] == ["y"]
     assert [note.split(" = ")[1][:1] for note in result.notes if "atol" in note] == [f"{SURE:g}", f"{FACTOR:g}"]
 
 
 def test_decisions_of_further_samples_count() -> None:
-    result = Judge()(off(2 * DRIFT), decision=Decision("classification"))
+    result = Judge()(off(1.5 * DRIFT), decision=Decision("classification"))
     assert result.figures["decision"]["decisions"] == result.figures["samples"] > FIRST
 
 
