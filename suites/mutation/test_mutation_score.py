@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.mutations import FAMILIES, faults_of
+from pytest_onnxaccel.checks.parity import SAMPLES
 from pytest_onnxaccel.runner.api import validate
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.spec import ModelSpec, Tolerance
@@ -75,6 +76,22 @@ def test_a_bias_before_a_softmax_over_it_is_below_the_floor(planted: dict[str, P
     assert first.state == FOUND
     assert first.multiple is not None
     assert first.multiple > 100
+
+
+def test_a_channel_that_seldom_fires_is_found_by_a_second_look(planted: dict[str, Planted]) -> None:
+    """On the first samples it is within what the noise explains; the public call takes the second look as well."""
+    one = planted["classifier"]
+    fault = next(f for f in one.faults if f.id == "classifier: weight x1.001 at middle.a.conv/Conv")
+    found = one.outcome(fault).result
+    assert found.code == "V_PARITY"
+    assert found.figures["second_look"]["measured"]
+    assert found.figures["samples"] > SAMPLES
+    original, mutated = one.pair(fault)
+    spec = ModelSpec(mutated.name, str(mutated), mutated.name, reference=str(original), backends=("ort-cpu",))
+    (result,) = validate(spec, checks=("parity",), options=RunOptions(in_process=True))
+    assert result.code == "V_PARITY"
+    assert result.figures["second_look"] == found.figures["second_look"]
+    assert any("middle.a.conv" in text for text in (*result.details, *result.notes))
 
 
 @pytest.mark.parametrize(
