@@ -33,9 +33,9 @@ from mutation_peers import PEERS, installed  # noqa: E402
 from suites.mutation.corpus import detector_path, models  # noqa: E402
 from suites.mutation.floor import options_of  # noqa: E402
 from suites.mutation.legal import Pairs, classifiers, detectors  # noqa: E402
-from suites.mutation.score import BELOW, BLURRED, FOUND, MISSED, Outcome, Planted  # noqa: E402
+from suites.mutation.score import BELOW, FOUND, MISSED, Outcome, Planted  # noqa: E402
 
-STATES = (FOUND, BELOW, BLURRED, MISSED)
+STATES = (FOUND, BELOW, MISSED)
 Locate = Callable[[Path, Path], list[str]]
 
 
@@ -114,7 +114,7 @@ def show_faults(outcomes: list[Outcome], seen: Any, peers: list[str]) -> None:
         totals.update({peer: seen[kind][peer] for peer in peers})
         print_row(kind, len(mine), states, [seen[kind][peer] for peer in peers], peers)
     print_row("all", totals["planted"], totals, [totals[peer] for peer in peers], peers)
-    for state in (MISSED, BLURRED, BELOW):
+    for state in (MISSED, BELOW):
         for outcome in outcomes:
             if outcome.state == state:
                 print(f"  {outcome}")

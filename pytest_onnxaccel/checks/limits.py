@@ -63,7 +63,17 @@ class Limits:
 
     def measured(self, name: str) -> float:
         """Absolute tolerance by the measured drift; 0 before measuring."""
-        return FACTOR * self.noise.drift.get(name, 0.0) if self.noise is not None else 0.0
+        return self.noise.factor(name) * self.noise.drift.get(name, 0.0) if self.noise is not None else 0.0
+
+    def by_noise(self, name: str) -> bool:
+        """The measured drift makes the absolute tolerance of output *name*: no user, no lock, no rounding floor."""
+        floored = self.floors.get(name, (0.0, 0.0))[1]
+        return self.free(name) and name not in self.locked and self.measured(name) > floored
+
+    def farthest(self, name: str) -> float:
+        """What an absolute tolerance of output *name* must be for every variant to pass, or for rounding alone."""
+        drift = self.noise.drift.get(name, 0.0) if self.noise is not None else 0.0
+        return max(drift, self.floors.get(name, (0.0, 0.0))[1])
 
     def free(self, name: str) -> bool:
         """The absolute tolerance of output *name* is nobody's choice: not given by the user."""
@@ -79,11 +89,9 @@ class Limits:
 
     def note(self, name: str) -> str:
         """Where the measured tolerance of output *name* comes from; empty where measuring changed nothing."""
-        measured = self.measured(name)
-        floored = self.floors.get(name, (0.0, 0.0))[1]
-        if self.noise is None or not self.free(name) or name in self.locked or measured <= floored:
+        if self.noise is None or not self.by_noise(name):
             return ""
-        return f"{name}: atol {measured:.2g} = {self.noise.origin(name)}"
+        return f"{name}: atol {self.measured(name):.2g} = {self.noise.origin(name)}"
 
     def proposal(self, name: str) -> dict[str, float | str] | None:
         """What the lock file should hold for output *name*: floor and noise; None where the user gave a tolerance."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.numerics.compare import name_problems
-from pytest_onnxaccel.numerics.noise import FACTOR, drift, is_rounding
+from pytest_onnxaccel.numerics.noise import FACTOR, SURE, drift, is_rounding
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -32,23 +32,39 @@ class Noise:
         drift: by output, see :func:`~pytest_onnxaccel.numerics.noise.drift`.
         counted: the variants that it was taken over.
         left_out: variants that say nothing, with why.
+        samples: how many it was taken on.
+        sure: outputs whose drift is known of many elements, so that SURE times it is tolerated, not FACTOR times.
     """
 
     reference: str
     drift: Mapping[str, float]
     counted: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    samples: int = 0
+    sure: tuple[str, ...] = ()
+
+    def factor(self, name: str) -> float:
+        """So many times its drift output *name* may be off."""
+        return SURE if name in self.sure else FACTOR
+
+    def joined(self, other: Noise) -> Noise:
+        """This noise and that of the same reference on *other* samples: the larger drift of each output."""
+        drift = {name: max(found, other.drift.get(name, 0.0)) for name, found in self.drift.items()}
+        counted, left_out = (tuple(dict.fromkeys((*a, *b))) for a, b in (
+            (self.counted, other.counted), (self.left_out, other.left_out),
+        ))  # fmt: skip
+        return Noise(self.reference, drift, counted, left_out, self.samples + other.samples, self.sure)
 
     def origin(self, name: str) -> str:
         """``4 x measured drift 2.6e-7 of ort-cpu over 4 variants``."""
         found, count = self.drift.get(name, 0.0), len(self.counted)
-        return f"{FACTOR:g} x measured drift {found:.2g} of {self.reference} over {count} variants"
+        return f"{self.factor(name):g} x measured drift {found:.2g} of {self.reference} over {count} variants"
 
     def figures(self) -> dict[str, object]:
         """For the report."""
         return {
             "factor": FACTOR, "drift": dict(self.drift), "variants": list(self.counted),
-            "left_out": list(self.left_out),
+            "left_out": list(self.left_out), "samples": self.samples,
         }  # fmt: skip
 
 
@@ -78,7 +94,7 @@ def measure(reference: str, session: Session, variants: Variants, feeds: Sequenc
         left_out += [f"{name}: {text}" for text in why]
         if len(why) < max(1, len(found)):
             counted.append(name)
-    return Noise(reference, found, tuple(counted), tuple(left_out))
+    return Noise(reference, found, tuple(counted), tuple(left_out), len(feeds))
 
 
 def _with_itself(session: Session, variants: Variants) -> Iterator[tuple[str, Session | OnnxAccelError]]:

@@ -15,6 +15,7 @@ from pytest_onnxaccel.results import CheckResult, Verdict
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
     from pytest_onnxaccel.checks.decision import Decisions
+    from pytest_onnxaccel.checks.second_look import SecondLook
 
 
 def ruled(
@@ -82,11 +83,15 @@ def _outgrown(name: str, limits: Limits) -> str:
     return f"output {name!r}: the noise floor needs {needs}, {LOCK_NAME} allows {locked:.2g}: review and write it again"
 
 
-def figures_of(agreement: Agreement, limits: Limits, decisions: Decisions | None, propose: bool) -> dict[str, Any]:
+def figures_of(
+    agreement: Agreement, limits: Limits, decisions: Decisions | None, look: SecondLook | None, propose: bool
+) -> dict[str, Any]:
     """Figures of the comparison; with *propose*, what the lock file should hold."""
     found = agreement.summary()
     if limits.noise is not None:
         found["noise"] = limits.noise.figures()
+    if look is not None:
+        found["second_look"] = look.figures()
     if decisions is not None:
         found["decision"] = decisions.figures()
     if propose:
@@ -96,11 +101,17 @@ def figures_of(agreement: Agreement, limits: Limits, decisions: Decisions | None
 
 
 def notes_of(
-    candidate: Session, reference: Session, agreement: Agreement, limits: Limits, decisions: Decisions | None
+    candidate: Session,
+    reference: Session,
+    agreement: Agreement,
+    limits: Limits,
+    decisions: Decisions | None,
+    look: SecondLook | None,
 ) -> tuple[str, ...]:
     """What qualifies the verdict: of the sessions, of the measured noise, of decisions within it."""
     notes = [*candidate.info.notes, *reference.info.notes, *(limits.note(name) for name in agreement.worst)]
     if agreement.empty and not all(agreement.empty.values()):
         notes += [f"output {name!r} is empty in every sample" for name, empty in agreement.empty.items() if empty]
+    notes += [look.note()] if look is not None else []
     notes += [decisions.note()] if decisions is not None else []
     return tuple(dict.fromkeys(filter(None, notes)))

@@ -18,6 +18,8 @@ from pytest_onnxaccel.graph.upgrade import opset_of, upgraded
 #: Opset that older models are brought to, and the one that newer ones are brought back to.
 _NEWER, _OLDER = 18, 17
 _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+#: Operators whose float operands behind the first say how large the result is.
+_SIZED = ("Resize", "Upsample")
 #: Several draws, because a single element of a single output may drift by nothing by luck.
 _ROUNDED = ("weights one rounding off (1)", "weights one rounding off (2)", "weights one rounding off (3)")
 
@@ -64,10 +66,12 @@ def rounded(model: onnx.ModelProto, seed: int) -> onnx.ModelProto:
     """Every second float weight moved by one unit in the last place, up or down, at random.
 
     What the two roundings of a fold do: none, or one unit either way. A fault scales a channel by thousands of units.
+    Scales of a resizing stay: they are sizes, and with others the graph has another shape.
     """
     random = np.random.default_rng(seed)
+    sizes = {name for node in model.graph.node if node.op_type in _SIZED for name in node.input[1:]}
     for tensor in model.graph.initializer:
-        if tensor.data_type not in _FLOATS:
+        if tensor.data_type not in _FLOATS or tensor.name in sizes:
             continue
         content = numpy_helper.to_array(tensor)
         dice = random.random(content.shape)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.checks.blame import Blame
-from pytest_onnxaccel.checks.parity import samples
+from pytest_onnxaccel.checks.parity import sample
 from pytest_onnxaccel.errors import OnnxAccelError, printable
 from pytest_onnxaccel.failures import case_folder
 from pytest_onnxaccel.numerics.gaps import gap
@@ -45,7 +44,7 @@ def looked_into(
     if not by_value(result):
         return result
     try:
-        feeds = next(islice(samples(inputs, request.seeds, request.batch), worst_sample(result), None))
+        feeds = sample(inputs, request.seeds, request.batch, worst_sample(result))
         return Autopsy(sides, feeds, backends, engines, failures)(result)
     except Exception as error:
         return result.with_(notes=(*result.notes, _note("not looked into", error)))

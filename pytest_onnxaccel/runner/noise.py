@@ -69,10 +69,10 @@ def _try(subject: Subject, backend: str, path: str, options: LoadOptions, like: 
         return error
 
 
-def noisy(options: RunOptions, model: str, backend: str, reference: str, found: Variants) -> Noisy:
-    """What a parity check of this pair knows of noise; *reference* as it is shown."""
+def noisy(options: RunOptions, model: str, backend: str, reference: str, found: Variants, alike: bool = False) -> Noisy:
+    """What a parity check of this pair knows of noise; *reference* as it is shown, *alike* as the opposite has it."""
     locked = options.locked.get(model, {}).get(f"{backend}~{reference}", {})
-    return Noisy(found, {} if options.write_lock else locked, options.write_lock)
+    return Noisy(found, {} if options.write_lock else locked, options.write_lock, alike)
 
 
 def elsewhere(result: CheckResult, reported: Set[tuple[str, str]]) -> CheckResult:

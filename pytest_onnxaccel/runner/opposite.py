@@ -25,11 +25,13 @@ class Opposite:
     Attributes:
         variants: opens the same model, legally computed otherwise.
         side: the reference as a graph that can be looked into; None where there is none.
+        alike: it is another file, in the engine that the model itself runs in.
     """
 
     session: GuardedSession
     variants: Variants
     side: Callable[[Inputs], Side | None]
+    alike: bool = False
 
 
 def opposite(
@@ -60,7 +62,7 @@ def opposite(
     if request.reference.endswith(".onnx"):
         model = other(request.reference)
         named = Side(model.spec.name, model, request.backend)
-        return Opposite(named.session(), noise.variants(model, request.backend), lambda _: named)
+        return Opposite(named.session(), noise.variants(model, request.backend), lambda _: named, alike=True)
     known = ready(request.reference)
     session = known.session if path is None else subject.session(request.reference, path)
     same = Side(request.reference, subject, request.reference, path)

@@ -143,7 +143,7 @@ class Runner:
             request.tolerance or subject.spec.tolerance,
             {} if request.tolerance else subject.spec.output_tolerances,
             request.seeds, request.batch, ready.singles.block if path is None else None,
-            noise.noisy(self._options, request.model, request.backend, shown, against.variants),
+            noise.noisy(self._options, request.model, request.backend, shown, against.variants, against.alike),
             request.decision or subject.spec.decision,
         )  # fmt: skip
         result = noise.elsewhere(result, request.reported)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -39,7 +40,10 @@ class Remembered:
         return self._session.info
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
-        key = b"".join(array.tobytes() for array in feeds.values())
+        digest = hashlib.sha1()
+        for array in feeds.values():
+            digest.update(array.tobytes())
+        key = digest.digest()
         if key not in self._known:
             self._known[key] = self._session.run(feeds)
         return dict(self._known[key])
@@ -55,7 +59,7 @@ class Judge:
     """Verdicts on candidates of the model at *original*, in this process, as a run with ``--onnx-in-process`` has them.
 
     Attributes:
-        feeds: the samples that every verdict is taken on.
+        feeds: the samples that every verdict is taken on; a second look takes further ones.
     """
 
     _numbers = itertools.count()
@@ -75,20 +79,14 @@ class Judge:
         session = load(candidate, options) if isinstance(candidate, Path) else candidate
         return parity(
             "candidate", BACKEND, "original", session, self._original, self._inputs, self._tolerance,
-            noisy=Noisy(self._variants),
+            noisy=Noisy(self._variants, alike=True),
         )  # fmt: skip
 
     def _variants(self) -> Iterator[tuple[str, Session | OnnxAccelError]]:
-        """The original's legal variants, each made and run once for all verdicts."""
+        """The original's legal variants, each made once and run once on a sample for all verdicts."""
         if self._made is None:
-            self._made = []
-            for name, found in noise.variants(self._subject, BACKEND)():
-                if not isinstance(found, OnnxAccelError):
-                    session, found = found, Remembered(found)
-                    for feeds in self.feeds:
-                        found.run(feeds)
-                    session.close()
-                self._made.append((name, found))
+            found = noise.variants(self._subject, BACKEND)()
+            self._made = [(name, one if isinstance(one, OnnxAccelError) else Remembered(one)) for name, one in found]
         return iter(self._made)
 
     def outputs(self, candidate: Path | None = None, options: LoadOptions = OPTIONS) -> list[Arrays]:
@@ -97,6 +95,7 @@ class Judge:
         return [session.run(feeds) for feeds in self.feeds]
 
     def close(self) -> None:
+        self._made = None
         self._subject.close()
 
 

@@ -14,11 +14,7 @@ from pytest_onnxaccel.spec import Tolerance
 from suites.mutation.floor import Floor, save
 from suites.mutation.judge import Judge
 
-FOUND, BELOW, BLURRED, MISSED = "found", "below the floor", "within the floor's spread", "missed"
-
-SPREAD = 2.5
-"""Legal variants that were not measured drift up to this many times as far as those that were (50 seeds, see
-docs/mutation.md): a verdict cannot tell such a change from a legal one. Listed apart from what is below the floor."""
+FOUND, BELOW, MISSED = "found", "below the floor", "missed"
 
 
 @dataclass(frozen=True)
@@ -41,9 +37,7 @@ class Outcome:
     def state(self) -> str:
         if self.found:
             return FOUND
-        if self.multiple is None or self.multiple > SPREAD:
-            return MISSED
-        return BELOW if self.multiple <= 1 else BLURRED
+        return BELOW if self.multiple is not None and self.multiple <= 1 else MISSED
 
     @property
     def right_code(self) -> bool:

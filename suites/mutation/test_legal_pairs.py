@@ -13,7 +13,7 @@ from pytest_onnxaccel.results import Verdict
 from pytest_onnxaccel.spec import Tolerance
 from suites.mutation.corpus import models
 from suites.mutation.judge import Judge
-from suites.mutation.legal import SEEDS, Canned, Pairs, classifiers, detectors
+from suites.mutation.legal import SEEDS, Pairs, classifiers, detectors
 
 #: Of the larger model those that round most differently; benchmarks/mutation_score.py runs the others as well.
 TELLING = ("batch norms folded in float64", "unoptimized")
@@ -54,7 +54,7 @@ def test_the_models_that_faults_are_planted_in(name: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_a_converter_without_rounding(seed: int, tmp_path: Path) -> None:
     pairs = Pairs(residual_classifier(seed), tmp_path)
-    result = pairs.judge.verdict(Canned(pairs.exact(), pairs.judge))
+    result = pairs.judge.verdict(pairs.exact())
     assert result.verdict is Verdict.PASSED, result.message
     assert result.figures["max_abs"] > 0
 

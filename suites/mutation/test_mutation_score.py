@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from fixtures.mutations import FAMILIES, faults_of
+from pytest_onnxaccel.checks.parity import SAMPLES
 from pytest_onnxaccel.runner.api import validate
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.spec import ModelSpec, Tolerance
 from suites.mutation.corpus import detector_path, models
-from suites.mutation.score import BELOW, BLURRED, FOUND, MISSED, Planted
+from suites.mutation.score import BELOW, FOUND, MISSED, Planted
 
 MODELS = models()
 FAULTS = {name: faults_of(model, name) for name, model in MODELS.items()}
@@ -53,9 +54,8 @@ def test_few_value_faults_cannot_be_seen(planted: dict[str, Planted]) -> None:
     for model, one in planted.items():
         values = [fault for fault in FAULTS[model] if not fault.contract]
         outcomes = [one.outcome(fault) for fault in values]
-        for state, share in ((BELOW, 0.05), (BLURRED, 0.01)):
-            unseen = [str(outcome) for outcome in outcomes if outcome.state == state]
-            assert len(unseen) <= share * len(values), f"{model}: {unseen}"
+        unseen = [str(outcome) for outcome in outcomes if outcome.state == BELOW]
+        assert len(unseen) <= 0.05 * len(values), f"{model}: {unseen}"
 
 
 def test_a_fault_that_a_loose_tolerance_hides_counts_as_missed(tmp_path: Path) -> None:
@@ -76,6 +76,22 @@ def test_a_bias_before_a_softmax_over_it_is_below_the_floor(planted: dict[str, P
     assert first.state == FOUND
     assert first.multiple is not None
     assert first.multiple > 100
+
+
+def test_a_channel_that_seldom_fires_is_found_by_a_second_look(planted: dict[str, Planted]) -> None:
+    """On the first samples it is within what the noise explains; the public call takes the second look as well."""
+    one = planted["classifier"]
+    fault = next(f for f in one.faults if f.id == "classifier: weight x1.001 at middle.a.conv/Conv")
+    found = one.outcome(fault).result
+    assert found.code == "V_PARITY"
+    assert found.figures["second_look"]["measured"]
+    assert found.figures["samples"] > SAMPLES
+    original, mutated = one.pair(fault)
+    spec = ModelSpec(mutated.name, str(mutated), mutated.name, reference=str(original), backends=("ort-cpu",))
+    (result,) = validate(spec, checks=("parity",), options=RunOptions(in_process=True))
+    assert result.code == "V_PARITY"
+    assert result.figures["second_look"] == found.figures["second_look"]
+    assert any("middle.a.conv" in text for text in (*result.details, *result.notes))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import onnx
 import pytest
 
 from fixtures import faults
-from pytest_onnxaccel.numerics.noise import FACTOR, UNITS
+from pytest_onnxaccel.checks.second_look import ENOUGH, FEW, LEAST, MOST
+from pytest_onnxaccel.numerics.noise import FACTOR, SURE, UNITS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "parity.md").read_text(encoding="utf-8")
 LOCK = "onnxaccel.lock.toml"
@@ -49,6 +50,14 @@ def test_the_table_of_floors_is_the_one_in_use() -> None:
         plain = re.sub(r"e([-+])0(\d)", r"e\1\2", row)
         assert plain in PAGE, plain
     assert f"{FACTOR:g} times the drift" in PAGE
+
+
+def test_the_second_look_is_as_the_page_has_it() -> None:
+    for text in (
+        f"{LEAST} to {MOST} more samples", f"to {ENOUGH}\nelements", f"at most {FACTOR:g} times the drift on three",
+        f"must do with {SURE:g} times the drift", f"fewer than {FEW} elements",
+    ):  # fmt: skip
+        assert text in PAGE, text
 
 
 def test_the_lock_is_written_then_holds_then_fails_where_noise_outgrows_it(gate: Callable, tmp_path: Path) -> None:

@@ -179,5 +179,7 @@ def test_outputs_that_are_always_empty_prove_nothing() -> None:
 
 
 def test_noise_tells_its_figures() -> None:
-    noise = Noise("old", {"y": 1.0}, ("a",), ("b: why",))
-    assert noise.figures() == {"factor": 4.0, "drift": {"y": 1.0}, "variants": ["a"], "left_out": ["b: why"]}
+    noise = Noise("old", {"y": 1.0}, ("a",), ("b: why",), 3)
+    assert noise.figures() == {
+        "factor": 4.0, "drift": {"y": 1.0}, "variants": ["a"], "left_out": ["b: why"], "samples": 3,
+    }  # fmt: skip

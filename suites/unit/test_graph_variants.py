@@ -109,6 +109,20 @@ def test_weights_move_by_one_unit_in_the_last_place(dtype: type) -> None:
     assert seen == {-1.0, 0.0, 1.0}
 
 
+@pytest.mark.parametrize(("operator", "inputs"), [("Resize", ["w", "", "scales"]), ("Upsample", ["w", "scales"])])
+def test_sizes_are_no_weights(operator: str, inputs: list[str]) -> None:
+    """With other scales the graph has another shape, and the variant would be left out."""
+    held = {"w": np.linspace(1, 2, 16, dtype=np.float32).reshape(1, 1, 4, 4), "scales": np.array([1, 1, 2, 2], "f4")}
+    graph = helper.make_graph(
+        [make_node(operator, inputs, ["y"], mode="nearest")], "g", [],
+        [make_tensor_value_info("y", TensorProto.FLOAT, [1, 1, 8, 8])],
+        [numpy_helper.from_array(array, name) for name, array in held.items()],
+    )  # fmt: skip
+    moved = [numpy_helper.to_array(tensor) for tensor in rounded(helper.make_model(graph), 0).graph.initializer]
+    assert (moved[0] != held["w"]).any()
+    assert np.array_equal(moved[1], held["scales"])
+
+
 def test_external_weights_are_read(tmp_path: Path) -> None:
     source, target = tmp_path / "m.onnx", tmp_path / "v.onnx"
     onnx.save(convolved(), source, save_as_external_data=True, location="m.data", size_threshold=0)
