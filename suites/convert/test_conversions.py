@@ -273,8 +273,8 @@ def test_variants_of_the_reference_are_legal_and_close(
     source = source_of(weights(Mlp))
     subject = runner(model_of(engines(), source, tmp_path, batch=1)).subject("m")
     feeds = subject.ready("ort-cpu").settled.inputs.feeds(0)
-    plain = subject.source_session(source).run(feeds)["output"]
-    found = dict(subject.source_variants(source))
+    plain = subject.sourced.session(source).run(feeds)["output"]
+    found = dict(subject.sourced.variants(source))
     assert list(found) == ["1 thread", "without oneDNN"]
     for session in found.values():
         assert abs(session.run(feeds)["output"] - plain).max() < 1e-5
