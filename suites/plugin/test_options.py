@@ -66,7 +66,7 @@ CASES = {
         lambda s: s.trusted,
         ("nets.*", "torch.nn.*", "a.B"),
     ),
-    "batch": Case(("1,3,10",), "[1, 3, 10]", lambda s: s.batch.sizes, (1, 3, 10)),
+    "batch": Case(("1,3", "10", "3"), "[1, 3, 10]", lambda s: s.batch.sizes, (1, 3, 10)),
     "require": Case(("ort-cuda",), '["ort-cuda"]', lambda s: s.required, ("ort-cuda",)),
     "rtol": Case(("1e-3",), "1e-3", lambda s: s.rtol, 1e-3),
     "atol": Case(("0",), "0", lambda s: s.atol, 0.0),
