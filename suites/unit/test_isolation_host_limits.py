@@ -13,10 +13,7 @@ import numpy as np
 import pytest
 
 from fixtures import hazards
-from pytest_onnxaccel.errors import (
-    BackendTimedOut,
-    OutOfMemory,
-)
+from pytest_onnxaccel.errors import BackendTimedOut, OutOfMemory
 from pytest_onnxaccel.isolation.host import WorkerProcess
 from pytest_onnxaccel.isolation.limits import Limits
 from suites.unit.hosting import ORT, Start, line_of, load, run, saved
