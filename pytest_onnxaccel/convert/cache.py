@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -19,6 +18,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pytest_onnxaccel.convert.locks import acquire
+from pytest_onnxaccel.convert.pruning import ROOM, lock_of, prune, remove
 from pytest_onnxaccel.errors import printable
 
 _ENTRY = "entry.json"
@@ -41,12 +42,17 @@ def key_of(**facts: Any) -> str:
 class Cache:
     """Conversions in *folder*, shared by every run of a user.
 
+    Args:
+        patience: seconds to wait for another run that builds the same entry.
+        room: bytes that all entries may take; beyond, those used least recently go.
+
     Attributes:
         notices: what was wrong with the cache, each said once.
     """
 
-    def __init__(self, folder: str, patience: float = 600.0) -> None:
+    def __init__(self, folder: str, patience: float = 600.0, room: int = ROOM) -> None:
         self._folder = folder
+        self._room = room
         self._patience = patience
         self.notices: list[str] = []
 
@@ -59,7 +65,10 @@ class Cache:
         try:
             if not os.path.lexists(path):
                 return None
-            return _read(path, key, target)
+            made = _read(path, key, target)
+            with contextlib.suppress(OSError):
+                os.utime(path)  # the time of its last use
+            return made
         except (BadEntry, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
                 self._without(error)  # there is no room for the copy, which says nothing of the entry
@@ -67,25 +76,30 @@ class Cache:
                 return None
             self._say(f"conversion cache: entry {key[:12]} is bad ({printable(str(error), 120)}); it is converted anew")
             _empty(target)
-            self._remove(path)
+            remove(path)
             return None
 
     def store(self, key: str, source: str, made: Mapping[str, Any]) -> bool:
-        """Keep the files of the folder *source* and the JSON *made* under *key*; whether that was possible."""
+        """Keep the files of the folder *source* and the JSON *made* under *key*; whether that was possible.
+
+        Then what has not been used for long, or has no room any more, is removed.
+        """
         path = os.path.join(self._folder, key)
         temporary = f"{path}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
         try:
             os.makedirs(self._folder, mode=0o700, exist_ok=True)
             _write(source, temporary, key, made)
             if os.path.lexists(path):
-                self._remove(path)
+                remove(path)
             os.rename(temporary, path)
             _sync(self._folder)
-            return True
         except (OSError, shutil.Error) as error:
             shutil.rmtree(temporary, ignore_errors=True)
             self._without(error)
             return False
+        with contextlib.suppress(OSError):
+            prune(self._folder, self._room, time.time())
+        return True
 
     @contextlib.contextmanager
     def building(self, key: str) -> Iterator[None]:
@@ -98,35 +112,11 @@ class Cache:
                 os.close(handle)  # which frees it; a process that dies frees it too
 
     def _lock(self, key: str) -> int | None:
-        handle = None
         try:
-            folder = os.path.join(self._folder, "locks")
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-            handle = os.open(os.path.join(folder, f"{key}.lock"), flags, 0o600)
-            deadline = time.monotonic() + self._patience
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    return handle
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise OSError("another run has been converting the same for too long") from None
-                    time.sleep(0.05)
+            return acquire(lock_of(self._folder, key), self._patience)
         except OSError as error:
-            if handle is not None:
-                os.close(handle)
             self._without(error)
             return None
-
-    def _remove(self, path: str) -> None:
-        aside = f"{path}.{os.getpid()}-{os.urandom(4).hex()}.bad"
-        with contextlib.suppress(OSError):
-            os.rename(path, aside)  # a symlink goes itself, not what it leads to
-            if os.path.islink(aside) or not os.path.isdir(aside):
-                os.unlink(aside)
-            else:
-                shutil.rmtree(aside, ignore_errors=True)
 
     def _without(self, error: Exception) -> None:
         why = getattr(error, "strerror", None) or str(error)

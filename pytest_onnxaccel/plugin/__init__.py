@@ -10,6 +10,9 @@ from pytest_onnxaccel.plugin import marker_table, options
 
 pytest_plugins = ("pytest_onnxaccel.plugin.fixtures",)
 
+#: The user property that holds a whole result as one string of JSON.
+KEY = "onnxaccel"
+
 #: Fixtures whose use makes a run ours even when no model was given: the test is then skipped with the reason.
 _FIXTURES = frozenset(("onnx_model", "backend", "frozen_batch", "convert"))
 
@@ -56,3 +59,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         from pytest_onnxaccel.plugin import markers
 
         markers.validate(items)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    # The controlling process of pytest-xdist collects nothing: it learns of marked tests by what comes of them
+    node = getattr(report, "node", None)
+    if node is not None and any(name == KEY for name, _ in report.user_properties):
+        from pytest_onnxaccel.plugin.activate import activate_by
+
+        activate_by(node.config, report)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from pytest_onnxaccel.isolation.staging import Staging
 from pytest_onnxaccel.plugin.settings import read_settings
 from pytest_onnxaccel.plugin.state import STATE, State
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.plugin.hooks import Hooks
 
 _HOOKS = "onnxaccel-hooks"
 
@@ -26,3 +31,17 @@ def activate(config: pytest.Config, staging: Staging | None = None) -> State:
         config.stash[STATE] = State(config, read_settings(config), staging)
         config.pluginmanager.register(Hooks(config.stash[STATE]), _HOOKS)
     return config.stash[STATE]
+
+
+def activate_by(config: pytest.Config, report: pytest.TestReport) -> None:
+    """Make a run ours that proves to be by *report*, which carries a result.
+
+    Raises:
+        pytest.UsageError: a setting that cannot be used.
+    """
+    if STATE not in config.stash:
+        activate(config)
+        # Hooks that are registered while a hook is called are not called by it
+        hooks: Hooks | None = config.pluginmanager.get_plugin(_HOOKS)
+        assert hooks is not None
+        hooks.pytest_runtest_logreport(report)

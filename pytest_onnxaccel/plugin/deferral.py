@@ -9,9 +9,9 @@ from __future__ import annotations
 import pytest
 from _pytest.runner import runtestprotocol
 
-from pytest_onnxaccel.plugin import marker_table
+from pytest_onnxaccel.plugin import KEY, marker_table
 from pytest_onnxaccel.plugin.collect import CheckItem
-from pytest_onnxaccel.plugin.records import KEY, recorded
+from pytest_onnxaccel.plugin.records import recorded
 from pytest_onnxaccel.results import Verdict
 
 #: Outcome of a report whose test is run again; pytest's own are passed, failed and skipped.

@@ -38,7 +38,7 @@ class OnnxModel:
     @property
     def info(self) -> ModelInfo:
         """Everything that inspection found."""
-        return self._state.runner.subject(self.name).info
+        return self._state.runner.subjects.of(self.name).info
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -62,7 +62,7 @@ class OnnxModel:
 
     def sample(self, seed: int = 0, batch: int | None = None) -> dict[str, Array]:
         """Legal inputs by name, the same for the same seed; at *batch*, or at the model's own batch."""
-        inputs = self._state.runner.inputs(self.name)
+        inputs = self._state.runner.subjects.inputs(self.name)
         return _own(replace(inputs, seed=seed).feeds(0, batch))
 
 
@@ -127,7 +127,7 @@ class BackendHandle:
         Raises:
             ModelError: the inputs do not fit (another batch than a frozen model's, another dtype), or the run fails.
         """
-        subject = self._state.runner.subject(model.name)
+        subject = self._state.runner.subjects.of(model.name)
         # What is the model itself runs in the session that is open for it already
         path = model.path if isinstance(model, FrozenBatch) and model.method != "as is" else None
         try:
@@ -170,11 +170,11 @@ def frozen(config: pytest.Config, of: OnnxModel, size: int | None) -> FrozenBatc
     """The ``frozen_batch`` of *of* at *size*; a batch that cannot be proven fails the test with one line."""
     state = activate(config)
     try:
-        inputs = state.runner.inputs(of.name)
+        inputs = state.runner.subjects.inputs(of.name)
         wanted = size or inputs.batch
         if wanted is None:
             pytest.skip(f"{of.name}: the inputs share no batch axis (axis 0)")
-        made = state.runner.frozen(of.name, wanted)
+        made = state.runner.subjects.frozen(of.name, wanted)
     except OnnxAccelError as error:
         pytest.fail(str(error), pytrace=False)
     return FrozenBatch(state, made)

@@ -111,9 +111,10 @@ OPTIONS: tuple[Option, ...] = (
         "batch",
         "SIZES",
         "sizes that the model's own batch size suggests",
-        "Batch sizes to try, separated by commas.",
+        "Batch sizes to try; repeatable or separated by commas.",
         "[1, 3, 10]",
         "linelist",
+        True,
     ),
     Option(
         "require",

@@ -6,10 +6,8 @@ import warnings
 
 import pytest
 
+from pytest_onnxaccel.plugin import KEY
 from pytest_onnxaccel.results import CheckResult, Verdict
-
-#: The property that holds a whole result as one string of JSON.
-KEY = "onnxaccel"
 
 
 class OnnxAccelWarning(pytest.PytestWarning):

@@ -6,13 +6,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from pytest_onnxaccel import units
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.convert import kinds, table
 from pytest_onnxaccel.convert.cache import Cache, key_of
 from pytest_onnxaccel.convert.loader_files import loader_digest
 from pytest_onnxaccel.convert.protocol import Converted, Converter, ConvertOptions
+from pytest_onnxaccel.convert.pruning import ROOM
 from pytest_onnxaccel.environments.environment import cache_folder
-from pytest_onnxaccel.errors import BackendUnavailable, ConversionError, OnnxAccelError
+from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ConversionError, OnnxAccelError
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.isolation.intake_source import StagedSource, stage_source
 from pytest_onnxaccel.runner.engines import TOOLS, Engines
@@ -20,6 +22,8 @@ from pytest_onnxaccel.spec import SourceSpec
 
 #: Where the result of an ONNX conversion must load before it counts.
 _LOADS_IN = "ort-cpu"
+#: Environment variable that says how large the cache may become.
+_SIZE = "ONNXACCEL_CACHE_SIZE"
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,17 @@ class Conversion:
         return self.converted.path
 
 
+def _cache(folder: str) -> Cache:
+    """The cache in *folder*, as large as the user lets it be."""
+    wanted = os.environ.get(_SIZE, "")
+    try:
+        return Cache(folder, room=units.size_bytes(wanted) if wanted else ROOM)
+    except ConfigError as error:
+        cache = Cache(folder)
+        cache.notices.append(f"conversion cache: {_SIZE}: {error.cause}; {ROOM // 10**9} GB are kept")
+        return cache
+
+
 class Conversions:
     """The sources of one run. Each is staged once; one worker for each framework converts them."""
 
@@ -58,7 +73,7 @@ class Conversions:
         if folder is None:
             folder = str(cache_folder() / "conversions")
         #: None where nothing is to be kept.
-        self.cache = Cache(folder) if folder else None
+        self.cache = _cache(folder) if folder else None
 
     def stage(self, source: SourceSpec) -> StagedSource:
         """The private copy of *source*, and its kind.

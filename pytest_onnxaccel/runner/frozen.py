@@ -65,7 +65,8 @@ def freeze(subject: Subject, backend: str, ready: Ready, size: int, method: str 
     made: dict[str, Candidate] = {}
 
     def ways() -> Iterator[tuple[str, Session | OnnxAccelError]]:
-        again = subject.re_exports(size, inputs) if method in (AUTO, RE_EXPORT) else ()
+        anew = method in (AUTO, RE_EXPORT) and spec.source is not None
+        again = subject.sourced.re_exports(size, inputs) if anew else ()
         edited = subject.candidates.files(size, method) if method != RE_EXPORT else ()
         for way, candidate in chain(((RE_EXPORT, one) for one in again), ((AUTO, one) for one in edited)):
             if isinstance(candidate, Candidate):

@@ -57,8 +57,8 @@ def opposite(
         return Opposite(side.session(), noise.variants(subject, request.backend, path, alone=True), lambda _: side)
     if request.source is not None:
         found = partial(_exported, request, request.source, subject, other)
-        variants = partial(subject.source_variants, request.source, path)
-        return Opposite(subject.source_session(request.source, path), variants, found)
+        variants = partial(subject.sourced.variants, request.source, path)
+        return Opposite(subject.sourced.session(request.source, path), variants, found)
     if request.reference.endswith(".onnx"):
         model = other(request.reference)
         named = Side(model.spec.name, model, request.backend)
@@ -73,7 +73,7 @@ def _exported(
     request: Request, source: SourceSpec, subject: Subject, other: Callable[[str], Subject], inputs: Inputs
 ) -> Side | None:
     """The source exported anew: its own framework shows no graph, and a right export has the same values inside."""
-    made = subject.exported(source, request.batch or inputs.batch or 1, inputs)
+    made = subject.sourced.exported(source, request.batch or inputs.batch or 1, inputs)
     if isinstance(made, OnnxAccelError):
         return None
     return Side("its source exported again", other(made.path), request.backend)

@@ -83,8 +83,8 @@ def refreeze(
     plan = make_plan(spec, (), engines.backend, engines.availability)
     runner = Runner([spec], {spec.name: plan.checked[:1]}, chosen, engines=engines)
     try:
-        frozen = runner.frozen(spec.name, size, method)
-        own = [os.path.join(os.path.dirname(spec.path), place) for place in runner.subject(spec.name).info.external]
+        frozen = runner.subjects.frozen(spec.name, size, method)
+        own = [os.path.join(os.path.dirname(spec.path), place) for place in runner.subjects.of(spec.name).info.external]
         return Saved(frozen, target, tuple(save(frozen.path, target, {os.path.realpath(path) for path in own})))
     finally:
         runner.close()

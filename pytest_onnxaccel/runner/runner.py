@@ -15,24 +15,22 @@ from pytest_onnxaccel.checks.interface import input_problems
 from pytest_onnxaccel.checks.parity import parity
 from pytest_onnxaccel.checks.structure import structure
 from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
-from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner import noise
-from pytest_onnxaccel.runner.candidates import AUTO
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.faults import ElsewhereFault, verdict_of
 from pytest_onnxaccel.runner.foresight import Foresight
-from pytest_onnxaccel.runner.frozen import Frozen, freeze
 from pytest_onnxaccel.runner.leases import Leases
 from pytest_onnxaccel.runner.opposite import opposite
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.sides import Side
 from pytest_onnxaccel.runner.subject import Ready, Subject
+from pytest_onnxaccel.runner.subjects import Subjects
 from pytest_onnxaccel.spec import ModelInfo, ModelSpec
 
 
 class Runner:
-    """Runs checks on the models of one run. Sessions of one model are open at a time.
+    """Runs checks on the models of one run.
 
     Args:
         specs: the models, by which requests name them.
@@ -51,16 +49,12 @@ class Runner:
         engines: Engines | None = None,
         foresight: Foresight | None = None,
     ) -> None:
-        self._foresight = foresight
-        self._specs = {spec.name: spec for spec in specs}
-        self._numbers = {spec.name: i for i, spec in enumerate(specs)}
         self._backends = backends
         self._options = options
         self._leases = leases
         self.engines = engines or Engines(options)
-        self._subject: Subject | None = None
-        self._others: dict[str, Subject] = {}
-        self._frozen: dict[tuple[str, int, str], Frozen] = {}
+        #: Its models, opened one at a time
+        self.subjects = Subjects(specs, backends, self.engines, options.seed, foresight)
         self._advice: dict[tuple[object, ...], dict[str, Any]] = {}
         self._checks: dict[str, Callable[[Request, Subject], CheckResult]] = {
             "structure": self._structure,
@@ -71,20 +65,6 @@ class Runner:
             "latency": self._latency,
         }
 
-    def subject(self, model: str) -> Subject:
-        """The model named *model*; what was open for another one is closed."""
-        if self._subject is None or self._subject.spec.name != model:
-            self._close_subjects()
-            self._subject = self._make(self._specs[model], self._numbers[model])
-        return self._subject
-
-    def _make(self, spec: ModelSpec, number: int) -> Subject:
-        foresight, self._foresight = self._foresight, None
-        if foresight is not None and foresight.model != spec.name:
-            foresight.engine.close()
-            foresight = None
-        return Subject(spec, self.engines, number, self._backends.get(spec.name, ()), self._options.seed, foresight)
-
     def check(self, request: Request) -> CheckResult:
         """Run one check; whatever the model or a runtime does becomes a result."""
         exclusive = request.check == "latency"
@@ -94,7 +74,7 @@ class Runner:
         with held:
             start = time.perf_counter()
             try:
-                result = self._checks[request.check](request, self.subject(request.model))
+                result = self._checks[request.check](request, self.subjects.of(request.model))
             except OnnxAccelError as error:
                 result = verdict_of(error, request, self.engines, self._options.required)
             return result.with_(duration_s=time.perf_counter() - start)
@@ -137,7 +117,9 @@ class Runner:
                 request.model, "parity", Verdict.FAILED, "V_CONTRACT", problems[0], request.backend, shown,
                 request.batch, details=tuple(problems[1:]),
             )  # fmt: skip
-        against = opposite(request, subject, path, self._other, lambda name: self._ready(request, subject, name))
+        against = opposite(
+            request, subject, path, self.subjects.other, lambda name: self._ready(request, subject, name)
+        )
         result = parity(
             request.model, request.backend, shown, candidate, against.session, ready.settled.inputs,
             request.tolerance or subject.spec.tolerance,
@@ -162,7 +144,7 @@ class Runner:
         """Why the model and the other file that it is compared with cannot be fed the same."""
         if request.source is not None or not request.reference.endswith(".onnx"):
             return []
-        other = self._other(request.reference)
+        other = self.subjects.other(request.reference)
         return input_problems(subject.info.inputs, other.info.inputs, (subject.spec.name, other.spec.name))
 
     def _batch(self, request: Request, subject: Subject) -> CheckResult:
@@ -191,7 +173,7 @@ class Runner:
         if budget.regression is not None:
             try:
                 baseline = latency.baseline(
-                    subject, budget.regression[1], self._other, request.backend, request.batch if path else None
+                    subject, budget.regression[1], self.subjects.other, request.backend, request.batch if path else None
                 )
             except latency.NoBaseline as error:
                 budget, notes = replace(budget, regression=None), (f"nothing to be slower than: {error}",)
@@ -238,69 +220,13 @@ class Runner:
         if request.batch is None or settled.dynamic or settled.batch == request.batch:
             return None
         try:
-            return self.frozen(request.model, request.batch).path
+            return self.subjects.frozen(request.model, request.batch).path
         except OnnxAccelError as error:
             if ("batch", request.backend) in request.reported:
                 raise ElsewhereFault(error, f"batch[{request.backend}]") from None
             raise
 
-    def _other(self, path: str) -> Subject:
-        """The model at *path*, which another model is compared with."""
-        if path not in self._others:
-            name = path.rpartition("/")[2]
-            assert self._subject is not None
-            spec = ModelSpec(name, path, path, origin="reference")
-            subject = Subject(
-                spec, self.engines, 900 + len(self._others), self._backends.get(self._subject.spec.name, ()),
-                self._options.seed,
-            )  # fmt: skip
-            self._others[path] = subject
-        return self._others[path]
-
-    def inputs(self, model: str) -> Inputs:
-        """Inputs of *model*, settled on the first backend in which it runs.
-
-        Raises:
-            OnnxAccelError: it runs in none.
-        """
-        return self._first_ready(self.subject(model))[1].settled.inputs
-
-    def frozen(self, model: str, size: int, method: str = AUTO) -> Frozen:
-        """The model as a file frozen to batch *size*, proven on the first backend in which it runs.
-
-        Args:
-            method: instead of the cheapest one that can be proven.
-
-        Raises:
-            ModelError: ``V_BATCH``: no way to that batch could be proven; the nodes that hold it are named.
-        """
-        subject = self.subject(model)
-        key = (model, size, method)
-        if key not in self._frozen:
-            name, ready = self._first_ready(subject)
-            self._frozen[key] = freeze(subject, name, ready, size, method)
-        return self._frozen[key]
-
-    def _first_ready(self, subject: Subject) -> tuple[str, Ready]:
-        names = self._backends.get(subject.spec.name, ())
-        error: OnnxAccelError | None = None
-        for name in names:
-            try:
-                return name, subject.ready(name)
-            except OnnxAccelError as caught:
-                error = error or caught
-        raise error or BackendUnavailable("no backend was chosen")
-
-    def _close_subjects(self) -> None:
-        for subject in (*self._others.values(), *([self._subject] if self._subject is not None else [])):
-            subject.close()
-        self._others.clear()
-        self._frozen = {}
-        self._subject = None
-
     def close(self) -> None:
         """End every worker and remove every staged file."""
-        if self._foresight is not None:
-            self._foresight.engine.close()
-        self._close_subjects()
+        self.subjects.close()
         self.engines.close()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.guard import GuardedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session
@@ -16,13 +17,15 @@ from pytest_onnxaccel.checks.singles import Singles
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.isolation.intake import Staged, folder_name, stage, stage_external
-from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.runner.candidates import AUTO, RE_EXPORT, Candidate, Candidates
 from pytest_onnxaccel.runner.engines import TOOLS, Engines
 from pytest_onnxaccel.runner.foresight import Foresight
 from pytest_onnxaccel.runner.frozen import AS_IS
 from pytest_onnxaccel.runner.request import QUIET
 from pytest_onnxaccel.spec import ModelInfo, ModelSpec, SourceSpec
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.runner.sourced import Sourced
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,6 @@ class Subject:
         self._faults: dict[str, OnnxAccelError] = {}
         self._taken: tuple[Staged, ModelInfo] | None = None
         self._prepared: dict[str, dict[str, Any]] = {}
-        self._candidates: Candidates | None = None
         #: Whose worker serves graph functions; asked once, for a look at what is installed takes milliseconds
         self._tooled = ""
 
@@ -149,7 +151,7 @@ class Subject:
         file, wanted = path or self.path, options or QUIET
         key = (name, file, wanted, source)
         if key not in self._sessions or not self._sessions[key].alive:
-            declared = info if path is None else self._declared(file)
+            declared = info if path is None else self.declared(file)
             self._sessions[key] = self._load(name, engine, file, wanted, declared, source)
         return self._sessions[key]
 
@@ -175,33 +177,11 @@ class Subject:
             OnnxAccelError: it cannot be loaded.
         """
         source = path or self.path
-        info = self._declared(like or source)
+        info = self.declared(like or source)
         return self._load(name, engine or self.engine(name), source, options or LoadOptions(), info)
 
-    def source_session(self, source: SourceSpec, path: str | None = None) -> GuardedSession:
-        """A session of *source* in its own framework, fed as the model, or as the file derived from it, is.
-
-        Raises:
-            OnnxAccelError: it cannot be loaded.
-        """
-        from pytest_onnxaccel.runner.sources import backend_for
-
-        return self.session(backend_for(source, self._engines), path, source=source)
-
-    def source_variants(
-        self, source: SourceSpec, path: str | None = None
-    ) -> Iterator[tuple[str, Session | OnnxAccelError]]:
-        """The same source, legally computed otherwise: what its outputs differ by is its noise. The caller closes."""
-        from pytest_onnxaccel.runner.sources import backend_for, open_source, ways_of
-
-        name, info = backend_for(source, self._engines), self._declared(path or self.path)
-
-        def opened(options: LoadOptions) -> Session:
-            return open_source(source, name, self.engine(name), options, info, self._engines)
-
-        return ways_of(name, self._engines, QUIET, opened)
-
-    def _declared(self, path: str) -> ModelInfo:
+    def declared(self, path: str) -> ModelInfo:
+        """What the file at *path*, the model's own copy or one derived from it, declares."""
         if path == self.path:
             return self.info
         return self._derived.get(path) or ModelInfo.from_json(self.graph("inspect", path=path))
@@ -216,9 +196,7 @@ class Subject:
         source: SourceSpec | None = None,
     ) -> GuardedSession:
         if self._engines.backend(name).role == "source":
-            from pytest_onnxaccel.runner.sources import open_source  # few runs have sources
-
-            return open_source(source or self.spec.source, name, engine, options, info, self._engines)
+            return self.sourced.opened(source or self.spec.source, name, engine, options, info)
         preparation = self._engines.backend(name).prepare(info.operators, info.opset)
         if not preparation:
             return GuardedSession(engine.load(path, options), info.inputs, info.outputs)
@@ -276,14 +254,19 @@ class Subject:
             return Settled(inputs, session.run(inputs.feeds(0)), 1)
         return settle(session, self.info, self.spec, self._seed, self._engines.root)
 
+    @cached_property
+    def sourced(self) -> Sourced:
+        """The model's source, and whatever else it is compared with as one."""
+        from pytest_onnxaccel.runner.sourced import Sourced  # few runs have sources
+
+        return Sourced(self, self._engines)
+
     # -- batch ------------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def candidates(self) -> Candidates:
         """The model at other batch sizes."""
-        if self._candidates is None:
-            self._candidates = Candidates(self.graph, self.path, self.stem, self._folder)
-        return self._candidates
+        return Candidates(self.graph, self.path, self.stem, self._folder)
 
     @property
     def stem(self) -> str:
@@ -301,32 +284,11 @@ class Subject:
             for candidate in self.candidates.files(size, glance=True):
                 yield self.at_batch(name, candidate)
             # Last, though it is the best way: it takes seconds, and here nobody wants the file
-            for candidate in self.re_exports(size, settled):
-                yield self.at_batch(name, candidate, RE_EXPORT)
+            if self.spec.source is not None:
+                for candidate in self.sourced.re_exports(size, settled):
+                    yield self.at_batch(name, candidate, RE_EXPORT)
 
         return at
-
-    def re_exports(self, size: int, inputs: Inputs) -> Iterator[Candidate | OnnxAccelError]:
-        """The model at batch *size* exported again from its source; nothing where it declares none.
-
-        Args:
-            inputs: settled ones of the model.
-        """
-        source = self.spec.source
-        if source is None or source.path.endswith(".onnx"):
-            return
-        yield self.exported(source, size, inputs)
-
-    def exported(self, source: SourceSpec, size: int, inputs: Inputs) -> Candidate | OnnxAccelError:
-        """*source* exported at batch *size* under the names of the model, or what stands against it."""
-        from pytest_onnxaccel.runner.sources import re_export
-
-        try:
-            shapes = inputs.shapes(size)
-            specs = [replace(spec, shape=shapes[spec.name]) for spec in self.info.inputs]
-            return re_export(source, self.stem, specs, size, self.info, self._engines)
-        except OnnxAccelError as error:
-            return error
 
     def at_batch(
         self, name: str, candidate: Candidate | OnnxAccelError, method: str = AUTO
@@ -342,7 +304,11 @@ class Subject:
             return candidate.method, error
 
     def close(self) -> None:
-        """Free sessions and workers, and drop the derived files."""
+        """Close what is open for the model. Not to be used afterwards.
+
+        Its workers are handed back to the run, which keeps those that another model can use, their sessions closed, and
+        ends the others with the sessions in them. Staged and derived files stay until the run's folder goes.
+        """
         for name, engine in self._open.items():
             if engine.alive and self._engines.kept(name):
                 for key, session in self._sessions.items():

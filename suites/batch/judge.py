@@ -44,7 +44,7 @@ def check(path: Path, sizes: Sequence[int] = SIZES, integers: Sequence[str] = ()
             for size in sizes:
                 # A copy, because the runner's folder goes with it
                 files[size] = path.with_name(f"{path.stem}-batch-{size}.onnx")
-                shutil.copy(runner.frozen(spec.name, size).path, files[size])
+                shutil.copy(runner.subjects.frozen(spec.name, size).path, files[size])
         return Judged(result, files)
     finally:
         runner.close()

@@ -28,7 +28,7 @@ def declared(given: tuple[str, ...], found: tuple[str, ...]) -> ModelInfo:
 
 
 def opened(engines: Engines, path: Path, info: ModelInfo, **options: Any) -> Session:
-    from pytest_onnxaccel.runner.subject import QUIET
+    from pytest_onnxaccel.runner.request import QUIET
 
     source = SourceSpec(str(path), path.name)
     name = backend_for(source, engines)
@@ -88,7 +88,7 @@ def test_an_output_that_the_model_lost_is_a_breach(engines: Engines, tmp_path: P
 
 def test_variants_compute_the_same_otherwise(engines: Engines, tmp_path: Path) -> None:
     from pytest_onnxaccel.backends.tensorflow_backend import TensorflowBackend
-    from pytest_onnxaccel.runner.subject import QUIET
+    from pytest_onnxaccel.runner.request import QUIET
 
     path, info = sources.saved_model(tmp_path / "saved"), declared(("x",), ("scores",))
     found = TensorflowBackend().variants(QUIET)

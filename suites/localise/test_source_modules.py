@@ -54,7 +54,7 @@ def localised(source: tuple[np.ndarray, Recorded], tmp_path: Path) -> Iterator[C
         path = tmp_path / "export.onnx"
         path.write_bytes(model.SerializeToString())
         made.append(Runner([ModelSpec("m", str(path), "m")], {"m": ("ort-cpu",)}, RunOptions(in_process=True)))
-        side = Side("export", made[-1].subject("m"), "ort-cpu")
+        side = Side("export", made[-1].subjects.of("m"), "ort-cpu")
         return localise_source(side, recorded or source[1], {"input": source[0]}, **more)
 
     yield run

@@ -13,6 +13,10 @@ from typing import Any
 
 import pytest
 
+from pytest_onnxaccel import registry
+from pytest_onnxaccel.plugin.settings import Settings, read_settings
+from suites.plugin.probe import Probe, Read
+
 
 @dataclass(frozen=True)
 class Run:
@@ -83,3 +87,20 @@ def save(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def alone(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with a manifest to name, a fixed set of backends, and no installed plugins in inner runs."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setattr(registry, "names", lambda group: ("onnx-tf", "ort-cpu", "ort-cuda", "reference"))
+    (pytester.path / "m.toml").write_text('[models.declared]\npath = "a.onnx"\n')
+
+
+@pytest.fixture
+def read(pytester: pytest.Pytester) -> Read:
+    def read(*arguments: str) -> Settings:
+        pytester.plugins = [Probe()]
+        return read_settings(pytester.parseconfig(*arguments))
+
+    return read

@@ -11,6 +11,8 @@ from fixtures import graphs, hazards
 
 pytest.importorskip("xdist")
 
+pytest_plugins = ("pytester",)
+
 
 def test_same_results_and_one_report(gate: Callable, save: Callable) -> None:
     models = [
@@ -55,3 +57,47 @@ def test_a_wrong_marker_is_one_error(gate: Callable, tmp_path, save: Callable) -
         assert "has no argument 'p59'" in run.out
         assert "did you mean 'p" in run.out
         assert "INTERNALERROR" not in run.out
+
+
+def test_marked_tests_alone_have_their_table(pytester: pytest.Pytester) -> None:
+    """No option and no model tells the controlling process, which collects nothing, that the run is ours."""
+    pytester.makepyfile(
+        steps="""
+        def plain(image): return image / 255
+        def half(image): return image / 2 / 127.5
+        def other(image): return image / 256
+        """,
+        test_x="""
+        import pytest
+        @pytest.mark.preprocessing_parity(reference="steps:plain", candidate="steps:half", shape=(8, 8, 3))
+        def test_same(): ...
+        @pytest.mark.preprocessing_parity(reference="steps:plain", candidate="steps:other", shape=(8, 8, 3))
+        def test_other(): ...
+        def test_unmarked(record_property): record_property("onnx", "mine")
+        """,
+    )
+    tables = []
+    for parallel in ((), ("-n", "2")):
+        run = pytester.runpytest_subprocess("-p", "no:cacheprovider", *parallel)
+        run.assert_outcomes(passed=2, failed=1)
+        (start,) = (number for number, line in enumerate(run.outlines) if " ONNX models " in line)
+        end = run.outlines.index("checks: 1 passed, 1 failed")
+        tables.append(sorted(run.outlines[start:end]))
+    assert tables[0] == tables[1]
+    assert any(line.startswith("test_other  failed: preprocessing") for line in tables[1]), tables
+
+
+def test_runs_that_are_not_ours_stay_so(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_x(record_property): record_property('key', 1)")
+    pytester.makeconftest(
+        """
+        import sys
+        def pytest_unconfigure():
+            names = (f"pytest_onnxaccel.plugin.{name}" for name in ("records", "hooks", "activate"))
+            print("loaded:", [name for name in names if name in sys.modules])
+        """
+    )
+    run = pytester.runpytest_subprocess("-n", "1")
+    run.assert_outcomes(passed=1)
+    assert "loaded: []" in run.outlines
+    assert not any("ONNX models" in line for line in run.outlines)

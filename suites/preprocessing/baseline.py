@@ -17,7 +17,8 @@ from pytest_onnxaccel.preprocessing.calls import Pair
 from pytest_onnxaccel.preprocessing.domain import Domain
 from pytest_onnxaccel.preprocessing.measure import Bound
 from suites.preprocessing.equivalents import PAIRS
-from suites.preprocessing.planted import FAULTS, Fault
+from suites.preprocessing.fault import Fault
+from suites.preprocessing.planted import FAULTS
 
 SHAPE = (240, 320, 3)
 

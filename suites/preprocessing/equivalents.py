@@ -8,24 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from suites.preprocessing.planted import (
+from suites.preprocessing.references import (
     MEAN,
     RGB_MEAN,
     RGB_STD,
     Function,
     article,
-    blur,
     centred,
     detector,
     grey,
     imagenet,
     imagenet_chw,
-    resize,
     same_mean,
     small,
     smooth,
     unit,
 )
+from suites.preprocessing.resizers import blur, resize
 
 PAIRS: list[tuple[str, Function, Function, dict[str, Any]]] = []
 

@@ -9,7 +9,8 @@ import pytest
 
 from pytest_onnxaccel.preprocessing import KINDS, compare
 from suites.preprocessing.equivalents import PAIRS
-from suites.preprocessing.planted import FAULTS, Fault
+from suites.preprocessing.fault import Fault
+from suites.preprocessing.planted import FAULTS
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])

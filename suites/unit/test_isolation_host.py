@@ -1,93 +1,27 @@
-"""A worker may crash, hang, lie or vanish: the host says which, and nothing of it is left."""
+"""A worker does what it is asked, sees what it may, and says what goes wrong inside it."""
 
 from __future__ import annotations
 
-import os
-import platform
-import signal
-import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import ml_dtypes
 import numpy as np
-import onnx
 import pytest
 
-from fixtures import graphs, hazards
+from fixtures import graphs
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.errors import (
     BackendCrashed,
-    BackendTimedOut,
     BackendUnavailable,
     ModelError,
     OnnxAccelError,
-    OutOfMemory,
 )
 from pytest_onnxaccel.isolation.host import WorkerProcess
-from pytest_onnxaccel.isolation.launch import own_command
-from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.isolation.sentinel import Sentinel
-from suites.unit.processes import children, eventually, needs_proc, open_files, running
+from suites.unit.hosting import ORT, Start, line_of, load, run, saved
+from suites.unit.processes import needs_proc
 
 pytestmark = needs_proc
-
-ROOT = Path(__file__).parents[2]
-OBEDIENT = "suites.unit.misbehaving:Obedient"
-ORT = "pytest_onnxaccel.backends.ort_cpu:OrtCpu"
-Start = Callable[..., WorkerProcess]
-
-
-@pytest.fixture
-def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Starts workers; afterwards no child, file or descriptor of theirs is left."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    temporary, staging = tmp_path / "tmp", tmp_path / "staging"
-    temporary.mkdir()
-    staging.mkdir()
-    monkeypatch.setenv("TMPDIR", str(temporary))
-    before, files = set(children()), open_files()
-    sentinel = Sentinel(str(staging))
-    made: list[WorkerProcess] = []
-
-    def start(limits: Limits | None = None, preload: tuple[str, ...] = (), command: Any = None) -> WorkerProcess:
-        worker = WorkerProcess("ort-cpu", command or own_command(), preload, str(staging), sentinel, limits or Limits())
-        made.append(worker)
-        return worker
-
-    yield start
-    for worker in made:
-        worker.close()
-        assert not running(worker.pid)
-    sentinel.close()
-    assert set(children()) <= before, "a child, or its zombie, is left"
-    assert open_files() == files
-    assert list(temporary.iterdir()) == []
-    assert not [name for name in os.listdir("/dev/shm") if "onnxaccel" in name]
-
-
-def load(worker: WorkerProcess, path: str, backend: str = OBEDIENT) -> int:
-    request = {"op": "load", "backend": backend, "path": path, "options": LoadOptions(threads=1).to_json()}
-    return int(worker.call("load", request)["session"])
-
-
-def run(worker: WorkerProcess, session: int, **feeds: Any) -> dict[str, Any]:
-    return dict(worker.call("run", {"op": "run", "session": session}, feeds)["arrays"])
-
-
-def saved(model: onnx.ModelProto, folder: Path) -> str:
-    path = folder / "model.onnx"
-    path.write_bytes(model.SerializeToString())
-    return str(path)
-
-
-def line_of(error: OnnxAccelError) -> str:
-    line = str(error)
-    assert len(line) <= 300
-    assert line.isprintable()
-    return line
 
 
 # -- when all is well -------------------------------------------------------------------------------------------
@@ -252,202 +186,3 @@ def test_unknown_requests_and_modules(start: Start) -> None:
     with pytest.raises(ModelError, match=r"ImportError: libcudart\.so\.13"):
         load(worker, "echo", "suites.unit.misbehaving:broken")
     assert "preload of no.such.module" in worker.log_tail()
-
-
-# -- death ------------------------------------------------------------------------------------------------------
-
-
-def dying(start: Start, name: str, **limits: Any) -> BackendCrashed:
-    worker = start(Limits(**limits))
-    session = load(worker, name)
-    with pytest.raises(BackendCrashed) as caught:
-        run(worker, session)
-    assert not worker.alive
-    assert not running(worker.pid)
-    line_of(caught.value)
-    assert caught.value.where == "run, ort-cpu"
-    return caught.value
-
-
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="traps on x86-64 only")
-def test_a_model_that_kills_the_runtime_while_it_is_loaded(start: Start, tmp_path: Path) -> None:
-    worker = start()
-    with pytest.raises(BackendCrashed) as caught:
-        load(worker, saved(hazards.div_crash(), tmp_path), ORT)
-    assert line_of(caught.value).startswith("onnxaccel[E_CRASH] the runtime died of SIGFPE")
-    assert "(load, ort-cpu)" in str(caught.value)
-    assert not worker.alive
-
-
-def test_a_signal_is_told_by_its_name_and_stage(start: Start) -> None:
-    worker = start()
-    with pytest.raises(BackendCrashed, match=r"died of SIGILL \(load, ort-cpu\)"):
-        load(worker, "crash at load")
-    assert "died of SIGABRT" in dying(start, "abort").cause
-
-
-def test_a_worker_that_ends_by_itself(start: Start) -> None:
-    assert dying(start, "exit_silently").cause == "the worker ended by itself with status 0"
-    error = dying(start, "exit_with_words")
-    assert error.cause.startswith("the worker ended by itself with status 7: ")
-    assert "##" not in str(error)
-    # Not an Exception, so nothing in the worker keeps it from ending
-    assert "status 9" in dying(start, "raise_exit").cause
-
-
-def test_a_worker_that_is_killed_from_outside(start: Start) -> None:
-    worker = start()
-    session = load(worker, "echo")
-    os.kill(worker.pid, signal.SIGKILL)
-    with pytest.raises(BackendCrashed, match="died of SIGKILL"):
-        run(worker, session, x=np.ones(1))
-    with pytest.raises(BackendCrashed, match="its worker is gone"):
-        run(worker, session, x=np.ones(1))
-
-
-def test_a_crash_is_seen_at_once_even_if_a_child_of_the_worker_lives_on(start: Start) -> None:
-    worker = start(Limits(seconds=600))
-    session = load(worker, "leave_a_child")
-    begun = time.monotonic()
-    with pytest.raises(BackendCrashed, match="died of SIGSEGV: child ") as caught:
-        run(worker, session)
-    assert time.monotonic() - begun < 60
-    child = int(caught.value.cause.split()[-1])
-    assert eventually(lambda: not running(child))
-
-
-def test_children_of_a_worker_end_with_it(start: Start) -> None:
-    worker = start()
-    child = int(run(worker, load(worker, "have_a_child"))["pid"])
-    assert running(child)
-    worker.close()
-    assert eventually(lambda: not running(child))
-
-
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [
-        ("garbage", "a frame held no JSON"), ("too_long", "over the limit"), ("no_answer", "a frame was no answer"),
-        ("lie_about_arrays", "a frame described no arrays"), ("close_the_channel", "closed the channel"),
-    ],
-)  # fmt: skip
-def test_a_worker_that_talks_nonsense_is_ended(name: str, says: str, start: Start) -> None:
-    error = dying(start, name, seconds=60)
-    assert error.cause.startswith("the worker no longer answers as it should (")
-    assert says in error.cause
-
-
-def test_a_command_that_does_not_exist(start: Start) -> None:
-    with pytest.raises(BackendCrashed, match="the worker could not be started") as caught:
-        start(command=["/nonexistent/python"])
-    assert caught.value.where == "start, ort-cpu"
-
-
-def test_an_interpreter_that_cannot_run_the_worker(start: Start) -> None:
-    worker = start(command=[sys.executable, "-c", "raise SystemExit('wrong interpreter')"])
-    with pytest.raises(BackendCrashed, match="ended by itself with status 1: wrong interpreter"):
-        load(worker, "echo")
-
-
-# -- limits -----------------------------------------------------------------------------------------------------
-
-
-def timed_out(worker: WorkerProcess, call: Callable[[], Any]) -> BackendTimedOut:
-    worker.limits = Limits(seconds=0.5)
-    begun = time.monotonic()
-    with pytest.raises(BackendTimedOut) as caught:
-        call()
-    assert 0.4 < time.monotonic() - begun < 60
-    assert not worker.alive
-    assert not running(worker.pid)
-    line_of(caught.value)
-    return caught.value
-
-
-def test_an_endless_model_is_ended(start: Start, tmp_path: Path) -> None:
-    worker = start()
-    session = load(worker, saved(hazards.endless_loop(), tmp_path), ORT)
-    error = timed_out(worker, lambda: run(worker, session, x=np.ones(1, np.float32)))
-    assert str(error) == (
-        "onnxaccel[E_TIMEOUT] no answer within 0.5 s, the worker was ended (run, ort-cpu, limit 0.5 s) - "
-        "raise --onnx-timeout if the model is only slow"
-    )
-
-
-@pytest.mark.parametrize("name", ["sleep", "half_a_frame"])
-def test_a_worker_that_does_not_answer_in_full_is_ended(name: str, start: Start) -> None:
-    worker = start()
-    session = load(worker, name)
-    timed_out(worker, lambda: run(worker, session))
-
-
-def test_a_stopped_worker_that_takes_no_message_is_ended(start: Start) -> None:
-    """Longer than the socket's buffer, so that sending alone would wait for ever."""
-    worker = start()
-    session = load(worker, "echo")
-    os.kill(worker.pid, signal.SIGSTOP)
-    text = np.array(["x" * (4 << 20)], object)
-    timed_out(worker, lambda: run(worker, session, t=text))
-
-
-def test_a_call_may_have_its_own_limit(start: Start) -> None:
-    worker = start(Limits(seconds=600))
-    session = load(worker, "sleep")
-    with pytest.raises(BackendTimedOut, match=r"within 0\.2 s"):
-        worker.call("time", {"op": "run", "session": session}, {}, seconds=0.2)
-
-
-def test_a_hungry_model_is_ended(start: Start, tmp_path: Path) -> None:
-    worker = start(Limits(seconds=120, memory=500_000_000), preload=("numpy", "onnxruntime"))
-    with pytest.raises(OutOfMemory) as caught:
-        load(worker, saved(hazards.huge_constant(1 << 30), tmp_path), ORT)
-    line = line_of(caught.value)
-    assert line.startswith("onnxaccel[E_MEMORY] took ")
-    assert "(load, ort-cpu, limit 500 MB) - raise --onnx-memory" in line
-    assert not running(worker.pid)
-
-
-def test_without_a_limit_memory_is_not_looked_at(start: Start, tmp_path: Path) -> None:
-    worker = start(Limits(memory=0))
-    assert load(worker, saved(hazards.huge_constant(1 << 20), tmp_path), ORT) == 1
-
-
-# -- interrupts -------------------------------------------------------------------------------------------------
-
-
-def test_an_interrupted_exchange_leaves_no_answer_behind(start: Start) -> None:
-    """Otherwise the next call would take the answer to this one for its own."""
-    worker = start()
-    session = load(worker, "sleep")
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGALRM, interrupt)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.3)
-        with pytest.raises(KeyboardInterrupt):
-            run(worker, session)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
-    assert not worker.alive
-    assert not running(worker.pid)
-
-
-def test_descriptors_beyond_a_thousand(start: Start) -> None:
-    import resource
-
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if limits[1] != resource.RLIM_INFINITY and limits[1] < 1400:
-        pytest.skip("no more descriptors are allowed here")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(limits[0], 1400), limits[1]))
-    held = [os.dup(0) for _ in range(1100)]
-    try:
-        worker = start()
-        assert "x" in run(worker, load(worker, "echo"), x=np.ones(1))
-        worker.close()
-    finally:
-        for handle in held:
-            os.close(handle)
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)

@@ -1,0 +1,78 @@
+"""Sources of one model under test: running in their own framework, and exported to ONNX anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_onnxaccel.backends.guard import GuardedSession
+from pytest_onnxaccel.backends.protocol import LoadOptions, Session
+from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.isolation.engine import Engine
+from pytest_onnxaccel.numerics.inputs import Inputs
+from pytest_onnxaccel.runner.candidates import Candidate
+from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.runner.request import QUIET
+from pytest_onnxaccel.runner.sources import backend_for, open_source, re_export, ways_of
+from pytest_onnxaccel.spec import ModelInfo, SourceSpec
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.runner.subject import Subject
+
+
+class Sourced:
+    """Opens and exports sources as the model of *subject*: under the names and shapes that it declares."""
+
+    def __init__(self, subject: Subject, engines: Engines) -> None:
+        self._subject = subject
+        self._engines = engines
+
+    def session(self, source: SourceSpec, path: str | None = None) -> GuardedSession:
+        """A session of *source* in its own framework, fed as the model, or as the file derived from it, is.
+
+        Raises:
+            OnnxAccelError: it cannot be loaded.
+        """
+        return self._subject.session(backend_for(source, self._engines), path, source=source)
+
+    def opened(
+        self, source: SourceSpec | None, name: str, engine: Engine, options: LoadOptions, info: ModelInfo
+    ) -> GuardedSession:
+        """A session of its own, of *source* in backend *name*, which takes and gives what *info* declares.
+
+        Raises:
+            OnnxAccelError: it cannot be loaded.
+        """
+        return open_source(source, name, engine, options, info, self._engines)
+
+    def variants(self, source: SourceSpec, path: str | None = None) -> Iterator[tuple[str, Session | OnnxAccelError]]:
+        """The same source, legally computed otherwise: what its outputs differ by is its noise. The caller closes."""
+        subject = self._subject
+        name, info = backend_for(source, self._engines), subject.declared(path or subject.path)
+
+        def opened(options: LoadOptions) -> Session:
+            return self.opened(source, name, subject.engine(name), options, info)
+
+        return ways_of(name, self._engines, QUIET, opened)
+
+    def re_exports(self, size: int, inputs: Inputs) -> Iterator[Candidate | OnnxAccelError]:
+        """The model at batch *size* exported again from its source; nothing where it declares none.
+
+        Args:
+            inputs: settled ones of the model.
+        """
+        source = self._subject.spec.source
+        if source is None or source.path.endswith(".onnx"):
+            return
+        yield self.exported(source, size, inputs)
+
+    def exported(self, source: SourceSpec, size: int, inputs: Inputs) -> Candidate | OnnxAccelError:
+        """*source* exported at batch *size* under the names of the model, or what stands against it."""
+        subject = self._subject
+        try:
+            shapes = inputs.shapes(size)
+            specs = [replace(spec, shape=shapes[spec.name]) for spec in subject.info.inputs]
+            return re_export(source, subject.stem, specs, size, subject.info, self._engines)
+        except OnnxAccelError as error:
+            return error
