@@ -6,13 +6,14 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pytest_onnxaccel import manifest_keys as keys
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.overrides import merged, tolerance
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.registry import nearest
 from pytest_onnxaccel.spec import BatchPlan, InputSpec, LatencyBudget, ModelSpec, PreprocessingSpec, Tolerance
 from pytest_onnxaccel.toml_lines import dotted, line_of
@@ -58,7 +59,7 @@ def _text(file: Path) -> str:
         raise refused("is not UTF-8 text,", "save it as UTF-8") from None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Reader:
     """One manifest: its name for messages, its folder for relative paths, its text for line numbers."""
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, field, fields, replace
 from enum import Enum
 from typing import Any
+
+from pytest_onnxaccel.records import record
 
 #: Version of the JSON form; see docs/report-schema.md for what may change within one version.
 SCHEMA_VERSION = 1
@@ -27,7 +29,7 @@ class Verdict(str, Enum):
         return self.value
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class CheckResult:
     """One row of a report.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from typing import Any, ClassVar
+
+from pytest_onnxaccel.records import record
 
 #: A dimension: a size, a symbol shared by the dimensions that must be equal, or unknown.
 Dim = int | str | None
@@ -15,7 +17,7 @@ def dtype_label(dtype: Any) -> str:
     return "string" if dtype.kind in "OSUT" else str(dtype.name).replace("_", "")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class TensorSpec:
     """One input or output as the model declares it.
 
@@ -42,7 +44,7 @@ class TensorSpec:
         return f"{self.name} {self.dtype or '?'}[{dims}]"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ModelInfo:
     """What inspection found in a model file.
 
@@ -87,7 +89,7 @@ class ModelInfo:
         return cls(**values)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Tolerance:
     """``|candidate - reference| <= atol + rtol * |reference|``; None means the default for the output's dtype.
 
@@ -99,7 +101,7 @@ class Tolerance:
     origin: str = "default"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class InputSpec:
     """How one input is filled: uniformly in ``[low, high)``, from a ``.npy``/``.npz`` file of samples, or from images.
 
@@ -115,7 +117,7 @@ class InputSpec:
     preprocess: str | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Decision:
     """Decisions that both sides of a parity check must take alike.
 
@@ -137,7 +139,7 @@ class Decision:
     background: int | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class BatchPlan:
     """Batch sizes asked for; empty when the user named none and the defaults apply."""
 
@@ -145,7 +147,7 @@ class BatchPlan:
     origin: str = "default"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Scenario:
     """How a model is called.
 
@@ -172,7 +174,7 @@ class Scenario:
         return self.kind if detail is None else f"{self.kind}:{detail / 1e6:g}ms"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class LatencyBudget:
     """Limits of one model, and how it is measured.
 
@@ -202,7 +204,7 @@ class LatencyBudget:
         return any(v is not None for v in limits)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class SourceSpec:
     """What a model was converted from, as the user declared it. Which kind it is, only its content tells.
 
@@ -222,7 +224,7 @@ class SourceSpec:
     origin: str = ""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ModelSpec:
     """One model under test, as the user declared it.
 
@@ -250,7 +252,7 @@ class ModelSpec:
     source: SourceSpec | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class PreprocessingSpec:
     """Two functions that must make the same of every image, as the user declared them.
 
@@ -279,7 +281,7 @@ class PreprocessingSpec:
     origin: str = ""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class TimingPlan:
     """How to time: at least *warmup* calls, then up to *samples* calls within *seconds*, never fewer than *least*.
 
@@ -296,7 +298,7 @@ class TimingPlan:
         return asdict(self)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Timing:
     """Raw samples of one session: wall and CPU nanoseconds per call, in the order they were taken.
 

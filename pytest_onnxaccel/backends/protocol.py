@@ -9,9 +9,10 @@ callable without arguments) that gives a :class:`Backend`. Importing the module 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 GROUP = "pytest_onnxaccel.backends"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Availability:
     """Whether a backend runs here.
 
@@ -43,7 +44,7 @@ class Availability:
     devices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class SourceOptions:
     """What a framework needs to run the source of a model: names that the source itself may lack.
 
@@ -71,7 +72,7 @@ class SourceOptions:
         return cls(**values)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class LoadOptions:
     """How a session is made.
 
@@ -109,7 +110,7 @@ class LoadOptions:
         return cls(**{**data, "source": None if source is None else SourceOptions.from_json(source)})
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class SessionInfo:
     """What a loaded session says of itself.
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pytest_onnxaccel.backends.tensorflow_wire import Message, garbled
 from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.records import record
 
 #: Protobuf ends here; a larger file is none.
 LARGEST = 2 << 30
@@ -21,7 +22,7 @@ MOST_NODES = 2_000_000
 _DEEPEST = 16
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Node:
     """One operation. *function* is the function that it belongs to, empty in the graph itself."""
 
@@ -48,7 +49,7 @@ class Node:
             yield from _functions(value, 0)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Graph:
     """A graph with the functions of its library."""
 
@@ -62,7 +63,7 @@ class Graph:
             yield from nodes
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Saver:
     """What saves and restores the variables: a tensor for the file's name, one to save, an operation to restore."""
 
@@ -71,7 +72,7 @@ class Saver:
     restore: str = ""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class MetaGraph:
     """A graph with what a loader runs of it.
 

@@ -11,9 +11,9 @@ import os
 import stat
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pytest_onnxaccel.errors import ModelError, printable
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import Dim, TensorSpec
 
 #: Offsets of a flatbuffer are signed 32-bit numbers in TensorFlow Lite's own library.
@@ -31,7 +31,7 @@ _CUSTOM, _DELEGATE = 32, 51
 _RANGED = "its offsets leave it"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class LiteTensor:
     """A tensor of the main subgraph.
 
@@ -49,7 +49,7 @@ class LiteTensor:
         return self.spec.name
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class LiteSignature:
     """A signature of the main subgraph: tensor by key."""
 
@@ -57,7 +57,7 @@ class LiteSignature:
     outputs: dict[str, LiteTensor]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class LiteModel:
     """What a file declares.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends import torch_safety
@@ -11,12 +10,13 @@ from pytest_onnxaccel.backends.loaders import call_loader
 from pytest_onnxaccel.backends.torch_mode import switch_to_eval
 from pytest_onnxaccel.backends.torch_pickle import state_dict, unreadable, weights_only
 from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, OnnxAccelError, printable
+from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Loaded:
     """A source, ready to run.
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import Session
@@ -20,6 +19,7 @@ from pytest_onnxaccel.numerics import counters
 from pytest_onnxaccel.numerics.blocks import Block
 from pytest_onnxaccel.numerics.blockwise import Estimate, estimate
 from pytest_onnxaccel.numerics.stats import least_samples, percentile
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.results import Verdict
 from pytest_onnxaccel.spec import LatencyBudget
 
@@ -46,7 +46,7 @@ SLOW_CALLS, SLOW_NS = 2, 100e6
 WALL_ALONE = "this system does not tell what waited for a CPU: the budget is judged on wall time alone"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Judged:
     """One limit and what became of it: a verdict with its reason in numbers."""
 
@@ -54,7 +54,7 @@ class Judged:
     text: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Sampled:
     """Samples of one session, and what they say of each limit.
 

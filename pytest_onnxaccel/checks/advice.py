@@ -6,11 +6,12 @@ Decisions only; files, proofs and timings are the caller's. A gain is claimed on
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from typing import Any
 
 from pytest_onnxaccel.checks.gains import Finding, Gain, Outcome
 from pytest_onnxaccel.checks.trials import Setup, Trial
+from pytest_onnxaccel.records import record
 
 
 def judged(trial: Trial, gain: Gain, max_abs: float | None) -> Finding:
@@ -71,7 +72,7 @@ def combined(
     return setup, tuple(trial.title for trial in taken), left
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Advice:
     """The whole of it, for one model in one backend.
 

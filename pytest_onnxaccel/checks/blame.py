@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.numerics.gaps import floor, gap
+from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -18,7 +18,7 @@ CLEAR = 10.0
 Distances = Mapping[tuple[str, str], float]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Blame:
     """Engines beside each other.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_onnxaccel.numerics.compare import as_floats
 from pytest_onnxaccel.numerics.decisions import Change, iou, kept
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import Decision
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ SAME_BOX = 0.9
 _IOU_STEPS = 8.0
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Side:
     """One side's boxes of one image and class."""
 
@@ -34,7 +34,7 @@ class _Side:
     suppressed: dict[int, int]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Pair:
     """Both sides of one image and class, with what rounding may do to a score and to a coordinate."""
 
@@ -60,7 +60,7 @@ class _Pair:
         return min(overlaps), _IOU_STEPS * self.box_noise / max(float(np.min(sides)), 1e-12)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Found:
     """What two sides make of one sample: how many boxes the reference keeps, changes, and how well equal ones agree."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from enum import Enum
 from typing import Any
+
+from pytest_onnxaccel.records import record
 
 #: What a gain must come to at least: smaller ones cannot be told from where two sessions happen to lie in memory.
 LEAST = 1.03
@@ -23,7 +25,7 @@ class Outcome(str, Enum):
         return self.value
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Gain:
     """How many times as fast as the other side, with the bounds of its interval.
 
@@ -56,7 +58,7 @@ class Gain:
         return f"{self.ratio:.2f} times as fast ({self.low:.2f} to {self.high:.2f})"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Finding:
     """What became of a trial.
 

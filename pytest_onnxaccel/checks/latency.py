@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import Session
@@ -13,6 +13,7 @@ from pytest_onnxaccel.checks.ratios import Compared
 from pytest_onnxaccel.numerics import counters
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.numerics.stats import mean, percentile
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import LatencyBudget, Timing, TimingPlan
 
@@ -24,7 +25,7 @@ _MS = 1e6
 _CROWDED = 0.02
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Measured:
     """A session that was timed: the timing that the figures are made of, and the blocks that a budget was judged by."""
 

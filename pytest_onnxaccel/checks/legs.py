@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.agreement import Agreement
 from pytest_onnxaccel.errors import BackendUnavailable, ConversionError, OnnxAccelError
 from pytest_onnxaccel.numerics.inputs import Inputs
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import Tolerance
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SAMPLES = 3
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Stop:
     """Where a round trip comes by: its start, or what a conversion gave.
 

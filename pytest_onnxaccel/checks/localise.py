@@ -6,17 +6,18 @@ Pure: takes the two graphs, which value is which, and how far apart they are; gi
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 from pytest_onnxaccel.checks.wiring import Node, Wiring
 from pytest_onnxaccel.numerics.gaps import Gap, floor
+from pytest_onnxaccel.records import record
 
 #: A gap counts from so many times the noise of the reference's own side on.
 NOISE = 8.0
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Suspect:
     """One place where the two sides part.
 
@@ -48,7 +49,7 @@ class Suspect:
         return self.nodes[-1]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Beside:
     """Two graphs with the gaps between their values.
 

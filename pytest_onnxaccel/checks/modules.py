@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.checks.wiring import Node, Wiring
 from pytest_onnxaccel.numerics.gaps import floor
+from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.numerics.digest import Digest
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ROUNDINGS = 16.0
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Parting:
     """The first module, in the order of execution, whose result differs.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.numerics.compare import name_problems
 from pytest_onnxaccel.numerics.noise import FACTOR, SURE, drift, is_rounding
+from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -23,7 +23,7 @@ Variants = Callable[[], Iterator[tuple[str, Session | OnnxAccelError]]]
 AGAIN = "run again"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Noise:
     """What was measured.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session
@@ -14,6 +14,7 @@ from pytest_onnxaccel.checks.noise import Variants, measure
 from pytest_onnxaccel.checks.ruling import figures_of, notes_of, ruled
 from pytest_onnxaccel.numerics.compare import twice
 from pytest_onnxaccel.numerics.inputs import Inputs
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import Decision, Tolerance
 
@@ -27,7 +28,7 @@ SAMPLES = 3
 MOST = 16
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Noisy:
     """What a parity check knows of noise.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import Session
@@ -12,6 +12,7 @@ from pytest_onnxaccel.checks.agreement import Agreement
 from pytest_onnxaccel.checks.singles import Singles
 from pytest_onnxaccel.errors import ModelError, OnnxAccelError
 from pytest_onnxaccel.numerics.inputs import Inputs
+from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Ways = Callable[[int], Iterator[tuple[str, Session | OnnxAccelError]]]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Proof:
     """Whether a session at batch *size* gives what the original gives, and how it was obtained.
 
@@ -54,7 +55,7 @@ class Proof:
         return {**self.agreement.summary(), "samples": self.size}
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Prover:
     """Proves sessions at other batch sizes against one original.
 
@@ -168,7 +169,7 @@ class Prover:
         return f"two equal runs of the model differ ({named}), so nothing can be proven of its batch"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Found:
     """What :meth:`Prover.first` found: the proof with its session, or only refuted ones."""
 

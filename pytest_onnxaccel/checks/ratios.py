@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from pytest_onnxaccel.checks.absolute import Judged, noise_text
 from pytest_onnxaccel.checks.relative import CONTROL, Ratio
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.results import Verdict
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Compared:
     """A relative limit that was judged.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import Session
@@ -22,6 +22,7 @@ from pytest_onnxaccel.numerics import counters
 from pytest_onnxaccel.numerics.alternation import Alternation, interval
 from pytest_onnxaccel.numerics.blocks import Block
 from pytest_onnxaccel.numerics.stats import percentile
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import TimingPlan
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ CALLS = (3, 64)
 SLOW_NS = 100e6
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Arm:
     """One side: *label* for messages, a session that no other arm uses, and what it is fed."""
 
@@ -53,7 +54,7 @@ class Arm:
     feeds: Mapping[str, Array]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Interval:
     """A ratio with its bounds."""
 
@@ -66,7 +67,7 @@ class Interval:
         return f"{self.ratio:.3g} ({low} to {high})"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Ratio:
     """How many times as long the first arm takes as the second: above 1 the second is the faster one.
 

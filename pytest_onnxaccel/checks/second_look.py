@@ -7,12 +7,13 @@ both get clearer with the number of samples, so that there a smaller multiple of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.checks.agreement import Agreement
 from pytest_onnxaccel.checks.limits import Limits
 from pytest_onnxaccel.numerics.noise import SURE, unit_of
+from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -23,7 +24,7 @@ LEAST, MOST, ENOUGH = 8, 64, 2**16
 FEW = 1024
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class SecondLook:
     """What was looked at again.
 

@@ -7,13 +7,14 @@ is inside it, and fails when the CPU time alone is past it; anything between is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from pytest_onnxaccel.numerics.pacing import Paced
 from pytest_onnxaccel.numerics.scenarios import Throughput, after_pauses, best, replay, saturation, steady, utilisation
 from pytest_onnxaccel.numerics.services import Services, computed, measured
 from pytest_onnxaccel.numerics.stats import bounds, least_samples, percentile
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.results import Verdict
 from pytest_onnxaccel.spec import LatencyBudget, Scenario, Timing
 
@@ -24,7 +25,7 @@ _RESOLUTION = 0.01
 _SEARCH = 100
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Served:
     """One scenario.
 

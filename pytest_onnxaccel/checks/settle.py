@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.functions import resolve
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.numerics.sampling import POSITIVE_RANGE, load_samples, unguessable
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import InputSpec, ModelInfo, ModelSpec, TensorSpec
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _INTEGER_RANGES = (None, (0, 1), (1, 2))
 _MOST_ELEMENTS = 1 << 24
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Settled:
     """Inputs that run, with what the first sample gave: a later run of it must give the same."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.singles import Singles
+from pytest_onnxaccel.records import record
 
 #: Proven when the user named no size: of a model that is frozen (each needs another file), and of a dynamic one.
 FROZEN_SIZES = (3,)
@@ -20,7 +21,7 @@ SWEEP_SECONDS = 20.0
 SWEEP_MEMORY = 0.5
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Sizes:
     """What is to be proven.
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from pytest_onnxaccel.checks.gains import Finding, Outcome
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import ModelInfo
 
 #: Steps on the file, in the order in which they are applied.
 GRAPH_STEPS = ("initializers", "simplify", "float16", "int8")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Setup:
     """A way to run the model: steps on its file, session options that differ from the shipped ones, and the backend.
 
@@ -32,7 +33,7 @@ class Setup:
         return Setup(steps, {**self.options, **other.options}, other.backend or self.backend)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Trial:
     """One thing to try.
 
@@ -46,7 +47,7 @@ class Trial:
     setup: Setup
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Surroundings:
     """What decides on which trials apply.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
+from pytest_onnxaccel.records import record
 
-@dataclass(frozen=True)
+
+@record(frozen=True)
 class Node:
     """One node that depends on what the model is fed.
 
@@ -31,7 +33,7 @@ class Node:
         return {"name": self.name, "op": self.op, "outputs": list(self.outputs), "module": self.module}
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Wiring:
     """Nodes in order, and what is known of their values.
 

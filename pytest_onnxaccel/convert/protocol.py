@@ -8,10 +8,11 @@ lists the converters.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any, Protocol
 
 from pytest_onnxaccel.backends.protocol import Availability
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import TensorSpec
 
 #: A batch that stays open.
@@ -21,7 +22,7 @@ DYNAMIC = "dynamic"
 EXPORTERS = ("dynamo", "torchscript")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ConvertOptions:
     """What is asked of a conversion. All of it goes into the key of the cache.
 
@@ -61,7 +62,7 @@ class ConvertOptions:
         return cls(**values)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Converted:
     """What a conversion wrote.
 

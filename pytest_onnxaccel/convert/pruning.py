@@ -11,9 +11,9 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pytest_onnxaccel.convert.locks import acquire
+from pytest_onnxaccel.records import record
 
 #: Seconds after its last use at which an entry goes.
 UNUSED = 90 * 86400
@@ -26,7 +26,7 @@ _KEY = re.compile(r"[0-9a-f]{64}")
 _HALF = re.compile(r"[0-9a-f]{64}\.[0-9]+-[0-9a-f]+\.(tmp|bad)")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Entry:
     """An entry as it was found.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.convert.protocol import DYNAMIC, ConvertOptions
 from pytest_onnxaccel.errors import ConfigError, ConversionError
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import Dim, TensorSpec
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ SEVERAL = 2
 SYMBOL = "batch"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Examples:
     """Inputs to export with.
 

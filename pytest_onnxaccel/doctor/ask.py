@@ -6,11 +6,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from pytest_onnxaccel.errors import printable
 from pytest_onnxaccel.isolation.launch import worker_environment
+from pytest_onnxaccel.records import record
 
 _MARK = "onnxaccel-answer:"
 
@@ -39,7 +40,7 @@ print(mark + json.dumps(answer, default=str), flush=True)
 FRAMEWORKS = ("jax", "onnx", "onnx_tf", "onnxruntime", "openvino", "tensorflow", "tensorrt", "torch", "tvm")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Answer:
     """What the backend said.
 

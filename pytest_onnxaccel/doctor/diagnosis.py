@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any, Literal
+
+from pytest_onnxaccel.records import record
 
 #: ``runs``: it computed a small model; ``untried``: it says that it runs and was not asked to prove it;
 #: ``fails``: it says so and does not; ``absent``: it says that it does not; ``broken``: it cannot be asked.
@@ -14,7 +16,7 @@ Status = Literal["runs", "untried", "fails", "absent", "broken"]
 FORMAT = 1
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class BackendState:
     """One registered backend.
 
@@ -48,7 +50,7 @@ class BackendState:
         return self.status in ("runs", "untried")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Problem:
     """Something wrong with the installation, and the one command that mends it."""
 
@@ -57,7 +59,7 @@ class Problem:
     remedy: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Diagnosis:
     """Everything.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -15,6 +15,7 @@ from pytest_onnxaccel.doctor.diagnosis import BackendState, Problem
 from pytest_onnxaccel.doctor.machine import cores
 from pytest_onnxaccel.doctor.trial import Trial
 from pytest_onnxaccel.errors import OnnxAccelError, printable
+from pytest_onnxaccel.records import record
 
 #: Our own distribution.
 OURS = "pytest-onnxaccel"
@@ -24,7 +25,7 @@ _NEEDS_DRIVER = frozenset(("ort-cuda",))
 _TRIAL_FAULTS = frozenset(("E_CRASH", "E_TIMEOUT", "E_MEMORY", "E_ERROR"))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Registered:
     """An entry point and who made it."""
 

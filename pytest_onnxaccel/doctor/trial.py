@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from typing import Any
 
 from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError, printable
 from pytest_onnxaccel.isolation.limits import Limits
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.subject import Subject
@@ -18,7 +18,7 @@ from pytest_onnxaccel.spec import ModelSpec
 SECONDS = 60.0
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Trial:
     """How a trial ended.
 

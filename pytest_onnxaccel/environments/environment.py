@@ -14,10 +14,10 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.records import record
 
 #: Written into an environment as the last step of its building.
 READY = "onnxaccel-ready.json"
@@ -26,7 +26,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 _PINS = Path(__file__).resolve().parent / "pins"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Recipe:
     """What an environment is made of.
 

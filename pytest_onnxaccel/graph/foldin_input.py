@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.graph.load import all_graphs
+from pytest_onnxaccel.records import record
 
 #: Layouts that the new input may have.
 LAYOUTS = ("NHWC", "HWC", "NCHW")
@@ -19,7 +19,7 @@ _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
 _LEAST_OPSET = 7
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ImageInput:
     """An input N x C x H x W of floats; *dims* are sizes or symbols, None where open."""
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from onnx import GraphProto, TensorShapeProto, ValueInfoProto
 
 from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import Dim
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Batch:
     """The batch of a model as it stands.
 

@@ -11,6 +11,7 @@ from onnx import NodeProto, TensorProto
 from pytest_onnxaccel.errors import printable
 from pytest_onnxaccel.graph.rebatch_facts import Fact
 from pytest_onnxaccel.graph.rebatch_values import FOLLOWED, Array
+from pytest_onnxaccel.records import record
 
 _INTEGERS = frozenset(
     {
@@ -24,7 +25,7 @@ _INTEGERS = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Edit:
     """One change to input *slot* of *node*, or to its attribute when *attribute* is named.
 
@@ -39,7 +40,7 @@ class Edit:
     repeats: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Hold:
     """A node that holds the batch; *blocks* when no edit of constants can free it."""
 

@@ -7,7 +7,6 @@ the leading axes, and ``after``, of the trailing ones. The entry of the target t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -16,9 +15,10 @@ from onnx import NodeProto
 from pytest_onnxaccel.graph.rebatch_facts import Fact
 from pytest_onnxaccel.graph.rebatch_ledger import Ledger
 from pytest_onnxaccel.graph.rebatch_values import attribute
+from pytest_onnxaccel.records import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Place:
     """Entry *index* of the target holds the batch, followed inside that entry by a factor *inner*."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, inliner, numpy_helper
@@ -14,9 +13,10 @@ from pytest_onnxaccel.graph.rebatch_facts import UNKNOWN, Fact
 from pytest_onnxaccel.graph.rebatch_join import Join, concat, same, stack
 from pytest_onnxaccel.graph.rebatch_ledger import Edit, Hold, Ledger
 from pytest_onnxaccel.graph.rebatch_walk import Walker
+from pytest_onnxaccel.records import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Survey:
     """What a survey found.
 

@@ -7,11 +7,11 @@ import errno
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_onnxaccel.errors import ModelError, printable
 from pytest_onnxaccel.isolation.limits import size_text
+from pytest_onnxaccel.records import record
 
 _CHUNK = 1 << 20
 #: What a file that is no model looks like at its start, and what to do about it.
@@ -27,7 +27,7 @@ _FOREIGN = (
 _LARGEST = 2 << 30
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Staged:
     """A model's private copy.
 

@@ -7,12 +7,12 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pytest_onnxaccel.convert import kinds
 from pytest_onnxaccel.errors import ModelError, OnnxAccelError
 from pytest_onnxaccel.isolation.intake import copy_open, file_error, kind_of_mode, open_source, refuse_foreign
 from pytest_onnxaccel.isolation.limits import size_text
+from pytest_onnxaccel.records import record
 
 #: Bytes of all files together: what a person may mean by a model.
 LARGEST = 32 << 30
@@ -23,7 +23,7 @@ MOST_FILES = 10_000
 _ARCHIVES = (b"PK\x03\x04", b"\x89HDF")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class StagedSource:
     """A source's private copy.
 

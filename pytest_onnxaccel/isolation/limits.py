@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+
+from pytest_onnxaccel.records import record
 
 #: Where Linux says what a container may take (control groups, version 2 and 1).
 _CONTAINER = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
@@ -26,7 +27,7 @@ def _number_in(path: str) -> int:
         return 0
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Limits:
     """Limits of one stage (load, run, time) of one worker.
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any, Protocol
 
 from pytest_onnxaccel.numerics import counters
 from pytest_onnxaccel.numerics.stats import middle
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import Timing, TimingPlan
 
 
@@ -20,7 +21,7 @@ class _Timed(Protocol):
     def time(self, feeds: Mapping[str, Any], plan: TimingPlan, /) -> Timing: ...
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Block:
     """One block.
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from pytest_onnxaccel.numerics.stats import percentile, ranks
+from pytest_onnxaccel.records import record
 
 #: Batches that blocks are gathered into; 10 to 30 are recommended.
 BATCHES = 20
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Estimate:
     """A percentile of samples in blocks.
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import Tolerance
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _BITS: dict[str, type[np.signedinteger[Any]]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Problem:
     """One breach: ``kind`` is a fixed word, ``output`` the output's name, ``message`` a sentence."""
 

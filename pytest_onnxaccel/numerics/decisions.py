@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_onnxaccel.numerics.compare import as_floats
+from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +34,7 @@ def flips_of(candidate: Array, reference: Array) -> int | None:
     return int(np.count_nonzero(as_floats(candidate).argmax(axis=-1) != as_floats(reference).argmax(axis=-1)))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Change:
     """One decision that differs.
 

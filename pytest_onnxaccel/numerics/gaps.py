@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +19,7 @@ _EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bflo
 _TEXT = "OSU"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Gap:
     """Two tensors beside each other.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.numerics.sampling import DEFAULT_RANGE, array_dtype, concrete, sample
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import InputSpec, ModelInfo, TensorSpec, dtype_label
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _KEPT = 32 << 20
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Inputs:
     """Makes feeds for one model.
 

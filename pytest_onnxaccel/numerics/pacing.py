@@ -8,15 +8,17 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Any
+
+from pytest_onnxaccel.records import record
 
 #: Sleeping ends late by the timer slack of the system, so the last part is waited for awake.
 _AWAKE_NS = 60_000
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class PacePlan:
     """When calls are made.
 
@@ -39,7 +41,7 @@ class PacePlan:
         return asdict(self)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Paced:
     """Nanoseconds of each call in order.
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pytest_onnxaccel.numerics.services import Services
 from pytest_onnxaccel.numerics.stats import percentile
+from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +34,7 @@ RUN = 64
 BLOCKS, _T19 = 20, 1.729
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Response:
     """Response times of a server under Poisson arrivals: waiting and service, nanoseconds.
 
@@ -135,7 +135,7 @@ def responses(services: Services, gaps: Floats, draw: np.random.Generator) -> Fl
     return found
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Throughput:
     """Samples per second of one batch size, calls one after the other.
 

@@ -8,12 +8,12 @@ the machine makes all kinds slow at once, so they are kept side by side.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pytest_onnxaccel.numerics.pacing import Paced
+from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 STRETCH = 64
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Services:
     """What a request would have taken at each moment of a run, nanoseconds; sequences of one length, in order.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import pytest
@@ -15,11 +15,12 @@ from pytest_onnxaccel.plugin.marker_table import BY_NAME as BY_NAME
 from pytest_onnxaccel.plugin.marker_table import MARKERS as MARKERS
 from pytest_onnxaccel.plugin.marker_table import WITHOUT_MODEL
 from pytest_onnxaccel.plugin.marker_table import register as register
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.registry import nearest
 from pytest_onnxaccel.spec import BatchPlan, Decision, LatencyBudget, PreprocessingSpec, Tolerance
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ParityRequest:
     """``conversion_parity``: the candidate must agree with *source* or *reference*, one at most.
 
@@ -39,14 +40,14 @@ class ParityRequest:
     loader: str | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class BatchRequest:
     """``batch_size``: the sizes that the model must hold at."""
 
     plan: BatchPlan
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class LatencyRequest:
     """``latency_budget``: the limits."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from pytest_onnxaccel.plugin.models import expand
 from pytest_onnxaccel.plugin.options import OPTIONS, Given, given, swallowed, usual_manifest
 from pytest_onnxaccel.plugin.rootdir import ignored_config
 from pytest_onnxaccel.plugin.shown import shown
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, ModelSpec, PreprocessingSpec, SourceSpec
 
 #: Origin of a value that nobody gave.
@@ -26,7 +27,7 @@ DEFAULT = "default"
 SHOWN = 4
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Settings:
     """What the user asked for.
 

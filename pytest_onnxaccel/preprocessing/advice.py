@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.util import find_spec
 from typing import Any
 
 from pytest_onnxaccel.preprocessing.affine import Affine, detect
 from pytest_onnxaccel.preprocessing.in_graph import GRAPH, in_graph
 from pytest_onnxaccel.preprocessing.ladder import Rewrite, ladder
+from pytest_onnxaccel.records import record
 
 #: Time for the measurement of all rewrites together, seconds.
 SECONDS = 1.0
@@ -21,7 +22,7 @@ ROUNDS = (5, 200)
 YOURS, LIMIT = "yours", "limit"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Rung:
     """One rewrite.
 
@@ -44,7 +45,7 @@ class Rung:
     remark: str = ""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Advice:
     """What can be done.
 

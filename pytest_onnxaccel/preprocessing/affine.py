@@ -7,8 +7,9 @@ first or last, with or without a batch axis.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,7 @@ ARRANGEMENTS: dict[str, tuple[int, ...]] = {
 _ERROR = {"float64": 1e-9, "float32": 2e-6}
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Affine:
     """What the function computes.
 

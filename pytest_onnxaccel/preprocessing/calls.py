@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.preprocessing.domain import Domain
 from pytest_onnxaccel.preprocessing.measure import Bound, beyond, differences, magnitude
+from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +25,7 @@ Function = Callable[[Any], Any]
 DEEP = 20_000
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Outcome:
     """What one call gave: an array, or the text of its exception; and whether it wrote into its input."""
 
@@ -34,7 +34,7 @@ class Outcome:
     mutated: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Failure:
     """The first check that failed on one image.
 

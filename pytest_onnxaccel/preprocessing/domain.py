@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 ROUND = (32, 64)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Domain:
     """The images that both functions must take.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from pytest_onnxaccel.preprocessing.calls import Failure, Pair, call
 from pytest_onnxaccel.preprocessing.figures import channel_axis
 from pytest_onnxaccel.preprocessing.measure import beyond, magnitude
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.strategies.programs import ImageProgram
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ LOOSE = 2e-4
 LEVELS = (0, 1, 16, 48, 80, 112, 126, 127, 128, 144, 176, 208, 240, 254, 255)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Trial:
     """One image and what both sides made of it."""
 
@@ -38,7 +38,7 @@ class Trial:
     candidate: Array
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Affine:
     """``slope * level + offset`` per channel; *exact* where every grey level obeys."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_onnxaccel.preprocessing.affine import Affine
 from pytest_onnxaccel.preprocessing.ladder import Rewrite
+from pytest_onnxaccel.records import record
 
 GRAPH = "in the graph"
 
@@ -31,7 +31,7 @@ def preprocess(image):
 """
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class GraphRewrite(Rewrite):
     """Runs the nodes alone in ONNX Runtime, on the CPU, on one thread: what the model's own run grows by at most.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from pytest_onnxaccel.preprocessing.affine import Affine
+from pytest_onnxaccel.records import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Rewrite:
     """One rung: *source* defines ``preprocess(image)``.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.results import Verdict, finite
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class FirstDifference:
     """The first element, in index order, that is too far apart.
 
@@ -35,7 +36,7 @@ class FirstDifference:
         return f"at {list(self.index)}: {first} {_number(self.reference)}, {second} {_number(self.candidate)}"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Proof:
     """What the verdict rests on.
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.errors import ConfigError, printable
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.results import Verdict
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ ERROR = 0.005
 IMAGES = 6
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class SpeedVerdict:
     """How a speed-up was judged.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.report import units
 from pytest_onnxaccel.report.text import name
 from pytest_onnxaccel.results import CheckResult, Json
@@ -13,7 +13,7 @@ from pytest_onnxaccel.results import CheckResult, Json
 _LIMITS = {"p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99"}
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class BestBatch:
     """One model in one backend.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.report import units
 from pytest_onnxaccel.report.tally import check_rank, ordered, words, worst
 from pytest_onnxaccel.report.text import name, safe
@@ -14,7 +14,7 @@ from pytest_onnxaccel.results import CheckResult, Json, Verdict
 _CAUSES = {"E_TIMEOUT": "time-out", "E_BACKEND": "unavailable", "E_NOTMODEL": "no model"}
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Row:
     """One row as text.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.report.footnotes import footnotes
 from pytest_onnxaccel.report.rows import Row, rows
 from pytest_onnxaccel.report.text import cells, elide, pad, wrap
@@ -41,7 +42,7 @@ _COLORS = {
 }
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Layout:
     """One way to set the table; *stacked* puts a model's name on a line above its rows."""
 
@@ -53,7 +54,7 @@ class _Layout:
     dropped: int = 0
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Grid:
     """The columns of a layout: each column's texts, header first, by the column's name."""
 

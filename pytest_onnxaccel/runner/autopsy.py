@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.checks.blame import Blame
@@ -13,6 +13,7 @@ from pytest_onnxaccel.errors import OnnxAccelError, printable
 from pytest_onnxaccel.failures import case_folder
 from pytest_onnxaccel.numerics.gaps import gap
 from pytest_onnxaccel.numerics.inputs import Inputs
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.case import save_case
 from pytest_onnxaccel.runner.confirm import Reduced, origin, swept
@@ -50,7 +51,7 @@ def looked_into(
         return result.with_(notes=(*result.notes, _note("not looked into", error)))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Autopsy:
     """What is needed to look into one failure.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import ModelInfo
 
 #: Cheapest candidate that applies, instead of one method by name.
@@ -18,7 +18,7 @@ RE_EXPORT = "re-export"
 GLANCE = "glance"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Candidate:
     """One file.
 

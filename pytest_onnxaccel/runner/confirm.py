@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.checks.localise import Suspect
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.numerics.gaps import Gap, gap
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner.dissect import Dissection
 from pytest_onnxaccel.runner.inside import Inside
 from pytest_onnxaccel.runner.sides import Side, derived
@@ -25,7 +25,7 @@ TRIES = 6
 _SHOWN = 0.05
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Reduced:
     """A part of both models that shows the difference by itself.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.guard import GuardedSession
@@ -11,6 +10,7 @@ from pytest_onnxaccel.checks.agreement import Agreement
 from pytest_onnxaccel.checks.parity import SAMPLES
 from pytest_onnxaccel.checks.settle import settle
 from pytest_onnxaccel.errors import ConversionError, ModelError, OnnxAccelError
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner.sources import backend_for, open_source
 from pytest_onnxaccel.spec import InputSpec, ModelInfo, ModelSpec, Tolerance
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SIZES = (1, 2, 3)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ConversionProof:
     """What a proof found.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pytest_onnxaccel import units
 from pytest_onnxaccel.backends.protocol import LoadOptions
@@ -17,6 +17,7 @@ from pytest_onnxaccel.environments.environment import cache_folder
 from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ConversionError, OnnxAccelError
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.isolation.intake_source import StagedSource, stage_source
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner.engines import TOOLS, Engines
 from pytest_onnxaccel.spec import SourceSpec
 
@@ -26,7 +27,7 @@ _LOADS_IN = "ort-cpu"
 _SIZE = "ONNXACCEL_CACHE_SIZE"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Conversion:
     """A source, converted.
 

@@ -7,13 +7,14 @@ import re
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from pytest_onnxaccel.convert import kinds
 from pytest_onnxaccel.convert.kinds import kind_called
 from pytest_onnxaccel.convert.protocol import DYNAMIC, Converted, ConvertOptions
 from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ModelError
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner.conversion_proof import ConversionProof, prove
 from pytest_onnxaccel.runner.conversions import Conversion
 from pytest_onnxaccel.runner.engines import Engines
@@ -25,7 +26,7 @@ from pytest_onnxaccel.spec import SourceSpec, TensorSpec, Tolerance
 _INPUT = re.compile(r"(?P<name>.+?):(?P<dtype>\w+):(?P<shape>[\w?]+(?:x[\w?]+)*|scalar)", re.ASCII)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Saved:
     """A conversion that was saved.
 

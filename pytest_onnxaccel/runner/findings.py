@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pytest_onnxaccel.checks.localise import Suspect
 from pytest_onnxaccel.checks.wiring import Node, Wiring
 from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner.confirm import Reduced
 from pytest_onnxaccel.runner.dissect import Dissection
 
@@ -16,7 +16,7 @@ from pytest_onnxaccel.runner.dissect import Dissection
 _NAMED = 4
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Finding:
     """What is told of one localisation.
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends.protocol import GROUP
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.isolation.engine import WorkerEngine, graph_request, load_request
 from pytest_onnxaccel.isolation.intake import Staged, folder_name, stage
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import QUIET
 from pytest_onnxaccel.spec import ModelSpec
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Foresight:
     """One model that was taken in ahead, and the engine of *backend* that already works on it."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.batch import prover_of
 from pytest_onnxaccel.errors import ModelError, OnnxAccelError
 from pytest_onnxaccel.numerics.inputs import Inputs
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner.candidates import AUTO, RE_EXPORT, Candidate
 from pytest_onnxaccel.spec import ModelInfo
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 AS_IS = "as is"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Frozen:
     """What the proof accepted.
 

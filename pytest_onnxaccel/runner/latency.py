@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks import ratios
@@ -12,6 +11,7 @@ from pytest_onnxaccel.checks.ratios import Compared
 from pytest_onnxaccel.checks.relative import Arm, compare
 from pytest_onnxaccel.errors import BackendUnavailable, NoBaseline
 from pytest_onnxaccel.numerics.inputs import Inputs
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.bench import Bench
 from pytest_onnxaccel.runner.regression import baseline
@@ -20,7 +20,7 @@ from pytest_onnxaccel.spec import LatencyBudget
 __all__ = ["Course", "NoBaseline", "attempt", "baseline", "check", "confirmed"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Course:
     """What is timed, and against what.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from pytest_onnxaccel.backends.guard import GuardedSession
@@ -11,6 +10,7 @@ from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.noise import Variants
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.numerics.inputs import Inputs
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner import noise
 from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
 from pytest_onnxaccel.runner.sides import Side
@@ -18,7 +18,7 @@ from pytest_onnxaccel.runner.subject import Ready, Subject
 from pytest_onnxaccel.spec import SourceSpec
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Opposite:
     """The reference of one parity check.
 

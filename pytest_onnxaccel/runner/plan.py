@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
 from pytest_onnxaccel.spec import ModelSpec, SourceSpec
 
@@ -14,7 +14,7 @@ from pytest_onnxaccel.spec import ModelSpec, SourceSpec
 _USUAL = "ort-cpu"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Plan:
     """Backends that take part in the checks of one model.
 

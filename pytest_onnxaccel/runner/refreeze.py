@@ -6,11 +6,12 @@ import os
 import shutil
 from collections.abc import Iterator, Set
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from pytest_onnxaccel.errors import ConfigError, ModelError
 from pytest_onnxaccel.manifest import read
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner.candidates import AUTO
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.frozen import AS_IS, Frozen
@@ -20,7 +21,7 @@ from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.spec import ModelSpec, SourceSpec
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Saved:
     """A proven file.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.isolation.limits import Limits
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import Decision, LatencyBudget, SourceSpec, Tolerance
 
 #: The reference of a backend that is alone: the same backend with its graph optimizations off.
@@ -15,7 +16,7 @@ UNOPTIMIZED = "unoptimized"
 QUIET = LoadOptions(spin=False)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class RunOptions:
     """What holds for every check of a run.
 
@@ -50,7 +51,7 @@ class RunOptions:
     cache: str | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Request:
     """One check of one model.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pytest_onnxaccel.backends.guard import GuardedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session
@@ -16,6 +16,7 @@ from pytest_onnxaccel.convert.protocol import ConvertOptions
 from pytest_onnxaccel.errors import ConfigError, OnnxAccelError
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.numerics.inputs import Inputs
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.results import CheckResult
 from pytest_onnxaccel.runner.conversions import Conversion
 from pytest_onnxaccel.runner.engines import Engines
@@ -28,7 +29,7 @@ _RUNTIME = "ort-cpu"
 _QUIET = LoadOptions(spin=False)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Artefact:
     """One stop of a trip.
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pytest_onnxaccel.backends.guard import GuardedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner.subject import Subject
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Side:
     """A model's file in a backend.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from pytest_onnxaccel.checks.singles import Singles
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.isolation.intake import Staged, folder_name, stage, stage_external
+from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner.candidates import AUTO, RE_EXPORT, Candidate, Candidates
 from pytest_onnxaccel.runner.engines import TOOLS, Engines
 from pytest_onnxaccel.runner.foresight import Foresight
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.runner.sourced import Sourced
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Ready:
     """A backend in which the model runs: an open session, and inputs with their outputs there."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.records import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Variant:
     """A file, or why there is none.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +22,7 @@ PATTERNS = ("constant", "hot", "gradient-x", "gradient-y", "checker", "saturated
 LAYOUTS = ("C", "readonly", "F", "rows", "columns", "flipped", "mirrored", "reversed-channels", "planar")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ImageProgram:
     """An image as integers.
 

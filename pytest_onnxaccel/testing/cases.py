@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np  # noqa: TID253 - this module is imported by the first check that runs
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper  # noqa: TID253
+
+from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -28,7 +29,7 @@ _BIAS = np.array([0.5, -1.0, 0.25], np.float32)
 _TABLE = np.array([7, -(2**40), 2**53 + 1, -1, 2**62], np.int64)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Case:
     """One model.
 
