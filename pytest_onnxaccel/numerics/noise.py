@@ -44,8 +44,8 @@ _TINY = Unit(2.0**-3, 0.5, 1, 0.5)
 #: The default tolerance is this many times the measured drift. Other engines and folds need up to 1.5 of it.
 FACTOR = 4.0
 #: The same, where dozens of samples were compared: the largest drift of few elements is luck, that of many is not. By
-#: experiment (50 seeds each of a classifier and of its feature maps, 12 legal forms): pairs past the rounding floor need
-#: up to 1.2 times the drift on three samples, and up to 1.1 times on 67.
+#: experiment (50 seeds of a classifier and of its feature maps, 12 legal forms): pairs past the rounding floor need up
+#: to 1.2 times the drift on three samples, and up to 1.1 times on 67.
 SURE = 2.0
 
 
