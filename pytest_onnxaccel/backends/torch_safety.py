@@ -47,9 +47,9 @@ def check_script(path: str) -> None:
     """Refuse TorchScript code that saves or maps files.
 
     Raises:
-        ModelError: ``E_UNSAFE``, naming the call and its file.
+        ModelError: ``E_UNSAFE``, naming the call and its file; ``E_PARSE``: it is no archive.
     """
-    with zipfile.ZipFile(path) as archive:
+    with _archive(path) as archive:
         for name in archive.namelist():
             if "/code/" in name and name.endswith(".py"):
                 found = _FILES.search(archive.read(name))
@@ -63,9 +63,9 @@ def check_program(path: str) -> None:
     """Refuse an exported program whose symbolic sizes are more than arithmetic.
 
     Raises:
-        ModelError: ``E_UNSAFE``, with the expression.
+        ModelError: ``E_UNSAFE``, with the expression; ``E_PARSE``: it is no archive.
     """
-    with zipfile.ZipFile(path) as archive:
+    with _archive(path) as archive:
         for name in archive.namelist():
             if name.endswith(".json"):
                 for match in _EXPRESSION.finditer(archive.read(name)):
@@ -73,6 +73,14 @@ def check_program(path: str) -> None:
                     if not _arithmetic(text):
                         cause = f"one of its sizes is no arithmetic: {printable(text, 80)!r}"
                         raise ModelError(cause, code="E_UNSAFE", remedy="export the program again")
+
+
+def _archive(path: str) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        cause = f"is no whole archive: {printable(str(error), 100)}"
+        raise ModelError(cause, code="E_PARSE", remedy="copy it again") from None
 
 
 def _arithmetic(text: str) -> bool:

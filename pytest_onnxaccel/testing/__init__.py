@@ -1,6 +1,7 @@
-"""For authors of backends: the conformance kit :class:`BackendConformance`. See ``docs/backends.md``.
+"""For authors of backends: the conformance kit. See ``docs/backends.md``.
 
-It is loaded when it is used: a worker imports :mod:`~pytest_onnxaccel.testing.watched` without pytest.
+:class:`BackendConformance` checks what runs ONNX models, :class:`SourceConformance` what runs their sources. Both are
+loaded when they are used: a worker imports :mod:`~pytest_onnxaccel.testing.watched` without pytest.
 """
 
 from __future__ import annotations
@@ -9,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.testing.conformance import BackendConformance as BackendConformance
+    from pytest_onnxaccel.testing.sources import SourceConformance as SourceConformance
 
-__all__ = ["BackendConformance"]
+__all__ = ["BackendConformance", "SourceConformance"]
 
 
 def __getattr__(name: str) -> Any:
-    if name != "BackendConformance":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from pytest_onnxaccel.testing.conformance import BackendConformance
+    if name == "BackendConformance":
+        from pytest_onnxaccel.testing.conformance import BackendConformance
 
-    return BackendConformance
+        return BackendConformance
+    if name == "SourceConformance":
+        from pytest_onnxaccel.testing.sources import SourceConformance
+
+        return SourceConformance
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

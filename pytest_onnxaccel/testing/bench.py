@@ -15,8 +15,9 @@ from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend, Loa
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import RunOptions
+from pytest_onnxaccel.runner.sources import source_options
 from pytest_onnxaccel.runner.subject import Subject
-from pytest_onnxaccel.spec import ModelSpec
+from pytest_onnxaccel.spec import ModelSpec, SourceSpec
 from pytest_onnxaccel.testing import watched
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Bench:
         self._subjects: dict[bool, Subject] = {}
         #: What a watched session was caught at; None until one was.
         self.caught: list[str] | None = None
+        #: What a source backend runs, once it is written.
+        self.source: SourceSpec | None = None
 
     @property
     def availability(self) -> Availability:
@@ -78,14 +81,25 @@ class Bench:
             self._subjects[watch] = Subject(spec, self._engines, len(self._subjects), (name,), 0)
         return self._subjects[watch]
 
-    def session(self, case: Case, options: LoadOptions | None = None, watch: bool = False) -> GuardedSession:
-        """A session of *case*, prepared and guarded as in any run; all of them share one worker."""
+    def session(
+        self,
+        case: Case,
+        options: LoadOptions | None = None,
+        watch: bool = False,
+        source: SourceSpec | None = None,
+    ) -> GuardedSession:
+        """A session of *case*, or of *source* as that, prepared and guarded as in any run; all share one worker."""
         path = case.write(self.folder)
-        return self._subject(case, watch).session(self._names[watch], path, options)
+        return self._subject(case, watch).session(self._names[watch], path, options, source)
 
-    def load(self, case: Case, path: str) -> Session:
-        """What the backend itself makes of the file at *path*; *case* is any model that it can take."""
-        return self._subject(case, False).engine(self._names[False]).load(path, LoadOptions())
+    def load(self, case: Case, path: str, source: SourceSpec | None = None) -> Session:
+        """What the backend itself makes of the file at *path*; *case* is any model that it can take.
+
+        With *source*, it is told to run the file as it runs that: what the intake would refuse gets to it, too.
+        """
+        subject = self._subject(case, False)
+        wanted = None if source is None else source_options(source, subject.info, self._engines)
+        return subject.engine(self._names[False]).load(path, LoadOptions(source=wanted))
 
     def file(self, name: str, data: bytes) -> str:
         """*data* as a file."""

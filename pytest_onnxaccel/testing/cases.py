@@ -157,6 +157,9 @@ CASES = {
     )
 }
 
+#: Weights and bias of the model ``dynamic_batch``.
+AFFINE = (_WEIGHTS, _BIAS)
+
 #: Takes any two vectors, and fails on these, whose sizes differ.
 CLASHING = Case("clashing", _clashing, lambda n: {"x": floats(2), "z": floats(3)}, lambda f: {})
 

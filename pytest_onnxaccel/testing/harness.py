@@ -14,7 +14,7 @@ from pytest_onnxaccel.testing.bench import Bench, reference_of
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.guard import GuardedSession
-    from pytest_onnxaccel.spec import TensorSpec
+    from pytest_onnxaccel.spec import SourceSpec, TensorSpec
     from pytest_onnxaccel.testing.cases import Arrays, Case
 
 
@@ -89,11 +89,15 @@ class Harness:
             fail(message)
         pytest.skip(message)
 
+    def source_of(self, model: Case) -> SourceSpec | None:
+        """What the backend runs as *model*, where it does not run the ONNX file itself."""
+        return None
+
     def session(self, model: Case, options: LoadOptions | None = None, watch: bool = False) -> GuardedSession:
         """A session of *model*, which the backend must be able to load."""
         bench = self.bench()
         try:
-            return bench.session(model, options, watch)
+            return bench.session(model, options, watch, self.source_of(model))
         except BackendUnavailable as error:
             self._absent(f"availability() says that it runs here, and it does not: {error}")
         except OnnxAccelError as error:
