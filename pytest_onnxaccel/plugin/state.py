@@ -12,7 +12,7 @@ from pytest_onnxaccel.backends.protocol import Availability, Backend
 from pytest_onnxaccel.failures import FOLDER
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.staging import Staging
-from pytest_onnxaccel.plugin.imports import undisturbed
+from pytest_onnxaccel.plugin.imports import undisturbed, undisturbed_end
 from pytest_onnxaccel.plugin.settings import Settings
 from pytest_onnxaccel.results import CheckResult
 from pytest_onnxaccel.runner.engines import Engines
@@ -139,6 +139,8 @@ class State:
             import pytest_onnxaccel.report.junit  # noqa: F401
             from pytest_onnxaccel.runner.runner import Runner
 
+        if not self.settings.in_process:  # runtimes in this process may want to be taken down in order
+            undisturbed_end()
         models = self.settings.models
         backends = {spec.name: self.plan(spec.name).backends for spec in models}
         return Runner(models, backends, self._options, self.leases, self._engines, foresight)
