@@ -12,8 +12,8 @@ from typing import Any
 
 from pytest_onnxaccel import manifest_keys as keys
 from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.overrides import merged, tolerance
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.registry import nearest
 from pytest_onnxaccel.spec import BatchPlan, InputSpec, LatencyBudget, ModelSpec, PreprocessingSpec, Tolerance
 from pytest_onnxaccel.toml_lines import dotted, line_of

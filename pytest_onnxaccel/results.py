@@ -8,7 +8,7 @@ from dataclasses import asdict, field, fields, replace
 from enum import Enum
 from typing import Any
 
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 
 #: Version of the JSON form; see docs/report-schema.md for what may change within one version.
 SCHEMA_VERSION = 1

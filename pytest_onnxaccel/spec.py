@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, field, fields
 from typing import Any, ClassVar
 
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 
 #: A dimension: a size, a symbol shared by the dimensions that must be equal, or unknown.
 Dim = int | str | None

@@ -13,7 +13,7 @@ from dataclasses import field
 
 from pytest_onnxaccel.backends.tensorflow_wire import Message, garbled
 from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 
 #: Protobuf ends here; a larger file is none.
 LARGEST = 2 << 30

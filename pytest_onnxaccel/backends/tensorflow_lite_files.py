@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator
 
 from pytest_onnxaccel.errors import ModelError, printable
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.spec import Dim, TensorSpec
 
 #: Offsets of a flatbuffer are signed 32-bit numbers in TensorFlow Lite's own library.

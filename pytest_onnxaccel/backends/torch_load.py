@@ -10,7 +10,7 @@ from pytest_onnxaccel.backends.loaders import call_loader
 from pytest_onnxaccel.backends.torch_mode import switch_to_eval
 from pytest_onnxaccel.backends.torch_pickle import state_dict, unreadable, weights_only
 from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, OnnxAccelError, printable
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 
 if TYPE_CHECKING:
     import torch

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.clocks import by_cpu, on_cpu, parallelism
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.isolation.blocks import take_blocks
 from pytest_onnxaccel.numerics import counters
 from pytest_onnxaccel.numerics.blocks import Block
 from pytest_onnxaccel.numerics.blockwise import Estimate, estimate
 from pytest_onnxaccel.numerics.stats import least_samples, percentile
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.results import Verdict
 from pytest_onnxaccel.spec import LatencyBudget
 

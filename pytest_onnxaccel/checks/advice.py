@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_onnxaccel.checks.gains import Finding, Gain, Outcome
 from pytest_onnxaccel.checks.trials import Setup, Trial
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 
 
 def judged(trial: Trial, gain: Gain, max_abs: float | None) -> Finding:

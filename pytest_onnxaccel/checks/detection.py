@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.compare import as_floats
 from pytest_onnxaccel.numerics.decisions import Change, iou, kept
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import Decision
 
 if TYPE_CHECKING:

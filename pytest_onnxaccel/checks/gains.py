@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from enum import Enum
 from typing import Any
 
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 
 #: What a gain must come to at least: smaller ones cannot be told from where two sessions happen to lie in memory.
 LEAST = 1.03

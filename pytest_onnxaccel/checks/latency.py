@@ -10,10 +10,10 @@ from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks import absolute
 from pytest_onnxaccel.checks.absolute import Judged, Sampled
 from pytest_onnxaccel.checks.ratios import Compared
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics import counters
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.numerics.stats import mean, percentile
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import LatencyBudget, Timing, TimingPlan
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.agreement import Agreement
 from pytest_onnxaccel.errors import BackendUnavailable, ConversionError, OnnxAccelError
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import Tolerance
 

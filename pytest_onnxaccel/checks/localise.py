@@ -10,8 +10,8 @@ from dataclasses import field
 from functools import cached_property
 
 from pytest_onnxaccel.checks.wiring import Node, Wiring
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.gaps import Gap, floor
-from pytest_onnxaccel.records import record
 
 #: A gap counts from so many times the noise of the reference's own side on.
 NOISE = 8.0

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.checks.wiring import Node, Wiring
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.gaps import floor
-from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.numerics.digest import Digest

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.compare import name_problems
 from pytest_onnxaccel.numerics.noise import FACTOR, SURE, drift, is_rounding
-from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array

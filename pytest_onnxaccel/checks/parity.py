@@ -12,9 +12,9 @@ from pytest_onnxaccel.checks.agreement import Agreement
 from pytest_onnxaccel.checks.limits import Limits
 from pytest_onnxaccel.checks.noise import Variants, measure
 from pytest_onnxaccel.checks.ruling import figures_of, notes_of, ruled
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.compare import twice
 from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import Decision, Tolerance
 

@@ -11,8 +11,8 @@ from pytest_onnxaccel.checks import shuffle
 from pytest_onnxaccel.checks.agreement import Agreement
 from pytest_onnxaccel.checks.singles import Singles
 from pytest_onnxaccel.errors import ModelError, OnnxAccelError
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_onnxaccel.checks.absolute import Judged, noise_text
 from pytest_onnxaccel.checks.relative import CONTROL, Ratio
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.results import Verdict
 
 

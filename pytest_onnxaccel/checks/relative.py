@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.clocks import by_cpu
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.isolation.blocks import take_blocks
 from pytest_onnxaccel.numerics import counters
 from pytest_onnxaccel.numerics.alternation import Alternation, interval
 from pytest_onnxaccel.numerics.blocks import Block
 from pytest_onnxaccel.numerics.stats import percentile
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import TimingPlan
 
 if TYPE_CHECKING:

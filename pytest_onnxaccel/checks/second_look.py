@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.checks.agreement import Agreement
 from pytest_onnxaccel.checks.limits import Limits
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.noise import SURE, unit_of
-from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.pacing import Paced
 from pytest_onnxaccel.numerics.scenarios import Throughput, after_pauses, best, replay, saturation, steady, utilisation
 from pytest_onnxaccel.numerics.services import Services, computed, measured
 from pytest_onnxaccel.numerics.stats import bounds, least_samples, percentile
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.results import Verdict
 from pytest_onnxaccel.spec import LatencyBudget, Scenario, Timing
 

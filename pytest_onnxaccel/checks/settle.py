@@ -13,10 +13,10 @@ import numpy as np
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.functions import resolve
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.numerics.sampling import POSITIVE_RANGE, load_samples, unguessable
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import InputSpec, ModelInfo, ModelSpec, TensorSpec
 
 if TYPE_CHECKING:

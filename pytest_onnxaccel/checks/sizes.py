@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.singles import Singles
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 
 #: Proven when the user named no size: of a model that is frozen (each needs another file), and of a dynamic one.
 FROZEN_SIZES = (3,)

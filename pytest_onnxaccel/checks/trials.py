@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from pytest_onnxaccel.checks.gains import Finding, Outcome
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.spec import ModelInfo
 
 #: Steps on the file, in the order in which they are applied.

@@ -7,7 +7,7 @@ from dataclasses import field
 from functools import cached_property
 from typing import Any
 
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 
 
 @record(frozen=True)

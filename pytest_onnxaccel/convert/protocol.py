@@ -12,7 +12,7 @@ from dataclasses import asdict, field
 from typing import Any, Protocol
 
 from pytest_onnxaccel.backends.protocol import Availability
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.spec import TensorSpec
 
 #: A batch that stays open.

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Sequence
 
 from pytest_onnxaccel.convert.locks import acquire
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 
 #: Seconds after its last use at which an entry goes.
 UNUSED = 90 * 86400

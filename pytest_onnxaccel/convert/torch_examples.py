@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.convert.protocol import DYNAMIC, ConvertOptions
 from pytest_onnxaccel.errors import ConfigError, ConversionError
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.spec import Dim, TensorSpec
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from dataclasses import field
 from typing import Any
 
 from pytest_onnxaccel.errors import printable
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.isolation.launch import worker_environment
-from pytest_onnxaccel.records import record
 
 _MARK = "onnxaccel-answer:"
 

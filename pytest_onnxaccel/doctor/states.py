@@ -15,7 +15,7 @@ from pytest_onnxaccel.doctor.diagnosis import BackendState, Problem
 from pytest_onnxaccel.doctor.machine import cores
 from pytest_onnxaccel.doctor.trial import Trial
 from pytest_onnxaccel.errors import OnnxAccelError, printable
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 
 #: Our own distribution.
 OURS = "pytest-onnxaccel"

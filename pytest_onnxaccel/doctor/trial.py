@@ -7,8 +7,8 @@ import time
 from typing import Any
 
 from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError, printable
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.subject import Subject

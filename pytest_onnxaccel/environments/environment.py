@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pytest_onnxaccel.errors import ConfigError
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 
 #: Written into an environment as the last step of its building.
 READY = "onnxaccel-ready.json"

@@ -8,8 +8,8 @@ import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.graph.load import all_graphs
-from pytest_onnxaccel.records import record
 
 #: Layouts that the new input may have.
 LAYOUTS = ("NHWC", "HWC", "NCHW")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from onnx import GraphProto, TensorShapeProto, ValueInfoProto
 
 from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.spec import Dim
 
 

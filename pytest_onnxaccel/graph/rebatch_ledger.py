@@ -9,9 +9,9 @@ import numpy as np
 from onnx import NodeProto, TensorProto
 
 from pytest_onnxaccel.errors import printable
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.graph.rebatch_facts import Fact
 from pytest_onnxaccel.graph.rebatch_values import FOLLOWED, Array
-from pytest_onnxaccel.records import record
 
 _INTEGERS = frozenset(
     {

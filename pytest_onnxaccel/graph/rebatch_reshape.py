@@ -12,10 +12,10 @@ from math import prod
 import numpy as np
 from onnx import NodeProto
 
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.graph.rebatch_facts import Fact
 from pytest_onnxaccel.graph.rebatch_ledger import Ledger
 from pytest_onnxaccel.graph.rebatch_values import attribute
-from pytest_onnxaccel.records import record
 
 
 @record(frozen=True)

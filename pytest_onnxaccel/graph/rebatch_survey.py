@@ -8,12 +8,12 @@ import numpy as np
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, inliner, numpy_helper
 
 from pytest_onnxaccel.errors import ModelError, printable
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.graph.rebatch_batch import Batch, cannot, find_batch, shape_of
 from pytest_onnxaccel.graph.rebatch_facts import UNKNOWN, Fact
 from pytest_onnxaccel.graph.rebatch_join import Join, concat, same, stack
 from pytest_onnxaccel.graph.rebatch_ledger import Edit, Hold, Ledger
 from pytest_onnxaccel.graph.rebatch_walk import Walker
-from pytest_onnxaccel.records import record
 
 
 @record(frozen=True)

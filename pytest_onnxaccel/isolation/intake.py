@@ -10,8 +10,8 @@ import stat
 from pathlib import Path
 
 from pytest_onnxaccel.errors import ModelError, printable
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.isolation.limits import size_text
-from pytest_onnxaccel.records import record
 
 _CHUNK = 1 << 20
 #: What a file that is no model looks like at its start, and what to do about it.

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 from pytest_onnxaccel.convert import kinds
 from pytest_onnxaccel.errors import ModelError, OnnxAccelError
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.isolation.intake import copy_open, file_error, kind_of_mode, open_source, refuse_foreign
 from pytest_onnxaccel.isolation.limits import size_text
-from pytest_onnxaccel.records import record
 
 #: Bytes of all files together: what a person may mean by a model.
 LARGEST = 32 << 30

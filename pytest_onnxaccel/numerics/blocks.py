@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, field
 from typing import Any, Protocol
 
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics import counters
 from pytest_onnxaccel.numerics.stats import middle
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import Timing, TimingPlan
 
 

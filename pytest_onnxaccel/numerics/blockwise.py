@@ -11,8 +11,8 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.stats import percentile, ranks
-from pytest_onnxaccel.records import record
 
 #: Batches that blocks are gathered into; 10 to 30 are recommended.
 BATCHES = 20

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.sampling import DEFAULT_RANGE, array_dtype, concrete, sample
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import InputSpec, ModelInfo, TensorSpec, dtype_label
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 
 #: Sleeping ends late by the timer slack of the system, so the last part is waited for awake.
 _AWAKE_NS = 60_000

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.services import Services
 from pytest_onnxaccel.numerics.stats import percentile
-from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

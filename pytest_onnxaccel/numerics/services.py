@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.pacing import Paced
-from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,12 +10,12 @@ import pytest
 
 from pytest_onnxaccel.budgets import FIELDS
 from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.plugin import arguments, known
 from pytest_onnxaccel.plugin.marker_table import BY_NAME as BY_NAME
 from pytest_onnxaccel.plugin.marker_table import MARKERS as MARKERS
 from pytest_onnxaccel.plugin.marker_table import WITHOUT_MODEL
 from pytest_onnxaccel.plugin.marker_table import register as register
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.registry import nearest
 from pytest_onnxaccel.spec import BatchPlan, Decision, LatencyBudget, PreprocessingSpec, Tolerance
 

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_onnxaccel import lockfile
 from pytest_onnxaccel.errors import ConfigError, printable
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.lockfile import Locked
 from pytest_onnxaccel.overrides import overridden
 from pytest_onnxaccel.plugin import known, values
@@ -17,7 +18,6 @@ from pytest_onnxaccel.plugin.models import expand
 from pytest_onnxaccel.plugin.options import OPTIONS, Given, given, swallowed, usual_manifest
 from pytest_onnxaccel.plugin.rootdir import ignored_config
 from pytest_onnxaccel.plugin.shown import shown
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, ModelSpec, PreprocessingSpec, SourceSpec
 
 #: Origin of a value that nobody gave.

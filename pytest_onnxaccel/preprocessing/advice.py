@@ -9,10 +9,10 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from typing import Any
 
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.preprocessing.affine import Affine, detect
 from pytest_onnxaccel.preprocessing.in_graph import GRAPH, in_graph
 from pytest_onnxaccel.preprocessing.ladder import Rewrite, ladder
-from pytest_onnxaccel.records import record
 
 #: Time for the measurement of all rewrites together, seconds.
 SECONDS = 1.0

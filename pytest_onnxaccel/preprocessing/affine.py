@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.preprocessing.domain import Domain
 from pytest_onnxaccel.preprocessing.measure import Bound, beyond, differences, magnitude
-from pytest_onnxaccel.records import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.preprocessing.calls import Failure, Pair, call
 from pytest_onnxaccel.preprocessing.figures import channel_axis
 from pytest_onnxaccel.preprocessing.measure import beyond, magnitude
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.strategies.programs import ImageProgram
 
 if TYPE_CHECKING:

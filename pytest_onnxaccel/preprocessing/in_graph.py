@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.preprocessing.affine import Affine
 from pytest_onnxaccel.preprocessing.ladder import Rewrite
-from pytest_onnxaccel.records import record
 
 GRAPH = "in the graph"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.preprocessing.affine import Affine
-from pytest_onnxaccel.records import record
 
 
 @record(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.results import Verdict, finite
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.errors import ConfigError, printable
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.results import Verdict
 
 if TYPE_CHECKING:

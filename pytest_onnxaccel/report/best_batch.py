@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.report import units
 from pytest_onnxaccel.report.text import name
 from pytest_onnxaccel.results import CheckResult, Json

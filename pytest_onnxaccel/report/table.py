@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.report.footnotes import footnotes
 from pytest_onnxaccel.report.rows import Row, rows
 from pytest_onnxaccel.report.text import cells, elide, pad, wrap

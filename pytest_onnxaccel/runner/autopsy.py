@@ -11,9 +11,9 @@ from pytest_onnxaccel.checks.blame import Blame
 from pytest_onnxaccel.checks.parity import sample
 from pytest_onnxaccel.errors import OnnxAccelError, printable
 from pytest_onnxaccel.failures import case_folder
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.gaps import gap
 from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.case import save_case
 from pytest_onnxaccel.runner.confirm import Reduced, origin, swept

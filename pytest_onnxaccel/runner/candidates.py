@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pytest_onnxaccel.errors import OnnxAccelError
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.spec import ModelInfo
 
 #: Cheapest candidate that applies, instead of one method by name.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.checks.localise import Suspect
 from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.gaps import Gap, gap
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner.dissect import Dissection
 from pytest_onnxaccel.runner.inside import Inside
 from pytest_onnxaccel.runner.sides import Side, derived

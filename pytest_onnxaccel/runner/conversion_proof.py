@@ -10,7 +10,7 @@ from pytest_onnxaccel.checks.agreement import Agreement
 from pytest_onnxaccel.checks.parity import SAMPLES
 from pytest_onnxaccel.checks.settle import settle
 from pytest_onnxaccel.errors import ConversionError, ModelError, OnnxAccelError
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.runner.sources import backend_for, open_source
 from pytest_onnxaccel.spec import InputSpec, ModelInfo, ModelSpec, Tolerance
 

@@ -15,9 +15,9 @@ from pytest_onnxaccel.convert.protocol import Converted, Converter, ConvertOptio
 from pytest_onnxaccel.convert.pruning import ROOM
 from pytest_onnxaccel.environments.environment import cache_folder
 from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ConversionError, OnnxAccelError
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.isolation.intake_source import StagedSource, stage_source
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner.engines import TOOLS, Engines
 from pytest_onnxaccel.spec import SourceSpec
 

@@ -14,7 +14,7 @@ from pytest_onnxaccel.convert import kinds
 from pytest_onnxaccel.convert.kinds import kind_called
 from pytest_onnxaccel.convert.protocol import DYNAMIC, Converted, ConvertOptions
 from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ModelError
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.runner.conversion_proof import ConversionProof, prove
 from pytest_onnxaccel.runner.conversions import Conversion
 from pytest_onnxaccel.runner.engines import Engines

@@ -8,7 +8,7 @@ from typing import Any
 from pytest_onnxaccel.checks.localise import Suspect
 from pytest_onnxaccel.checks.wiring import Node, Wiring
 from pytest_onnxaccel.errors import OnnxAccelError
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.runner.confirm import Reduced
 from pytest_onnxaccel.runner.dissect import Dissection
 

@@ -7,9 +7,9 @@ import os
 from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends.protocol import GROUP
 from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.isolation.engine import WorkerEngine, graph_request, load_request
 from pytest_onnxaccel.isolation.intake import Staged, folder_name, stage
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import QUIET
 from pytest_onnxaccel.spec import ModelSpec

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.batch import prover_of
 from pytest_onnxaccel.errors import ModelError, OnnxAccelError
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner.candidates import AUTO, RE_EXPORT, Candidate
 from pytest_onnxaccel.spec import ModelInfo
 

@@ -10,8 +10,8 @@ from pytest_onnxaccel.checks.latency import latency, measure
 from pytest_onnxaccel.checks.ratios import Compared
 from pytest_onnxaccel.checks.relative import Arm, compare
 from pytest_onnxaccel.errors import BackendUnavailable, NoBaseline
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.bench import Bench
 from pytest_onnxaccel.runner.regression import baseline

@@ -9,8 +9,8 @@ from pytest_onnxaccel.backends.guard import GuardedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.noise import Variants
 from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner import noise
 from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
 from pytest_onnxaccel.runner.sides import Side

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
 from pytest_onnxaccel.spec import ModelSpec, SourceSpec
 

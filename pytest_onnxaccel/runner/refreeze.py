@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_onnxaccel.errors import ConfigError, ModelError
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.manifest import read
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner.candidates import AUTO
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.frozen import AS_IS, Frozen

@@ -14,9 +14,9 @@ from pytest_onnxaccel.convert import kinds
 from pytest_onnxaccel.convert.kinds import kind_called
 from pytest_onnxaccel.convert.protocol import ConvertOptions
 from pytest_onnxaccel.errors import ConfigError, OnnxAccelError
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.results import CheckResult
 from pytest_onnxaccel.runner.conversions import Conversion
 from pytest_onnxaccel.runner.engines import Engines

@@ -14,9 +14,9 @@ from pytest_onnxaccel.checks.proof import Ways
 from pytest_onnxaccel.checks.settle import Settled, settle
 from pytest_onnxaccel.checks.singles import Singles
 from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.isolation.intake import Staged, folder_name, stage, stage_external
-from pytest_onnxaccel.records import record
 from pytest_onnxaccel.runner.candidates import AUTO, RE_EXPORT, Candidate, Candidates
 from pytest_onnxaccel.runner.engines import TOOLS, Engines
 from pytest_onnxaccel.runner.foresight import Foresight

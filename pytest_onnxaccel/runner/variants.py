@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_onnxaccel.errors import OnnxAccelError
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 
 
 @record(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np  # noqa: TID253 - this module is imported by the first check that runs
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper  # noqa: TID253
 
-from pytest_onnxaccel.records import record
+from pytest_onnxaccel.frozen_class import record
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
