@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,8 @@ class _Reader:
         for key in kind.keys:
             if key.name in table:
                 try:
-                    values[key.field] = key.parse(table[key.name], self.folder)
+                    parse = partial(key.parse, folder=self.folder) if key.relative else key.parse
+                    values[key.field] = parse(table[key.name])
                 except ConfigError as error:
                     cause = f"{key.name} in [{dotted(at)}]: {error.cause}"
                     raise self._error((*at, key.name), cause, error.remedy) from None

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from pytest_onnxaccel import budgets, scalars, units
-from pytest_onnxaccel.errors import ConfigError
-from pytest_onnxaccel.registry import nearest
-from pytest_onnxaccel.spec import Decision, Scenario, SourceSpec
+from pytest_onnxaccel import budgets, scalars
+from pytest_onnxaccel import manifest_values as values
 
 
 class Key(NamedTuple):
@@ -19,17 +14,19 @@ class Key(NamedTuple):
 
     Attributes:
         type: what is expected, in words.
-        parse: from the TOML value and the manifest's folder to the value of the spec.
+        parse: from the TOML value to the value of the spec.
         field: the attribute of the spec that holds it.
+        relative: there is a path in it: *parse* also takes the manifest's folder.
     """
 
     name: str
     type: str
-    parse: Callable[[Any, Path], Any]
+    parse: Callable[..., Any]
     help: str
     example: str
     field: str
     required: bool = False
+    relative: bool = False
 
 
 class Table(NamedTuple):
@@ -45,158 +42,27 @@ class Table(NamedTuple):
         return (*(key.name for key in self.keys), *self.tables)
 
 
-def _path(value: object, folder: Path) -> str:
-    return os.path.abspath(folder / os.path.expanduser(scalars.text(value, "a path")))
-
-
-def _shown(value: object, folder: Path) -> str:
-    return scalars.text(value, "a path")
-
-
-def _samples(value: object, folder: Path) -> str:
-    path = _path(value, folder)
-    if not path.endswith((".npy", ".npz")):
-        raise ConfigError(f"{value!r} is no file of samples", remedy="expected a .npy or .npz file")
-    return path
-
-
-def _reference(value: object, folder: Path) -> str:
-    text = scalars.text(value, "a backend or a path")
-    return _path(text, folder) if text.lower().endswith(".onnx") else text
-
-
-def _source(value: object, folder: Path) -> SourceSpec:
-    table = value if isinstance(value, dict) else {"path": value}
-    for name in table:
-        if name not in ("path", "loader"):
-            raise ConfigError(f"{name!r} is no key of a source", remedy=nearest(name, ("path", "loader")))
-    if "path" not in table:
-        raise ConfigError("it has no path", remedy='expected {path = "rfb.pth", loader = "models.ulfd:build_rfb"}')
-    loader = scalars.function(table["loader"]) if "loader" in table else None
-    return SourceSpec(_path(table["path"], folder), _shown(table["path"], folder), loader)
-
-
-def _backends(value: object, folder: Path) -> tuple[str, ...]:
-    entries = value if isinstance(value, list) else [value]
-    if not entries:
-        raise ConfigError("the list is empty", remedy='expected names, such as ["ort-cpu", "onnx-tf"]')
-    return tuple(dict.fromkeys(scalars.text(entry, "a backend's name") for entry in entries))
-
-
-def _batch(value: object, folder: Path) -> tuple[int, ...]:
-    entries = value if isinstance(value, list) else [value]
-    if not entries:
-        raise ConfigError("the list is empty", remedy="expected sizes, such as [1, 3, 10]")
-    return tuple(dict.fromkeys(scalars.whole(entry, "batch size", "[1, 3, 10]") for entry in entries))
-
-
-def _range(value: object, folder: Path) -> tuple[float, float]:
-    if not isinstance(value, list) or len(value) != 2 or not all(_number(entry) for entry in value):
-        raise ConfigError(f"{value!r} is no range", remedy="expected two numbers, such as [-1, 1]")
-    low, high = float(value[0]), float(value[1])
-    if low >= high:
-        raise ConfigError(f"{value!r} is empty", remedy="expected the lower end first, such as [-1, 1]")
-    return low, high
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _shape(value: object, folder: Path) -> tuple[int, ...]:
-    if not isinstance(value, list):
-        raise ConfigError(f"{value!r} is no shape", remedy="expected a list, such as [1, 3, 240, 320]")
-    return tuple(scalars.whole(entry, "size of a dimension", "[1, 3, 240, 320]") for entry in value)
-
-
-def _tolerance(value: object, folder: Path) -> float:
-    return scalars.tolerance(value)
-
-
-def _duration(value: object, folder: Path) -> float:
-    return scalars.duration(value)
-
-
-def _speedup(value: object, folder: Path) -> tuple[str, float]:
-    return units.speedup(scalars.text(value, "a speed-up such as onnx-tf:3"))
-
-
-def _regression(value: object, folder: Path) -> tuple[float, str]:
-    return budgets.regression(value)
-
-
-def _scenario(value: object, folder: Path) -> Scenario:
-    return budgets.scenario(value)
-
-
-def _advise(value: object, folder: Path) -> bool:
-    return budgets.advise(value)
-
-
-def _inconclusive(value: object, folder: Path) -> str:
-    return budgets.inconclusive(value)
-
-
-def _threads(value: object, folder: Path) -> int:
-    return scalars.threads(value)
-
-
-def _function(value: object, folder: Path) -> str:
-    return scalars.function(value)
-
-
-def _factor(value: object, folder: Path) -> float:
-    return scalars.factor(value)
-
-
-def _image_shape(value: object, folder: Path) -> tuple[int, ...]:
-    return scalars.image_shape(value)
-
-
-def _image_sizes(value: object, folder: Path) -> tuple[tuple[int, int], ...]:
-    return scalars.image_sizes(value)
-
-
-def _path_of(value: object, folder: Path) -> str:
-    return _path(value, folder)
-
-
-def _decision(value: object, folder: Path) -> Decision:
-    return scalars.decision(value)
-
-
-def _layout(value: object, folder: Path) -> str:
-    return scalars.layout(value)
-
-
-def _examples(value: object, folder: Path) -> int:
-    return scalars.whole(value, "number of images", "100")
-
-
-def _seed(value: object, folder: Path) -> int:
-    return scalars.seed(value)
-
-
 LAYOUT_HELP = "What the result's memory layout must be: `any`, `same` as the reference's, or `C`."
 
 _PARITY = (
-    Key("rtol", "number", _tolerance, "Relative tolerance of parity.", "1e-3", "rtol"),
-    Key("atol", "number", _tolerance, "Absolute tolerance of parity.", "1e-5", "atol"),
+    Key("rtol", "number", scalars.tolerance, "Relative tolerance of parity.", "1e-3", "rtol"),
+    Key("atol", "number", scalars.tolerance, "Absolute tolerance of parity.", "1e-5", "atol"),
 )
 
 _COMMON = (
     Key(
         "reference",
         "text",
-        _reference,
+        values.reference,
         "What the outputs must agree with: a backend's name, or the path of another `.onnx` file.",
         '"onnx-tf"',
         "reference",
+        relative=True,
     ),
     Key(
         "backends",
         "text or list of texts",
-        _backends,
+        values.backends,
         "Backends to run on; every one that runs here when left out.",
         '["ort-cpu", "onnx-tf"]',
         "backends",
@@ -204,7 +70,7 @@ _COMMON = (
     Key(
         "batch",
         "whole number or list of them",
-        _batch,
+        values.batch,
         "Batch sizes to try.",
         "[1, 3, 10]",
         "batch",
@@ -227,21 +93,22 @@ MODEL = Table(
     "[models.NAME]",
     'One model; NAME is shown in reports and test ids. A name with a dot is quoted: `[models."rfb.onnx"]`.',
     (
-        Key("path", "text", _shown, "The `.onnx` file.", '"models/rfb.onnx"', "path", required=True),
+        Key("path", "text", values.path_text, "The `.onnx` file.", '"models/rfb.onnx"', "path", required=True),
         Key(
             "source",
             "path or table",
-            _source,
+            values.source,
             "What the model was converted from: the default reference, and what another batch is exported from. "
             "`loader` builds the module of a file that holds only weights.",
             '{path = "rfb.pth", loader = "models.ulfd:build_rfb"}',
             "source",
+            relative=True,
         ),
         *_COMMON,
         Key(
             "decision",
             "text or table",
-            _decision,
+            scalars.decision,
             "Decisions that must be taken alike: `classification`, or a table with `kind` and the keys of "
             "[parity.md](parity.md#decisions).",
             '"classification"',
@@ -255,28 +122,32 @@ INPUT = Table(
     "[models.NAME.inputs.INPUT]",
     "How the input INPUT is filled; without a table, by what the model declares.",
     (
-        Key("range", "list of two numbers", _range, "Random values are drawn from here.", "[-1, 1]", "range"),
+        Key(
+            "range", "list of two numbers", values.value_range, "Random values are drawn from here.", "[-1, 1]", "range"
+        ),
         Key(
             "file",
             "text",
-            _samples,
+            values.samples,
             "Samples from a `.npy` or `.npz` file; excludes `range` and `shape`.",
             '"samples.npz"',
             "file",
+            relative=True,
         ),
-        Key("shape", "list of whole numbers", _shape, "Sizes of free dimensions.", "[1, 3, 240, 320]", "shape"),
+        Key("shape", "list of whole numbers", values.shape, "Sizes of free dimensions.", "[1, 3, 240, 320]", "shape"),
         Key(
             "images",
             "text",
-            _path_of,
+            values.path,
             "A glob of images, each of which is a sample; excludes `range`, `shape` and `file`.",
             '"imgs/*.jpg"',
             "images",
+            relative=True,
         ),
         Key(
             "preprocess",
             "MODULE:FUNCTION",
-            _function,
+            scalars.function,
             "Makes a sample of one image (height x width x 3, uint8, RGB); without it the image itself is fed.",
             '"serve.pre:prepare"',
             "preprocess",
@@ -290,13 +161,13 @@ BUDGET = Table(
     "[models.NAME.budget]",
     "Latency budget; `[defaults.budget]` takes the same keys.",
     (
-        Key("p50", "duration", _duration, "Most that the median may take.", '"8ms"', "p50_ns"),
-        Key("p95", "duration", _duration, "Most that the 95th percentile may take.", '"12ms"', "p95_ns"),
-        Key("p99", "duration", _duration, "Most that the 99th percentile may take.", '"20ms"', "p99_ns"),
+        Key("p50", "duration", scalars.duration, "Most that the median may take.", '"8ms"', "p50_ns"),
+        Key("p95", "duration", scalars.duration, "Most that the 95th percentile may take.", '"12ms"', "p95_ns"),
+        Key("p99", "duration", scalars.duration, "Most that the 99th percentile may take.", '"20ms"', "p99_ns"),
         Key(
             "speedup_over",
             "BACKEND:FACTOR",
-            _speedup,
+            values.speedup,
             "Least speed-up over another backend.",
             '"onnx-tf:3"',
             "speedup_over",
@@ -304,7 +175,7 @@ BUDGET = Table(
         Key(
             "regression",
             "PERCENT or PERCENT git:REVISION",
-            _regression,
+            budgets.regression,
             "Most that the model may be slower than the reference model, or than its own file at a revision.",
             '"10% git:origin/main"',
             "regression",
@@ -312,17 +183,17 @@ BUDGET = Table(
         Key(
             "scenario",
             "text",
-            _scenario,
+            budgets.scenario,
             "How the model is called: `single-stream`, `offline`, `server:RATE`, `server:TARGET`, `idle-gap:PAUSE`.",
             '"server:100/s"',
             "scenario",
         ),
-        Key("threads", "whole number", _threads, "Intra-op threads.", "1", "threads"),
-        Key("advise", "boolean", _advise, "Print what would make the model faster.", "true", "advise"),
+        Key("threads", "whole number", scalars.threads, "Intra-op threads.", "1", "threads"),
+        Key("advise", "boolean", budgets.advise, "Print what would make the model faster.", "true", "advise"),
         Key(
             "inconclusive",
             "`warn`, `fail` or `skip`",
-            _inconclusive,
+            budgets.inconclusive,
             "What a measurement that cannot decide does to the test; `--onnx-inconclusive` by default.",
             '"fail"',
             "inconclusive",
@@ -337,7 +208,7 @@ PREPROCESSING = Table(
         Key(
             "reference",
             "MODULE:FUNCTION",
-            _function,
+            scalars.function,
             "What training used: takes an image (uint8, height x width x channels), gives an array.",
             '"train.data:normalise"',
             "reference",
@@ -346,26 +217,26 @@ PREPROCESSING = Table(
         Key(
             "candidate",
             "MODULE:FUNCTION",
-            _function,
+            scalars.function,
             "What is deployed.",
             '"deploy.fast:normalise"',
             "candidate",
             required=True,
         ),
-        Key("faster", "number", _factor, "Least factor by which the candidate is faster.", "1.5", "faster"),
-        Key("shape", "list of whole numbers", _image_shape, "Shape as deployed.", "[240, 320, 3]", "shape"),
-        Key("shapes", '"any" or list of sizes', _image_sizes, "Legal sizes.", "[[240, 320]]", "shapes"),
+        Key("faster", "number", scalars.factor, "Least factor by which the candidate is faster.", "1.5", "faster"),
+        Key("shape", "list of whole numbers", scalars.image_shape, "Shape as deployed.", "[240, 320, 3]", "shape"),
+        Key("shapes", '"any" or list of sizes', scalars.image_sizes, "Legal sizes.", "[[240, 320]]", "shapes"),
         Key(
             "tolerance",
             "number",
-            _tolerance,
+            scalars.tolerance,
             "Largest difference of floats, in units in the last place of the largest value; integers are exact.",
             "4",
             "tolerance",
         ),
-        Key("layout", "text", _layout, LAYOUT_HELP, '"C"', "layout"),
-        Key("examples", "whole number", _examples, "Random images to try.", "500", "examples"),
-        Key("seed", "whole number", _seed, "Seed of the random images.", "7", "seed"),
+        Key("layout", "text", scalars.layout, LAYOUT_HELP, '"C"', "layout"),
+        Key("examples", "whole number", values.examples, "Random images to try.", "500", "examples"),
+        Key("seed", "whole number", scalars.seed, "Seed of the random images.", "7", "seed"),
     ),
 )
 

@@ -1,0 +1,95 @@
+"""Values that only a manifest holds, parsed and checked; errors do not name the key, their caller does."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+from pytest_onnxaccel import scalars, units
+from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.registry import nearest
+from pytest_onnxaccel.spec import SourceSpec
+
+
+def path(value: object, folder: Path) -> str:
+    """A path, absolute; a relative one starts from the manifest's *folder*."""
+    return os.path.abspath(folder / os.path.expanduser(path_text(value)))
+
+
+def path_text(value: object) -> str:
+    """A path as the user wrote it."""
+    return scalars.text(value, "a path")
+
+
+def samples(value: object, folder: Path) -> str:
+    """Path of a file of samples."""
+    found = path(value, folder)
+    if not found.endswith((".npy", ".npz")):
+        raise ConfigError(f"{value!r} is no file of samples", remedy="expected a .npy or .npz file")
+    return found
+
+
+def reference(value: object, folder: Path) -> str:
+    """A backend's name, or the path of another model."""
+    text = scalars.text(value, "a backend or a path")
+    return path(text, folder) if text.lower().endswith(".onnx") else text
+
+
+def source(value: object, folder: Path) -> SourceSpec:
+    """A source by its path, or by a table of its path and loader."""
+    table = value if isinstance(value, dict) else {"path": value}
+    for name in table:
+        if name not in ("path", "loader"):
+            raise ConfigError(f"{name!r} is no key of a source", remedy=nearest(name, ("path", "loader")))
+    if "path" not in table:
+        raise ConfigError("it has no path", remedy='expected {path = "rfb.pth", loader = "models.ulfd:build_rfb"}')
+    loader = scalars.function(table["loader"]) if "loader" in table else None
+    return SourceSpec(path(table["path"], folder), path_text(table["path"]), loader)
+
+
+def backends(value: object) -> tuple[str, ...]:
+    """One name or a list of them, each once."""
+    entries = value if isinstance(value, list) else [value]
+    if not entries:
+        raise ConfigError("the list is empty", remedy='expected names, such as ["ort-cpu", "onnx-tf"]')
+    return tuple(dict.fromkeys(scalars.text(entry, "a backend's name") for entry in entries))
+
+
+def batch(value: object) -> tuple[int, ...]:
+    """One batch size or a list of them, each once."""
+    entries = value if isinstance(value, list) else [value]
+    if not entries:
+        raise ConfigError("the list is empty", remedy="expected sizes, such as [1, 3, 10]")
+    return tuple(dict.fromkeys(scalars.whole(entry, "batch size", "[1, 3, 10]") for entry in entries))
+
+
+def value_range(value: object) -> tuple[float, float]:
+    """The ends that random values are drawn between."""
+    if not isinstance(value, list) or len(value) != 2 or not all(_finite(entry) for entry in value):
+        raise ConfigError(f"{value!r} is no range", remedy="expected two numbers, such as [-1, 1]")
+    low, high = float(value[0]), float(value[1])
+    if low >= high:
+        raise ConfigError(f"{value!r} is empty", remedy="expected the lower end first, such as [-1, 1]")
+    return low, high
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def shape(value: object) -> tuple[int, ...]:
+    """Sizes of dimensions."""
+    if not isinstance(value, list):
+        raise ConfigError(f"{value!r} is no shape", remedy="expected a list, such as [1, 3, 240, 320]")
+    return tuple(scalars.whole(entry, "size of a dimension", "[1, 3, 240, 320]") for entry in value)
+
+
+def speedup(value: object) -> tuple[str, float]:
+    """A backend and a factor."""
+    return units.speedup(scalars.text(value, "a speed-up such as onnx-tf:3"))
+
+
+def examples(value: object) -> int:
+    """How many random images to try."""
+    return scalars.whole(value, "number of images", "100")
