@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pytest_onnxaccel import registry
-from pytest_onnxaccel.plugin import options
 from pytest_onnxaccel.plugin.models import distinct
-from pytest_onnxaccel.plugin.settings import Settings, header, read_settings
+from pytest_onnxaccel.plugin.settings import Settings, header
 from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, Tolerance
+from suites.plugin.probe import Read
 
 pytest_plugins = ("pytester",)
-
-Read = Callable[..., Settings]
 
 MANIFEST = """
 [defaults]
@@ -32,25 +29,10 @@ budget.threads = 1
 """
 
 
-class Probe:
-    """A plugin that only declares the options."""
-
-    pytest_addoption = staticmethod(options.add_options)
-
-
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setattr(registry, "names", lambda group: ("onnx-tf", "ort-cpu", "reference"))
-
-
-@pytest.fixture
-def read(pytester: pytest.Pytester) -> Read:
-    def read(*arguments: str) -> Settings:
-        pytester.plugins = [Probe()]
-        return read_settings(pytester.parseconfig(*arguments))
-
-    return read
 
 
 @pytest.fixture
