@@ -12,10 +12,12 @@ from pytest_onnxaccel.spec import ModelInfo
 
 #: Cheapest candidate that applies, instead of one method by name.
 AUTO = "auto"
+#: The same without a survey of the graph, by its declarations and Reshape targets; what it claims a proof can tell.
+GLANCE = "glance"
 #: The model converted from its source once more.
 RE_EXPORT = "re-export"
-#: The same without looking into the graph, by its declarations alone; what it claims only a proof can tell.
-GLANCE = "glance"
+#: Method of a model that has the batch already.
+AS_IS = "as is"
 
 
 @record(frozen=True)
@@ -54,7 +56,7 @@ class Candidates:
     def files(self, size: int, method: str = AUTO, glance: bool = False) -> Iterator[Candidate | OnnxAccelError]:
         """Candidates for batch *size*, cheapest first, made one by one; an error where a method cannot apply.
 
-        With *glance*, the first is what the declarations alone suggest: quick to have, and refuted where they mislead.
+        With *glance*, the first is what a look suggests: quick to have, and refuted where they mislead.
         """
         glanced = self._one(size, GLANCE) if glance else None
         if isinstance(glanced, Candidate):

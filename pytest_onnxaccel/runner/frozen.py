@@ -11,14 +11,12 @@ from pytest_onnxaccel.checks.batch import prover_of
 from pytest_onnxaccel.errors import ModelError, OnnxAccelError
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.runner.candidates import AUTO, RE_EXPORT, Candidate
+from pytest_onnxaccel.runner.candidates import AS_IS, AUTO, RE_EXPORT, Candidate
+from pytest_onnxaccel.runner.ways import at_batch
 from pytest_onnxaccel.spec import ModelInfo
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.runner.subject import Ready, Subject
-
-#: Method of a model that has the batch already.
-AS_IS = "as is"
 
 
 @record(frozen=True)
@@ -71,7 +69,7 @@ def freeze(subject: Subject, backend: str, ready: Ready, size: int, method: str 
         for way, candidate in chain(((RE_EXPORT, one) for one in again), ((AUTO, one) for one in edited)):
             if isinstance(candidate, Candidate):
                 made[candidate.method] = candidate
-            yield subject.at_batch(backend, candidate, way)
+            yield at_batch(subject, backend, candidate, way)
 
     prover = prover_of(backend, ready.singles, inputs, spec.tolerance, spec.output_tolerances, full=True)
     unstable = prover.unstable()
@@ -90,7 +88,7 @@ def freeze(subject: Subject, backend: str, ready: Ready, size: int, method: str 
         asked = "no way" if method == AUTO else f"no {method!r} way"
         raise _cannot(subject, f"{asked} to batch {size} could be proven", refuted[0] if refuted else "")
     chosen = made[found.proof.method]
-    info = ModelInfo.from_json(subject.graph("inspect", path=chosen.path))
+    info = subject.declared(chosen.path)
     return Frozen(
         spec.name, chosen.path, size, chosen.method, info, inputs, found.proof.figures(), backend,
         chosen.edited, refuted,

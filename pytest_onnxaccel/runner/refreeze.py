@@ -12,9 +12,9 @@ from pathlib import Path
 from pytest_onnxaccel.errors import ConfigError, ModelError
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.manifest import read
-from pytest_onnxaccel.runner.candidates import AUTO
+from pytest_onnxaccel.runner.candidates import AS_IS, AUTO
 from pytest_onnxaccel.runner.engines import Engines
-from pytest_onnxaccel.runner.frozen import AS_IS, Frozen
+from pytest_onnxaccel.runner.frozen import Frozen
 from pytest_onnxaccel.runner.plan import make_plan
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.runner import Runner

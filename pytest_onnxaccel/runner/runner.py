@@ -26,6 +26,7 @@ from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.sides import Side
 from pytest_onnxaccel.runner.subject import Ready, Subject
 from pytest_onnxaccel.runner.subjects import Subjects
+from pytest_onnxaccel.runner.ways import ways
 from pytest_onnxaccel.spec import ModelInfo, ModelSpec
 
 
@@ -152,7 +153,7 @@ class Runner:
         ready = self._ready(request, subject, request.backend)
         sizes = request.sizes or subject.spec.batch.sizes
         return batch(
-            request.model, request.backend, ready.session, ready.settled.inputs, subject.ways(request.backend),
+            request.model, request.backend, ready.session, ready.settled.inputs, ways(subject, request.backend),
             sizes, request.tolerance or subject.spec.tolerance,
             {} if request.tolerance else subject.spec.output_tolerances, subject.candidates.holders, ready.singles,
             wide=not request.sizes, memory=self._options.limits.memory,

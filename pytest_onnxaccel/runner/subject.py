@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.guard import GuardedSession
-from pytest_onnxaccel.backends.protocol import LoadOptions, Session
-from pytest_onnxaccel.checks.proof import Ways
+from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.settle import Settled, settle
 from pytest_onnxaccel.checks.singles import Singles
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.isolation.intake import Staged, folder_name, stage, stage_external
-from pytest_onnxaccel.runner.candidates import AUTO, RE_EXPORT, Candidate, Candidates
+from pytest_onnxaccel.runner.candidates import Candidates
 from pytest_onnxaccel.runner.engines import TOOLS, Engines
 from pytest_onnxaccel.runner.foresight import Foresight
-from pytest_onnxaccel.runner.frozen import AS_IS
 from pytest_onnxaccel.runner.request import QUIET
 from pytest_onnxaccel.spec import ModelInfo, ModelSpec, SourceSpec
 
@@ -186,6 +183,10 @@ class Subject:
             return self.info
         return self._derived.get(path) or ModelInfo.from_json(self.graph("inspect", path=path))
 
+    def declares(self, path: str, info: ModelInfo) -> None:
+        """The derived file at *path* declares *info*, as whoever made it knows: it need not be inspected."""
+        self._derived[path] = info
+
     def _load(
         self,
         name: str,
@@ -272,36 +273,6 @@ class Subject:
     def stem(self) -> str:
         """What files derived from the model are called by."""
         return os.path.splitext(os.path.basename(self.spec.path))[0]
-
-    def ways(self, name: str) -> Ways:
-        """For backend *name*: sessions at a batch size."""
-
-        def at(size: int) -> Iterator[tuple[str, Session | OnnxAccelError]]:
-            settled = self.ready(name).settled.inputs
-            if settled.dynamic or settled.batch == size:
-                yield ("dynamic" if settled.dynamic else AS_IS), self.ready(name).session
-                return
-            for candidate in self.candidates.files(size, glance=True):
-                yield self.at_batch(name, candidate)
-            # Last, though it is the best way: it takes seconds, and here nobody wants the file
-            if self.spec.source is not None:
-                for candidate in self.sourced.re_exports(size, settled):
-                    yield self.at_batch(name, candidate, RE_EXPORT)
-
-        return at
-
-    def at_batch(
-        self, name: str, candidate: Candidate | OnnxAccelError, method: str = AUTO
-    ) -> tuple[str, Session | OnnxAccelError]:
-        """The method of *candidate*, with its session in backend *name* or with what stands against it."""
-        if isinstance(candidate, OnnxAccelError):
-            return method, candidate
-        if candidate.info is not None:
-            self._derived[candidate.path] = candidate.info
-        try:
-            return candidate.method, self.session(name, candidate.path)
-        except OnnxAccelError as error:
-            return candidate.method, error
 
     def close(self) -> None:
         """Close what is open for the model. Not to be used afterwards.
