@@ -17,7 +17,7 @@ from pytest_onnxaccel.results import CheckResult
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.spec import BatchPlan, InputSpec, ModelSpec
-from suites.rebatch.corpus import Case, prepared, torch_results
+from suites.rebatch.cases import Case, prepared, torch_results
 from suites.rebatch.proof import session
 
 SIZES = (1, 3, 10, 16)

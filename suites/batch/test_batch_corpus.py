@@ -16,7 +16,8 @@ pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
 from suites.batch.judge import SIZES, Judged, check, errors_against_torch, export_dynamic, keeps_apart
-from suites.rebatch.corpus import BAKED, CASES, MIXING, Case, export
+from suites.rebatch.cases import Case, export
+from suites.rebatch.corpus import BAKED, CASES, MIXING
 
 #: Exported by the other exporter as well: recurrent and attention models, and what a detector ends in.
 BOTH = ("detector_heads_new", "lstm_last", "lstm_states", "gru_sequence_first", "vit", "mha", "causal_mask")

@@ -16,7 +16,8 @@ pytest.importorskip("onnxscript")
 
 from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.graph.rebatch import METHODS, diagnose, methods, rebatch
-from suites.rebatch.corpus import BAKED, CASES, MIXING, Case, export, torch_results
+from suites.rebatch.cases import Case, export, torch_results
+from suites.rebatch.corpus import BAKED, CASES, MIXING
 from suites.rebatch.proof import Original, prove, session
 
 SIZES = (1, 3, 10, 16)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +15,9 @@ from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.sentinel import Sentinel
 from suites.unit.hosting import Start
 from suites.unit.processes import children, open_files, running
+
+if TYPE_CHECKING:
+    from suites.unit.advise import Advise
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,3 +48,20 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     assert open_files() == files
     assert list(temporary.iterdir()) == []
     assert not [name for name in os.listdir("/dev/shm") if "onnxaccel" in name]
+
+
+@pytest.fixture
+def advise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Advise]:
+    """Advises on models; what is faster than what, the test says."""
+    from pytest_onnxaccel.runner import advising, throughput
+    from pytest_onnxaccel.runner.engines import Engines
+    from pytest_onnxaccel.runner.request import RunOptions
+    from suites.unit.advise import Advise
+
+    engines = Engines(RunOptions(in_process=True))
+    made = Advise(engines, tmp_path)
+    monkeypatch.setattr(advising, "duel", made.duel)
+    monkeypatch.setattr(throughput, "duel", made.duel)
+    monkeypatch.setattr(advising.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    yield made
+    engines.close()
