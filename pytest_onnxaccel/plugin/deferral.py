@@ -7,7 +7,6 @@ with nothing after it, is the test's outcome. Under pytest-xdist each worker doe
 from __future__ import annotations
 
 import pytest
-from _pytest.runner import runtestprotocol
 
 from pytest_onnxaccel.plugin import KEY, marker_table
 from pytest_onnxaccel.plugin.collect import CheckItem
@@ -19,32 +18,37 @@ DEFERRED = "deferred"
 
 
 class Deferral:
-    """Which tests of this process are run again."""
+    """Which tests of this process are run again; of a deferred try neither outcome nor figures count."""
 
     def __init__(self) -> None:
         self._waiting: list[pytest.Item] = []
         self._last = False
+        #: Properties that the test had before it ran
+        self._before: list[tuple[str, object]] = []
 
-    def protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-        """Run *item* where it may have to wait for the end; None leaves it to pytest."""
+    def begin(self, item: pytest.Item) -> None:
+        """Called before *item* is run."""
+        self._before = list(item.user_properties)
+
+    def judge(self, item: pytest.Item, report: pytest.TestReport) -> None:
+        """Change the *report* of a try that cannot decide, and have *item* wait for its second one."""
         if self._last or not _timed(item):
-            return None
-        properties = list(item.user_properties)
-        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        reports = runtestprotocol(item, nextitem=nextitem, log=False)
-        undecided = [report for report in reports if report.when == "call" and _undecided(report)]
-        if undecided and all(report.when == "call" or report.passed for report in reports):
-            # Nothing of this try may count: neither its outcome nor its figures
-            report = undecided[0]
+            return
+        if report.when == "call" and _undecided(report):
             report.outcome = DEFERRED  # type: ignore[assignment]
-            report.user_properties = [pair for pair in report.user_properties if pair in properties]
-            item.user_properties[:] = properties
-            reports = undecided
             self._waiting.append(item)
-        for report in reports:
-            item.ihook.pytest_runtest_logreport(report=report)
-        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-        return True
+        if self._waits(item):
+            report.user_properties = list(self._before)
+            if report.when == "teardown" and report.passed:
+                report.when = DEFERRED  # type: ignore[assignment] # with its teardown JUnit would close the test
+
+    def end(self, item: pytest.Item) -> None:
+        """Called after *item* was run."""
+        if self._waits(item):
+            item.user_properties[:] = self._before
+
+    def _waits(self, item: pytest.Item) -> bool:
+        return bool(self._waiting) and self._waiting[-1] is item
 
     def finish(self, session: pytest.Session) -> None:
         """Run what waits, each once; called when everything else is done."""

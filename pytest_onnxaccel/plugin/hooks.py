@@ -49,9 +49,18 @@ class Hooks:
             run_marked(self._state, pyfuncitem)
         return result
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-        return self._deferral.protocol(item, nextitem)
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        self._deferral.begin(item)
+        result = yield
+        self._deferral.end(item)
+        return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # outermost: as it is when all others have changed it
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        report = yield
+        self._deferral.judge(item, report)
+        return report
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
@@ -60,7 +69,9 @@ class Hooks:
         return result
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        return (DEFERRED, "d", "DEFERRED") if getattr(report, "outcome", "") == DEFERRED else None
+        if getattr(report, "outcome", "") == DEFERRED:
+            return DEFERRED, "d", "DEFERRED"
+        return ("", "", "") if getattr(report, "when", "") == DEFERRED else None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

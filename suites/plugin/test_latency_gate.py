@@ -181,6 +181,34 @@ def test_other(onnx_model, backend):
     assert [row["verdict"] for row in run.rows] == ["inconclusive"]
 
 
+def test_the_second_run_has_fixtures_of_its_own(scripted: Callable, tmp_path: Path) -> None:
+    """And what goes wrong when those of the first are taken down is an error, as ever."""
+    (tmp_path / "test_own.py").write_text(
+        """
+import pytest
+
+made = []
+
+@pytest.fixture
+def part():
+    made.append("part")
+    yield len(made)
+    assert len(made) > 1, "the first is not taken down"
+
+@pytest.mark.latency_budget(p95="8ms", inconclusive="skip")
+def test_timed(onnx_model, backend, part):
+    print(f"with part {part}")
+"""
+    )
+    run = scripted(CROWDED, "-v", "-s", only="test_")
+    assert run.status == 1
+    assert [m[0] for m in re.finditer(r"^DEFERRED|(?<=\] )ERROR|^SKIPPED|with part \d", run.out, re.M)] == [
+        "with part 1", "DEFERRED", "ERROR", "with part 2", "SKIPPED",
+    ]  # fmt: skip
+    assert "the first is not taken down" in run.out
+    assert [row["verdict"] for row in run.rows] == ["inconclusive"]
+
+
 # -- regressions ------------------------------------------------------------------------------------------------
 
 
