@@ -3,11 +3,11 @@
     python benchmarks/scenarios.py MODEL [--threads N] [--rounds N] [--requests N]
     python benchmarks/scenarios.py --steady MS [--rounds N] [--requests N]
 
-**server**: in each of many short rounds requests come in twice, in random order and with other arrivals: once to
-measure services, once to be compared with. The queue is replayed over the services of all rounds with the arrivals of
-the live ones, so that only the service times are guessed; asked: p95 within 1.5 %. Beside it stands what single replays
-of that length differ by, by chance, and below it the recursion over the live run's own services, which must give that
-run (within 1 %). With ``--steady`` a call spins for exactly so long: the method without the machine's changing speed.
+**server**: each of many rounds is two Poisson runs of one rate. The queue is replayed over the services of each under
+the arrivals of the other, and beside it stand that other run's responses, so that all differences are the method's;
+asked: p95 within 1.5 %, with an interval at 95 % over rounds. Below stands the recursion over each run's own services,
+which must give that run (within 1 %). With ``--steady`` a call spins for exactly so long: the method without the
+machine's changing speed.
 
 **offline**: the throughput that the scenario's calls come to, and that of a bare loop of ``session.run`` in one process
 with the same session, interleaved; asked: the bare loop at or above the lower bound, and within 2 % of the figure.
@@ -104,11 +104,11 @@ def main() -> None:
     parser.add_argument("--steady", type=float, metavar="MS", help="calls of so many milliseconds instead of a model's")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--requests", type=int, default=200, help="of a round")
+    parser.add_argument("--requests", type=int, default=256, help="of each of a round's two runs")
     arguments = parser.parse_args()
     if (arguments.model is None) == (arguments.steady is None):
         parser.error("name a model, or the length of calls by --steady")
-    print(f"server: {arguments.rounds} rounds of {arguments.requests} requests each, measured and live")
+    print(f"server: {arguments.rounds} rounds of {arguments.requests} requests, twice each", flush=True)
     if arguments.steady is not None:
         steady(int(arguments.steady * 1e6), arguments)
         return

@@ -1,16 +1,21 @@
-"""A replayed queue beside requests that really come in, in many short rounds: half of ``benchmarks/scenarios.py``."""
+"""A replayed queue beside requests that really come in, in many rounds: half of ``benchmarks/scenarios.py``.
+
+Each round is two Poisson runs, and both are used twice: the services of each are replayed under the arrivals of the
+other, and beside that replay stand the other's real responses. So what a run met by chance, a slow second or a burst
+of requests, is in the replayed percentiles and in the real ones, and differences are the method's.
+"""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np  # noqa: TID253
 from numpy.typing import NDArray  # noqa: TID253
 
 from pytest_onnxaccel.numerics.pacing import Paced, PacePlan, gaps
-from pytest_onnxaccel.numerics.scenarios import responses, utilisation
-from pytest_onnxaccel.numerics.services import Services, measured
+from pytest_onnxaccel.numerics.scenarios import responses
+from pytest_onnxaccel.numerics.services import measured
 
 Floats = NDArray[np.float64]
 
@@ -18,8 +23,27 @@ Floats = NDArray[np.float64]
 Pacer = Callable[[PacePlan], Paced]
 
 SHARES = (0.50, 0.95, 0.99)
-#: Requests of a round that are not counted, and replays of all rounds.
-WARMUP, REPLAYS = 20, 200
+#: Requests of a run that are not counted, replays of each run, and draws of rounds for an interval at 95 %.
+WARMUP, REPLAYS, DRAWS = 20, 50, 300
+
+
+class Run(NamedTuple):
+    """Requests that came in as *plan* says."""
+
+    plan: PacePlan
+    taken: Paced
+
+    @property
+    def before(self) -> list[float]:
+        """What lies before each arrival, those that are not counted included, nanoseconds."""
+        return gaps(self.plan)[: self.plan.warmup + len(self.taken.response_ns)]
+
+
+class Round(NamedTuple):
+    """Responses of both runs, nanoseconds, and as many for each replay (responses x replays)."""
+
+    live: Floats
+    replayed: Floats
 
 
 def queue(pacer: Pacer, row_ns: Sequence[float], load: float, rounds: int, requests: int) -> str:
@@ -29,60 +53,53 @@ def queue(pacer: Pacer, row_ns: Sequence[float], load: float, rounds: int, reque
         row_ns: calls in a row, which say how far apart requests come.
     """
     gap = sorted(row_ns)[len(row_ns) // 2] / load
-    parts: list[Services] = []
-    lives: list[tuple[PacePlan, Paced]] = []
-    order = random.Random(0)
-    for number in range(rounds):
-        for side in order.sample(("measured", "live"), 2):
-            seed = number + (1_000_000 if side == "measured" else 0)
-            plan = PacePlan("poisson", gap, requests, WARMUP, seconds=600, seed=seed)
-            taken = pacer(plan)
-            if side == "measured":
-                parts.append(measured(taken, row_ns))
-            else:
-                lives.append((plan, taken))
-    services = Services.pooled(parts)
-    live = [ns for _, taken in lives for ns in taken.response_ns]
-    traced = [ns for plan, taken in lives for ns in trace(gaps(plan)[plan.warmup :], taken)]
-    busy = utilisation(services, 1e9 / gap)
-    lines = (f"{load:.0%} (busy {busy:.0%})", *beside(live, replayed(services, lives)), recursion(live, traced))
-    return "\n    ".join(lines)
-
-
-def replayed(services: Services, lives: Sequence[tuple[PacePlan, Paced]]) -> Floats:
-    """Responses (requests x replays) under the arrivals of the live rounds; each round begins with nobody waiting."""
     draw = np.random.default_rng(0)
-    rounds = []
-    for plan, taken in lives:
-        before = np.asarray(gaps(plan)[: plan.warmup + len(taken.response_ns)])
-        rounds.append(responses(services, np.repeat(before[:, None], REPLAYS, axis=1), draw)[plan.warmup :])
-    return np.concatenate(rounds)
+    runs: list[Run] = []
+    found: list[Round] = []
+    for number in range(rounds):
+        plans = [PacePlan("poisson", gap, requests, WARMUP, seconds=600, seed=2 * number + i) for i in (0, 1)]
+        one, other = (Run(plan, pacer(plan)) for plan in plans)
+        runs += [one, other]
+        live = np.concatenate([np.asarray(run.taken.response_ns, np.float64) for run in (one, other)])
+        replays = (replayed(other, row_ns, one, draw), replayed(one, row_ns, other, draw))
+        found.append(Round(live, np.concatenate(replays)))
+    busy = float(np.mean([np.mean(run.taken.occupied_ns) for run in runs])) / gap
+    return "\n    ".join((f"{load:.0%} (busy {busy:.0%})", *beside(found), recursion(runs)))
 
 
-def beside(live: Sequence[float], replays: Floats) -> list[str]:
-    """Percentiles live and of all replays, and where nine of ten single replays lie around the latter.
-
-    Each has the arrivals of the live run: that is what one run differs by, by the chance of its services alone.
-    """
-    told = []
-    for share in SHARES:
-        seen, found = float(np.quantile(live, share)), float(np.quantile(replays, share))
-        low, high = np.quantile(np.quantile(replays, share, axis=0), (0.05, 0.95)) / found - 1
-        told.append(
-            f"p{share * 100:.0f} live {seen / 1e6:.2f} ms, replayed {found / 1e6:.2f} ({found / seen - 1:+.1%}; "
-            f"replays of that length spread {low:+.1%} to {high:+.1%})"
-        )
-    return told
+def replayed(services: Run, row_ns: Sequence[float], arrivals: Run, draw: np.random.Generator) -> Floats:
+    """Responses (requests x replays) with the services of one run and the arrivals of the other."""
+    before = np.repeat(np.asarray(arrivals.before)[:, None], REPLAYS, axis=1)
+    return responses(measured(services.taken, row_ns), before, draw)[arrivals.plan.warmup :]
 
 
-def trace(before: Sequence[float], taken: Paced) -> list[float]:
-    """Responses by Lindley's recursion over the run's own services in order, begun at its first counted request.
+def beside(found: Sequence[Round]) -> list[str]:
+    """Percentiles live and replayed over all rounds; how far the latter are off, with an interval over rounds."""
+    draw = np.random.default_rng(1)
+    off = _off(found, step=1)
+    again = [_off([found[i] for i in draw.integers(0, len(found), len(found))], step=10) for _ in range(DRAWS)]
+    low, high = np.quantile(again, (0.025, 0.975), axis=0)
+    live = np.quantile(np.concatenate([part.live for part in found]), SHARES)
+    return [
+        f"p{share * 100:.0f} live {live[i] / 1e6:.2f} ms, replayed {live[i] * (1 + off[i]) / 1e6:.2f} "
+        f"({off[i]:+.1%}; {low[i]:+.1%} to {high[i]:+.1%})"
+        for i, share in enumerate(SHARES)
+    ]
 
-    Args:
-        before: the gap before each counted request.
-    """
+
+def _off(found: Sequence[Round], step: int) -> Floats:
+    """How far replayed percentiles are off, by every *step*-th replay."""
+    live = np.quantile(np.concatenate([part.live for part in found]), SHARES)
+    return np.quantile(np.concatenate([part.replayed[:, ::step].ravel() for part in found]), SHARES) / live - 1
+
+
+def trace(run: Run) -> list[float]:
+    """Responses by Lindley's recursion over the run's own services in order, begun at its first counted request."""
     found: list[float] = []
-    columns = zip(before, taken.response_ns, taken.service_ns, taken.wait_ns, taken.found_idle, strict=False)
+    taken = run.taken
+    columns = zip(
+        run.before[run.plan.warmup :], taken.response_ns, taken.service_ns, taken.wait_ns, taken.found_idle, strict=True
+    )
     for gap, response, service, wait, idle in columns:
         if not found:
             found.append(response)
@@ -92,7 +109,11 @@ def trace(before: Sequence[float], taken: Paced) -> list[float]:
     return found
 
 
-def recursion(live: Sequence[float], traced: Sequence[float]) -> str:
-    """The recursion beside the run whose services it got: what is left is the model of a queue, not of services."""
-    told = [f"p{q * 100:.0f} {np.quantile(traced, q) / np.quantile(live, q) - 1:+.2%}" for q in SHARES]
-    return f"the live run's own services in order: {', '.join(told)}"
+def recursion(runs: Sequence[Run]) -> str:
+    """The recursion beside the runs whose services it got: what is left is the model of a queue, not of services."""
+    traced = np.quantile([ns for run in runs for ns in trace(run)], SHARES)
+    live = np.quantile([ns for run in runs for ns in run.taken.response_ns], SHARES)
+    told = [
+        f"p{share * 100:.0f} {ours / real - 1:+.2%}" for share, ours, real in zip(SHARES, traced, live, strict=True)
+    ]
+    return f"each run's own services in order: {', '.join(told)}"

@@ -84,12 +84,8 @@ def replay(
     seed: int = 0,
     seeds: int = SEEDS,
     requests: int = REQUESTS,
-    gaps_ns: Sequence[float] = (),
 ) -> Response:
     """A queue over measured service times, many times over.
-
-    Args:
-        gaps_ns: before each arrival, the same in every replay, instead of drawn ones: to compare with a real run.
 
     Raises:
         ValueError: the rate is 0, or at or past what the server can take (:func:`saturation` of 1).
@@ -99,11 +95,7 @@ def replay(
     if (load := saturation(services, rate_per_s)) >= 1:
         raise ValueError(f"at {rate_per_s:g} requests/s the server would be busy for {load:.0%} of the time")
     draw = np.random.default_rng(seed)
-    requests = len(gaps_ns) or requests
-    if len(gaps_ns):
-        gaps = np.repeat(np.asarray(gaps_ns, np.float64)[:, None], seeds, axis=1)
-    else:
-        gaps = draw.exponential(1e9 / rate_per_s, (requests, seeds))
+    gaps = draw.exponential(1e9 / rate_per_s, (requests, seeds))
     found = responses(services, gaps, draw)[min(FILLING, requests // 2) :]
     ordered, each = np.sort(found, axis=None), np.sort(found, axis=0)
     shares = {"p50": 0.50, "p95": 0.95, "p99": 0.99}

@@ -53,17 +53,6 @@ class Services:
         busy = tuple(map(float, busy_ns))
         return cls(tuple(map(float, idle_ns)) or busy, busy, busy, sum(busy) / len(busy))
 
-    @classmethod
-    def pooled(cls, parts: Sequence[Services]) -> Services:
-        """Several runs as one, end to end."""
-        total = sum(len(part.busy_ns) for part in parts)
-        mean = sum(part.mean_ns * len(part.busy_ns) for part in parts) / total
-
-        def joined(key: str) -> tuple[float, ...]:
-            return tuple(ns for part in parts for ns in getattr(part, key))
-
-        return cls(joined("idle_ns"), joined("next_ns"), joined("busy_ns"), mean)
-
 
 def measured(run: Paced, row_ns: Sequence[float]) -> Services:
     """Service times of *run*, of ``poisson`` pace.

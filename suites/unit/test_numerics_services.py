@@ -88,11 +88,6 @@ def test_a_stretch_without_a_kind_borrows_from_its_neighbours() -> None:
     assert (found.busy_ns[64], found.busy_ns[191]) == (2, 254)
 
 
-def test_several_runs_are_one_end_to_end() -> None:
-    pooled = Services.pooled([Services.of([2.0], [3.0]), Services.of([4.0, 6.0])])
-    assert pooled == Services((3, 4, 6), (2, 4, 6), (2, 4, 6), 4)
-
-
 @pytest.mark.parametrize(("busy", "idle"), [([], []), ([1.0, 2.0], [1.0])])
 def test_kinds_are_of_one_length(busy: list[float], idle: list[float]) -> None:
     with pytest.raises(ValueError, match="needs service times"):
