@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Flags = NDArray[np.bool_]
+    Places = NDArray[np.intp]
 
 #: Requests that are taken to meet the machine in one mood.
 STRETCH = 64
@@ -79,8 +81,10 @@ def _beside(found_idle: Sequence[bool], taken_ns: Sequence[float], row_ns: Seque
     row = np.asarray(row_ns if len(row_ns) else taken_ns, np.float64)
     follows = np.append(False, idle[:-1]) & ~idle
     # What was already going on when the first counted request came in is not known: it counts as well at work
-    places = [np.flatnonzero(kind) for kind in (idle, follows, ~idle & ~follows)]
-    first, behind, later = (taken[_spread(at, count)] if len(at) else None for at in places)
+    kinds = (idle, follows, ~idle & ~follows)
+    stretches = np.array_split(np.arange(count), max(1, round(count / STRETCH)))
+    ranks = _ranks(taken, kinds, stretches)
+    first, behind, later = (_by_rank(taken, kind, ranks, stretches) if kind.any() else None for kind in kinds)
     if later is None:
         later = row[np.arange(count) * len(row) // count] if behind is None else behind
     behind = later if behind is None else behind
@@ -88,20 +92,26 @@ def _beside(found_idle: Sequence[bool], taken_ns: Sequence[float], row_ns: Seque
     return Services(tuple(first.tolist()), tuple(behind.tolist()), tuple(later.tolist()), float(taken.mean()))
 
 
-def _spread(places: NDArray[np.intp], count: int) -> NDArray[np.intp]:
-    """For each of 0 to *count* - 1 one of *places* (ascending): those of its stretch in turn, or else the nearest.
+def _ranks(taken: Floats, kinds: Sequence[Flags], stretches: Sequence[Places]) -> Floats:
+    """Where each request stands among those of its kind in its stretch, from 0 (the fastest) to below 1."""
+    found = np.empty(len(taken))
+    for stretch in stretches:
+        for kind in kinds:
+            own = stretch[kind[stretch]]
+            found[own[np.argsort(taken[own], kind="stable")]] = (np.arange(len(own)) + 0.5) / max(1, len(own))
+    return found
 
-    In turn rather than the nearest throughout: the nearest would stand several times in a row, so that one slow call
-    became a queue of them, and those at the ends of busy periods would count for more than those within.
+
+def _by_rank(taken: Floats, kind: Flags, ranks: Floats, stretches: Sequence[Places]) -> Floats:
+    """What each request would have taken as one of *kind*: as long as those that stand where it stands among its own.
+
+    So each of a kind counts as much as any other, and a burst that made a few requests slow, whichever kinds they were
+    of, makes all kinds slow at that moment. Where a stretch has none of the kind, those of the nearest one stand in.
     """
-    here = np.arange(count)
-    edges = np.linspace(0, count, max(1, round(count / STRETCH)) + 1).astype(np.intp)
-    stretch = np.searchsorted(edges, here, "right") - 1
-    begin = np.searchsorted(places, edges[:-1])
-    own = np.diff(np.append(begin, len(places)))[stretch]
-    turn = begin[stretch] + (here - edges[stretch]) % own.clip(1)
-    right = np.searchsorted(places, here).clip(0, len(places) - 1)
-    left = (right - 1).clip(0)
-    nearest = np.where(here - places[left] <= abs(places[right] - here), left, right)
-    found: NDArray[np.intp] = places[np.where(own > 0, turn, nearest)]
+    members = [np.sort(taken[stretch[kind[stretch]]]) for stretch in stretches]
+    known = np.flatnonzero([len(own) for own in members])
+    found = np.empty(len(taken))
+    for number, stretch in enumerate(stretches):
+        own = members[known[np.abs(known - number).argmin()]]
+        found[stretch] = own[(ranks[stretch] * len(own)).astype(np.intp)]
     return found

@@ -74,18 +74,36 @@ def test_requests_that_all_wait_stand_for_those_that_would_not() -> None:
     assert found.idle_ns == found.next_ns == found.busy_ns == (10, 20, 30, 40)
 
 
-def test_the_requests_of_a_stretch_take_turns() -> None:
-    """The nearest one of a kind would stand many times in a row: one slow call would be replayed as a queue of them."""
+def test_a_request_is_as_fast_as_it_is_among_its_kind() -> None:
+    """Of its own kind it is itself; of another the one that stands where it stands among its own."""
+    found = measured(run_of("iwwiwwiww", [10, 22, 30, 12, 20, 32, 11, 21, 31]), [99])
+    assert found.idle_ns == (11, 13, 11, 13, 11, 13, 12, 12, 12)  # with waking up
+    assert found.next_ns == (20, 22, 20, 22, 20, 22, 21, 21, 21)
+    assert found.busy_ns == (30, 32, 30, 32, 30, 32, 31, 31, 31)
+
+
+def test_the_requests_of_a_stretch_count_alike() -> None:
     pattern = ("i" * 30 + "ww") * 8
     found = measured(run_of(pattern, [10 + number for number in range(len(pattern))]), [99])
-    assert all(a != b for a, b in zip(found.busy_ns[:64], found.busy_ns[1:64], strict=False))
     for start in range(0, 256, 64):
-        assert set(found.busy_ns[start : start + 64]) == {10 + start + 31, 10 + start + 63}
+        stretch = found.busy_ns[start : start + 64]
+        assert {stretch.count(10 + start + 31), stretch.count(10 + start + 63)} == {32}
+        assert len(stretch) == 64
 
 
-def test_a_stretch_without_a_kind_borrows_from_its_neighbours() -> None:
+def test_a_slow_call_is_not_replayed_as_a_queue_of_them() -> None:
+    """The nearest one of a rare kind would stand many times in a row, whatever the requests there met."""
+    draw = random.Random(3)
+    pattern = ("i" * 14 + "ww") * 16
+    found = measured(run_of(pattern, [draw.randrange(1000) for _ in pattern]), [99])
+    again = sum(a == b for a, b in zip(found.busy_ns, found.busy_ns[1:], strict=False))
+    assert again < 100  # of 255; four of this kind in a stretch: 64 by chance, 240 by the nearest
+
+
+def test_a_stretch_without_a_kind_borrows_from_the_nearest() -> None:
     found = measured(run_of("iww" + "i" * 250 + "www", list(range(256))), [99])
-    assert (found.busy_ns[64], found.busy_ns[191]) == (2, 254)
+    assert set(found.busy_ns[:128]) == {2}
+    assert set(found.busy_ns[128:]) == {254, 255}
 
 
 @pytest.mark.parametrize(("busy", "idle"), [([], []), ([1.0, 2.0], [1.0])])
@@ -122,6 +140,11 @@ def phased(place: int, number: int, draw: random.Random) -> float:
     return cold(place, number, draw) * (1.3 if number % 500 < 100 else 1.0)
 
 
+def bursty(place: int, number: int, draw: random.Random) -> float:
+    """Four requests in forty meet a neighbour, whether they wait or not."""
+    return cold(place, number, draw) * (2.0 if number % 40 < 4 else 0.9)
+
+
 @pytest.mark.parametrize(
     ("server", "load"), [(cold, 0.3), (cold, 0.5), (cold, 0.7), (shaky, 0.3), (shaky, 0.5), (phased, 0.4)]
 )
@@ -132,6 +155,17 @@ def test_a_server_that_pauses_make_slower_is_replayed_as_it_is(server: Server, l
     assert found.p50_ns == pytest.approx(percentile(seen, 0.50), rel=0.015)
     assert found.p95_ns == pytest.approx(percentile(seen, 0.95), rel=0.015)
     assert found.p99_ns == pytest.approx(percentile(seen, 0.99), rel=0.03)
+
+
+@pytest.mark.parametrize("load", [0.3, 0.5])
+def test_a_burst_that_is_shorter_than_a_stretch_stays_together(load: float) -> None:
+    """Members of a kind taken in turn would be spread over the stretch: p95 would be 4 and 11 % too small."""
+    gap = 7.4 * MS / load
+    found = replay(measured(simulated(bursty, gap, 60_000, 1), []), 1e9 / gap)
+    seen = sorted(simulated(bursty, gap, 200_000, 2).response_ns)
+    assert found.p50_ns == pytest.approx(percentile(seen, 0.50), rel=0.015)
+    assert found.p95_ns == pytest.approx(percentile(seen, 0.95), rel=0.03)
+    assert found.p99_ns == pytest.approx(percentile(seen, 0.99), rel=0.04)
 
 
 def test_calls_in_a_row_would_promise_too_much() -> None:
