@@ -28,7 +28,7 @@ from scenarios_queue import queue
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.numerics.pacing import pace
 from pytest_onnxaccel.numerics.scenarios import throughput
-from pytest_onnxaccel.numerics.stats import percentile
+from pytest_onnxaccel.numerics.stats import bounds, percentile
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.subject import Subject
@@ -73,28 +73,28 @@ def offline(subject: Subject, options: LoadOptions, rounds: int) -> str:
     bare = ort.InferenceSession(subject.path, settings, providers=["CPUExecutionProvider"])
     names = [output.name for output in bare.get_outputs()]
     walls: list[int] = []
-    ratios, calls, draw = [], 50, random.Random(0)
-    for _ in range(20):
-        bare.run(names, feeds)
-    for _ in range(rounds):
+    ratios, calls, warmup, draw = [], 10, 2, random.Random(0)
+    for _ in range(10 * rounds):
         pair = {}
         for side in draw.sample(("bare", "ours"), 2):
             if side == "bare":
+                for _ in range(warmup):
+                    bare.run(names, feeds)
                 start = time.perf_counter()
                 for _ in range(calls):
                     bare.run(names, feeds)
                 pair[side] = calls * batch / (time.perf_counter() - start)
             else:
-                taken = session.time(feeds, TimingPlan(samples=calls, warmup=2, seconds=600)).wall_ns
+                taken = session.time(feeds, TimingPlan(calls, warmup, seconds=600, steady=False)).wall_ns
                 walls += taken
                 pair[side] = batch * 1e9 * len(taken) / sum(taken)
         ratios.append(pair["ours"] / pair["bare"])
     session.close()
     ours, ordered = throughput(walls, batch), sorted(ratios)
-    middle = percentile(ordered, 0.5)
+    low, high = bounds(ordered, 0.5)
     return (
         f"offline at batch {batch}: {ours.per_s:.4g}/s, certainly {ours.lower_per_s:.4g}/s; over a bare loop "
-        f"{middle:.3f} (quartiles {percentile(ordered, 0.25):.3f} to {percentile(ordered, 0.75):.3f}, {rounds} pairs)"
+        f"{percentile(ordered, 0.5):.3f} ({low:.3f} to {high:.3f}, {len(ordered)} pairs)"
     )
 
 
