@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import ml_dtypes
@@ -18,26 +17,16 @@ from pytest_onnxaccel.numerics.compare import (
     value_problems,
 )
 from pytest_onnxaccel.spec import Tolerance
+from suites.unit.comparing import WITHOUT_WARNINGS, share
+
+pytestmark = WITHOUT_WARNINGS
 
 SIDES = ("ort-cpu", "onnx-tf")
 Array = NDArray[Any]
 
 
-@pytest.fixture(autouse=True)
-def _no_warnings() -> Any:
-    """Nothing that NumPy would warn about happens on the way, whatever the outputs hold."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
-
-
 def kinds(candidate: ArrayLike, reference: ArrayLike) -> list[str]:
     return [p.kind for p in value_problems("y", np.asarray(candidate), np.asarray(reference))]
-
-
-def share(candidate: ArrayLike, reference: ArrayLike, tolerance: Tolerance | None = None) -> float:
-    found = figures(np.asarray(candidate), np.asarray(reference), tolerance or Tolerance())
-    return float(found["bad_share"])
 
 
 # -- names ------------------------------------------------------------------------------------------------------

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 import onnxruntime
 import pytest
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from onnx import ModelProto
 from onnx.helper import make_node
 
@@ -20,21 +19,11 @@ from pytest_onnxaccel.numerics.compare import (
     figures,
 )
 from pytest_onnxaccel.spec import Tolerance
+from suites.unit.comparing import WITHOUT_WARNINGS, share
+
+pytestmark = WITHOUT_WARNINGS
 
 Array = NDArray[Any]
-
-
-@pytest.fixture(autouse=True)
-def _no_warnings() -> Any:
-    """Nothing that NumPy would warn about happens on the way, whatever the outputs hold."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
-
-
-def share(candidate: ArrayLike, reference: ArrayLike, tolerance: Tolerance | None = None) -> float:
-    found = figures(np.asarray(candidate), np.asarray(reference), tolerance or Tolerance())
-    return float(found["bad_share"])
 
 
 def test_the_users_tolerance_wins_each_number_by_itself() -> None:
