@@ -27,9 +27,6 @@ SEEDS = 200
 #: Requests of one replay, of which the first part fills the queue and is not counted.
 REQUESTS = 4000
 FILLING = 400
-#: Service times that follow each other stay together in runs of this length, or of a quarter of them where there are
-#: few: a slow phase of the machine lasts.
-RUN = 64
 #: Blocks that a throughput is bounded over, and Student's t of 19 degrees of freedom at 95 %, one-sided.
 BLOCKS, _T19 = 20, 1.729
 
@@ -109,21 +106,19 @@ def responses(services: Services, gaps: Floats, draw: np.random.Generator) -> Fl
 
     Args:
         gaps: before each arrival, nanoseconds (requests x replays); the result has its shape.
-        draw: gives each replay its services, drawn once for all kinds, in runs that were neighbours when they were
-            measured, round the end.
+        draw: says where in *services* each replay begins. From there it takes them in the order in which they were
+            measured, round the end: a slow phase of the machine lasts, and where it is cut a queue ends too early.
     """
     kinds = np.asarray((services.idle_ns, services.next_ns, services.busy_ns))
     count, (requests, replays) = kinds.shape[1], gaps.shape
-    length = min(RUN, max(1, count // 4))
-    starts = draw.integers(0, count, (-(-requests // length), 1, replays))
-    index = ((starts + np.arange(length)[None, :, None]) % count).reshape(-1, replays)
+    start = draw.integers(0, count, replays)
     found = np.empty_like(gaps)
     left = np.zeros(replays)  # of the work that was there when the last request came
     place = np.zeros(replays, np.intp)  # in its busy period
     for step in range(requests):
         waits = np.maximum(left - gaps[step], 0.0)
         place = np.where(waits > 0, np.minimum(place + 1, 2), 0)
-        found[step] = left = waits + kinds[place, index[step]]
+        found[step] = left = waits + kinds[place, (start + step) % count]
     return found
 
 

@@ -8,22 +8,12 @@ the machine makes all kinds slow at once, so they are kept side by side.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.numerics.counterfactual import as_kinds
 from pytest_onnxaccel.numerics.pacing import Paced
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-    Flags = NDArray[np.bool_]
-    Places = NDArray[np.intp]
-
-#: Requests that are taken to meet the machine in one mood.
-STRETCH = 64
 
 
 @record(frozen=True)
@@ -81,37 +71,9 @@ def _beside(found_idle: Sequence[bool], taken_ns: Sequence[float], row_ns: Seque
     row = np.asarray(row_ns if len(row_ns) else taken_ns, np.float64)
     follows = np.append(False, idle[:-1]) & ~idle
     # What was already going on when the first counted request came in is not known: it counts as well at work
-    kinds = (idle, follows, ~idle & ~follows)
-    stretches = np.array_split(np.arange(count), max(1, round(count / STRETCH)))
-    ranks = _ranks(taken, kinds, stretches)
-    first, behind, later = (_by_rank(taken, kind, ranks, stretches) if kind.any() else None for kind in kinds)
+    first, behind, later = as_kinds(taken, (idle, follows, ~idle & ~follows))
     if later is None:
         later = row[np.arange(count) * len(row) // count] if behind is None else behind
     behind = later if behind is None else behind
     first = taken if first is None else first
     return Services(tuple(first.tolist()), tuple(behind.tolist()), tuple(later.tolist()), float(taken.mean()))
-
-
-def _ranks(taken: Floats, kinds: Sequence[Flags], stretches: Sequence[Places]) -> Floats:
-    """Where each request stands among those of its kind in its stretch, from 0 (the fastest) to below 1."""
-    found = np.empty(len(taken))
-    for stretch in stretches:
-        for kind in kinds:
-            own = stretch[kind[stretch]]
-            found[own[np.argsort(taken[own], kind="stable")]] = (np.arange(len(own)) + 0.5) / max(1, len(own))
-    return found
-
-
-def _by_rank(taken: Floats, kind: Flags, ranks: Floats, stretches: Sequence[Places]) -> Floats:
-    """What each request would have taken as one of *kind*: as long as those that stand where it stands among its own.
-
-    So each of a kind counts as much as any other, and a burst that made a few requests slow, whichever kinds they were
-    of, makes all kinds slow at that moment. Where a stretch has none of the kind, those of the nearest one stand in.
-    """
-    members = [np.sort(taken[stretch[kind[stretch]]]) for stretch in stretches]
-    known = np.flatnonzero([len(own) for own in members])
-    found = np.empty(len(taken))
-    for number, stretch in enumerate(stretches):
-        own = members[known[np.abs(known - number).argmin()]]
-        found[stretch] = own[(ranks[stretch] * len(own)).astype(np.intp)]
-    return found

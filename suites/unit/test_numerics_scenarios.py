@@ -95,6 +95,19 @@ def test_given_arrivals_are_taken_as_they_are() -> None:
     assert found.ravel().tolist() == pytest.approx(expected)
 
 
+def test_services_are_taken_in_the_order_in_which_they_were_measured() -> None:
+    """From a drawn place, round the end: a slow phase is cut at most once."""
+    draw = np.random.default_rng(2)
+    taken, gaps = draw.exponential(1, 50).tolist(), draw.exponential(2, 50)
+    found = responses(Services.of(taken), np.repeat(gaps[:, None], 20, axis=1), np.random.default_rng(0))
+    turned = [taken[place:] + taken[:place] for place in range(50)]
+    expected = [np.add(lindley(gaps.tolist(), services), services) for services in turned]
+    places = [int(np.argmin([np.abs(column - one).max() for one in expected])) for column in found.T]
+    assert len(set(places)) > 10
+    for place, column in zip(places, found.T, strict=True):
+        assert column == pytest.approx(expected[place])
+
+
 def test_the_same_seed_gives_the_same_figures() -> None:
     services = Services.of([1 * MS, 2 * MS])
     assert replay(services, 300, seed=7) == replay(services, 300, seed=7)
