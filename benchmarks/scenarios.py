@@ -1,13 +1,13 @@
 """How true the scenarios are: a replayed queue beside a real Poisson run, and ``offline`` beside a bare loop.
 
-    python benchmarks/scenarios.py MODEL [--threads N] [--rounds N] [--requests N]
-    python benchmarks/scenarios.py --steady MS [--rounds N] [--requests N]
+    python benchmarks/scenarios.py MODEL [--threads N] [--rounds N] [--requests N] [--loads L ...] [--only SCENARIO]
+    python benchmarks/scenarios.py --steady MS [--rounds N] [--requests N] [--loads L ...]
 
-**server**: each of many rounds is two Poisson runs of one rate. The queue is replayed over the services of each under
-the arrivals of the other, and beside it stand that other run's responses, so that all differences are the method's;
-asked: p95 within 1.5 %, with an interval at 95 % over rounds. Below stands the recursion over each run's own services,
-which must give that run (within 1 %). With ``--steady`` a call spins for exactly so long: the method without the
-machine's changing speed.
+**server**: each of many rounds is two Poisson runs of one rate, which comes from calls in a row just before them. The
+queue is replayed over the services of each under the arrivals of the other, and beside it stand that other run's
+responses, so that all differences are the method's; asked: p95 within 1.5 %, with an interval at 95 % over rounds.
+Below stands the recursion over each run's own services, which must give that run (within 1 %). With ``--steady`` a call
+spins for exactly so long: the method without the machine's changing speed.
 
 **offline**: the throughput that the scenario's calls come to, and that of a bare loop of ``session.run`` in one process
 with the same session, interleaved; asked: the bare loop at or above the lower bound, and within 2 % of the figure.
@@ -23,7 +23,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from scenarios_queue import queue
+from scenarios_queue import Pacer, Row, queue
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.numerics.pacing import pace
@@ -41,11 +41,13 @@ LOADS = (0.3, 0.5, 0.7)
 def model(subject: Subject, options: LoadOptions, arguments: argparse.Namespace) -> None:
     """The scenarios of *subject* on ``ort-cpu``."""
     feeds = subject.ready("ort-cpu").settled.inputs.feeds(0)
-    with closing(subject.fresh("ort-cpu", None, options)) as session:
-        row = session.time(feeds, TimingPlan(samples=200)).wall_ns
-        for load in LOADS:
-            print(queue(partial(session.pace, feeds), row, load, arguments.rounds, arguments.requests), flush=True)
-    print(offline(subject, options, arguments.rounds))
+    if arguments.only != "offline":
+        with closing(subject.fresh("ort-cpu", None, options)) as session:
+            session.time(feeds, TimingPlan(samples=200))
+            each = TimingPlan(samples=60, warmup=5, steady=False)
+            server(partial(session.pace, feeds), lambda: session.time(feeds, each).wall_ns, arguments)
+    if arguments.only != "server":
+        print(offline(subject, options, arguments.rounds))
 
 
 def steady(ns: int, arguments: argparse.Namespace) -> None:
@@ -56,8 +58,12 @@ def steady(ns: int, arguments: argparse.Namespace) -> None:
         while time.perf_counter_ns() < end:
             pass
 
-    for load in LOADS:
-        print(queue(partial(pace, spin), [ns], load, arguments.rounds, arguments.requests), flush=True)
+    server(partial(pace, spin), lambda: [ns], arguments)
+
+
+def server(pacer: Pacer, row: Row, arguments: argparse.Namespace) -> None:
+    for load in arguments.loads:
+        print(queue(pacer, row, load, arguments.rounds, arguments.requests), flush=True)
 
 
 def offline(subject: Subject, options: LoadOptions, rounds: int) -> str:
@@ -104,7 +110,9 @@ def main() -> None:
     parser.add_argument("--steady", type=float, metavar="MS", help="calls of so many milliseconds instead of a model's")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--requests", type=int, default=256, help="of each of a round's two runs")
+    parser.add_argument("--requests", type=int, default=600, help="of each of a round's two runs")
+    parser.add_argument("--loads", type=float, nargs="+", default=LOADS, metavar="L", help="shares of a busy server")
+    parser.add_argument("--only", choices=("server", "offline"))
     arguments = parser.parse_args()
     if (arguments.model is None) == (arguments.steady is None):
         parser.error("name a model, or the length of calls by --steady")

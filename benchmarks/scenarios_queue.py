@@ -3,6 +3,10 @@
 Each round is two Poisson runs, and both are used twice: the services of each are replayed under the arrivals of the
 other, and beside that replay stand the other's real responses. So what a run met by chance, a slow second or a burst
 of requests, is in the replayed percentiles and in the real ones, and differences are the method's.
+
+How far apart requests come is settled anew for each round, by what calls in a row take just then: of a machine whose
+speed changes from minute to minute, one rate would be twice the load in one round that it is in another, and what is
+then compared is how many rounds came close to a load of 1.
 """
 
 from __future__ import annotations
@@ -21,10 +25,12 @@ Floats = NDArray[np.float64]
 
 #: Makes requests as the plan says.
 Pacer = Callable[[PacePlan], Paced]
+#: Makes calls in a row: what each took, nanoseconds.
+Row = Callable[[], Sequence[float]]
 
 SHARES = (0.50, 0.95, 0.99)
 #: Requests of a run that are not counted, replays of each run, and draws of rounds for an interval at 95 %.
-WARMUP, REPLAYS, DRAWS = 20, 50, 300
+WARMUP, REPLAYS, DRAWS = 50, 30, 300
 
 
 class Run(NamedTuple):
@@ -46,25 +52,22 @@ class Round(NamedTuple):
     replayed: Floats
 
 
-def queue(pacer: Pacer, row_ns: Sequence[float], load: float, rounds: int, requests: int) -> str:
-    """Lines: replayed beside live percentiles at about the utilisation *load*, and the recursion by itself.
-
-    Args:
-        row_ns: calls in a row, which say how far apart requests come.
-    """
-    gap = sorted(row_ns)[len(row_ns) // 2] / load
+def queue(pacer: Pacer, row: Row, load: float, rounds: int, requests: int) -> str:
+    """Lines: replayed beside live percentiles at about the utilisation *load*, and the recursion by itself."""
     draw = np.random.default_rng(0)
     runs: list[Run] = []
     found: list[Round] = []
     for number in range(rounds):
+        row_ns = row()
+        gap = sorted(row_ns)[len(row_ns) // 2] / load
         plans = [PacePlan("poisson", gap, requests, WARMUP, seconds=600, seed=2 * number + i) for i in (0, 1)]
         one, other = (Run(plan, pacer(plan)) for plan in plans)
         runs += [one, other]
         live = np.concatenate([np.asarray(run.taken.response_ns, np.float64) for run in (one, other)])
         replays = (replayed(other, row_ns, one, draw), replayed(one, row_ns, other, draw))
         found.append(Round(live, np.concatenate(replays)))
-    busy = float(np.mean([np.mean(run.taken.occupied_ns) for run in runs])) / gap
-    return "\n    ".join((f"{load:.0%} (busy {busy:.0%})", *beside(found), recursion(runs)))
+    busy = float(np.mean([np.mean(run.taken.occupied_ns) / run.plan.gap_ns for run in runs]))
+    return "\n    ".join((f"{load:.0%} (busy {busy:.0%}), {rounds} rounds", *beside(found), recursion(runs)))
 
 
 def replayed(services: Run, row_ns: Sequence[float], arrivals: Run, draw: np.random.Generator) -> Floats:
