@@ -39,8 +39,8 @@ class Response:
         rate_per_s: requests per second.
         utilisation: see :func:`utilisation`; of the services' own run.
         p50_ns, p95_ns, p99_ns: over all replays.
-        upper_ns: by percentile (``p99``), what 95 % of the replays stay below; replays differ in their arrivals and in
-            the service times that they draw, so this is a bound for a run of :data:`REQUESTS` requests.
+        upper_ns: by percentile (``p99``), what 95 % of the replays stay below; they differ in their arrivals, so this
+            is a bound for a run of :data:`REQUESTS` requests on a machine as the services met it.
     """
 
     rate_per_s: float
@@ -49,14 +49,6 @@ class Response:
     p95_ns: float
     p99_ns: float
     upper_ns: dict[str, float]
-
-
-def lindley(gaps: Sequence[float], services: Sequence[float]) -> list[float]:
-    """Waiting time of each request: *gaps* before each arrival, *services* of each; the first finds nobody waiting."""
-    waits = [0.0]
-    for gap, service in zip(gaps[1:], services, strict=False):
-        waits.append(max(0.0, waits[-1] + service - gap))
-    return waits
 
 
 def utilisation(services: Services, rate_per_s: float) -> float:

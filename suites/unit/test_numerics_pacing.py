@@ -13,7 +13,7 @@ import pytest
 
 from pytest_onnxaccel.numerics import pacing
 from pytest_onnxaccel.numerics.pacing import Paced, PacePlan, caller, pace
-from pytest_onnxaccel.numerics.scenarios import lindley
+from suites.unit.queueing import lindley
 
 MS = 1_000_000
 

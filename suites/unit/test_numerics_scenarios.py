@@ -12,13 +12,13 @@ from pytest_onnxaccel.numerics.scenarios import (
     Throughput,
     after_pauses,
     best,
-    lindley,
     replay,
     responses,
     throughput,
     utilisation,
 )
 from pytest_onnxaccel.numerics.services import Services
+from suites.unit.queueing import lindley
 
 MS = 1e6
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from pytest_onnxaccel.numerics.pacing import Paced, PacePlan, gaps
-from pytest_onnxaccel.numerics.scenarios import lindley
 from pytest_onnxaccel.results import Verdict
 from pytest_onnxaccel.runner.scenarios import RUN, WARMUP, _server
 from pytest_onnxaccel.spec import Scenario, Timing, TimingPlan
 from suites.unit.fakes import timing
+from suites.unit.queueing import lindley
 
 MS = 1e6
 
