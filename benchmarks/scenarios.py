@@ -1,7 +1,8 @@
 """How true the scenarios are: a replayed queue beside a real Poisson run, and ``offline`` beside a bare loop.
 
-    python benchmarks/scenarios.py MODEL [--threads N] [--rounds N] [--requests N] [--loads L ...] [--only SCENARIO]
-    python benchmarks/scenarios.py --steady MS [--rounds N] [--requests N] [--loads L ...]
+    python benchmarks/scenarios.py MODEL [--threads N] [--rounds N] [--requests N] [--loads L ...] [--seed N]
+        [--only {server,offline}]
+    python benchmarks/scenarios.py --steady MS [--rounds N] [--requests N] [--loads L ...] [--seed N]
 
 **server**: each of many rounds is two Poisson runs of one rate, which comes from calls in a row just before them. The
 queue is replayed over the services of each under the arrivals of the other, and beside it stand that other run's
@@ -63,7 +64,7 @@ def steady(ns: int, arguments: argparse.Namespace) -> None:
 
 def server(pacer: Pacer, row: Row, arguments: argparse.Namespace) -> None:
     for load in arguments.loads:
-        print(queue(pacer, row, load, arguments.rounds, arguments.requests), flush=True)
+        print(queue(pacer, row, load, arguments.rounds, arguments.requests, arguments.seed), flush=True)
 
 
 def offline(subject: Subject, options: LoadOptions, rounds: int) -> str:
@@ -112,6 +113,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--requests", type=int, default=600, help="of each of a round's two runs")
     parser.add_argument("--loads", type=float, nargs="+", default=LOADS, metavar="L", help="shares of a busy server")
+    parser.add_argument("--seed", type=int, default=0, help="of arrivals: those of the next round have the next one")
     parser.add_argument("--only", choices=("server", "offline"))
     arguments = parser.parse_args()
     if (arguments.model is None) == (arguments.steady is None):

@@ -52,15 +52,19 @@ class Round(NamedTuple):
     replayed: Floats
 
 
-def queue(pacer: Pacer, row: Row, load: float, rounds: int, requests: int) -> str:
-    """Lines: replayed beside live percentiles at about the utilisation *load*, and the recursion by itself."""
-    draw = np.random.default_rng(0)
+def queue(pacer: Pacer, row: Row, load: float, rounds: int, requests: int, seed: int = 0) -> str:
+    """Lines: replayed beside live percentiles at about the utilisation *load*, and the recursion by itself.
+
+    Args:
+        seed: another one, at least *rounds* away, for arrivals of which none are the same.
+    """
+    draw = np.random.default_rng(seed)
     runs: list[Run] = []
     found: list[Round] = []
     for number in range(rounds):
         row_ns = row()
         gap = sorted(row_ns)[len(row_ns) // 2] / load
-        plans = [PacePlan("poisson", gap, requests, WARMUP, seconds=600, seed=2 * number + i) for i in (0, 1)]
+        plans = [PacePlan("poisson", gap, requests, WARMUP, seconds=600, seed=2 * (seed + number) + i) for i in (0, 1)]
         one, other = (Run(plan, pacer(plan)) for plan in plans)
         runs += [one, other]
         live = np.concatenate([np.asarray(run.taken.response_ns, np.float64) for run in (one, other)])
