@@ -63,6 +63,8 @@ def steady(ns: int, arguments: argparse.Namespace) -> None:
 
 
 def server(pacer: Pacer, row: Row, arguments: argparse.Namespace) -> None:
+    """Queues at each load that was asked for."""
+    print(f"server: {arguments.rounds} rounds of {arguments.requests} requests, twice each", flush=True)
     for load in arguments.loads:
         print(queue(pacer, row, load, arguments.rounds, arguments.requests, arguments.seed), flush=True)
 
@@ -118,7 +120,12 @@ def main() -> None:
     arguments = parser.parse_args()
     if (arguments.model is None) == (arguments.steady is None):
         parser.error("name a model, or the length of calls by --steady")
-    print(f"server: {arguments.rounds} rounds of {arguments.requests} requests, twice each", flush=True)
+    if arguments.only == "offline" and arguments.steady is not None:
+        parser.error("--only offline needs a model")
+    if not all(0 < load < 1 for load in arguments.loads):
+        parser.error(f"loads are above 0 and below 1, where a queue ends: {arguments.loads}")
+    if min(arguments.rounds, arguments.requests) < 1:
+        parser.error("--rounds and --requests are 1 or more")
     if arguments.steady is not None:
         steady(int(arguments.steady * 1e6), arguments)
         return

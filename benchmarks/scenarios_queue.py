@@ -83,8 +83,8 @@ def replayed(services: Run, row_ns: Sequence[float], arrivals: Run, draw: np.ran
 def beside(found: Sequence[Round]) -> list[str]:
     """Percentiles live and replayed over all rounds; how far the latter are off, with an interval over rounds."""
     draw = np.random.default_rng(1)
-    off = _off(found, step=1)
-    again = [_off([found[i] for i in draw.integers(0, len(found), len(found))], step=10) for _ in range(DRAWS)]
+    off = _off(found)
+    again = [_off([found[i] for i in draw.integers(0, len(found), len(found))]) for _ in range(DRAWS)]
     low, high = np.quantile(again, (0.025, 0.975), axis=0)
     live = np.quantile(np.concatenate([part.live for part in found]), SHARES)
     return [
@@ -94,10 +94,10 @@ def beside(found: Sequence[Round]) -> list[str]:
     ]
 
 
-def _off(found: Sequence[Round], step: int) -> Floats:
-    """How far replayed percentiles are off, by every *step*-th replay."""
+def _off(found: Sequence[Round]) -> Floats:
+    """How far replayed percentiles are off."""
     live = np.quantile(np.concatenate([part.live for part in found]), SHARES)
-    return np.quantile(np.concatenate([part.replayed[:, ::step].ravel() for part in found]), SHARES) / live - 1
+    return np.quantile(np.concatenate([part.replayed.ravel() for part in found]), SHARES) / live - 1
 
 
 def trace(run: Run) -> list[float]:
