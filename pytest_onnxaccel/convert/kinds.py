@@ -1,15 +1,19 @@
 """What kind of source a file or folder is, told from its content. Standard library only, and nothing is loaded.
 
+Runs in a worker: the directory of an archive may be large.
+
 A suffix is only what someone called a file: ``.pt`` is a state dict, a TorchScript archive or an exported program.
 """
 
 from __future__ import annotations
 
 import os
+import struct
 import zipfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from pytest_onnxaccel.archives import opened_zip
 from pytest_onnxaccel.errors import ConfigError, ModelError, printable
 
 ONNX = "onnx"
@@ -68,7 +72,7 @@ def kind_of(path: str) -> str:
         if head[4:8] == _LITE:
             return TFLITE
         if head.startswith(b"PK\x03\x04"):
-            return _zip_kind(path)
+            return _zip_kind(file)
         if head.startswith(_PICKLE_OF_OLD):
             return TORCH
         if head.startswith(_HDF5):
@@ -98,11 +102,11 @@ def _no_source(cause: str) -> ModelError:
     return ModelError(cause, code="E_NOTMODEL", remedy=_REMEDY)
 
 
-def _zip_kind(path: str) -> str:
+def _zip_kind(file: BinaryIO) -> str:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened_zip(file) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
         cause = f"is a broken zip archive: {printable(str(error), 100)}"
         raise ModelError(cause, code="E_PARSE", remedy="copy or export it again") from None
     # torch puts everything below one folder; Keras puts nothing below any

@@ -94,10 +94,11 @@ def external_locations(graphs: list[Any]) -> tuple[str, ...]:
         for tensor in _tensors(graph):
             if tensor.data_location != onnx.TensorProto.EXTERNAL:
                 continue
-            location = next((e.value for e in tensor.external_data if e.key == "location"), "")
-            if not location:
+            # Where several are given, one loader takes the first and another the last
+            locations = [entry.value for entry in tensor.external_data if entry.key == "location"]
+            if not locations or not all(locations):
                 raise ModelError(f"tensor {tensor.name!r} has external data without a location", code="E_EXTERNAL")
-            found[location] = None
+            found |= dict.fromkeys(locations)
     return tuple(found)
 
 

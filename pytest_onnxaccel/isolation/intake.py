@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
+import itertools
 import os
-import stat
 from pathlib import Path
 
-from pytest_onnxaccel.errors import ModelError, printable
+from pytest_onnxaccel.beneath import Refused, open_regular
+from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.isolation.copying import SECONDS, Allowance, copy_open, read_error, write_error
 from pytest_onnxaccel.isolation.limits import size_text
 
-_CHUNK = 1 << 20
 #: What a file that is no model looks like at its start, and what to do about it.
 _FOREIGN = (
     (b"version https://git-lfs", "is a Git LFS pointer, not the model", "run git lfs pull"),
@@ -37,6 +36,7 @@ class Staged:
         sha256: of the model file's bytes.
         size: of the model file, bytes.
         source_folder: folder of the original, where external data is looked for.
+        identity: device and number of the original.
     """
 
     path: str
@@ -44,145 +44,103 @@ class Staged:
     sha256: str
     size: int
     source_folder: str
+    identity: tuple[int, int]
 
 
-def stage(path: str, shown: str, folder: str) -> Staged:
+def stage(path: str, shown: str, folder: str, seconds: float = SECONDS) -> Staged:
     """Copy the model at *path* into *folder* under the name ``model.onnx``.
 
+    Args:
+        seconds: time limit.
+
     Raises:
-        ModelError: ``E_FILE``, ``E_SIZE`` or ``E_NOTMODEL``, naming the file as the user has *shown* it.
+        ModelError: ``E_FILE``, ``E_SIZE``, ``E_TIMEOUT`` or ``E_NOTMODEL``, naming the file as the user has *shown* it.
     """
-    source = open_source(path, shown)
+    source = open_named(path, shown)
     try:
-        mode, length = os.fstat(source).st_mode, os.fstat(source).st_size
-        if not stat.S_ISREG(mode):
+        found = os.fstat(source)
+        if found.st_size > _LARGEST:
             raise ModelError(
-                f"is {kind_of_mode(mode)}, not a regular file",
-                code="E_FILE",
-                subject=shown,
-                remedy="give an .onnx file",
-            )
-        if length > _LARGEST:
-            raise ModelError(
-                f"is {size_text(length)} large, and an ONNX file holds at most {size_text(_LARGEST)}",
-                code="E_SIZE", subject=shown, remedy="keep the weights as external data",
+                f"is {size_text(found.st_size)} large, and an ONNX file holds at most {size_text(_LARGEST)}",
+                code="E_SIZE", remedy="keep the weights as external data",
             )  # fmt: skip
-        os.makedirs(folder, mode=0o700, exist_ok=True)
         target = os.path.join(folder, "model.onnx")
-        digest, size, head = copy_open(source, target, length)
-    except OSError as error:
-        raise file_error(error, shown) from None
+        digest, size, head = copy_named(source, target, found.st_size, Allowance(seconds=seconds))
+        refuse_foreign(head)
+    except ModelError as error:
+        raise error.about(shown) from None
     finally:
         os.close(source)
-    refuse_foreign(head, shown)
-    return Staged(target, folder, digest, size, os.path.dirname(os.path.abspath(path)))
+    identity = (found.st_dev, found.st_ino)
+    return Staged(target, folder, digest, size, os.path.dirname(os.path.abspath(path)), identity)
 
 
-def open_source(path: str, shown: str) -> int:
-    """A descriptor of *path*, whatever lies there.
+def open_named(path: str, shown: str) -> int:
+    """A descriptor of the regular file at *path*, which the owner named.
 
     Raises:
         ModelError: ``E_FILE``.
     """
     try:
-        # O_NONBLOCK: opening a FIFO nobody writes to would otherwise wait for ever
-        return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+        return open_regular(path)
+    except Refused as refused:
+        remedy = refused.remedy or "give a file"
+        raise ModelError(refused.cause, code=refused.code, subject=shown, remedy=remedy) from None
     except OSError as error:
-        raise file_error(error, shown) from None
-    except ValueError:
-        raise ModelError("is no path: it holds a NUL", code="E_FILE", subject=shown) from None
+        raise read_error(error, shown) from None
 
 
-def stage_external(staged: Staged, locations: tuple[str, ...], shown: str) -> None:
-    """Copy the external data files that the model names beside its copy.
+def copy_named(source: int, target: str, length: int, allowance: Allowance) -> tuple[str, int, bytes]:
+    """As :func:`~pytest_onnxaccel.isolation.copying.copy_open`, to the new file *target*; a part of it does not stay.
 
     Raises:
-        ModelError: ``E_EXTERNAL``: a location is absolute, leaves the model's folder, or is missing.
+        ModelError: ``E_FILE``: one of them cannot be read or written; ``E_TIMEOUT``.
     """
-    root = os.path.realpath(staged.source_folder)
-    for location in locations:
-        resolved = os.path.realpath(os.path.join(root, location)) if "\0" not in location else ""
-        if os.path.isabs(location) or not resolved.startswith(root.rstrip(os.sep) + os.sep):
-            raise ModelError(
-                f"external data {printable(location, 80)!r} lies outside the model's folder",
-                code="E_EXTERNAL", subject=shown, remedy="save the model with its data beside it",
-            )  # fmt: skip
-        target = os.path.join(staged.folder, os.path.normpath(location))
-        if target == staged.path:  # the model itself, which is there and was hashed
-            continue
-        try:
-            handle = os.open(resolved, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-            try:
-                found = os.fstat(handle)
-                if not stat.S_ISREG(found.st_mode):
-                    raise OSError(errno.EINVAL, "not a regular file")
-                os.makedirs(os.path.dirname(target), exist_ok=True)
-                copy_open(handle, target, found.st_size)
-            finally:
-                os.close(handle)
-        except OSError as error:
-            raise ModelError(
-                f"external data {printable(location, 80)!r}: {error.strerror}",
-                code="E_EXTERNAL", subject=shown, remedy="put the data file beside the model",
-            ) from None  # fmt: skip
-
-
-def copy_open(source: int, target: str, length: int) -> tuple[str, int, bytes]:
-    """At most *length* bytes, which is what the file had when it was opened: it may be growing."""
-    digest, size, head = hashlib.sha256(), 0, b""
     try:
-        with open(target, "wb") as file:
-            while size < length and (chunk := os.read(source, min(_CHUNK, length - size))):
-                head = head or chunk[:64]
-                digest.update(chunk)
-                file.write(chunk)
-                size += len(chunk)
-    except OSError:
+        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise write_error(error) from None
+    try:
+        return copy_open(source, handle, length, allowance)
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(target)  # a full disk must not stay full for the next model
+        if isinstance(error, OSError):
+            raise read_error(error) from None
         raise
-    return digest.hexdigest(), size, head
 
 
-def refuse_foreign(head: bytes, shown: str) -> None:
+def refuse_foreign(head: bytes) -> None:
     """Refuse a file that starts as no model does.
 
     Raises:
         ModelError: ``E_NOTMODEL``, with what it is instead.
     """
     if not head:
-        raise ModelError("is empty", code="E_NOTMODEL", subject=shown, remedy="export the model again")
+        raise ModelError("is empty", code="E_NOTMODEL", remedy="export the model again")
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for magic, cause, remedy in _FOREIGN:
         if start.startswith(magic):
-            raise ModelError(cause, code="E_NOTMODEL", subject=shown, remedy=remedy)
+            raise ModelError(cause, code="E_NOTMODEL", remedy=remedy)
 
 
-def kind_of_mode(mode: int) -> str:
-    """What a file that is no regular one is, in words."""
-    for test, name in (
-        (stat.S_ISDIR, "a folder"),
-        (stat.S_ISFIFO, "a FIFO"),
-        (stat.S_ISSOCK, "a socket"),
-        (stat.S_ISCHR, "a device"),
-        (stat.S_ISBLK, "a device"),
-    ):
-        if test(mode):
-            return name
-    return "something else"
+def new_folder(path: str) -> str:
+    """Make the folder *path*, which only this user may enter; with a number after its name where that is taken.
 
-
-def file_error(error: OSError, shown: str) -> ModelError:
-    """The refusal that *error* is, with what to do."""
-    if error.errno == errno.ENXIO:  # a FIFO or socket that cannot be opened
-        return ModelError("is a FIFO or a socket, not a regular file", code="E_FILE", subject=shown)
-    remedy = {
-        errno.ENOENT: "check the path",
-        errno.EACCES: "give read permission",
-        errno.ENOSPC: "make room on the disk, or set TMPDIR to a larger one",
-    }.get(error.errno or 0, "")
-    cause = "does not exist" if error.errno == errno.ENOENT else error.strerror or str(error)
-    return ModelError(cause, code="E_FILE", subject=shown, remedy=remedy)
+    Raises:
+        ModelError: ``E_FILE``: it cannot be made.
+    """
+    for again in itertools.count(1):
+        made = path if again == 1 else f"{path}-{again}"
+        try:
+            os.mkdir(made, 0o700)
+            return made
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise write_error(error) from None
+    raise AssertionError
 
 
 def folder_name(name: str, index: int) -> str:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import glob
+import contextlib
 import hashlib
 import os
-import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from pytest_onnxaccel.beneath import Refused, open_beneath, walk
 from pytest_onnxaccel.convert import kinds
 from pytest_onnxaccel.errors import ModelError, OnnxAccelError
 from pytest_onnxaccel.frozen_class import record
-from pytest_onnxaccel.isolation.intake import copy_open, file_error, kind_of_mode, open_source, refuse_foreign
-from pytest_onnxaccel.isolation.limits import size_text
-
-#: Bytes of all files together: what a person may mean by a model.
-LARGEST = 32 << 30
-#: Files of one SavedModel.
-MOST_FILES = 10_000
+from pytest_onnxaccel.isolation.copying import LARGEST, MOST_FILES, SECONDS, Allowance, opened_folder, read_error
+from pytest_onnxaccel.isolation.intake import copy_named, open_named, refuse_foreign
 
 #: Archives that are sources, though no ONNX model is one.
 _ARCHIVES = (b"PK\x03\x04", b"\x89HDF")
@@ -42,38 +37,102 @@ class StagedSource:
     shown: str
 
 
-def stage_source(path: str, shown: str, folder: str) -> StagedSource:
+def stage_source(
+    path: str, shown: str, folder: str, kind_of: Callable[[str], str], seconds: float = SECONDS
+) -> StagedSource:
     """Copy the source at *path* into *folder*, and tell its kind from the copy.
 
+    The owner names *path*, which may be a link; what a folder holds, and what lies beside a checkpoint, may not.
+
+    Args:
+        kind_of: tells the kind of a private copy, in a worker: what parses an archive may need much time and memory.
+        seconds: time limit of copying.
+
     Raises:
-        ModelError: ``E_FILE``, ``E_SIZE``, ``E_NOTMODEL``, ``E_PARSE`` or ``E_UNSAFE``, naming the file as the user
-            has *shown* it.
+        ModelError: ``E_FILE``, ``E_SIZE``, ``E_TIMEOUT``, ``E_NOTMODEL``, ``E_PARSE`` or ``E_UNSAFE``, naming the file
+            as the user has *shown* it.
     """
+    copies = _Copies(folder, Allowance(LARGEST, MOST_FILES, seconds))
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        files = list(_inside(path, shown)) if os.path.isdir(path) else [(path, _plain(path))]
-        digest, size, heads = _copy(files, folder, shown, LARGEST)
         if os.path.isdir(path):
+            copies.folder_at(path)
             copy = folder
         else:
-            copy = os.path.join(folder, files[0][1])
-            if not heads[0].startswith(_ARCHIVES):
-                refuse_foreign(heads[0], shown)
-        kind = kinds.kind_of(copy)
+            copy = copies.file_at(path)
+        kind = kind_of(copy)
         if kind == kinds.CHECKPOINT:
-            beside = _beside(path, files[0][1])
-            if not beside:
-                raise ModelError(
-                    "is a checkpoint's graph without its variables",
-                    code="E_FILE", remedy="put the .index and .data files beside it",
-                )  # fmt: skip
-            more, added, _ = _copy(beside, folder, shown, LARGEST - size)
-            digest, size = hashlib.sha256(f"{digest} {more}".encode()).hexdigest(), size + added
-    except OSError as error:
-        raise file_error(error, shown) from None
+            copies.variables_of(path, copy)
     except OnnxAccelError as error:
         raise error.about(shown) from None
-    return StagedSource(copy, kind, digest, size, shown)
+    return StagedSource(copy, kind, copies.sha256(), copies.size, shown)
+
+
+class _Copies:
+    """What was copied to *folder* of one source."""
+
+    def __init__(self, folder: str, allowance: Allowance) -> None:
+        self._folder = folder
+        self._allowance = allowance
+        self._digests: list[tuple[str, str]] = []
+        #: Bytes
+        self.size = 0
+
+    def sha256(self) -> str:
+        """Of the names and bytes; the name of a single file says nothing, so it is no part of what it is."""
+        alone = len(self._digests) == 1
+        text = "".join(f"{'' if alone else name}\0{digest}\n" for name, digest in self._digests)
+        return hashlib.sha256(os.fsencode(text)).hexdigest()
+
+    def file_at(self, path: str) -> str:
+        """Copy the file *path*, which the owner named; gives the copy's path."""
+        name = _plain(path)
+        handle = open_named(path, "")
+        try:
+            head = self._copy(handle, name)
+        finally:
+            os.close(handle)
+        if not head.startswith(_ARCHIVES):
+            refuse_foreign(head)
+        return os.path.join(self._folder, name)
+
+    def folder_at(self, path: str) -> None:
+        """Copy all files under the folder *path*, which the owner named."""
+        with opened_folder(path, read_error, listed=True) as folder, _telling():
+            for name, handle in walk(folder, MOST_FILES):
+                self._copy(handle, name)
+
+    def variables_of(self, path: str, copied: str) -> None:
+        """Copy the variables of the checkpoint whose graph is *path*, under the stem that its copy has."""
+        above, name = os.path.split(os.path.abspath(path))
+        stem, plain = os.path.splitext(name)[0], os.path.splitext(os.path.basename(copied))[0]
+        with opened_folder(above, read_error, listed=True) as folder, _telling():
+            data = sorted(found for found in os.listdir(folder) if found.startswith(f"{stem}.data-"))
+            try:
+                for found in (f"{stem}.index", *data):
+                    try:
+                        handle = open_beneath(folder, found)
+                    except Refused as refused:
+                        raise refused.of(f"{found!r} beside it") from None
+                    try:
+                        self._copy(handle, plain + found[len(stem) :])
+                    finally:
+                        os.close(handle)
+            except FileNotFoundError:
+                data = []
+        if not data:
+            raise ModelError(
+                "is a checkpoint's graph without its variables",
+                code="E_FILE", remedy="put the .index and .data files beside it",
+            )  # fmt: skip
+
+    def _copy(self, handle: int, name: str) -> bytes:
+        """Copy what is open as *handle* to the new file *name*; gives its first bytes."""
+        size = os.fstat(handle).st_size
+        self._allowance.take(size)
+        digest, size, head = copy_named(handle, os.path.join(self._folder, name), size, self._allowance)
+        self._digests.append((name, digest))
+        self.size += size
+        return head
 
 
 def _plain(path: str) -> str:
@@ -82,58 +141,16 @@ def _plain(path: str) -> str:
     return "source" + (suffix if suffix.isascii() and suffix[1:].isalnum() else "")
 
 
-def _inside(path: str, shown: str) -> Iterator[tuple[str, str]]:
-    """(path, relative path) of the files under the folder *path*, sorted; links that leave it are refused."""
-    root = os.path.realpath(path)
-    for index, (folder, name) in enumerate(
-        (folder, name) for folder, folders, names in os.walk(root) for name in _sorted(folders, names)
-    ):
-        full = os.path.join(folder, name)
-        if not os.path.realpath(full).startswith(root.rstrip(os.sep) + os.sep):
-            raise ModelError(f"{name!r} in it is a link that leaves it", code="E_UNSAFE", subject=shown)
-        if index >= MOST_FILES:
-            cause = f"holds more than {MOST_FILES} files"
-            raise ModelError(cause, code="E_SIZE", subject=shown, remedy="name the folder with saved_model.pb")
-        yield full, os.path.relpath(full, root)
+@contextlib.contextmanager
+def _telling() -> Iterator[None]:
+    """What is not opened, or cannot be, becomes a refusal.
 
-
-def _sorted(folders: list[str], names: list[str]) -> list[str]:
-    folders.sort()
-    return sorted(names)
-
-
-def _beside(path: str, copied: str) -> list[tuple[str, str]]:
-    """The variables of the checkpoint whose graph is *path*, under the stem that the copy has."""
-    stem, plain = os.path.splitext(path)[0], os.path.splitext(copied)[0]
-    data = sorted(glob.glob(glob.escape(stem) + ".data-*"))
-    index = stem + ".index"
-    return [(name, plain + name[len(stem) :]) for name in (index, *data)] if data and os.path.exists(index) else []
-
-
-def _copy(files: list[tuple[str, str]], folder: str, shown: str, room: int) -> tuple[str, int, list[bytes]]:
-    """Copy *files* (path, relative path) into *folder*: digest of all, bytes, and the first bytes of each."""
-    digest, total, heads = hashlib.sha256(), 0, []
-    for path, relative in files:
-        source = open_source(path, shown)
-        try:
-            found = os.fstat(source)
-            if not stat.S_ISREG(found.st_mode):
-                kind = kind_of_mode(found.st_mode)
-                raise ModelError(f"{_which(relative)}is {kind}, not a regular file", code="E_FILE", subject=shown)
-            if total + found.st_size > room:
-                cause = f"is larger than {size_text(room)}"
-                raise ModelError(cause, code="E_SIZE", subject=shown, remedy="give the model alone")
-            target = os.path.join(folder, relative)
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            sha256, size, head = copy_open(source, target, found.st_size)
-        finally:
-            os.close(source)
-        # The suffix of a single file says nothing, so its name is no part of what it is
-        digest.update(f"{relative if len(files) > 1 else ''}\0{sha256}\n".encode())
-        total += size
-        heads.append(head)
-    return digest.hexdigest(), total, heads
-
-
-def _which(relative: str) -> str:
-    return "" if relative.startswith("source") else f"{relative!r} in it "
+    Raises:
+        ModelError: within, instead of what was raised.
+    """
+    try:
+        yield
+    except Refused as refused:
+        raise ModelError(refused.cause, code=refused.code, remedy=refused.remedy) from None
+    except OSError as error:
+        raise read_error(error) from None

@@ -51,6 +51,7 @@ GRAPH_FUNCTIONS = {
     "float16": "pytest_onnxaccel.graph.precision:to_float16",
     "int8": "pytest_onnxaccel.graph.precision:to_int8",
     "convert": "pytest_onnxaccel.convert.run:convert",
+    "source_kind": "pytest_onnxaccel.convert.kinds:kind_of",
 }
 
 

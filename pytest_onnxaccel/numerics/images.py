@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_onnxaccel.beneath import Refused, open_regular
 from pytest_onnxaccel.errors import ModelError, printable
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.generic]
 
+#: Bytes of one image file.
+LARGEST = 256 << 20
 #: Images that are taken, the first ones by name: each costs a run of every backend.
 MOST = 16
 
@@ -49,8 +52,13 @@ def _sample(
 ) -> Array:
     shown = os.path.basename(path)
     try:
-        with open(path, "rb") as file:
-            image = decode(file.read())
+        with os.fdopen(open_regular(path), "rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise ValueError(f"it is larger than {LARGEST >> 20} MB")
+        image = decode(content)
+    except Refused as refused:
+        raise ModelError(f"image {shown} of input {name!r} {refused.cause}", code="E_FILE") from None
     except Exception as error:  # of many kinds, by what the bytes are
         raise ModelError(f"image {shown} of input {name!r}: {printable(str(error), 120)}", code="E_FILE") from None
     if image is None:

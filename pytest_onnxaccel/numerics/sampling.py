@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.random  # loaded lazily by NumPy; here, so that the first sample does not wait for it
 
-from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.errors import ModelError, printable
+from pytest_onnxaccel.numerics.archive import load_arrays
 from pytest_onnxaccel.spec import InputSpec, TensorSpec
 
 if TYPE_CHECKING:
@@ -137,30 +136,20 @@ def load_samples(spec: InputSpec, name: str) -> list[Array]:
     holds no such name; a ``.npy`` is one sample.
 
     Raises:
-        ModelError: ``E_INPUT``: the file cannot be read as arrays, or holds none.
+        ModelError: ``E_INPUT``: the file cannot be read as arrays, or holds none; ``E_SIZE``: it holds too much.
     """
     assert spec.file is not None
+    remedy = "save them with numpy.savez, without pickled objects"
     try:
-        if os.path.exists(spec.file) and not os.path.isfile(spec.file):
-            raise OSError("it is no regular file")  # reading a FIFO would wait for ever
-        with open(spec.file, "rb") as file:
-            loaded: Any = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return [loaded]
-            numbered = {k: k[len(name) + 1 :] for k in loaded.files if k.startswith(f"{name}_")}
-            keys = [k for k in loaded.files if k == name]
-            keys += sorted((k for k, n in numbered.items() if n.isdecimal()), key=lambda k: int(numbered[k]))
-            found = [np.asarray(loaded[k]) for k in keys or loaded.files]
-            if not found:
-                raise ValueError("it holds no arrays")
-            return found
-    except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+        return load_arrays(spec.file, name)
+    except ModelError as error:
         raise ModelError(
-            f"samples of input {name!r} cannot be read: {error}",
-            code="E_INPUT",
-            subject=spec.file,
-            remedy="save them with numpy.savez, without pickled objects",
-        ) from None
+            f"samples of input {name!r} cannot be read: it {error.cause}",
+            code=error.code, subject=spec.file, remedy=error.remedy or remedy,
+        ) from None  # fmt: skip
+    except Exception as error:  # of many kinds, by what the bytes are
+        cause = printable(f"samples of input {name!r} cannot be read: {error}")
+        raise ModelError(cause, code="E_INPUT", subject=spec.file, remedy=remedy) from None
 
 
 def concrete(

@@ -113,4 +113,6 @@ class Convert:
             unavailable(state, error.backend, error)
         except OnnxAccelError as error:
             pytest.fail(str(error), pytrace=False)
+        finally:
+            engines.conversions.drop(spec)
         return ConvertedModel(made, proof, engines)

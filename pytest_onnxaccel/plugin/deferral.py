@@ -47,6 +47,10 @@ class Deferral:
         if self._waits(item):
             item.user_properties[:] = self._before
 
+    def waits_for(self, item: pytest.Item) -> bool:
+        """*item* will be run once more."""
+        return item in self._waiting
+
     def _waits(self, item: pytest.Item) -> bool:
         return bool(self._waiting) and self._waiting[-1] is item
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,11 +33,13 @@ def backend(request: pytest.FixtureRequest) -> BackendHandle:
 
 
 @pytest.fixture(scope="session")
-def frozen_batch(request: pytest.FixtureRequest, onnx_model: OnnxModel) -> FrozenBatch:
+def frozen_batch(request: pytest.FixtureRequest, onnx_model: OnnxModel) -> Iterator[FrozenBatch]:
     """The model frozen to one batch size, as a file that is proven to give what the original gives."""
     from pytest_onnxaccel.plugin import handles
 
-    return handles.frozen(request.config, onnx_model, request.param)
+    made = handles.frozen(request.config, onnx_model, request.param)
+    yield made
+    made.release()
 
 
 @pytest.fixture(scope="session")

@@ -81,6 +81,8 @@ class FrozenBatch:
     def __init__(self, state: State, frozen: Frozen) -> None:
         self._state = state
         self._frozen = frozen
+        #: Lets the file go; until then it stays, also when another model is checked meanwhile
+        self.release = state.runner.subjects.of(frozen.model).hold()
         self.name = frozen.model
         self.path = frozen.path
         self.batch_size = frozen.batch_size

@@ -12,9 +12,19 @@ from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.plugin import marker_table
 from pytest_onnxaccel.plugin.collect import CheckItem, builtin_items
 from pytest_onnxaccel.plugin.deferral import DEFERRED, Deferral
+from pytest_onnxaccel.plugin.fixtures import NO_MODEL
 from pytest_onnxaccel.plugin.records import recorded
 from pytest_onnxaccel.plugin.settings import header
 from pytest_onnxaccel.plugin.state import LEASES, State
+
+
+def model_of(item: pytest.Item) -> str:
+    """Name of the model that *item* is of; empty where it is of none."""
+    if isinstance(item, CheckItem):
+        return item.check_request.model
+    callspec = getattr(item, "callspec", None)
+    found = None if callspec is None else callspec.params.get("onnx_model")
+    return found if isinstance(found, str) and found != NO_MODEL else ""
 
 
 class Hooks:
@@ -35,6 +45,8 @@ class Hooks:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         chosen: dict[str, set[tuple[str, str]]] = {}
         for item in session.items:
+            if model := model_of(item):
+                self._state.expect(model, item.nodeid)
             if isinstance(item, CheckItem):
                 request = item.check_request
                 chosen.setdefault(request.model, set()).add((request.check, request.backend))
@@ -54,6 +66,9 @@ class Hooks:
         self._deferral.begin(item)
         result = yield
         self._deferral.end(item)
+        model = model_of(item)
+        if model and not self._deferral.waits_for(item):
+            self._state.ended(model, item.nodeid)
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # outermost: as it is when all others have changed it

@@ -54,6 +54,8 @@ class State:
         self.report_error: str | None = None
         #: Checks that were selected, by model: a fault is reported by one of them and referred to by the others.
         self.selected: dict[str, frozenset[tuple[str, str]]] = {}
+        #: Tests that are still to be run, by model: with the last one its private copies go.
+        self._waiting: dict[str, set[str]] = {}
         self._plans: dict[str, Plan] = {}
         self._runner: Runner | None = None
         self._shared: Staging | None = None
@@ -161,6 +163,17 @@ class State:
         if self._runner is None:
             self._runner = self._make_runner(request.model)
         return self.runner.check(request.among(self.selected.get(request.model, frozenset())))
+
+    def expect(self, model: str, test: str) -> None:
+        """*test* is of *model* and will be run."""
+        self._waiting.setdefault(model, set()).add(test)
+
+    def ended(self, model: str, test: str) -> None:
+        """*test* of *model* was run. Of pytest-xdist's workers each runs a part: there, the next model takes over."""
+        waiting = self._waiting.get(model, set())
+        waiting.discard(test)
+        if not waiting and self._runner is not None:
+            self._runner.subjects.done(model)
 
     def spec(self, model: str) -> ModelSpec:
         """The model named *model*."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from pytest_onnxaccel.backends._ort_options import OrtOptions, ort_options
 from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.beneath import Refused, open_beneath, open_folder, split, write_beneath
 from pytest_onnxaccel.checks.advice import Advice
 from pytest_onnxaccel.errors import ConfigError, printable
 
@@ -73,9 +74,7 @@ def write(
         texts["session.py"] = script(name, provider, options, advice, str(runtime))
     try:
         os.makedirs(folder, exist_ok=True)
-        for place in external:
-            os.makedirs(os.path.dirname(os.path.join(folder, place)), exist_ok=True)
-            _replaced(os.path.join(os.path.dirname(model), place), os.path.join(folder, place))
+        _data(os.path.dirname(model), external, folder)
         _replaced(model, os.path.join(folder, name))
         with tempfile.TemporaryDirectory(prefix="onnxaccel-") as scratch:
             for file, text in texts.items():
@@ -89,6 +88,27 @@ def write(
             remedy="name another folder with --onnx-advise=DIR",
         ) from None
     return tuple(os.path.join(folder, file) for file in (name, *sorted(texts, reverse=True)))
+
+
+def _data(origin: str, external: Sequence[str], folder: str) -> None:
+    """Copy external data, of which the model says where it lies, to the same places below *folder*.
+
+    Raises:
+        OSError: it cannot be copied, or a link in *folder* stands in the way.
+    """
+    source, target = open_folder(origin), open_folder(folder)
+    try:
+        for name in dict.fromkeys("/".join(split(place)) for place in external):
+            handle = open_beneath(source, name)
+            try:
+                write_beneath(target, name, handle)
+            finally:
+                os.close(handle)
+    except Refused as refused:
+        raise OSError(f"external data {refused.cause}") from None
+    finally:
+        os.close(source)
+        os.close(target)
 
 
 def _replaced(source: str, target: str) -> None:

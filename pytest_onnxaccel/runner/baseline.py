@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from pytest_onnxaccel.beneath import Refused, split
 from pytest_onnxaccel.errors import ModelError, NoBaseline, printable
 
 #: How the pointers of Git LFS begin.
@@ -34,13 +36,21 @@ def at_revision(path: str, revision: str, folder: str, inspect: Callable[[str], 
         return target
     os.makedirs(made, mode=0o700, exist_ok=True)
     _fetch(source, commit, name, target, shown)
-    for location in inspect(target):
-        inner = os.path.normpath(location)
-        if os.path.isabs(inner) or inner.startswith(".."):
-            continue  # refused with its own code when the model is staged
+    for inner in _data_files(inspect(target)):
+        if inner == name:
+            continue  # the model itself, which is there
         os.makedirs(os.path.dirname(os.path.join(made, inner)), exist_ok=True)
-        _fetch(source, commit, inner, os.path.join(made, inner), f"{location} at {revision}")
+        _fetch(source, commit, inner, os.path.join(made, inner), f"{inner} at {revision}")
     return target
+
+
+def _data_files(locations: Iterable[str]) -> list[str]:
+    """Each file of external data once; what is refused is so with its own code when the model is staged."""
+    found: dict[str, None] = {}
+    for location in locations:
+        with contextlib.suppress(Refused):
+            found["/".join(split(location))] = None
+    return list(found)
 
 
 def _commit(source: str, revision: str, shown: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from pytest_onnxaccel.environments.environment import cache_folder
 from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ConversionError, OnnxAccelError
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.isolation.engine import Engine
+from pytest_onnxaccel.isolation.intake import new_folder
 from pytest_onnxaccel.isolation.intake_source import StagedSource, stage_source
 from pytest_onnxaccel.runner.engines import TOOLS, Engines
 from pytest_onnxaccel.spec import SourceSpec
@@ -84,13 +86,33 @@ class Conversions:
         """
         if source.path not in self._staged:
             try:
-                self._staged[source.path] = stage_source(source.path, source.shown, self._folder("source"))
+                self._staged[source.path] = self._taken(source)
             except OnnxAccelError as error:
                 self._staged[source.path] = error
         found = self._staged[source.path]
         if isinstance(found, OnnxAccelError):
             raise found
         return found
+
+    def _taken(self, source: SourceSpec) -> StagedSource:
+        folder = self._folder("source")
+        seconds = self._engines.options.limits.seconds
+        try:
+            return stage_source(source.path, source.shown, folder, self._kind_of, seconds)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def _kind_of(self, copy: str) -> str:
+        """The kind of a private copy, told in a worker."""
+        return str(self._tools().graph("source_kind", path=copy))
+
+    def drop(self, source: SourceSpec) -> None:
+        """Nothing more is asked of *source*, for now: its private copy goes."""
+        found = self._staged.pop(source.path, None)
+        if isinstance(found, StagedSource):
+            path = found.path if os.path.isdir(found.path) else os.path.dirname(found.path)
+            shutil.rmtree(path, ignore_errors=True)
 
     def convert(self, source: SourceSpec, options: ConvertOptions | None = None, gives: str = kinds.ONNX) -> Conversion:
         """Convert *source*, or take from the cache what was converted of the same source in the same way.
@@ -162,23 +184,31 @@ class Conversions:
         self, converter: Converter, staged: StagedSource, gives: str, folder: str, options: ConvertOptions
     ) -> Converted:
         """The conversion itself, in the worker of the converter's backend, and the check of what it wrote."""
-        path = staged.path
+        path, scratch = staged.path, ""
         prepares = getattr(converter, "prepares", "")
-        if prepares:
-            path = os.path.join(self._folder("prepared"), "model.onnx")
-            prepared = self._tools().graph(prepares, source=staged.path, target=path)
-            options = replace(options, prepared=prepared)
         try:
-            answer = self._engine(converter.backend).graph(
-                "convert", converter=table.route(staged.kind, gives), source=path, kind=staged.kind, gives=gives,
-                folder=folder, options=options.to_json(),
-            )  # fmt: skip
-            made = Converted.from_json(answer)
-            if made.kind == kinds.ONNX:
-                self._check(made, converter)
-        except OnnxAccelError as error:
-            error.backend = error.backend or converter.backend
+            if prepares:
+                scratch = self._folder("prepared")
+                path = os.path.join(scratch, "model.onnx")
+                prepared = self._tools().graph(prepares, source=staged.path, target=path)
+                options = replace(options, prepared=prepared)
+            try:
+                answer = self._engine(converter.backend).graph(
+                    "convert", converter=table.route(staged.kind, gives), source=path, kind=staged.kind, gives=gives,
+                    folder=folder, options=options.to_json(),
+                )  # fmt: skip
+                made = Converted.from_json(answer)
+                if made.kind == kinds.ONNX:
+                    self._check(made, converter)
+            except OnnxAccelError as error:
+                error.backend = error.backend or converter.backend
+                raise
+        except OnnxAccelError:
+            shutil.rmtree(folder, ignore_errors=True)
             raise
+        finally:
+            if scratch:
+                shutil.rmtree(scratch, ignore_errors=True)
         return made
 
     def _check(self, made: Converted, converter: Converter) -> None:
@@ -209,8 +239,7 @@ class Conversions:
     def _folder(self, what: str) -> str:
         self._last += 1
         folder = os.path.join(self._engines.folder, f"{what}-{self._last:03d}")
-        os.makedirs(folder, mode=0o700)
-        return folder
+        return new_folder(folder)
 
     def close(self) -> None:
         """End the workers; what was converted lies in the run's private folder."""

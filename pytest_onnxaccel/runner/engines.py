@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,8 +11,10 @@ from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends import lookup
 from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
 from pytest_onnxaccel.errors import BackendUnavailable
+from pytest_onnxaccel.isolation.copying import write_error
 from pytest_onnxaccel.isolation.engine import Engine, LocalEngine, WorkerEngine
 from pytest_onnxaccel.isolation.host import WorkerProcess
+from pytest_onnxaccel.isolation.intake import folder_name, new_folder
 from pytest_onnxaccel.isolation.launch import own_command
 from pytest_onnxaccel.isolation.staging import Staging
 from pytest_onnxaccel.runner.request import RunOptions
@@ -49,15 +52,30 @@ class Engines:
 
     @property
     def staging(self) -> Staging:
-        """The run's private folder, made at first use."""
+        """The run's private folder, made at first use.
+
+        Raises:
+            ModelError: ``E_FILE``: it cannot be made.
+        """
         if self._staging is None:
-            self._staging = Staging()
+            try:
+                self._staging = Staging()
+            except OSError as error:
+                raise write_error(error) from None
         return self._staging
 
     @property
     def folder(self) -> str:
         """The private folder that everything staged lies in."""
         return self.staging.folder
+
+    def private_folder(self, name: str, number: int) -> str:
+        """A new folder for the files of model *name*, the run's *number*-th.
+
+        Raises:
+            ModelError: ``E_FILE``: it cannot be made.
+        """
+        return new_folder(os.path.join(self.folder, folder_name(name, number)))
 
     @property
     def root(self) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.foldin import foldin
 from pytest_onnxaccel.errors import ConfigError
-from pytest_onnxaccel.isolation.intake import stage, stage_external
+from pytest_onnxaccel.isolation.external import stage_external
+from pytest_onnxaccel.isolation.intake import stage
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.engines import TOOLS, Engines
 from pytest_onnxaccel.runner.request import RunOptions
@@ -56,10 +57,11 @@ def fold_in(
     shown = os.fspath(model)
     engines = Engines(options or RunOptions())
     try:
-        staged = stage(os.path.abspath(shown), shown, os.path.join(engines.folder, "model"))
+        seconds = engines.options.limits.seconds
+        staged = stage(os.path.abspath(shown), shown, os.path.join(engines.folder, "model"), seconds)
         tools = engines.open(TOOLS, {})
         info = ModelInfo.from_json(tools.graph("inspect", path=staged.path))
-        stage_external(staged, info.external, shown)
+        stage_external(staged, info.external, shown, seconds)
         # Under its final name: a large model's data file is named after it
         folded = os.path.join(staged.folder, "folded", os.path.basename(os.fspath(target)))
         os.makedirs(os.path.dirname(folded))

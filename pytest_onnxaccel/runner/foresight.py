@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 
 from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends.protocol import GROUP
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.isolation.engine import WorkerEngine, graph_request, load_request
-from pytest_onnxaccel.isolation.intake import Staged, folder_name, stage
+from pytest_onnxaccel.isolation.intake import Staged, stage
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import QUIET
 from pytest_onnxaccel.spec import ModelSpec
@@ -24,6 +24,11 @@ class Foresight:
     staged: Staged
     engine: WorkerEngine
 
+    def drop(self) -> None:
+        """Nobody asks for that model: end its worker and remove its copy."""
+        self.engine.close()
+        shutil.rmtree(self.staged.folder, ignore_errors=True)
+
 
 def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, checks: frozenset[str]) -> Foresight | None:
     """Take the model in and begin with what *checks* need of *backend*, the one that serves the model's graph too.
@@ -33,12 +38,12 @@ def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, checks
     runtime = engines.backend(backend)
     if runtime.environment or runtime.keep_worker or not engines.availability(backend).ok:
         return None
-    folder = os.path.join(engines.folder, folder_name(spec.name, number))
     try:
+        folder = engines.private_folder(spec.name, number)
         engine = engines.open(backend, {})
         if not isinstance(engine, WorkerEngine):
             return None
-        staged = stage(spec.path, spec.shown, folder)
+        staged = stage(spec.path, spec.shown, folder, engines.options.limits.seconds)
     except OnnxAccelError:
         return None
     requests = [graph_request("inspect", {"path": staged.path})]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -27,6 +29,8 @@ class Sourced:
     def __init__(self, subject: Subject, engines: Engines) -> None:
         self._subject = subject
         self._engines = engines
+        self._used: dict[str, SourceSpec] = {}
+        self._folders: list[str] = []
 
     def session(self, source: SourceSpec, path: str | None = None) -> GuardedSession:
         """A session of *source* in its own framework, fed as the model, or as the file derived from it, is.
@@ -34,7 +38,7 @@ class Sourced:
         Raises:
             OnnxAccelError: it cannot be loaded.
         """
-        return self._subject.session(backend_for(source, self._engines), path, source=source)
+        return self._subject.session(self._backend_for(source), path, source=source)
 
     def opened(
         self, source: SourceSpec | None, name: str, engine: Engine, options: LoadOptions, info: ModelInfo
@@ -44,12 +48,14 @@ class Sourced:
         Raises:
             OnnxAccelError: it cannot be loaded.
         """
+        if source is not None:
+            self._used[source.path] = source
         return open_source(source, name, engine, options, info, self._engines)
 
     def variants(self, source: SourceSpec, path: str | None = None) -> Iterator[tuple[str, Session | OnnxAccelError]]:
         """The same source, legally computed otherwise: what its outputs differ by is its noise. The caller closes."""
         subject = self._subject
-        name, info = backend_for(source, self._engines), subject.declared(path or subject.path)
+        name, info = self._backend_for(source), subject.declared(path or subject.path)
 
         def opened(options: LoadOptions) -> Session:
             return self.opened(source, name, subject.engine(name), options, info)
@@ -70,9 +76,23 @@ class Sourced:
     def exported(self, source: SourceSpec, size: int, inputs: Inputs) -> Candidate | OnnxAccelError:
         """*source* exported at batch *size* under the names of the model, or what stands against it."""
         subject = self._subject
+        self._used[source.path] = source
         try:
             shapes = inputs.shapes(size)
             specs = [replace(spec, shape=shapes[spec.name]) for spec in subject.info.inputs]
-            return re_export(source, subject.stem, specs, size, subject.info, self._engines)
+            made = re_export(source, subject.stem, specs, size, subject.info, self._engines)
         except OnnxAccelError as error:
             return error
+        self._folders.append(os.path.dirname(made.path))  # which holds nothing else
+        return made
+
+    def _backend_for(self, source: SourceSpec) -> str:
+        self._used[source.path] = source
+        return backend_for(source, self._engines)
+
+    def close(self) -> None:
+        """Remove the private copies of the sources that were opened or exported here, and what was exported."""
+        for folder in self._folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        for source in self._used.values():
+            self._engines.conversions.drop(source)

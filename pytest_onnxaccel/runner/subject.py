@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,8 @@ from pytest_onnxaccel.checks.singles import Singles
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.isolation.engine import Engine
-from pytest_onnxaccel.isolation.intake import Staged, folder_name, stage, stage_external
+from pytest_onnxaccel.isolation.external import stage_external
+from pytest_onnxaccel.isolation.intake import Staged, stage
 from pytest_onnxaccel.runner.candidates import Candidates
 from pytest_onnxaccel.runner.engines import TOOLS, Engines
 from pytest_onnxaccel.runner.foresight import Foresight
@@ -53,7 +56,9 @@ class Subject:
     ) -> None:
         self.spec = spec
         self._engines = engines
-        self._folder = os.path.join(engines.folder, folder_name(spec.name, number))
+        self._folder = foresight.staged.folder if foresight is not None else engines.private_folder(spec.name, number)
+        self._holders = 0
+        self._closed = False
         self._primary = primary
         self._seed = seed
         self._foresight = foresight
@@ -88,11 +93,12 @@ class Subject:
     def _take_in(self) -> tuple[Staged, ModelInfo]:
         self._tools()  # its interpreter starts while the file is copied
         ahead = self._foresight
-        staged = stage(self.spec.path, self.spec.shown, self._folder) if ahead is None else ahead.staged
+        seconds = self._engines.options.limits.seconds
+        staged = ahead.staged if ahead is not None else stage(self.spec.path, self.spec.shown, self._folder, seconds)
         info = ModelInfo.from_json(self.graph("inspect", path=staged.path))
         if ahead is not None and info.external:
             ahead.engine.forget_ahead()  # it looked at the model without its data
-        stage_external(staged, info.external, self.spec.shown)
+        stage_external(staged, info.external, self.spec.shown, seconds)
         return staged, info
 
     @property
@@ -278,7 +284,7 @@ class Subject:
         """Close what is open for the model. Not to be used afterwards.
 
         Its workers are handed back to the run, which keeps those that another model can use, their sessions closed, and
-        ends the others with the sessions in them. Staged and derived files stay until the run's folder goes.
+        ends the others with the sessions in them. Staged and derived files go, once nobody holds them.
         """
         for name, engine in self._open.items():
             if engine.alive and self._engines.kept(name):
@@ -289,3 +295,21 @@ class Subject:
         self._open.clear()
         self._sessions.clear()
         self._ready.clear()
+        self._closed = True
+        self._tidy()
+
+    def hold(self) -> Callable[[], None]:
+        """Keep the model's files beyond :meth:`close`, until what this gives is called."""
+        self._holders += 1
+
+        def release() -> None:
+            self._holders -= 1
+            self._tidy()
+
+        return release
+
+    def _tidy(self) -> None:
+        if self._closed and not self._holders:
+            if "sourced" in self.__dict__:
+                self.sourced.close()
+            shutil.rmtree(self._folder, ignore_errors=True)

@@ -48,10 +48,15 @@ class Subjects:
             self._open = self._make(self._specs[model], self._numbers[model])
         return self._open
 
+    def done(self, model: str) -> None:
+        """Nothing will be asked of *model* for now: close it, and remove its private copies."""
+        if self._open is not None and self._open.spec.name == model:
+            self._leave()
+
     def _make(self, spec: ModelSpec, number: int) -> Subject:
         foresight, self._foresight = self._foresight, None
         if foresight is not None and foresight.model != spec.name:
-            foresight.engine.close()
+            foresight.drop()
             foresight = None
         return Subject(spec, self._engines, number, self._backends.get(spec.name, ()), self._seed, foresight)
 
@@ -108,5 +113,6 @@ class Subjects:
     def close(self) -> None:
         """Close what is open, and what was begun ahead for a model that nobody asked for."""
         if self._foresight is not None:
-            self._foresight.engine.close()
+            self._foresight.drop()
+            self._foresight = None
         self._leave()

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch_nets import seeded
 
+from pytest_onnxaccel.convert.kinds import kind_of
 from pytest_onnxaccel.convert.protocol import Converted, ConvertOptions
 from pytest_onnxaccel.convert.torch_onnx import TorchOnnx
 from pytest_onnxaccel.isolation.intake_source import StagedSource, stage_source
@@ -37,7 +38,7 @@ def weights(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def staged(tmp_path: Path) -> Callable[[Path], StagedSource]:
     def stage(path: Path) -> StagedSource:
-        return stage_source(str(path), path.name, str(tmp_path / f"staged-{len(list(tmp_path.iterdir()))}"))
+        return stage_source(str(path), path.name, str(tmp_path / f"staged-{len(list(tmp_path.iterdir()))}"), kind_of)
 
     return stage
 

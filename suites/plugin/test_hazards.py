@@ -44,8 +44,8 @@ CASES = [
     ("zip_file", "structure", "E_NOTMODEL", "zip"),
     ("fifo", "structure", "E_FILE", "FIFO"),
     ("missing", "structure", "E_FILE", "does not exist"),
-    ("external_escape", "structure", "E_EXTERNAL", "outside the model's folder"),
-    ("external_missing", "structure", "E_EXTERNAL", "No such file"),
+    ("external_escape", "structure", "E_EXTERNAL", "leads upwards with '..'"),
+    ("external_missing", "structure", "E_EXTERNAL", "does not exist"),
 ]
 
 

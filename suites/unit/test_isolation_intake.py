@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import os
@@ -17,8 +18,9 @@ from typing import Any
 import pytest
 
 from fixtures import graphs, hazards
+from pytest_onnxaccel import beneath
 from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.isolation import intake
+from pytest_onnxaccel.isolation import copying
 from pytest_onnxaccel.isolation.intake import Staged, folder_name, stage
 
 MODEL = graphs.small_cnn().SerializeToString()
@@ -45,9 +47,11 @@ def test_a_model_is_copied_under_a_plain_name_and_hashed(tmp_path: Path, private
     source = tmp_path / "weird name; rm -rf.onnx"
     source.write_bytes(MODEL)
     staged = stage(str(source), "m.onnx", private)
+    found = source.stat()
     assert staged == Staged(
-        os.path.join(private, "model.onnx"), private, hashlib.sha256(MODEL).hexdigest(), len(MODEL), str(tmp_path)
-    )
+        os.path.join(private, "model.onnx"), private, hashlib.sha256(MODEL).hexdigest(), len(MODEL), str(tmp_path),
+        (found.st_dev, found.st_ino),
+    )  # fmt: skip
     assert Path(staged.path).read_bytes() == MODEL
     assert stat.S_IMODE(os.stat(private).st_mode) == 0o700
 
@@ -89,7 +93,7 @@ def test_names_that_are_too_long_or_go_in_circles(tmp_path: Path, private: str) 
 
 
 def test_a_folder(tmp_path: Path, private: str) -> None:
-    assert "is a folder, not a regular file - give an .onnx file" in refusal(tmp_path, private, "E_FILE")
+    assert "is a folder, not a regular file - give a file" in refusal(tmp_path, private, "E_FILE")
 
 
 def test_a_pipe_without_a_writer_does_not_hang(tmp_path: Path, private: str) -> None:
@@ -133,30 +137,74 @@ def test_no_permission(tmp_path: Path, private: str) -> None:
     assert result.stdout.startswith("onnxaccel[E_FILE] given/m.onnx: Permission denied - give read permission")
 
 
-def test_a_full_disk_is_told_and_given_back(tmp_path: Path, private: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "make room on the disk, or set TMPDIR to a larger one"),
+        (errno.EDQUOT, "make room on the disk, or set TMPDIR to a larger one"),
+        (errno.EFBIG, "raise the limit on file size (ulimit -f)"),
+        (errno.EIO, "check the disk or network share that it lies on"),
+    ],
+)
+def test_a_full_disk_is_told_and_given_back(
+    tmp_path: Path, private: str, monkeypatch: pytest.MonkeyPatch, number: int, remedy: str
+) -> None:
     (tmp_path / "m.onnx").write_bytes(MODEL)
 
-    class Full:
-        def __init__(self, name: str, mode: str) -> None:
-            Path(name).write_bytes(b"half")
+    def full(handle: int, chunk: bytes) -> int:
+        os.ftruncate(handle, 4)
+        raise OSError(number, os.strerror(number))
 
-        def __enter__(self) -> Full:
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def write(self, chunk: bytes) -> None:
-            raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(intake, "open", Full, raising=False)
-    assert "set TMPDIR to a larger one" in refusal(tmp_path / "m.onnx", private, "E_FILE")
+    monkeypatch.setattr(copying.os, "write", full)
+    line = refusal(tmp_path / "m.onnx", private, "E_FILE")
+    assert f"its private copy cannot be written: {os.strerror(number)} - {remedy}" in line
     assert os.listdir(private) == []
 
 
 def test_a_folder_for_the_copy_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(MODEL)
     (tmp_path / "file").write_bytes(b"")
-    assert "Not a directory" in refusal(tmp_path / "m.onnx", str(tmp_path / "file" / "000-m"), "E_FILE")
+    line = refusal(tmp_path / "m.onnx", str(tmp_path / "file" / "000-m"), "E_FILE")
+    assert "private copy cannot be written: Not a directory - set TMPDIR to a folder that can be written" in line
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EMFILE, "raise the limit on open files (ulimit -n)"),
+        (errno.EIO, "check the disk or network share that it lies on"),
+        (errno.ELOOP, "its links lead in a circle: name the file itself"),
+        (errno.ENAMETOOLONG, "give it a shorter name"),
+        (errno.EACCES, "give read permission"),
+    ],
+)
+def test_each_reason_why_a_file_cannot_be_opened_has_its_own_remedy(
+    tmp_path: Path, private: str, monkeypatch: pytest.MonkeyPatch, number: int, remedy: str
+) -> None:
+    (tmp_path / "m.onnx").write_bytes(MODEL)
+
+    def fails(*_: object, **__: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(beneath.os, "open", fails)
+    assert refusal(tmp_path / "m.onnx", private, "E_FILE").endswith(f"{os.strerror(number)} - {remedy}")
+
+
+def test_a_copy_that_takes_too_long_is_given_up(tmp_path: Path, private: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "m.onnx").write_bytes(MODEL)
+    with pytest.raises(ModelError) as caught:
+        stage(str(tmp_path / "m.onnx"), "m.onnx", private, seconds=-1)
+    assert caught.value.code == "E_TIMEOUT"
+    assert "raise --onnx-timeout" in str(caught.value)
+    assert os.listdir(private) == []
+
+
+def test_nothing_that_is_there_is_overwritten(tmp_path: Path, private: str) -> None:
+    (tmp_path / "m.onnx").write_bytes(MODEL)
+    os.makedirs(private)
+    os.symlink(tmp_path / "elsewhere", os.path.join(private, "model.onnx"))
+    refusal(tmp_path / "m.onnx", private, "E_FILE")
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_a_file_larger_than_any_model_is_not_copied(tmp_path: Path, private: str) -> None:
@@ -180,7 +228,7 @@ def test_a_file_that_keeps_growing_is_taken_as_it_was(
             file.write(b"more")
         return read(handle, count)
 
-    monkeypatch.setattr(intake.os, "read", growing)
+    monkeypatch.setattr(copying.os, "read", growing)
     assert Path(stage(str(path), "m", private).path).read_bytes() == MODEL
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.numerics import archive
 from pytest_onnxaccel.numerics.sampling import (
     DEFAULT_RANGE,
     POSITIVE_RANGE,
@@ -269,10 +272,46 @@ def test_a_header_that_promises_terabytes_is_refused(tmp_path: Path) -> None:
     refused(tmp_path / "a.npy")
 
 
+def too_large(path: Path) -> str:
+    with pytest.raises(ModelError) as caught:
+        loaded(path)
+    assert caught.value.code == "E_SIZE"
+    return caught.value.cause
+
+
 def test_a_pipe_or_a_folder_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.npz")
     for path in (tmp_path / "pipe.npz", tmp_path, Path("/dev/zero")):
-        assert "no regular file" in refused(path)
+        with pytest.raises(ModelError, match=r"not a regular file - give a \.npy or \.npz file") as caught:
+            loaded(path)
+        assert caught.value.code == "E_INPUT"
+
+
+def test_a_link_that_the_owner_names_is_followed(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.ones(3))
+    (tmp_path / "link.npy").symlink_to("a.npy")
+    assert [a.tolist() for a in loaded(tmp_path / "link.npy")] == [[1.0, 1.0, 1.0]]
+
+
+def test_what_unpacks_to_too_much_is_refused_before_it_is_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "LARGEST", 1 << 20)
+    np.savez_compressed(tmp_path / "a.npz", x=np.zeros(1 << 17), other=np.zeros(1 << 18))
+    assert (tmp_path / "a.npz").stat().st_size < 1 << 14
+    assert "holds arrays of 0.00105 GB, and the limit is 0.00105 GB" in too_large(tmp_path / "a.npz")
+    monkeypatch.setattr(archive, "LARGEST", (1 << 20) + 1000)
+    assert loaded(tmp_path / "a.npz")[0].shape == (1 << 17,), "what is not read does not count"
+    np.save(tmp_path / "a.npy", np.zeros(1 << 18))
+    too_large(tmp_path / "a.npy")
+
+
+def test_a_member_that_claims_a_larger_array_than_it_holds(tmp_path: Path) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (1 << 40,)})
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as made:
+        made.writestr("x.npy", header.getvalue())
+    assert "cannot be read" in refused(tmp_path / "a.npz")
 
 
 # -- shapes -----------------------------------------------------------------------------------------------------
