@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pytest_onnxaccel.beneath import Refused, open_beneath, open_folder, split
 from pytest_onnxaccel.convert.locks import acquire
 from pytest_onnxaccel.convert.pruning import ROOM, lock_of, prune, remove
 from pytest_onnxaccel.errors import printable
@@ -140,11 +141,14 @@ def _read(path: str, key: str, target: str) -> dict[str, Any]:
     if seal != _seal(entry) or entry["key"] != key:
         raise BadEntry("its description is not what was written")
     for name, (sha256, size) in entry["files"].items():
-        if os.path.isabs(name) or ".." in name.split("/"):
-            raise BadEntry(f"{name!r} lies outside it")
-        place = os.path.join(target, name)
-        os.makedirs(os.path.dirname(place), exist_ok=True)
-        if _copy(os.path.join(path, name), place) != (sha256, size):
+        try:
+            place = os.path.join(target, *split(name))
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            with _beneath(path, name) as handle:
+                copied = _copied(handle, place)
+        except Refused as refused:
+            raise BadEntry(f"{name!r} {refused.cause}") from None
+        if copied != (sha256, size):
             raise BadEntry(f"{name!r} is not what was written")
     made: dict[str, Any] = entry["made"]
     return made
@@ -159,7 +163,7 @@ def _write(source: str, folder: str, key: str, made: Mapping[str, Any]) -> None:
             relative = os.path.relpath(os.path.join(inside, name), source)
             place = os.path.join(folder, relative)
             os.makedirs(os.path.dirname(place), exist_ok=True)
-            files[relative] = list(_copy(os.path.join(source, relative), place, sync=True))
+            files[relative] = list(_copy(os.path.join(source, relative), place))
     entry: dict[str, Any] = {"key": key, "files": files, "made": dict(made)}
     with open(os.path.join(folder, _ENTRY), "x", encoding="utf-8") as file:
         json.dump({**entry, "seal": _seal(entry)}, file)
@@ -189,10 +193,30 @@ def _opened(path: str) -> Iterator[int]:
         os.close(handle)
 
 
-def _copy(source: str, target: str, sync: bool = False) -> tuple[str, int]:
-    """Copy a regular file: its SHA-256 and its size."""
+@contextlib.contextmanager
+def _beneath(path: str, name: str) -> Iterator[int]:
+    """A descriptor of the file *name* of the entry at *path*."""
+    folder = open_folder(path)
+    try:
+        handle = open_beneath(folder, name)
+    finally:
+        os.close(folder)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _copy(source: str, target: str) -> tuple[str, int]:
+    """Copy a regular file, synced to the disk: its SHA-256 and its size."""
+    with _opened(source) as handle:
+        return _copied(handle, target, sync=True)
+
+
+def _copied(handle: int, target: str, sync: bool = False) -> tuple[str, int]:
+    """Copy what is open as *handle*: its SHA-256 and its size."""
     digest, size = hashlib.sha256(), 0
-    with _opened(source) as handle, open(target, "wb") as file:
+    with open(target, "wb") as file:
         while chunk := os.read(handle, _CHUNK):
             digest.update(chunk)
             file.write(chunk)

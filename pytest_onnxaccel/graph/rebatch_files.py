@@ -11,6 +11,7 @@ from pathlib import Path
 from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
 from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
 
+from pytest_onnxaccel.beneath import Refused, open_beneath, open_folder, split
 from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.graph.load import all_graphs, load_graph
 from pytest_onnxaccel.graph.rebatch_values import FOLLOWED
@@ -110,14 +111,20 @@ def write_model(model: ModelProto, source: str, target: str) -> None:
 
 
 def _inside(base: str, place: str) -> str:
-    """Path of the external file *place*, refused when it leads out of the model's folder."""
-    root = os.path.realpath(base)
-    path = os.path.realpath(os.path.join(root, place))
-    if not place or "\0" in place or os.path.commonpath([root, path]) != root:
-        raise ModelError(f"external data '{place}' lies outside the model's folder", code="E_EXTERNAL")
-    if not os.path.isfile(path):
-        raise ModelError(f"external data '{place}' is missing", code="E_EXTERNAL")
-    return path
+    """Path of the external file *place*, refused when it leads out of the model's folder.
+
+    The folder is the private copy's, in which nobody exchanges a file for a link meanwhile.
+    """
+    folder = open_folder(base)
+    try:
+        os.close(open_beneath(folder, place))
+        return os.path.join(base, *split(place))
+    except Refused as refused:
+        raise ModelError(f"external data {place!r} {refused.cause}", code="E_EXTERNAL", remedy=refused.remedy) from None
+    except OSError as error:
+        raise ModelError(f"external data {place!r} is missing: {error.strerror}", code="E_EXTERNAL") from None
+    finally:
+        os.close(folder)
 
 
 def _pull_in(tensor: TensorProto, base: str) -> None:

@@ -40,12 +40,23 @@ def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, checks
         return None
     try:
         folder = engines.private_folder(spec.name, number)
-        engine = engines.open(backend, {})
-        if not isinstance(engine, WorkerEngine):
-            return None
-        staged = stage(spec.path, spec.shown, folder, engines.options.limits.seconds)
     except OnnxAccelError:
         return None
+    engine = None
+    try:
+        engine = engines.open(backend, {})
+        if isinstance(engine, WorkerEngine):
+            staged = stage(spec.path, spec.shown, folder, engines.options.limits.seconds)
+            return _begun(spec, backend, staged, engine, checks)
+    except OnnxAccelError:
+        pass
+    if engine is not None:
+        engine.close()
+    shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+def _begun(spec: ModelSpec, backend: str, staged: Staged, engine: WorkerEngine, checks: frozenset[str]) -> Foresight:
     requests = [graph_request("inspect", {"path": staged.path})]
     requests += [graph_request(f, {"path": staged.path}) for f in ("structure", "hygiene") if f in checks]
     if checks - {"structure", "latency"}:

@@ -290,7 +290,8 @@ class Subject:
             if engine.alive and self._engines.kept(name):
                 for key, session in self._sessions.items():
                     if key[0] == name:
-                        session.close()
+                        with contextlib.suppress(OnnxAccelError):  # its worker has died meanwhile
+                            session.close()
             self._engines.release(name, engine)
         self._open.clear()
         self._sessions.clear()

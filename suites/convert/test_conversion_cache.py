@@ -146,7 +146,7 @@ def test_no_room_for_the_copy_says_nothing_of_the_entry(
 ) -> None:
     cache.store(KEY, str(made), {"path": "model.onnx"})
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_copy", no_room)
+        patch.setattr(module, "_copied", no_room)
         assert fetched(cache, tmp_path)[0] is None
     assert fetched(cache, tmp_path)[0] == {"path": "model.onnx"}
 

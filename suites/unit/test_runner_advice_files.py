@@ -99,3 +99,38 @@ def shipped_outputs(path: Path, array: Any) -> dict[str, Any]:
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, {session.get_inputs()[0].name: array}), strict=True))
+
+
+def written(folder: Path, external: tuple[str, ...]) -> None:
+    model = folder.parent / "staged" / "model.onnx"
+    model.parent.mkdir(exist_ok=True)
+    model.write_bytes(b"model")
+    (model.parent / "sub").mkdir(exist_ok=True)
+    for name in ("w.bin", "sub/w.bin"):
+        (model.parent / name).write_bytes(name.encode())
+    advice_files.write(str(folder), str(model), "m.onnx", external, LoadOptions(), Advice(()), {}, CPU)
+
+
+def test_external_data_comes_along_and_replaces_what_an_earlier_run_left(tmp_path: Path) -> None:
+    folder = tmp_path / "advice"
+    for _ in range(2):
+        written(folder, ("w.bin", "./w.bin", "sub//w.bin"))
+        assert (folder / "w.bin").read_bytes() == b"w.bin"
+        assert (folder / "sub" / "w.bin").read_bytes() == b"sub/w.bin"
+        (folder / "w.bin").write_bytes(b"earlier")
+
+
+@pytest.mark.parametrize("location", ["../w.bin", "/w.bin", "sub/../../w.bin"])
+def test_external_data_never_leaves_the_folder_of_the_advice(tmp_path: Path, location: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be written"):
+        written(tmp_path / "advice", (location,))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["advice", "staged"]
+
+
+def test_a_link_in_the_folder_of_the_advice_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "advice").mkdir()
+    (tmp_path / "advice" / "sub").symlink_to("../elsewhere")
+    with pytest.raises(ConfigError, match="passes the symbolic link 'sub'"):
+        written(tmp_path / "advice", ("sub/w.bin",))
+    assert not list((tmp_path / "elsewhere").iterdir())

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_onnxaccel.errors import ModelError, NoBaseline
+from pytest_onnxaccel.runner import baseline
 from pytest_onnxaccel.runner.baseline import LFS, at_revision
 
 
@@ -53,6 +54,25 @@ def test_the_file_as_it_was(model: Path, tmp_path: Path) -> None:
     assert Path(fetched(model, "HEAD", tmp_path)).read_bytes() == b"new model"
     assert Path(fetched(model, "HEAD~1", tmp_path)).read_bytes() == b"old model"
     assert fetched(model, "old", tmp_path) == str(found)
+
+
+@pytest.mark.parametrize(
+    "location", ["a\0b", "../escape", "sub/../../escape", "/etc/passwd", "", "m.onnx", "./m.onnx", "m.data/", "."]
+)
+def test_locations_that_lead_elsewhere_are_left_to_the_intake(model: Path, tmp_path: Path, location: str) -> None:
+    found = Path(fetched(model, "old", tmp_path, (location,)))
+    assert found.read_bytes() == b"old model"
+    assert os.listdir(found.parent) == ["m.onnx"]
+    assert os.listdir(tmp_path / "staging") == [found.parent.name]
+
+
+def test_data_is_fetched_once_however_it_is_spelt(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    fetch = baseline._fetch
+    monkeypatch.setattr(baseline, "_fetch", lambda *given: (asked.append(given[2]), fetch(*given)))
+    found = Path(fetched(model, "old", tmp_path, tuple("./" * k + "m.data" for k in range(60))))
+    assert asked == ["m.onnx", "m.data"]
+    assert (found.parent / "m.data").read_bytes() == b"old data"
 
 
 def test_what_the_working_tree_holds_does_not_matter(model: Path, tmp_path: Path) -> None:
