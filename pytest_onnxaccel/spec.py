@@ -214,7 +214,7 @@ class SourceSpec:
         loader: ``package.module:callable`` that builds what the file holds only the weights of; None where the file
             is whole.
         trusted: names that a pickled file may refer to beyond what PyTorch holds safe (``models.net.Net``,
-            ``torch.nn.*``).
+            ``torch.nn.*``), and operators that a TensorFlow graph may hold (``tensorflow:MyOp``).
     """
 
     path: str

@@ -62,7 +62,7 @@ class TensorflowBackend:
         if source is None:
             raise ConfigError("tensorflow runs the source of a model, and none was given", remedy="name its source")
         names = [spec.name for spec in source.inputs]
-        opened = open_tensorflow(path, source.kind, names, source.outputs, options=options)
+        opened = open_tensorflow(path, source.kind, names, source.outputs, options=options, trusted=source.trusted)
         tf = tensorflow()
         if options.threads:
             # A Keras model runs on the threads of the process, which only the first model can choose

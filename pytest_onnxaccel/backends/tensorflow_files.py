@@ -1,7 +1,7 @@
-"""TensorFlow's graph files as they are on disk: nodes, functions, signatures and savers, read without TensorFlow.
+"""TensorFlow's graph files as they are on disk: graphs, signatures and savers, read without TensorFlow.
 
-Numbers of fields are those of ``graph.proto``, ``function.proto``, ``meta_graph.proto``, ``saved_model.proto`` and
-``saver.proto`` of TensorFlow 1.15 to 2.21, which have not changed in between.
+Numbers of fields are those of ``meta_graph.proto``, ``saved_model.proto`` and ``saver.proto`` of TensorFlow 1.15 to
+2.21, which have not changed in between.
 """
 
 from __future__ import annotations
@@ -11,56 +11,14 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 
+from pytest_onnxaccel.backends.tensorflow_nodes import Graph, graph_of
 from pytest_onnxaccel.backends.tensorflow_wire import Message, garbled
 from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.frozen_class import record
 
 #: Protobuf ends here; a larger file is none.
 LARGEST = 2 << 30
-#: Nodes, those of functions included; a real graph has some thousands.
-MOST_NODES = 2_000_000
 _DEEPEST = 16
-
-
-@record(frozen=True)
-class Node:
-    """One operation. *function* is the function that it belongs to, empty in the graph itself."""
-
-    name: str
-    op: str
-    inputs: tuple[str, ...]
-    attributes: Mapping[str, memoryview]
-    function: str = ""
-
-    def text(self, attribute: str, default: str = "") -> str | None:
-        """A string attribute, *default* where it is absent; None where it is no string that is known here.
-
-        In a function it may be a placeholder, which whoever calls the function fills in.
-        """
-        found = self.attributes.get(attribute)
-        if found is None:
-            return default
-        message = Message(found)
-        return message.text(2) if message.has(2) and not message.has(9) else None
-
-    def calls(self) -> Iterator[str]:
-        """Names of the functions that its attributes refer to."""
-        for value in self.attributes.values():
-            yield from _functions(value, 0)
-
-
-@record(frozen=True)
-class Graph:
-    """A graph with the functions of its library."""
-
-    nodes: tuple[Node, ...]
-    functions: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
-
-    def all_nodes(self) -> Iterator[Node]:
-        """Nodes of the graph, then those of its functions."""
-        yield from self.nodes
-        for nodes in self.functions.values():
-            yield from nodes
 
 
 @record(frozen=True)
@@ -195,42 +153,5 @@ def _tensor_names(info: Message, depth: int) -> Iterator[str]:
 
 
 def _graph(message: Message) -> Graph:
-    functions: dict[str, tuple[Node, ...]] = {}
-    count = 0
-
-    def counted(nodes: Iterator[Node]) -> tuple[Node, ...]:
-        nonlocal count
-        kept = []
-        for node in nodes:
-            count += 1
-            if count > MOST_NODES:
-                raise ModelError(f"has over {MOST_NODES} nodes", code="E_SIZE")
-            kept.append(node)
-        return tuple(kept)
-
-    nodes = counted(_node(value, "") for value in message.each(1))
-    for value in message.joined(2).each(1):
-        function = Message(value)
-        name = function.joined(1).text(1)
-        # A second function of the same name would be refused by TensorFlow; here neither hides the other
-        functions[name] = functions.get(name, ()) + counted(_node(inner, name) for inner in function.each(3))
-    return Graph(nodes, functions)
-
-
-def _node(data: memoryview, function: str) -> Node:
-    message = Message(data)
-    return Node(message.text(1), message.text(2), tuple(message.texts(3)), dict(message.map(5)), function)
-
-
-def _functions(value: memoryview, depth: int) -> Iterator[str]:
-    """Names of functions in an ``AttrValue``."""
-    if depth > _DEEPEST:
-        raise garbled("an attribute is nested too deep")
-    message = Message(value)
-    named = [message.joined(10)] if message.has(10) else []
-    if message.has(1):
-        named += [Message(item) for item in message.joined(1).each(9)]
-    for item in named:
-        yield item.text(1)
-        for _, inner in item.map(2):
-            yield from _functions(inner, depth + 1)
+    library = message.joined(2)
+    return graph_of(map(Message, message.each(1)), map(Message, library.each(1)), map(Message, library.each(2)))

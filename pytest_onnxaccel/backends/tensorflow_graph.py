@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends import tensorflow_names as names
 from pytest_onnxaccel.backends.tensorflow_files import MetaGraph, read_graph, read_meta_graph, read_saved_model
 from pytest_onnxaccel.backends.tensorflow_import import reason, tensorflow
-from pytest_onnxaccel.backends.tensorflow_unsafe import refuse_graph, refuse_meta_graphs
+from pytest_onnxaccel.backends.tensorflow_unsafe import refuse_graph, refuse_meta_graphs, refuse_strays
 from pytest_onnxaccel.errors import ConfigError, ModelError
 from pytest_onnxaccel.spec import TensorSpec
 
@@ -91,8 +91,8 @@ class GraphSource:
         self.way = "frozen graph in a tf.Session"
         self._choose(inputs, outputs)
 
-    def load_checkpoint(self, path: str, inputs: Sequence[str], outputs: Sequence[str]) -> None:
-        """Take a ``.meta`` in and restore the variables that lie beside it."""
+    def load_checkpoint(self, path: str, meta: MetaGraph, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+        """Take a ``.meta`` in, which was read as *meta*, and restore the variables that lie beside it."""
         prefix = path.removesuffix(".meta")
         with self._graph.as_default():
             saver = self._tf.compat.v1.train.import_meta_graph(path, clear_devices=True)
@@ -105,6 +105,8 @@ class GraphSource:
                 saver.restore(self._session, prefix)
         self.way = "restored checkpoint in a tf.Session"
         self._choose(inputs, outputs)
+        # It has no signatures: only now is it known what will be run
+        refuse_strays(meta, [tensor.name for tensor in (*self._fetches.values(), *self._feeds.values())])
 
     def load_saved_model(
         self, folder: str, meta: MetaGraph, signature: str, inputs: Sequence[str], outputs: Sequence[str]
@@ -179,24 +181,33 @@ def _drop_unused_functions(graph_def: Any) -> None:
 
 
 def open_frozen(
-    path: str, inputs: Sequence[str] = (), outputs: Sequence[str] = (), options: LoadOptions | None = None
+    path: str,
+    inputs: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+    options: LoadOptions | None = None,
+    trusted: Collection[str] = (),
 ) -> GraphSource:
-    """The frozen graph at *path*.
+    """The frozen graph at *path*; *trusted* as for :func:`.tensorflow_unsafe.refuse_graph`.
 
     Raises:
         ModelError: ``E_UNSAFE``, before TensorFlow is imported; ``E_PARSE``; ``V_CONTRACT``: a name means nothing.
         ConfigError: inputs or outputs cannot be told and must be named.
     """
-    refuse_graph(read_graph(path))
+    refuse_graph(read_graph(path), trusted)
     return _opened(options, lambda source: source.load_frozen(path, inputs, outputs))
 
 
 def open_checkpoint(
-    path: str, inputs: Sequence[str] = (), outputs: Sequence[str] = (), options: LoadOptions | None = None
+    path: str,
+    inputs: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+    options: LoadOptions | None = None,
+    trusted: Collection[str] = (),
 ) -> GraphSource:
-    """The checkpoint whose graph is the ``.meta`` at *path*; raises as :func:`open_frozen`."""
-    refuse_meta_graphs([read_meta_graph(path)])
-    return _opened(options, lambda source: source.load_checkpoint(path, inputs, outputs))
+    """The checkpoint whose graph is the ``.meta`` at *path*; takes and raises as :func:`open_frozen`."""
+    meta = read_meta_graph(path)
+    refuse_meta_graphs([meta], trusted, [*inputs, *outputs])
+    return _opened(options, lambda source: source.load_checkpoint(path, meta, inputs, outputs))
 
 
 def open_saved_model(
@@ -205,10 +216,11 @@ def open_saved_model(
     inputs: Sequence[str] = (),
     outputs: Sequence[str] = (),
     options: LoadOptions | None = None,
+    trusted: Collection[str] = (),
 ) -> GraphSource:
-    """The SavedModel in *folder* by *signature*; raises as :func:`open_frozen`."""
+    """The SavedModel in *folder* by *signature*; takes and raises as :func:`open_frozen`."""
     graphs = read_saved_model(folder)
-    refuse_meta_graphs(graphs)
+    refuse_meta_graphs(graphs, trusted)
     meta, chosen = _signature(graphs, signature)
     return _opened(options, lambda source: source.load_saved_model(folder, meta, chosen, inputs, outputs))
 

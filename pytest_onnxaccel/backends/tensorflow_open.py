@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_onnxaccel.spec import TensorSpec
@@ -53,6 +53,7 @@ def open_tensorflow(
     outputs: Sequence[str] = (),
     signature: str = "",
     options: LoadOptions | None = None,
+    trusted: Collection[str] = (),
 ) -> OpenSource:
     """The source at *path*; nothing of TensorFlow is imported before it has been looked through.
 
@@ -60,6 +61,8 @@ def open_tensorflow(
         inputs, outputs: names for a session to take and give; see :func:`.tensorflow_names.choose` for what a name
             means. Empty for what the source declares: a signature, a Keras model's layers, or placeholders and ends.
         signature: of a SavedModel or TensorFlow Lite file; empty for the default one.
+        trusted: what the owner of the model allows it to hold beyond what only computes: operators as
+            ``tensorflow:MyOp``.
 
     Raises:
         ModelError: ``E_UNSAFE``: it holds what must not be loaded; ``E_PARSE``; ``E_SCHEMA``; ``V_CONTRACT``: the
@@ -78,6 +81,6 @@ def open_tensorflow(
     from pytest_onnxaccel.backends import tensorflow_graph as graph
 
     if kind == SAVED_MODEL:
-        return graph.open_saved_model(path, signature, inputs, outputs, options)
+        return graph.open_saved_model(path, signature, inputs, outputs, options, trusted)
     opened = graph.open_checkpoint if kind == CHECKPOINT else graph.open_frozen
-    return opened(path, inputs, outputs, options)
+    return opened(path, inputs, outputs, options, trusted)

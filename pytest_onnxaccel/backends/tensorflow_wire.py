@@ -12,7 +12,7 @@ from pytest_onnxaccel.errors import ModelError
 
 Value = int | memoryview
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_VARINT, _FIXED64, _BYTES, _GROUP, _END, _FIXED32 = range(6)
 
 
 class Message:
@@ -77,16 +77,16 @@ def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
     """
     at, end = 0, len(data)
     while at < end:
-        key, at = _varint(data, at, end)
-        number, kind = key >> 3, key & 7
-        if not 0 < number < 1 << 29:
-            raise garbled("a field has no legal number")
+        number, kind, at = _key(data, at, end)
         if kind == _VARINT:
-            value, at = _varint(data, at, end)
+            value, at = varint(data, at, end)
             yield number, value
             continue
+        if kind == _GROUP:
+            at = _after_group(data, at, end, number)
+            continue
         if kind == _BYTES:
-            size, at = _varint(data, at, end)
+            size, at = varint(data, at, end)
         elif kind in (_FIXED32, _FIXED64):
             size = 4 if kind == _FIXED32 else 8
         else:
@@ -97,7 +97,44 @@ def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
         at += size
 
 
-def _varint(data: memoryview, at: int, end: int) -> tuple[int, int]:
+def _key(data: memoryview, at: int, end: int) -> tuple[int, int, int]:
+    key, at = varint(data, at, end)
+    number, kind = key >> 3, key & 7
+    if not 0 < number < 1 << 29:
+        raise garbled("a field has no legal number")
+    return number, kind, at
+
+
+def _after_group(data: memoryview, at: int, end: int, number: int) -> int:
+    """Where the group ends that began as field *number*: protobuf passes groups by, as no message of today has one."""
+    opened = [number]
+    while opened:
+        number, kind, at = _key(data, at, end)
+        if kind == _GROUP:
+            opened.append(number)
+        elif kind == _END:
+            if opened.pop() != number:
+                raise garbled("a group ends that has not begun")
+        elif kind == _VARINT:
+            _, at = varint(data, at, end)
+        elif kind == _BYTES:
+            size, at = varint(data, at, end)
+            at += size
+        elif kind in (_FIXED32, _FIXED64):
+            at += 4 if kind == _FIXED32 else 8
+        else:
+            raise garbled(f"a field has the wire type {kind}")
+        if at > end:
+            raise garbled("it ends in the middle of a field")
+    return at
+
+
+def varint(data: memoryview, at: int, end: int) -> tuple[int, int]:
+    """A base-128 number at *at*, which ends before *end*, as unsigned 64 bits; and where it ends.
+
+    Raises:
+        ModelError: ``E_PARSE``.
+    """
     value = shift = 0
     while at < end and shift < 70:
         byte = data[at]

@@ -58,7 +58,7 @@ class TensorflowOnnx:
         """
         opset = _opset(options.opset)
         names = [spec.name for spec in options.inputs]
-        opened = open_tensorflow(source, kind, names, options.outputs, options.signature)
+        opened = open_tensorflow(source, kind, names, options.outputs, options.signature, trusted=options.trusted)
         try:
             shapes = _shapes(opened.inputs, options)
             tensors, lite = opened.tensors, kind == TFLITE

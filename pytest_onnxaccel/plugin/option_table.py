@@ -100,8 +100,8 @@ OPTIONS: tuple[Option, ...] = (
         "trusted",
         "NAME",
         "none",
-        "Name that a pickled source may refer to beyond plain weights, such as models.net.Net or torch.nn.*; "
-        "repeatable or separated by commas.",
+        "Name that a pickled source may refer to beyond plain weights, such as models.net.Net or torch.nn.*, or "
+        "operator that a TensorFlow graph may hold, such as tensorflow:MyOp; repeatable or separated by commas.",
         '["models.net.*"]',
         "linelist",
         True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -78,9 +79,15 @@ def _loader(answer: Given) -> str:
     return scalars.function(_text(answer))
 
 
+#: An operator of TensorFlow; those of a package have its name before theirs.
+_OPERATOR = re.compile(r"tensorflow:[A-Za-z_]\w*(?:>[A-Za-z_]\w*)*")
+
+
 def _trusted(answer: Given) -> tuple[str, ...]:
     names = [part.strip() for text in texts(answer) for part in text.split(",")]
     for name in names:
+        if _OPERATOR.fullmatch(name):
+            continue
         if not all(part.isidentifier() for part in name.replace("*", "x").split(".")) or "." not in name:
             raise ConfigError(f"{name!r} names nothing in a module", remedy="write a name such as models.net.Net")
     return tuple(dict.fromkeys(names))

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.backends.tensorflow_unsafe import CONDITIONAL, RESTORES, SAVES, TENSORRT, UNSAFE
 from suites.convert_tf import sources
 
 
@@ -148,35 +147,3 @@ def test_broken_keras_files(tmp_path: Path) -> None:
     assert "does not fit its checksum" in line or "Bad CRC" in line or "no Keras model" in line
     (tmp_path / "weights.h5").write_bytes(sources.keras_file(tmp_path / "m.h5").read_bytes()[:900])
     assert refusal(tmp_path / "weights.h5", "keras_h5")[0] == "E_PARSE"
-
-
-def test_every_operation_of_tensorflow_that_looks_like_input_or_output_has_been_judged() -> None:
-    """A new release may bring new ones: this names them, for somebody to look at."""
-    from tensorflow.core.framework import op_def_pb2
-    from tensorflow.python.client import pywrap_tf_session as native
-
-    operations = op_def_pb2.OpList.FromString(native.TF_GetBuffer(native.TF_GetAllOpList()))
-    names = {op.name for op in operations.op}
-    argument = re.compile(
-        r"file|path$|^path|address|url|dir$|directory|descriptor_source|memory_region|server|output_stream|database"
-    )
-    title = re.compile(
-        r"File|PyFunc|SummaryWriter|SummaryFile|SummaryDb|^Write|Remote|Rpc|LMDB|Sql|Save(?!r)|Restore|Checkpoint"
-        r"|RecordReader|LineReader|RecordDataset|Snapshot|DebugIdentity|DumpTensor|ImmutableConst|Skipgram|RecordInput"
-    )
-    suspects = {
-        op.name for op in operations.op
-        if title.search(op.name) or any(argument.search(item.name) for item in (*op.input_arg, *op.attr))
-    }  # fmt: skip
-    judged = {op for ops in UNSAFE.values() for op in ops} | set(CONDITIONAL) | {*SAVES, *RESTORES, *TENSORRT}
-    harmless = {
-        # A restored state comes as a tensor; names are only joined; the identity of a value; one flag of tf.data
-        "ReaderRestoreState", "ReaderRestoreStateV2", "ShardedFilename", "ShardedFilespec", "Snapshot",
-        "TensorSliceDataset", "CTCBeamSearchDecoder",
-    }  # fmt: skip
-    assert suspects - judged - harmless == set()
-    assert len(judged & names) > 90
-    # Names that TensorFlow does not know would be typing errors, but for those of other releases and of TF-TRT
-    assert judged - names <= {*TENSORRT, "Rpc", "TryRpc", "BigtableClient", "BigQueryReader", "KafkaDataset"} | {
-        "InitializeTRTResource", "SerializeTRTResource",
-    }  # fmt: skip

@@ -44,10 +44,10 @@ CASES = {
     "reference": Case(("onnx-tf",), '"onnx-tf"', lambda s: s.reference, "onnx-tf"),
     "loader": Case(("nets:build",), '"nets:build"', lambda s: s.loader, "nets:build"),
     "trust": Case(
-        ("nets.*, torch.nn.*", "a.B"),
-        '["nets.*,torch.nn.*", "a.B"]',
+        ("nets.*, torch.nn.*", "a.B", "tensorflow:Mine>Op"),
+        '["nets.*,torch.nn.*", "a.B", "tensorflow:Mine>Op"]',
         lambda s: s.trusted,
-        ("nets.*", "torch.nn.*", "a.B"),
+        ("nets.*", "torch.nn.*", "a.B", "tensorflow:Mine>Op"),
     ),
     "batch": Case(("1,3", "10", "3"), "[1, 3, 10]", lambda s: s.batch.sizes, (1, 3, 10)),
     "require": Case(("ort-cuda",), '["ort-cuda"]', lambda s: s.required, ("ort-cuda",)),

@@ -33,6 +33,10 @@ WRONG = [
         "--onnx-trust: 'Net' names nothing in a module - write a name such as models.net.Net",
     ),
     (
+        ["--onnx-trust=tensorflow:My Op"],
+        "--onnx-trust: 'tensorflow:My Op' names nothing in a module - write a name such as models.net.Net",
+    ),
+    (
         ["--onnx-batch=1,x"],
         "--onnx-batch: 'x' of '1,x' is no batch size - write whole numbers from 1 up, such as 1,3,10",
     ),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_onnxaccel.backends import tensorflow_files
+from pytest_onnxaccel.backends import tensorflow_files, tensorflow_nodes
 from pytest_onnxaccel.backends.tensorflow_files import read_graph, read_meta_graph, read_saved_model
 from pytest_onnxaccel.backends.tensorflow_wire import Message
 from pytest_onnxaccel.errors import ModelError
@@ -132,7 +132,7 @@ def test_deep_attributes_are_refused(tmp_path: Path) -> None:
 
 def test_caps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(tmp_path / "graph.pb", WHOLE)
-    monkeypatch.setattr(tensorflow_files, "MOST_NODES", 2)
+    monkeypatch.setattr(tensorflow_nodes, "MOST_NODES", 2)
     with pytest.raises(ModelError, match="over 2 nodes") as caught:
         read_graph(path)
     assert caught.value.code == "E_SIZE"

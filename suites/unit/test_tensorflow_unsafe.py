@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.backends.tensorflow_files import Graph, MetaGraph, read_graph, read_saved_model
-from pytest_onnxaccel.backends.tensorflow_unsafe import UNSAFE, refuse_graph, refuse_meta_graphs
+from pytest_onnxaccel.backends.tensorflow_files import MetaGraph, read_graph, read_saved_model
+from pytest_onnxaccel.backends.tensorflow_nodes import Graph
+from pytest_onnxaccel.backends.tensorflow_refused import REFUSED
+from pytest_onnxaccel.backends.tensorflow_unsafe import refuse_graph, refuse_meta_graphs
 from pytest_onnxaccel.errors import ModelError
 from suites.unit.graph_bytes import call, calls, field, graph, meta_graph, node, saved_model, text
 
@@ -50,10 +52,12 @@ def test_a_plain_graph_passes(frozen: Any, served: Any) -> None:
     refuse_meta_graphs(served(X, Y))
 
 
-@pytest.mark.parametrize("op", [op for ops in UNSAFE.values() for op in ops if "TRT" not in op])
-def test_each_operation_is_refused_by_name_and_node(op: str, frozen: Any) -> None:
-    message = refused(frozen(X, Y, node("scope/bad", op, "x")))
-    assert f"holds {op} 'scope/bad', which " in message
+@pytest.mark.parametrize("why", sorted(set(REFUSED.values())))
+def test_each_operation_is_refused_by_name_and_node_with_its_reason(why: str, frozen: Any) -> None:
+    for op in (op for op, reason in REFUSED.items() if reason == why):
+        message = refused(frozen(X, Y, node("scope/bad", op, "x")))
+        assert f"holds {op} 'scope/bad', which {why} - " in message
+        assert len(message) <= 300
 
 
 @pytest.mark.parametrize(
