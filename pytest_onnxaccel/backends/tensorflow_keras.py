@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from pytest_onnxaccel.backends import tensorflow_names as names
@@ -113,14 +113,16 @@ def _output_names(model: Any) -> list[str]:
     return found
 
 
-def open_keras(path: str, inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> KerasSource:
-    """The Keras file at *path*, ``.keras`` or HDF5.
+def open_keras(
+    path: str, inputs: Sequence[str] = (), outputs: Sequence[str] = (), trusted: Collection[str] = ()
+) -> KerasSource:
+    """The Keras file at *path*, ``.keras`` or HDF5; *trusted* as for :func:`.tensorflow_keras_scan.refuse_keras`.
 
     Raises:
         ModelError: ``E_UNSAFE``, before TensorFlow is imported, for code in the file; ``E_PARSE``; ``V_CONTRACT``.
         BackendUnavailable: TensorFlow here has no Keras 3.
     """
-    refuse_keras(path)
+    refuse_keras(path, trusted)
     tf = tensorflow()
     try:
         import keras

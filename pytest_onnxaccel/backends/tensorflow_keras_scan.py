@@ -1,36 +1,30 @@
-"""Which Keras files must not be loaded: those whose configuration holds code, names functions of anything, or files.
+"""Which Keras files must not be loaded: those whose configuration names what only code or files can give.
 
-Keras' own safe mode is not relied on: releases up to 3.11 did not apply it to HDF5 files, and several let a
-configuration name functions of other modules. Every class in the configuration must be one of Keras' building blocks.
+A file is looked through as Keras reads it: the archive's configuration and weights, or the HDF5 file with its links.
 """
 
 from __future__ import annotations
 
 import json
+import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection
 from typing import Any
 
-from pytest_onnxaccel.errors import BackendUnavailable, ModelError, printable
+from pytest_onnxaccel.backends.tensorflow_keras_config import refuse_config
+from pytest_onnxaccel.backends.tensorflow_keras_h5 import look_through
+from pytest_onnxaccel.errors import ModelError, printable
 
 #: Largest configuration, bytes. That of a large language model is below one megabyte.
 LARGEST = 64 << 20
-_DEEPEST = 200
-
-#: Modules whose classes build models. ``keras.utils``, ``keras.saving`` and their like hold functions that fetch files.
-_MODULES = (
-    "keras.layers", "keras.models", "keras.initializers", "keras.regularizers", "keras.constraints",
-    "keras.activations", "keras.optimizers", "keras.losses", "keras.metrics", "keras.dtype_policies", "keras.ops",
-    "keras.quantizers", "keras.random", "keras.src.layers", "keras.src.models", "keras.src.initializers",
-    "keras.src.ops", "keras.src.activations", "keras.src.dtype_policies", "keras.src.quantizers", "keras.src.random",
-    "keras.engine", "builtins",
-)  # fmt: skip
-#: Layers that read a file when they are given its name.
-_VOCABULARIES = ("vocabulary", "idf_weights")
+_CONFIG, _WEIGHTS, _ARRAYS = "config.json", "model.weights.h5", "model.weights.npz"
 
 
-def refuse_keras(path: str) -> None:
+def refuse_keras(path: str, trusted: Collection[str] = ()) -> None:
     """Refuse the Keras file at *path* where loading it could run code or read other files.
+
+    Args:
+        trusted: as for :func:`.tensorflow_keras_config.refuse_config`.
 
     Raises:
         ModelError: ``E_UNSAFE`` naming the layer; ``E_PARSE`` for a file that holds no model.
@@ -38,123 +32,86 @@ def refuse_keras(path: str) -> None:
     """
     with open(path, "rb") as file:
         archived = file.read(4) == b"PK\x03\x04"
-    text = _archived(path) if archived else _in_hdf5(path)
-    try:
-        config = json.loads(text)
-        for layer, found in _objects(config, "", 0):
-            _refuse_object(layer, found)
-    except (ValueError, RecursionError) as error:
-        raise _garbled(f"its configuration is no JSON: {error}") from None
+    if archived:
+        refuse_config(_parsed(_archived(path)), trusted)
+        return
+    found = look_through(path)
+    if found.get("model_config") is None:
+        raise _garbled("it holds weights and no model")
+    refuse_config(_parsed(_plain(found["model_config"])), trusted)
+    training = found.get("training_config")
+    if training is not None:
+        # It is not loaded, so that nothing is lost where it is damaged
+        try:
+            refuse_config(_parsed(_plain(training)), trusted, kept=False)
+        except ModelError as error:
+            if error.code == "E_UNSAFE":
+                raise
 
 
 def _archived(path: str) -> bytes:
     try:
         with zipfile.ZipFile(path) as archive:
-            if archive.getinfo("config.json").file_size > LARGEST:
-                raise ModelError("its configuration is over 64 MB", code="E_SIZE")
-            with archive.open("config.json") as file:
+            _refuse_entries(archive)
+            if archive.getinfo(_CONFIG).file_size > LARGEST:
+                raise _large()
+            with archive.open(_CONFIG) as file:
                 text = file.read(LARGEST + 1)
             bad = archive.testzip()
-            if bad is None and "model.weights.h5" in archive.namelist():
-                with archive.open("model.weights.h5") as file:
-                    _look_through_hdf5(file)
-            names = archive.namelist()
+            if bad is None and _WEIGHTS in archive.namelist():
+                with archive.open(_WEIGHTS) as file:
+                    look_through(file)
     except (zipfile.BadZipFile, KeyError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise _garbled(str(error)) from None
-    if len(text) > LARGEST:
-        raise ModelError("its configuration is over 64 MB", code="E_SIZE")
     if bad is not None:
-        raise _garbled(f"{bad} does not fit its checksum")
+        raise _garbled(f"{printable(bad, 60)} does not fit its checksum")
+    return text
+
+
+def _refuse_entries(archive: zipfile.ZipFile) -> None:
+    """Keras unpacks an archive whose layers have files of their own, such as a vocabulary."""
+    entries = archive.infolist()
+    names = [entry.filename for entry in entries]
+    for entry in entries:
+        name = entry.filename.replace("\\", "/")
+        if name.startswith("/") or ".." in name.split("/") or ":" in name.partition("/")[0]:
+            raise _unsafe(f"holds an entry that lies outside of it: {printable(entry.filename, 80)!r}")
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            raise _unsafe(f"holds a link: {printable(entry.filename, 80)!r}")
     if len(set(names)) < len(names):
         raise _unsafe("holds two entries of one name, of which either may be read")
-    return text
+    if _ARRAYS in names and _WEIGHTS not in names:
+        raise ModelError(
+            f"keeps its weights in {_ARRAYS}, which is not looked through",
+            code="E_NOTMODEL",
+            remedy=f"save it with {_WEIGHTS}, as model.save does",
+        )
 
 
-def _in_hdf5(path: str) -> bytes:
-    found = _look_through_hdf5(path)
-    if found is None:
-        raise _garbled("it holds weights and no model")
-    text: bytes = found.encode() if isinstance(found, str) else bytes(found)
+def _plain(text: Any) -> bytes:
+    """A text of an HDF5 file, which gives some as bytes."""
+    if isinstance(text, str):
+        return text.encode("utf-8", "surrogateescape")
+    if isinstance(text, bytes):
+        return text
+    raise _garbled("its configuration is no text")
+
+
+def _parsed(text: bytes) -> Any:
     if len(text) > LARGEST:
-        raise ModelError("its configuration is over 64 MB", code="E_SIZE")
-    return text
-
-
-def _look_through_hdf5(file: Any) -> Any:
-    """The attribute ``model_config`` of an HDF5 file, a path or open for reading, once its links are known to stay."""
+        raise _large()
     try:
-        import h5py
-    except ImportError as error:
-        raise BackendUnavailable(
-            f"an HDF5 file cannot be looked through: {error}", remedy="python -m pip install h5py"
-        ) from error
-    try:
-        with h5py.File(file, "r") as opened:
-            _refuse_links(opened, h5py)
-            return opened.attrs.get("model_config")
-    except (OSError, KeyError) as error:
-        raise _garbled(str(error)) from None
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _garbled(f"its configuration is no JSON: {error}") from None
 
 
-def _refuse_links(group: Any, h5py: Any) -> None:
-    """Data that lies in another file is read from there."""
-    waiting, seen = [group], 0
-    while waiting:
-        inside = waiting.pop()
-        for name in inside:
-            seen += 1
-            if seen > 1_000_000:
-                raise ModelError("has over a million entries", code="E_SIZE")
-            if isinstance(inside.get(name, getlink=True), h5py.ExternalLink):
-                raise _unsafe(f"holds a link to another file: {printable(f'{inside.name}/{name}', 80)}")
-            if isinstance(inside.get(name, getlink=True), h5py.SoftLink):
-                continue
-            item = inside[name]
-            if isinstance(item, h5py.Group):
-                waiting.append(item)
-            elif isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
-                raise _unsafe(f"keeps data in another file: {printable(item.name, 80)}")
-
-
-def _objects(value: Any, layer: str, depth: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every dictionary of the configuration, with the name of the layer that it belongs to."""
-    if depth > _DEEPEST:
-        raise _garbled("its configuration is nested too deep")
-    if isinstance(value, dict):
-        inner = value.get("config")
-        named = value.get("name") or (inner.get("name") if isinstance(inner, dict) else None)
-        layer = named if isinstance(named, str) else layer
-        yield layer, value
-        for item in value.values():
-            yield from _objects(item, layer, depth + 1)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _objects(item, layer, depth + 1)
-
-
-def _refuse_object(layer: str, found: dict[str, Any]) -> None:
-    name, module = found.get("class_name"), found.get("module")
-    where = f" in layer {printable(layer, 60)!r}" if layer else ""
-    if name in ("Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"):
-        what = "runs Python code" if name in ("Lambda", "__lambda__") else "loads another model"
-        raise _unsafe(f"holds {name}{where}, which {what}")
-    if isinstance(module, str) and name is not None and not _is_building_block(module):
-        thing = printable(f"{module}.{name}", 80)
-        raise _unsafe(f"names {thing}{where}, which is no building block of Keras")
-    if module is None and name is not None and found.get("registered_name") not in (None, name):
-        registered = printable(str(found["registered_name"]), 60)
-        raise _unsafe(f"names the custom object {registered}{where}, whose code is not in the file")
-    for key in _VOCABULARIES:
-        if isinstance(found.get(key), str):
-            raise _unsafe(f"reads a file: {key} is {printable(found[key], 60)!r}{where}")
-
-
-def _is_building_block(module: str) -> bool:
-    return module == "keras" or any(module == known or module.startswith(f"{known}.") for known in _MODULES)
+def _large() -> ModelError:
+    return ModelError("its configuration is over 64 MB", code="E_SIZE")
 
 
 def _unsafe(cause: str) -> ModelError:
-    return ModelError(cause, code="E_UNSAFE", remedy="save the model without it, for inference alone")
+    return ModelError(cause, code="E_UNSAFE", remedy="save the model again, for inference alone")
 
 
 def _garbled(cause: str) -> ModelError:

@@ -9,26 +9,21 @@ from __future__ import annotations
 import mmap
 import os
 import stat
-import struct
-from collections.abc import Iterator
 
-from pytest_onnxaccel.errors import ModelError, printable
+from pytest_onnxaccel.backends.tensorflow_lite_flatbuffer import Reader, Table, garbled
+from pytest_onnxaccel.backends.tensorflow_lite_unsafe import refuse_elsewhere, refuse_operators
+from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.spec import Dim, TensorSpec
 
 #: Offsets of a flatbuffer are signed 32-bit numbers in TensorFlow Lite's own library.
 LARGEST = 2 << 30
-#: Operators and tensors of all subgraphs; a real model has some thousands.
-MOST = 1_000_000
 
 #: ``TensorType``, by its number.
 _DTYPES = (
     "float32", "float16", "int32", "uint8", "int64", "string", "bool", "int16", "complex64", "int8", "float64",
-    "complex128", "uint64", "resource", "variant", "uint32", "uint16", "int4", "bfloat16",
+    "complex128", "uint64", "resource", "variant", "uint32", "uint16", "int4", "bfloat16", "int2", "uint4",
 )  # fmt: skip
-#: ``BuiltinOperator``: what is computed by a library that the file only names, and by a delegate's.
-_CUSTOM, _DELEGATE = 32, 51
-_RANGED = "its offsets leave it"
 
 
 @record(frozen=True)
@@ -91,7 +86,7 @@ def read_lite(path: str) -> LiteModel:
             if found.st_size > LARGEST:
                 raise ModelError("is over 2 GiB, which no TensorFlow Lite file can be", code="E_SIZE")
             if found.st_size < 8:
-                raise _garbled("it is too short")
+                raise garbled("it is too short")
             # Weights are most of the file, and none of them is looked at
             with mmap.mmap(handle, 0, access=mmap.ACCESS_READ) as data:
                 return _model(data)
@@ -101,21 +96,20 @@ def read_lite(path: str) -> LiteModel:
 
 def _model(data: mmap.mmap) -> LiteModel:
     if data[4:8] != b"TFL3":
-        raise _garbled("it does not begin as one")
-    reader = _Reader(data)
-    root = _Table(reader, reader.number("<I", 0))
+        raise garbled("it does not begin as one")
+    reader = Reader(data)
+    root = Table(reader, reader.number("<I", 0))
     subgraphs = list(root.tables(2))
     if not subgraphs:
-        raise _garbled("it holds no graph")
-    codes = [_code(code) for code in root.tables(1)]
-    for subgraph in subgraphs:
-        _refuse(subgraph, codes)
+        raise garbled("it holds no graph")
+    refuse_operators(root, subgraphs)
+    refuse_elsewhere(root, subgraphs, len(data))
     main = subgraphs[0]
     tensors = [LiteTensor(index, _spec(tensor)) for index, tensor in enumerate(main.tables(0))]
 
     def at(index: int) -> LiteTensor:
         if not 0 <= index < len(tensors):
-            raise _garbled("it names a tensor that it lacks")
+            raise garbled("it names a tensor that it lacks")
         return tensors[index]
 
     signatures: dict[str, LiteSignature] = {}
@@ -131,35 +125,7 @@ def _model(data: mmap.mmap) -> LiteModel:
     return LiteModel(inputs, outputs, signatures, tuple(others), remembers)
 
 
-def _code(code: _Table) -> tuple[int, str]:
-    """Number of the operator, and its name where it is not TensorFlow Lite's own."""
-    # The first field is one byte wide; operators past 127 are in the later one
-    return max(code.scalar("<b", 0), code.scalar("<i", 3)), code.text(1)
-
-
-def _refuse(subgraph: _Table, codes: list[tuple[int, str]]) -> None:
-    """Refuse operators whose code lies elsewhere: that of a delegate can be TensorFlow's own, which reads files."""
-    tensors: list[_Table] | None = None
-    for operator in subgraph.tables(3):
-        index = operator.scalar("<I", 0)
-        if index >= len(codes):
-            raise _garbled("it names an operator that it lacks")
-        number, custom = codes[index]
-        if number not in (_CUSTOM, _DELEGATE):
-            continue
-        tensors = list(subgraph.tables(0)) if tensors is None else tensors
-        outputs = operator.numbers(2)
-        node = tensors[outputs[0]].text(3) if outputs and 0 <= outputs[0] < len(tensors) else ""
-        name = custom or ("DELEGATE" if number == _DELEGATE else "CUSTOM")
-        why = "runs code of TensorFlow" if name.startswith("Flex") else "runs code that TensorFlow Lite does not have"
-        raise ModelError(
-            f"holds the custom operator {printable(name, 60)} {printable(node, 80)!r}, which {why}",
-            code="E_UNSAFE",
-            remedy="convert it with the operators of TensorFlow Lite alone, or give what it was converted from",
-        )
-
-
-def _spec(tensor: _Table) -> TensorSpec:
+def _spec(tensor: Table) -> TensorSpec:
     number = tensor.scalar("<b", 1)
     dtype = _DTYPES[number] if 0 <= number < len(_DTYPES) else f"type {number}"
     sizes, signature = tensor.numbers(0), tensor.numbers(7)
@@ -169,79 +135,3 @@ def _spec(tensor: _Table) -> TensorSpec:
     if not dims and not tensor.scalar("<B", 8):
         dims = None  # what has no rank and what is a scalar are written alike, but for this field
     return TensorSpec(tensor.text(3), dtype, dims)
-
-
-class _Reader:
-    """Checked reads."""
-
-    def __init__(self, data: mmap.mmap) -> None:
-        self.data = data
-        self.size = len(data)
-        self.count = 0
-
-    def number(self, form: str, at: int) -> int:
-        """A number of the given ``struct`` format at *at*."""
-        if not 0 <= at <= self.size - struct.calcsize(form):
-            raise _garbled(_RANGED)
-        (found,) = struct.unpack_from(form, self.data, at)
-        return int(found)
-
-
-class _Table:
-    """A table of a flatbuffer at *at*."""
-
-    def __init__(self, reader: _Reader, at: int) -> None:
-        reader.count += 1
-        if reader.count > 8 * MOST:
-            raise ModelError(f"has over {MOST} operators", code="E_SIZE")
-        self._reader, self._at = reader, at
-        self._fields = at - reader.number("<i", at)
-        self._size = reader.number("<H", self._fields)
-
-    def scalar(self, form: str, slot: int) -> int:
-        """A number; 0 where it is absent."""
-        at = self._field(slot)
-        return self._reader.number(form, at) if at else 0
-
-    def text(self, slot: int) -> str:
-        """A string; empty where it is absent. What is no UTF-8 is kept as escapes."""
-        start, length = self._vector(slot, 1)
-        return self._reader.data[start : start + length].decode("utf-8", "backslashreplace")
-
-    def numbers(self, slot: int) -> tuple[int, ...]:
-        """A vector of int32."""
-        start, length = self._vector(slot, 4)
-        return struct.unpack_from(f"<{length}i", self._reader.data, start) if length else ()
-
-    def tables(self, slot: int) -> Iterator[_Table]:
-        """A vector of tables."""
-        start, length = self._vector(slot, 4)
-        if length > MOST:
-            raise ModelError(f"has over {MOST} operators", code="E_SIZE")
-        for at in range(start, start + 4 * length, 4):
-            yield _Table(self._reader, at + self._reader.number("<I", at))
-
-    def _field(self, slot: int) -> int:
-        offset = 4 + 2 * slot
-        if offset + 2 > self._size:
-            return 0
-        found = self._reader.number("<H", self._fields + offset)
-        return self._at + found if found else 0
-
-    def _vector(self, slot: int, width: int) -> tuple[int, int]:
-        at = self._field(slot)
-        if not at:
-            return 0, 0
-        start = at + self._reader.number("<I", at)
-        length = self._reader.number("<I", start)
-        if start + 4 + width * length > self._reader.size:
-            raise _garbled(_RANGED)
-        return start + 4, length
-
-
-def _garbled(cause: str) -> ModelError:
-    return ModelError(
-        f"is truncated or no TensorFlow Lite file: {cause}",
-        code="E_PARSE",
-        remedy="convert the model again, or fetch the whole file",
-    )

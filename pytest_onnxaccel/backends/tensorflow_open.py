@@ -62,7 +62,7 @@ def open_tensorflow(
             means. Empty for what the source declares: a signature, a Keras model's layers, or placeholders and ends.
         signature: of a SavedModel or TensorFlow Lite file; empty for the default one.
         trusted: what the owner of the model allows it to hold beyond what only computes: operators as
-            ``tensorflow:MyOp``.
+            ``tensorflow:MyOp``, patterns of classes of Keras' other packages as ``keras_hub.*``.
 
     Raises:
         ModelError: ``E_UNSAFE``: it holds what must not be loaded; ``E_PARSE``; ``E_SCHEMA``; ``V_CONTRACT``: the
@@ -73,7 +73,7 @@ def open_tensorflow(
     if kind in (KERAS, KERAS_H5):
         from pytest_onnxaccel.backends.tensorflow_keras import open_keras
 
-        return open_keras(path, inputs, outputs)
+        return open_keras(path, inputs, outputs, trusted)
     if kind == TFLITE:
         from pytest_onnxaccel.backends.tensorflow_lite import open_lite
 
