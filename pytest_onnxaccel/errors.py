@@ -6,16 +6,11 @@ text of a runtime's message comes from the model and may hold anything.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-#: Longest line that a refusal may take, in characters.
-REFUSAL_LIMIT = 300
-
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.")
-# CI services obey lines that start with "::" (GitHub) and "##name[" anywhere in one (Azure, TeamCity).
-_LINE_COMMAND = re.compile(r"^(\s*)::")
-_INLINE_COMMAND = re.compile(r"##(?=\w*\[)")
+from pytest_onnxaccel.printing import LIMIT as REFUSAL_LIMIT
+from pytest_onnxaccel.printing import local, near
+from pytest_onnxaccel.printing import printable as printable
 
 
 class OnnxAccelError(Exception):
@@ -159,26 +154,12 @@ def error_from_json(data: dict[str, Any]) -> OnnxAccelError:
     )
 
 
-def disarm(line: str) -> str:
-    """*line* with commands to CI services broken up."""
-    return _INLINE_COMMAND.sub("# #", _LINE_COMMAND.sub(r"\1: :", line))
-
-
-def printable(text: str, limit: int = REFUSAL_LIMIT) -> str:
-    """*text* on one line, without escape codes, control characters or commands to CI, at most *limit* characters."""
-    line = _ESCAPES.sub("", text)
-    if not line.isprintable():
-        line = "".join(c if c.isprintable() else " " for c in line)
-    line = disarm(" ".join(line.split()))
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
 def refusal(code: str, subject: str, cause: str, where: str = "", remedy: str = "") -> str:
     """One line of at most :data:`REFUSAL_LIMIT` characters: ``onnxaccel[CODE] subject: cause (where) - remedy``.
 
     The cause is cut first when it is too long, and the remedy only when both are: half a command helps nobody.
     """
-    head = f"onnxaccel[{printable(code, 24)}] " + (f"{printable(subject, 80)}: " if subject else "")
+    head = f"onnxaccel[{printable(code, 24)}] " + (f"{near(subject)}: " if subject else "")
     tail = (f" ({printable(where, 60)})" if where else "") + (f" - {printable(remedy, 160)}" if remedy else "")
-    line = head + printable(cause, max(60, REFUSAL_LIMIT - len(head) - len(tail))) + tail
-    return line if len(line) <= REFUSAL_LIMIT else line[: REFUSAL_LIMIT - 1] + "…"
+    room = max(60, REFUSAL_LIMIT - len(head) - len(tail))
+    return printable(head + printable(local(cause), room) + tail)

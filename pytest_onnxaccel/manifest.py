@@ -15,6 +15,7 @@ from pytest_onnxaccel import manifest_keys as keys
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.overrides import merged, tolerance
+from pytest_onnxaccel.printing import identifier
 from pytest_onnxaccel.registry import nearest
 from pytest_onnxaccel.spec import BatchPlan, InputSpec, LatencyBudget, ModelSpec, PreprocessingSpec, Tolerance
 from pytest_onnxaccel.toml_lines import dotted, line_of
@@ -92,8 +93,8 @@ class _Reader:
     def _named(self, at: _Path, kind: str) -> None:
         """Refuse a name that a test id cannot hold."""
         name = at[-1]
-        if not name.strip() or not name.isprintable() or "::" in name:
-            raise self._error(at, f"{name!r} is no name of a {kind}", "use printable text without ::")
+        if not name.strip() or identifier(name) != name:
+            raise self._error(at, f"{name!r} cannot name a {kind}", "use printable text without :: and ##name[")
 
     def _model(self, at: _Path, table: Mapping[str, Any], kind: keys.Table, base: ModelSpec | None) -> ModelSpec:
         """The spec of one table; that of [defaults] is the *base* of the others."""

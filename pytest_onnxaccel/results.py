@@ -8,6 +8,7 @@ from dataclasses import asdict, field, fields, replace
 from enum import Enum
 from typing import Any
 
+from pytest_onnxaccel import printing
 from pytest_onnxaccel.frozen_class import record
 
 #: Version of the JSON form; see docs/report-schema.md for what may change within one version.
@@ -31,19 +32,19 @@ class Verdict(str, Enum):
 
 @record(frozen=True)
 class CheckResult:
-    """One row of a report.
+    """One row of a report; what it says is printable, its message one line of at most 300 characters.
 
     Attributes:
         model: name of the model under test.
         check: ``structure``, ``hygiene``, ``contract``, ``parity``, ``batch``, ``latency``, ``preprocessing``.
         verdict: one of the four verdicts.
         code: ``OK``, or the code of the failure or of the reason (``V_PARITY``, ``E_CRASH`` ...).
-        message: one line that says what was asked and what is.
+        message: one line that says what was asked and what is; what has no room in it begins the *details*.
         backend: the candidate backend; empty for checks of the file itself.
         reference: what the candidate was compared with; empty where nothing was.
         batch: batch size that ran; None where none applies.
         figures: numbers by documented name; units are in the name (``p50_ms``).
-        details: further lines of the message, for a person.
+        details: further lines of the message, for a person; like notes and warnings at most 50 of 300 characters.
         notes: facts that qualify the verdict ("a prepared copy ran").
         warnings: findings that do not decide the verdict.
         duration_s: wall time of the check, seconds.
@@ -64,6 +65,23 @@ class CheckResult:
     duration_s: float = 0.0
     nodeid: str = ""
 
+    def __post_init__(self) -> None:
+        # Here, because every result passes: texts come from models and runtimes, and may be of any length
+        message, rest = printing.split(self.message)
+        plain: dict[str, object] = {
+            "model": printing.identifier(self.model),
+            "backend": printing.identifier(self.backend),
+            "reference": printing.identifier(self.reference),
+            "nodeid": printing.escaped(self.nodeid),
+            "code": printing.printable(self.code, 40),
+            "message": message,
+            "details": printing.lines((*rest, *self.details)),
+            "notes": printing.lines(self.notes),
+            "warnings": printing.lines(self.warnings),
+        }
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
+
     def __str__(self) -> str:
         return "\n".join([self.message, *self.details])
 
@@ -77,8 +95,8 @@ class CheckResult:
         return data
 
     def dumps(self) -> str:
-        """One line of JSON; non-finite figures are written as ``NaN`` and ``Infinity`` strings."""
-        return json.dumps(finite(self.to_json()), separators=(",", ":"))
+        """One line of JSON, every text in it harmless; non-finite figures are the strings ``nan``, ``inf``, ``-inf``."""
+        return json.dumps(printing.harmless(finite(self.to_json())), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> CheckResult:

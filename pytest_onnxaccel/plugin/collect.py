@@ -10,6 +10,7 @@ import pytest
 
 from pytest_onnxaccel.plugin.records import conclude, record
 from pytest_onnxaccel.plugin.state import STATE, State
+from pytest_onnxaccel.printing import identifier
 from pytest_onnxaccel.runner.request import Request
 from pytest_onnxaccel.spec import ModelSpec
 
@@ -44,12 +45,21 @@ class CheckItem(pytest.Item):
         conclude([result], state.settings.inconclusive, state.spec(result.model).budget.inconclusive)
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        return self.path, None, self.nodeid
+        return place(self)
+
+
+def place(item: pytest.Item) -> tuple[Path, None, str]:
+    """Where *item* comes from and its heading, harmless: both are printed, and pytest-xdist sends them.
+
+    The heading is not the id: of one that ends it, pytest's ``-v`` would turn each ``.`` into ``::``.
+    """
+    assert item.parent is not None
+    return Path(*map(identifier, item.path.parts)), None, f"{item.name} of {item.parent.name}"
 
 
 def item_name(request: Request) -> str:
     """``parity[onnx-tf~ort-cpu-b3]``."""
-    reference = Path(request.reference).name if request.reference else ""
+    reference = identifier(Path(request.reference).name) if request.reference else ""
     inside = request.backend + (f"~{reference}" if reference else "")
     if request.batch is not None:
         inside += f"-b{request.batch}"

@@ -12,6 +12,7 @@ from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
 from pytest_onnxaccel.plugin.activate import activate
 from pytest_onnxaccel.plugin.fixtures import NO_MODEL
 from pytest_onnxaccel.plugin.state import State
+from pytest_onnxaccel.printing import breakable, printable
 from pytest_onnxaccel.spec import ModelInfo, TensorSpec
 
 if TYPE_CHECKING:
@@ -142,8 +143,8 @@ class BackendHandle:
 def unavailable(state: State, name: str, error: BackendUnavailable) -> NoReturn:
     """Skip the test that needs backend *name*, or fail it where ``--onnx-require`` names it."""
     if name in state.settings.required:
-        pytest.fail(f"{name} is required: {error}", pytrace=False)
-    pytest.skip(str(error))
+        pytest.fail(printable(f"{name} is required: {error}"), pytrace=False)
+    pytest.skip(breakable(str(error)))
 
 
 def model(config: pytest.Config, name: str) -> OnnxModel:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.plugin import marker_table
+from pytest_onnxaccel.plugin.arguments_as_text import packed
 from pytest_onnxaccel.plugin.collect import CheckItem, builtin_items
 from pytest_onnxaccel.plugin.deferral import DEFERRED, Deferral
 from pytest_onnxaccel.plugin.fixtures import NO_MODEL
-from pytest_onnxaccel.plugin.records import recorded
+from pytest_onnxaccel.plugin.records import recorded, shorten
 from pytest_onnxaccel.plugin.settings import header
 from pytest_onnxaccel.plugin.state import LEASES, State
 
@@ -74,6 +76,7 @@ class Hooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # outermost: as it is when all others have changed it
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, Any, Any]:
         report = yield
+        shorten(report)
         self._deferral.judge(item, report)
         return report
 
@@ -89,8 +92,15 @@ class Hooks:
         return ("", "", "") if getattr(report, "when", "") == DEFERRED else None
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_setupnodes(self, config: pytest.Config) -> None:
+        """pytest-xdist is about to hand the arguments on."""
+        given = config.invocation_params
+        config.invocation_params = replace(given, args=tuple(packed(str(word)) for word in given.args))
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """pytest-xdist starts a worker: tell it where the run's leases are."""
+        node.workerinput["mainargv"] = [packed(word) for word in node.workerinput.get("mainargv", ())]
         node.workerinput[LEASES] = self._state.lease_folder
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.printing import identifier
 from pytest_onnxaccel.spec import ModelSpec
 
 #: Suffix of the files that folders and globs give.
@@ -47,19 +50,34 @@ def expand(
 
 
 def distinct(paths: list[str], taken: Iterable[str] = ()) -> list[str]:
-    """A short printable name for each of *paths*: the file's name, with parent folders where needed."""
+    """A short name that can be shown for each of *paths*: the file's name, with parent folders where needed."""
     parts = [Path(path).parts for path in paths]
     depth = [1] * len(paths)
     used = set(taken)
     while True:
-        names = [_printable("/".join(p[-d:])) for p, d in zip(parts, depth, strict=True)]
+        names = ["/".join(p[-d:]) for p, d in zip(parts, depth, strict=True)]
+        times = Counter(names)
         again = [
-            i for i, name in enumerate(names) if (names.count(name) > 1 or name in used) and depth[i] < len(parts[i])
+            i
+            for i, name in enumerate(names)
+            if (times[name] > 1 or identifier(name) in used) and depth[i] < len(parts[i])
         ]
         if not again:
-            return names
+            return _told_apart(names)
         for i in again:
             depth[i] += 1
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """*names* as they can be shown; those that then are equal end in a few digits of what they really are."""
+    shown = [identifier(name) for name in names]
+    times = Counter(shown)
+    for i, name in enumerate(shown):
+        if times[name] > 1:
+            stem, suffix = os.path.splitext(name)
+            digest = hashlib.sha256(names[i].encode("utf-8", "surrogatepass")).hexdigest()
+            shown[i] = f"{stem}~{digest[:6]}{suffix}"
+    return shown
 
 
 def _files(pattern: str, base: Path, origin: str) -> list[str]:
@@ -107,8 +125,3 @@ def _walk(folder: str) -> Iterator[str]:
         for name in files:
             if name.endswith(SUFFIX) and not name.startswith("."):
                 yield os.path.relpath(os.path.join(root, name), folder)
-
-
-def _printable(name: str) -> str:
-    """*name* with what a terminal or a file cannot show written as an escape."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in name)

@@ -61,14 +61,23 @@ def given(config: pytest.Config, option: Option) -> Given | None:
     """
     value = config.getoption(option.key, default=None)
     if value is not None:
-        return Given(value, option.flag, config.invocation_params.dir)
-    value = _ini(config, option)
+        return Given(_arrived(config, value), option.flag, config.invocation_params.dir)
+    value = _arrived(config, _ini(config, option))
     if value is None:
         return None
     overrides = config.getoption("override_ini", default=None) or ()
     if any(text.split("=", 1)[0] == option.key for text in overrides) or config.inipath is None:
         return Given(value, f"-o {option.key}", config.invocation_params.dir)
     return Given(value, f"{config.inipath.name}: {option.key}", config.inipath.parent)
+
+
+def _arrived(config: pytest.Config, value: Any) -> Any:
+    """*value* as it was given to the controlling process, where this is a worker of pytest-xdist."""
+    if value is None or not hasattr(config, "workerinput"):
+        return value
+    from pytest_onnxaccel.plugin.arguments_as_text import unpacked
+
+    return unpacked(value)
 
 
 def swallowed(config: pytest.Config, option: Option) -> str:

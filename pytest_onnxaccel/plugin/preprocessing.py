@@ -14,6 +14,7 @@ import pytest
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.failures import FOLDER
 from pytest_onnxaccel.functions import resolve
+from pytest_onnxaccel.plugin.collect import place
 from pytest_onnxaccel.plugin.records import conclude, record
 from pytest_onnxaccel.plugin.state import STATE, State
 from pytest_onnxaccel.results import CheckResult, Verdict
@@ -53,7 +54,7 @@ class PreprocessingItem(pytest.Item):
         conclude([record(self, check(state, self.declared))], state.settings.inconclusive)
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        return self.path, None, self.nodeid
+        return place(self)
 
 
 def named(declared: Request, item: pytest.Item) -> PreprocessingSpec:

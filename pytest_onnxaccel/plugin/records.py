@@ -7,6 +7,7 @@ import warnings
 import pytest
 
 from pytest_onnxaccel.plugin import KEY
+from pytest_onnxaccel.printing import breakable, printable
 from pytest_onnxaccel.results import CheckResult, Verdict
 
 
@@ -27,6 +28,13 @@ def record(item: pytest.Item, result: CheckResult) -> CheckResult:
 def recorded(report: pytest.TestReport) -> list[CheckResult]:
     """The results that *report* carries."""
     return [CheckResult.loads(str(value)) for name, value in report.user_properties if name == KEY]
+
+
+def shorten(report: pytest.TestReport) -> None:
+    """Leave the first line of a failure of ours in the attribute that JUnit gives it; all of it stands in its text."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if report.failed and crash is not None and any(name == KEY for name, _ in report.user_properties):
+        crash.message = printable(crash.message.partition("\n")[0])
 
 
 def conclude(results: list[CheckResult], inconclusive: str, latency: str | None = None) -> None:
@@ -52,11 +60,11 @@ def conclude(results: list[CheckResult], inconclusive: str, latency: str | None 
     if failed:
         pytest.fail("\n".join(line for r in failed for line in failure_lines(r)), pytrace=False)
     if skipped := [r.message for r, policy in policies if policy == "skip"]:
-        pytest.skip("inconclusive: " + "; ".join(skipped))
+        pytest.skip(breakable("inconclusive: " + "; ".join(skipped)))
     for result in undecided:
         _warn(result, f"inconclusive: {result.message}")
     if results and all(r.verdict is Verdict.NOT_APPLICABLE for r in results):
-        pytest.skip("not applicable: " + "; ".join(r.message for r in results))
+        pytest.skip(breakable("not applicable: " + "; ".join(r.message for r in results)))
 
 
 def _warn(result: CheckResult, text: str) -> None:

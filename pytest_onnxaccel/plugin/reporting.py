@@ -9,6 +9,7 @@ import pytest
 
 from pytest_onnxaccel import lockfile
 from pytest_onnxaccel.plugin.state import State
+from pytest_onnxaccel.printing import escaped
 from pytest_onnxaccel.report.run import run_facts
 from pytest_onnxaccel.report.speedups import with_speedups
 from pytest_onnxaccel.report.table import table
@@ -30,9 +31,9 @@ def summarize(state: State, terminal: pytest.TerminalReporter) -> None:
         for line in table(results, terminal._tw.fullwidth, terminal.hasmarkup):
             terminal.write_line(line)
     if state.settings.report is not None and state.report_error is None:
-        terminal.write_line(f"report: {state.settings.report}")
+        terminal.write_line(f"report: {escaped(state.settings.report)}")
     if state.settings.lock == "write" and state.report_error is None:
-        terminal.write_line(f"locked: {state.settings.lock_file}")
+        terminal.write_line(f"locked: {escaped(state.settings.lock_file)}")
     if state.report_error is not None:
         terminal.write_line(state.report_error, red=True)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_onnxaccel.plugin.options import OPTIONS
+from pytest_onnxaccel.printing import escaped
 
 _CONFIGS = (
     ("pytest.toml", "[pytest]"),
@@ -37,7 +38,7 @@ def ignored_config(config: pytest.Config) -> str | None:
         if flag in flags and (here / value).exists():
             missed = _config(here)
             if missed is not None:
-                return (
+                return escaped(
                     f"pytest did not read {missed}, because the path after {flag} moved its rootdir to "
                     f"{config.rootpath} - write {flag}={value}"
                 )

@@ -12,6 +12,8 @@ from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
 from pytest_onnxaccel.plugin.activate import activate
 from pytest_onnxaccel.plugin.handles import unavailable
 from pytest_onnxaccel.plugin.settings import completed
+from pytest_onnxaccel.printing import breakable
+from pytest_onnxaccel.report.failures import failure_lines
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.converting import input_spec
 from pytest_onnxaccel.runner.roundtrip import RoundTrip
@@ -57,7 +59,7 @@ class RoundTrips:
         except OnnxAccelError as error:
             pytest.fail(str(error), pytrace=False)
         if result.verdict is Verdict.FAILED:
-            pytest.fail(f"{result.code} {result}", pytrace=False)
+            pytest.fail("\n".join(failure_lines(result)), pytrace=False)
         if result.verdict is Verdict.NOT_APPLICABLE:
-            pytest.skip(f"{result.code} {result.message}")
+            pytest.skip(breakable(f"{result.code} {result.message}"))
         return result

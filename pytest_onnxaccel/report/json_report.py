@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.printing import harmless
 from pytest_onnxaccel.report.best_batch import best_batches
 from pytest_onnxaccel.report.tally import counts, ordered, worst
 from pytest_onnxaccel.results import SCHEMA_VERSION, CheckResult, Json, finite
@@ -38,8 +39,8 @@ def dumps(
         "summary": counts(rows),
         "results": [_row(result) for result in rows],
     }
-    # Escaped to ASCII, so that any reader and any locale takes it, lone surrogates in names included.
-    return json.dumps(finite(report), indent=2, allow_nan=False, default=str) + "\n"
+    # ASCII, so that any reader and any locale takes it
+    return json.dumps(harmless(finite(report)), indent=2, allow_nan=False, default=str) + "\n"
 
 
 def _models(rows: list[CheckResult], models: Iterable[Mapping[str, Json]]) -> list[dict[str, Json]]:

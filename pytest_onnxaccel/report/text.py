@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 
-from pytest_onnxaccel.errors import REFUSAL_LIMIT, disarm, printable
+from pytest_onnxaccel.printing import LIMIT, disarm, printable
 
 
-def safe(text: str, limit: int = REFUSAL_LIMIT) -> str:
+def safe(text: str, limit: int = LIMIT) -> str:
     """*text* on one line, cut at *limit* characters, without control characters or commands to CI."""
     return printable(str(text), limit)
 

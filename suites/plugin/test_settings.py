@@ -102,7 +102,7 @@ def test_what_is_no_file_is_left_to_the_checks(read: Read, files: Path) -> None:
 def test_names_are_distinct_and_printable() -> None:
     assert distinct(["/a/x/m.onnx", "/b/x/m.onnx", "/b/n.onnx"]) == ["a/x/m.onnx", "b/x/m.onnx", "n.onnx"]
     assert distinct(["/a/m.onnx"], taken={"m.onnx"}) == ["a/m.onnx"]
-    assert distinct(["/a/new\nline\x1b.onnx", "/a/\udcff.onnx"]) == ["new\\nline\\x1b.onnx", "\\udcff.onnx"]
+    assert distinct(["/a/new\nline\x1b.onnx", "/a/\udcff.onnx"]) == ["new\\nline\\x1b.onnx", "\\xff.onnx"]
 
 
 def test_relative_to_the_configuration_file(pytester: pytest.Pytester, read: Read, files: Path) -> None:

@@ -221,8 +221,8 @@ def test_paths_are_relative_to_the_manifest(tmp_path: Path, monkeypatch: pytest.
         ),
         ("", "onnxaccel.toml:1: names no model - add a table such as [models.rfb] with a path"),
         ("[defaults]\nrtol = 1", "names no model"),
-        ('[models."a::b"]\npath = "a"', "'a::b' is no name of a model"),
-        ('[models.""]\npath = "a"', "'' is no name of a model"),
+        ('[models."a::b"]\npath = "a"', "'a::b' cannot name a model"),
+        ('[models.""]\npath = "a"', "'' cannot name a model"),
         (
             '[models.a]\npath = "a"\nrtol = 1\nrtol = 2',
             "onnxaccel.toml:4: given a second time: rtol = 2 - keep one",

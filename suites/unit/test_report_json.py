@@ -140,11 +140,15 @@ def test_the_order_of_arrival_changes_nothing() -> None:
     assert dumps(shuffled, RUN) == dumps([*RESULTS, *same], RUN)
 
 
-def test_hostile_text_comes_back_as_it_was_from_plain_ascii() -> None:
+def test_hostile_text_is_plain_ascii_without_surrogates() -> None:
     evil = "\ud800\x00\x1b[31m ::error:: </script> 模型"
     text = dumps([CheckResult(evil, "parity", Verdict.FAILED, code="V_PARITY", message=evil)], RUN)
     assert text.isascii()
-    assert json.loads(text)["results"][0]["message"] == evil
+    read = json.loads(text)
+    json.dumps(read, ensure_ascii=False).encode()
+    (row,) = read["results"]
+    assert row["model"] == "\\ud800\\x00\\x1b[31m : :error: : </script> 模型"
+    assert row["message"] == "\\ud800\\x00 ::error:: </script> 模型"
 
 
 def test_it_is_written_whole_into_a_new_folder(tmp_path: Path) -> None:

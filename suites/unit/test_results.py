@@ -42,8 +42,42 @@ def test_finite_leaves_everything_else_alone() -> None:
 
 
 def test_hostile_text_stays_inside_its_string() -> None:
-    message = 'quote " newline \n escape \x1b surrogate \udcff end'
-    assert CheckResult.loads(RESULT.with_(message=message).dumps()).message == message
+    message = 'quote " newline \n escape \x1b[1m byte \udcff end'
+    read = CheckResult.loads(RESULT.with_(message=message).dumps())
+    assert read.message == 'quote " newline escape byte \\xff end'
+
+
+def test_every_text_leaves_harmless() -> None:
+    evil = "::error::\udcff\n##vso[x]\u202e"
+    result = CheckResult(evil, "parity", Verdict.FAILED, evil, evil, evil, evil, figures={evil: [evil], "n": 1})
+    result = result.with_(details=(evil,), notes=(evil,), warnings=(evil,), nodeid=f"{evil}::parity")
+    text = result.dumps()
+    json.dumps(json.loads(text), ensure_ascii=False).encode()
+    assert "##vso[" not in text
+    assert '"::' not in text
+    assert CheckResult.loads(text).dumps() == text
+    assert all(line.isprintable() for line in (result.model, result.code, result.message, *result.details))
+    # Inside the process figures keep the names that arrays go by
+    assert evil in result.figures
+
+
+def test_a_long_message_is_one_short_line_and_continues_in_the_details() -> None:
+    message = "what comes first " + "and on " * 200
+    result = RESULT.with_(message=message)
+    assert len(result.message) == 300
+    assert result.message.startswith("what comes first and on")
+    assert 1 < len(result.details) < 9
+    assert result.details[0].startswith("…")
+    assert result.details[-1] == "detail"
+    assert all(len(line) <= 300 for line in result.details)
+    assert result.with_(batch=2).details == result.details
+
+
+def test_long_lists_tell_how_much_they_leave_out() -> None:
+    result = RESULT.with_(details=tuple(f"line {n}" for n in range(2000)), notes=("n" * 999,))
+    assert (len(result.details), result.details[-1]) == (50, "and 1,951 more")
+    assert [len(note) for note in result.notes] == [300]
+    assert CheckResult.loads(result.dumps()) == result
 
 
 def test_keys_of_a_later_version_are_passed_over() -> None:
