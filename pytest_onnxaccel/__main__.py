@@ -8,7 +8,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pytest_onnxaccel.errors import ConfigError, OnnxAccelError
+from pytest_onnxaccel.errors import ConfigError, OnnxAccelError, refusal
+from pytest_onnxaccel.printing import escaped
 
 _PROG = "python -m pytest_onnxaccel"
 
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except OSError as error:
-        print(f"onnxaccel[E_FILE] {error}", file=sys.stderr)
+        print(refusal("E_FILE", "", str(error)), file=sys.stderr)
     return 1
 
 
@@ -130,6 +131,11 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _plain(lines: Sequence[str]) -> str:
+    """*lines* as one text; the names in them are a model's own."""
+    return "\n".join(map(escaped, lines))
+
+
 def _show(text: str) -> None:
     try:
         print(text, flush=True)
@@ -170,7 +176,7 @@ def _freeze(given: argparse.Namespace) -> int:
     saved = refreeze(
         given.model, given.batch, given.output, given.backend, given.method, given.manifest, options, source
     )
-    _show("\n".join(saved.lines()))
+    _show(_plain(saved.lines()))
     return 0
 
 
@@ -193,7 +199,7 @@ def _convert(given: argparse.Namespace) -> int:
         tolerance=Tolerance(given.rtol, given.atol, "the command line"),
         options=RunOptions(import_paths=(os.getcwd(),)),
     )
-    _show("\n".join(saved.lines()))
+    _show(_plain(saved.lines()))
     return 0
 
 
@@ -212,9 +218,7 @@ def _roundtrip(given: argparse.Namespace) -> int:
         tolerance=Tolerance(given.rtol, given.atol, "the command line"),
         options=RunOptions(import_paths=(os.getcwd(),)),
     )
-    _show(
-        "\n".join([f"{result.verdict}: {result.message}", *(f"  {line}" for line in (*result.details, *result.notes))])
-    )
+    _show(_plain([f"{result.verdict}: {result.message}", *(f"  {line}" for line in (*result.details, *result.notes))]))
     return 0 if result.verdict is Verdict.PASSED else 1
 
 
@@ -225,7 +229,7 @@ def _path(name: str) -> int:
     if python is None:
         named = environment.configured(name)
         what = f"{named}, named for {name}, is no interpreter" if named else f"{name} is not built"
-        print(f"{what}; build it with {_PROG} env {name}", file=sys.stderr)
+        print(escaped(f"{what}; build it with {_PROG} env {name}"), file=sys.stderr)
         return 1
     _show(python)
     return 0

@@ -19,10 +19,15 @@ LINES = 50
 
 _TERMINAL_CODE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.")
 # Printable by name and invisible: comparisons that follow a language's rules skip them, those of CI services among them
-_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 # GitHub obeys lines that start with "::", white space before it or not; GitHub, Azure and TeamCity "##name[" anywhere
 _LINE_COMMAND = re.compile(r"^(\s*)::")
 _INLINE_COMMAND = re.compile(r"##(?=\w*\[)")
+_LONG_NAME = re.compile(r"\S{61,}")
+#: As much of a text is read, in characters: a model's messages may be of any length.
+_READ = 1 << 20
 _COLONS = re.compile(":(?=:)")
 
 
@@ -53,9 +58,10 @@ def printable(text: str, limit: int = LIMIT) -> str:
 
     White space is one space and terminal codes are gone; what else cannot be seen is an escape, see :func:`escaped`.
     """
-    if len(text) > 64 * limit:
-        text = text[: 64 * limit]  # the rest is cut in any case, and a message may be of any length
-    line = " ".join(_INVISIBLE.sub("", _TERMINAL_CODE.sub("", text)).split())
+    line = " ".join(_INVISIBLE.sub("", _TERMINAL_CODE.sub("", text[:_READ])).split())
+    if len(line) > limit:
+        # Names are shortened before the sentence that they stand in is cut
+        line = _LONG_NAME.sub(lambda found: f"{found.group()[:40]}…{found.group()[-19:]}", line)[: 2 * limit]
     return cut(escaped(line), limit)
 
 
@@ -72,6 +78,11 @@ def cut(line: str, limit: int = LIMIT) -> str:
 def identifier(text: str) -> str:
     """*text* as a name that a test id can hold: :func:`escaped`, and without ``::``, which separates an id's parts."""
     return _COLONS.sub(": ", escaped(text))
+
+
+def file_name(text: str) -> str:
+    """*text*, one part of a path, as the name of a file of ours: every runtime opens it, and it may be printed."""
+    return disarm(identifier(text).replace("\\", "_"))
 
 
 def near(path: str, limit: int = 80) -> str:

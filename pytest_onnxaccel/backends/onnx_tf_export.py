@@ -16,6 +16,7 @@ from pytest_onnxaccel.backends.onnx_tf_frameworks import frameworks
 from pytest_onnxaccel.backends.onnx_tf_graph import RECURRENT, all_nodes
 from pytest_onnxaccel.backends.onnx_tf_load import read, reason, refused, said_meanwhile, trace_model
 from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.printing import counted
 
 #: The signature of the SavedModel, as TensorFlow Serving calls it by default.
 SIGNATURE = "serving_default"
@@ -56,7 +57,7 @@ def export(path: str, target: str, kind: str, inputs: Mapping[str, str], outputs
     notes = [*trace.notes, *said]
     odd = [f"{name!r} is {tensor}" for name, tensor in tensors.items() if tensor not in (name, f"{name}:0")]
     if odd and kind == "graphdef":
-        notes.append(f"names that TensorFlow does not take: {', '.join(odd)}")
+        notes.append(f"names that TensorFlow does not take: {counted(odd)}")
     return {
         "tensors": tensors,
         "shapes": {name: _shape(graph.get_tensor_by_name(tensor)) for name, tensor in tensors.items()},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.numerics.compare import Problem, figures, name_problems, nothing_finite, value_problems
 from pytest_onnxaccel.numerics.decisions import flips_of
+from pytest_onnxaccel.printing import counted
 from pytest_onnxaccel.spec import Tolerance
 
 if TYPE_CHECKING:
@@ -129,7 +130,8 @@ class Agreement:
     def origin(self) -> str:
         """Where the tolerances come from."""
         if self.limit is not None:
-            return "; ".join(f"{name}: {self.worst[name]['tolerance_from']}" for name in self.bad() or self.worst)
+            told = [f"{name}: {self.worst[name]['tolerance_from']}" for name in self.bad() or self.worst]
+            return counted(told, 240, "; ")
         origins = dict.fromkeys(self.outputs.get(name, self.tolerance).origin for name in self.worst)
         text = ", ".join(origins) or self.tolerance.origin
         return text.replace("default", "the default for the dtype, scaled to the largest reference value")

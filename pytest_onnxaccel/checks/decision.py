@@ -17,6 +17,7 @@ from pytest_onnxaccel.checks.limits import Limits
 from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.numerics.compare import as_floats
 from pytest_onnxaccel.numerics.decisions import Change, class_changes, looks_like_classes
+from pytest_onnxaccel.printing import counted
 from pytest_onnxaccel.spec import Decision
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class Decisions:
 
     def _output(self, outputs: Outputs, name: str) -> Array:
         if name not in outputs:
-            raise _refused(f"there is no output {name!r}; the outputs are {', '.join(outputs)}")
+            raise _refused(f"there is no output {name!r}; the outputs are {counted(list(outputs))}")
         return outputs[name]
 
 

@@ -11,6 +11,7 @@ from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.agreement import Agreement
 from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.numerics.compare import default_tolerance
+from pytest_onnxaccel.printing import counted
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import TensorSpec, Tolerance
 
@@ -80,7 +81,7 @@ _Feeds = tuple[dict[str, "Array"], dict[str, "Array"]]
 def _input(inputs: Sequence[TensorSpec], name: str) -> TensorSpec:
     found = [spec for spec in inputs if spec.shape is not None and len(spec.shape) == 4 and name in ("", spec.name)]
     if len(found) != 1 or len(inputs) != 1:
-        listed = ", ".join(map(str, inputs))
+        listed = counted([str(spec) for spec in inputs])
         raise ModelError(f"the model takes {listed}, not one image", code="E_INPUT")
     return found[0]
 

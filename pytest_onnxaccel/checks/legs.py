@@ -10,6 +10,7 @@ from pytest_onnxaccel.checks.agreement import Agreement
 from pytest_onnxaccel.errors import BackendUnavailable, ConversionError, OnnxAccelError
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.inputs import Inputs
+from pytest_onnxaccel.printing import counted
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import Tolerance
 
@@ -79,7 +80,7 @@ def legs(
     result = result.with_(figures={"legs": figures, "max_abs": whole.summary().get("max_abs", 0.0)})
     if not whole.ok:
         return _failed(result, "the whole trip, though no leg alone,", whole, ())
-    worst = ", ".join(f"{name}: {found.get('max_abs', 0.0):.3g}" for name, found in figures.items())
+    worst = counted([f"{name}: {found.get('max_abs', 0.0):.3g}" for name, found in figures.items()])
     return result.with_(message=f"{shown} agrees leg by leg over {samples} samples (max abs error {worst})")
 
 

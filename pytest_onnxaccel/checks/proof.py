@@ -13,6 +13,7 @@ from pytest_onnxaccel.checks.singles import Singles
 from pytest_onnxaccel.errors import ModelError, OnnxAccelError
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.inputs import Inputs
+from pytest_onnxaccel.printing import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -165,7 +166,7 @@ class Prover:
             self.singles.stable = True
             return ""
         worst = [name for name, found in agreement.worst.items() if found["bad_share"]]
-        named = ", ".join(f"output {name!r}" for name in worst) or agreement.message()
+        named = counted([f"output {name!r}" for name in worst]) or agreement.message()
         return f"two equal runs of the model differ ({named}), so nothing can be proven of its batch"
 
 

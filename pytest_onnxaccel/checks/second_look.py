@@ -14,6 +14,7 @@ from pytest_onnxaccel.checks.agreement import Agreement
 from pytest_onnxaccel.checks.limits import Limits
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.noise import SURE, unit_of
+from pytest_onnxaccel.printing import counted
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -49,7 +50,7 @@ class SecondLook:
 
     def note(self) -> str:
         """Why, and how many."""
-        names = ", ".join(self.outputs)
+        names = counted(self.outputs)
         return f"{names}: further off than any variant, so {self.samples} more samples were compared"
 
 

@@ -12,6 +12,7 @@ from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.graph.rebatch_join import Join, concat, joined
 from pytest_onnxaccel.numerics.inputs import Inputs
+from pytest_onnxaccel.printing import counted
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -79,7 +80,7 @@ class Singles:
         """Outputs whose shape depends on the values of samples 0 to *count* - 1."""
         blocks = self._first(count)
         shapes = {name: {block[name].shape for block in blocks} for name in blocks[0]}
-        return ", ".join(f"output {name!r}" for name, found in shapes.items() if len(found) > 1)
+        return counted([f"output {name!r}" for name, found in shapes.items() if len(found) > 1])
 
     def outputs(self, count: int) -> dict[str, Array]:
         """What samples 0 to *count* - 1 must give when they are fed at once.

@@ -30,6 +30,6 @@ def structure(model: str, info: ModelInfo, report: Mapping[str, Any]) -> CheckRe
         message = f"valid: opset {info.opset}, IR {info.ir_version}, {info.nodes} nodes"
         return CheckResult(model, "structure", Verdict.PASSED, message=message, figures=figures)
     first = next(iter(wrong.values()))
-    message = "; ".join(f"onnx's {name} refuses it: {part['error']}" for name, part in wrong.items())
-    details = ("whether it runs all the same is the contract check's matter",)
+    message, *others = (f"onnx's {name} refuses it: {part['error']}" for name, part in wrong.items())
+    details = (*others, "whether it runs all the same is the contract check's matter")
     return CheckResult(model, "structure", Verdict.FAILED, first["code"], message, figures=figures, details=details)

@@ -7,6 +7,7 @@ from dataclasses import asdict, field
 from typing import Any, Literal
 
 from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.printing import harmless
 
 #: ``runs``: it computed a small model; ``untried``: it says that it runs and was not asked to prove it;
 #: ``fails``: it says so and does not; ``absent``: it says that it does not; ``broken``: it cannot be asked.
@@ -44,6 +45,9 @@ class BackendState:
     interpreter: str = ""
     seconds: float | None = None
 
+    def __post_init__(self) -> None:
+        _shown(self)
+
     @property
     def works(self) -> bool:
         """It runs, as far as that was asked."""
@@ -57,6 +61,9 @@ class Problem:
     code: str
     what: str
     remedy: str
+
+    def __post_init__(self) -> None:
+        _shown(self)
 
 
 @record(frozen=True)
@@ -76,6 +83,9 @@ class Diagnosis:
     backends: tuple[BackendState, ...]
     problems: tuple[Problem, ...]
 
+    def __post_init__(self) -> None:
+        _shown(self)
+
     @property
     def works(self) -> bool:
         """At least one runtime runs here; an oracle alone validates nothing."""
@@ -84,3 +94,10 @@ class Diagnosis:
     def to_json(self) -> dict[str, Any]:
         """Builtins only; ``format`` is :data:`FORMAT`."""
         return {"format": FORMAT, "works": self.works, **asdict(self)}
+
+
+def _shown(state: object) -> None:
+    """Make every text of *state* harmless: paths and reasons are not ours, and are printed."""
+    for name, value in vars(state).items():
+        if isinstance(value, (str, Mapping)):
+            object.__setattr__(state, name, harmless(value))

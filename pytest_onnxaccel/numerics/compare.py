@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.printing import counted
 from pytest_onnxaccel.spec import Tolerance
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def name_problems(candidate: Mapping[str, Any], reference: Mapping[str, Any], si
     found += [Problem("missing", name, f"{ours} lacks output {name!r} of {theirs}") for name in missing]
     found += [Problem("extra", name, f"{ours} has an output {name!r} that {theirs} lacks") for name in extra]
     if not found and list(candidate) != list(reference):
-        message = f"{ours} gives the outputs in the order {list(candidate)}, {theirs} in {list(reference)}"
+        orders = counted(list(candidate), 80), counted(list(reference), 80)
+        message = f"{ours} gives the outputs in the order {orders[0]}; {theirs} in {orders[1]}"
         found.append(Problem("reordered", next(iter(candidate)), message))
     return found
 

@@ -17,6 +17,7 @@ from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
 from pytest_onnxaccel.plugin.activate import activate
 from pytest_onnxaccel.plugin.handles import unavailable
 from pytest_onnxaccel.plugin.settings import completed
+from pytest_onnxaccel.printing import file_name
 from pytest_onnxaccel.runner.conversion_proof import prove
 from pytest_onnxaccel.runner.conversions import Conversion
 from pytest_onnxaccel.runner.converting import input_spec, save_all
@@ -97,7 +98,7 @@ class Convert:
         engines = state.runner.engines
         try:
             options = ConvertOptions(
-                stem=Path(path).stem, batch=batch, opset=opset, exporter=exporter, outputs=tuple(outputs),
+                stem=file_name(Path(path).stem), batch=batch, opset=opset, exporter=exporter, outputs=tuple(outputs),
                 inputs=tuple(one if isinstance(one, TensorSpec) else input_spec(one) for one in inputs),
             )  # fmt: skip
             made = engines.conversions.convert(spec, options, kinds.kind_called(gives))

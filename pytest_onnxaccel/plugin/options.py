@@ -118,8 +118,10 @@ def _ini(config: pytest.Config, option: Option) -> Any:
     except (TypeError, ValueError, pytest.UsageError) as error:
         value = _native(config.inipath, option.key)
         if value is None:
+            from pytest_onnxaccel.printing import printable
+
             where = f"{config.inipath.name}: " if config.inipath else "-o "
-            raise pytest.UsageError(f"{where}{option.key}: {error}") from None
+            raise pytest.UsageError(printable(f"{where}{option.key}: {error}")) from None
         return value
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_onnxaccel.printing import escaped, harmless, printable
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -77,8 +79,9 @@ if reference is not None and candidate is not None and reference.shape == candid
 def save(report: Report, folder: Path) -> Path:
     """Write *report*'s case to *folder*, which is made where missing; gives the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(json.dumps(report.to_json(), indent=1), encoding="utf-8")
-    (folder / "report.txt").write_text(str(report) + "\n", encoding="utf-8")
+    (folder / "report.json").write_text(json.dumps(harmless(report.to_json()), indent=1), encoding="utf-8")
+    text = "\n".join(map(escaped, str(report).splitlines()))
+    (folder / "report.txt").write_text(text + "\n", encoding="utf-8")
     if report.minimal is None:
         return folder
     arrays: dict[str, Any] = {"image": report.minimal, **memory(report.minimal)}
@@ -92,7 +95,7 @@ def save(report: Report, folder: Path) -> Path:
     if left is not None and right is not None and numbers and left.shape == right.shape:
         with np.errstate(all="ignore"):
             pictures(np.abs(right.astype(np.float64) - left.astype(np.float64)), folder / "difference")
-    names = {"reference": report.reference, "candidate": report.candidate, "sentence": report.sentence}
+    names = {"reference": report.reference, "candidate": report.candidate, "sentence": printable(report.sentence)}
     (folder / "repro.py").write_text(_REPRO.format(**names), encoding="utf-8")
     return folder
 

@@ -17,16 +17,20 @@ from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.beneath import Refused, open_beneath, open_folder, split, write_beneath
 from pytest_onnxaccel.checks.advice import Advice
 from pytest_onnxaccel.errors import ConfigError, printable
+from pytest_onnxaccel.printing import harmless
 
 #: Version of session.json.
 SCHEMA = 1
+
+#: Most bytes of a folder's name.
+_LONGEST = 200
 
 
 def folder_of(target: str, model: str, backend: str, batch: int | None) -> str:
     """The folder below *target* for one model, backend and batch: several tests may write side by side."""
     stem = model[: -len(".onnx")] if model.lower().endswith(".onnx") else model
     name = re.sub(r"[^\w.+-]+", "_", f"{stem}-{backend}" + (f"-batch-{batch}" if batch else "")).lstrip(".")
-    return os.path.join(target, name or "model")
+    return os.path.join(target, name.encode()[:_LONGEST].decode(errors="ignore") or "model")
 
 
 def write(
@@ -69,7 +73,7 @@ def write(
         "gain": None if advice.whole is None else asdict(advice.whole),
         "onnxruntime": runtime,
     }
-    texts = {"session.json": json.dumps(described, indent=2) + "\n"}
+    texts = {"session.json": json.dumps(harmless(described), indent=2) + "\n"}
     if runtime and provider:
         texts["session.py"] = script(name, provider, options, advice, str(runtime))
     try:

@@ -20,6 +20,7 @@ from pytest_onnxaccel.checks.agreement import Agreement
 from pytest_onnxaccel.checks.gains import Finding, Gain, Outcome
 from pytest_onnxaccel.checks.trials import Setup, Surroundings, Trial, trials
 from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.printing import file_name
 from pytest_onnxaccel.runner import advice_files
 from pytest_onnxaccel.runner.duel import TRIAL, WHOLE, Opens, duel
 from pytest_onnxaccel.runner.engines import Engines
@@ -67,7 +68,7 @@ class Advising:
         self._batch = batch
         self._base = LoadOptions(threads=threads)
         self._source = path or subject.path
-        self._shown = os.path.basename(subject.spec.path)
+        self._shown = file_name(os.path.basename(subject.spec.path))
         folder = os.path.join(subject.folder, f"advice-{backend}-{batch or 0}")
         self._variants = Variants(subject.graph, self._source, self._shown, folder)
         self._feeds = [ready.settled.inputs.feeds(index, batch) for index in range(SAMPLES)]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.errors import OnnxAccelError, printable
 from pytest_onnxaccel.numerics.archive import write_npz
 from pytest_onnxaccel.numerics.gaps import magnitude
 from pytest_onnxaccel.runner.confirm import Reduced
@@ -65,7 +65,7 @@ def _side(folder: Path, name: str, side: Side, engines: Engines) -> dict[str, An
         model = f"{name}.onnx"
         runtime = runtime if _model(side, engines, side.file, folder / model) else ""
     optimize = side.options is None or side.options.optimize
-    return {"label": side.label, "model": model, "runtime": runtime if model else "", "optimize": optimize}
+    return {"label": printable(side.label), "model": model, "runtime": runtime if model else "", "optimize": optimize}
 
 
 def _model(side: Side, engines: Engines, source: str, target: Path) -> bool:
@@ -100,7 +100,7 @@ def _reduced(folder: Path, sides: tuple[Side, Side], engines: Engines, reduced: 
         files[name] = f"reduced-{name}.onnx" if path else ""
         if path:
             _model(sides[which], engines, path, folder / files[name])
-    title = ", ".join(f"{node.op} {node.name or node.outputs[0]}" for node in suspect.nodes[-3:])
+    title = printable(", ".join(f"{node.op} {node.name or node.outputs[0]}" for node in suspect.nodes[-3:]))
     limit = suspect.limit * magnitude(reduced.outputs[1]) if reduced.outputs[1].dtype.kind in "fV" else 0.0
     return {"title": title, **files, "pair": (suspect.value, suspect.counterpart, 0.0, limit)}
 

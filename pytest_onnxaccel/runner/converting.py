@@ -15,6 +15,7 @@ from pytest_onnxaccel.convert.kinds import kind_called
 from pytest_onnxaccel.convert.protocol import DYNAMIC, Converted, ConvertOptions
 from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ModelError
 from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.printing import file_name
 from pytest_onnxaccel.runner.conversion_proof import ConversionProof, prove
 from pytest_onnxaccel.runner.conversions import Conversion
 from pytest_onnxaccel.runner.engines import Engines
@@ -103,7 +104,7 @@ def convert_source(
     kind = kind_called(gives) if gives else _kind(saved_as)
     check_target(saved_as, spec.path, folder=kind == kinds.SAVED_MODEL)
     wanted = ConvertOptions(
-        stem=Path(saved_as).stem, batch=batch, opset=opset, exporter=exporter, outputs=tuple(outputs),
+        stem=file_name(Path(saved_as).stem), batch=batch, opset=opset, exporter=exporter, outputs=tuple(outputs),
         inputs=tuple(one if isinstance(one, TensorSpec) else input_spec(one) for one in inputs), signature=signature,
     )  # fmt: skip
     engines = Engines(options or RunOptions())

@@ -15,6 +15,7 @@ from pytest_onnxaccel.checks.interface import input_problems
 from pytest_onnxaccel.checks.parity import parity
 from pytest_onnxaccel.checks.structure import structure
 from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
+from pytest_onnxaccel.printing import identifier
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner import noise
 from pytest_onnxaccel.runner.engines import Engines
@@ -112,7 +113,7 @@ class Runner:
         ready, path = self._ready(request, subject, request.backend), self._file(request, subject)
         candidate = ready.session if path is None else subject.session(request.backend, path)
         problems = self._unlike(request, subject)
-        shown = request.reference.rpartition("/")[2]
+        shown = identifier(request.reference.rpartition("/")[2])
         if problems:
             return CheckResult(
                 request.model, "parity", Verdict.FAILED, "V_CONTRACT", problems[0], request.backend, shown,

@@ -18,6 +18,7 @@ from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.isolation.external import stage_external
 from pytest_onnxaccel.isolation.intake import Staged, stage
+from pytest_onnxaccel.printing import file_name
 from pytest_onnxaccel.runner.candidates import Candidates
 from pytest_onnxaccel.runner.engines import TOOLS, Engines
 from pytest_onnxaccel.runner.foresight import Foresight
@@ -278,7 +279,7 @@ class Subject:
     @property
     def stem(self) -> str:
         """What files derived from the model are called by."""
-        return os.path.splitext(os.path.basename(self.spec.path))[0]
+        return file_name(os.path.splitext(os.path.basename(self.spec.path))[0])
 
     def close(self) -> None:
         """Close what is open for the model. Not to be used afterwards.

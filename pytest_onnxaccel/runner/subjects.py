@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
 from pytest_onnxaccel.numerics.inputs import Inputs
+from pytest_onnxaccel.printing import identifier
 from pytest_onnxaccel.runner.candidates import AUTO
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.foresight import Foresight
@@ -63,7 +64,7 @@ class Subjects:
     def other(self, path: str) -> Subject:
         """The model at *path*, which the open one is compared with; it closes with that."""
         if path not in self._others:
-            name = path.rpartition("/")[2]
+            name = identifier(path.rpartition("/")[2])
             assert self._open is not None
             spec = ModelSpec(name, path, path, origin="reference")
             backends = self._backends.get(self._open.spec.name, ())

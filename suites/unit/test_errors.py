@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_a_refusal_reads_as_documented() -> None:
 
 
 def test_the_cause_is_cut_before_the_remedy() -> None:
-    line = refusal("E_RUN", "a.onnx", "c" * 1000, "run, ort-cpu", "give samples in onnxaccel.toml")
+    line = refusal("E_RUN", "a.onnx", "cc " * 400, "run, ort-cpu", "give samples in onnxaccel.toml")
     assert len(line) == REFUSAL_LIMIT
     assert line.endswith("c… (run, ort-cpu) - give samples in onnxaccel.toml")
 
@@ -86,9 +87,33 @@ def test_the_commands_that_mend_things_are_not_cut() -> None:
 
 
 def test_the_longest_parts_together_keep_the_limit() -> None:
-    line = refusal("E_" + "C" * 99, "s" * 999, "c" * 999, "w" * 999, "r" * 999)
+    line = refusal("E_" + "C" * 99, "s " * 999, "c " * 999, "w " * 999, "r " * 999)
     assert len(line) == REFUSAL_LIMIT
-    assert "c" * 50 in line
+    assert "c " * 20 in line
+
+
+def test_long_names_are_shortened_before_the_sentence_around_them() -> None:
+    name = "first_" + "x" * 5000 + "_last"
+    line = refusal("E_GRAPH", "a.onnx", f"output {name!r} is declared twice, and {name!r} again", "", "name it once")
+    assert len(line) < REFUSAL_LIMIT
+    assert line.count("_last'") == 2
+    assert line.endswith("again - name it once")
+
+
+def test_paths_are_relative_or_only_their_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    inside = tmp_path / "models" / "a.onnx"
+    assert (
+        refusal("E_FILE", str(inside), f"{inside} is empty")
+        == "onnxaccel[E_FILE] models/a.onnx: models/a.onnx is empty"
+    )
+    assert str(ModelError("is empty", subject="/srv/a/b/models/a.onnx")).startswith(
+        "onnxaccel[E_PARSE] …/models/a.onnx: "
+    )
+    assert str(ModelError("is empty", subject=str(tmp_path) + "x/y/a.onnx")).startswith(
+        "onnxaccel[E_PARSE] …/y/a.onnx: "
+    )
+    assert str(ModelError("is empty", subject="sub/" + "d" * 200 + "/a.onnx")).startswith("onnxaccel[E_PARSE] …ddd")
 
 
 def test_a_subject_is_named_once() -> None:

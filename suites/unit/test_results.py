@@ -74,7 +74,7 @@ def test_a_long_message_is_one_short_line_and_continues_in_the_details() -> None
 
 
 def test_long_lists_tell_how_much_they_leave_out() -> None:
-    result = RESULT.with_(details=tuple(f"line {n}" for n in range(2000)), notes=("n" * 999,))
+    result = RESULT.with_(details=tuple(f"line {n}" for n in range(2000)), notes=("n " * 999,))
     assert (len(result.details), result.details[-1]) == (50, "and 1,951 more")
     assert [len(note) for note in result.notes] == [300]
     assert CheckResult.loads(result.dumps()) == result
