@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 #: Longest message or refusal, in characters.
@@ -36,11 +36,13 @@ def disarm(line: str) -> str:
     return _INLINE_COMMAND.sub("# #", _LINE_COMMAND.sub(r"\1: :", line))
 
 
-def escaped(text: str) -> str:
+def escaped(text: str | bytes) -> str:
     """*text* with each character that cannot be seen as an escape, and commands to CI services broken up.
 
     Nothing of a name is lost by it: ``\\n`` stands for a line break, ``\\xff`` for a byte that is not UTF-8.
     """
+    if isinstance(text, bytes):  # what protobuf gives for a name in a model that is not UTF-8
+        text = text.decode(errors="surrogateescape")
     if text.isascii() and text.isprintable():
         return disarm(text)
     return disarm("".join(c if c.isprintable() and not _INVISIBLE.match(c) else _escape(c) for c in text))
@@ -53,11 +55,13 @@ def _escape(char: str) -> str:
     return char.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
-def printable(text: str, limit: int = LIMIT) -> str:
+def printable(text: str | bytes, limit: int = LIMIT) -> str:
     """*text* as one line of prose, at most *limit* characters.
 
     White space is one space and terminal codes are gone; what else cannot be seen is an escape, see :func:`escaped`.
     """
+    if isinstance(text, bytes):
+        text = text.decode(errors="surrogateescape")
     line = " ".join(_INVISIBLE.sub("", _TERMINAL_CODE.sub("", text[:_READ])).split())
     if len(line) > limit:
         # Names are shortened before the sentence that they stand in is cut
@@ -118,6 +122,11 @@ def counted(texts: Sequence[str], room: int = 160, separator: str = ", ") -> str
             return f"{separator.join(shown)} and {len(texts) - len(shown):,} more"
         shown.append(cut(text, room))
     return separator.join(shown)
+
+
+def named(names: Iterable[str], room: int = 160) -> str:
+    """*names* as Python writes a list of them, as :func:`counted`."""
+    return f"[{counted([repr(name) for name in names], room)}]"
 
 
 def lines(texts: Sequence[str]) -> tuple[str, ...]:

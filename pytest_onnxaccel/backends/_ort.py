@@ -1,4 +1,4 @@
-"""What the ONNX Runtime backends share: session options, the session itself, and its errors put into our codes."""
+"""What the ONNX Runtime backends share: session options and the session itself."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pytest_onnxaccel.backends._ort_errors import load_error as load_error
+from pytest_onnxaccel.backends._ort_errors import run_error as run_error
 from pytest_onnxaccel.backends._ort_options import ort_options
 from pytest_onnxaccel.backends.protocol import LoadOptions, SessionInfo
-from pytest_onnxaccel.errors import ModelError, printable
+from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.numerics.timing import measure
 from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan
 
@@ -23,29 +25,6 @@ _TYPES = {
     "uint8": "uint8", "uint16": "uint16", "uint32": "uint32", "uint64": "uint64",
 }  # fmt: skip
 
-#: What ONNX Runtime's message says, the code it gets, and what to do; the first that matches decides.
-_CAUSES = (
-    (r"Unsupported model IR version|under development|opset \d+ is|Opset.*not supported|ai\.onnx.*version", "E_SCHEMA",
-     "export with an opset and IR version that this onnxruntime knows"),
-    (r"NOT_IMPLEMENTED|is not a registered function/op|No Op registered|No opset import", "E_SCHEMA",
-     "this onnxruntime lacks the operator: change the opset or the operator"),
-    (r"external data|External data|External initializer|model_path must not be empty", "E_EXTERNAL",
-     "put the data file beside the model"),
-    (r"INVALID_PROTOBUF|Protobuf parsing failed", "E_PARSE", "the file is truncated or no model: export it again"),
-    (r"bad_alloc|Failed to allocate memory|out of memory|BFCArena", "E_MEMORY", "the model asks for too much memory"),
-    (r"INVALID_GRAPH|ShapeInferenceError|TypeInferenceError|Type Error|cycle|not a graph input", "E_GRAPH",
-     "the graph itself is wrong: check the export"),
-)  # fmt: skip
-
-#: As much of a message is read: the model's own texts are in it, which may be of any length.
-_READ = 4000
-_NODE = re.compile(r"Non-zero status code returned while running (\S+) node\. Name:'([^']*)' Status Message: ")
-#: ``/folder/file.cc:12 `` with the function's name or whole signature, as ONNX Runtime puts it into its messages.
-_SOURCE = re.compile(
-    r"(?:/[\w./-]*/)?\w+\.(?:cc|h|cpp|hpp):\d+ "
-    r"(?:[\w:<>,&*~ ]+::[\w:<>~]+\((?:[^()]|\([^()]*\))*\)(?: const)?(?: \[with [^\]]*\])? |\w+ )?"
-)
-
 
 def tensor_spec(node: Any) -> TensorSpec:
     """ONNX Runtime's ``NodeArg`` as a :class:`TensorSpec`."""
@@ -55,38 +34,6 @@ def tensor_spec(node: Any) -> TensorSpec:
         return TensorSpec(node.name, "", None, {"seq": "sequence"}.get(kind, kind))
     shape = tuple(d if isinstance(d, (int, str)) else None for d in node.shape)
     return TensorSpec(node.name, _TYPES.get(match.group(1), match.group(1)), shape)
-
-
-def load_error(error: Exception, folder: str = "") -> ModelError:
-    """An exception of ``InferenceSession()`` as one line with a code; *folder* is where the private copy lies."""
-    text = str(error)[:_READ]
-    if folder:
-        text = text.replace(folder + os.sep, "").replace(folder, ".")
-    for pattern, code, remedy in _CAUSES:
-        if re.search(pattern, text):
-            return ModelError(_clean(text), code=code, remedy=remedy)
-    return ModelError(_clean(text), code="E_GRAPH", remedy="ONNX Runtime refuses this model: check the export")
-
-
-def run_error(error: Exception) -> ModelError:
-    """An exception of ``run()`` as one line with a code."""
-    text = str(error)[:_READ]
-    if re.search(r"No corresponding Numpy type|can't be converted to MLDataType", text):
-        cause = f"ONNX Runtime cannot pass a type of this model to or from Python: {_clean(text)}"
-        return ModelError(cause, code="E_INPUT", remedy="export it with float32 inputs and outputs")
-    if re.search(r"bad_alloc|Failed to allocate memory|out of memory", text):
-        return ModelError(_clean(text), code="E_MEMORY", remedy="the model asks for too much memory")
-    if "INVALID_ARGUMENT" in text and re.search(r"Got invalid dimensions|Invalid rank|Unexpected input data", text):
-        return ModelError(_clean(text), code="E_INPUT", remedy="feed what the model declares")
-    return ModelError(_clean(text), code="E_RUN", remedy="the model does not run on these inputs")
-
-
-def _clean(text: str) -> str:
-    """Without ONNX Runtime's prefixes, and without its source lines with their signatures, which hide the sentence."""
-    text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
-    text = re.sub(r"^Load model from .*?\.onnx failed: ?", "", text)
-    text = _NODE.sub(r"\1 node '\2': ", text)
-    return printable(_SOURCE.sub("", text), 600)
 
 
 def session_options(options: LoadOptions) -> Any:
@@ -111,6 +58,8 @@ class OrtSession:
     def __init__(self, session: Any, options: LoadOptions, facts: Mapping[str, Any], notes: Sequence[str] = ()) -> None:
         import onnxruntime as ort
 
+        if not session.get_outputs():
+            raise ModelError("declares no outputs", code="E_GRAPH", remedy="export it with its outputs")
         self._session = session
         self.info = SessionInfo(
             inputs=tuple(map(tensor_spec, session.get_inputs())),
@@ -193,4 +142,4 @@ def make_session(path: str, options: LoadOptions, providers: Sequence[Any], extr
     try:
         return ort.InferenceSession(path, made, providers=list(providers))
     except Exception as error:
-        raise load_error(error, os.path.dirname(path)) from None
+        raise load_error(error, path) from None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session, SessionInfo
 from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.printing import counted
+from pytest_onnxaccel.printing import named
 from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan, dtype_label
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def check_feeds(specs: Sequence[TensorSpec], feeds: Mapping[str, Array]) -> None
     declared = {spec.name for spec in specs}
     for name in feeds:
         if name not in declared:
-            raise ModelError(f"no input is called {name!r}; the inputs are {counted(sorted(declared))}", code="E_INPUT")
+            raise ModelError(f"no input is called {name!r}; the inputs are {named(sorted(declared))}", code="E_INPUT")
     symbols: dict[str, tuple[int, str]] = {}
     for spec in specs:
         if spec.name not in feeds:

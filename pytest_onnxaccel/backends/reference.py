@@ -54,8 +54,10 @@ class ReferenceBackend:
             model = onnx.load(path)
         except Exception as error:
             text = str(error).replace(os.path.dirname(path) + os.sep, "")
-            code = "E_EXTERNAL" if "TensorProto" in text else "E_PARSE"
-            raise ModelError(printable(text, 600), code=code) from None
+            if "TensorProto" in text or text.startswith("External data"):
+                remedy = "the data file does not fit the model: save both again"
+                raise ModelError(printable(text, 600), code="E_EXTERNAL", remedy=remedy) from None
+            raise ModelError(printable(text, 600), code="E_PARSE", remedy="export it again") from None
         info = describe(model)
         notes = []
         if self.upgrades(info.opset):
@@ -64,7 +66,7 @@ class ReferenceBackend:
         try:
             evaluator = ReferenceEvaluator(model)
         except Exception as error:
-            raise _unsupported(error) from None
+            raise _unsupported(error, "E_GRAPH") from None
         return ReferenceSession(evaluator, info.inputs, info.outputs, tuple(notes), onnx.__version__)
 
 
@@ -127,10 +129,9 @@ def _upgraded(model: Any) -> Any:
         ) from None
 
 
-def _unsupported(error: Exception) -> ModelError:
-    """The evaluator's exceptions: what it does not implement is a schema matter, the rest a failing run."""
+def _unsupported(error: Exception, otherwise: str = "E_RUN") -> ModelError:
+    """The evaluator's exceptions: what it does not implement is a schema matter, the rest a failing run or load."""
     text = printable(f"{type(error).__name__}: {error}", 600)
     missing = isinstance(error, (NotImplementedError, ImportError)) or "No registered implementation" in text
     missing = missing or "has no implementation" in text or "runtime_error" in type(error).__name__
-    code = "E_SCHEMA" if missing else "E_RUN"
-    return ModelError(text, code=code, remedy="compare with another backend" if missing else "")
+    return ModelError(text, code="E_SCHEMA" if missing else otherwise, remedy="compare with another backend")

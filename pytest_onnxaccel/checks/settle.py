@@ -17,7 +17,7 @@ from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.functions import resolve
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.numerics.sampling import POSITIVE_RANGE, load_samples, unguessable
-from pytest_onnxaccel.printing import counted
+from pytest_onnxaccel.printing import named
 from pytest_onnxaccel.spec import InputSpec, ModelInfo, ModelSpec, TensorSpec
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def prepare_inputs(info: ModelInfo, spec: ModelSpec, seed: int, root: str = "") 
     for declared in spec.inputs:
         if declared.name not in known:
             raise ModelError(
-                f"{spec.origin} declares input {declared.name!r}, the model's inputs are {counted(sorted(known))}",
+                f"{spec.origin} declares input {declared.name!r}, the model's inputs are {named(sorted(known))}",
                 code="E_CONFIG",
             )
     files = {d.name: load_samples(d, d.name) for d in spec.inputs if d.file is not None}

@@ -12,12 +12,14 @@ from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.graph.load import all_graphs, load_graph
 from pytest_onnxaccel.spec import Dim, ModelInfo, TensorSpec
 
+_SAVE_AGAIN = "save the model and its data again"
+
 
 def inspect(path: str) -> dict[str, Any]:
     """JSON form of :class:`~pytest_onnxaccel.spec.ModelInfo` of the model at *path*.
 
     Raises:
-        ModelError: ``E_PARSE``.
+        ModelError: ``E_PARSE``: a name by which it is run is not UTF-8; ``E_EXTERNAL``: external data without a place.
     """
     return describe(load_graph(path)).to_json()
 
@@ -29,11 +31,16 @@ def describe(model: onnx.ModelProto) -> ModelInfo:
     inputs = tuple(tensor_spec(v) for v in graph.input if v.name not in given)
     graphs = all_graphs(model)
     operators = Counter(node.op_type for g in graphs for node in g.node)
+    for what, names in (("an input", inputs), ("an output", graph.output), ("an operator", operators)):
+        for name in (getattr(item, "name", item) for item in names):
+            if isinstance(name, bytes):  # what protobuf gives where a text is not UTF-8
+                cause = f"the name of {what} is not UTF-8: {_text(name)}"
+                raise ModelError(cause, code="E_PARSE", remedy="export it again with other names")
     sizes = Counter(d for t in graph.initializer if len(t.dims) > 1 for d in t.dims if 1 < d <= 4096)
     return ModelInfo(
         ir_version=model.ir_version,
         opsets={o.domain or "ai.onnx": o.version for o in model.opset_import},
-        producer=f"{model.producer_name} {model.producer_version}".strip(),
+        producer=f"{_text(model.producer_name)} {_text(model.producer_version)}".strip(),
         inputs=inputs,
         outputs=tuple(tensor_spec(v) for v in graph.output),
         batch=shared_batch(inputs),
@@ -43,6 +50,10 @@ def describe(model: onnx.ModelProto) -> ModelInfo:
         operators=dict(operators),
         dim_hints=tuple(size for size, _ in sizes.most_common(12)),
     )
+
+
+def _text(found: str | bytes) -> str:
+    return found.decode(errors="backslashreplace") if isinstance(found, bytes) else found
 
 
 def tensor_spec(value: onnx.ValueInfoProto) -> TensorSpec:
@@ -97,7 +108,12 @@ def external_locations(graphs: list[Any]) -> tuple[str, ...]:
             # Where several are given, one loader takes the first and another the last
             locations = [entry.value for entry in tensor.external_data if entry.key == "location"]
             if not locations or not all(locations):
-                raise ModelError(f"tensor {tensor.name!r} has external data without a location", code="E_EXTERNAL")
+                cause = f"tensor {tensor.name!r} has external data without a location"
+                raise ModelError(cause, code="E_EXTERNAL", remedy=_SAVE_AGAIN)
+            for entry in tensor.external_data:
+                if entry.key in ("offset", "length") and not entry.value.isdecimal():
+                    cause = f"tensor {tensor.name!r} has external data of {entry.key} {entry.value!r}, not a number"
+                    raise ModelError(cause, code="E_EXTERNAL", remedy=_SAVE_AGAIN)
             found |= dict.fromkeys(locations)
     return tuple(found)
 

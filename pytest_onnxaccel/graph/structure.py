@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import onnx
@@ -51,14 +52,19 @@ def _shape_inference(path: str, model: onnx.ModelProto, large: bool) -> dict[str
     return {"ok": True, "error": "", "code": "OK"}
 
 
+#: How the sentences of onnx begin that are about versions and operators, and about external data.
+_SCHEMA = re.compile(
+    r"No (?:Op registered|opset import|[Ss]chema)|Op registered for .* is deprecated|Unrecognized attribute|"
+    r"Your model ir_version|\[TypeInferenceError\] Cannot infer type and shape for node name .* No opset import"
+)
+_EXTERNAL = re.compile(r"Data of TensorProto|Location of external|External data|.{0,40}(?:external data|data location)")
+
+
 def _problem(error: Exception, path: str) -> dict[str, Any]:
     # Where the private copy lies is of no use to the reader
-    text = str(error).replace(os.path.dirname(path) + os.sep, "")
-    schema = ("No Op registered", "No opset import", "Unrecognized", "opset", "ir_version", "IR version", "No schema")
-    code = "E_SCHEMA" if any(word in text for word in schema) else "E_GRAPH"
-    if "external data" in text.lower() or "data location" in text.lower() or text.startswith("Data of TensorProto"):
-        code = "E_EXTERNAL"
-    return {"ok": False, "error": printable(_short(text), 400), "code": code}
+    text = printable(_short(str(error).replace(os.path.dirname(path) + os.sep, "")), 400)
+    code = "E_SCHEMA" if _SCHEMA.match(text) else "E_EXTERNAL" if _EXTERNAL.match(text) else "E_GRAPH"
+    return {"ok": False, "error": text, "code": code}
 
 
 def _short(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_onnxaccel.frozen_class import record
-from pytest_onnxaccel.printing import counted
+from pytest_onnxaccel.printing import named
 from pytest_onnxaccel.spec import Tolerance
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ def name_problems(candidate: Mapping[str, Any], reference: Mapping[str, Any], si
     found += [Problem("missing", name, f"{ours} lacks output {name!r} of {theirs}") for name in missing]
     found += [Problem("extra", name, f"{ours} has an output {name!r} that {theirs} lacks") for name in extra]
     if not found and list(candidate) != list(reference):
-        orders = counted(list(candidate), 80), counted(list(reference), 80)
-        message = f"{ours} gives the outputs in the order {orders[0]}; {theirs} in {orders[1]}"
+        message = f"{ours} gives the outputs in the order {named(candidate, 80)}, {theirs} in {named(reference, 80)}"
         found.append(Problem("reordered", next(iter(candidate)), message))
     return found
 

@@ -233,6 +233,72 @@ def test_memory_that_runs_out() -> None:
     assert _ort.load_error(RuntimeError(message)).code == "E_MEMORY"
 
 
+# -- what is at fault ---------------------------------------------------------------------------------------------
+
+
+def one_node(node: onnx.NodeProto, dtype: int, shape: tuple[int, ...] = (2, 2), **opsets: int) -> onnx.ModelProto:
+    values = (onnx.helper.make_tensor_value_info(name, dtype, shape) for name in "xy")
+    graph = onnx.helper.make_graph([node], "g", [next(values)], [next(values)])
+    imports = [onnx.helper.make_opsetid(name.replace("_", "."), version) for name, version in opsets.items()]
+    return onnx.helper.make_model(graph, ir_version=8, opset_imports=[onnx.helper.make_opsetid("", 17), *imports])
+
+
+FAULTS = {
+    "no kernel for the type": (
+        one_node(onnx.helper.make_node("Relu", ["x"], ["y"], name="n"), onnx.TensorProto.INT16),
+        "E_SCHEMA", "has no kernel for Relu(14) with int16 (node 'n')", "the export is not at fault",
+    ),
+    "no kernel for a part": (
+        one_node(onnx.helper.make_node("Softmax", ["x"], ["y"]), onnx.TensorProto.BFLOAT16),
+        "E_SCHEMA", "a part of an operator of this model", "the export is not at fault",
+    ),
+    "no such type": (
+        one_node(onnx.helper.make_node("Identity", ["x"], ["y"]), onnx.TensorProto.COMPLEX64),
+        "E_SCHEMA", "does not have the type complex64", "another backend",
+    ),
+    "no such type at this opset": (
+        one_node(onnx.helper.make_node("Round", ["x"], ["y"]), onnx.TensorProto.BFLOAT16),
+        "E_GRAPH", "of operator (Round)", "or a newer opset",
+    ),
+    "an operator of a library": (
+        one_node(onnx.helper.make_node("Foo", ["x"], ["y"], domain="com.acme"), onnx.TensorProto.FLOAT, com_acme=1),
+        "E_SCHEMA", "com.acme:Foo is not a registered function/op", "standard operators",
+    ),
+    "a domain without a version": (
+        one_node(onnx.helper.make_node("Foo", ["x"], ["y"], domain="com.acme"), onnx.TensorProto.FLOAT),
+        "E_SCHEMA", "Foo node: No opset import for domain 'com.acme'", "export it again",
+    ),
+    "an operator that is gone": (
+        one_node(onnx.helper.make_node("Upsample", ["x"], ["y"], scales=[1.0, 1.0]), onnx.TensorProto.FLOAT),
+        "E_SCHEMA", "Upsample node: Op registered for Upsample is deprecated", "what took its place",
+    ),
+    "an operator with a long name": (
+        one_node(onnx.helper.make_node("F" * 9000, ["x"], ["y"]), onnx.TensorProto.FLOAT),
+        "E_SCHEMA", "No Op registered for F", "this onnxruntime lacks the operator",
+    ),
+    "a locale": (
+        one_node(
+            onnx.helper.make_node("StringNormalizer", ["x"], ["y"], locale="xx_YY", case_change_action="LOWER"),
+            onnx.TensorProto.STRING, (2,),
+        ),
+        "E_BACKEND", "this system lacks the locale 'xx_YY'", "locale-gen",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "code", "cause", "remedy"), FAULTS.values(), ids=FAULTS)
+def test_what_is_at_fault_is_said(model: onnx.ModelProto, code: str, cause: str, remedy: str, tmp_path: Path) -> None:
+    error = load_refusal(model, tmp_path)
+    assert (error.code, cause in error.cause, remedy in error.remedy) == (code, True, True), str(error)
+    assert "check the export" not in str(error)
+
+
+def test_a_model_without_outputs_is_no_matter_of_its_inputs(tmp_path: Path) -> None:
+    model = graphs.mlp()
+    del model.graph.output[:]
+    assert load_refusal(model, tmp_path).code == "E_GRAPH"
+
+
 # -- hostile messages -------------------------------------------------------------------------------------------
 
 
