@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.errors import (
@@ -28,6 +28,7 @@ from pytest_onnxaccel.isolation.wire import Closed, Garbled, Inbox, Outbox, anon
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
+    from pytest_onnxaccel.isolation.confine import Wall
     from pytest_onnxaccel.isolation.sentinel import Sentinel
 
 #: How often a busy worker's memory is looked at, in seconds.
@@ -43,6 +44,8 @@ class WorkerProcess:
         preload: modules that the worker imports at once, while this process does something else.
         folder: its working folder, the private staging folder.
         sentinel: told of the child, so that nothing outlives this process.
+        wall: what it confines itself to; None for nothing.
+        more: names of variables of the environment that it may see beside the usual ones.
     """
 
     def __init__(
@@ -54,8 +57,11 @@ class WorkerProcess:
         sentinel: Sentinel,
         limits: Limits,
         legacy: bool = False,
+        wall: Wall | None = None,
+        more: Iterable[str] = (),
     ) -> None:
         self.label = label
+        self.wall = wall
         self.limits = limits
         self._sentinel = sentinel
         self._channel, theirs = socket.socketpair()
@@ -65,7 +71,9 @@ class WorkerProcess:
         self._outbox, self._inbox = Outbox(to_worker), Inbox(from_worker)
         descriptors = (theirs.fileno(), to_worker, from_worker)
         try:
-            self._process: subprocess.Popen[bytes] = spawn(command, descriptors, preload, log, folder, legacy)
+            self._process: subprocess.Popen[bytes] = spawn(
+                command, descriptors, preload, log, folder, legacy, wall, more
+            )
         except OSError as error:
             self._release()
             raise BackendCrashed(f"the worker could not be started: {error}", where=f"start, {label}") from error
@@ -85,6 +93,15 @@ class WorkerProcess:
     def pid(self) -> int:
         """Process id, and process-group id, of the child."""
         return self._process.pid
+
+    def fits(self, wall: Wall | None) -> bool:
+        """It can be confined to *wall*, or need not be and is not."""
+        return self.wall is None if wall is None else self.wall is not None and self.wall.holds(wall)
+
+    def narrow(self, wall: Wall) -> None:
+        """Have it confine itself to *wall*, within the one that it has, before it does anything else."""
+        self.wall = wall
+        self.ask_ahead([{"op": "confine", "wall": wall.to_json()}])
 
     def ask_ahead(self, requests: Sequence[Mapping[str, Any]]) -> None:
         """Send *requests* whose answers :meth:`call` will want in this order, while this process does something else.

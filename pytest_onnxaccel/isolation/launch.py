@@ -2,28 +2,58 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-#: What a worker sees of the environment. Anything else (tokens, pytest's own variables) stays here.
-_KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
-_KEPT_PREFIXES = (
-    "LC_", "LD_", "DYLD_", "CUDA", "NVIDIA_", "CUDNN_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "TF_", "ORT_", "XLA_",
-    "ONNXACCEL_",
-)  # fmt: skip
-#: Credentials that the prefixes would let through (``NVIDIA_API_KEY``; Terraform shares ``TF_`` with TensorFlow).
-_SECRET = ("TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "KEY", "TF_VAR_")
+from pytest_onnxaccel.isolation.confine import VARIABLE, Wall
+
+#: What a worker sees of the environment, each by its exact name: a pattern lets the next secret through.
+_NAMES = """
+    PATH HOME USER LOGNAME LANG LANGUAGE TZ TMPDIR PYTHONPATH VIRTUAL_ENV CONDA_PREFIX
+    LC_ALL LC_COLLATE LC_CTYPE LC_MESSAGES LC_MONETARY LC_NUMERIC LC_TIME
+    LD_LIBRARY_PATH DYLD_LIBRARY_PATH DYLD_FALLBACK_LIBRARY_PATH DYLD_FRAMEWORK_PATH
+
+    CUDA_VISIBLE_DEVICES CUDA_DEVICE_ORDER CUDA_DEVICE_MAX_CONNECTIONS CUDA_HOME CUDA_PATH CUDA_ROOT CUDNN_PATH
+    CUDA_CACHE_PATH CUDA_CACHE_DISABLE CUDA_CACHE_MAXSIZE CUDA_LAUNCH_BLOCKING CUDA_MODULE_LOADING CUDA_FORCE_PTX_JIT
+    CUDA_DISABLE_PTX_JIT CUDA_MPS_PIPE_DIRECTORY CUDA_MPS_LOG_DIRECTORY CUDA_MPS_ACTIVE_THREAD_PERCENTAGE
+    CUBLAS_WORKSPACE_CONFIG CUDNN_LOGLEVEL_DBG CUDNN_LOGDEST_DBG
+    NVIDIA_VISIBLE_DEVICES NVIDIA_DRIVER_CAPABILITIES NVIDIA_TF32_OVERRIDE
+
+    OMP_NUM_THREADS OMP_DYNAMIC OMP_MAX_ACTIVE_LEVELS OMP_PLACES OMP_PROC_BIND OMP_SCHEDULE OMP_STACKSIZE
+    OMP_THREAD_LIMIT OMP_WAIT_POLICY GOMP_CPU_AFFINITY GOMP_SPINCOUNT
+    KMP_AFFINITY KMP_BLOCKTIME KMP_DUPLICATE_LIB_OK KMP_HW_SUBSET KMP_INIT_AT_FORK KMP_SETTINGS KMP_WARNINGS
+    MKL_NUM_THREADS MKL_DYNAMIC MKL_CBWR MKL_ENABLE_INSTRUCTIONS MKL_DEBUG_CPU_TYPE MKL_THREADING_LAYER
+    MKL_INTERFACE_LAYER MKL_VERBOSE
+    OPENBLAS_NUM_THREADS OPENBLAS_CORETYPE OPENBLAS_L2_SIZE OPENBLAS_MAIN_FREE OPENBLAS_THREAD_TIMEOUT
+    OPENBLAS_VERBOSE GOTO_NUM_THREADS BLIS_NUM_THREADS VECLIB_MAXIMUM_THREADS NUMEXPR_NUM_THREADS
+    NPY_DISABLE_CPU_FEATURES ATEN_CPU_CAPABILITY ONEDNN_MAX_CPU_ISA DNNL_MAX_CPU_ISA ONEDNN_VERBOSE
+    ONEDNN_DEFAULT_FPMATH_MODE
+
+    TF_CPP_MIN_LOG_LEVEL TF_CPP_MIN_VLOG_LEVEL TF_CPP_MAX_VLOG_LEVEL TF_ENABLE_ONEDNN_OPTS
+    TF_FORCE_GPU_ALLOW_GROWTH TF_GPU_ALLOCATOR TF_GPU_THREAD_MODE TF_GPU_THREAD_COUNT TF_NUM_INTEROP_THREADS
+    TF_NUM_INTRAOP_THREADS TF_DETERMINISTIC_OPS TF_CUDNN_DETERMINISTIC TF_CUDNN_USE_AUTOTUNE TF_USE_LEGACY_KERAS
+    TF_XLA_FLAGS XLA_FLAGS TF_ENABLE_XLA TF_DISABLE_MKL TF_DISABLE_SEGMENT_REDUCTION_OP_DETERMINISM_EXCEPTIONS
+    KERAS_BACKEND
+    PYTORCH_ALLOC_CONF PYTORCH_CUDA_ALLOC_CONF TORCH_CUDNN_V8_API_DISABLED TORCH_ALLOW_TF32_CUBLAS_OVERRIDE
+    TORCH_LOGS TORCH_CPP_LOG_LEVEL
+
+    XDG_CACHE_HOME ONNXACCEL_CACHE ONNXACCEL_PYTHON_ONNX_TF
+"""
+KEPT = frozenset(_NAMES.split())
 
 
-def worker_environment(legacy: bool = False) -> dict[str, str]:
-    """The environment of a worker; *legacy* also drops what would show it this interpreter's packages."""
-    kept = {
-        k: v
-        for k, v in os.environ.items()
-        if (k in _KEPT or k.startswith(_KEPT_PREFIXES)) and not any(word in k.upper() for word in _SECRET)
-    }
+def worker_environment(legacy: bool = False, more: Iterable[str] = ()) -> dict[str, str]:
+    """The environment of a worker.
+
+    Args:
+        legacy: without what would show it this interpreter's packages.
+        more: names that the owner lets it see.
+    """
+    wanted = KEPT.union(more)
+    kept = {name: value for name, value in os.environ.items() if name in wanted}
     if legacy:
         kept.pop("PYTHONPATH", None)
         kept.pop("VIRTUAL_ENV", None)
@@ -40,9 +70,21 @@ def own_command() -> list[str]:
 
 
 def spawn(
-    command: Sequence[str], descriptors: Sequence[int], preload: Sequence[str], log: int, folder: str, legacy: bool
+    command: Sequence[str],
+    descriptors: Sequence[int],
+    preload: Sequence[str],
+    log: int,
+    folder: str,
+    legacy: bool,
+    wall: Wall | None = None,
+    more: Iterable[str] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start *command* with *descriptors* (channel, inbox, outbox) inherited and its output in *log*."""
+    """Start *command* with *descriptors* (channel, inbox, outbox) inherited and its output in *log*.
+
+    Args:
+        wall: what the worker confines itself to, before anything else.
+        more: names of variables that it may see beside the usual ones.
+    """
     return subprocess.Popen(
         [*command, *map(str, descriptors), *preload],
         stdin=subprocess.DEVNULL,
@@ -51,5 +93,5 @@ def spawn(
         pass_fds=tuple(descriptors),
         start_new_session=True,
         cwd=folder,
-        env=worker_environment(legacy),
+        env=worker_environment(legacy, more) | ({} if wall is None else {VARIABLE: json.dumps(wall.to_json())}),
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 
+from pytest_onnxaccel.isolation.confine import Wall
 from pytest_onnxaccel.isolation.host import WorkerProcess
 from pytest_onnxaccel.isolation.launch import own_command
 from pytest_onnxaccel.isolation.limits import Limits
@@ -19,22 +21,42 @@ class Staging:
 
     A worker may be started before anyone knows what for: an interpreter with its runtime needs about as long to start
     as pytest needs to read its settings and collect.
+
+    Attributes:
+        shared: what every worker of the run may read, and none may change as a whole.
+        given: in it, what was taken in to be compared with or converted; no worker may change it.
+        made: in it, what was converted; the workers that convert write it.
     """
 
     def __init__(self) -> None:
         self.folder = tempfile.mkdtemp(prefix="onnxaccel-")
         self.sentinel = Sentinel(self.folder)
+        self.shared = os.path.join(self.folder, "shared")
+        self.given = os.path.join(self.shared, "given")
+        self.made = os.path.join(self.shared, "made")
+        for folder in (self.shared, self.given, self.made):
+            os.mkdir(folder, 0o700)
         self._spare: WorkerProcess | None = None
 
-    def start_ahead(self) -> None:
-        """Start a worker of this interpreter that is still nobody's."""
-        self._spare = WorkerProcess("ahead", own_command(), _USUAL, self.folder, self.sentinel, Limits())
+    def start_ahead(self, confined: bool = True) -> None:
+        """Start a worker of this interpreter that is still nobody's, *confined* to the whole folder."""
+        wall = Wall(self.folder) if confined else None
+        self._spare = WorkerProcess("ahead", own_command(), _USUAL, self.folder, self.sentinel, Limits(), wall=wall)
 
-    def take(self, label: str, limits: Limits) -> WorkerProcess | None:
-        """The worker started ahead, from now on *label*'s; None when there is none, or no longer."""
-        worker, self._spare = self._spare, None
-        if worker is not None:
-            worker.label, worker.limits = label, limits
+    @property
+    def confined(self) -> bool:
+        """There is a worker started ahead, and it is confined."""
+        return self._spare is not None and self._spare.wall is not None
+
+    def take(self, label: str, limits: Limits, wall: Wall | None = None) -> WorkerProcess | None:
+        """The worker started ahead, from now on *label*'s, behind *wall*; None when there is none that can be."""
+        worker = self._spare
+        if worker is None or not worker.fits(wall):
+            return None
+        self._spare = None
+        worker.label, worker.limits = label, limits
+        if wall is not None:
+            worker.narrow(wall)
         return worker
 
     def close(self) -> None:

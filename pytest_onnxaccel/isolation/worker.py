@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import GROUP, Backend, LoadOptions, Session
 from pytest_onnxaccel.errors import ModelError, OnnxAccelError, printable
+from pytest_onnxaccel.isolation.confine import Wall, confine, confine_by_environment
 from pytest_onnxaccel.isolation.log import Log
 from pytest_onnxaccel.isolation.wire import Closed, Inbox, Outbox, receive_frame, send_frame
 from pytest_onnxaccel.spec import TimingPlan
@@ -73,9 +74,16 @@ def make_backend(reference: str) -> Backend:
 
 
 class Worker:
-    """Requests in, answers out; holds the sessions that were loaded."""
+    """Requests in, answers out; holds the sessions that were loaded.
 
-    def __init__(self, channel: socket.socket, inbox: Inbox, outbox: Outbox, log: Log) -> None:
+    Args:
+        refusal: why it does nothing that it is asked: it could not confine itself.
+    """
+
+    def __init__(
+        self, channel: socket.socket, inbox: Inbox, outbox: Outbox, log: Log, refusal: OnnxAccelError | None = None
+    ) -> None:
+        self._refusal = refusal
         self._channel = channel
         self._inbox = inbox
         self._outbox = outbox
@@ -84,6 +92,7 @@ class Worker:
         self._sessions: dict[int, Session] = {}
         self._last = 0
         self._handlers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "confine": self._confine,
             "graph": self._graph,
             "load": self._load,
             "run": self._run,
@@ -110,6 +119,8 @@ class Worker:
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
+            if self._refusal is not None:
+                raise self._refusal
             return {"ok": True, **self._handlers[request["op"]](request)}
         except OnnxAccelError as error:
             return {"ok": False, "error": error.to_json()}
@@ -121,6 +132,11 @@ class Worker:
             sys.stderr.flush()
             cause = printable(f"{type(error).__name__}: {error}", 2000)
             return {"ok": False, "error": ModelError(cause, code="E_ERROR").to_json()}
+
+    def _confine(self, request: dict[str, Any]) -> dict[str, Any]:
+        """More narrowly than it was started: now it is known whose it is."""
+        self._refusal = confine(Wall.from_json(request["wall"]), again=True)
+        return {}
 
     def _graph(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"value": resolve(GRAPH_FUNCTIONS[request["function"]])(**request["args"])}
@@ -245,8 +261,10 @@ def main(argv: list[str] | None = None) -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Before anything has threads, which would stay as they are
+    refusal = confine_by_environment()
     _import(preload)
-    worker = Worker(socket.socket(fileno=int(channel)), Inbox(int(inbox)), Outbox(int(outbox)), Log(2))
+    worker = Worker(socket.socket(fileno=int(channel)), Inbox(int(inbox)), Outbox(int(outbox)), Log(2), refusal)
     worker.serve()
     # Runtimes may crash or linger while they are taken down, and nothing here needs it
     os._exit(0)

@@ -12,6 +12,8 @@ from pytest_onnxaccel.plugin import options
 #: Arguments that make a run one that only looks, or that leaves the checks to other processes.
 _LOOKS = ("--collect-only", "--co", "-h", "--help", "--version", "-V", "-n", "--fixtures", "--markers")
 
+_SANDBOX = options.BY_NAME["sandbox"].flag
+
 #: What was started on the word of the command line, until the configured run takes it over.
 _hinted: list[Staging] = []
 
@@ -20,7 +22,7 @@ def start_at_a_hint() -> None:
     """Start a worker when the command line names a model: pytest itself needs a while until it has read it."""
     given = [argument.partition("=")[0] for argument in sys.argv[1:]]
     if "--onnx-model" in given and not any(argument in _LOOKS for argument in given):
-        _hinted.append(_started())
+        _hinted.append(_started(f"{_SANDBOX}=off" not in sys.argv))
 
 
 def start_ahead(config: pytest.Config) -> Staging | None:
@@ -31,7 +33,15 @@ def start_ahead(config: pytest.Config) -> Staging | None:
     if only_looks or controls or local or not options.is_active(config):
         drop_hinted()
         return None
-    return _hinted.pop() if _hinted else _started()
+    confined = _confined(config)
+    if _hinted and _hinted[0].confined != confined:
+        drop_hinted()
+    return _hinted.pop() if _hinted else _started(confined)
+
+
+def _confined(config: pytest.Config) -> bool:
+    answer = options.given(config, options.BY_NAME["sandbox"])
+    return answer is None or answer.value != "off"
 
 
 def drop_hinted() -> None:
@@ -40,7 +50,7 @@ def drop_hinted() -> None:
         _hinted.pop().close()
 
 
-def _started() -> Staging:
+def _started(confined: bool) -> Staging:
     staging = Staging()
-    staging.start_ahead()
+    staging.start_ahead(confined)
     return staging

@@ -16,6 +16,7 @@ from pytest_onnxaccel.plugin.collect import CheckItem, builtin_items
 from pytest_onnxaccel.plugin.deferral import DEFERRED, Deferral
 from pytest_onnxaccel.plugin.fixtures import NO_MODEL
 from pytest_onnxaccel.plugin.records import recorded, shorten
+from pytest_onnxaccel.plugin.sandbox import line
 from pytest_onnxaccel.plugin.settings import header
 from pytest_onnxaccel.plugin.state import LEASES, State
 
@@ -37,7 +38,8 @@ class Hooks:
         self._deferral = Deferral()
 
     def pytest_report_header(self) -> list[str]:
-        return [*header(self._state.settings), *self._state.absent()]
+        settings = self._state.settings
+        return [*header(settings), *([line(settings)] if settings.models else ()), *self._state.absent()]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:

@@ -255,6 +255,37 @@ OPTIONS: tuple[Option, ...] = (
         '"tests/corpus"',
     ),
     Option(
+        "sandbox",
+        "sandbox",
+        "auto|require|off",
+        "auto",
+        "Whether workers confine themselves before they open a model: auto as far as the system can, require wholly or "
+        "the run ends, off not at all.",
+        '"require"',
+    ),
+    Option(
+        "readable",
+        "readable",
+        "PATH",
+        "none",
+        "File or folder that confined workers may read beside their libraries, such as weights that a loader opens; "
+        "repeatable.",
+        '["weights"]',
+        "linelist",
+        True,
+    ),
+    Option(
+        "env",
+        "env",
+        "NAME",
+        "none",
+        "Environment variable that workers see beside the usual ones, by its exact name; repeatable or separated by "
+        "commas.",
+        '["ORT_TENSORRT_FP16_ENABLE"]',
+        "linelist",
+        True,
+    ),
+    Option(
         "in-process",
         "in_process",
         "",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_onnxaccel import lockfile
+from pytest_onnxaccel.plugin.sandbox import reached
 from pytest_onnxaccel.plugin.state import State
 from pytest_onnxaccel.printing import escaped
 from pytest_onnxaccel.report.run import run_facts
@@ -57,6 +58,7 @@ def write_report(state: State, exit_status: int, duration_s: float) -> None:
         duration_s=duration_s,
         exit_status=exit_status,
         versions=versions,
+        sandbox={"mode": settings.sandbox, **reached(settings).to_json()},
         settings={name: (plain(value), settings.origin(name)) for name, value in shown.items()},
     )
     models = [{"name": spec.name, "path": spec.shown, "origin": spec.origin} for spec in settings.models]

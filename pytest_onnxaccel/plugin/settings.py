@@ -13,7 +13,7 @@ from pytest_onnxaccel.errors import ConfigError, printable
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.lockfile import Locked
 from pytest_onnxaccel.overrides import overridden
-from pytest_onnxaccel.plugin import known, values
+from pytest_onnxaccel.plugin import known, sandbox, values
 from pytest_onnxaccel.plugin.models import expand
 from pytest_onnxaccel.plugin.options import OPTIONS, Given, given, swallowed, usual_manifest
 from pytest_onnxaccel.plugin.rootdir import ignored_config
@@ -54,6 +54,9 @@ class Settings:
         fuzz_corpus: absolute path of a folder; None for no corpus.
         advise: None for no advice; empty to print it; else the absolute path of the folder that it is written to.
         pythons: absolute path of an interpreter by backend.
+        sandbox: ``auto``, ``require`` or ``off``: whether workers are confined.
+        readable: absolute paths that confined workers may read.
+        env: names of environment variables that workers see beside the usual ones.
         origins: by the name of an attribute, where its value was given: ``--onnx-rtol``,
             ``pyproject.toml: onnx_rtol`` or ``default``.
     """
@@ -85,6 +88,9 @@ class Settings:
     fuzz_examples: int = 100
     fuzz_profile: str = "ci"
     fuzz_corpus: str | None = None
+    sandbox: str = "auto"
+    readable: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
     in_process: bool = False
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -122,6 +128,8 @@ def _read(config: pytest.Config) -> Settings:
         parsed["manifest"] = str(usual)
         origins["manifest"] = "found there"
     settings = _with_lock(Settings(**parsed, origins=origins), config.rootpath)
+    if settings.sandbox == "require":
+        sandbox.insist(settings)
     pairs: Sequence[PreprocessingSpec] = ()
     if settings.manifest:
         from pytest_onnxaccel.manifest import (
@@ -225,7 +233,7 @@ def header(settings: Settings) -> list[str]:
         lines = [*(lines if settings.models else ()), _line("preprocessing", pairs, settings.origin("manifest"))]
     for option in OPTIONS:
         origin = settings.origin(option.field)
-        if option.field not in ("models", "backends") and origin != DEFAULT:
+        if option.field not in ("models", "backends", "sandbox") and origin != DEFAULT:
             lines.append(_line(option.name, shown(getattr(settings, option.field), option.field), origin))
     return lines
 

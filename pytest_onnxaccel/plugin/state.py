@@ -129,6 +129,9 @@ class State:
             failures=str(self.config.rootpath / FOLDER),
             advise=settings.advise,
             import_paths=import_paths(self.config),
+            sandbox=settings.sandbox,
+            readable=settings.readable,
+            env=settings.env,
         )
 
     def _make_runner(self, first: str | None = None) -> Runner:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_onnxaccel import budgets, registry, scalars, units
 from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.isolation.level import MODES
 from pytest_onnxaccel.plugin import known
 from pytest_onnxaccel.plugin.options import Given
 from pytest_onnxaccel.spec import BatchPlan, LatencyBudget
@@ -228,6 +229,22 @@ def _advise(answer: Given) -> str | None:
     return said[answer.value] if answer.value in said else _folder(answer)
 
 
+def _readable(answer: Given) -> tuple[str, ...]:
+    paths = [os.path.abspath(answer.base / os.path.expanduser(text)) for text in texts(answer)]
+    for path in paths:
+        if not os.path.exists(path):
+            raise ConfigError(f"{path!r} does not exist", remedy="name a file or a folder")
+    return tuple(paths)
+
+
+def _variables(answer: Given) -> tuple[str, ...]:
+    names = [part.strip() for text in texts(answer) for part in text.split(",")]
+    for name in names:
+        if not (name.isascii() and name.isidentifier()):
+            raise ConfigError(f"{name!r} does not name a variable", remedy="write exact names, such as ORT_LOG_LEVEL")
+    return tuple(dict.fromkeys(names))
+
+
 def _count(answer: Given) -> int:
     return whole(_text(answer), 1)
 
@@ -257,5 +274,8 @@ PARSERS: dict[str, Callable[[Given], Any]] = {
     "fuzz_examples": _count,
     "fuzz_profile": _choice("ci", "nightly"),
     "fuzz_corpus": _folder,
+    "sandbox": _choice(*MODES),
+    "readable": _readable,
+    "env": _variables,
     "in_process": _switch,
 }

@@ -17,12 +17,14 @@ def run_facts(
     exit_status: int,
     versions: Mapping[str, str] | None = None,
     settings: Mapping[str, tuple[Json, str]] | None = None,
+    sandbox: Mapping[str, Json] | None = None,
 ) -> dict[str, Json]:
     """The ``run`` part of a report.
 
     Args:
         started: seconds since the epoch.
         versions: version by distribution name, of what took part.
+        sandbox: how far the workers were confined.
         settings: value and where it came from, by name.
     """
     return {
@@ -33,6 +35,7 @@ def run_facts(
         "duration_s": round(duration_s, 3),
         "exit_status": int(exit_status),
         "versions": dict(sorted((versions or {}).items())),
+        **({"sandbox": dict(sandbox)} if sandbox else {}),
         "settings": {
             name: {"value": value, "origin": origin} for name, (value, origin) in sorted((settings or {}).items())
         },

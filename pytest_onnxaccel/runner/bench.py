@@ -41,7 +41,9 @@ class Bench:
         if not self._fresh:
             return None
         if backend not in self._own:
-            self._own[backend] = self._engines.open(backend, self.subject.info.operators, fresh=True)
+            self._own[backend] = self._engines.open(
+                backend, self.subject.info.operators, fresh=True, own=self.subject.folder
+            )
         return self._own[backend]
 
     def __enter__(self) -> Bench:

@@ -74,7 +74,7 @@ def _model(side: Side, engines: Engines, source: str, target: Path) -> bool:
     info = side.subject.info
     if upgrades is not None and upgrades(info.opset):
         try:
-            side.subject.graph("upgrade", source=source, target=str(target), opset=upgrades(info.opset))
+            _written(side, target, "upgrade", source=source, opset=upgrades(info.opset))
             return True
         except OnnxAccelError:
             shutil.copyfile(source, target)
@@ -82,8 +82,20 @@ def _model(side: Side, engines: Engines, source: str, target: Path) -> bool:
     if not info.external:
         shutil.copyfile(source, target)
     else:
-        side.subject.graph("expose", source=source, target=str(target), values=[], known={})
+        _written(side, target, "expose", source=source, values=[], known={})
     return True
+
+
+def _written(side: Side, target: Path, function: str, **arguments: Any) -> None:
+    """What a graph function writes, with its data files, at *target*: the worker itself may not write there."""
+    folder = os.path.join(side.subject.folder, f"case-{os.urandom(6).hex()}")
+    os.mkdir(folder, 0o700)
+    try:
+        side.subject.graph(function, target=os.path.join(folder, target.name), **arguments)
+        for name in os.listdir(folder):
+            shutil.copyfile(os.path.join(folder, name), target.with_name(name))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _reduced(folder: Path, sides: tuple[Side, Side], engines: Engines, reduced: Reduced | None) -> dict[str, object]:

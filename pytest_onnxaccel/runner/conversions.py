@@ -238,8 +238,9 @@ class Conversions:
 
     def _folder(self, what: str) -> str:
         self._last += 1
-        folder = os.path.join(self._engines.folder, f"{what}-{self._last:03d}")
-        return new_folder(folder)
+        staging = self._engines.staging
+        place = staging.given if what == "source" else staging.made
+        return new_folder(os.path.join(place, f"{what}-{self._last:03d}"))
 
     def close(self) -> None:
         """End the workers; what was converted lies in the run's private folder."""

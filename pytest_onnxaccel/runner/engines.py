@@ -11,6 +11,7 @@ from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends import lookup
 from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
 from pytest_onnxaccel.errors import BackendUnavailable
+from pytest_onnxaccel.isolation.confine import Wall
 from pytest_onnxaccel.isolation.copying import write_error
 from pytest_onnxaccel.isolation.engine import Engine, LocalEngine, WorkerEngine
 from pytest_onnxaccel.isolation.host import WorkerProcess
@@ -69,13 +70,16 @@ class Engines:
         """The private folder that everything staged lies in."""
         return self.staging.folder
 
-    def private_folder(self, name: str, number: int) -> str:
+    def private_folder(self, name: str, number: int, beside: bool = False) -> str:
         """A new folder for the files of model *name*, the run's *number*-th.
+
+        Args:
+            beside: other models are compared with it: their workers may read it.
 
         Raises:
             ModelError: ``E_FILE``: it cannot be made.
         """
-        return new_folder(os.path.join(self.folder, folder_name(name, number)))
+        return new_folder(os.path.join(self.staging.given if beside else self.folder, folder_name(name, number)))
 
     @property
     def root(self) -> str:
@@ -112,27 +116,30 @@ class Engines:
             self._available[name] = named_interpreter(backend.environment, named) if named else backend.availability()
         return self._available[name]
 
-    def open(self, name: str, operators: Mapping[str, int], fresh: bool = False) -> Engine:
+    def open(self, name: str, operators: Mapping[str, int], fresh: bool = False, own: str | None = None) -> Engine:
         """An engine for backend *name*; a kept one where the backend allows it for a model of *operators*.
 
         Args:
             fresh: a new one in any case, which is not kept.
+            own: the model's folder, which its worker may write in; by default where conversions go.
 
         Raises:
             BackendUnavailable: with the reason and the remedy.
         """
         if name == TOOLS:
-            return self._make("", "", ("numpy", "onnx"))
+            return self._make("", "", ("numpy", "onnx"), self._wall(own))
         backend = self.backend(name)
         found = self.availability(name)
         if not found.ok:
             error = BackendUnavailable(f"{name}: {found.reason}", remedy=found.remedy)
             error.backend = name
             raise error
+        preload = tuple(getattr(backend, "preload", ()))
         if fresh or not self._keeps(backend, operators):
-            return self._make(name, backend.environment, tuple(getattr(backend, "preload", ())))
+            return self._make(name, backend.environment, preload, self._wall(own, backend))
         if name not in self._kept or not self._kept[name].alive:
-            self._kept[name] = self._make(name, backend.environment, tuple(getattr(backend, "preload", ())))
+            wall = self._wall(None, backend, kept=True)
+            self._kept[name] = self._make(name, backend.environment, preload, wall)
         return self._kept[name]
 
     def kept(self, name: str) -> bool:
@@ -148,7 +155,26 @@ class Engines:
         fresh = getattr(backend, "fresh_process_per_model", None)
         return backend.keep_worker and not (fresh is not None and fresh(operators))
 
-    def _make(self, name: str, environment: str, preload: tuple[str, ...]) -> Engine:
+    def _wall(self, own: str | None, backend: Backend | None = None, kept: bool = False) -> Wall | None:
+        """What a worker of *backend* may open: a model's *own* folder, or where conversions go.
+
+        One that is *kept* serves several models: it writes in none of their folders, and one that runs no sources reads
+        all of them. What loads a source may import modules of the repository for it.
+        """
+        if self._options.sandbox == "off":
+            return None
+        staging, options = self.staging, self._options
+        source = backend is not None and backend.role == "source"
+        reads = [*options.readable, *(options.import_paths if source else ())]
+        reads.append(staging.folder if kept and not source else staging.shared)
+        made: tuple[str, ...] = ()
+        if kept or own is None:
+            name = "tools" if backend is None else backend.name
+            own, made = os.path.join(staging.folder, f"worker-{folder_name(name, 0)}"), (staging.made,)
+        os.makedirs(own, mode=0o700, exist_ok=True)
+        return Wall(own, made, tuple(dict.fromkeys(reads)), options.sandbox == "require")
+
+    def _make(self, name: str, environment: str, preload: tuple[str, ...], wall: Wall | None) -> Engine:
         reference = registry.reference(GROUP, name) if name else ""
         if self._options.in_process and not environment:
             return LocalEngine(reference)
@@ -162,13 +188,14 @@ class Engines:
                     f"{name}: its environment is not built", remedy=f"python -m pytest_onnxaccel env {environment}"
                 )
             command = launcher(python)
-        staging, limits = self.staging, self._options.limits
+        staging, limits, more = self.staging, self._options.limits, self._options.env
 
         def start() -> WorkerProcess:
-            ahead = None if environment else staging.take(label, limits)
+            ahead = None if environment or more else staging.take(label, limits, wall)
             return ahead or WorkerProcess(
-                label, command, preload, staging.folder, staging.sentinel, limits, legacy=bool(environment)
-            )
+                label, command, preload, wall.own if wall else staging.folder, staging.sentinel, limits,
+                legacy=bool(environment), wall=wall, more=more,
+            )  # fmt: skip
 
         return WorkerEngine(reference, start)
 

@@ -59,7 +59,7 @@ def fold_in(
     try:
         seconds = engines.options.limits.seconds
         staged = stage(os.path.abspath(shown), shown, os.path.join(engines.folder, "model"), seconds)
-        tools = engines.open(TOOLS, {})
+        tools = engines.open(TOOLS, {}, own=staged.folder)
         info = ModelInfo.from_json(tools.graph("inspect", path=staged.path))
         stage_external(staged, info.external, shown, seconds)
         # Under its final name: a large model's data file is named after it
@@ -80,7 +80,7 @@ def fold_in(
                 paths.append(os.path.join(staged.folder, f"first-{len(paths)}.onnx"))
                 tools.graph("tap", source=path, target=paths[-1], value=told["first"])
         tools.close()
-        engine = engines.open(backend, info.operators)
+        engine = engines.open(backend, info.operators, own=staged.folder)
         original, new, *firsts = [engine.load(path, LoadOptions()) for path in paths]
         result = foldin(
             os.path.basename(shown),

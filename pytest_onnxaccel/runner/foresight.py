@@ -44,7 +44,7 @@ def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, checks
         return None
     engine = None
     try:
-        engine = engines.open(backend, {})
+        engine = engines.open(backend, {}, own=folder)
         if isinstance(engine, WorkerEngine):
             staged = stage(spec.path, spec.shown, folder, engines.options.limits.seconds)
             return _begun(spec, backend, staged, engine, checks)

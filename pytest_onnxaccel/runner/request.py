@@ -32,6 +32,9 @@ class RunOptions:
         advise: None for no advice but where a budget asks for it; empty for advice; else the folder that it is
             written to.
         import_paths: folders that the modules of loaders are found in, before ``sys.path``.
+        sandbox: ``auto`` confines workers as far as the system can, ``require`` wholly or not at all, ``off`` not.
+        readable: files and folders that confined workers may read beside their own.
+        env: names of environment variables that workers see beside the usual ones.
         cache: folder of what was converted before; None for the user's own, empty for none.
     """
 
@@ -49,6 +52,9 @@ class RunOptions:
     advise: str | None = None
     import_paths: tuple[str, ...] = ()
     cache: str | None = None
+    sandbox: str = "auto"
+    readable: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
 
 
 @record(frozen=True)

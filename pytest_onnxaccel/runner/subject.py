@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -44,6 +45,7 @@ class Subject:
     Args:
         primary: backends in the order in which they are asked to settle the inputs.
         foresight: what was begun ahead for this model.
+        beside: other models are compared with it: their workers may read it.
     """
 
     def __init__(
@@ -54,10 +56,14 @@ class Subject:
         primary: tuple[str, ...],
         seed: int,
         foresight: Foresight | None = None,
+        beside: bool = False,
     ) -> None:
         self.spec = spec
         self._engines = engines
-        self._folder = foresight.staged.folder if foresight is not None else engines.private_folder(spec.name, number)
+        if foresight is not None:
+            self._folder = foresight.staged.folder
+        else:
+            self._folder = engines.private_folder(spec.name, number, beside)
         self._holders = 0
         self._closed = False
         self._primary = primary
@@ -134,7 +140,7 @@ class Subject:
         """The engine of backend *name* for this model."""
         if name not in self._open:
             operators = self._taken[1].operators if self._taken is not None else {}
-            self._open[name] = self._engines.open(name, operators)
+            self._open[name] = self._engines.open(name, operators, own=self._folder)
         return self._open[name]
 
     def session(
@@ -208,7 +214,7 @@ class Subject:
         preparation = self._engines.backend(name).prepare(info.operators, info.opset)
         if not preparation:
             return GuardedSession(engine.load(path, options), info.inputs, info.outputs)
-        target = f"{os.path.splitext(path)[0]}-{preparation}.onnx"
+        target = f"{self._stem_of(path)}-{preparation}.onnx"
         if target not in self._prepared:
             self._prepared[target] = self.graph(preparation, source=path, target=target)
         made = self._prepared[target]
@@ -216,13 +222,20 @@ class Subject:
         session = engine.load(target, options)
         return GuardedSession(session, info.inputs, info.outputs, renamed, tuple(made["notes"]))
 
+    def _stem_of(self, path: str) -> str:
+        """What files derived from *path* begin with: in the model's own folder, where alone its workers may write."""
+        stem = os.path.splitext(path)[0]
+        if path.startswith(self._folder + os.sep):
+            return stem
+        return os.path.join(self._folder, f"{os.path.basename(stem)}-{hashlib.sha256(path.encode()).hexdigest()[:12]}")
+
     def forget(self, path: str) -> None:
         """Close every session on the derived file at *path*, and remove it."""
         for key in [key for key in self._sessions if key[1] == path]:
             session = self._sessions.pop(key)
             with contextlib.suppress(OnnxAccelError):
                 session.close()
-        derived = [target for target in self._prepared if target.startswith(os.path.splitext(path)[0] + "-")]
+        derived = [target for target in self._prepared if target.startswith(self._stem_of(path) + "-")]
         for file in (path, *derived):
             self._prepared.pop(file, None)
             with contextlib.suppress(OSError):

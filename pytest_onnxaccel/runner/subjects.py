@@ -68,7 +68,9 @@ class Subjects:
             assert self._open is not None
             spec = ModelSpec(name, path, path, origin="reference")
             backends = self._backends.get(self._open.spec.name, ())
-            self._others[path] = Subject(spec, self._engines, 900 + len(self._others), backends, self._seed)
+            self._others[path] = Subject(
+                spec, self._engines, 900 + len(self._others), backends, self._seed, beside=True
+            )
         return self._others[path]
 
     def inputs(self, model: str) -> Inputs:

@@ -62,7 +62,7 @@ class Bench:
         self._before = registry.replace(GROUP, self._names[False], given(name, reference, GROUP))
         registry.replace(GROUP, self._names[True], given(name, watched.reference(reference), GROUP))
         limits = Limits(seconds, Limits.default().memory)
-        self._engines = Engines(RunOptions(limits=limits, pythons=pythons))
+        self._engines = Engines(RunOptions(limits=limits, pythons=pythons, readable=(self.folder,)))
         self._subjects: dict[bool, Subject] = {}
         #: What a watched session was caught at; None until one was.
         self.caught: list[str] | None = None

@@ -92,6 +92,13 @@ WRONG = [
     (["--onnx-fuzz-profile=weekly"], "--onnx-fuzz-profile: 'weekly' is none of ci, nightly"),
     (["--onnx-advise=m.toml"], "--onnx-advise: 'm.toml' is no folder"),
     (["--onnx-fuzz-corpus=m.toml"], "--onnx-fuzz-corpus: 'm.toml' is no folder"),
+    (["--onnx-sandbox=on"], "--onnx-sandbox: 'on' is none of auto, require, off - "),
+    (
+        ["--onnx-sandbox=require", "--onnx-in-process"],
+        "--onnx-sandbox: the sandbox cannot be had: backends run in the pytest process - ",
+    ),
+    (["--onnx-readable=none"], "/none' does not exist - name a file or a folder"),
+    (["--onnx-env=ORT_*"], "--onnx-env: 'ORT_*' does not name a variable - write exact names, such as "),
     (["-o", "onnx_in_process=perhaps"], "onnx_in_process: invalid truth value 'perhaps'"),
     (["-o", "onnx_rtol=tight"], "-o onnx_rtol: 'tight' is no number"),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ def saved(folder: Path, model: object = None) -> str:
 
 def engine_on(engines: Engines, path: str) -> WorkerEngine:
     """An engine that was asked ahead to inspect, to judge the structure and to load."""
-    engine = engines.open("ort-cpu", {})
+    engine = engines.open("ort-cpu", {}, own=os.path.dirname(path))
     assert isinstance(engine, WorkerEngine)
     graph = [graph_request(name, {"path": path}) for name in ("inspect", "structure")]
     engine.ask_ahead([*graph, load_request(ORT, path, QUIET)])

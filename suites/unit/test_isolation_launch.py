@@ -10,31 +10,33 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.isolation.launch import own_command, spawn, worker_environment
+from pytest_onnxaccel.isolation.launch import KEPT, own_command, spawn, worker_environment
 from pytest_onnxaccel.isolation.wire import anonymous_file
 
 SECRETS = [
     "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "PYPI_PASSWORD", "PYTEST_CURRENT_TEST", "PYTEST_ADDOPTS",
     "COV_CORE_SOURCE", "SSH_AUTH_SOCK", "TF_TOKEN_app_terraform_io", "TF_VAR_db_password", "NVIDIA_API_KEY",
-    "CUDA_SECRET", "ONNXACCEL_API_TOKEN", "LD_SIGNING_KEY",
+    "CUDA_SECRET", "ONNXACCEL_API_TOKEN", "LD_SIGNING_KEY", "TF_API_PAT", "ORT_AUTH", "LD_PRELOAD", "LD_AUDIT",
+    "ONNXACCEL_WALL", "OMP_", "LC_PASS", "MKL_LICENSE", "XLA_PAT", "CUDA_HOME_PAT",
 ]  # fmt: skip
-KEPT = [
+USUAL = [
     "LD_LIBRARY_PATH",
     "CUDA_VISIBLE_DEVICES",
     "OMP_NUM_THREADS",
     "TF_CPP_MIN_LOG_LEVEL",
-    "ORT_LOG",
+    "OPENBLAS_CORETYPE",
+    "XLA_FLAGS",
     "LC_ALL",
     "TMPDIR",
 ]
 
 
 def test_the_environment_is_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*SECRETS, *KEPT):
+    for name in (*SECRETS, *USUAL):
         monkeypatch.setenv(name, "value")
     seen = worker_environment()
     assert [name for name in SECRETS if name in seen] == []
-    assert [name for name in KEPT if name not in seen] == []
+    assert [name for name in USUAL if name not in seen] == []
     assert seen["ORT_DISABLE_TELEMETRY"] == "1"
 
 
@@ -75,3 +77,15 @@ def test_a_child_starts_alone_with_its_descriptors(tmp_path: Path, monkeypatch: 
         # 0, 1, 2, the pipe, and the folder that is being listed
         assert len(seen["descriptors"]) == 5
         assert writer in seen["descriptors"]
+
+
+def test_the_owner_adds_a_variable_by_its_exact_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ORT_LOG_LEVEL", "ORT_LOG_LEVEL_TOKEN"):
+        monkeypatch.setenv(name, "value")
+    assert "ORT_LOG_LEVEL" not in worker_environment()
+    assert {"ORT_LOG_LEVEL", "PATH"} <= set(worker_environment(more=["ORT_LOG_LEVEL"]))
+    assert "ORT_LOG_LEVEL_TOKEN" not in worker_environment(more=["ORT_LOG_LEVEL"])
+
+
+def test_no_name_of_the_list_is_a_pattern() -> None:
+    assert all(name.isascii() and name.isidentifier() for name in KEPT)
