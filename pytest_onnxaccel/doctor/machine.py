@@ -8,6 +8,7 @@ import re
 import sys
 from pathlib import Path
 
+from pytest_onnxaccel.isolation.level import level
 from pytest_onnxaccel.isolation.limits import machine_memory
 
 #: Files that an NVIDIA driver brings, each relative to the root of the file system.
@@ -52,5 +53,6 @@ def python() -> dict[str, str]:
 
 
 def machine() -> dict[str, object]:
-    """Cores, bytes of memory, and the driver of a GPU."""
-    return {"cores": cores(), "memory": machine_memory(), "nvidia_driver": nvidia_driver()}
+    """Cores, bytes of memory, the driver of a GPU, and how far workers are confined."""
+    driver = nvidia_driver()
+    return {"cores": cores(), "memory": machine_memory(), "nvidia_driver": driver, "sandbox": str(level())}

@@ -24,6 +24,7 @@ def render(found: Diagnosis, color: bool = False) -> str:
         f"  {python['platform']}, {_count(machine['cores'], 'core')}{memory}",
         f"  {_versions(found.packages) or 'neither onnx nor numpy is installed'}",
         f"  NVIDIA driver: {machine['nvidia_driver'] or 'none found'}",
+        f"  Sandbox of workers: {machine['sandbox']}",
         "",
         "Backends",
     ]

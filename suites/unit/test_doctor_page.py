@@ -13,7 +13,7 @@ from pytest_onnxaccel.doctor.page import render
 
 def diagnosis(*backends: BackendState, problems: tuple[Problem, ...] = ()) -> Diagnosis:
     python = {"version": "3.11.7", "executable": "/venv/bin/python", "platform": "Linux x86_64"}
-    this = {"cores": 1, "memory": 8e9, "nvidia_driver": ""}
+    this = {"cores": 1, "memory": 8e9, "nvidia_driver": "", "sandbox": "Landlock 7 (files)"}
     return Diagnosis("0.1.0", python, this, {"onnx": "1.23.2"}, backends, problems)
 
 
@@ -31,6 +31,7 @@ class TestPage:
             "  Linux x86_64, 1 core, 8 GB",
             "  onnx 1.23.2",
             "  NVIDIA driver: none found",
+            "  Sandbox of workers: Landlock 7 (files)",
             "",
             "Backends",
             "  ort-cpu    runs (onnxruntime 1.32.0, CPU, 2 cores)",
