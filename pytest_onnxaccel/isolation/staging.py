@@ -22,20 +22,27 @@ class Staging:
     A worker may be started before anyone knows what for: an interpreter with its runtime needs about as long to start
     as pytest needs to read its settings and collect.
 
+    Args:
+        controller: folder of the controlling process's lifeline, where there is such a process.
+
     Attributes:
         shared: what every worker of the run may read, and none may change as a whole.
         given: in it, what was taken in to be compared with or converted; no worker may change it.
         made: in it, what was converted; the workers that convert write it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, controller: str | None = None) -> None:
         self.folder = tempfile.mkdtemp(prefix="onnxaccel-")
-        self.sentinel = Sentinel(self.folder)
         self.shared = os.path.join(self.folder, "shared")
         self.given = os.path.join(self.shared, "given")
         self.made = os.path.join(self.shared, "made")
-        for folder in (self.shared, self.given, self.made):
-            os.mkdir(folder, 0o700)
+        try:
+            for folder in (self.shared, self.given, self.made):
+                os.mkdir(folder, 0o700)
+            self.sentinel = Sentinel(self.folder, controller)
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         self._spare: WorkerProcess | None = None
 
     def start_ahead(self, confined: bool = True) -> None:

@@ -27,9 +27,13 @@ def activate(config: pytest.Config, staging: Staging | None = None) -> State:
     """
     if STATE not in config.stash:
         from pytest_onnxaccel.plugin.hooks import Hooks
+        from pytest_onnxaccel.plugin.signals import Signals
+        from pytest_onnxaccel.plugin.unfinished import Unfinished
 
-        config.stash[STATE] = State(config, read_settings(config), staging)
-        config.pluginmanager.register(Hooks(config.stash[STATE]), _HOOKS)
+        config.stash[STATE] = state = State(config, read_settings(config), staging)
+        config.pluginmanager.register(Hooks(state), _HOOKS)
+        config.pluginmanager.register(Unfinished(state))
+        config.pluginmanager.register(Signals(config))
     return config.stash[STATE]
 
 

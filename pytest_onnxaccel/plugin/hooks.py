@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Generator
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.plugin import marker_table
+from pytest_onnxaccel.plugin.ahead import LEASES
 from pytest_onnxaccel.plugin.arguments_as_text import packed
 from pytest_onnxaccel.plugin.collect import CheckItem, builtin_items
 from pytest_onnxaccel.plugin.deferral import DEFERRED, Deferral
@@ -18,7 +20,7 @@ from pytest_onnxaccel.plugin.fixtures import NO_MODEL
 from pytest_onnxaccel.plugin.records import recorded, shorten
 from pytest_onnxaccel.plugin.sandbox import line
 from pytest_onnxaccel.plugin.settings import header
-from pytest_onnxaccel.plugin.state import LEASES, State
+from pytest_onnxaccel.plugin.state import State
 
 
 def model_of(item: pytest.Item) -> str:
@@ -103,7 +105,13 @@ class Hooks:
     def pytest_configure_node(self, node: Any) -> None:
         """pytest-xdist starts a worker: tell it where the run's leases are."""
         node.workerinput["mainargv"] = [packed(word) for word in node.workerinput.get("mainargv", ())]
-        node.workerinput[LEASES] = self._state.lease_folder
+        with contextlib.suppress(OSError):  # without leases timings may overlap, which they notice
+            node.workerinput[LEASES] = self._state.lease_folder
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self._state.interrupted = str(excinfo.value) or excinfo.typename
+        self._state.stop_others()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" or (report.when == "setup" and not report.passed):
@@ -112,6 +120,7 @@ class Hooks:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         self._state.close()
+        self._state.interrupted = self._state.interrupted or str(session.shouldfail or session.shouldstop or "")
         settings = self._state.settings
         if hasattr(session.config, "workerinput") or (settings.report is None and settings.lock != "write"):
             return  # only the controlling process has every result, and writes

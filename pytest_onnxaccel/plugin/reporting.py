@@ -14,6 +14,7 @@ from pytest_onnxaccel.printing import escaped
 from pytest_onnxaccel.report.run import run_facts
 from pytest_onnxaccel.report.speedups import with_speedups
 from pytest_onnxaccel.report.table import table
+from pytest_onnxaccel.report.text import safe
 from pytest_onnxaccel.report.writers import writer_for
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import Tolerance
@@ -31,6 +32,11 @@ def summarize(state: State, terminal: pytest.TerminalReporter) -> None:
         terminal.section("ONNX models")
         for line in table(results, terminal._tw.fullwidth, terminal.hasmarkup):
             terminal.write_line(line)
+    if state.interrupted:
+        ended = ", ".join(map(safe, state.unfinished[:3]))
+        more = f" and {len(state.unfinished) - 3} more" if len(state.unfinished) > 3 else ""
+        told = f"; did not end: {ended}{more}" if ended else ""
+        terminal.write_line(f"interrupted: {safe(state.interrupted)}{told}", yellow=True)
     if state.settings.report is not None and state.report_error is None:
         terminal.write_line(f"report: {escaped(state.settings.report)}")
     if state.settings.lock == "write" and state.report_error is None:
@@ -60,6 +66,8 @@ def write_report(state: State, exit_status: int, duration_s: float) -> None:
         versions=versions,
         sandbox={"mode": settings.sandbox, **reached(settings).to_json()},
         settings={name: (plain(value), settings.origin(name)) for name, value in shown.items()},
+        interrupted=state.interrupted,
+        unfinished=state.unfinished,
     )
     models = [{"name": spec.name, "path": spec.shown, "origin": spec.origin} for spec in settings.models]
     writer_for(settings.report)(settings.report, final_results(state), run, models)

@@ -10,8 +10,10 @@ import pytest
 
 from pytest_onnxaccel.backends.protocol import Availability, Backend
 from pytest_onnxaccel.failures import FOLDER
+from pytest_onnxaccel.isolation.lifeline import Lifeline
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.staging import Staging
+from pytest_onnxaccel.plugin.ahead import shared_folder
 from pytest_onnxaccel.plugin.imports import undisturbed, undisturbed_end
 from pytest_onnxaccel.plugin.settings import Settings
 from pytest_onnxaccel.results import CheckResult
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.runner.leases import Leases
     from pytest_onnxaccel.runner.request import Request
     from pytest_onnxaccel.runner.runner import Runner
-
-#: Under this key an xdist worker is told the folder of the run's leases.
-LEASES = "onnxaccel_leases"
 
 STATE = pytest.StashKey["State"]()
 
@@ -59,6 +58,11 @@ class State:
         self._plans: dict[str, Plan] = {}
         self._runner: Runner | None = None
         self._shared: Staging | None = None
+        self._lifeline: Lifeline | None = None
+        #: Why the run ends before all its tests did; empty while it does not.
+        self.interrupted = ""
+        #: Node ids of tests that began and did not end.
+        self.unfinished: tuple[str, ...] = ()
 
     # -- backends ---------------------------------------------------------------------------------------------
 
@@ -94,7 +98,7 @@ class State:
         """What an xdist worker shares with the others; None in a process that is alone."""
         from pytest_onnxaccel.runner.leases import Leases
 
-        folder = getattr(self.config, "workerinput", {}).get(LEASES)
+        folder = shared_folder(self.config)
         return None if folder is None else Leases(folder)
 
     # -- running ----------------------------------------------------------------------------------------------
@@ -108,7 +112,7 @@ class State:
 
     @cached_property
     def _engines(self) -> Engines:
-        return Engines(self._options, self._staging)
+        return Engines(self._options, self._staging, shared_folder(self.config))
 
     @cached_property
     def _options(self) -> RunOptions:
@@ -184,12 +188,25 @@ class State:
 
     @cached_property
     def lease_folder(self) -> str:
-        """Folder of the leases that all processes of this run share; it goes when this process ends."""
+        """Folder of the leases that all processes of this run share; it goes when this process ends.
+
+        Raises:
+            OSError: it cannot be made.
+        """
         self._shared = Staging()
+        self._lifeline = Lifeline(self._shared.folder)
         return self._shared.folder
+
+    def stop_others(self) -> None:
+        """Ask the xdist workers of this controlling process to end now."""
+        if self._lifeline is not None:
+            self._lifeline.stop()
 
     def close(self) -> None:
         """End what runs, and remove what this run laid down."""
+        if self._lifeline is not None:
+            self._lifeline.close()
+            self._lifeline = None
         if self._shared is not None:
             self._shared.close()
             self._shared = None

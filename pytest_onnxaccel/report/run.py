@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
+from pytest_onnxaccel.errors import printable
 from pytest_onnxaccel.results import Json
 
 
@@ -18,6 +19,8 @@ def run_facts(
     versions: Mapping[str, str] | None = None,
     settings: Mapping[str, tuple[Json, str]] | None = None,
     sandbox: Mapping[str, Json] | None = None,
+    interrupted: str = "",
+    unfinished: Sequence[str] = (),
 ) -> dict[str, Json]:
     """The ``run`` part of a report.
 
@@ -26,6 +29,8 @@ def run_facts(
         versions: version by distribution name, of what took part.
         sandbox: how far the workers were confined.
         settings: value and where it came from, by name.
+        interrupted: why the run ended before all its tests did (``SIGTERM``); empty where they all did.
+        unfinished: node ids of tests that began and did not end.
     """
     return {
         "plugin": _own_version(),
@@ -34,6 +39,8 @@ def run_facts(
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "duration_s": round(duration_s, 3),
         "exit_status": int(exit_status),
+        "interrupted": printable(interrupted),
+        "unfinished": list(unfinished),
         "versions": dict(sorted((versions or {}).items())),
         **({"sandbox": dict(sandbox)} if sandbox else {}),
         "settings": {

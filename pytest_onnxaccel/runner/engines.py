@@ -42,14 +42,16 @@ class Engines:
 
     Args:
         staging: the run's private folder, where it was made already.
+        controller: folder of the controlling process's lifeline, where there is such a process.
     """
 
-    def __init__(self, options: RunOptions, staging: Staging | None = None) -> None:
+    def __init__(self, options: RunOptions, staging: Staging | None = None, controller: str | None = None) -> None:
         self._options = options
         self._backends: dict[str, Backend] = {}
         self._available: dict[str, Availability] = {}
         self._kept: dict[str, Engine] = {}
         self._staging = staging
+        self._controller = controller
 
     @property
     def staging(self) -> Staging:
@@ -60,7 +62,7 @@ class Engines:
         """
         if self._staging is None:
             try:
-                self._staging = Staging()
+                self._staging = Staging(self._controller)
             except OSError as error:
                 raise write_error(error) from None
         return self._staging
