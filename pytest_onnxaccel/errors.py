@@ -43,6 +43,8 @@ class OnnxAccelError(Exception):
         self.where = where
         #: The backend that refused or failed, where the error came out of one.
         self.backend = ""
+        #: Lines of the traceback of what was not expected, where it comes from such.
+        self.traceback: tuple[str, ...] = ()
 
     def about(self, subject: str) -> OnnxAccelError:
         """The same error, naming *subject* where it named nothing before."""
@@ -62,6 +64,7 @@ class OnnxAccelError(Exception):
             "remedy": self.remedy,
             "subject": self.subject,
             "where": self.where,
+            "traceback": list(self.traceback),
         }
 
 
@@ -145,13 +148,16 @@ _KINDS: dict[str, type[OnnxAccelError]] = {
 def error_from_json(data: dict[str, Any]) -> OnnxAccelError:
     """The error that :meth:`OnnxAccelError.to_json` described; unknown kinds become the root class."""
     kind = _KINDS.get(str(data.get("kind")), OnnxAccelError)
-    return kind(
+    error = kind(
         str(data.get("cause", "unknown")),
         code=str(data.get("code") or kind.code),
         remedy=str(data.get("remedy", "")),
         subject=str(data.get("subject", "")),
         where=str(data.get("where", "")),
     )
+    told = data.get("traceback")
+    error.traceback = tuple(map(str, told)) if isinstance(told, list) else ()
+    return error
 
 
 def refusal(code: str, subject: str, cause: str, where: str = "", remedy: str = "") -> str:

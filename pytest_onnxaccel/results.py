@@ -48,6 +48,7 @@ class CheckResult:
         notes: facts that qualify the verdict ("a prepared copy ran").
         warnings: findings that do not decide the verdict.
         duration_s: wall time of the check, seconds.
+        traceback: of an exception that nobody expected inside the check, for whoever mends it.
     """
 
     model: str
@@ -64,6 +65,7 @@ class CheckResult:
     warnings: tuple[str, ...] = ()
     duration_s: float = 0.0
     nodeid: str = ""
+    traceback: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # Here, because every result passes: texts come from models and runtimes, and may be of any length
@@ -96,14 +98,15 @@ class CheckResult:
 
     def dumps(self) -> str:
         """One line of JSON, every text in it harmless; non-finite figures are the strings ``nan``, ``inf``, ``-inf``."""
-        return json.dumps(printing.harmless(finite(self.to_json())), separators=(",", ":"))
+        # What a check put into its figures by mistake is told as text, as in the report
+        return json.dumps(printing.harmless(finite(self.to_json())), separators=(",", ":"), default=str)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> CheckResult:
         known = {f.name for f in fields(cls)}
         values = {k: v for k, v in data.items() if k in known}
         values["verdict"] = Verdict(values["verdict"])
-        for name in ("details", "notes", "warnings"):
+        for name in ("details", "notes", "warnings", "traceback"):
             values[name] = tuple(values.get(name, ()))
         return cls(**values)
 

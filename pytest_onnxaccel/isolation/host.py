@@ -21,7 +21,7 @@ from pytest_onnxaccel.errors import (
     error_from_json,
 )
 from pytest_onnxaccel.isolation.launch import spawn
-from pytest_onnxaccel.isolation.limits import Limits, resident, size_text
+from pytest_onnxaccel.isolation.limits import Limits, free_memory, resident, size_text
 from pytest_onnxaccel.isolation.log import Log
 from pytest_onnxaccel.isolation.waiting import ended_within
 from pytest_onnxaccel.isolation.wire import Closed, Garbled, Inbox, Outbox, anonymous_file, receive_frame, send_frame
@@ -65,7 +65,7 @@ class WorkerProcess:
         self.limits = limits
         self._sentinel = sentinel
         self._channel, theirs = socket.socketpair()
-        to_worker, from_worker, log = anonymous_file(), anonymous_file(), anonymous_file()
+        to_worker, from_worker, log = anonymous_file(), anonymous_file(), anonymous_file(shrinks=True)
         self._log = Log(log)
         self._log_handle = log
         self._outbox, self._inbox = Outbox(to_worker), Inbox(from_worker)
@@ -124,7 +124,7 @@ class WorkerProcess:
             earlier = self._ahead.popleft()
             try:
                 answer = self._receive(earlier["op"], time.monotonic() + self.limits.seconds)
-            except (Closed, TimeoutError, OutOfMemory):
+            except (Closed, TimeoutError, MemoryError, OutOfMemory):
                 self.kill()
                 return False
             self._answers.append((earlier, answer))
@@ -162,6 +162,13 @@ class WorkerProcess:
             answer = self._exchange(message, where, limit)
         except Closed as closed:
             raise self._death(where, closed) from None
+        except MemoryError as short:
+            self.kill()
+            raise OutOfMemory(
+                f"its answer does not fit into the memory of the pytest process: {short}",
+                where=where,
+                remedy="smaller outputs, or a smaller batch",
+            ) from None
         except TimeoutError:
             self.kill()
             raise BackendTimedOut(
@@ -209,6 +216,7 @@ class WorkerProcess:
             if self._process.poll() is not None and not ready.poll(0):
                 # What it had started may still hold the channel open
                 raise Closed("the worker ended")
+            self._log.cut()
             size = resident(self._process.pid) if self.limits.memory else 0
             if size > self.limits.memory:
                 self.kill()
@@ -217,11 +225,12 @@ class WorkerProcess:
                     where=f"{where}, limit {size_text(self.limits.memory)}",
                     remedy="raise --onnx-memory if the model needs that much",
                 )
+        self._log.cut()
         answer = receive_frame(self._channel, deadline)
         if not isinstance(answer.get("ok"), bool) or not (answer["ok"] or isinstance(answer.get("error"), dict)):
             raise Garbled("a frame was no answer")
         if "arrays" in answer:
-            answer["arrays"] = self._inbox.get(answer["arrays"])
+            answer["arrays"] = self._inbox.get(answer["arrays"], free_memory)
         return answer
 
     def _death(self, where: str, closed: Closed) -> OnnxAccelError:

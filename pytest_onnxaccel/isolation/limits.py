@@ -19,6 +19,20 @@ def machine_memory() -> int:
     return min([physical, *filter(None, map(_number_in, _CONTAINER))])
 
 
+def free_memory() -> int:
+    """Memory that is left on this machine, in this container of it: bytes; 0 where the system does not tell."""
+    found = []
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            found += [int(line.split()[1]) << 10 for line in file if line.startswith("MemAvailable:")]
+    except (OSError, ValueError, IndexError):
+        return 0
+    limit, used = (_number_in(f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current"))
+    if limit and used:
+        found.append(max(limit - used, 1))
+    return min(found, default=0)
+
+
 def _number_in(path: str) -> int:
     try:
         with open(path, encoding="ascii") as file:

@@ -6,6 +6,8 @@ import os
 
 #: How much of a log is ever looked at, in bytes from its end.
 TAIL = 64 << 10
+#: How much a log may take before what is before its end is given back, in bytes.
+ROOM = 8 << 20
 
 
 class Log:
@@ -29,9 +31,26 @@ class Log:
         end = self.position()
         start = max(position, end - TAIL)
         try:
-            return os.pread(self._handle, end - start, start).decode("utf-8", "replace")
+            found = os.pread(self._handle, max(end - start, 0), start)
+            return found.lstrip(b"\0").decode("utf-8", "replace")  # a cut log begins with nothing
         except OSError:
             return ""
+
+    def cut(self) -> None:
+        """Give back what a long log takes, but its last :data:`TAIL` bytes; positions stay.
+
+        The file keeps its length and loses what it holds. What is written at the same moment may be lost.
+        """
+        try:
+            found = os.fstat(self._handle)
+            if found.st_blocks * 512 <= ROOM:
+                return
+            start = max(found.st_size - TAIL, 0)
+            tail = os.pread(self._handle, TAIL, start)
+            os.ftruncate(self._handle, 0)
+            os.pwrite(self._handle, tail, start)
+        except OSError:
+            return
 
     def last_line(self) -> str:
         """The last line that is not empty."""

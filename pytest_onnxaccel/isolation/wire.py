@@ -8,14 +8,16 @@ stay valid until the sender's next message.
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import mmap
 import os
 import socket
 import struct
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.errors import ModelError
@@ -27,6 +29,8 @@ _LENGTH = struct.Struct("!I")
 _ALIGN = 64
 #: Longest JSON frame; a model's texts may be long, but not this long.
 FRAME_LIMIT = 64 << 20
+#: Arrays of fewer bytes than this are taken in without asking what memory there is.
+_LARGE = 64 << 20
 
 
 class Closed(ConnectionError):
@@ -37,16 +41,20 @@ class Garbled(Closed):
     """The other side may be there, but what it says is no message."""
 
 
-def anonymous_file() -> int:
+def anonymous_file(shrinks: bool = False) -> int:
     """A file descriptor of an empty file without a name; where the system can, of one that never shrinks.
 
     Reading a mapped file that the other side cut short would kill this process.
+
+    Args:
+        shrinks: it may, because nobody maps it.
     """
     if hasattr(os, "memfd_create"):
         import fcntl
 
         found = os.memfd_create("onnxaccel", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        fcntl.fcntl(found, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+        if not shrinks:
+            fcntl.fcntl(found, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
         return found
     handle, path = tempfile.mkstemp(prefix="onnxaccel-")
     os.unlink(path)
@@ -156,11 +164,24 @@ class Inbox:
         self._handle = handle
         self._map: mmap.mmap | None = None
 
-    def get(self, headers: list[dict[str, Any]]) -> dict[str, Array]:
-        """Copies of the arrays that *headers* describe, in their order; :class:`Garbled` when they describe none."""
+    def get(self, headers: list[dict[str, Any]], room: Callable[[], int] | None = None) -> dict[str, Array]:
+        """Copies of the arrays that *headers* describe, in their order; :class:`Garbled` when they describe none.
+
+        Args:
+            room: bytes that there is memory for, asked where the arrays are large.
+
+        Raises:
+            MemoryError: this process cannot hold them.
+        """
         try:
+            if room is not None:
+                _check_room(headers, room)
             return self._get(headers)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
+        except OSError as error:
+            if error.errno == errno.ENOMEM:
+                raise MemoryError(f"a reply of {_total(headers)} bytes") from None
+            raise Garbled(f"a frame described no arrays: {error}") from None
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise Garbled(f"a frame described no arrays: {error}") from None
 
     def _get(self, headers: list[dict[str, Any]]) -> dict[str, Array]:
@@ -194,6 +215,22 @@ class Inbox:
             self._map.close()
             self._map = None
         os.close(self._handle)
+
+
+def _total(headers: list[dict[str, Any]]) -> int:
+    """Bytes of the arrays that *headers* describe, text aside."""
+    return sum(
+        math.prod(int(size) for size in header["shape"]) * int(_dtype(header["dtype"]).itemsize)
+        for header in headers
+        if "text" not in header
+    )
+
+
+def _check_room(headers: list[dict[str, Any]], room: Callable[[], int]) -> None:
+    total = _total(headers)
+    # A system that promises more memory than it has would end this process while it copies
+    if total > _LARGE and total > (found := room()) > 0:
+        raise MemoryError(f"a reply of {total} bytes, and there is memory for {found}")
 
 
 def _dtype_name(array: Array) -> str:

@@ -22,6 +22,7 @@ from pytest_onnxaccel.isolation.confine import Wall, confine, confine_by_environ
 from pytest_onnxaccel.isolation.log import Log
 from pytest_onnxaccel.isolation.wire import Closed, Inbox, Outbox, receive_frame, send_frame
 from pytest_onnxaccel.spec import TimingPlan
+from pytest_onnxaccel.unexpected import traceback_lines
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -130,8 +131,9 @@ class Worker:
             # For the log, where a person may look; the host shows one line
             traceback.print_exc(file=sys.stderr)
             sys.stderr.flush()
-            cause = printable(f"{type(error).__name__}: {error}", 2000)
-            return {"ok": False, "error": ModelError(cause, code="E_ERROR").to_json()}
+            fault = ModelError(printable(f"{type(error).__name__}: {error}", 2000), code="E_ERROR")
+            fault.traceback = traceback_lines(error)
+            return {"ok": False, "error": fault.to_json()}
 
     def _confine(self, request: dict[str, Any]) -> dict[str, Any]:
         """More narrowly than it was started: now it is known whose it is."""

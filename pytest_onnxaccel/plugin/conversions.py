@@ -13,8 +13,9 @@ import pytest
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.convert import kinds
 from pytest_onnxaccel.convert.protocol import ConvertOptions
-from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
+from pytest_onnxaccel.errors import BackendUnavailable
 from pytest_onnxaccel.plugin.activate import activate
+from pytest_onnxaccel.plugin.faults import one_line
 from pytest_onnxaccel.plugin.handles import unavailable
 from pytest_onnxaccel.plugin.settings import completed
 from pytest_onnxaccel.printing import file_name
@@ -95,25 +96,26 @@ class Convert:
         shown = os.fspath(source)
         path = os.path.abspath(self._config.rootpath / os.path.expanduser(shown))
         spec = completed(SourceSpec(path, shown, loader, origin="convert"), state.settings)
-        engines = state.runner.engines
         try:
-            options = ConvertOptions(
-                stem=file_name(Path(path).stem), batch=batch, opset=opset, exporter=exporter, outputs=tuple(outputs),
-                inputs=tuple(one if isinstance(one, TensorSpec) else input_spec(one) for one in inputs),
-            )  # fmt: skip
-            made = engines.conversions.convert(spec, options, kinds.kind_called(gives))
-            tolerance, seed = Tolerance(rtol, atol, "convert()"), state.settings.seed
-            proof: Mapping[str, Any] = {}
-            if made.converted.kind == kinds.ONNX:
-                proof = prove(made, engines, tolerance, seed=seed).figures
-            else:
-                found, unproven = prove_result(made, engines, tolerance, seed=seed)
-                proof = found.figures if found is not None else {}
-                made = replace(made, notes=(*made.notes, *filter(None, [unproven])))
+            with one_line(self._config):
+                engines = state.runner.engines
+                options = ConvertOptions(
+                    stem=file_name(Path(path).stem), batch=batch, opset=opset, exporter=exporter,
+                    outputs=tuple(outputs),
+                    inputs=tuple(one if isinstance(one, TensorSpec) else input_spec(one) for one in inputs),
+                )  # fmt: skip
+                try:
+                    made = engines.conversions.convert(spec, options, kinds.kind_called(gives))
+                    tolerance, seed = Tolerance(rtol, atol, "convert()"), state.settings.seed
+                    proof: Mapping[str, Any] = {}
+                    if made.converted.kind == kinds.ONNX:
+                        proof = prove(made, engines, tolerance, seed=seed).figures
+                    else:
+                        found, unproven = prove_result(made, engines, tolerance, seed=seed)
+                        proof = found.figures if found is not None else {}
+                        made = replace(made, notes=(*made.notes, *filter(None, [unproven])))
+                finally:
+                    engines.conversions.drop(spec)
         except BackendUnavailable as error:
             unavailable(state, error.backend, error)
-        except OnnxAccelError as error:
-            pytest.fail(str(error), pytrace=False)
-        finally:
-            engines.conversions.drop(spec)
         return ConvertedModel(made, proof, engines)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
+from pytest_onnxaccel.errors import BackendUnavailable
 from pytest_onnxaccel.plugin.activate import activate
+from pytest_onnxaccel.plugin.faults import one_line
 from pytest_onnxaccel.plugin.fixtures import NO_MODEL
 from pytest_onnxaccel.plugin.state import State
 from pytest_onnxaccel.printing import breakable, printable
@@ -153,17 +154,16 @@ def model(config: pytest.Config, name: str) -> OnnxModel:
     if name == NO_MODEL:
         pytest.skip("no model was given: use --onnx-model PATH, or name one in onnxaccel.toml")
     made = OnnxModel(state, name)
-    try:
+    with one_line(config):
         _ = made.info
-    except OnnxAccelError as error:
-        pytest.fail(str(error), pytrace=False)
     return made
 
 
 def backend(config: pytest.Config, name: str) -> BackendHandle:
     """The ``backend`` of parameter *name*."""
     state = activate(config)
-    found = state.availability(name)
+    with one_line(config):
+        found = state.availability(name)
     if not found.ok:
         unavailable(state, name, BackendUnavailable(found.reason, subject=name, remedy=found.remedy))
     return BackendHandle(state, name)
@@ -172,12 +172,10 @@ def backend(config: pytest.Config, name: str) -> BackendHandle:
 def frozen(config: pytest.Config, of: OnnxModel, size: int | None) -> FrozenBatch:
     """The ``frozen_batch`` of *of* at *size*; a batch that cannot be proven fails the test with one line."""
     state = activate(config)
-    try:
+    with one_line(config):
         inputs = state.runner.subjects.inputs(of.name)
         wanted = size or inputs.batch
         if wanted is None:
             pytest.skip(f"{of.name}: the inputs share no batch axis (axis 0)")
         made = state.runner.subjects.frozen(of.name, wanted)
-    except OnnxAccelError as error:
-        pytest.fail(str(error), pytrace=False)
     return FrozenBatch(state, made)

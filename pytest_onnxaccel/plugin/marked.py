@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_onnxaccel.plugin import known, marker_table, markers, preprocessing
+from pytest_onnxaccel.plugin.faults import one_line
 from pytest_onnxaccel.plugin.handles import BackendHandle, FrozenBatch, OnnxModel
 from pytest_onnxaccel.plugin.markers import BatchRequest, LatencyRequest, ParityRequest
 from pytest_onnxaccel.plugin.records import conclude, record
@@ -33,8 +34,10 @@ def run_marked(state: State, item: pytest.Function) -> None:
     assert isinstance(backend, BackendHandle)
     assert frozen is None or isinstance(frozen, FrozenBatch)
     latency = state.spec(model.name).budget.inconclusive
-    for request in _requests(state, item, model.name, backend.name, frozen):
-        results.append(record(item, state.runner.check(request)))
+    with one_line(item.config):
+        requests = list(_requests(state, item, model.name, backend.name, frozen))
+    for request in requests:
+        results.append(record(item, state.run(request)))
         latency = (request.budget and request.budget.inconclusive) or latency
     conclude(results, state.settings.inconclusive, latency)
 

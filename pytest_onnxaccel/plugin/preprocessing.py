@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.failures import FOLDER
 from pytest_onnxaccel.functions import resolve
 from pytest_onnxaccel.plugin.collect import place
 from pytest_onnxaccel.plugin.records import conclude, record
-from pytest_onnxaccel.plugin.state import STATE, State
+from pytest_onnxaccel.plugin.state import LET_THROUGH, STATE, State
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import PreprocessingSpec
+from pytest_onnxaccel.unexpected import as_error
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.plugin.markers import Request
@@ -68,9 +68,14 @@ def check(state: State, spec: PreprocessingSpec) -> CheckResult:
     start = time.perf_counter()
     try:
         result = _compared(state, spec)
-    except OnnxAccelError as error:
-        text = str(error.about(spec.origin))
-        result = CheckResult(spec.name, "preprocessing", Verdict.FAILED, error.code, text, reference=spec.reference)
+    except LET_THROUGH:
+        raise
+    except BaseException as error:
+        told = as_error(error).about(spec.origin)
+        result = CheckResult(
+            spec.name, "preprocessing", Verdict.FAILED, told.code, str(told), reference=spec.reference,
+            traceback=told.traceback,
+        )  # fmt: skip
     return result.with_(duration_s=time.perf_counter() - start)
 
 

@@ -7,6 +7,7 @@ import warnings
 import pytest
 
 from pytest_onnxaccel.plugin import KEY
+from pytest_onnxaccel.plugin.faults import shows_tracebacks
 from pytest_onnxaccel.printing import breakable, printable
 from pytest_onnxaccel.results import CheckResult, Verdict
 
@@ -22,6 +23,8 @@ def record(item: pytest.Item, result: CheckResult) -> CheckResult:
     result = result.with_(nodeid=item.nodeid)
     item.user_properties.append((KEY, result.dumps()))
     item.user_properties.extend(properties(result))
+    if result.traceback and shows_tracebacks(item.config):
+        item.add_report_section("call", f"traceback of {result.check}", "\n".join(result.traceback))
     return result
 
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import pytest
 
 from pytest_onnxaccel.convert.kinds import kind_called
-from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
+from pytest_onnxaccel.errors import BackendUnavailable
 from pytest_onnxaccel.plugin.activate import activate
+from pytest_onnxaccel.plugin.faults import one_line
 from pytest_onnxaccel.plugin.handles import unavailable
 from pytest_onnxaccel.plugin.settings import completed
 from pytest_onnxaccel.printing import breakable
@@ -45,19 +46,18 @@ class RoundTrips:
         spec = completed(SourceSpec(path, shown, loader, origin="round_trip"), state.settings)
         declared = [one if isinstance(one, TensorSpec) else input_spec(one) for one in inputs]
         try:
-            wanted = [kind_called(name) for name in through]
-            trip = RoundTrip(state.runner.engines, spec, declared, tuple(outputs), seed=state.settings.seed)
-            try:
-                for kind in wanted:
-                    if trip.artefacts[-1].error is None:
-                        trip.leg(kind)
-                result = trip.judge(Tolerance(rtol, atol, "round_trip()"), required=required)
-            finally:
-                trip.close()
+            with one_line(self._config):
+                wanted = [kind_called(name) for name in through]
+                trip = RoundTrip(state.runner.engines, spec, declared, tuple(outputs), seed=state.settings.seed)
+                try:
+                    for kind in wanted:
+                        if trip.artefacts[-1].error is None:
+                            trip.leg(kind)
+                    result = trip.judge(Tolerance(rtol, atol, "round_trip()"), required=required)
+                finally:
+                    trip.close()
         except BackendUnavailable as error:
             unavailable(state, error.backend, error)
-        except OnnxAccelError as error:
-            pytest.fail(str(error), pytrace=False)
         if result.verdict is Verdict.FAILED:
             pytest.fail("\n".join(failure_lines(result)), pytrace=False)
         if result.verdict is Verdict.NOT_APPLICABLE:

@@ -18,9 +18,11 @@ from pytest_onnxaccel.plugin.imports import undisturbed, undisturbed_end
 from pytest_onnxaccel.plugin.settings import Settings
 from pytest_onnxaccel.results import CheckResult
 from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.runner.faults import verdict_of
 from pytest_onnxaccel.runner.plan import Plan, make_plan, registered
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.spec import ModelSpec
+from pytest_onnxaccel.unexpected import as_error
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.runner.foresight import Foresight
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.runner.runner import Runner
 
 STATE = pytest.StashKey["State"]()
+
+#: A person's Ctrl-C, and how pytest ends a test or the run: no faults of a check.
+LET_THROUGH = (KeyboardInterrupt, pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)
 
 
 def import_paths(config: pytest.Config) -> tuple[str, ...]:
@@ -136,6 +141,7 @@ class State:
             sandbox=settings.sandbox,
             readable=settings.readable,
             env=settings.env,
+            let_through=LET_THROUGH,
         )
 
     def _make_runner(self, first: str | None = None) -> Runner:
@@ -167,9 +173,18 @@ class State:
 
     def check(self, request: Request) -> CheckResult:
         """Run one check; faults that another selected check of the model reports are referred to."""
-        if self._runner is None:
-            self._runner = self._make_runner(request.model)
-        return self.runner.check(request.among(self.selected.get(request.model, frozenset())))
+        return self.run(request.among(self.selected.get(request.model, frozenset())), request.model)
+
+    def run(self, request: Request, first: str | None = None) -> CheckResult:
+        """Run one check for itself; *first* is its model where more of it will be asked."""
+        try:
+            if self._runner is None:
+                self._runner = self._make_runner(first)
+        except LET_THROUGH:
+            raise
+        except BaseException as error:  # no disk for a private folder, no process for a worker
+            return verdict_of(as_error(error), request, self._engines, frozenset(self.settings.required))
+        return self._runner.check(request)
 
     def expect(self, model: str, test: str) -> None:
         """*test* is of *model* and will be run."""

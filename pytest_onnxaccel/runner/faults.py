@@ -37,6 +37,7 @@ def verdict_of(error: OnnxAccelError, request: Request, engines: Engines, requir
         backend=request.backend,
         reference=request.reference,
         batch=request.batch,
+        traceback=error.traceback,
     )
 
 

@@ -11,6 +11,7 @@ from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.subject import Ready, Subject
 from pytest_onnxaccel.spec import LatencyBudget
+from pytest_onnxaccel.unexpected import as_error
 
 _RANKS = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED)
 
@@ -88,6 +89,10 @@ def with_advice(
 
     key = (request.model, request.backend, request.batch, budget.threads)
     if key not in known:
-        advising = Advising(subject, engines, request.backend, ready, path, request.batch, budget.threads)
-        known[key] = advising.advise(options.advise or "").to_json()
+        try:
+            advising = Advising(subject, engines, request.backend, ready, path, request.batch, budget.threads)
+            known[key] = advising.advise(options.advise or "").to_json()
+        except Exception as error:  # of ours or not: what would be faster does not decide what is fast enough
+            told = as_error(error)
+            return result.with_(notes=(*result.notes, f"no advice: {told}"), traceback=told.traceback)
     return result.with_(figures={**result.figures, "advice": known[key]})

@@ -36,6 +36,7 @@ class RunOptions:
         readable: files and folders that confined workers may read beside their own.
         env: names of environment variables that workers see beside the usual ones.
         cache: folder of what was converted before; None for the user's own, empty for none.
+        let_through: exceptions that are no fault of a check but end the run or the test.
     """
 
     seed: int = 0
@@ -55,6 +56,7 @@ class RunOptions:
     sandbox: str = "auto"
     readable: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
+    let_through: tuple[type[BaseException], ...] = ()
 
 
 @record(frozen=True)

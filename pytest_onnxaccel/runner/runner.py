@@ -29,6 +29,7 @@ from pytest_onnxaccel.runner.subject import Ready, Subject
 from pytest_onnxaccel.runner.subjects import Subjects
 from pytest_onnxaccel.runner.ways import ways
 from pytest_onnxaccel.spec import ModelInfo, ModelSpec
+from pytest_onnxaccel.unexpected import as_error
 
 
 class Runner:
@@ -73,13 +74,16 @@ class Runner:
         held: AbstractContextManager[object] = nullcontext()
         if self._leases is not None:
             held = self._leases.exclusive() if exclusive else self._leases.shared()
-        with held:
-            start = time.perf_counter()
-            try:
+        start = time.perf_counter()
+        try:
+            with held:
+                start = time.perf_counter()
                 result = self._checks[request.check](request, self.subjects.of(request.model))
-            except OnnxAccelError as error:
-                result = verdict_of(error, request, self.engines, self._options.required)
-            return result.with_(duration_s=time.perf_counter() - start)
+        except self._options.let_through:
+            raise
+        except BaseException as error:  # libraries raise what is no Exception too (SystemExit, panics)
+            result = verdict_of(as_error(error), request, self.engines, self._options.required)
+        return result.with_(duration_s=time.perf_counter() - start)
 
     # -- the checks -------------------------------------------------------------------------------------------
 

@@ -1,0 +1,32 @@
+"""Whatever goes wrong outside a check, in a fixture say, ends the test with one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from pytest_onnxaccel.errors import BackendUnavailable
+from pytest_onnxaccel.plugin.state import LET_THROUGH, STATE
+from pytest_onnxaccel.unexpected import as_error
+
+
+def shows_tracebacks(config: pytest.Config) -> bool:
+    """Somebody looks for the fault in the code: ``-vv``, ``--full-trace``, or backends in this process."""
+    state = config.stash.get(STATE, None)
+    here = state is not None and state.settings.in_process
+    return here or config.get_verbosity() >= 2 or bool(config.getoption("fulltrace", False))
+
+
+@contextmanager
+def one_line(config: pytest.Config) -> Iterator[None]:
+    """Fail the test with one line, whatever is raised inside; a backend that is not here is the caller's to judge."""
+    try:
+        yield
+    except (*LET_THROUGH, BackendUnavailable):
+        raise
+    except BaseException as error:
+        told = as_error(error)
+        lines = told.traceback if shows_tracebacks(config) else ()
+        pytest.fail("\n".join([str(told), *lines]), pytrace=False)
