@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_onnxaccel.isolation.log import TAIL, Log
+from pytest_onnxaccel.isolation.log import ROOM, TAIL, Log
 from pytest_onnxaccel.isolation.wire import anonymous_file
 
 
@@ -48,3 +48,32 @@ def test_what_is_no_file_reads_as_empty() -> None:
     os.close(reader)
     os.close(writer)
     assert (Log(writer).position(), Log(writer).since(0), Log(writer).last_line()) == (0, "", "")
+
+
+def test_a_long_log_gives_back_all_but_its_end() -> None:
+    handle = anonymous_file(shrinks=True)
+    log = Log(handle)
+    try:
+        for _ in range(4 * ROOM >> 20):
+            os.write(handle, (b"x" * 1023 + b"\n") * 1024)
+        position = log.position()
+        os.write(handle, b"after\n")
+        end = log.since(0)
+        log.cut()
+        assert os.fstat(handle).st_blocks * 512 < ROOM // 8
+        assert log.since(0) == end
+        assert log.since(position) == "after\n"
+        # Its writers go on where they were
+        os.write(handle, b"the end\n")
+        assert (log.since(position), log.last_line()) == ("after\nthe end\n", "the end")
+        assert log.position() == position + len("after\nthe end\n")
+    finally:
+        os.close(handle)
+
+
+def test_a_short_log_is_left_alone() -> None:
+    handle = anonymous_file(shrinks=True)
+    os.write(handle, b"words\n")
+    Log(handle).cut()
+    assert Log(handle).since(0) == "words\n"
+    os.close(handle)
