@@ -80,6 +80,7 @@ class CheckResult:
             "details": printing.lines((*rest, *self.details)),
             "notes": printing.lines(self.notes),
             "warnings": printing.lines(self.warnings),
+            "traceback": printing.lines(self.traceback),
         }
         for name, value in plain.items():
             object.__setattr__(self, name, value)

@@ -56,7 +56,7 @@ class RunOptions:
     sandbox: str = "auto"
     readable: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
-    let_through: tuple[type[BaseException], ...] = ()
+    let_through: tuple[type[BaseException], ...] = (KeyboardInterrupt,)
 
 
 @record(frozen=True)
