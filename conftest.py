@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "suites.rounding.switch"]
 
 
 @pytest.fixture(scope="session")

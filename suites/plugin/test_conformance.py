@@ -17,6 +17,7 @@ from pytest_onnxaccel.backends.ort_cpu import OrtCpu
 from pytest_onnxaccel.backends.ort_cuda import OrtCuda
 from pytest_onnxaccel.backends.reference import ReferenceBackend
 from pytest_onnxaccel.testing import BackendConformance
+from suites.plugin.pythonpath import before
 
 TOYS = Path(__file__).parent / "toys"
 
@@ -126,7 +127,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(TOYS)},
+        env={**os.environ, "PYTHONPATH": before(TOYS)},
         capture_output=True,
         text=True,
         timeout=600,

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_onnxaccel.backends.torch_backend import TorchBackend
 from pytest_onnxaccel.testing import SourceConformance
+from suites.plugin.pythonpath import before
 
 torch = pytest.importorskip("torch")
 
@@ -61,7 +62,7 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml=out.xml", "test_toys.py"],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TOYS), str(folder)])},
+        env={**os.environ, "PYTHONPATH": before(TOYS, folder)},
         capture_output=True,
         text=True,
         timeout=600,

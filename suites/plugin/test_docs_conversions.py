@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from suites.plugin.pythonpath import before
+
 torch = pytest.importorskip("torch")
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +33,7 @@ def repository(tmp_path: Path, shipped: Path, monkeypatch: pytest.MonkeyPatch) -
     from fixtures.detectors import build_slim
 
     monkeypatch.setenv("ONNXACCEL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", before(ROOT))
     torch.save(build_slim().state_dict(), tmp_path / "slim.pth")
     (tmp_path / "nets.py").write_text("from fixtures.detectors import build_slim as slim\n")
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
@@ -67,7 +69,7 @@ def test_the_command_and_the_function(repository: Path) -> None:
         assert (repository / "slim.onnx").is_file()
         (repository / "slim.onnx").unlink()
     (repository / "export.py").write_text(example("api"))
-    environment = {**os.environ, "PYTHONPATH": f"{repository}{os.pathsep}{ROOT}"}
+    environment = {**os.environ, "PYTHONPATH": before(repository, ROOT)}
     done = subprocess.run(
         [sys.executable, "export.py"], cwd=repository, env=environment, capture_output=True, text=True, check=False
     )

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from fixtures import graphs
+from suites.plugin.pythonpath import before
 
 #: Each session that is timed takes the next line of ``moods``, the last one again and again: wall and CPU ms of a call.
 #: A file whose path holds the first word of ``slow`` takes so many times as long.
@@ -66,7 +67,7 @@ def scripted(tmp_path: Path, gate: Callable, save: Callable) -> Callable:
         (site / "slow").write_text(slow)
         return gate(
             f"--onnx-model={model}", "--onnx-backend=scripted", "-k", only, f"--junitxml={tmp_path / 'junit.xml'}",
-            *arguments, env={"PYTHONPATH": str(site)},
+            *arguments, env={"PYTHONPATH": before(site)},
         )  # fmt: skip
 
     return run

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from suites.plugin.pythonpath import before
+
 torch = pytest.importorskip("torch")
 
 NETS = """
@@ -154,7 +156,7 @@ def test_a_fault_against_a_source_is_found_in_the_graph_and_in_the_module(
 
 def convert(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest_onnxaccel", "convert", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
+    environment = {**os.environ, "PYTHONPATH": before(folder / "src")}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from suites.plugin.pythonpath import before
+
 DOCS = Path(__file__).parents[2] / "docs" / "backends.md"
 
 
@@ -49,7 +51,7 @@ def test_documented_backend_conforms(example: Path) -> None:
     done = subprocess.run(
         command,
         cwd=example,
-        env={**os.environ, "PYTHONPATH": str(example)},
+        env={**os.environ, "PYTHONPATH": before(example)},
         capture_output=True,
         text=True,
         timeout=300,
@@ -66,7 +68,7 @@ def test_documented_backend_runs_the_built_in_checks(gate: Callable[..., object]
         f"--onnx-model={shipped / 'slim-320.onnx'}",
         "-k",
         "structure or contract or parity",
-        env={"PYTHONPATH": str(example)},
+        env={"PYTHONPATH": before(example)},
     )
     assert run.status == 0, run.out
     assert run.row("contract", "ort-basic")["verdict"] == "passed"
@@ -78,7 +80,7 @@ def test_unknown_backend_names_the_third_party_one(gate: Callable[..., object], 
     run = gate(
         "--onnx-backend=ort-basik",
         f"--onnx-model={shipped / 'slim-320.onnx'}",
-        env={"PYTHONPATH": str(example)},
+        env={"PYTHONPATH": before(example)},
     )
     assert run.status == 4
     assert "did you mean 'ort-basic'?" in run.out

@@ -28,7 +28,7 @@ ORT = "pytest_onnxaccel.backends.ort_cpu:OrtCpu"
 @pytest.fixture
 def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     """Makes an engine in a worker, or in this process."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
     sentinel = Sentinel(str(tmp_path / "staging"))
     (tmp_path / "staging").mkdir()
     made: list[Engine] = []

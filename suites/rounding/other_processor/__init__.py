@@ -1,0 +1,1 @@
+"""A test double of the sessions: they round as another processor would."""
