@@ -189,7 +189,14 @@ def walk(folder: int, most: int) -> Iterator[tuple[str, int]]:
         Refused: a link or something special lies there, or too much; the path is named.
         OSError: something cannot be opened.
     """
-    yield from _walk(folder, "", iter(range(most)), DEEPEST)
+    try:
+        yield from _walk(folder, "", iter(range(most)), DEEPEST)
+    except _TooMany:
+        raise Refused(f"holds more than {most:,} files and folders", "give the model's own folder", "E_SIZE") from None
+
+
+class _TooMany(Exception):
+    """There is no room for one more."""
 
 
 def _walk(folder: int, above: str, room: Iterator[int], depth: int) -> Iterator[tuple[str, int]]:
@@ -198,7 +205,7 @@ def _walk(folder: int, above: str, room: Iterator[int], depth: int) -> Iterator[
         for entry in entries:
             names.append(entry.name)
             if next(room, None) is None:
-                raise Refused("holds too many files", "give the model's own folder", "E_SIZE")
+                raise _TooMany
     if not depth:
         raise Refused(f"holds folders deeper than {DEEPEST}", "give the model's own folder", "E_SIZE")
     for name in sorted(names):

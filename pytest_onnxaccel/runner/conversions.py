@@ -15,7 +15,7 @@ from pytest_onnxaccel.convert.loader_files import loader_digest
 from pytest_onnxaccel.convert.protocol import Converted, Converter, ConvertOptions
 from pytest_onnxaccel.convert.pruning import ROOM
 from pytest_onnxaccel.environments.environment import cache_folder
-from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ConversionError, OnnxAccelError
+from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ConversionError, ModelError, OnnxAccelError
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.isolation.intake import new_folder
@@ -105,7 +105,11 @@ class Conversions:
 
     def _kind_of(self, copy: str) -> str:
         """The kind of a private copy, told in a worker."""
-        return str(self._tools().graph("source_kind", path=copy))
+        try:
+            return str(self._tools().graph("source_kind", path=copy))
+        except ModelError as error:
+            error.where = ""  # the file is to blame, and not the worker that looked at it
+            raise
 
     def drop(self, source: SourceSpec) -> None:
         """Nothing more is asked of *source*, for now: its private copy goes."""
