@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_onnxaccel.backends import tensorflow_names as names
 from pytest_onnxaccel.backends.tensorflow_files import MetaGraph, read_graph, read_meta_graph, read_saved_model
 from pytest_onnxaccel.backends.tensorflow_import import reason, tensorflow
+from pytest_onnxaccel.backends.tensorflow_saving import ends
 from pytest_onnxaccel.backends.tensorflow_unsafe import refuse_graph, refuse_meta_graphs, refuse_strays
 from pytest_onnxaccel.errors import ConfigError, ModelError
 from pytest_onnxaccel.spec import TensorSpec
@@ -206,7 +207,7 @@ def open_checkpoint(
 ) -> GraphSource:
     """The checkpoint whose graph is the ``.meta`` at *path*; takes and raises as :func:`open_frozen`."""
     meta = read_meta_graph(path)
-    refuse_meta_graphs([meta], trusted, [*inputs, *outputs])
+    refuse_meta_graphs([meta], trusted, [*inputs, *(outputs or ends(meta.graph))])
     return _opened(options, lambda source: source.load_checkpoint(path, meta, inputs, outputs))
 
 

@@ -11,7 +11,7 @@ from pytest_onnxaccel.spec import Dim, TensorSpec
 
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2")
 #: What computes nothing that a user would call an output.
-_NO_OUTPUT = frozenset({
+NO_OUTPUT = frozenset({
     "Const", "Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "NoOp", "Assert", "VarHandleOp", "VariableV2",
     "Variable", "ReadVariableOp", "VarIsInitializedOp", "IsVariableInitialized", "Assign", "AssignVariableOp",
     "Save", "SaveV2", "SaveSlices", "Restore", "RestoreV2", "RestoreSlice", "MergeV2Checkpoints", "ShardedFilename",
@@ -36,7 +36,7 @@ def ends(graph: Any) -> list[Any]:
     return [
         tensor
         for op in graph.get_operations()
-        if op.type not in _NO_OUTPUT
+        if op.type not in NO_OUTPUT
         and op.outputs
         and not any(tensor.consumers() for tensor in op.outputs)
         and not _reads_variable(op)

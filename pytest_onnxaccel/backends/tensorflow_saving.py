@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from pytest_onnxaccel.backends.tensorflow_files import MetaGraph
+from pytest_onnxaccel.backends.tensorflow_names import NO_OUTPUT
 from pytest_onnxaccel.backends.tensorflow_nodes import Graph, Node
 
 SAVES = ("Save", "SaveV2", "SaveSlices", "MergeV2Checkpoints")
@@ -55,19 +56,19 @@ def strays(meta: MetaGraph, run: Iterable[str] = ()) -> Iterator[tuple[Node, boo
 
 def _own_name(node: Node, meta: MetaGraph, nodes: Mapping[str, Node]) -> bool:
     """The file that Restore *node* reads is the one that the loader names."""
-    filename = operation(meta.saver.filename)
+    filename = _tensor(meta.saver.filename)
     if not node.function:
         return _leads_to(node.inputs[:1], nodes, filename) == filename != ""
     body = {inner.name: inner for inner in meta.graph.functions[node.function]}
     argument = _leads_to(node.inputs[:1], body)
-    if not argument or argument in body:
+    if not argument or operation(argument) in body:
         return False
     # TensorFlow 2 restores in a function of the file's name and of the variables, which the graph itself calls
     callers = [caller for caller in meta.graph.all_nodes() if node.function in set(_called(caller, meta.graph))]
     return all(
         not caller.function
         and all(
-            operation(name) == filename or nodes[operation(name)].op in _HANDLES
+            _tensor(name) == filename or nodes[operation(name)].op in _HANDLES
             for name in caller.inputs
             if operation(name) in nodes
         )
@@ -76,15 +77,15 @@ def _own_name(node: Node, meta: MetaGraph, nodes: Mapping[str, Node]) -> bool:
 
 
 def _leads_to(inputs: tuple[str, ...], nodes: Mapping[str, Node], end: str = "") -> str:
-    """The node that the first of *inputs* is the value of, unchanged, *end* at the latest; empty for any other."""
-    name = operation(inputs[0]) if inputs else ""
+    """The tensor that the first of *inputs* is the value of, unchanged, *end* at the latest; empty for any other."""
+    name = _tensor(inputs[0]) if inputs else ""
     for _ in range(len(nodes) + 1):
-        found = nodes.get(name)
+        found = nodes.get(operation(name))
         if found is None or name == end:
             return name
         if found.op not in _PASSES or not found.inputs:
             return ""
-        name = operation(found.inputs[0])
+        name = _tensor(found.inputs[0])
     return ""
 
 
@@ -130,3 +131,21 @@ def _called(node: Node, graph: Graph) -> Iterator[str]:
 def operation(tensor: str) -> str:
     """``scope/op`` of ``^scope/op``, ``scope/op:1`` or ``op:output:0``."""
     return tensor.removeprefix("^").partition(":")[0]
+
+
+def _tensor(name: str) -> str:
+    """*name* with the number of the output, which may be left out for the first: an operation can have several."""
+    return name if not name or ":" in name or name.startswith("^") else f"{name}:0"
+
+
+def ends(graph: Graph) -> list[str]:
+    """What is run of a graph without a signature where nobody names its outputs; see :func:`.tensorflow_names.ends`."""
+    taken = {operation(name) for node in graph.nodes for name in node.inputs if not name.startswith("^")}
+    saves = {node.name for node in graph.nodes if node.op in SAVES}
+    return [
+        node.name
+        for node in graph.nodes
+        if node.name not in taken
+        and node.op not in NO_OUTPUT
+        and not any(operation(name) in saves for name in node.inputs if name.startswith("^"))
+    ]

@@ -114,14 +114,20 @@ def _why(node: Node, graph: Graph, trusted: Collection[str]) -> str | None:
     """Why *node* must not be loaded; None where it may."""
     op = node.op
     reason = REFUSED.get(op)
-    if reason is not None:
-        return None if reason in TRUSTABLE and TRUST + op in trusted else reason
-    if op in CONDITIONAL:
-        attribute, harmless, reason = CONDITIONAL[op]
-        return None if node.text(attribute) in harmless else reason
-    if op in ALLOWED or op in SAVES or op in RESTORES or op in graph.functions or TRUST + op in trusted:
-        return None
-    return _UNKNOWN
+    if reason is None and op in CONDITIONAL:
+        attribute, harmless, otherwise = CONDITIONAL[op]
+        return None if node.text(attribute) in harmless else otherwise
+    if reason is None:
+        if op in ALLOWED or op in SAVES or op in RESTORES or op in graph.functions:
+            return None
+        reason = _UNKNOWN
+    return None if TRUST + op in trusted and _is_trustable(op, reason) else reason
+
+
+def _is_trustable(op: str, reason: str) -> bool:
+    """Whether the owner may allow *op*: never what is known to do harm, nor a name that only looks like another."""
+    known = reason in TRUSTABLE or (reason == _UNKNOWN and op.casefold() not in _ALIKE)
+    return known and len(op) <= 60 and _LEGAL.fullmatch(op) is not None
 
 
 def _texts(graph: Graph) -> Iterator[tuple[memoryview, str]]:
@@ -162,8 +168,7 @@ def _named(node: Node) -> str:
 
 def _unsafe(node: Node, why: str, where: str = "") -> ModelError:
     found = f"holds {_named(node)}{where}, which {why}"
-    trustable = why in TRUSTABLE or (why == _UNKNOWN and node.op.casefold() not in _ALIKE)
-    if trustable and len(node.op) <= 60 and _LEGAL.fullmatch(node.op):
+    if _is_trustable(node.op, why):
         return _refused(found, f"save it without, or, where you know better: --onnx-trust={TRUST}{node.op}")
     return _refused(found)
 

@@ -79,3 +79,45 @@ def meta_graph(
 def saved_model(*graphs: bytes) -> bytes:
     """The ``saved_model.pb`` of these meta graphs."""
     return field(1, 1) + b"".join(field(2, item) for item in graphs)
+
+
+def tensor(*strings: bytes, variants: Iterable[bytes] = ()) -> bytes:
+    """An ``AttrValue`` that is a tensor of *strings*, or of *variants*, which are messages."""
+    return field(8, tensor_proto(*strings, variants=variants))
+
+
+def tensor_proto(*strings: bytes, variants: Iterable[bytes] = ()) -> bytes:
+    """A ``TensorProto``."""
+    kind = 21 if variants else 7
+    inside = b"".join(field(8, item) for item in strings) + b"".join(field(15, item) for item in variants)
+    return field(1, kind) + field(2, field(2, field(1, len(strings)))) + inside
+
+
+def packed(*strings: bytes) -> bytes:
+    """The same tensor of *strings* in one piece, as ``tensor_content``."""
+    shape = field(2, field(1, len(strings)))
+    content = b"".join(varint(len(item)) for item in strings) + b"".join(strings)
+    return field(8, field(1, 7) + field(2, shape) + field(4, content))
+
+
+def texts(*strings: bytes) -> bytes:
+    """An ``AttrValue`` that is a list of strings."""
+    return field(1, b"".join(field(2, item) for item in strings))
+
+
+def call_with(function: str, **attributes: bytes) -> bytes:
+    """An ``AttrValue`` that is a function with attributes of its own."""
+    given = b"".join(field(2, entry(key, value)) for key, value in attributes.items())
+    return field(10, field(1, function) + given)
+
+
+def function(name: str, nodes: Iterable[bytes], more: bytes = b"", **attributes: bytes) -> bytes:
+    """A ``FunctionDef``; *more* is added to its signature."""
+    given = b"".join(field(5, entry(key, value)) for key, value in attributes.items())
+    return field(1, field(1, name) + more) + b"".join(field(3, item) for item in nodes) + given
+
+
+def library(*functions: bytes, gradients: Mapping[str, str] | None = None) -> bytes:
+    """The field of a ``GraphDef`` that holds *functions*; *gradients* by function are others."""
+    pairs = b"".join(field(2, field(1, of) + field(2, gradient)) for of, gradient in (gradients or {}).items())
+    return field(2, b"".join(field(1, item) for item in functions) + pairs)
