@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.checks.noise import Noise
 from pytest_onnxaccel.numerics.noise import FACTOR, floor, is_rounding, unit_of
+from pytest_onnxaccel.printing import escaped
 from pytest_onnxaccel.spec import Tolerance
 
 if TYPE_CHECKING:
@@ -46,10 +47,14 @@ class Limits:
             f"{own.origin}, {which} from {origin}",
         )
 
+    def lock(self, name: str) -> Tolerance | None:
+        """What is locked for output *name*, which the file names as it can be shown; None where nothing is."""
+        return self.locked.get(escaped(name))
+
     def default(self, name: str, reference: Array) -> tuple[float, float, str]:
         """(rtol, atol, origin) that hold where the user gave none: locked, else rounding and measured noise."""
-        if name in self.locked:
-            found = self.locked[name]
+        found = self.lock(name)
+        if found is not None:
             return found.rtol or 0.0, found.atol or 0.0, found.origin
         rtol, atol = floor(reference)
         seen = self.floors.get(name, (0.0, 0.0))
@@ -68,7 +73,7 @@ class Limits:
     def by_noise(self, name: str) -> bool:
         """The measured drift makes the absolute tolerance of output *name*: no user, no lock, no rounding floor."""
         floored = self.floors.get(name, (0.0, 0.0))[1]
-        return self.free(name) and name not in self.locked and self.measured(name) > floored
+        return self.free(name) and self.lock(name) is None and self.measured(name) > floored
 
     def farthest(self, name: str) -> float:
         """What an absolute tolerance of output *name* must be for every variant to pass, or for rounding alone."""
@@ -85,7 +90,8 @@ class Limits:
 
     def outgrown(self, name: str) -> bool:
         """The measured noise asks for more than what is locked."""
-        return name in self.locked and self.free(name) and self.measured(name) > (self.locked[name].atol or 0.0)
+        found = self.lock(name)
+        return found is not None and self.free(name) and self.measured(name) > (found.atol or 0.0)
 
     def note(self, name: str) -> str:
         """Where the measured tolerance of output *name* comes from; empty where measuring changed nothing."""

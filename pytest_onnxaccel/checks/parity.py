@@ -15,7 +15,6 @@ from pytest_onnxaccel.checks.ruling import figures_of, notes_of, ruled
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.compare import twice
 from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.printing import escaped
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import Decision, Tolerance
 
@@ -72,7 +71,7 @@ def parity(
         decision: what both sides must decide alike.
     """
     noisy = noisy or Noisy()
-    limits = Limits(tolerance, outputs or {}, _by_output(noisy.locked, reference_session))
+    limits = Limits(tolerance, outputs or {}, noisy.locked)
     agreement = Agreement((backend, reference), tolerance, outputs or {}, limit=limits)
     agreement.problems += twice([spec.name for spec in reference_session.info.outputs], reference)
     agreement.problems += twice([spec.name for spec in candidate_session.info.outputs], backend)
@@ -159,11 +158,3 @@ def sample(inputs: Inputs, seeds: Sequence[int], batch: int | None, index: int) 
     if seeds:
         return replace(inputs, seed=seeds[index]).feeds(0, batch)
     return inputs.feeds(index * (batch or 1), batch)
-
-
-def _by_output(locked: Mapping[str, Tolerance], session: Session) -> Mapping[str, Tolerance]:
-    """*locked*, whose names are as they are written in a file, by the outputs' own names."""
-    if not locked:
-        return locked
-    names = (spec.name for spec in session.info.outputs)
-    return {name: locked[shown] for name in names if (shown := escaped(name)) in locked}

@@ -78,7 +78,8 @@ def _unsteady(
 
 
 def _outgrown(name: str, limits: Limits) -> str:
-    locked = limits.locked[name].atol or 0.0
+    found = limits.lock(name)
+    locked = found.atol or 0.0 if found is not None else 0.0
     needs = f"atol {limits.measured(name):.2g} ({limits.noise.origin(name) if limits.noise else ''})"
     return f"output {name!r}: the noise floor needs {needs}, {LOCK_NAME} allows {locked:.2g}: review and write it again"
 

@@ -34,15 +34,15 @@ def parse(field: str, answer: Given) -> Any:
 def models(answer: Given) -> list[str]:
     """The files, globs and folders of ``--onnx-model``, as written."""
     try:
-        return texts(answer)
+        return texts(answer, strip=False)  # a file's name may begin with a space
     except ConfigError as error:
         raise error.about(answer.origin) from None
 
 
-def texts(answer: Given) -> list[str]:
+def texts(answer: Given, strip: bool = True) -> list[str]:
     """The entries of an option that may hold several."""
     entries = answer.value if isinstance(answer.value, list) else [answer.value]
-    return list(dict.fromkeys(_scalar(entry) for entry in entries))
+    return list(dict.fromkeys(_scalar(entry, strip) for entry in entries))
 
 
 def _text(answer: Given) -> str:
@@ -51,14 +51,14 @@ def _text(answer: Given) -> str:
     return _scalar(answer.value)
 
 
-def _scalar(value: object) -> str:
+def _scalar(value: object, strip: bool = True) -> str:
     """Text of a string or number; TOML also has booleans, tables and dates, which no such option takes."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ConfigError(f"{value!r} is a {type(value).__name__}", remedy="give text or a number")
-    text = str(value).strip()
-    if not text:
+    text = str(value)
+    if not text.strip():
         raise ConfigError("the value is empty", remedy="give one, or leave the option out")
-    return text
+    return text.strip() if strip else text
 
 
 def _path(answer: Given) -> str:

@@ -40,4 +40,5 @@ def test_refused_by_both_tells_both_and_takes_the_checkers_code() -> None:
     report = {"checker": bad("a", "E_SCHEMA"), "shape_inference": bad("b", "E_GRAPH")}
     result = structure("m", INFO, report)
     assert result.code == "E_SCHEMA"
-    assert result.message == "onnx's checker refuses it: a; onnx's shape inference refuses it: b"
+    assert result.message == "onnx's checker refuses it: a"
+    assert result.details[0] == "onnx's shape inference refuses it: b"

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 from fixtures import graphs, hazards
 from fixtures.graphs.assembly import assemble, initializer, value
 from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.graph.hygiene import hygiene
 from pytest_onnxaccel.graph.inspect import describe, dtype_name, external_locations, inspect
 from pytest_onnxaccel.graph.load import all_graphs
 from pytest_onnxaccel.spec import Dim, ModelInfo
@@ -206,3 +207,43 @@ def test_external_data_without_a_location_is_refused() -> None:
     with pytest.raises(ModelError, match="tensor 'w1' has external data without a location") as caught:
         describe(model)
     assert caught.value.code == "E_EXTERNAL"
+
+
+@pytest.mark.parametrize(("key", "value"), [("offset", "-1"), ("offset", "zero"), ("length", "1e3"), ("length", "")])
+def test_external_data_at_a_place_that_is_no_number_is_refused(key: str, value: str) -> None:
+    tensor = external(TensorProto(name="w"), "w.bin")
+    tensor.external_data.add(key=key, value=value)
+    model = graphs.mlp()
+    model.graph.initializer.append(tensor)
+    with pytest.raises(ModelError, match=f"'w' has external data of {key} '{value}'") as caught:
+        external_locations(all_graphs(model))
+    assert (caught.value.code, caught.value.remedy) == ("E_EXTERNAL", "save the model and its data again")
+
+
+@pytest.mark.parametrize(("name", "what"), [("XXXX", "an input"), ("YYYY", "an output"), ("ZZZZ", "an operator")])
+def test_a_name_that_is_not_utf8_is_refused_where_a_runtime_needs_it(name: str, what: str, tmp_path: Path) -> None:
+    path = latin_1(name, tmp_path)
+    with pytest.raises(ModelError, match=f"the name of {what} is not UTF-8") as caught:
+        inspect(str(path))
+    assert caught.value.code == "E_PARSE"
+    assert "\\xe4" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["NNNN", "PPPP", "VVVV"])
+def test_a_name_that_is_not_utf8_does_no_harm_elsewhere(name: str, tmp_path: Path) -> None:
+    path = latin_1(name, tmp_path)
+    told = inspect(str(path))
+    assert told["producer"] == ("\\xe4PPP" if name == "PPPP" else "PPPP")
+    assert all(finding["message"].isprintable() for finding in hygiene(str(path)))
+
+
+def latin_1(name: str, folder: Path) -> Path:
+    """A model in which the first letter of *name* is a byte that is not UTF-8."""
+    nodes = [helper.make_node("ZZZZ" if name == "ZZZZ" else "Exp", ["XXXX"], ["VVVV"], name="NNNN")]
+    nodes += [helper.make_node("Identity", ["VVVV"], ["YYYY"]), helper.make_node("Relu", ["VVVV"], ["unused"])]
+    values = (helper.make_tensor_value_info(end, TensorProto.FLOAT, [1, 4]) for end in ("XXXX", "YYYY"))
+    graph = helper.make_graph(nodes, "g", [next(values)], [next(values)])
+    path = folder / "model.onnx"
+    data = helper.make_model(graph, producer_name="PPPP").SerializeToString()
+    path.write_bytes(data.replace(name.encode(), b"\xe4" + name[1:].encode()))
+    return path

@@ -105,3 +105,11 @@ def test_a_type_that_is_declared_and_does_not_come_out(tmp_path: Path) -> None:
 def test_a_file_that_is_no_model_is_an_error_not_a_finding(tmp_path: Path) -> None:
     with pytest.raises(ModelError):
         structure(str(hazards.garbage(tmp_path / "bad.onnx")))
+
+
+@pytest.mark.parametrize("name", ["opset", "No Op registered", "external data", "ir_version"])
+def test_names_in_the_model_do_not_choose_the_code(name: str, tmp_path: Path) -> None:
+    model = graphs.mlp()
+    model.graph.node[0].name = model.graph.node[0].input[0] = name
+    report = judged(model, tmp_path)
+    assert report["checker"]["code"] == "E_GRAPH", report
