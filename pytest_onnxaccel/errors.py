@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_onnxaccel.printing import LIMIT as REFUSAL_LIMIT
+from pytest_onnxaccel.printing import LIMIT
 from pytest_onnxaccel.printing import local, near
 from pytest_onnxaccel.printing import printable as printable
+
+#: Longest line that a refusal may take, in characters.
+REFUSAL_LIMIT = LIMIT
 
 
 class OnnxAccelError(Exception):

@@ -137,7 +137,7 @@ def lines(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def split(text: str) -> tuple[str, tuple[str, ...]]:
-    """A message of any length as one line of at most :data:`LIMIT` characters, and a few lines of what it leaves out."""
+    """A message of any length as one line of at most :data:`LIMIT` characters, and a few more of what it leaves out."""
     whole = printable(local(text), 6 * LIMIT)
     if len(whole) <= LIMIT:
         return whole, ()

@@ -98,7 +98,7 @@ class CheckResult:
         return data
 
     def dumps(self) -> str:
-        """One line of JSON, every text in it harmless; non-finite figures are the strings ``nan``, ``inf``, ``-inf``."""
+        """One line of JSON, every text in it harmless; figures that are not finite are ``nan``, ``inf``, ``-inf``."""
         # What a check put into its figures by mistake is told as text, as in the report
         return json.dumps(printing.harmless(finite(self.to_json())), separators=(",", ":"), default=str)
 

@@ -71,7 +71,7 @@ def load_error(error: Exception, path: str = "") -> ModelError:
     if folder := os.path.dirname(path):
         text = text.replace(folder + os.sep, "").replace(folder, ".")
     if kernel := _KERNEL.search(text):
-        return _no_kernel(*kernel.groups(), path)
+        return _no_kernel(kernel[1], kernel[2], kernel[3], path)
     for rule in _RULES:
         if found := re.search(rule.says, text):
             cause = found.expand(rule.cause) if rule.cause else _clean(text)
