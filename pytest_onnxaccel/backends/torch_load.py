@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends import torch_safety
-from pytest_onnxaccel.backends.loaders import call_loader
+from pytest_onnxaccel.backends.loaders import call_loader, find_loader
 from pytest_onnxaccel.backends.torch_mode import switch_to_eval
 from pytest_onnxaccel.backends.torch_pickle import state_dict, unreadable, weights_only
+from pytest_onnxaccel.backends.torch_program_scan import check_program
+from pytest_onnxaccel.backends.torch_script_graph import check_graphs
+from pytest_onnxaccel.backends.torch_script_scan import check_script
 from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, OnnxAccelError, printable
 from pytest_onnxaccel.frozen_class import record
 
@@ -40,7 +43,8 @@ def load_source(
         kind: ``torch``, ``torchscript`` or ``exported``.
         loader: builds the module of a state dict; it is called without arguments, and the state dict is loaded into
             what it gives, strictly.
-        trusted: names that a pickle may refer to beyond what PyTorch holds safe.
+        trusted: names that a source may refer to beyond what is safe: classes of a pickle, and operators
+            (``torch.ops.mylib.*``), which the module of the *loader* registers.
 
     Raises:
         ModelError: ``E_UNSAFE``: more than weights; ``E_PARSE``: damaged, or no model; ``E_CONVERT``: training is
@@ -55,23 +59,26 @@ def load_source(
     torch_safety.check_archive(path)
     program = None
     notes: list[str] = []
+    if loader and kind != "torch" and any(name.startswith("torch.ops.") for name in trusted):
+        find_loader(loader, import_paths)  # importing its module registers the operators that the owner trusts
+        notes.append(f"the module of the loader {loader} was imported for its operators")
+    elif loader and kind != "torch":
+        notes.append(f"the loader {loader} was not used: the file is whole")
     if kind == "exported":
-        program = _program(path)
+        program = _program(path, trusted)
         module: torch.nn.Module = program.module(check_guards=False)
     elif kind == "torchscript":
-        module = _script(path)
+        module = _script(path, trusted)
     else:
         module = _pickled(path, loader, import_paths, trusted, notes)
-    if loader and kind != "torch":
-        notes.append(f"the loader {loader} was not used: the file is whole")
     notes += switch_to_eval(module, program)
     return Loaded(module, program, tuple(notes))
 
 
-def _program(path: str) -> torch.export.ExportedProgram:
+def _program(path: str, trusted: Sequence[str]) -> torch.export.ExportedProgram:
     import torch
 
-    torch_safety.check_program(path)
+    check_program(path, trusted)
     try:
         with torch_safety.only_weights():
             return torch.export.load(path)
@@ -81,19 +88,20 @@ def _program(path: str) -> torch.export.ExportedProgram:
         raise unreadable(error, "exported program") from None
 
 
-def _script(path: str) -> torch.nn.Module:
+def _script(path: str, trusted: Sequence[str]) -> torch.nn.Module:
     import warnings
 
     import torch
 
-    torch_safety.check_script(path)
+    check_script(path, trusted)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             module: torch.nn.Module = torch.jit.load(path, map_location="cpu")
-        return module
     except Exception as error:
         raise unreadable(error, "TorchScript archive") from None
+    check_graphs(module, trusted)
+    return module
 
 
 def _pickled(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fnmatch
 import importlib
+import inspect
 import pickle
 import pickletools
 import re
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_onnxaccel.backends.torch_trust import may_offer, may_trust, trusted_of
 from pytest_onnxaccel.errors import ConfigError, ModelError, OnnxAccelError, printable
 
 #: Where checkpoints of training loops keep the state dict.
@@ -18,27 +19,34 @@ _NESTED = ("state_dict", "model_state_dict", "model")
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 #: A file of the old format is several pickles in a row, of which the fourth is what was saved.
 _PICKLES_OF_OLD = 4
+_STATE_DICT = "save module.state_dict() alone and name a loader"
 
 
 def weights_only(path: str, import_paths: Sequence[str], trusted: Sequence[str]) -> Any:
     """What the file at *path*, written by ``torch.save``, holds; nothing but weights and *trusted* names is unpickled.
 
     Raises:
-        ModelError: ``E_UNSAFE``, with the names that it refers to; ``E_PARSE``.
+        ModelError: ``E_UNSAFE``, with the names that it refers to, told before anything is loaded; ``E_PARSE``.
     """
     import torch
 
     needed = _refers_to(path)
-    allowed = [name for name in needed if any(fnmatch.fnmatchcase(name, pattern) for pattern in trusted)]
+    allowed = trusted_of(needed, trusted)
+    refused = [name for name in needed if name not in allowed]
+    if refused:
+        raise _unsafe(refused, import_paths)
     try:
         with torch.serialization.safe_globals([(_resolve(name, import_paths), name) for name in allowed]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         text = str(error)
-        # By the error's own word where the file is of the old format, which cannot be looked into beforehand
-        named = [name for name in needed if name not in allowed] or _GLOBAL.findall(text)[:1]
-        if "weights_only" in text.lower() or "Unsupported" in text or named:
-            raise _unsafe(named, text) from None
+        named = _GLOBAL.findall(text)[:1]
+        if named:
+            raise _unsafe(named, import_paths) from None
+        if "weights_only" in text.lower() or "Unsupported" in text:
+            why = text.partition("WeightsUnpickler error:")[2].strip() or text
+            cause = f"is more than weights: {printable(why.partition(chr(10))[0], 120)}"
+            raise ModelError(cause, code="E_UNSAFE", remedy=_STATE_DICT) from None
         raise unreadable(error, "file of torch.save") from None
     except OnnxAccelError:
         raise
@@ -59,33 +67,31 @@ def _refers_to(path: str) -> list[str]:
 
 
 def _refers_to_of_old(path: str) -> list[str]:
+    from torch import _weights_only_unpickler as unpickler
+    from torch._utils import IMPORT_MAPPING, NAME_MAPPING
+
     names = set()
     try:
         with open(path, "rb") as file:
             for _ in range(_PICKLES_OF_OLD):
-                names |= {
-                    str(argument).replace(" ", ".")
-                    for op, argument, _ in pickletools.genops(file)
-                    if op.name == "GLOBAL"
-                }
+                for op, argument, _ in pickletools.genops(file):
+                    if op.name in ("GLOBAL", "INST"):
+                        module, _, name = str(argument).partition(" ")
+                        found = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
+                        names.add(".".join(found))
     except Exception:  # garbage, or a newer pickle: loading says what is wrong
         pass
-    return [
-        name for name in names if not name.startswith(("torch._utils.", "collections.OrderedDict", "torch.storage."))
-    ]
+    return sorted(names - set(unpickler._get_allowed_globals()))
 
 
-def _unsafe(names: Sequence[str], text: str) -> ModelError:
-    if not names:
-        return ModelError(
-            f"is more than weights: {printable(text.partition(chr(10))[0], 120)}",
-            code="E_UNSAFE", remedy="save module.state_dict() and name a loader",
-        )  # fmt: skip
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def _unsafe(names: Sequence[str], import_paths: Sequence[str]) -> ModelError:
+    shown = ", ".join(printable(name, 80) for name in names[:3])
+    shown += f" and {len(names) - 3} more" if len(names) > 3 else ""
+    offered = all(may_offer(name, import_paths) for name in names)
     return ModelError(
         f"holds more than weights, it refers to {shown}",
         code="E_UNSAFE",
-        remedy=f"save the state dict alone, or trust them: --onnx-trust={names[0]}",
+        remedy=f"save the state dict alone, or trust them: --onnx-trust={names[0]}" if offered else _STATE_DICT,
     )
 
 
@@ -94,16 +100,23 @@ def _resolve(name: str, import_paths: Sequence[str]) -> Any:
 
     Raises:
         ConfigError: there is none.
+        ModelError: ``E_UNSAFE``: it is another name of what is never trusted.
     """
     for path in reversed(import_paths):
         if path not in sys.path:
             sys.path.insert(0, path)
     module, _, attribute = name.rpartition(".")
     try:
-        return getattr(importlib.import_module(module), attribute)
+        found = getattr(importlib.import_module(module), attribute)
     except Exception as error:
         cause = f"the file refers to {name}, which cannot be imported: {printable(str(error), 120)}"
         raise ConfigError(cause, remedy="name its folder in pytest's pythonpath") from None
+    actual = f"{getattr(found, '__module__', module)}.{getattr(found, '__qualname__', attribute)}"
+    if inspect.ismodule(found) or not may_trust(actual):
+        raise ModelError(
+            f"{name} is {printable(actual, 100)}, which is never trusted", code="E_UNSAFE", remedy=_STATE_DICT
+        )
+    return found
 
 
 def state_dict(held: Any) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch_nets import Mlp, Payload, seeded
 
-from pytest_onnxaccel.backends.torch_safety import _arithmetic, only_weights
+from pytest_onnxaccel.backends.torch_safety import only_weights
 from pytest_onnxaccel.convert.protocol import Converted
 from pytest_onnxaccel.errors import ModelError
 
@@ -28,7 +28,7 @@ def test_a_pickle_that_runs_code(
     with pytest.raises(ModelError, match=r"holds more than weights, it refers to .*print") as caught:
         export(tmp_path / "bad.pth", loader="torch_nets:Mlp")
     assert caught.value.code == "E_UNSAFE"
-    assert "--onnx-trust=" in str(caught.value)
+    assert "--onnx-trust" not in str(caught.value)
     assert "code ran" not in capfd.readouterr().out
 
 
@@ -127,19 +127,6 @@ def test_a_program_whose_sizes_are_code(export: Export, tmp_path: Path) -> None:
         export(bad, inputs=())
     assert caught.value.code == "E_UNSAFE"
     assert not (tmp_path / "was-here").exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "fine"),
-    [
-        ("s77", True), ("2*s0 + 1", True), ("Max(1, s77)", True), ("FloorDiv(s3, 2)", True),
-        ("Symbol('s77', positive=True, integer=True)", True),
-        ("exec('1')", False), ("open", False), ("s0.__class__", False), ("().x", False), ("eval(s0)", False),
-        ("lambda: 1", False), ("Symbol('s77').func", False),
-    ],
-)  # fmt: skip
-def test_what_counts_as_arithmetic(text: str, fine: bool) -> None:
-    assert _arithmetic(text) is fine
 
 
 def test_nobody_unpickles_more_than_weights_while_a_program_is_read(tmp_path: Path) -> None:
