@@ -100,8 +100,9 @@ OPTIONS: tuple[Option, ...] = (
         "trusted",
         "NAME",
         "none",
-        "Name that a pickled source may refer to beyond plain weights, such as models.net.Net or torch.nn.*, or "
-        "operator that a TensorFlow graph may hold, such as tensorflow:MyOp; repeatable or separated by commas.",
+        "Name that a source of PyTorch may refer to beyond weights and operators that compute, such as "
+        "models.net.Net, torch.nn.* or torch.ops.mylib.*, or operator that a TensorFlow graph may hold, such as "
+        "tensorflow:MyOp; repeatable or separated by commas.",
         '["models.net.*"]',
         "linelist",
         True,
