@@ -33,12 +33,14 @@ class Wall:
         own: folder that it may write in; its home and its temporary files go to one in it.
         made: further folders that it may write in.
         reads: files and folders that it may read, beside its interpreter and libraries.
+        local: sockets of this machine stay open, which the drivers of accelerators need.
         require: without every part of the wall it does nothing.
     """
 
     own: str
     made: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    local: bool = False
     require: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -46,14 +48,16 @@ class Wall:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Wall:
-        return cls(str(data["own"]), tuple(data["made"]), tuple(data["reads"]), bool(data["require"]))
+        return cls(
+            str(data["own"]), tuple(data["made"]), tuple(data["reads"]), bool(data["local"]), bool(data["require"])
+        )
 
     def holds(self, other: Wall) -> bool:
         """A worker behind this wall can still be confined to *other*."""
         places = (self.own, *self.made)
-        return all(_beneath(path, places) for path in (other.own, *other.made)) and all(
-            _beneath(path, (*places, *self.reads)) for path in other.reads
-        )
+        written = all(_beneath(path, places) for path in (other.own, *other.made))
+        read = all(_beneath(path, (*places, *self.reads)) for path in other.reads)
+        return written and read and (self.local or not other.local)
 
 
 def _beneath(path: str, places: tuple[str, ...]) -> bool:
@@ -96,8 +100,8 @@ def _shut(wall: Wall, found: Level, again: bool) -> None:
         reads = [(path, landlock.LOOK) for path in wall.reads]
         landlock.restrict([*places.rules(), *own, *reads], again)
         sys.dont_write_bytecode = True  # it could not
-    if found.sockets and not again:
-        sockets.refuse_sockets()
+    if found.sockets and not (again and wall.local):
+        sockets.refuse_sockets(wall.local)
 
 
 def _move_in(own: str) -> None:

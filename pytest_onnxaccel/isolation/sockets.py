@@ -19,10 +19,11 @@ from pytest_onnxaccel.isolation.syscalls import no_new_privileges, system_call
 _MACHINES = {"x86_64": (0xC000003E, 317, 41), "aarch64": (0xC00000B7, 277, 198)}
 #: Opens sockets past any filter.
 _IO_URING_SETUP = 425
-_NETLINK = 16
+_LOCAL, _NETLINK = 1, 16
 _SET_FILTER, _ACTION_AVAILABLE = 1, 2
-#: The processor's speculation stays as it is: to hold it back would slow every model down.
-_SPEC_ALLOW = 4
+#: It holds for every thread there is, and the processor keeps its speculation: to hold that back would slow every
+#: model down.
+_FLAGS = 1 | 4
 
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
@@ -54,8 +55,11 @@ def available() -> bool:
     return True
 
 
-def refuse_sockets() -> None:
-    """Refuse sockets to this thread and what it starts; ``EACCES`` is what asking for one answers.
+def refuse_sockets(local: bool = False) -> None:
+    """Refuse sockets to this process and what it starts; ``EACCES`` is what asking for one answers.
+
+    Args:
+        local: those of this machine stay, which drivers of accelerators open.
 
     Raises:
         OSError: the kernel refuses, or this machine is not known here.
@@ -67,12 +71,13 @@ def refuse_sockets() -> None:
     refused, missing = _REFUSE | errno.EACCES, _REFUSE | errno.ENOSYS
     steps = [
         (_LOAD, 0, 0, _MACHINE),
-        (_EQUAL, 0, 7, machine),  # programs of another kind, whose numbers mean other calls: refused
+        (_EQUAL, 0, 8, machine),  # programs of another kind, whose numbers mean other calls: refused
         (_LOAD, 0, 0, _NUMBER),
-        (_AT_LEAST, 5, 0, 1 << 30),  # the x32 calls of x86-64
-        (_EQUAL, 5, 0, _IO_URING_SETUP),
-        (_EQUAL, 0, 2, socket),
+        (_AT_LEAST, 6, 0, 1 << 30),  # the x32 calls of x86-64
+        (_EQUAL, 6, 0, _IO_URING_SETUP),
+        (_EQUAL, 0, 3, socket),
         (_LOAD, 0, 0, _FIRST),
+        (_EQUAL, 1, 0, _LOCAL if local else _NETLINK),
         (_EQUAL, 0, 1, _NETLINK),
         (_RETURN, 0, 0, _ALLOW),
         (_RETURN, 0, 0, refused),
@@ -81,4 +86,4 @@ def refuse_sockets() -> None:
     code = b"".join(struct.pack("=HBBI", *step) for step in steps)
     program = _Program(len(steps), code)
     no_new_privileges()
-    system_call(seccomp, ctypes.c_uint(_SET_FILTER), ctypes.c_uint(_SPEC_ALLOW), ctypes.byref(program))
+    system_call(seccomp, ctypes.c_uint(_SET_FILTER), ctypes.c_uint(_FLAGS), ctypes.byref(program))

@@ -47,7 +47,7 @@ class Staging:
 
     def start_ahead(self, confined: bool = True) -> None:
         """Start a worker of this interpreter that is still nobody's, *confined* to the whole folder."""
-        wall = Wall(self.folder) if confined else None
+        wall = Wall(self.folder, local=True) if confined else None
         self._spare = WorkerProcess("ahead", own_command(), _USUAL, self.folder, self.sentinel, Limits(), wall=wall)
 
     @property

@@ -161,7 +161,8 @@ class Engines:
         """What a worker of *backend* may open: a model's *own* folder, or where conversions go.
 
         One that is *kept* serves several models: it writes in none of their folders, and one that runs no sources reads
-        all of them. What loads a source may import modules of the repository for it.
+        all of them. What loads a source may import modules of the repository for it. What does not compute on the CPU
+        has a driver with sockets of its own.
         """
         if self._options.sandbox == "off":
             return None
@@ -174,7 +175,9 @@ class Engines:
             name = "tools" if backend is None else backend.name
             own, made = os.path.join(staging.folder, f"worker-{folder_name(name, 0)}"), (staging.made,)
         os.makedirs(own, mode=0o700, exist_ok=True)
-        return Wall(own, made, tuple(dict.fromkeys(reads)), options.sandbox == "require")
+        devices = ("cpu",) if backend is None else self.availability(backend.name).devices
+        local = any(device.lower() != "cpu" for device in devices or ("unknown",))
+        return Wall(own, made, tuple(dict.fromkeys(reads)), local, options.sandbox == "require")
 
     def _make(self, name: str, environment: str, preload: tuple[str, ...], wall: Wall | None) -> Engine:
         reference = registry.reference(GROUP, name) if name else ""

@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
+from pytest_onnxaccel.backends.protocol import Availability
 from pytest_onnxaccel.isolation import places
 from pytest_onnxaccel.isolation.confine import Wall
 from pytest_onnxaccel.isolation.landlock import DEVICE, LOOK, OWN, USE
 from pytest_onnxaccel.isolation.level import Level, level
+from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.runner.request import RunOptions
 from suites.sandbox.conftest import Escape, Outside
 
 HERE = level()
@@ -93,13 +96,15 @@ def test_packages_that_are_edited_in_place_are_in_the_list(monkeypatch: pytest.M
 
 def test_a_wall_travels_and_tells_what_it_holds() -> None:
     run = Wall("/run")
-    model = Wall("/run/model", ("/run/made",), ("/run/shared",), True)
+    model = Wall("/run/model", ("/run/made",), ("/run/shared",), require=True)
     assert Wall.from_json(json.loads(json.dumps(model.to_json()))) == model
     assert run.holds(model)
     assert not run.holds(Wall("/running"))
     assert not run.holds(Wall("/run/model", reads=("/work",)))
     assert not run.holds(Wall("/run/model", ("/made",)))
     assert not model.holds(run)
+    assert Wall("/run", local=True).holds(Wall("/run/model", local=True))
+    assert not run.holds(Wall("/run/model", local=True))
 
 
 WORKER = """
@@ -108,13 +113,14 @@ from pytest_onnxaccel.isolation import confine, landlock
 {patch}
 refusal = confine.confine(confine.Wall.from_json(json.loads(sys.argv[1])))
 print(refusal)
+{after}
 """
 
 
-def confined(patch: str, wall: Wall) -> str:
-    """What a process that has been tampered with by *patch* says when it confines itself."""
+def confined(patch: str, wall: Wall, after: str = "") -> str:
+    """What a process that has been tampered with by *patch* says when it confines itself, and does *after*."""
     done = subprocess.run(
-        [sys.executable, "-c", WORKER.format(patch=patch), json.dumps(wall.to_json())],
+        [sys.executable, "-c", WORKER.format(patch=patch, after=after), json.dumps(wall.to_json())],
         capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     return done.stdout.strip()
@@ -133,6 +139,38 @@ def test_a_worker_that_must_be_confined_and_cannot_be_says_so(tmp_path: Path) ->
     said = confined(refused + "landlock.version = lambda: 7", Wall(own))
     assert said.startswith("onnxaccel[E_ERROR] the worker cannot confine itself: Operation not permitted - ")
     assert len(said) <= 300
+
+
+SOCKETS = """
+import socket
+for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX, socket.AF_NETLINK):
+    try:
+        socket.socket(family, socket.SOCK_DGRAM).close()
+        print(family.name, "open")
+    except OSError as error:
+        print(family.name, error.strerror)
+"""
+
+
+@pytest.mark.skipif(not HERE.sockets, reason=f"SOCKETS ARE NOT STOPPED HERE: {HERE}")
+@pytest.mark.parametrize("local", [False, True])
+def test_a_driver_has_sockets_of_its_machine_alone(local: bool, tmp_path: Path) -> None:
+    said = confined("", Wall(str(tmp_path), local=local), SOCKETS).splitlines()
+    mine = "open" if local else "Permission denied"
+    denied = ["AF_INET Permission denied", "AF_INET6 Permission denied"]
+    assert said == ["None", *denied, f"AF_UNIX {mine}", "AF_NETLINK open"]
+
+
+def test_what_computes_elsewhere_than_on_the_cpu_has_a_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    engines = Engines(RunOptions())
+    found = {}
+    for devices in (("cpu",), ("CPU",), ("cuda:0",), ("cpu", "cuda:0"), ()):
+        monkeypatch.setattr(engines, "_available", {"ort-cpu": Availability(True, devices=devices)})
+        wall = engines._wall(None, engines.backend("ort-cpu"))
+        assert wall is not None
+        found[devices] = wall.local
+    engines.close()
+    assert found == {("cpu",): False, ("CPU",): False, ("cuda:0",): True, ("cpu", "cuda:0"): True, (): True}
 
 
 def test_a_worker_that_is_not_confined_does_nothing(tmp_path: Path) -> None:
