@@ -48,4 +48,4 @@ def activate_by(config: pytest.Config, report: pytest.TestReport) -> None:
         # Hooks that are registered while a hook is called are not called by it
         hooks: Hooks | None = config.pluginmanager.get_plugin(_HOOKS)
         assert hooks is not None
-        hooks.pytest_runtest_logreport(report)
+        hooks.take_in(report)

@@ -15,6 +15,7 @@ from pytest_onnxaccel.plugin import marker_table
 from pytest_onnxaccel.plugin.ahead import LEASES
 from pytest_onnxaccel.plugin.arguments_as_text import packed
 from pytest_onnxaccel.plugin.collect import CheckItem, builtin_items
+from pytest_onnxaccel.plugin.crashes import end_of, is_crash, tell_crash
 from pytest_onnxaccel.plugin.deferral import DEFERRED, Deferral
 from pytest_onnxaccel.plugin.fixtures import NO_MODEL
 from pytest_onnxaccel.plugin.records import recorded, shorten
@@ -113,8 +114,19 @@ class Hooks:
         self._state.interrupted = str(excinfo.value) or excinfo.typename
         self._state.stop_others()
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call" or (report.when == "setup" and not report.passed):
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, Any, Any]:
+        self.take_in(report)
+        answer = yield
+        if is_crash(report):
+            self._state.config.hook.pytest_runtest_logreport(report=end_of(report))
+        return answer
+
+    def take_in(self, report: pytest.TestReport) -> None:
+        """Keep the results that *report* carries."""
+        if is_crash(report):
+            tell_crash(report, self._state)
+        if is_crash(report) or report.when == "call" or (report.when == "setup" and not report.passed):
             self._state.results += recorded(report)
 
     @pytest.hookimpl(trylast=True)

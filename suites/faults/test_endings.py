@@ -1,10 +1,11 @@
-"""A run that is ended from outside: its reports hold what ended before, and of its processes and folders nothing stays."""
+"""A run that is ended from outside: its reports hold what ended before, and of processes and folders nothing stays."""
 
 from __future__ import annotations
 
 import os
 import signal
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,36 +17,39 @@ from suites.unit.processes import eventually
 SOON = 10.0
 
 
-@pytest.fixture(params=[(), ("-n", "2")], ids=["alone", "xdist"])
-def parallel(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    if request.param:
-        pytest.importorskip("xdist")
-    return tuple(request.param)
+XDIST = pytest.param(("-n", "2"), id="xdist", marks=pytest.mark.skipif(not find_spec("xdist"), reason="needs xdist"))
+BOTH = pytest.mark.parametrize("parallel", [pytest.param((), id="alone"), XDIST])
+
+UnderWay = Callable[[str, tuple[str, ...]], Run]
 
 
 @pytest.fixture
-def under_way(launch: Callable[..., Run], tmp_path: Path, parallel: tuple[str, ...]) -> Callable[..., Run]:
-    """``under_way(fault)``: a run in which one model passed, and another one's worker hangs or is stopped."""
+def under_way(launch: Callable[..., Run], tmp_path: Path) -> UnderWay:
+    """``under_way(fault, parallel)``: a run in which one model passed, and another one's worker hangs or is stopped."""
 
-    def start(fault: str) -> Run:
+    def start(fault: str, parallel: tuple[str, ...]) -> Run:
         models = [model(tmp_path / "good.onnx"), model(tmp_path / "slow.onnx", fault)]
         run = launch("-v", "-k", "structure or contract", "--onnx-timeout=600", *parallel, models=models)
-        done = "good.onnx::contract[faulty]"
-        assert eventually(lambda: run.process.poll() is not None or (run.began() and _told(run, done))), run.out
+        assert eventually(lambda: run.process.poll() is not None or (run.began() and _good_passed(run))), run.out
         return run
 
     return start
 
 
-def _told(run: Run, nodeid: str) -> bool:
-    return any(nodeid in line and "PASSED" in line for line in run.out.splitlines())
+def _good_passed(run: Run) -> bool:
+    """Both checks of the one model, and the structure of the other."""
+    return run.out.count("PASSED") == 3
 
 
+@BOTH
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_reports_are_complete_and_nothing_is_left(
-    number: signal.Signals, under_way: Callable[..., Run], record_property: Callable[[str, object], None]
+    number: signal.Signals,
+    parallel: tuple[str, ...],
+    under_way: UnderWay,
+    record_property: Callable[[str, object], None],
 ) -> None:
-    run = under_way("hang in run")
+    run = under_way("hang in run", parallel)
     run.process.send_signal(number)
     assert run.wait().status == 2, run.out
     seconds = run.gone_after(SOON)
@@ -62,12 +66,13 @@ def test_reports_are_complete_and_nothing_is_left(
     assert "interrupted: " in run.out
 
 
+@BOTH
 @pytest.mark.parametrize("fault", ["hang in run", "stop in load"])
 def test_nothing_is_left_of_a_run_that_was_killed(
-    fault: str, under_way: Callable[..., Run], record_property: Callable[[str, object], None]
+    fault: str, parallel: tuple[str, ...], under_way: UnderWay, record_property: Callable[[str, object], None]
 ) -> None:
     """No report can be written; neither an xdist worker nor a worker that is stopped stays."""
-    run = under_way(fault)
+    run = under_way(fault, parallel)
     run.process.send_signal(signal.SIGKILL)
     run.wait()
     seconds = run.gone_after(SOON)
@@ -92,11 +97,10 @@ def test_a_second_signal_ends_at_once(launch: Callable[..., Run], tmp_path: Path
     run.gone_after(SOON)
 
 
-def test_a_signalled_xdist_worker_ends_its_own(under_way: Callable[..., Run], parallel: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("parallel", [XDIST])
+def test_a_signalled_xdist_worker_ends_its_own(under_way: UnderWay, parallel: tuple[str, ...]) -> None:
     """A service may signal every process of the group: the workers', too."""
-    if not parallel:
-        pytest.skip("there is no other process without pytest-xdist")
-    run = under_way("hang in run")
+    run = under_way("hang in run", parallel)
     for line in run.left():
         pid, _, command = line.partition(":")
         if pid.isdigit() and "execnet" in command:
@@ -105,3 +109,17 @@ def test_a_signalled_xdist_worker_ends_its_own(under_way: Callable[..., Run], pa
     assert run.wait().status == 2, run.out
     run.gone_after(SOON)
     assert run.agrees()["summary"]["passed"] == 3
+
+
+@pytest.mark.parametrize("parallel", [XDIST])
+def test_the_death_of_an_xdist_worker_is_a_row(under_way: UnderWay, parallel: tuple[str, ...]) -> None:
+    """pytest-xdist reports it and starts another one; the JSON report must know of it as well."""
+    run = under_way("hang in run", parallel)
+    (begun,) = run.temporary.glob("onnxaccel-*/began")
+    owner = next(line.rpartition(f"{begun.parent} ")[2] for line in run.left() if f"{begun.parent} " in line)
+    os.kill(int(owner.split()[0]), signal.SIGKILL)
+    assert run.wait().status == 1, run.out
+    report = run.agrees()
+    (row,) = (r for r in report["results"] if r["verdict"] == "failed")
+    assert (row["nodeid"], row["code"]) == ("slow.onnx::contract[faulty]", "E_CRASH")
+    run.gone_after(SOON)
