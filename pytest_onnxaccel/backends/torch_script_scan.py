@@ -43,6 +43,7 @@ _KEYWORDS = listed(
     and assert break class continue def del elif else for if in is not or pass return while with
     """
 )
+_WITHOUT = "export the model without it, or rename its part of that name"
 _LOCAL = re.compile(r"_\d+")
 
 
@@ -141,6 +142,8 @@ class _Code:
                 raise self._refused(".".join(chain), place)
             self._attributes(chain[3:], place)
         elif head == "__torch__":
+            if list(chain[1:]) in ([], ["torch"]):  # a namespace that could be handed on to reach classes of C++
+                raise self._refused(".".join(chain), place)
             if chain[1:3] == ["torch", "classes"] and ".".join(chain[3:5]) not in CLASSES:
                 raise self._refused(".".join(chain[1:]), place)
             self._attributes(chain[-1:], place)
@@ -154,7 +157,7 @@ class _Code:
     def _attributes(self, names: Sequence[str], place: int, owner: str = "") -> None:
         for name in names:
             if not attribute_computes(name):
-                raise self._refused(f"{owner or ''}.{name}".lstrip("."), place)
+                raise self._refused(f"{owner}.{name}".lstrip("."), place)
 
     def _named_attribute(self, place: int) -> None:
         """Judge ``getattr(x, "name")``, whose name is one literal."""
@@ -176,8 +179,8 @@ class _Code:
 
     def _refused(self, name: str, place: int) -> ModelError:
         cause = f"its TorchScript code calls {printable(name, 80)} ({self._where}, line {self._code[place][2]})"
-        target = f"torch.{name}" if name.startswith("ops.") else name
-        return ModelError(cause, code="E_UNSAFE", remedy=how_to_allow(target))
+        remedy = how_to_allow(f"torch.{name}") if name.startswith("ops.") else _WITHOUT
+        return ModelError(cause, code="E_UNSAFE", remedy=remedy)
 
 
 def _is_plain_call(name: str) -> bool:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch_hostile import CODE, Change, Plain, Writing, archive, line, members, script
 
+from pytest_onnxaccel.backends import torch_archive
 from pytest_onnxaccel.backends.torch_load import load_source
 from pytest_onnxaccel.backends.torch_script_graph import check_graphs
 from pytest_onnxaccel.errors import ModelError
@@ -40,6 +41,8 @@ NAMES = [
     'ｔorch.save(x, "@")', 'ops.image.write_file("@", x)', 'ops.prim.rpc_sync("worker", x)', 'ops.mylib.run("@")',
     'ops.inductor.resize_storage_bytes_(x, 5)', 'ops.debugprims.load_tensor("@", [1], [1])', 'open("@", "w")',
     'eval("1")', '__torch__.torch.classes.dist_rpc.WorkerInfo("@", 1)', '__torch__.torch.classes._nnapi.Compilation()',
+    't = __torch__.torch\n    t.classes.dist_rpc.WorkerInfo("@", 1)',
+    'getattr(__torch__.torch, "classes").dist_rpc.WorkerInfo("@", 1)', 'n = __torch__',
     'hasattr(torch, name)', 'y = ops', '1.save("@")', '"a".save("@")', 'ops.aten.add.save("@")', "x\r.save('@')",
 ]  # fmt: skip
 
@@ -172,6 +175,14 @@ def test_two_folders_or_none(tmp_path: Path, refused: Callable) -> None:
     held = members(path)
     archive(path, "", {**{f"a/{name}": one for name, one in held.items()}, "b/code/x.py": b""})
     assert "2 folders" in str(refused(path))
+
+
+def test_too_much_to_read(tmp_path: Path, refused: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = script(tmp_path / "net.pt", lambda held: None)
+    monkeypatch.setattr(torch_archive, "MEMBER", 100)
+    assert "more than the 0 that are read" in str(refused(path, codes=("E_SIZE",)))
+    monkeypatch.setattr(torch_archive, "MEMBERS", 3)
+    assert "members, more than the 3 that are read" in str(refused(path, codes=("E_SIZE",)))
 
 
 def test_an_operator_of_the_owners_own_is_offered_and_trusted(tmp_path: Path, refused: Callable) -> None:

@@ -181,6 +181,24 @@ class Saver(nn.Module):
         return self.system(self.load(self.open(x)))
 
 
+class Named(nn.Module):
+    """Parts with the names of what code begins with, and one with a name that is none of Python."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ops = nn.ModuleList([nn.Linear(3, 3)])
+        self.parts = nn.ModuleDict({"a-b": nn.Linear(3, 3), "classes": nn.ReLU()})
+        self.torch = nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        ops = self.ops
+        for one in ops:
+            x = one(x)
+        for part in self.parts.values():
+            x = part(x)
+        return self.torch(x)
+
+
 class Graded(nn.Module):
     """Without gradients, under autocast."""
 
@@ -309,6 +327,7 @@ SCRIPTS: dict[str, Make] = {
     "forked": _script(Forked),
     "restoring": _script(Restoring),
     "saver": _script(Saver),
+    "named": _script(Named),
     "graded": _script(Graded),
     "integers": _script(Integers),
     "integers-traced": _trace(Integers, *ROWS),
