@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_onnxaccel.printing import LIMIT
-from pytest_onnxaccel.printing import local, near
+from pytest_onnxaccel.printing import LIMIT, local, near
 from pytest_onnxaccel.printing import printable as printable
 
 #: Longest line that a refusal may take, in characters.

@@ -141,9 +141,19 @@ def split(text: str) -> tuple[str, tuple[str, ...]]:
     whole = printable(local(text), 6 * LIMIT)
     if len(whole) <= LIMIT:
         return whole, ()
-    rest = whole[LIMIT - 1 :]
+    return cut(whole), continued(whole[LIMIT - 1 :])
+
+
+def continued(rest: str) -> tuple[str, ...]:
+    """*rest* of a message, which :func:`printable` gave, over lines that tell by a sign that they continue it."""
     size = LIMIT - 1
-    return cut(whole), tuple(disarm("…" + rest[start : start + size]) for start in range(0, len(rest), size))
+    return tuple("…" + rest[start : start + size] for start in range(0, len(rest), size))
+
+
+def left_out(text: str, shown: str) -> tuple[str, ...]:
+    """*text* over several lines, where *shown* had to leave out a part of it; none where it is whole in there."""
+    whole = printable(local(text), 6 * LIMIT)
+    return () if whole in shown else continued(whole)
 
 
 def harmless(value: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.settle import Settled
 from pytest_onnxaccel.numerics.compare import name_problems
-from pytest_onnxaccel.printing import counted
+from pytest_onnxaccel.printing import counted, left_out
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import ModelInfo, TensorSpec, dtype_label
 
@@ -52,8 +52,9 @@ def contract(model: str, backend: str, info: ModelInfo, session: Session, settle
         return _failed(result, "V_NONFINITE", nonfinite)
     if unstable:
         return _failed(result, "V_UNSTABLE", [f"output {name!r} differs between two equal runs" for name in unstable])
-    shapes = counted([f"{name} {a.dtype}{list(a.shape)}" for name, a in first.items()])
-    return result.with_(message=f"runs, finite, repeatable: {shapes}")
+    told = [f"{name} {a.dtype}{list(a.shape)}" for name, a in first.items()]
+    shapes = counted(told)
+    return result.with_(message=f"runs, finite, repeatable: {shapes}", details=left_out(", ".join(told), shapes))
 
 
 def _failed(result: CheckResult, code: str, problems: list[str]) -> CheckResult:

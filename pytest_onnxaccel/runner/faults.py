@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 
 from pytest_onnxaccel.errors import BackendUnavailable, ConversionError, NoBaseline, OnnxAccelError
+from pytest_onnxaccel.printing import left_out
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import Request
@@ -28,16 +29,18 @@ def verdict_of(error: OnnxAccelError, request: Request, engines: Engines, requir
         error.code == "E_SCHEMA" and _partial(error, request, engines)
     ):
         verdict = Verdict.FAILED if involved else Verdict.NOT_APPLICABLE
+    message = str(error.about(request.model))
     return CheckResult(
         request.model,
         request.check,
         verdict,
         error.code,
-        str(error.about(request.model)),
+        message,
         backend=request.backend,
         reference=request.reference,
         batch=request.batch,
         traceback=error.traceback,
+        details=left_out(error.cause, message),
     )
 
 

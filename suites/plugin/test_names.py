@@ -208,6 +208,7 @@ def test_a_thousand_outputs_are_one_short_message(run: Callable, tmp_path: Path)
     assert (status, row["verdict"]) == (0, "passed")
     assert row["message"].startswith("runs, finite, repeatable: output_0 float32[1, 4], output_1 float32[1, 4]")
     assert row["message"].endswith(" more")
+    assert "output_9 " in " ".join(row["details"])
     assert len(row["figures"]["outputs"]) == 1000
 
 

@@ -73,3 +73,13 @@ def test_what_another_check_reports_is_not_reported_again() -> None:
     result = judged(ElsewhereFault(fault, "contract[ort-cpu]"), required=["ort-cpu"])
     assert (result.verdict, result.code) == (Verdict.NOT_APPLICABLE, "E_CRASH")
     assert result.message == "onnxaccel[E_CRASH] m.onnx: the runtime died of SIGFPE (see contract[ort-cpu])"
+
+
+def test_what_of_a_cause_has_no_room_in_the_message_is_a_detail() -> None:
+    result = judged(ModelError("first things first, " + "then more " * 50, code="E_GRAPH", remedy="check the export"))
+    assert len(result.message) <= 300
+    assert result.message.startswith("onnxaccel[E_GRAPH] m: first things first, then more")
+    assert result.message.endswith(" - check the export")
+    assert result.details[0].startswith("…first things first")
+    assert "".join(result.details).count("then more") >= 49
+    assert judged(ModelError("is empty")).details == ()
