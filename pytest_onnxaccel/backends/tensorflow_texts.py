@@ -25,7 +25,7 @@ def texts_of(value: memoryview) -> Iterator[memoryview]:
     """The texts of the attribute *value* (an ``AttrValue``).
 
     Raises:
-        ModelError: ``E_PARSE``: the attribute itself is no message.
+        ModelError: ``E_PARSE``: the attribute itself is no message; ``E_UNSAFE``: it is nested too deep.
     """
     return _attribute(Message(value), 0)
 
@@ -41,7 +41,9 @@ def graphs_in(text: memoryview) -> Iterator[Graph]:
     for form in (_as_node, _as_graph, _as_function, _as_library, _as_meta_graph, _as_saved_model):
         try:
             found = form(message)
-        except ModelError:
+        except ModelError as error:
+            if error.code == "E_SIZE":
+                raise
             continue
         nodes = tuple(node for node in found.all_nodes() if _NAME.fullmatch(node.name) and _OPERATOR.fullmatch(node.op))
         if nodes:
@@ -86,7 +88,7 @@ def is_certain(node: Node) -> bool:
 def _attribute(value: Message, depth: int) -> Iterator[memoryview]:
     """The texts of an ``AttrValue``: its own, those of its tensors, lists and functions."""
     if depth > DEEPEST:
-        return  # refused where the functions of the attribute are looked up
+        raise _too_deep()
     yield from value.each(2)
     for tensor in value.each(8):
         yield from _tensor(Message(tensor), 0)
@@ -105,7 +107,7 @@ def _attribute(value: Message, depth: int) -> Iterator[memoryview]:
 def _tensor(tensor: Message, depth: int) -> Iterator[memoryview]:
     """The texts of a ``TensorProto``: its strings, and what its variants hold."""
     if depth > DEEPEST:
-        return
+        raise _too_deep()
     yield from tensor.each(8)
     if tensor.has(4) and tensor.number(1) == _STRINGS:
         for content in tensor.each(4):
@@ -131,3 +133,11 @@ def _strings(content: memoryview, tensor: Message) -> Iterator[memoryview]:
     for length in lengths:
         yield content[at : at + length]
         at += length
+
+
+def _too_deep() -> ModelError:
+    return ModelError(
+        f"holds an attribute that is nested over {DEEPEST} deep",
+        code="E_UNSAFE",
+        remedy="save the model without it, for inference alone",
+    )

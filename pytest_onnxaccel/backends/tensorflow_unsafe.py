@@ -8,6 +8,7 @@ and restore the checkpoint's own variables.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from pytest_onnxaccel.backends.tensorflow_allowed import ALLOWED
@@ -106,8 +107,8 @@ def _refuse_nodes(graph: Graph, trusted: Collection[str]) -> None:
         called = next((name for name in node.calls() if name in REFUSED and name not in graph.functions), None)
         if called is not None:
             raise _unsafe(node, f"calls {called}, which {REFUSED[called]}")
-    for text, where in _texts(graph):
-        _refuse_text(text, where, trusted, 1)
+    for text, origin in _texts(graph):
+        _refuse_text(text, origin, trusted, 1)
 
 
 def _why(node: Node, graph: Graph, trusted: Collection[str]) -> str | None:
@@ -130,38 +131,49 @@ def _is_trustable(op: str, reason: str) -> bool:
     return known and len(op) <= 60 and _LEGAL.fullmatch(op) is not None
 
 
-def _texts(graph: Graph) -> Iterator[tuple[memoryview, str]]:
-    """Every text among the attributes of *graph*, and where it lies."""
+def _texts(graph: Graph) -> Iterator[tuple[memoryview, Node | str]]:
+    """Every text among the attributes of *graph*, and where it lies: a node, or a function of that name."""
     for node in graph.all_nodes():
         for value in node.attributes.values():
             for text in texts_of(value):
-                yield text, _named(node)
+                yield text, node
     for function, value in graph.attributes:
         for text in texts_of(value):
-            yield text, f"function {printable(function, 60)!r}" if function else "a function"
+            yield text, function
 
 
-def _refuse_text(text: memoryview, where: str, trusted: Collection[str], depth: int) -> None:
+def _refuse_text(text: memoryview, origin: Node | str, trusted: Collection[str], depth: int) -> None:
     graphs = list(graphs_in(text))
     if graphs and depth > DEEPEST:
-        raise _refused(f"holds graphs in texts of graphs, over {DEEPEST} deep, in {where}")
+        raise _refused(f"holds graphs in texts of graphs, over {DEEPEST} deep, in {_named(origin)}")
     # One text can be read as messages of two kinds, with the same texts in both
     inner: dict[bytes, memoryview] = {}
     for graph in graphs:
-        for node in graph.nodes:
-            why = _why(node, graph, trusted)
-            if node.op in SAVES or node.op in RESTORES:
-                why = WRITES if node.op in SAVES else READS
-            if node.op in TENSORRT:
-                why = "holds an engine of TensorRT"
-            if why is not None and (why != _UNKNOWN or is_certain(node)):
-                raise _unsafe(node, why, f" in a graph in the text of {where}")
-        inner |= {bytes(found): found for found, _ in _texts(graph)}
+        try:
+            for node in graph.nodes:
+                _refuse_in_text(node, graph, origin, trusted)
+            inner |= {bytes(found): found for found, _ in _texts(graph)}
+        except ModelError as error:
+            if error.code != "E_PARSE":
+                raise
+            # Its attributes are no messages, so that it is no graph
     for found in inner.values():
-        _refuse_text(found, where, trusted, depth + 1)
+        _refuse_text(found, origin, trusted, depth + 1)
 
 
-def _named(node: Node) -> str:
+def _refuse_in_text(node: Node, graph: Graph, origin: Node | str, trusted: Collection[str]) -> None:
+    why = _why(node, graph, trusted)
+    if node.op in SAVES or node.op in RESTORES:
+        why = WRITES if node.op in SAVES else READS
+    if node.op in TENSORRT:
+        why = "holds an engine of TensorRT"
+    if why is not None and (why != _UNKNOWN or is_certain(node)):
+        raise _unsafe(node, why, f" in a graph in the text of {_named(origin)}")
+
+
+def _named(node: Node | str) -> str:
+    if isinstance(node, str):
+        return f"function {printable(node, 60)!r}" if node else "a function"
     where = f" in function {printable(node.function, 60)!r}" if node.function else ""
     return f"{printable(node.op, 80)} {printable(node.name, 80)!r}{where}"
 
@@ -169,7 +181,8 @@ def _named(node: Node) -> str:
 def _unsafe(node: Node, why: str, where: str = "") -> ModelError:
     found = f"holds {_named(node)}{where}, which {why}"
     if _is_trustable(node.op, why):
-        return _refused(found, f"save it without, or, where you know better: --onnx-trust={TRUST}{node.op}")
+        option = shlex.quote(f"--onnx-trust={TRUST}{node.op}")
+        return _refused(found, f"save the model without it, or, where it only computes: {option}")
     return _refused(found)
 
 
