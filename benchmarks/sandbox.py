@@ -4,9 +4,9 @@
 
 Both sides run in turns, in an order that changes from round to round, so that a machine whose speed changes changes it
 for both. The quick checks are all built-in checks but latency on ort-cpu, as in ``quick_checks.py``, in whole runs of
-pytest; their processor time, which a busy neighbour disturbs less, is shown beside their wall time. Latency is the
-median of blocks of calls in two workers that are there at the same time, one confined and one not. Ratios are with the
-sandbox over without: the median over the rounds, with its 95 % interval by bootstrap.
+pytest. Latency is the median of blocks of calls in two workers that are there at the same time, one confined and one
+not. Processor time, which a busy neighbour disturbs less, is shown beside wall time. Ratios are with the sandbox over
+without: the median over the rounds, with its 95 % interval by bootstrap.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", default=str(ROOT / "fixtures" / "models" / "rfb-320.onnx"))
     parser.add_argument("--rounds", type=int, default=20, help="of the quick checks; default: %(default)s")
-    parser.add_argument("--blocks", type=int, default=60, help="of calls of the model; default: %(default)s")
+    parser.add_argument("--blocks", type=int, default=100, help="of calls of the model; default: %(default)s")
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     from pytest_onnxaccel.isolation.level import level
@@ -115,16 +115,19 @@ def latency(model: str, blocks: int) -> None:
         session = subject.fresh("ort-cpu", options=LoadOptions(spin=False))
         open_.append((subject, engines))
         plan = TimingPlan(samples=CALLS, warmup=3, seconds=60.0, least=CALLS, steady=False)
-        sides[mode] = partial(median_s, session, feeds, plan)
-    show(f"p50 of {os.path.basename(model)} on ort-cpu", in_turns(sides, blocks))
+        sides[mode] = partial(medians, session, feeds, plan)
+    name, taken = f"p50 of {os.path.basename(model)} on ort-cpu", in_turns(sides, blocks)
+    show(name, [{mode: wall for mode, (wall, _) in one.items()} for one in taken])
+    show(f"{name}, processor time", [{mode: cpu for mode, (_, cpu) in one.items()} for one in taken])
     for subject, engines in open_:
         subject.close()
         engines.close()
 
 
-def median_s(session: Session, feeds: Mapping[str, Any], plan: TimingPlan) -> float:
-    """Median of a block of calls, seconds."""
-    return statistics.median(session.time(feeds, plan).wall_ns) / 1e9
+def medians(session: Session, feeds: Mapping[str, Any], plan: TimingPlan) -> tuple[float, float]:
+    """Median wall time and processor time of a block of calls, seconds."""
+    timing = session.time(feeds, plan)
+    return statistics.median(timing.wall_ns) / 1e9, statistics.median(timing.cpu_ns) / 1e9
 
 
 def in_turns(sides: Mapping[str, Callable[[], T]], rounds: int) -> list[dict[str, T]]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.frozen_class import record
-from pytest_onnxaccel.isolation.level import REMEDY, Level, level
+from pytest_onnxaccel.isolation.level import MOVES, REMEDY, Level, level
 
 #: Under this name a worker that is to confine itself finds its wall in its environment.
 VARIABLE = "ONNXACCEL_WALL"
@@ -95,7 +95,7 @@ def _shut(wall: Wall, found: Level, again: bool) -> None:
     if sys.platform == "linux":
         syscalls.no_new_privileges()
         syscalls.drop_capabilities()
-    if found.landlock:
+    if found.landlock >= (MOVES if wall.made else 1):
         own = [(path, landlock.OWN) for path in (wall.own, *wall.made)]
         reads = [(path, landlock.LOOK) for path in wall.reads]
         landlock.restrict([*places.rules(), *own, *reads], again)

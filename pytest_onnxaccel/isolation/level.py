@@ -6,6 +6,9 @@ from typing import Any
 
 from pytest_onnxaccel.frozen_class import record
 
+#: Version of Landlock from which on files can be moved between folders, which converters do: before, those that write
+#: for others are not confined by it.
+MOVES = 2
 #: What to do where a wall that was required cannot be had.
 REMEDY = "Linux 6.7 or later has it; --onnx-sandbox=auto takes what there is"
 #: What a sandbox may be asked to be.
@@ -29,8 +32,9 @@ class Level:
     @property
     def stops(self) -> tuple[str, ...]:
         """What is stopped, in words."""
-        since = {"files": 1, "truncating": 3, "TCP": 4, "devices": 5, "signals": 6}
+        since = {"files": MOVES, "truncating": 3, "TCP": 4, "devices": 5, "signals": 6}
         found = tuple(what for what, version in since.items() if self.landlock >= version)
+        found = ("files of models",) if 0 < self.landlock < MOVES else found
         return (*found, "sockets") if self.sockets else found
 
     @property

@@ -128,10 +128,14 @@ class Subject:
         return self._tools().graph(function, **arguments)
 
     def _tools(self) -> Engine:
-        """The primary backend's own worker where that runs in this interpreter: one worker serves all checks."""
+        """The primary backend's own worker where that runs in this interpreter: one worker serves all checks.
+
+        One that is kept for other models may not write in this model's folder.
+        """
         if not self._tooled:
-            here = (name for name in self._primary if not self._engines.backend(name).environment)
-            self._tooled = next((name for name in here if self._engines.availability(name).ok), TOOLS)
+            backend, availability = self._engines.backend, self._engines.availability
+            here = (name for name in self._primary if not (backend(name).environment or backend(name).keep_worker))
+            self._tooled = next((name for name in here if availability(name).ok), TOOLS)
         return self.engine(self._tooled)
 
     # -- sessions ---------------------------------------------------------------------------------------------

@@ -181,7 +181,11 @@ def own(path: str) -> None:
 
 
 def sealed() -> None:
-    """Every thread of this process has given up new privileges, which each must do for itself or inherit."""
+    """Every thread of this process has given up new privileges, as each must for itself or inherit; limits hold."""
+    import resource
+
+    if not 0 < resource.getrlimit(resource.RLIMIT_FSIZE)[1] <= 32 << 30:
+        raise OSError("a file may grow without limit")
     for task in os.listdir("/proc/self/task"):
         with open(f"/proc/self/task/{task}/status", encoding="ascii") as file:
             if "NoNewPrivs:\t1" not in file.read():

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
     [
         (0, False, (), False),
         (0, True, ("sockets",), False),
-        (1, True, ("files", "sockets"), False),
+        (1, True, ("files of models", "sockets"), False),
         (2, False, ("files",), False),
         (3, False, ("files", "truncating"), False),
         (3, True, ("files", "truncating", "sockets"), True),
