@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from pytest_onnxaccel.errors import ConfigError, OnnxAccelError, refusal
 from pytest_onnxaccel.printing import escaped
@@ -79,7 +80,30 @@ def _parser() -> argparse.ArgumentParser:
     freeze.add_argument("--loader", metavar="MODULE:CALLABLE", help="builds the module of a source of weights")
     convert_arguments(commands.add_parser("convert", help="convert a source to ONNX, and prove it"))
     roundtrip_arguments(commands.add_parser("roundtrip", help="convert a source leg by leg, and compare every stop"))
+    for name in ("freeze", "convert", "roundtrip"):
+        sandbox_arguments(commands.choices[name])
     return parser
+
+
+def sandbox_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of every command that opens models."""
+    modes = ("auto", "require", "off")
+    parser.add_argument("--sandbox", choices=modes, default="auto", help="how workers are confined; default: auto")
+    parser.add_argument(
+        "--readable", metavar="PATH", action="append", default=[], help="what they may read, too; repeatable"
+    )
+
+
+def _walls(given: argparse.Namespace) -> dict[str, Any]:
+    """What the arguments say of the sandbox, as options of a run.
+
+    Raises:
+        ConfigError: it is required and cannot be had.
+    """
+    from pytest_onnxaccel.isolation.level import insist
+
+    insist(given.sandbox)
+    return {"sandbox": given.sandbox, "readable": tuple(map(os.path.abspath, given.readable))}
 
 
 def roundtrip_arguments(parser: argparse.ArgumentParser) -> None:
@@ -168,7 +192,7 @@ def _freeze(given: argparse.Namespace) -> int:
 
     source = None
     folders = [os.path.dirname(os.path.abspath(given.manifest))] if given.manifest else []
-    options = RunOptions(import_paths=tuple(dict.fromkeys((*folders, os.getcwd()))))
+    options = RunOptions(import_paths=tuple(dict.fromkeys((*folders, os.getcwd()))), **_walls(given))
     if given.source:
         source = SourceSpec(os.path.abspath(given.source), given.source, given.loader, origin="--source")
     elif given.loader:
@@ -197,7 +221,7 @@ def _convert(given: argparse.Namespace) -> int:
         signature=given.signature,
         trusted=given.trust,
         tolerance=Tolerance(given.rtol, given.atol, "the command line"),
-        options=RunOptions(import_paths=(os.getcwd(),)),
+        options=RunOptions(import_paths=(os.getcwd(),), **_walls(given)),
     )
     _show(_plain(saved.lines()))
     return 0
@@ -216,7 +240,7 @@ def _roundtrip(given: argparse.Namespace) -> int:
         inputs=[input_spec(text) for text in given.input],
         outputs=[name.strip() for name in given.outputs.split(",") if name.strip()],
         tolerance=Tolerance(given.rtol, given.atol, "the command line"),
-        options=RunOptions(import_paths=(os.getcwd(),)),
+        options=RunOptions(import_paths=(os.getcwd(),), **_walls(given)),
     )
     _show(_plain([f"{result.verdict}: {result.message}", *(f"  {line}" for line in (*result.details, *result.notes))]))
     return 0 if result.verdict is Verdict.PASSED else 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.frozen_class import record
 
 #: Version of Landlock from which on files can be moved between folders, which converters do: before, those that write
@@ -76,3 +77,17 @@ def level(mode: str = "auto", in_process: bool = False) -> Level:
     from pytest_onnxaccel.isolation import landlock, sockets
 
     return Level(landlock.version(), sockets.available())
+
+
+def insist(mode: str, in_process: bool = False, origin: str = "") -> None:
+    """Refuse a run whose sandbox is required and cannot be had.
+
+    Args:
+        origin: where it was required, for the message.
+
+    Raises:
+        ConfigError: with what it lacks.
+    """
+    found = level(mode, in_process)
+    if mode == "require" and not found.whole:
+        raise ConfigError(f"the sandbox cannot be had: {found.lacking()}", subject=origin, remedy=REMEDY)

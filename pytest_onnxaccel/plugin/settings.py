@@ -13,7 +13,7 @@ from pytest_onnxaccel.errors import ConfigError, printable
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.lockfile import Locked
 from pytest_onnxaccel.overrides import overridden
-from pytest_onnxaccel.plugin import known, sandbox, values
+from pytest_onnxaccel.plugin import known, values
 from pytest_onnxaccel.plugin.models import expand
 from pytest_onnxaccel.plugin.options import OPTIONS, Given, given, swallowed, usual_manifest
 from pytest_onnxaccel.plugin.rootdir import ignored_config
@@ -129,7 +129,9 @@ def _read(config: pytest.Config) -> Settings:
         origins["manifest"] = "found there"
     settings = _with_lock(Settings(**parsed, origins=origins), config.rootpath)
     if settings.sandbox == "require":
-        sandbox.insist(settings)
+        from pytest_onnxaccel.isolation.level import insist
+
+        insist(settings.sandbox, settings.in_process, settings.origin("sandbox"))
     pairs: Sequence[PreprocessingSpec] = ()
     if settings.manifest:
         from pytest_onnxaccel.manifest import (
