@@ -7,6 +7,7 @@ import shutil
 import tempfile
 
 from pytest_onnxaccel.isolation.confine import Wall
+from pytest_onnxaccel.isolation.copying import write_error
 from pytest_onnxaccel.isolation.host import WorkerProcess
 from pytest_onnxaccel.isolation.launch import own_command
 from pytest_onnxaccel.isolation.limits import Limits
@@ -29,10 +30,16 @@ class Staging:
         shared: what every worker of the run may read, and none may change as a whole.
         given: in it, what was taken in to be compared with or converted; no worker may change it.
         made: in it, what was converted; the workers that convert write it.
+
+    Raises:
+        ModelError: ``E_FILE``: there is no place for it.
     """
 
     def __init__(self, controller: str | None = None) -> None:
-        self.folder = tempfile.mkdtemp(prefix="onnxaccel-")
+        try:
+            self.folder = tempfile.mkdtemp(prefix="onnxaccel-")
+        except OSError as error:
+            raise write_error(error) from None
         self.shared = os.path.join(self.folder, "shared")
         self.given = os.path.join(self.shared, "given")
         self.made = os.path.join(self.shared, "made")
@@ -40,8 +47,10 @@ class Staging:
             for folder in (self.shared, self.given, self.made):
                 os.mkdir(folder, 0o700)
             self.sentinel = Sentinel(self.folder, controller)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(self.folder, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise write_error(error) from None
             raise
         self._spare: WorkerProcess | None = None
 

@@ -64,7 +64,7 @@ def _started(controller: str | None, confined: bool) -> Staging | None:
     """None where it cannot be had (a full disk, no process left): the first check then says why."""
     try:
         staging = Staging(controller)
-    except OSError:
+    except (OSError, OnnxAccelError):
         return None
     with contextlib.suppress(OnnxAccelError):
         staging.start_ahead(confined)

@@ -106,7 +106,7 @@ class Hooks:
     def pytest_configure_node(self, node: Any) -> None:
         """pytest-xdist starts a worker: tell it where the run's leases are."""
         node.workerinput["mainargv"] = [packed(word) for word in node.workerinput.get("mainargv", ())]
-        with contextlib.suppress(OSError):  # without leases timings may overlap, which they notice
+        with contextlib.suppress(OSError, OnnxAccelError):  # without leases timings may overlap, which they notice
             node.workerinput[LEASES] = self._state.lease_folder
 
     @pytest.hookimpl(tryfirst=True)

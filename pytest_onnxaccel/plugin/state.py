@@ -206,7 +206,7 @@ class State:
         """Folder of the leases that all processes of this run share; it goes when this process ends.
 
         Raises:
-            OSError: it cannot be made.
+            ModelError, OSError: it cannot be made.
         """
         self._shared = Staging()
         self._lifeline = Lifeline(self._shared.folder)

@@ -12,7 +12,6 @@ from pytest_onnxaccel.backends import lookup
 from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
 from pytest_onnxaccel.errors import BackendUnavailable
 from pytest_onnxaccel.isolation.confine import Wall
-from pytest_onnxaccel.isolation.copying import write_error
 from pytest_onnxaccel.isolation.engine import Engine, LocalEngine, WorkerEngine
 from pytest_onnxaccel.isolation.host import WorkerProcess
 from pytest_onnxaccel.isolation.intake import folder_name, new_folder
@@ -61,10 +60,7 @@ class Engines:
             ModelError: ``E_FILE``: it cannot be made.
         """
         if self._staging is None:
-            try:
-                self._staging = Staging(self._controller)
-            except OSError as error:
-                raise write_error(error) from None
+            self._staging = Staging(self._controller)
         return self._staging
 
     @property

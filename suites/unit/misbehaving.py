@@ -109,6 +109,14 @@ def lie_about_arrays(feeds: Mapping[str, Any]) -> Any:
 
 
 @action
+def flood(feeds: Mapping[str, Any]) -> Any:
+    for _ in range(300):
+        os.write(2, b"x" * (1 << 20))
+    os.write(2, b"\nthe end\n")
+    return feeds
+
+
+@action
 def close_the_channel(feeds: Mapping[str, Any]) -> Any:
     os.close(_channel())
     time.sleep(1000)

@@ -14,8 +14,10 @@ import pytest
 
 from fixtures import hazards
 from pytest_onnxaccel.errors import BackendTimedOut, OutOfMemory
+from pytest_onnxaccel.isolation import host
 from pytest_onnxaccel.isolation.host import WorkerProcess
 from pytest_onnxaccel.isolation.limits import Limits
+from pytest_onnxaccel.isolation.log import ROOM
 from suites.unit.hosting import ORT, Start, line_of, load, run, saved
 from suites.unit.processes import needs_proc, running
 
@@ -124,3 +126,30 @@ def test_descriptors_beyond_a_thousand(start: Start) -> None:
         for handle in held:
             os.close(handle)
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+# -- floods -----------------------------------------------------------------------------------------------------
+
+
+def test_300_mb_of_log_take_a_few(start: Start) -> None:
+    """It lies in memory, or on a disk that is full one day."""
+    worker = start()
+    run(worker, load(worker, "flood"))
+    assert os.fstat(worker._log_handle).st_size > 300 << 20
+    assert os.fstat(worker._log_handle).st_blocks * 512 <= ROOM
+    assert worker.log_tail().endswith("x\nthe end\n")
+
+
+def test_an_answer_that_there_is_no_memory_for(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the system would promise and not have would end pytest while it copies."""
+    worker = start()
+    session = load(worker, "echo")
+    monkeypatch.setattr(host, "free_memory", lambda: 80 << 20)
+    assert run(worker, session, x=np.zeros(70 << 20, np.uint8))["x"].nbytes == 70 << 20
+    with pytest.raises(OutOfMemory) as caught:
+        run(worker, session, x=np.zeros(90 << 20, np.uint8))
+    assert "its answer does not fit into the memory of the pytest process" in line_of(caught.value)
+    assert not worker.alive
+    monkeypatch.setattr(host, "free_memory", lambda: 0)  # where the system does not tell
+    worker = start()
+    assert run(worker, load(worker, "echo"), x=np.zeros(90 << 20, np.uint8))["x"].nbytes == 90 << 20

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_onnxaccel.isolation import limits
-from pytest_onnxaccel.isolation.limits import Limits, machine_memory, resident, size_text
+from pytest_onnxaccel.isolation.limits import Limits, free_memory, machine_memory, resident, size_text
 
 
 def test_the_default_leaves_the_machine_some_memory() -> None:
@@ -46,3 +46,7 @@ def test_resident_memory_of_another_process() -> None:
 @pytest.mark.parametrize(("size", "text"), [(812_300_000, "812 MB"), (8_000_000_000, "8.0 GB"), (0, "0 MB")])
 def test_sizes_in_a_persons_units(size: int, text: str) -> None:
     assert size_text(size) == text
+
+
+def test_free_memory_is_part_of_what_there_is() -> None:
+    assert 0 <= free_memory() <= machine_memory()
