@@ -254,9 +254,14 @@ _OPTIMISED = """
     _MklRelu _MklRelu6 _MklRelu6Grad _MklReluGrad _MklSoftmax _MklSwish _MklTanh _MklTanhGrad _MklTranspose
 """
 
+#: What the converter to TensorFlow Lite registers when it is used.
+_LITE = """
+    TFLite_Detection_PostProcess UnidirectionalSequenceLstm UnidirectionalSequenceRnn
+"""
+
 #: All of them.
 ALLOWED: frozenset[str] = frozenset(
     " ".join(
-        (_COMPUTING, _TEXTS, _MEMORY, _QUANTISED, _RANDOM, _SPARSE, _GRADIENTS, _TRAINING, _XLA, _OPTIMISED)
+        (_COMPUTING, _TEXTS, _MEMORY, _QUANTISED, _RANDOM, _SPARSE, _GRADIENTS, _TRAINING, _XLA, _OPTIMISED, _LITE)
     ).split()
 )

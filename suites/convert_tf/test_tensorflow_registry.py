@@ -42,7 +42,9 @@ def test_no_name_is_a_typing_error(registry: dict[str, Any]) -> None:
     other = {
         "RemoteFusedGraphExecute", "Rpc", "TryRpc", "BigtableClient", "BigtableTable", "BigQueryReader", "KafkaDataset",
     }  # fmt: skip
-    assert ALLOWED - registry.keys() == set()
+    assert ALLOWED - registry.keys() <= {
+        "TFLite_Detection_PostProcess", "UnidirectionalSequenceLstm", "UnidirectionalSequenceRnn",
+    }  # fmt: skip
     assert REFUSED.keys() - registry.keys() <= other
 
 
