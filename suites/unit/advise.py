@@ -12,6 +12,7 @@ import onnx
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.advice import Advice
 from pytest_onnxaccel.checks.gains import Gain
+from pytest_onnxaccel.printing import identifier
 from pytest_onnxaccel.runner.advising import Advising
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.subject import Subject
@@ -27,12 +28,15 @@ class Advise:
 
     Attributes:
         duels: every pair that was timed, each side as (backend, path, options).
+        name: of the model's file.
     """
+
+    name = "given.onnx"
 
     def __init__(self, engines: Engines, folder: Path) -> None:
         self.duels: list[tuple[Opened, Opened]] = []
         self._engines = engines
-        self._path = folder / "given.onnx"
+        self._folder = folder
         self._score: Callable[[Opened], int] = lambda side: 0
 
     def faster_when(self, *conditions: Callable[[Opened], bool]) -> None:
@@ -52,7 +56,8 @@ class Advise:
     def __call__(
         self, model: onnx.ModelProto, target: str = "", threads: int | None = None, backend: str = CPU, **spec: Any
     ) -> Advice:
-        self._path.write_bytes(model.SerializeToString())
-        given = ModelSpec("given.onnx", str(self._path), "given.onnx", **spec)
+        path = self._folder / self.name
+        path.write_bytes(model.SerializeToString())
+        given = ModelSpec(identifier(self.name), str(path), self.name, **spec)
         made = Subject(given, self._engines, 0, (backend,), 0)
         return Advising(made, self._engines, backend, made.ready(backend), threads=threads).advise(target)

@@ -22,6 +22,16 @@ ORACLE = BackendState("reference", "built-in", "runs", "oracle", "", "", {"onnx"
 ABSENT = BackendState("acme", "acme-onnx 1.0", "absent", "runtime", "no license", "acme login")
 
 
+def test_what_backends_and_paths_say_is_harmless() -> None:
+    evil = "::error::\x1b[2J\n##vso[x]\udcff"
+    state = BackendState(evil, evil, "broken", evil, evil, evil, {evil: evil}, evil, evil, evil)
+    found = diagnosis(state, problems=(Problem(evil, evil, evil),))
+    text = render(found) + json.dumps(found.to_json(), ensure_ascii=False, indent=2)
+    assert text.encode()
+    assert not [line for line in text.splitlines() if line.lstrip().startswith("::") or "##vso[" in line]
+    assert "\x1b" not in text
+
+
 class TestPage:
     def test_text(self) -> None:
         clash = Problem("onnxruntime-twice", "two lie over each other", "pip uninstall")

@@ -82,6 +82,21 @@ def test_folders_are_told_apart_and_plain() -> None:
     assert folder("d", "a.onnx", CPU, None) == "d/a-ort-cpu"
     assert folder("d", "a.onnx", CPU, 4) == "d/a-ort-cpu-batch-4"
     assert folder("d", "../../e tc.onnx", CPU, None) == "d/_.._e_tc-ort-cpu"
+    assert len(folder("d", "模" * 200 + ".onnx", CPU, None).encode()) <= 202
+
+
+def test_a_model_of_any_name_is_written_under_one_that_can_be_shown(advise: Advise, tmp_path: Path) -> None:
+    advise.faster_when(lambda side: side[2].threads == 1)
+    advise.name = "::error::\udcff##vso[x].onnx"
+    advise(graphs.mlp(), target=str(tmp_path / "advice"))
+    (folder,) = (tmp_path / "advice").iterdir()
+    name = ": :error: :_xff# #vso[x].onnx"
+    assert {path.name for path in folder.iterdir()} == {name, "session.json", "session.py"}
+    assert json.loads((folder / "session.json").read_bytes().decode())["model"] == name
+    done = subprocess.run(
+        [sys.executable, "-c", "import session; session.open_session()"], cwd=folder, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_folder_that_cannot_be_written_is_named(advise: Advise, tmp_path: Path) -> None:
