@@ -57,7 +57,7 @@ def test_a_faster_file_is_advised(kind: str, advise: Advise) -> None:
     assert advice.setup.steps[-1] == kind
     (finding,) = found(advice, kind)
     assert finding.max_abs is not None
-    assert finding.max_abs < 1e-6
+    assert finding.max_abs < 1e-5  # rounding of outputs around 5
 
 
 @pytest.mark.parametrize("kind", OPTIONS)

@@ -67,6 +67,8 @@ def _change(module: ModuleType, seed: str) -> None:
     @functools.wraps(load)
     def loading(self: Any, path: str, options: Any) -> Any:
         session = load(self, path, options)
+        if not os.path.exists(path):
+            return session  # a test stands in for the runtime: what it gives is written down
         choices = [getattr(options, name) for name in _CHOICES]
         key = f"{seed} {module.__name__} {choices}".encode() + _content(path)
         session.run = _running(session.run, key)
