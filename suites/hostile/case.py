@@ -69,12 +69,14 @@ class Case:
         codes: codes that its failed checks may have; none for a legal twin, which must pass. With :data:`OK` it may
             pass too.
         skip: why it cannot be built here, if so.
+    inapplicable: a refusal is a check that does not apply, as that of inputs which cannot be had.
     """
 
     name: str
     build: Callable[[Place], Entry]
     codes: frozenset[str] = frozenset()
     skip: str = ""
+    inapplicable: bool = False
 
     @property
     def legal(self) -> bool:

@@ -154,6 +154,7 @@ def cases() -> Iterator[Case]:
     yield case("unreadable", _special(_unreadable), _REFUSED, skip=root)
     yield case("of-a-terabyte-on-no-disk", _sparse_file, "E_SIZE")
     yield case("itself", lambda found: external.at("net.onnx"), *_UNFIT, OK)
-    for number, location in enumerate(("model.onnx", "./model.onnx", "x/../model.onnx", ".//model.onnx", "x//model.onnx")):
+    copies = ("model.onnx", "./model.onnx", "x/../model.onnx", ".//model.onnx", "x//model.onnx")
+    for number, location in enumerate(copies):
         # Sixteen bytes of a model are four numbers: it may pass, but with these and never as that model
         yield case(f"named-as-the-copy-{number}", _replacing(location), _REFUSED, OK)

@@ -15,7 +15,8 @@ from suites.hostile.external_model import Yard, case
 _REFUSED = "E_EXTERNAL"
 #: A location that climbs out as text.
 _PLAIN_WAYS = (
-    "../secret.bin", "../../secret.bin", "../../../../secret.bin", "./../secret.bin", ".//..//secret.bin", "a/../../secret.bin",
+    "../secret.bin", "../../secret.bin", "../../../../secret.bin", "./../secret.bin", ".//..//secret.bin",
+    "a/../../secret.bin",
     "a/b/../../../secret.bin", "a/b/c/../../../../secret.bin", "../models/../secret.bin", "a/./.././../secret.bin",
     "absent/../../secret.bin", "..//secret.bin", "a//..//..//secret.bin", "net.onnx/../../secret.bin",
 )  # fmt: skip
@@ -24,7 +25,8 @@ _DETOURS = ("a/../w.bin", "a/b/../../w.bin", "../models/w.bin", "./a/.././w.bin"
 #: A way through ``link``, which leads to ``a/b/c/d/e``: inside by the file system, and outside once it is shortened
 #: as text; or inside as text and outside by the file system.
 _LINK_WAYS = (
-    "link/../../../escaped.bin", "./link/../../../escaped.bin", "link/./../../../escaped.bin", "link//..//..//../escaped.bin",
+    "link/../../../escaped.bin", "./link/../../../escaped.bin", "link/./../../../escaped.bin",
+    "link//..//..//../escaped.bin",
     "link/../../../../../escaped.bin", "a/../link/../../../escaped.bin", "link/../link2/../../../escaped.bin",
     "a/b/again/../../../../../escaped.bin", "up/secret.bin", "up/../secret.bin", "up/models/w.bin", "root/etc/hostname",
     "a/up/secret.bin", "top/secret.bin", "link/w.bin/../../../../../secret.bin",

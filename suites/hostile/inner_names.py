@@ -60,8 +60,12 @@ def _floods() -> Iterator[tuple[str, ModelProto]]:
     back = [make_node("Relu", [f"v{k + 1}"], [f"v{k}"], name=f"node_of_a_long_name_{k}") for k in range(500)]
     yield "unsorted-nodes", network(*back, make_node("Relu", ["x"], ["v500"]), make_node("Relu", ["v0"], ["y"]))
     yield "unknown-operators", network(*(make_node(f"Op{k}", ["x"], [f"y{k}" if k else "y"]) for k in range(500)))
-    yield "outputs-undeclared", changed(
-        lambda m: m.graph.output.extend(value(f"absent{k}", 1, 4) for k in range(3000)), make_node("Relu", ["x"], ["y"])
+    yield (
+        "outputs-undeclared",
+        changed(
+            lambda m: m.graph.output.extend(value(f"absent{k}", 1, 4) for k in range(3000)),
+            make_node("Relu", ["x"], ["y"]),
+        ),
     )
     yield "sizes-that-differ", _declared(1000)
 

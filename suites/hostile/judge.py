@@ -88,13 +88,20 @@ def _junit_disagreement(run: Finished, rows: list[dict[str, Any]], outcomes: Cou
     for item in run.junit.iter("testcase"):
         known = {entry.get("name"): entry.get("value") or "" for entry in item.iter("property")}
         told[tuple(known.get(f"onnxaccel.{key}", "") for key in ("check", "verdict", "code"))] += 1
-        outcome = "failed" if item.find("failure") is not None else "skipped" if item.find("skipped") is not None else ""
-        if _OUTCOMES.get(known.get("onnxaccel.verdict", ""), "") != (outcome or "passed"):
-            yield f"JUnit's case {item.get('name')!r} of {item.get('classname')!r} is {outcome or 'passed'}: {known}"
+        outcome = _outcome(item)
+        if _OUTCOMES.get(known.get("onnxaccel.verdict", ""), "") != outcome:
+            yield f"JUnit's case {item.get('name')!r} of {item.get('classname')!r} is {outcome}: {known}"
         yield from _told_badly(item, known.get("onnxaccel.code", ""))
     held = Counter((row["check"], row["verdict"], row["code"]) for row in rows)
     if told != held:
         yield f"only in JUnit: {dict(told - held)}; only in the JSON report: {dict(held - told)}"
+
+
+def _outcome(item: ElementTree.Element) -> str:
+    for tag, outcome in (("failure", "failed"), ("error", "error"), ("skipped", "skipped")):
+        if item.find(tag) is not None:
+            return outcome
+    return "passed"
 
 
 def _told_badly(item: ElementTree.Element, code: str) -> Iterator[str]:
@@ -104,10 +111,11 @@ def _told_badly(item: ElementTree.Element, code: str) -> Iterator[str]:
         return
     text = (failure.get("message") or "").removeprefix("Failed: ")
     line = text.split("\n", 1)[0]  # a verdict's details stand below it
-    own = f"{code} {item.get('classname')}: "
+    own = f"{code} {item.get('classname')}"
     if not line.startswith((f"onnxaccel[{code}] ", own)):
         yield f"the failure of {item.get('classname')!r} does not begin with {code}: {line[:200]!r}"
-    if len(line.removeprefix(own)) > LONGEST or not text.replace("\n", "").isprintable():
+    told = line.removeprefix(own).partition(": ")[2] if line.startswith(own) else line
+    if len(told) > LONGEST or not text.replace("\n", "").isprintable():
         yield f"the failure of {item.get('classname')!r} is not short printable lines: {line[:200]!r}"
 
 
@@ -144,7 +152,8 @@ def _misjudged(case: Case, rows: list[dict[str, Any]]) -> Iterator[str]:
         if any(row["verdict"] != "passed" for row in rows):
             yield f"a legal twin that does not pass: {told}"
         return
-    if not failed and OK not in case.codes and rows:
+    refused = failed or [row for row in rows if case.inapplicable and row["code"] in case.codes]
+    if not refused and OK not in case.codes and rows:
         yield f"nothing fails: {told}"
     if case.codes <= _REFUSED_WHOLE and any(row["verdict"] == "passed" for row in rows):
         yield f"a check passes though nothing of it may be used: {told}"

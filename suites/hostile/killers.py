@@ -54,7 +54,8 @@ def _large() -> Iterator[tuple[str, ModelProto]]:
         make_node("Transpose", ["flat"], ["tall"]), make_node("MatMul", ["tall", "flat"], ["big"]),
         s=np.array([1 << 15, 4]),
     )  # fmt: skip
-    yield "size-past-64-bits", _summed(first, make_node("Expand", ["one", "s"], ["big"]), i=at, s=np.array([1 << 40] * 2))
+    wraps = np.array([1 << 40, 1 << 40])
+    yield "size-past-64-bits", _summed(first, make_node("Expand", ["one", "s"], ["big"]), i=at, s=wraps)
     yield "size-negative", _summed(make_node("ConstantOfShape", ["s"], ["big"]), s=np.array([-5, 3]))
 
 

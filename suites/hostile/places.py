@@ -12,7 +12,7 @@ from suites.hostile.case import Case, Entry, Place
 from suites.hostile.graphs import data, network
 
 #: A conftest that changes the files whose names begin with ``late-`` once pytest has collected, before any check.
-CHANGES = '''
+CHANGES = """
 import os, pathlib
 
 def pytest_collection_finish(session):
@@ -33,7 +33,7 @@ def pytest_collection_finish(session):
             path.mkdir()
         elif kind == "emptied":
             path.touch()
-'''
+"""
 #: Cases of which :data:`CHANGES` changes the file: such a change is none of the gate's.
 LATE = {
     "touched": (), "cut": ("E_PARSE", "E_SCHEMA", "E_GRAPH"), "gone": ("E_FILE",), "fifo": ("E_FILE",),
@@ -56,8 +56,9 @@ def _to_a_model(path: Path) -> None:
 
 
 def _through_links(path: Path) -> None:
+    os.symlink(_whole(path.with_name("true.onnx")), path.with_name("l5"))
     for number in range(5):
-        os.symlink(f"l{number + 1}" if number < 4 else _whole(path.with_name("true.onnx")), path.with_name(f"l{number}"))
+        os.symlink(f"l{number + 1}", path.with_name(f"l{number}"))
     os.symlink("l0", path)
 
 
@@ -132,10 +133,14 @@ def cases() -> Iterator[Case]:
     sealed = "root may read everything" if os.geteuid() == 0 else ""
     yield Case("a-sealed-file", _at(_sealed), frozenset({"E_FILE"}), sealed)
     yield Case("below-a-file", _below_a_file, frozenset({"E_FILE"}))
-    yield Case("of-a-long-name", lambda place: Entry(place.folder / ("n" * 300 + ".onnx")), frozenset({"E_FILE"}))
-    yield Case("of-a-long-path", lambda place: Entry(place.folder / ("n/" * 3000 + "n.onnx")), frozenset({"E_FILE"}))
     yield Case("of-detours", lambda place: Entry(_whole(place.folder / "a/net.onnx").parent / "../a/net.onnx"))
     for name, codes in LATE.items():
         yield Case(f"late-{name}", _at(_whole), frozenset(codes))
 
 
+def long_paths() -> Iterator[Case]:
+    """Names and paths that are longer than a file system takes."""
+    yield Case("short", _at(_whole))
+    yield Case("long-name", lambda place: Entry(place.folder / ("n" * 300 + ".onnx")), frozenset({"E_FILE"}))
+    yield Case("long-path", lambda place: Entry(place.folder / ("n/" * 3000 + "n.onnx")), frozenset({"E_FILE"}))
+    yield Case("long-link", _at(_linked("n" * 300)), frozenset({"E_FILE"}))

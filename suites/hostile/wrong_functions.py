@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from onnx import ModelProto
@@ -19,7 +20,7 @@ def laughs(levels: int, width: int) -> ModelProto:
         names = ["a", *(f"v{k}" for k in range(width - 1)), "b"]
         inner = [
             call(f"F{level + 1}", taken, given) if level < levels - 1 else make_node("Neg", [taken], [given])
-            for taken, given in zip(names, names[1:], strict=False)
+            for taken, given in itertools.pairwise(names)
         ]
         functions.append(function(f"F{level}", inner))
     return network(call("F0"), functions=functions)

@@ -73,20 +73,29 @@ def _nodes() -> Models:
     yield "inputs-too-few", network(make_node("Add", ["x"], ["y"]))
     yield "inputs-none", network(make_node("Relu", [], ["y"]))
     yield "outputs-too-many", network(make_node("Relu", ["x"], ["y", "z"]))
-    yield "index-out-of-range", network(make_node("Gather", ["w", "i"], ["y"]), weights={"w": four, "i": [[9, 0, 0, 0]]})
-    yield "kernel-larger-than-image", network(
-        make_node("MaxPool", ["w"], ["y"], kernel_shape=[99, 99]), weights={"w": np.zeros((1, 1, 4, 4), "f")}
+    outside = {"w": four, "i": [[9, 0, 0, 0]]}
+    yield "index-out-of-range", network(make_node("Gather", ["w", "i"], ["y"]), weights=outside)
+    yield (
+        "kernel-larger-than-image",
+        network(make_node("MaxPool", ["w"], ["y"], kernel_shape=[99, 99]), weights={"w": np.zeros((1, 1, 4, 4), "f")}),
     )
-    yield "stride-of-zero", network(
-        make_node("MaxPool", ["w"], ["y"], kernel_shape=[1, 1], strides=[0, 0]),
-        weights={"w": np.zeros((1, 1, 4, 4), "f")},
+    yield (
+        "stride-of-zero",
+        network(
+            make_node("MaxPool", ["w"], ["y"], kernel_shape=[1, 1], strides=[0, 0]),
+            weights={"w": np.zeros((1, 1, 4, 4), "f")},
+        ),
     )
-    yield "groups-of-zero", network(
-        make_node("Conv", ["i", "w"], ["y"], group=0), weights={"i": np.zeros((1, 3, 4, 4), "f"), "w": conv}
+    yield (
+        "groups-of-zero",
+        network(make_node("Conv", ["i", "w"], ["y"], group=0), weights={"i": np.zeros((1, 3, 4, 4), "f"), "w": conv}),
     )
-    yield "branches-that-differ", _condition(
-        make_graph([make_node("Relu", ["x"], ["z"])], "b", [], [value("z", 1, 4)]),
-        make_graph([make_node("Cast", ["x"], ["z"], to=6)], "b", [], [value("z", 1, 4, dtype=TensorProto.INT32)]),
+    yield (
+        "branches-that-differ",
+        _condition(
+            make_graph([make_node("Relu", ["x"], ["z"])], "b", [], [value("z", 1, 4)]),
+            make_graph([make_node("Cast", ["x"], ["z"], to=6)], "b", [], [value("z", 1, 4, dtype=TensorProto.INT32)]),
+        ),
     )
     yield "branch-that-gives-nothing", _condition(make_graph([], "b", [], []), make_graph([], "b", [], []))
     body = make_graph([make_node("Relu", ["x"], ["z"])], "b", [], [value("z", 1, 4)])
