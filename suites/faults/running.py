@@ -96,6 +96,13 @@ class Run:
         self.process.wait(PATIENCE)
         return self
 
+    def reaches(self, point: Callable[[], bool]) -> bool:
+        """Whether *point* comes before the run ends."""
+        deadline = time.monotonic() + PATIENCE
+        while not (reached := point()) and self.process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return reached
+
     @property
     def status(self) -> int | None:
         return self.process.returncode

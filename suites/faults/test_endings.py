@@ -20,6 +20,15 @@ SOON = 10.0
 XDIST = pytest.param(("-n", "2"), id="xdist", marks=pytest.mark.skipif(not find_spec("xdist"), reason="needs xdist"))
 BOTH = pytest.mark.parametrize("parallel", [pytest.param((), id="alone"), XDIST])
 
+#: The controlling process tells how far it has come: what it has not heard of it cannot report.
+HEARD = """
+import os, pytest
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report):
+    if "PYTEST_XDIST_WORKER" not in os.environ and report.nodeid == "slow.onnx::contract[faulty]":
+        open("heard", "w").close()
+"""
+
 UnderWay = Callable[[str, tuple[str, ...]], Run]
 
 
@@ -28,9 +37,13 @@ def under_way(launch: Callable[..., Run], tmp_path: Path) -> UnderWay:
     """``under_way(fault, parallel)``: a run in which one model passed, and another one's worker hangs or is stopped."""
 
     def start(fault: str, parallel: tuple[str, ...]) -> Run:
+        (tmp_path / "conftest.py").write_text(HEARD)
         models = [model(tmp_path / "good.onnx"), model(tmp_path / "slow.onnx", fault)]
         run = launch("-v", "-k", "structure or contract", "--onnx-timeout=600", *parallel, models=models)
-        assert eventually(lambda: run.process.poll() is not None or (run.began() and _good_passed(run))), run.out
+        heard = tmp_path / "heard"
+        assert eventually(
+            lambda: run.process.poll() is not None or (run.began() and heard.exists() and _good_passed(run))
+        ), run.out
         return run
 
     return start

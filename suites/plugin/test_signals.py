@@ -77,11 +77,21 @@ def test_a_handler_that_was_set_after_ours_stays() -> None:
 
 # -- in a run ---------------------------------------------------------------------------------------------------
 
+#: The controlling process tells how far it has come: what it has not heard of it cannot report.
+HEARD = """
+import os, pytest
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report):
+    if "PYTEST_XDIST_WORKER" not in os.environ and "test_interrupted" in report.nodeid:
+        open("heard", "w").close()
+"""
+
 TESTS = """
 import os, signal, time
-import pytest
 def test_first(): pass
 def test_interrupted():
+    while not os.path.exists("heard"):
+        time.sleep(0.01)
     os.kill(os.getppid() if {parallel} else os.getpid(), signal.SIGTERM)
     time.sleep(60)
 def test_never(): pass
@@ -93,6 +103,7 @@ def test_reports_hold_what_ended(pytester: pytest.Pytester, parallel: bool) -> N
     if parallel:
         pytest.importorskip("xdist")
     (pytester.path / "m.onnx").write_bytes(graphs.mlp().SerializeToString())
+    pytester.makeconftest(HEARD)
     pytester.makepyfile(test_x=TESTS.format(parallel=parallel))
     run = pytester.runpytest_subprocess(
         "-p", "no:cacheprovider", "--onnx-model=m.onnx", "--onnx-backend=ort-cpu", "-k", "structure or test_x",
