@@ -6,6 +6,7 @@ text of a runtime's message comes from the model and may hold anything.
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 from pytest_onnxaccel.printing import LIMIT, local, near
@@ -160,6 +161,16 @@ def error_from_json(data: dict[str, Any]) -> OnnxAccelError:
     told = data.get("traceback")
     error.traceback = tuple(map(str, told)) if isinstance(told, list) else ()
     return error
+
+
+def to_write(error: BaseException, otherwise: str = "mend the folder's permissions") -> str:
+    """What to do about a file that could not be written: *otherwise*, unless the disk is full or read-only."""
+    remedies = {
+        errno.ENOSPC: "make room on the disk",
+        errno.EDQUOT: "make room within the disk quota",
+        errno.EROFS: "write to a disk that is not read-only",
+    }
+    return remedies.get(getattr(error, "errno", None) or 0, otherwise)
 
 
 def refusal(code: str, subject: str, cause: str, where: str = "", remedy: str = "") -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.errors import ConfigError, to_write
 from pytest_onnxaccel.spec import Tolerance
 
 #: The lock file's name, beside the manifest or in pytest's rootdir.
@@ -89,9 +89,7 @@ def write(path: str | os.PathLike[str], locked: Locked) -> None:
             os.unlink(temporary)
             raise
     except OSError as error:
-        raise ConfigError(
-            f"cannot be written ({error.strerror})", subject=file.name, remedy="mend the folder's permissions"
-        ) from None
+        raise ConfigError(f"cannot be written ({error.strerror})", subject=file.name, remedy=to_write(error)) from None
 
 
 def merged(old: Locked, new: Locked) -> Locked:

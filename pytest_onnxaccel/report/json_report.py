@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 
-from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.errors import ConfigError, to_write
 from pytest_onnxaccel.printing import harmless
 from pytest_onnxaccel.report.best_batch import best_batches
 from pytest_onnxaccel.report.tally import counts, ordered, worst
@@ -100,7 +100,7 @@ def replace_text(path: str | os.PathLike[str], text: str) -> None:
             f"the report cannot be written: {getattr(error, 'strerror', None) or error}",
             code="E_FILE",
             subject=os.fspath(path),
-            remedy="name a file in a folder that can be written to",
+            remedy=to_write(error, "name a file in a folder that can be written to"),
         ) from error
 
 

@@ -16,7 +16,7 @@ from pytest_onnxaccel.backends._ort_options import OrtOptions, ort_options
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.beneath import Refused, open_beneath, open_folder, split, write_beneath
 from pytest_onnxaccel.checks.advice import Advice
-from pytest_onnxaccel.errors import ConfigError, printable
+from pytest_onnxaccel.errors import ConfigError, printable, to_write
 from pytest_onnxaccel.printing import harmless
 
 #: Version of session.json.
@@ -89,7 +89,7 @@ def write(
     except OSError as error:
         raise ConfigError(
             f"the advised model cannot be written to {folder}: {error.strerror or error}",
-            remedy="name another folder with --onnx-advise=DIR",
+            remedy=to_write(error, "name another folder with --onnx-advise=DIR"),
         ) from None
     return tuple(os.path.join(folder, file) for file in (name, *sorted(texts, reverse=True)))
 

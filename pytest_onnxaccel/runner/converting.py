@@ -13,7 +13,7 @@ from pathlib import Path
 from pytest_onnxaccel.convert import kinds
 from pytest_onnxaccel.convert.kinds import kind_called
 from pytest_onnxaccel.convert.protocol import DYNAMIC, Converted, ConvertOptions
-from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ModelError
+from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ModelError, to_write
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.printing import file_name
 from pytest_onnxaccel.runner.conversion_proof import ConversionProof, prove
@@ -183,4 +183,5 @@ def save_all(made: str, target: str) -> None:
     except OSError as error:
         with suppress(OSError):
             shutil.rmtree(temporary)
-        raise ModelError(f"cannot be written: {error.strerror or error}", code="E_FILE", subject=target) from None
+        cause = f"cannot be written: {error.strerror or error}"
+        raise ModelError(cause, code="E_FILE", subject=target, remedy=to_write(error)) from None

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_onnxaccel.errors import ConfigError, ModelError
+from pytest_onnxaccel.errors import ConfigError, ModelError, to_write
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.manifest import read
 from pytest_onnxaccel.runner.candidates import AS_IS, AUTO
@@ -147,5 +147,6 @@ def _copy(source: str, target: str) -> None:
         with suppress(OSError):
             os.unlink(temporary)
         if isinstance(error, OSError):
-            raise ModelError(f"cannot be written: {error.strerror or error}", code="E_FILE", subject=target) from None
+            cause = f"cannot be written: {error.strerror or error}"
+            raise ModelError(cause, code="E_FILE", subject=target, remedy=to_write(error)) from None
         raise

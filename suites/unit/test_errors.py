@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from pytest_onnxaccel.errors import (
     error_from_json,
     printable,
     refusal,
+    to_write,
 )
 from pytest_onnxaccel.results import CheckResult, Verdict
 
@@ -147,3 +150,12 @@ def test_a_failed_check_is_an_assertion_with_its_result() -> None:
     assert isinstance(error, AssertionError)
     assert error.result is result
     assert str(error) == "differs\nhere"
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(errno.ENOSPC, "make room on the disk"), (errno.EROFS, "not read-only"), (errno.EACCES, "another folder")],
+)
+def test_a_full_disk_is_not_told_as_missing_permission(number: int, remedy: str) -> None:
+    assert remedy in to_write(OSError(number, os.strerror(number)), "name another folder")
+    assert to_write(ValueError("embedded null byte"), "name another folder") == "name another folder"

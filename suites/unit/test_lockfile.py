@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -89,3 +90,13 @@ def test_what_cannot_be_read_or_written_says_so(tmp_path: Path) -> None:
         lockfile.read(tmp_path / "x")
     with pytest.raises(ConfigError, match="cannot be written"):
         lockfile.write(tmp_path / "absent" / "x", {})
+
+
+def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(ConfigError, match="No space left on device.* - make room on the disk"):
+        lockfile.write(tmp_path / "lock.toml", {})
+    assert not list(tmp_path.iterdir())
