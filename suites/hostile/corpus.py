@@ -16,6 +16,7 @@ from suites.hostile import (
     places,
     sample_files,
     tensorflow_graphs,
+    tensorflow_saved,
     torch_pickles,
     torch_programs,
     torch_scripts,
@@ -43,8 +44,49 @@ CLASSES: dict[str, Callable[[], Iterable[Case]]] = {
     "TorchScript": torch_scripts.cases,
     "exported programs": torch_programs.cases,
     "TensorFlow graphs": tensorflow_graphs.cases,
+    "SavedModels": tensorflow_saved.cases,
     "Keras files": keras_files.cases,
     "samples": sample_files.cases,
     "mutations": mutated.cases,
     "killers": killers.cases,
 }
+
+_GRAPHS = ("-k", "structure or contract", "--onnx-backend=ort-cpu")
+_RUNS = ("-k", "contract", "--onnx-backend=ort-cpu")
+#: A source is opened by parity alone, so that no other check's verdict stands beside its refusal.
+_SOURCES = ("-k", "parity", "--onnx-backend=ort-cpu", "--onnx-timeout=60s")
+
+#: Class -> pytest's arguments for it, where they are not those of graphs.
+_ARGUMENTS: dict[str, tuple[str, ...]] = {
+    # On a busy machine a worker starts within these seconds; each model that never ends costs as many
+    "killers": (*_RUNS, "--onnx-timeout=8s", "--onnx-memory=2GB"),
+    "file names": (*_GRAPHS, "-v"),
+    "samples": _RUNS,
+    "mutations": _RUNS,
+    "pickles": _SOURCES,
+    "TorchScript": _SOURCES,
+    "exported programs": _SOURCES,
+    "TensorFlow graphs": _SOURCES,
+    "SavedModels": _SOURCES,
+    "Keras files": _SOURCES,
+}
+
+#: Class -> the module without which it cannot be built, or its legal twins do not run.
+NEEDS = {
+    "pickles": "torch",
+    "TorchScript": "torch",
+    "exported programs": "torch",
+    "TensorFlow graphs": "tensorflow",
+    "SavedModels": "tensorflow",
+    "Keras files": "tensorflow",
+}
+
+
+def of(name: str) -> list[Case]:
+    """The cases of the class *name* that can be built here."""
+    return [case for case in CLASSES[name]() if not case.skip]
+
+
+def arguments(name: str) -> tuple[str, ...]:
+    """pytest's arguments for the class *name*."""
+    return _ARGUMENTS.get(name, _GRAPHS)

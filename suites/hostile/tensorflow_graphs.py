@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from suites.hostile import tensorflow_files as files
-from suites.hostile.case import OK, Case, Entry, Place
+from suites.hostile.case import Case
 from suites.hostile.tensorflow_files import (
     FLOAT,
     Node,
@@ -73,12 +71,12 @@ def _after(make: Callable[[str], list[Node]]) -> Callable[[str], bytes]:
     return lambda path: plain(*make(path), after=["bad"])
 
 
-def _unused(path: str) -> bytes:
+def unused(path: str) -> bytes:
     """No node asks for the one that writes."""
     return plain(*writes(path))
 
 
-def _function(levels: int) -> Callable[[str], bytes]:
+def function(levels: int) -> Callable[[str], bytes]:
     """A function writes, *levels* calls away from the graph."""
 
     def make(path: str) -> bytes:
@@ -99,12 +97,12 @@ def _by_attribute(operator: str, attribute: bytes, name: str = "f") -> Callable[
     return make
 
 
-def _uncalled(path: str) -> bytes:
+def uncalled(path: str) -> bytes:
     """The library has a function that writes, and nothing calls it."""
     return plain(functions={"F": writes(path, inside=True)})
 
 
-def _in_text(path: str) -> bytes:
+def in_text(path: str) -> bytes:
     return from_text(data_set(*writes(path), after=["write"]))
 
 
@@ -149,113 +147,25 @@ def _graph(name: str, make: Callable[[str], bytes], *codes: str) -> Case:
     return Case(name, lambda place: files.as_graph(place, make(str(place.canary))), frozenset(codes))
 
 
-def _saved(name: str, make: Callable[[str], bytes], *codes: str, extra: Callable[[Path], object] | None = None) -> Case:
-    """A SavedModel's folder whose ``saved_model.pb`` is what *make* gives."""
-
-    def build(place: Place) -> Entry:
-        folder = place.folder / "saved"
-        (folder / "variables").mkdir(parents=True)
-        (folder / "saved_model.pb").write_bytes(make(str(place.canary)))
-        if extra is not None:
-            extra(folder)
-        return Entry(files.onnx_model(place), folder)
-
-    return Case(name, build, frozenset(codes))
-
-
-def _signature() -> bytes:
-    """The signature from ``x`` to ``y``."""
-
-    def tensor(name: str) -> bytes:
-        return field(1, f"{name}:0") + field(2, FLOAT) + field(3, files.shape(1, 4))
-
-    content = field(1, wire.entry("x", tensor("x"))) + field(2, wire.entry("y", tensor("y")))
-    return field(5, wire.entry("serving_default", content + field(3, "tensorflow/serving/predict")))
-
-
-def _meta(graph_def: bytes, *more: bytes, tag: str = "serve") -> bytes:
-    return field(1, field(4, tag) + field(5, "2.21.0")) + field(2, graph_def) + b"".join(more) + _signature()
-
-
-def _initialised(key: str) -> Callable[[str], bytes]:
-    """A node that writes is run when the SavedModel is loaded."""
-
-    def make(path: str) -> bytes:
-        collection = field(4, wire.entry(key, field(1, field(1, "write"))))
-        return wire.saved_model(_meta(plain(*writes(path)), collection))
-
-    return make
-
-
-def _initialised_by_signature(path: str) -> bytes:
-    """The signature that is run when the SavedModel is loaded writes."""
-    write = field(5, wire.entry("__saved_model_init_op", field(2, wire.entry("op", field(1, "write:0")))))
-    return wire.saved_model(_meta(plain(*writes(path)), write))
-
-
-def _second(path: str) -> bytes:
-    """The second graph of the SavedModel writes."""
-    return wire.saved_model(_meta(plain()), _meta(plain(*writes(path)), tag="train"))
-
-
-def _asset(path: str) -> bytes:
-    """An asset lies outside the folder."""
-    definition = field(1, field(1, "x:0")) + field(2, "../../../secret.bin")
-    return wire.saved_model(_meta(plain(), field(6, definition)))
-
-
-def _saver(path: str) -> bytes:
-    """What is said to restore the variables is a node that writes."""
-    definition = field(1, "name:0") + field(2, "write") + field(3, "write")
-    return wire.saved_model(_meta(plain(*writes(path)), field(3, definition)))
-
-
-def _saved_models() -> Iterator[Case]:
-    safe = lambda path: wire.saved_model(_meta(plain()))  # noqa: E731
-    yield _saved("saved-model", safe)
-    yield _saved("saved-writes", lambda path: wire.saved_model(_meta(plain(*writes(path), after=["write"]))), _UNSAFE)
-    yield _saved("saved-unused", lambda path: wire.saved_model(_meta(_unused(path))), _UNSAFE)
-    yield _saved("saved-library", lambda path: wire.saved_model(_meta(_uncalled(path))), _UNSAFE)
-    yield _saved("saved-function", lambda path: wire.saved_model(_meta(_function(3)(path))), _UNSAFE)
-    yield _saved("saved-text", lambda path: wire.saved_model(_meta(_in_text(path))), _UNSAFE)
-    for key in ("saved_model_main_op", "legacy_init_op", "saved_model_init_op"):
-        yield _saved(f"saved-{key.replace('_', '-')}", _initialised(key), _UNSAFE)
-    yield _saved("saved-init-signature", _initialised_by_signature, _UNSAFE)
-    yield _saved("saved-second-graph", _second, _UNSAFE)
-    yield _saved("saved-saver", _saver, _UNSAFE)
-    yield _saved("saved-asset-outside", _asset, _UNSAFE, "E_PARSE", "E_EXTERNAL", OK)  # which nobody reads
-    links = {
-        "link-out": lambda folder: os.symlink("/etc/hostname", folder / "variables/variables.index"),
-        "link-of-folder": lambda folder: os.symlink("/etc", folder / "assets"),
-    }
-    for name, make in links.items():
-        yield _saved(f"saved-{name}", safe, _UNSAFE, "E_EXTERNAL", "E_FILE", extra=make)
-    yield _saved("saved-fifo", safe, "E_FILE", extra=lambda folder: os.mkfifo(folder / "variables/variables.index"))
-    yield _saved("saved-fingerprint", safe, extra=lambda folder: (folder / "notes.txt").write_text("no model\n"))
-    yield _saved("saved-garbage", lambda path: b"\xff" * 400, "E_PARSE", "E_NOTMODEL")
-    yield _saved("saved-empty", lambda path: b"", "E_PARSE", "E_NOTMODEL")
-    yield _saved("saved-cut", lambda path: safe(path)[:-30], "E_PARSE", "E_NOTMODEL")
-
-
 def cases() -> Iterator[Case]:
-    """Operators, functions, texts and SavedModels; refused before TensorFlow is imported."""
+    """Operators, functions and texts; refused before TensorFlow is imported."""
     yield _graph("frozen", lambda path: plain())
     yield _graph("frozen-with-a-name", lambda path: plain(node("WriteFile", "Identity", "x", T=kind(FLOAT))))
     yield _graph("frozen-with-a-text", lambda path: plain(constant("text", b"WriteFile ReadFile PyFunc")))
     for name, make in _OPERATORS.items():
         yield _graph(f"graph-{name}", _after(make), _UNSAFE)
     yield _graph("graph-unnamed", _after(_named("", "x")), _UNSAFE, "E_PARSE")
-    yield _graph("graph-unused", _unused, _UNSAFE)
+    yield _graph("graph-unused", unused, _UNSAFE)
     for levels in (0, 1, 20):
-        yield _graph(f"graph-function-{levels}", _function(levels), _UNSAFE)
-    yield _graph("graph-library", _uncalled, _UNSAFE)
+        yield _graph(f"graph-function-{levels}", function(levels), _UNSAFE)
+    yield _graph("graph-library", uncalled, _UNSAFE)
     for operator in ("PartitionedCall", "StatefulPartitionedCall", "MapDefun", "SymbolicGradient"):
         yield _graph(f"graph-by-{operator}", _by_attribute(operator, wire.call("F")), _UNSAFE)
     for operator in ("If", "StatelessIf", "While"):
         make = _by_attribute(operator, wire.call("F"), "cond" if operator == "While" else "then_branch")
         yield _graph(f"graph-by-{operator}", make, _UNSAFE)
     yield _graph("graph-by-Case", _by_attribute("Case", wire.calls("G", "F"), "branches"), _UNSAFE)
-    yield _graph("graph-in-text", _in_text, _UNSAFE)
+    yield _graph("graph-in-text", in_text, _UNSAFE)
     yield _graph("graph-in-text-twice", _in_text_twice, _UNSAFE)
     yield _graph("graph-in-text-of-function", _in_text_of_function, _UNSAFE)
     yield _graph("graph-in-function-of-text", _in_function_of_text, _UNSAFE)
@@ -264,7 +174,6 @@ def cases() -> Iterator[Case]:
     yield _graph("graph-garbage-text", lambda path: from_text(b"\xff" * 40), _UNSAFE, "E_PARSE", "E_RUN")
     yield _graph("graph-cut", lambda path: plain()[:-25], "E_PARSE", "E_NOTMODEL", "E_GRAPH")
     yield _graph("graph-cycle", _cycle, "E_PARSE", "E_GRAPH", "E_RUN", "E_INPUT", "E_CONVERT")
-    yield from _saved_models()
 
 
 def _cycle(path: str) -> bytes:
