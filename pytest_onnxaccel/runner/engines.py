@@ -134,9 +134,9 @@ class Engines:
             raise error
         preload = tuple(getattr(backend, "preload", ()))
         if fresh or not self._keeps(backend, operators):
-            return self._make(name, backend.environment, preload, self._wall(own, backend))
+            return self._make(name, backend.environment, preload, self._wall(own, name))
         if name not in self._kept or not self._kept[name].alive:
-            wall = self._wall(None, backend, kept=True)
+            wall = self._wall(None, name, kept=True)
             self._kept[name] = self._make(name, backend.environment, preload, wall)
         return self._kept[name]
 
@@ -153,8 +153,8 @@ class Engines:
         fresh = getattr(backend, "fresh_process_per_model", None)
         return backend.keep_worker and not (fresh is not None and fresh(operators))
 
-    def _wall(self, own: str | None, backend: Backend | None = None, kept: bool = False) -> Wall | None:
-        """What a worker of *backend* may open: a model's *own* folder, or where conversions go.
+    def _wall(self, own: str | None, name: str = "", kept: bool = False) -> Wall | None:
+        """What a worker of backend *name*, or of none, may open: a model's *own* folder, or where conversions go.
 
         One that is *kept* serves several models: it writes in none of their folders, and one that runs no sources reads
         all of them. What loads a source may import modules of the repository for it. What does not compute on the CPU
@@ -163,15 +163,14 @@ class Engines:
         if self._options.sandbox == "off":
             return None
         staging, options = self.staging, self._options
-        source = backend is not None and backend.role == "source"
+        source = bool(name) and self.backend(name).role == "source"
         reads = [*options.readable, *(options.import_paths if source else ())]
         reads.append(staging.folder if kept and not source else staging.shared)
         made: tuple[str, ...] = ()
         if kept or own is None:
-            name = "tools" if backend is None else backend.name
-            own, made = os.path.join(staging.folder, f"worker-{folder_name(name, 0)}"), (staging.made,)
+            own, made = os.path.join(staging.folder, f"worker-{folder_name(name or TOOLS, 0)}"), (staging.made,)
         os.makedirs(own, mode=0o700, exist_ok=True)
-        devices = ("cpu",) if backend is None else self.availability(backend.name).devices
+        devices = self.availability(name).devices if name else ("cpu",)
         local = any(device.lower() != "cpu" for device in devices or ("unknown",))
         return Wall(own, made, tuple(dict.fromkeys(reads)), local, options.sandbox == "require")
 

@@ -72,7 +72,10 @@ class FakeOrt:
     def get_inputs(self) -> list[Any]:
         return []
 
-    get_outputs = get_session_options = get_inputs
+    def get_outputs(self) -> list[Any]:
+        return [SimpleNamespace(name="y", type="tensor(float)", shape=[1])]
+
+    get_session_options = get_inputs
 
 
 def load(monkeypatch: pytest.MonkeyPatch, providers: list[str], placed: dict[str, int] | None) -> Any:

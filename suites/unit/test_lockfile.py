@@ -97,6 +97,6 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(ConfigError, match="No space left on device.* - make room on the disk"):
+    with pytest.raises(ConfigError, match=r"No space left on device.* - make room on the disk"):
         lockfile.write(tmp_path / "lock.toml", {})
     assert not list(tmp_path.iterdir())
