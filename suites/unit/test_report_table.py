@@ -342,5 +342,6 @@ def test_importing_it_loads_only_small_modules() -> None:
         "__future__",
         "math",
         "typing",
+        "errno",
         "unicodedata",
     }
