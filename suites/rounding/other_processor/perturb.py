@@ -7,7 +7,7 @@ ends in zeros, as that of every sum and product of small binary fractions does),
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -40,39 +40,61 @@ def perturbed(outputs: Arrays, feeds: Arrays, key: bytes) -> dict[str, Array]:
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
         digest.update(array.tobytes())
     mixed = np.uint64(int.from_bytes(digest.digest(), "little"))
-    copies = {
-        name: np.unique(np.concatenate([_bits(fed) for fed in feeds.values() if fed.dtype.name == name]))
-        for name in {fed.dtype.name for fed in feeds.values()} & set(FORMATS)
+    fed = {
+        name: _Known(np.concatenate([_bits(fed) for fed in feeds.values() if fed.dtype.name == name]))
+        for name in {array.dtype.name for array in outputs.values()} & {fed.dtype.name for fed in feeds.values()}
+        if name in FORMATS
     }
-    return {name: _moved(array, copies.get(array.dtype.name, ()), mixed) for name, array in outputs.items()}
+    return {name: _moved(array, fed.get(array.dtype.name), mixed) for name, array in outputs.items()}
 
 
 def _bits(array: Array) -> Array:
-    return np.ascontiguousarray(array).ravel().view(FORMATS[array.dtype.name][0])
+    return np.ascontiguousarray(array).ravel().view(FORMATS[array.dtype.name][0]).astype(np.uint64)
 
 
-def _moved(array: Array, copies: Sequence[Any] | Array, key: np.uint64) -> Array:
-    """*array*, whose bits that are among *copies* stay."""
+class _Known:
+    """The bits of the values that were fed; a table of their last bits spares most of a search."""
+
+    def __init__(self, bits: Array) -> None:
+        self._sorted = np.unique(bits)
+        self._mask = np.uint64((1 << (16 * self._sorted.size).bit_length()) - 1)
+        self._table = np.zeros(int(self._mask) + 1, bool)
+        self._table[self._sorted & self._mask] = True
+
+    def among(self, bits: Array) -> Array:
+        """Which of *bits* are known."""
+        found: Array = self._table[bits & self._mask]
+        (places,) = np.nonzero(found)
+        if self._sorted.size:
+            nearest = np.minimum(np.searchsorted(self._sorted, bits[places]), self._sorted.size - 1)
+            found[places] = self._sorted[nearest] == bits[places]
+        return found
+
+
+def _moved(array: Array, fed: _Known | None, key: np.uint64) -> Array:
+    """*array*, but for those of its values that were *fed*."""
     if array.dtype.name not in FORMATS:
         return array
     whole, mantissa, zeros, most = FORMATS[array.dtype.name]
-    bits = _bits(array).astype(np.uint64)
+    shift = np.uint64(mantissa)
+    bits = _bits(array)
     width = np.dtype(whole).itemsize * 8 - 1
-    exponent = (bits & np.uint64((1 << width) - 1)) >> np.uint64(mantissa)
+    exponent = (bits & np.uint64((1 << width) - 1)) >> shift
     free = (exponent > 0) & (exponent < (1 << (width - mantissa)) - 1) & (bits & np.uint64((1 << zeros) - 1) != 0)
-    if len(copies):
-        place = np.minimum(np.searchsorted(copies, bits.astype(whole)), len(copies) - 1)
-        free &= np.asarray(copies)[place] != bits
+    if fed is not None:
+        free &= ~fed.among(bits)
     if not free.any():
         return array
-    below = np.maximum(np.median(exponent[free]).astype(np.uint64), exponent) - exponent
-    steps = (_hashed(bits ^ key) % np.uint64(2 * most)).astype(np.int64) - most
+    here, exponent = bits[free], exponent[free].astype(np.int64)
+    counts = np.bincount(exponent).cumsum()
+    below = np.searchsorted(counts, counts[-1] / 2) - exponent
+    steps = (_hashed(here ^ key) % np.uint64(2 * most)).astype(np.int64) - most
     steps[steps >= 0] += 1  # never none: an output of one element has to move too
-    steps <<= np.minimum(below, np.uint64(CANCELLED)).astype(np.int64)
-    there, back = ((bits.astype(np.int64) + step).astype(np.uint64) for step in (steps, -steps))
+    steps <<= np.clip(below, 0, CANCELLED)
+    there, back = (here.view(np.int64) + step for step in (steps, -steps))
     # Into the next power of two would be past 1 for a probability: the other way instead
-    there = np.where(there >> np.uint64(mantissa) == bits >> np.uint64(mantissa), there, back)
-    found: Array = np.where(free, there, bits).astype(whole).view(array.dtype).reshape(array.shape)
+    bits[free] = np.where((there.view(np.uint64) ^ here) >> shift == 0, there, back).view(np.uint64)
+    found: Array = bits.astype(whole).view(array.dtype).reshape(array.shape)
     return found
 
 
