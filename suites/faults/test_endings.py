@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from suites.faults.running import Run, model
-from suites.unit.processes import eventually
 
 #: Seconds after which nothing may be left; on an idle machine it takes less than one.
 SOON = 10.0
@@ -41,9 +40,7 @@ def under_way(launch: Callable[..., Run], tmp_path: Path) -> UnderWay:
         models = [model(tmp_path / "good.onnx"), model(tmp_path / "slow.onnx", fault)]
         run = launch("-v", "-k", "structure or contract", "--onnx-timeout=600", *parallel, models=models)
         heard = tmp_path / "heard"
-        assert eventually(
-            lambda: run.process.poll() is not None or (run.began() and heard.exists() and _good_passed(run))
-        ), run.out
+        assert run.reaches(lambda: run.began() and heard.exists() and _good_passed(run)), run.out
         return run
 
     return start
@@ -104,7 +101,7 @@ def test_a_second_signal_ends_at_once(launch: Callable[..., Run], tmp_path: Path
     )
     run = launch("test_slow.py", models=[model(tmp_path / "m.onnx")])
     for name in ("sleeps", "cleans"):
-        assert eventually((tmp_path / name).exists), run.out
+        assert run.reaches((tmp_path / name).exists), run.out
         run.process.send_signal(signal.SIGTERM)
     assert run.wait().status == -signal.SIGTERM
     run.gone_after(SOON)
