@@ -105,7 +105,8 @@ class Tolerance:
 class InputSpec:
     """How one input is filled: uniformly in ``[low, high)``, from a ``.npy``/``.npz`` file of samples, or from images.
 
-    ``images`` is a glob; ``preprocess`` names the ``package.module:function`` that makes a sample of each of them.
+    ``images`` is a glob; ``preprocess`` names the ``package.module:function`` that makes a sample of each of them;
+    ``values`` are the only elements there may be; ``batch_axis`` is where the input carries the batch.
     """
 
     name: str
@@ -115,6 +116,22 @@ class InputSpec:
     shape: tuple[int, ...] | None = None
     images: str | None = None
     preprocess: str | None = None
+    values: tuple[int | float | str | bool, ...] | None = None
+    batch_axis: int | None = None
+
+    @property
+    def says_values(self) -> bool:
+        """The user said which values to draw."""
+        return self.values is not None or (self.low is not None and self.high is not None)
+
+
+@record(frozen=True)
+class DimSpec:
+    """What the user says of a free dimension: one size, several to be tried, or how it follows from others."""
+
+    name: str
+    sizes: tuple[int, ...] = ()
+    formula: str | None = None
 
 
 @record(frozen=True)
@@ -235,6 +252,7 @@ class ModelSpec:
         reference: a backend's name or the path of another ``.onnx``; None for the default.
         source: what the model was converted from: the default reference, and what it is exported from again at
             another batch.
+        dims: sizes of free dimensions by name.
     """
 
     name: str
@@ -250,6 +268,7 @@ class ModelSpec:
     decision: Decision | None = None
     origin: str = "--onnx-model"
     source: SourceSpec | None = None
+    dims: tuple[DimSpec, ...] = ()
 
 
 @record(frozen=True)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
+import numpy as np
+
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.agreement import Agreement
 from pytest_onnxaccel.checks.proof import Proof, Prover, Ways
@@ -47,9 +49,10 @@ def batch(
     """
     result = CheckResult(model, "batch", Verdict.PASSED, backend=backend, batch=inputs.batch, notes=session.info.notes)
     if inputs.batch is None:
-        return _not_applicable(result, "the inputs share no batch axis (axis 0)")
+        # What nobody asked for is not held against a model that carries no batch; what was named cannot be judged
+        return _unjudged(result, sizes, "the inputs share no batch axis")
     if inputs.dynamic and not sizes and _NO_BATCH.search(inputs.symbol or ""):
-        return _not_applicable(result, f"axis 0 of the inputs is called {inputs.symbol!r}, which is no batch")
+        return _not_applicable(result, f"the free axis of the inputs is called {inputs.symbol!r}: it is not a batch")
     singles = singles or Singles(session, inputs)
     refusal = ""
     if not inputs.dynamic:
@@ -132,7 +135,8 @@ def _alike(inputs: Inputs, size: int) -> str:
     if size < 2 or (not inputs.files and any("float" in spec.dtype for spec in inputs.specs)):
         return ""
     feeds = inputs.feeds(0, size)
-    if all((array[1:] == array[:1]).all() for array in feeds.values()):
+    first = {name: np.take(feeds[name], [0], axis=axis) for name, axis in inputs.axes.items()}
+    if all((feeds[name] == array).all() for name, array in first.items()):
         return f"the {size} samples of the batch are all alike, so that swapped ones cannot be seen: give more samples"
     return ""
 
@@ -171,6 +175,14 @@ def _refusal(session: Session, inputs: Inputs) -> str:
     except ModelError as error:
         return error.cause
     return ""
+
+
+def _unjudged(result: CheckResult, sizes: Sequence[int], reason: str) -> CheckResult:
+    if not sizes:
+        return _not_applicable(result, reason)
+    named = ", ".join(map(str, sizes))
+    message = f"batch {named} was asked for and cannot be judged: {reason}; say it by batch_axis of an input"
+    return result.with_(verdict=Verdict.FAILED, code="V_NOTJUDGED", message=message)
 
 
 def _not_applicable(result: CheckResult, reason: str) -> CheckResult:

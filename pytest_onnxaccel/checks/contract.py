@@ -10,6 +10,7 @@ import numpy as np
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.settle import Settled
+from pytest_onnxaccel.dims import evaluate, is_expression
 from pytest_onnxaccel.numerics.compare import name_problems
 from pytest_onnxaccel.printing import counted, left_out
 from pytest_onnxaccel.results import CheckResult, Verdict
@@ -63,11 +64,11 @@ def _failed(result: CheckResult, code: str, problems: list[str]) -> CheckResult:
 
 def _declared(info: ModelInfo, settled: Settled, outputs: Mapping[str, Array]) -> list[str]:
     """Breaches of declared dtypes and shapes; a symbol must mean one size throughout inputs and outputs."""
-    symbols: dict[str, int] = {}
+    symbols = settled.inputs.symbols()
     shapes = {name: array.shape for name, array in settled.inputs.feeds(0).items()}
     for spec in info.inputs:
         for dim, size in zip(spec.shape or (), shapes[spec.name], strict=False):
-            if isinstance(dim, str):
+            if isinstance(dim, str) and not is_expression(dim):
                 symbols[dim] = size
     counts = Counter(spec.name for spec in info.outputs)
     found = [f"the model declares output {name!r} {n} times" for name, n in counts.items() if n > 1]
@@ -89,8 +90,9 @@ def _declared_one(spec: TensorSpec, array: Array, symbols: dict[str, int]) -> li
         if isinstance(dim, int) and dim != size:
             return [f"output {spec} comes as {array.shape}: axis {axis} is {size}, not {dim}"]
         # Symbols that only outputs use are names that exporters make up; two of them may differ in size
-        if isinstance(dim, str) and symbols.get(dim, size) != size:
-            return [f"output {spec} comes as {array.shape}: {dim!r} is {symbols[dim]} in the inputs and {size} here"]
+        wanted = evaluate(dim, symbols) if isinstance(dim, str) else None
+        if wanted is not None and wanted != size:
+            return [f"output {spec} comes as {array.shape}: {dim!r} is {wanted} in the inputs and {size} here"]
     return []
 
 

@@ -99,7 +99,8 @@ def parity(
     for index, feeds in enumerate(samples(inputs, seeds, batch)):
         if agreement.problems:
             break
-        compare(index, feeds, known(index) if known and batch is None and not seeds else None)
+        same = known is not None and batch is None and not seeds and sized(inputs, index) is inputs
+        compare(index, feeds, known(index) if known is not None and same else None)
     wanted = noisy.always or _worth_measuring(agreement, limits, decisions)
     look: SecondLook | None = None
     if noisy.variants is not None and wanted and not agreement.problems:
@@ -149,12 +150,18 @@ def samples(inputs: Inputs, seeds: Sequence[int], batch: int | None) -> Iterator
     """The feeds that parity compares, in order; those of a second look come after them."""
     given = max((len(samples) for samples in inputs.files.values()), default=0)
     count = len(seeds) or max(SAMPLES, min(MOST, -(-given // (batch or 1))))
-    for index in range(count):
+    for index in range(max(count, inputs.variants) if not seeds else count):
         yield sample(inputs, seeds, batch, index)
 
 
 def sample(inputs: Inputs, seeds: Sequence[int], batch: int | None, index: int) -> dict[str, Array]:
     """The feeds of sample *index* of a parity check, also past those of :func:`samples` where no seeds are given."""
+    inputs = sized(inputs, index)
     if seeds:
         return replace(inputs, seed=seeds[index]).feeds(0, batch)
     return inputs.feeds(index * (batch or 1), batch)
+
+
+def sized(inputs: Inputs, index: int) -> Inputs:
+    """The inputs at the sizes of sample *index*: samples go through the lengths that are tried."""
+    return inputs.at(index % inputs.variants)

@@ -102,7 +102,7 @@ class Prover:
         self, size: int, session: Session, feeds: Mapping[str, Array], expected: Mapping[str, Array]
     ) -> Proof | None:
         """The proof that failed when samples were permuted and one was replaced; None when none did."""
-        mixed = shuffle.permuted(feeds, size)
+        mixed = shuffle.permuted(feeds, self.inputs, size)
         method, place = "", shuffle.stranger_at(size)
         got: dict[str, Array] | str = ""
         for far in (True, False):

@@ -1,21 +1,23 @@
-"""Finds inputs that a model runs on: the smallest sizes for its free dimensions, and a legal range of values."""
+"""Finds inputs that a model runs on: sizes for its free dimensions that hold together, and values inside its domains."""
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_onnxaccel.backends.protocol import Session
+from pytest_onnxaccel.dims import evaluate, is_expression
+from pytest_onnxaccel.domains import InputFacts
 from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.functions import resolve
-from pytest_onnxaccel.numerics.inputs import Inputs
+from pytest_onnxaccel.numerics.free_sizes import FreeSizes, assignments, free_sizes, other_lengths
+from pytest_onnxaccel.numerics.inputs import Inputs, declared_facts
 from pytest_onnxaccel.numerics.sampling import POSITIVE_RANGE, load_samples, unguessable
 from pytest_onnxaccel.printing import named
 from pytest_onnxaccel.spec import InputSpec, ModelInfo, ModelSpec, TensorSpec
@@ -23,21 +25,31 @@ from pytest_onnxaccel.spec import InputSpec, ModelInfo, ModelSpec, TensorSpec
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
 
-#: Sizes tried for free dimensions, with the sizes of the model's own weights, in ascending order.
-_SIZES = (1, 2, 3, 4, 5, 8, 16, 32, 64, 128, 224, 256, 512)
 #: Ranges tried for integer inputs of which nothing is known: indices, then all zeros, then all ones.
 _INTEGER_RANGES = (None, (0, 1), (1, 2))
-#: Sizes are not tried any further once an input has so many elements: several free dimensions multiply.
-_MOST_ELEMENTS = 1 << 24
+#: Samples that are made sure to run; parity compares as many.
+SETTLED = 3
+#: A sample that does not run is drawn again so often.
+_REDRAWS = 4
+#: Sizes that outputs contradict are taken from them so often.
+_ROUNDS = 4
 
 
 @record(frozen=True)
 class Settled:
-    """Inputs that run, with what the first sample gave: a later run of it must give the same."""
+    """Inputs that run, with what the first sample gave: a later run of it must give the same.
+
+    Attributes:
+        tries: runs that it took.
+        guessed: free dimensions whose size nobody gave, with that size.
+        value_shaped: outputs whose sizes hang on values that were made up: those inputs, by output.
+    """
 
     inputs: Inputs
     outputs: Mapping[str, Array]
     tries: int
+    guessed: Mapping[str, int] = field(default_factory=dict)
+    value_shaped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def give_data(name: str) -> str:
@@ -45,7 +57,9 @@ def give_data(name: str) -> str:
     return f'give samples: [models."{name}".inputs.NAME] file = "samples.npz" (or shape, range) in onnxaccel.toml'
 
 
-def prepare_inputs(info: ModelInfo, spec: ModelSpec, seed: int, root: str = "") -> Inputs:
+def prepare_inputs(
+    info: ModelInfo, spec: ModelSpec, seed: int, root: str = "", facts: InputFacts | None = None
+) -> Inputs:
     """Inputs before they were tried, with the user's sample files read.
 
     Raises:
@@ -62,12 +76,17 @@ def prepare_inputs(info: ModelInfo, spec: ModelSpec, seed: int, root: str = "") 
     specs = {item.name: item for item in info.inputs}
     files |= {d.name: _images(d, specs[d.name], spec.origin, root) for d in spec.inputs if d.images is not None}
     shapes = {d.name: d.shape for d in spec.inputs if d.shape is not None}
+    domains = facts.domains if facts is not None else {}
     for item in info.inputs:
         known_rank = replace(item, shape=shapes.get(item.name, item.shape))
-        reason = "" if item.name in files else unguessable(known_rank)
+        reason = "" if item.name in files else unguessable(known_rank, domains.get(item.name), _given(spec, item.name))
         if reason:
             raise ModelError(f"{reason}, which cannot be made up", code="E_INPUT", remedy=give_data(spec.name))
-    return Inputs.of(info, spec.inputs, seed, files)
+    return Inputs.of(info, spec.inputs, seed, files, facts)
+
+
+def _given(spec: ModelSpec, name: str) -> InputSpec | None:
+    return next((item for item in spec.inputs if item.name == name), None)
 
 
 def _images(declared: InputSpec, takes: TensorSpec, origin: str, root: str) -> list[Array]:
@@ -94,95 +113,203 @@ def _images(declared: InputSpec, takes: TensorSpec, origin: str, root: str) -> l
     return made
 
 
-def settle(session: Session, info: ModelInfo, spec: ModelSpec, seed: int, root: str = "") -> Settled:
+def settle(
+    session: Session, info: ModelInfo, spec: ModelSpec, seed: int, root: str = "", facts: InputFacts | None = None
+) -> Settled:
     """Inputs on which *session* runs.
 
     Args:
         root: folder whose modules a preprocessing function is imported from; the current one by default.
+        facts: what the graph says of its inputs; without them, what the declarations say.
 
     Raises:
         ModelError: ``E_INPUT`` when nothing that was tried runs; the model's own error when there was nothing to try.
     """
-    base = prepare_inputs(info, spec, seed, root)
+    facts = facts or declared_facts(info)
+    base = prepare_inputs(info, spec, seed, root, facts)
+    free = free_sizes(base, facts, spec.dims)
+    search = _Search(session, info, free, facts)
     last = ModelError("no size was small enough to be tried", code="E_INPUT", remedy=give_data(spec.name))
     fallback: Settled | None = None
-    tries = 0
-    for inputs in _candidates(base, info):
-        tries += 1
+    for inputs in _candidates(base, free, info):
         try:
-            outputs = session.run(inputs.feeds(0))
+            found = search.run(inputs)
         except ModelError as error:
             if error.code not in ("E_RUN", "E_INPUT"):
                 raise
             last = error
             continue
-        found = Settled(inputs, outputs, tries)
-        if all(array.size for array in outputs.values()):
-            return _finite(session, found)
+        if all(getattr(array, "size", 1) for array in found.outputs.values()):
+            return search.widened(_finite(session, found))
         fallback = fallback or found
     if fallback is not None:
-        return _finite(session, fallback)
-    if tries <= 1:
+        return search.widened(_finite(session, fallback))
+    if search.tries <= 1 and not _value_guessed(base):
         raise last
     raise ModelError(
-        f"none of {tries} guesses for its inputs runs; the last said: {last.cause}",
+        f"none of {search.tries} guesses for its inputs runs; {_made_up(base)}; the last said: {last.cause}",
         code="E_INPUT",
         remedy=give_data(spec.name),
     )
 
 
-def _candidates(base: Inputs, info: ModelInfo) -> Iterator[Inputs]:
-    names = _free_names(base)
-    integers = any(
-        s.dtype.startswith(("int", "uint")) and s.name not in base.files and not _ranged(base, s.name)
-        for s in base.specs
+def _value_guessed(base: Inputs) -> bool:
+    """Some input's values decide whether the model runs, and nobody gave them."""
+    return any(
+        base.made_up(spec.name) and (spec.name in base.domains and base.domains[spec.name].kind == "size")
+        for spec in base.specs
     )
-    sizes = sorted({*_SIZES, *info.dim_hints}) if names else [0]
-    for size in sizes:
-        sized = replace(base, sizes=dict.fromkeys(names, size)) if names else base
-        if names and max(map(math.prod, sized.shapes().values())) > _MOST_ELEMENTS:
-            return
-        for limits in _INTEGER_RANGES if integers else (None,):
-            yield replace(sized, integers=limits)
 
 
-def _ranged(base: Inputs, name: str) -> bool:
-    return any(g.name == name and g.low is not None for g in base.given)
+def _made_up(base: Inputs) -> str:
+    names = [spec.name for spec in base.specs if base.made_up(spec.name)]
+    listed = ", ".join(map(repr, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"input {listed} was made up" if len(names) == 1 else f"inputs {listed} were made up"
 
 
-def _free_names(base: Inputs) -> list[str]:
-    """Symbols to choose a size for, ``?`` for dimensions without a name; the batch axis has its size already."""
-    shaped = {g.name for g in base.given if g.shape is not None} | set(base.files)
-    names: dict[str, None] = {}
-    for spec in base.specs:
-        if spec.name in shaped:
-            continue
-        for axis, dim in enumerate(spec.shape or ()):
-            if isinstance(dim, int) or (axis == 0 and base.batch is not None) or dim == base.symbol is not None:
+class _Search:
+    """Runs candidates of inputs and keeps count."""
+
+    def __init__(self, session: Session, info: ModelInfo, free: FreeSizes, facts: InputFacts) -> None:
+        self._session = session
+        self._info = info
+        self._free = free
+        self._facts = facts
+        self.tries = 0
+
+    def run(self, inputs: Inputs) -> Settled:
+        """What the first sample gives, at sizes that its outputs do not contradict where there are such."""
+        outputs = self._run(inputs, 0)
+        agreed = inputs
+        for _ in range(_ROUNDS):
+            changed = self._corrected(agreed, outputs)
+            if changed is None:
+                inputs = agreed
+                break
+            agreed = replace(agreed, sizes=changed)
+            try:
+                outputs = self._run(agreed, 0)
+            except ModelError as error:
+                if error.code not in ("E_RUN", "E_INPUT"):
+                    raise
+                outputs = self._run(inputs, 0)
+                break
+        return self._settled(inputs, outputs)
+
+    def _settled(self, inputs: Inputs, outputs: Mapping[str, Array]) -> Settled:
+        guessed = {key: inputs.sizes[key] for key in self._free.open if key in inputs.sizes}
+        shaped = {
+            output: tuple(name for name in names if inputs.made_up(name) and not _sure(inputs, name))
+            for output, names in self._facts.value_shaped.items()
+        }
+        return Settled(inputs, outputs, self.tries, guessed, {k: v for k, v in shaped.items() if v})
+
+    def _run(self, inputs: Inputs, index: int) -> dict[str, Array]:
+        self.tries += 1
+        return dict(self._session.run(inputs.feeds(index)))
+
+    def _corrected(self, inputs: Inputs, outputs: Mapping[str, Array]) -> dict[str, int] | None:
+        """Other sizes, where an output has another size than the name in its declaration; None where all agree."""
+        symbols = inputs.symbols()
+        for spec in self._info.outputs:
+            array = outputs.get(spec.name)
+            shape = getattr(array, "shape", ())
+            if spec.shape is None or len(spec.shape) != len(shape):
                 continue
-            names["?" if dim is None else dim] = None
-    return list(names)
+            for dim, size in zip(spec.shape, shape, strict=True):
+                if not isinstance(dim, str) or evaluate(dim, symbols) in (None, size):
+                    continue
+                if dim in self._free.open and not is_expression(dim) and size > 0:
+                    return self._free.complete({**inputs.sizes, dim: size})
+        return None
+
+    def widened(self, found: Settled) -> Settled:
+        """*found* with further lengths, and with every sample that is compared made sure to run."""
+        inputs = found.inputs
+        others = other_lengths(self._free, inputs.sizes)
+        kept: list[dict[str, int]] = []
+        for sizes in others:
+            trial = replace(inputs, others=(sizes,), variant=1)
+            try:
+                self._run(trial, len(kept) + 1)
+            except ModelError as error:
+                if error.code not in ("E_RUN", "E_INPUT"):
+                    raise
+                continue
+            kept.append(sizes)
+        inputs = replace(inputs, others=tuple(kept))
+        if _risky(inputs):
+            inputs = self._redrawn(inputs)
+        return replace(found, inputs=inputs, tries=self.tries)
+
+    def _redrawn(self, inputs: Inputs) -> Inputs:
+        redrawn: dict[int, int] = {}
+        for index in range(1, SETTLED):
+            for again in range(_REDRAWS):
+                trial = replace(inputs, redrawn={**redrawn, index: again})
+                try:
+                    outputs = self._run(trial.at(index % trial.variants), index)
+                except ModelError as error:
+                    if error.code not in ("E_RUN", "E_INPUT"):
+                        raise
+                    continue
+                if is_finite(outputs):
+                    break
+            else:
+                again = 0
+            if again:
+                redrawn[index] = again
+        return replace(inputs, redrawn=redrawn)
+
+
+def _sure(inputs: Inputs, name: str) -> bool:
+    """The values of input *name* follow from the sizes: nothing of them is a guess."""
+    return name in inputs.domains and inputs.domains[name].exact is not None
+
+
+def _risky(inputs: Inputs) -> bool:
+    """A later sample may be refused where the first one runs: values that index, count or choose."""
+    return any(
+        inputs.made_up(spec.name) and not (spec.name in inputs.domains and inputs.domains[spec.name].exact is not None)
+        for spec in inputs.specs
+        if "float" not in spec.dtype or inputs.domains.get(spec.name) is not None
+    )
+
+
+def _candidates(base: Inputs, free: FreeSizes, info: ModelInfo) -> Iterator[Inputs]:
+    integers = any(
+        spec.dtype.startswith(("int", "uint")) and spec.name not in base.domains and base.made_up(spec.name)
+        for spec in base.specs
+    )
+    for sizes in assignments(base, free, info.dim_hints):
+        for limits in _INTEGER_RANGES if integers else (None,):
+            yield replace(base, sizes=sizes, integers=limits)
 
 
 def _finite(session: Session, found: Settled) -> Settled:
     """*found*, or the same sizes with positive floats where those give finite outputs and these do not."""
-    if is_finite(found.outputs) or not any(_guessed_float(found.inputs, s) for s in found.inputs.specs):
+    inputs = found.inputs
+    if is_finite(found.outputs) or not any(_guessed_float(inputs, spec) for spec in inputs.specs):
         return found
-    inputs = replace(found.inputs, floats=POSITIVE_RANGE)
+    positive = replace(inputs, floats=POSITIVE_RANGE)
     try:
-        outputs = session.run(inputs.feeds(0))
+        outputs = session.run(positive.feeds(0))
     except ModelError:
         return found
-    return Settled(inputs, outputs, found.tries + 1) if is_finite(outputs) else found
+    return replace(found, inputs=positive, outputs=outputs, tries=found.tries + 1) if is_finite(outputs) else found
 
 
-def _guessed_float(inputs: Inputs, spec: Any) -> bool:
-    return "float" in spec.dtype and spec.name not in inputs.files and not _ranged(inputs, spec.name)
+def _guessed_float(inputs: Inputs, spec: TensorSpec) -> bool:
+    return "float" in spec.dtype and inputs.made_up(spec.name) and spec.name not in inputs.domains
 
 
 def is_finite(outputs: Mapping[str, Array]) -> bool:
     """No output holds NaN or Inf."""
-    return all(bool(np.isfinite(_float(a)).all()) for a in outputs.values() if a.dtype.kind in "fcV")
+    return all(bool(np.isfinite(_float(a)).all()) for a in outputs.values() if _kind(a) in "fcV")
+
+
+def _kind(array: Any) -> str:
+    return str(array.dtype.kind) if hasattr(array, "dtype") else "?"
 
 
 def _float(array: Any) -> Any:

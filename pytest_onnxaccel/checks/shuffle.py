@@ -30,24 +30,33 @@ def stranger_at(size: int) -> int:
     return size // 2
 
 
-def permuted(feeds: Mapping[str, Array], size: int) -> dict[str, Array]:
-    """*feeds* of *size* samples in another order."""
+def permuted(feeds: Mapping[str, Array], inputs: Inputs, size: int) -> dict[str, Array]:
+    """*feeds* of *size* samples in another order; what all samples share stays."""
     order = order_of(size)
-    return {name: array[order] for name, array in feeds.items()}
+    return {
+        name: array if name not in inputs.axes else np.take(array, order, axis=inputs.axes[name])
+        for name, array in feeds.items()
+    }
 
 
 def with_stranger(feeds: Mapping[str, Array], inputs: Inputs, size: int, far: bool) -> dict[str, Array]:
     """*feeds* with one sample replaced; *far*: floats whose range was guessed lie far outside of it."""
-    place, found = stranger_at(size), {name: array.copy() for name, array in feeds.items()}
+    place = stranger_at(size)
+    found: dict[str, Any] = {name: array.copy() for name, array in feeds.items()}
     other = inputs.feeds(-(-size // (inputs.batch or 1)))
-    ranged = {item.name for item in inputs.given if item.low is not None}
+    ranged = {item.name for item in inputs.given if item.says_values}
     for name, array in found.items():
+        if name not in inputs.axes:
+            continue
+        at: Any = (slice(None),) * inputs.axes[name]
         if name in inputs.files:
             # Other samples of the file may all be in the batch already: the same values, in other places
-            array[place] = np.flip(array[place])
+            array[(*at, place)] = np.flip(array[(*at, place)])
             continue
-        sample: Any = other[name][0]
-        array[place] = sample * _FAR if far and array.dtype.kind == "f" and name not in ranged else sample
+        shown: Any = other[name]
+        sample = shown[(*at, 0)]
+        free = array.dtype.kind == "f" and name not in ranged and name not in inputs.domains
+        array[(*at, place)] = sample * _FAR if far and free else sample
     return found
 
 

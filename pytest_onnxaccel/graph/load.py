@@ -39,6 +39,12 @@ def _parsed(path: str, changed_ns: int, size: int) -> onnx.ModelProto:
     return model
 
 
+def fed_values(graph: Any) -> list[Any]:
+    """Inputs of *graph* that no initializer gives a value to."""
+    given = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
+    return [value for value in graph.input if value.name not in given]
+
+
 def all_graphs(model: onnx.ModelProto) -> list[Any]:
     """The main graph, every subgraph in it, and every model-local function."""
     found: list[Any] = []

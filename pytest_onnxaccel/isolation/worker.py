@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 #: What a host may ask of a graph: name -> "module:function". Arguments and answers are JSON.
 GRAPH_FUNCTIONS = {
     "inspect": "pytest_onnxaccel.graph.inspect:inspect",
+    "input_facts": "pytest_onnxaccel.graph.inputs.facts:input_facts",
     "structure": "pytest_onnxaccel.graph.structure:structure",
     "hygiene": "pytest_onnxaccel.graph.hygiene:hygiene",
     "rebatch": "pytest_onnxaccel.graph.rebatch:rebatch",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_onnxaccel.domains import Domain, InputFacts
 from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.sampling import DEFAULT_RANGE, array_dtype, concrete, sample
-from pytest_onnxaccel.spec import InputSpec, ModelInfo, TensorSpec, dtype_label
+from pytest_onnxaccel.spec import Dim, InputSpec, ModelInfo, TensorSpec, dtype_label
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,13 +29,19 @@ class Inputs:
 
     Attributes:
         specs: the declared inputs.
-        batch: size of axis 0 that the model runs at by itself: its fixed batch; when that axis is free, what the
+        batch: size of the batch that the model runs at by itself: its fixed one; when that axis is free, what the
             user's shapes and samples have there, or 1; None when the inputs share no batch axis.
         symbol: name of the batch dimension when it is a symbol.
-        sizes: chosen size by symbol, and under ``?`` the size of every unnamed free dimension.
+        axes: axis of the batch by input name. An input that is missing carries no batch: all samples of one share it.
+        sizes: chosen size by name of a dimension; of one without a name by ``input:axis``, or under ``?``.
+        others: further sizes of free lengths, for samples that are told apart by them (:meth:`at`).
+        variant: which of those this makes feeds of; 0 for *sizes*.
+        domains: what values an input may take, by name.
         floats: range of float inputs without a declared one.
         integers: range of integer inputs without a declared one; None for the sampler's default.
+        redrawn: how often a sample was drawn again because the model does not run on what came first.
         files: samples by input name, as read from the user's files.
+        golden: how many of the samples in *files* are golden ones.
     """
 
     specs: tuple[TensorSpec, ...]
@@ -46,45 +53,104 @@ class Inputs:
     integers: tuple[int, int] | None = None
     given: tuple[InputSpec, ...] = ()
     files: Mapping[str, Sequence[Array]] = field(default_factory=dict)
+    axes: Mapping[str, int] = field(default_factory=dict)
+    domains: Mapping[str, Domain] = field(default_factory=dict)
+    others: tuple[Mapping[str, int], ...] = ()
+    variant: int = 0
+    redrawn: Mapping[int, int] = field(default_factory=dict)
+    golden: int = 0
     _drawn: dict[int, dict[str, Array]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _variants: dict[int, Inputs] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
-    def of(cls, info: ModelInfo, given: Sequence[InputSpec], seed: int, files: Mapping[str, Sequence[Array]]) -> Inputs:
+    def of(
+        cls,
+        info: ModelInfo,
+        given: Sequence[InputSpec],
+        seed: int,
+        files: Mapping[str, Sequence[Array]],
+        facts: InputFacts | None = None,
+    ) -> Inputs:
         """Inputs of a model before its free dimensions are settled."""
-        batch = info.batch
-        free = bool(info.inputs) and all(spec.shape and not isinstance(spec.shape[0], int) for spec in info.inputs)
-        size = (batch or None) if isinstance(batch, int) else None
-        if free and (batch is not None or len(info.inputs) == 1):
-            leading = _leading_sizes(info.inputs, given, files)
-            size = leading.pop() if len(leading) == 1 else 1
+        facts = facts or declared_facts(info)
+        batch, axes = facts.batch, dict(facts.axes)
+        for item in given:
+            if item.batch_axis is not None:
+                axes[item.name] = item.batch_axis
+        size: int | None = None
+        if axes:
+            size = batch if isinstance(batch, int) else None
+            if size is None:
+                leading = _batch_sizes(info.inputs, axes, given, files)
+                size = leading.pop() if len(leading) == 1 else 1
         symbol = batch if isinstance(batch, str) else None
-        return cls(info.inputs, size, symbol, seed, given=tuple(given), files=files)
+        domains = dict(facts.domains)
+        return cls(
+            info.inputs, size or None, symbol, seed, given=tuple(given), files=files, axes=axes if size else {},
+            domains=domains,
+        )  # fmt: skip
 
     @property
     def dynamic(self) -> bool:
         """The batch axis is declared free."""
-        return self.batch is not None and any(not isinstance((s.shape or (0,))[0], int) for s in self.specs)
+        return self.batch is not None and any(
+            not isinstance(dim_at(spec, self.axes[spec.name]), int) for spec in self.specs if spec.name in self.axes
+        )
+
+    # -- sizes ------------------------------------------------------------------------------------------------
+
+    @property
+    def variants(self) -> int:
+        """How many sets of sizes there are: samples of a parity check go through them."""
+        return 1 + len(self.others)
+
+    def at(self, variant: int) -> Inputs:
+        """These inputs at another set of sizes; itself at its own."""
+        if variant == self.variant:
+            return self
+        if variant not in self._variants:
+            self._variants[variant] = replace(self, variant=variant)
+        return self._variants[variant]
+
+    def symbols(self, batch: int | None = None) -> dict[str, int]:
+        """Size by name, that of the batch included, at *batch* or at the model's own."""
+        size = batch if batch is not None else self.batch
+        found = dict(self.sizes) | dict(self.others[self.variant - 1] if self.variant else {})
+        if self.symbol is not None and size is not None:
+            found[self.symbol] = size
+        if size is not None:  # names that exporters made up for the one batch
+            for spec in self.specs:
+                dim = dim_at(spec, self.axes.get(spec.name, -1))
+                if isinstance(dim, str):
+                    found[dim] = size
+        return found
 
     def shapes(self, batch: int | None = None) -> dict[str, tuple[int, ...]]:
         """Concrete shape by input name at *batch*, or at the model's own."""
         size = batch if batch is not None else self.batch
-        symbols = dict(self.sizes)
-        if self.symbol is not None and size is not None:
-            symbols[self.symbol] = size
-        free = symbols.get("?", 1)
-        return {spec.name: concrete(spec, symbols, free, size, self.given) for spec in self.specs}
+        symbols = self.symbols(batch)
+        return {spec.name: concrete(spec, symbols, size, self.axes.get(spec.name), self.given) for spec in self.specs}
+
+    # -- values -----------------------------------------------------------------------------------------------
 
     def feeds(self, index: int = 0, batch: int | None = None) -> dict[str, Array]:
         """Sample *index*: one array per input, at *batch* or at the model's own batch.
 
-        At another batch than its own, a feed is the concatenation of the samples *index*, *index* + 1 ...
-        The arrays may be read-only: samples are drawn once and kept.
+        At another batch than its own, a feed is the concatenation of the samples *index*, *index* + 1 ... along the
+        axis of its batch. The arrays may be read-only: samples are drawn once and kept.
         """
         if batch is None or batch == self.batch or self.batch is None:
             return self._one(index)
         blocks = -(-batch // self.batch)
         parts = [self._one(index + i) for i in range(blocks)]
-        return {name: np.concatenate([p[name] for p in parts])[:batch] for name in parts[0]}
+        return {name: self._joined(name, [part[name] for part in parts], batch) for name in parts[0]}
+
+    def _joined(self, name: str, parts: Sequence[Array], batch: int) -> Array:
+        axis = self.axes.get(name)
+        if axis is None:
+            return parts[0]
+        found: Array = np.concatenate(parts, axis)
+        return found[(slice(None),) * axis + (slice(batch),)]
 
     def _one(self, index: int) -> dict[str, Array]:
         if index in self._drawn:
@@ -99,52 +165,112 @@ class Inputs:
 
     def _make(self, index: int) -> dict[str, Array]:
         drawn = [spec for spec in self.specs if spec.name not in self.files]
-        given = list(self.given)
-        if self.integers is not None:
-            declared = {s.name for s in self.given if s.low is not None}
-            ints = [s.name for s in drawn if s.dtype.startswith(("int", "uint")) and s.name not in declared]
-            low, high = self.integers
-            given += [InputSpec(name, low, high) for name in ints]
-        feeds = sample(drawn, self.shapes(), self.seed, index, given, self.floats)
+        shared = [spec for spec in drawn if self.batch is not None and spec.name not in self.axes]
+        own = [spec for spec in drawn if spec not in shared]
+        feeds = self._sampled(own, index)
+        if shared:  # the samples of one batch have it in common
+            feeds |= self._sampled(shared, self.variant)
         for spec in self.specs:
             if spec.name in self.files:
                 arrays = self.files[spec.name]
-                feeds[spec.name] = _as_declared(arrays[index % len(arrays)], spec)
+                place = index if self.batch is None or spec.name in self.axes else self.variant
+                feeds[spec.name] = as_declared(arrays[place % len(arrays)], spec, self.axes.get(spec.name))
         return {spec.name: feeds[spec.name] for spec in self.specs}
+
+    def _sampled(self, specs: Sequence[TensorSpec], index: int) -> dict[str, Array]:
+        again = self.redrawn.get(index, 0)
+        return sample(
+            specs, self.shapes(), self.seed + 7919 * again, index, self.given, self.floats, self.integers, self.domains,
+            self.symbols(),
+        )  # fmt: skip
+
+    # -- what is told -----------------------------------------------------------------------------------------
+
+    def made_up(self, name: str) -> bool:
+        """Nobody gave values of input *name*, in a file or by a range."""
+        return name not in self.files and not any(item.name == name and item.says_values for item in self.given)
+
+    def origin(self, name: str) -> str:
+        """Where the values of input *name* come from: one of ``Domain.ORIGINS``."""
+        if name in self.files:
+            return "golden" if self.golden else "given"
+        if not self.made_up(name):
+            return "given"
+        return self.domains[name].origin if name in self.domains else "search"
+
+    def report(self) -> dict[str, dict[str, object]]:
+        """What was drawn and why, by input: for the JSON report."""
+        shapes, found = self.shapes(), {}
+        for spec in self.specs:
+            entry: dict[str, object] = {"shape": list(shapes[spec.name]), "origin": self.origin(spec.name)}
+            domain = self.domains.get(spec.name)
+            if domain is not None and self.made_up(spec.name):
+                told = {k: v for k, v in domain.to_json().items() if v not in (None, (), {}) and k not in _UNTOLD}
+                entry["domain"] = told
+            found[spec.name] = entry
+        return found
 
     def described(self) -> str:
         """The choices that were made, for the result: ``H=32, W=32``, or an empty string."""
         parts = [f"{name if name != '?' else 'free dimensions'}={size}" for name, size in self.sizes.items()]
-        if self.floats != DEFAULT_RANGE:
+        for other in self.others:
+            changed = [f"{name}={size}" for name, size in other.items() if self.sizes.get(name) != size]
+            parts += [f"also {' '.join(changed)}"] if changed else []
+        free = [s.name for s in self.specs if s.name not in self.domains and self.made_up(s.name)]
+        if self.floats != DEFAULT_RANGE and any("float" in s.dtype for s in self.specs if s.name in free):
             parts.append(f"float inputs from [{self.floats[0]:g}, {self.floats[1]:g})")
-        if self.integers is not None:
+        if self.integers is not None and any(s.dtype.startswith(("int", "uint")) for s in self.specs if s.name in free):
             parts.append(f"integer inputs from [{self.integers[0]}, {self.integers[1]})")
         return ", ".join(parts)
+
+
+_UNTOLD = ("name", "origin")
+
+
+def declared_facts(info: ModelInfo) -> InputFacts:
+    """What the declared inputs say by themselves, where the graph was not walked: the batch is axis 0 of them all."""
+    free = bool(info.inputs) and all(spec.shape and not isinstance(spec.shape[0], int) for spec in info.inputs)
+    shared = info.batch is not None or (free and len(info.inputs) == 1)
+    return InputFacts(batch=info.batch, axes={spec.name: 0 for spec in info.inputs} if shared else {})
+
+
+def dim_at(spec: TensorSpec, axis: int) -> Dim:
+    """The declared size of *axis*; None where it is open, or there is no such axis."""
+    shape = spec.shape or ()
+    return shape[axis] if 0 <= axis < len(shape) else None
 
 
 def _size(feeds: Mapping[str, Array]) -> int:
     return sum(array.nbytes for array in feeds.values())
 
 
-def _leading_sizes(
-    specs: Sequence[TensorSpec], given: Sequence[InputSpec], files: Mapping[str, Sequence[Array]]
+def _batch_sizes(
+    specs: Sequence[TensorSpec],
+    axes: Mapping[str, int],
+    given: Sequence[InputSpec],
+    files: Mapping[str, Sequence[Array]],
 ) -> set[int]:
-    """Sizes of axis 0 in the shapes that the user declared and in the samples that the user gave."""
-    found = {item.shape[0] for item in given if item.shape}
+    """Sizes of the batch axis in the shapes that the user declared and in the samples that the user gave."""
+    found = {item.shape[axes[item.name]] for item in given if item.shape and axes.get(item.name, 99) < len(item.shape)}
     for spec in specs:
-        rank = len(spec.shape or ())
-        found |= {array.shape[0] if array.ndim == rank else 1 for array in files.get(spec.name, ()) if array.ndim}
+        axis, rank = axes.get(spec.name), len(spec.shape or ())
+        if axis is not None:
+            arrays = files.get(spec.name, ())
+            found |= {array.shape[axis] if array.ndim == rank else 1 for array in arrays if array.ndim > axis}
     return found
 
 
-def _as_declared(array: Array, spec: TensorSpec) -> Array:
+def as_declared(array: Array, spec: TensorSpec, axis: int | None = 0) -> Array:
     """*array* of a sample file, in the declared dtype where nothing is lost by it, and with a batch axis.
+
+    Args:
+        axis: where the batch belongs that a single sample lacks; None for an input without one.
 
     Raises:
         ModelError: ``E_INPUT``: the file holds another kind of number.
     """
-    if spec.shape is not None and array.ndim == len(spec.shape) - 1:
-        array = array[np.newaxis]
+    if spec.shape is not None and array.ndim == len(spec.shape) - 1 and axis is not None:
+        array = np.expand_dims(array, axis)
     if spec.dtype and dtype_label(array.dtype) != spec.dtype and spec.dtype != "string":
         if not _fits(array, spec.dtype):
             raise ModelError(

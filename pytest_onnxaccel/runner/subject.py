@@ -14,6 +14,7 @@ from pytest_onnxaccel.backends.guard import GuardedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.settle import Settled, settle
 from pytest_onnxaccel.checks.singles import Singles
+from pytest_onnxaccel.domains import InputFacts
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.isolation.engine import Engine
@@ -277,7 +278,12 @@ class Subject:
             except OnnxAccelError:
                 continue
             return Settled(inputs, session.run(inputs.feeds(0)), 1)
-        return settle(session, self.info, self.spec, self._seed, self._engines.root)
+        return settle(session, self.info, self.spec, self._seed, self._engines.root, self.facts)
+
+    @cached_property
+    def facts(self) -> InputFacts:
+        """What the graph says of its inputs."""
+        return InputFacts.from_json(self.graph("input_facts", path=self.path))
 
     @cached_property
     def sourced(self) -> Sourced:

@@ -1,0 +1,32 @@
+"""The door to what a graph says of its inputs. Runs in a worker: takes a path, gives JSON builtins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_onnxaccel.domains import InputFacts
+from pytest_onnxaccel.graph.inputs.rules import all_rules
+from pytest_onnxaccel.graph.inputs.walk import Walk
+from pytest_onnxaccel.graph.inspect import describe
+from pytest_onnxaccel.graph.load import load_graph
+
+
+def input_facts(path: str) -> dict[str, Any]:
+    """JSON form of :class:`~pytest_onnxaccel.domains.InputFacts` of the model at *path*.
+
+    Raises:
+        ModelError: ``E_PARSE``.
+    """
+    return facts_of(load_graph(path)).to_json()
+
+
+def facts_of(model: Any) -> InputFacts:
+    """What *model* says of its inputs."""
+    info = describe(model)
+    walk = Walk(model, all_rules())
+    walk.run()
+    dtypes = {spec.name: spec.dtype for spec in info.inputs}
+    domains = walk.findings.domains(dtypes)
+    free = bool(info.inputs) and all(spec.shape and not isinstance(spec.shape[0], int) for spec in info.inputs)
+    shared = info.batch is not None or (free and len(info.inputs) == 1)
+    return InputFacts(domains, batch=info.batch, axes={spec.name: 0 for spec in info.inputs} if shared else {})

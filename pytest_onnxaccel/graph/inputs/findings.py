@@ -1,0 +1,119 @@
+"""Facts of one input, gathered on the way through a graph, and the domain that they make together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pytest_onnxaccel.domains import Bound, Domain
+from pytest_onnxaccel.errors import printable
+from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.graph.inputs.trace import Trace
+
+#: At most so many telling points are kept of one input.
+_MOST_POINTS = 512
+#: At most so many facts are told of one input.
+_MOST_FACTS = 6
+#: What decides where facts of two kinds meet.
+_ORDER = ("size", "text", "category", "length", "index", "mask", "number")
+
+
+@record(frozen=True)
+class Finding:
+    """One fact: bounds, numbers that are not legal, numbers that tell, or a kind of values."""
+
+    input: str
+    text: str
+    kind: str = "number"
+    low: Bound | None = None
+    high: Bound | None = None
+    exclude: tuple[float, ...] = ()
+    points: tuple[int | float | str, ...] = ()
+    choices: tuple[int | float | str, ...] = ()
+    exact: tuple[Bound, ...] | None = None
+    columns: tuple[tuple[float, ...], ...] = ()
+
+
+class Findings:
+    """Facts by input."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[Finding]] = {}
+
+    def add(self, finding: Finding) -> None:
+        """Keep *finding*."""
+        self._found.setdefault(finding.input, []).append(finding)
+
+    def bounds(
+        self,
+        traces: Iterable[Trace],
+        node: Any,
+        text: str,
+        low: float | None = None,
+        high: float | None = None,
+        kind: str = "number",
+        exclude: Sequence[float] = (),
+        points: Sequence[float] = (),
+    ) -> None:
+        """The values that *traces* are must lie between *low* and *high*, both inclusive."""
+        for trace in traces:
+            if not trace.scale or not math.isfinite(trace.scale):
+                continue
+            ends = [None if end is None else trace.back(end) for end in (low, high)]
+            if trace.scale < 0:
+                ends.reverse()
+            self.add(
+                Finding(
+                    trace.input, f"{text} in {named(node)}", kind, ends[0], ends[1],
+                    tuple(trace.back(v) for v in exclude), points=tuple(trace.back(v) for v in points),
+                )
+            )  # fmt: skip
+
+    def domains(self, dtypes: Mapping[str, str]) -> dict[str, Domain]:
+        """The domain of each input of which there are facts."""
+        return {name: merged(name, found, dtypes.get(name, "")) for name, found in self._found.items()}
+
+
+def merged(name: str, findings: Sequence[Finding], dtype: str) -> Domain:
+    """All of *findings* at once: the narrowest bounds, every point inside them."""
+    kind = min((f.kind for f in findings), key=_ORDER.index)
+    deciding = [f for f in findings if f.kind == kind]
+    low = _narrowest([f.low for f in findings], max)
+    high = _narrowest([f.high for f in findings], min)
+    if not isinstance(low, str) and not isinstance(high, str) and low is not None and high is not None and low > high:
+        # Facts that exclude each other hold on paths that never run together: the deciding ones are kept
+        low, high = _narrowest([f.low for f in deciding], max), _narrowest([f.high for f in deciding], min)
+    whole = dtype.startswith(("int", "uint")) or dtype == "bool"
+    exclude = tuple(dict.fromkeys(_number(v, whole) for f in findings for v in f.exclude))
+    points = dict.fromkeys(v if isinstance(v, str) else _number(v, whole) for f in findings for v in f.points)
+    choices = dict.fromkeys(v for f in deciding for v in f.choices)
+    exact = next((f.exact for f in deciding if f.exact is not None), None)
+    columns = next((f.columns for f in findings if f.columns), ())
+    return Domain(
+        name, kind, _end(low, whole, math.ceil), _end(high, whole, math.floor), exclude, tuple(points)[:_MOST_POINTS],
+        tuple(choices), exact, "graph", tuple(dict.fromkeys(f.text for f in findings))[:_MOST_FACTS], columns=columns,
+    )  # fmt: skip
+
+
+def _narrowest(ends: Iterable[Bound | None], pick: Any) -> Bound | None:
+    known = [end for end in ends if end is not None]
+    numbers = [end for end in known if not isinstance(end, str)]
+    if numbers and len(numbers) == len(known):
+        found: Bound = pick(numbers)
+        return found
+    return next((end for end in known if isinstance(end, str)), None)
+
+
+def _end(value: Bound | None, whole: bool, rounded: Any) -> Bound | None:
+    return rounded(value) if whole and isinstance(value, float) and math.isfinite(value) else value
+
+
+def _number(value: Any, whole: bool) -> Any:
+    return round(value) if whole and math.isfinite(value) else value
+
+
+def named(node: Any) -> str:
+    """A node for a message: operator, and its name or its first output."""
+    label = node.name or next(iter(node.output), "")
+    return f"{printable(node.op_type, 40)} {printable(label, 60)!r}"

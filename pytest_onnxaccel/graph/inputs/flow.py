@@ -1,0 +1,292 @@
+"""What a node makes of the values that it reads: which elements of which inputs its results are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from pytest_onnxaccel.graph.inputs.trace import MOST_ELEMENTS, MOST_TRACES, UNKNOWN, Trace, Value, constant
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.graph.inputs.walk import Site
+
+#: Operators whose result holds all elements of the first operand in its order.
+_KEEPS_ORDER = frozenset(
+    {"Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Dropout", "Optional", "OptionalGetElement"}
+)
+#: Operators whose result holds elements of the first operand, some of them, or in another order.
+_MOVES = frozenset({
+    "Transpose", "Slice", "Gather", "GatherElements", "GatherND", "Split", "Expand", "Tile", "ReverseSequence",
+    "Compress", "DepthToSpace", "SpaceToDepth", "Trilu", "Pad", "SplitToSequence", "SequenceAt", "Unique", "TopK", "MaxPool",
+    "GlobalMaxPool", "ReduceMax", "ReduceMin", "CenterCropPad",
+})  # fmt: skip
+#: Elementwise comparisons and logic: their results are not the input's values.
+_FLOATS = frozenset({1, 10, 11, 16})
+
+
+def declared_shapes(graph: Any) -> dict[str, tuple[int | str | None, ...]]:
+    """Sizes by name of a value, as inputs, outputs and values in between declare them."""
+    found: dict[str, tuple[int | str | None, ...]] = {}
+    for value in [*graph.value_info, *graph.output, *graph.input]:
+        if value.type.HasField("tensor_type") and value.type.tensor_type.HasField("shape"):
+            found[value.name] = tuple(_dim(dim) for dim in value.type.tensor_type.shape.dim)
+    return found
+
+
+def _dim(dim: Any) -> int | str | None:
+    if dim.HasField("dim_value"):
+        return int(dim.dim_value) if dim.dim_value >= 0 else None
+    return dim.dim_param or None
+
+
+def add_constants(graph: Any, env: dict[str, Value]) -> None:
+    """Put the initializers of *graph* into *env*; the large ones by their shape alone."""
+    for tensor in graph.initializer:
+        env[tensor.name] = of_tensor(tensor)
+    for sparse in graph.sparse_initializer:
+        env[sparse.values.name] = Value(shape=tuple(sparse.dims))
+
+
+def of_tensor(tensor: Any) -> Value:
+    """A constant of the file; its elements where they are few and in the file itself."""
+    shape = tuple(int(d) for d in tensor.dims)
+    external = tensor.data_location == onnx.TensorProto.EXTERNAL
+    count = int(np.prod(shape, dtype=np.int64)) if shape else 1
+    if external or not 0 <= count <= MOST_ELEMENTS:
+        return Value(shape=shape, elem_type=tensor.data_type)
+    try:
+        array = numpy_helper.to_array(tensor)
+    except Exception:  # data that does not fill the shape: the checker's to refuse
+        return Value(shape=shape, elem_type=tensor.data_type)
+    return replace(constant(array), elem_type=tensor.data_type)
+
+
+def graphs_of(attribute: Any) -> Iterator[Any]:
+    """The subgraphs that an attribute holds."""
+    if attribute.type == onnx.AttributeProto.GRAPH:
+        yield attribute.g
+    elif attribute.type == onnx.AttributeProto.GRAPHS:
+        yield from attribute.graphs
+
+
+def with_attributes(inner: Any, call: Any, function: Any) -> Any:
+    """A node of *function* with the attributes that *call* gives it in place of their names."""
+    if not any(item.ref_attr_name for item in inner.attribute):
+        return inner
+    given = {item.name: item for item in [*function.attribute_proto, *call.attribute]}
+    made = onnx.NodeProto()
+    made.CopyFrom(inner)
+    del made.attribute[:]
+    for item in inner.attribute:
+        if not item.ref_attr_name:
+            made.attribute.append(item)
+        elif item.ref_attr_name in given:
+            copied = made.attribute.add()
+            copied.CopyFrom(given[item.ref_attr_name])
+            copied.name = item.name
+    return made
+
+
+def formals(node: Any, body: Any, operands: Sequence[Value | None]) -> dict[str, Value]:
+    """Inputs of a subgraph by name: what Loop and Scan hand to it the first time."""
+    names = [value.name for value in body.input]
+    if node.op_type == "Loop":
+        given: list[Value | None] = [UNKNOWN, UNKNOWN, *operands[2:]]
+    elif node.op_type == "Scan":
+        states = len(names) - next((item.i for item in node.attribute if item.name == "num_scan_inputs"), len(names))
+        given = [*operands[:states], *(_element(v) for v in operands[states:])]
+    else:
+        given = list(operands)
+    return {name: v if v is not None else UNKNOWN for name, v in zip(names, given, strict=False)}
+
+
+def _element(value: Value | None) -> Value:
+    if value is None:
+        return UNKNOWN
+    shape = value.shape[1:] if value.shape else None
+    return Value(_parts(value.traces), shape=shape, fed=value.fed, elem_type=value.elem_type)
+
+
+def either(a: Value, b: Value) -> Value:
+    """What one of two values is."""
+    shape = a.shape if a.shape == b.shape else None
+    return Value(_joined([a, b]), shape=shape, fed=a.fed or b.fed, elem_type=a.elem_type or b.elem_type)
+
+
+def _parts(traces: Sequence[Trace]) -> tuple[Trace, ...]:
+    return tuple(replace(trace, whole=False) for trace in traces)
+
+
+def _joined(values: Sequence[Value]) -> tuple[Trace, ...]:
+    return tuple(dict.fromkeys(trace for v in values for trace in _parts(v.traces)))[:MOST_TRACES]
+
+
+def outputs(site: Site) -> list[Value]:
+    """What the node's results are, as far as it is known."""
+    node, count = site.node, len(site.node.output)
+    fed = any(v is not None and v.fed for v in site.operands)
+    if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
+        return [_constant(node)]
+    made = Value(fed=fed, shape=site.output_shape())
+    maker = _MAKERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+    if maker is not None:
+        made = maker(site, made)
+    if not fed and made.constant is None:
+        made = _folded(site, made)
+    rest = made if node.op_type in ("Split", "Unique") else Value(fed=fed)
+    return [made, *[replace(rest, shape=site.output_shape(i), constant=None) for i in range(1, count)]]
+
+
+def _constant(node: Any) -> Value:
+    for item in node.attribute:
+        if item.name == "value":
+            return of_tensor(item.t)
+        if item.name in ("value_int", "value_float"):
+            return constant(np.asarray(onnx.helper.get_attribute_value(item)))
+        if item.name in ("value_ints", "value_floats"):
+            return constant(np.asarray(onnx.helper.get_attribute_value(item)))
+    return UNKNOWN
+
+
+def _kept(site: Site, made: Value) -> Value:
+    source = site.operand(0)
+    shape = made.shape or (source.shape if site.node.op_type in ("Identity", "Dropout") else None)
+    found = None
+    if source.constant is not None and site.node.op_type in (
+        "Identity",
+        "Dropout",
+        "Flatten",
+        "Squeeze",
+        "Unsqueeze",
+        "Reshape",
+    ):
+        found = source.constant  # a scalar or a list keeps its numbers; the shape is told apart
+        shape = source.shape if site.node.op_type == "Identity" else shape
+    return replace(
+        made, traces=source.traces, inverted=source.inverted, constant=found, shape=shape, shape_of=source.shape_of,
+        elem_type=source.elem_type,
+    )  # fmt: skip
+
+
+def _moved(site: Site, made: Value) -> Value:
+    source = site.operand(0)
+    parts = source.traces if site.node.op_type in ("Transpose",) else _parts(source.traces)
+    shape = made.shape
+    if site.node.op_type == "Transpose" and source.shape is not None and shape is None:
+        order = site.attribute("perm") or list(range(len(source.shape)))[::-1]
+        shape = tuple(source.shape[axis] for axis in order)
+    shape_of = source.shape_of if site.node.op_type in ("Slice", "Gather") else ""
+    return replace(
+        made, traces=parts, inverted=_parts(source.inverted), shape=shape, shape_of=shape_of, elem_type=source.elem_type
+    )
+
+
+def _concatenated(site: Site, made: Value) -> Value:
+    values = [v for v in site.operands if v is not None]
+    shape_of = next((v.shape_of for v in values if v.shape_of), "")
+    return replace(made, traces=_joined(values), shape_of=shape_of, inverted=())
+
+
+def _cast(site: Site, made: Value) -> Value:
+    source = site.operand(0)
+    to = int(site.attribute("to", 0)) if site.node.op_type == "Cast" else site.operand(1).elem_type
+    traces = tuple(replace(trace, cast=to) for trace in source.traces)
+    found = source.constant
+    if found is not None and to not in _FLOATS:
+        try:
+            found = found.astype(onnx.helper.tensor_dtype_to_np_dtype(to))
+        except (KeyError, TypeError, ValueError):
+            found = None
+    return replace(
+        made, traces=traces, inverted=source.inverted, constant=found, shape=made.shape or source.shape,
+        shape_of=source.shape_of, elem_type=to,
+    )  # fmt: skip
+
+
+def _shape(site: Site, made: Value) -> Value:
+    source = site.operand(0)
+    names = [trace.input for trace in source.traces if trace.whole]
+    found = None
+    if source.shape is not None and all(isinstance(d, int) for d in source.shape):
+        start, end = site.attribute("start", 0), site.attribute("end", None)
+        found = np.asarray(source.shape[start:end], np.int64)
+    return Value(constant=found, fed=source.fed, shape_of=names[0] if names else "", shape=made.shape, elem_type=7)
+
+
+def _affine(site: Site, made: Value) -> Value:
+    """Sums and products with one number: the trace goes on, scaled."""
+    a, b = site.operand(0), site.operand(1)
+    op = site.node.op_type
+    flipped = not a.traces and bool(b.traces)
+    source, number = (b, a.scalar) if flipped else (a, b.scalar)
+    shape = made.shape or source.shape
+    if not source.traces or number is None:
+        return replace(made, shape=made.shape)
+
+    def changed(trace: Trace) -> Trace | None:
+        scale, offset = trace.scale, trace.offset
+        if op == "Add":
+            return replace(trace, offset=offset + number)
+        if op == "Sub":
+            return (
+                replace(trace, scale=-scale, offset=number - offset)
+                if flipped
+                else replace(trace, offset=offset - number)
+            )
+        if op == "Mul" and number:
+            return replace(trace, scale=scale * number, offset=offset * number)
+        if op == "Div" and number and not flipped:
+            return replace(trace, scale=scale / number, offset=offset / number)
+        return None
+
+    traces = tuple(filter(None, map(changed, source.traces)))
+    return replace(made, traces=traces, shape=shape, elem_type=source.elem_type)
+
+
+def _negated(site: Site, made: Value) -> Value:
+    source = site.operand(0)
+    traces = tuple(replace(t, scale=-t.scale, offset=-t.offset) for t in source.traces)
+    return replace(made, traces=traces, shape=made.shape or source.shape, elem_type=source.elem_type)
+
+
+def _chosen(site: Site, made: Value) -> Value:
+    return replace(made, traces=_joined([site.operand(1), site.operand(2)]))
+
+
+def _clipped(site: Site, made: Value) -> Value:
+    source = site.operand(0)
+    return replace(made, traces=(), shape=made.shape or source.shape, elem_type=source.elem_type)
+
+
+_MAKERS: Mapping[str, Callable[[Site, Value], Value]] = {
+    **dict.fromkeys(_KEEPS_ORDER, _kept),
+    **dict.fromkeys(_MOVES, _moved),
+    **dict.fromkeys(("Concat", "Max", "Min", "ScatterElements", "ScatterND", "SequenceConstruct"), _concatenated),
+    **dict.fromkeys(("Cast", "CastLike"), _cast),
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div"), _affine),
+    "Shape": _shape,
+    "Neg": _negated,
+    "Where": _chosen,
+    "Clip": _clipped,
+}
+
+#: Operators on small constants that are worth computing: they make the tables, axes and sizes that rules ask for.
+_FOLDABLE: Mapping[str, Callable[..., Any]] = {
+    "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Neg": np.negative, "Equal": np.equal, "Sqrt": np.sqrt,
+}  # fmt: skip
+
+
+def _folded(site: Site, made: Value) -> Value:
+    """A small constant computed from small constants."""
+    function = _FOLDABLE.get(site.node.op_type)
+    arrays = [v.constant if v is not None else None for v in site.operands]
+    if function is None or not arrays or any(array is None for array in arrays):
+        return made
+    with np.errstate(all="ignore"):
+        found = np.asarray(function(*arrays))
+    return replace(made, constant=found if found.size <= MOST_ELEMENTS else None, shape=tuple(found.shape))

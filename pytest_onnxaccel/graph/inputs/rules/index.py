@@ -1,0 +1,112 @@
+"""Operands that number the rows of a table, the classes of a loss, or the elements of an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pytest_onnxaccel.graph.inputs.findings import Finding, named
+from pytest_onnxaccel.graph.inputs.walk import Rule, Site
+
+
+def _rows(site: Site, place: int, size: int | None, what: str) -> None:
+    """Operand *place* numbers *size* rows: 0 to size - 1. Negative numbers are legal in ONNX and nowhere else."""
+    if size is None or size < 1:
+        return
+    site.findings.bounds(
+        site.operand(place).traces, site.node, f"indexes {size} {what}", 0, size - 1, "index", points=(0, size - 1)
+    )
+
+
+def gather(site: Site) -> None:
+    """Gather and GatherElements: along one axis of the data."""
+    data, axis = site.operand(0), int(site.attribute("axis", 0))
+    if site.operand(1).traces and data.size(axis) is None:
+        _named_rows(site, 1, axis)
+    _rows(site, 1, data.size(axis), "rows")
+
+
+def _named_rows(site: Site, place: int, axis: int) -> None:
+    """The axis is free, but has a name: the index stays below its size."""
+    shape = site.operand(0).shape
+    if shape is None or not -len(shape) <= axis < len(shape) or not isinstance(shape[axis], str):
+        return
+    name = shape[axis]
+    for trace in site.operand(place).traces:
+        if trace.plain:
+            text = f"indexes the axis {name!r} in {named(site.node)}"
+            site.findings.add(Finding(trace.input, text, "index", 0, f"({name}) - 1"))
+
+
+def gather_nd(site: Site) -> None:
+    """GatherND: each column of the indices numbers an axis of its own; the narrowest one is taken for all."""
+    data, batch = site.operand(0), int(site.attribute("batch_dims", 0))
+    width = site.operand(1).size(-1)
+    if data.shape is None:
+        return
+    axes = data.shape[batch : None if width is None else batch + width]
+    sizes = [d for d in axes if isinstance(d, int)]
+    if sizes and len(sizes) == len(axes):
+        _rows(site, 1, min(sizes), "rows")
+
+
+def scatter(site: Site) -> None:
+    """ScatterElements and ScatterND: the indices number the data that is written to."""
+    if site.node.op_type == "ScatterND":
+        gather_nd(site)
+    else:
+        gather(site)
+
+
+def one_hot(site: Site) -> None:
+    """OneHot: ids below the depth."""
+    depth = site.operand(1).scalar
+    _rows(site, 0, None if depth is None else int(depth), "classes")
+
+
+def classes(site: Site) -> None:
+    """Losses: labels below the number of classes."""
+    shape = site.operand(0).shape
+    if shape is not None and len(shape) > 1:
+        _rows(site, 1, site.operand(0).size(1), "classes")
+
+
+def array_feature(site: Site) -> None:
+    """ArrayFeatureExtractor: the last axis of the data."""
+    _rows(site, 1, site.operand(0).size(-1), "columns")
+
+
+def embed_layer_norm(site: Site) -> None:
+    """EmbedLayerNormalization: words, segments and positions have a table each."""
+    for place, table, what in ((0, 2, "words"), (1, 4, "segments"), (8, 3, "positions")):
+        _rows(site, place, site.operand(table).rows, what)
+    for trace in site.operand(7).traces:
+        site.findings.add(Finding(trace.input, f"masks tokens in {named(site.node)}", "mask"))
+
+
+def roi(site: Site) -> None:
+    """RoiAlign: each box names an image of the batch."""
+    for trace in site.operand(2).traces:
+        site.findings.add(Finding(trace.input, f"numbers images in {named(site.node)}", "index", 0, 0))
+
+
+def segments(site: Site) -> None:
+    """BitShift: by less than the width of the type."""
+    site.findings.bounds(site.operand(1).traces, site.node, "shifts by", 0, 7)
+
+
+RULES: Mapping[str, Sequence[Rule]] = {
+    ":Gather": (gather,),
+    ":GatherElements": (gather,),
+    ":GatherND": (gather_nd,),
+    ":ScatterElements": (scatter,),
+    ":Scatter": (scatter,),
+    ":ScatterND": (scatter,),
+    ":OneHot": (one_hot,),
+    ":NegativeLogLikelihoodLoss": (classes,),
+    ":SoftmaxCrossEntropyLoss": (classes,),
+    ":RoiAlign": (roi,),
+    ":BitShift": (segments,),
+    "ai.onnx.ml:ArrayFeatureExtractor": (array_feature,),
+    "com.microsoft:EmbedLayerNormalization": (embed_layer_norm,),
+    "com.microsoft:Gather": (gather,),
+}

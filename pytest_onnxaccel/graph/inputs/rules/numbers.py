@@ -1,0 +1,115 @@
+"""Operators that are not defined, or tell nothing, outside a range of numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import onnx
+
+from pytest_onnxaccel.graph.inputs.walk import Rule, Site
+
+#: Least positive number that is drawn where 0 is the end: log and 1/x of it are still ordinary.
+TINY = 1e-3
+_WHOLE = frozenset({2, 3, 4, 5, 6, 7, 12, 13})
+
+
+def _between(site: Site, place: int = 0, low: float | None = None, high: float | None = None, text: str = "") -> None:
+    site.findings.bounds(site.operand(place).traces, site.node, text, low, high)
+
+
+def divisor(site: Site) -> None:
+    """Div and Mod: the divisor is not 0, and -1 of the least integer overflows."""
+    whole = site.operand(0).elem_type in _WHOLE or site.operand(1).elem_type in _WHOLE
+    exclude = (0, -1) if whole else (0,)
+    site.findings.bounds(site.operand(1).traces, site.node, "divides", exclude=exclude)
+
+
+def reciprocal(site: Site) -> None:
+    """Reciprocal: not of 0."""
+    site.findings.bounds(site.operand(0).traces, site.node, "divides", exclude=(0,))
+
+
+def power(site: Site) -> None:
+    """Pow: a fractional exponent wants a base from 0 up, a negative one a base that is not 0; both stay small."""
+    exponent, base = site.operand(1), site.operand(0)
+    if exponent.scalar is None:
+        site.findings.bounds(base.traces, site.node, "is a base", TINY, 3)
+        site.findings.bounds(exponent.traces, site.node, "is an exponent", -3, 3)
+        return
+    if exponent.scalar != math.floor(exponent.scalar):
+        _between(site, 0, TINY if exponent.scalar < 0 else 0, None, "is a base")
+    elif exponent.scalar < 0:
+        site.findings.bounds(base.traces, site.node, "is a base", exclude=(0,))
+
+
+def compared(site: Site) -> None:
+    """Equal, Greater and their like: the constant that is compared with, and its neighbours, choose the branch."""
+    for place, other in ((0, 1), (1, 0)):
+        array = site.operand(other).constant
+        if array is None or array.dtype.kind not in "fiub" or array.size > 64:
+            continue
+        whole = array.dtype.kind in "iub"
+        points: list[float] = []
+        for number in dict.fromkeys(array.reshape(-1).tolist()):
+            if not math.isfinite(number):
+                continue
+            step = 1 if whole else max(abs(number) * 0.05, 0.05)
+            points += [number, number - step, number + step] if site.node.op_type != "Not" else [number]
+        site.findings.bounds(site.operand(place).traces, site.node, "is compared", points=points)
+
+
+def every_value(site: Site, place: int = 0) -> None:
+    """A type of 8 bits whose numbers are all legal: the whole range is drawn."""
+    ranges = {int(onnx.TensorProto.UINT8): (0, 255), int(onnx.TensorProto.INT8): (-128, 127)}
+    for trace in site.operand(place).traces:
+        found = ranges.get(site.operand(place).elem_type)
+        if found is not None and trace.plain and not trace.cast:
+            site.findings.bounds([trace], site.node, "takes every value", *found)
+
+
+def cast(site: Site) -> None:
+    """Cast of an integer to a float: its numbers are quantities; of 8 bits, all of them."""
+    every_value(site)
+    source, to = site.operand(0), int(site.attribute("to", 0))
+    if source.elem_type in _WHOLE - {2, 3} and to in (1, 10, 11, 16):
+        # Weak: an index that is also cast keeps its own bounds, which are narrower or decide
+        site.findings.bounds(source.traces, site.node, "is a number")
+
+
+def _exactly(low: float | None, high: float | None, text: str) -> Sequence[Rule]:
+    return (partial(_between, low=low, high=high, text=text),)
+
+
+_COMPARES = (compared,)
+_QUANTISED = (every_value,)
+
+RULES: Mapping[str, Sequence[Rule]] = {
+    ":Log": _exactly(TINY, None, "takes the logarithm"),
+    ":Sqrt": _exactly(0, None, "takes the root"),
+    ":Acosh": _exactly(1, None, "is defined from 1"),
+    ":Asin": _exactly(-1, 1, "is defined from -1 to 1"),
+    ":Acos": _exactly(-1, 1, "is defined from -1 to 1"),
+    ":Atanh": _exactly(-1 + TINY, 1 - TINY, "is defined between -1 and 1"),
+    ":Exp": _exactly(None, 20, "is an exponent"),
+    ":Sinh": _exactly(-5, 5, "is an exponent"),
+    ":Cosh": _exactly(-5, 5, "is an exponent"),
+    ":Tan": _exactly(-1.4, 1.4, "is an angle"),
+    ":Bernoulli": _exactly(0, 1, "is a probability"),
+    ":Reciprocal": (reciprocal,),
+    ":Div": (divisor,),
+    ":Mod": (divisor,),
+    ":Pow": (power,),
+    ":Equal": _COMPARES,
+    ":Greater": _COMPARES,
+    ":GreaterOrEqual": _COMPARES,
+    ":Less": _COMPARES,
+    ":LessOrEqual": _COMPARES,
+    ":Cast": (cast,),
+    ":DequantizeLinear": _QUANTISED,
+    ":QLinearConv": _QUANTISED,
+    ":QLinearMatMul": _QUANTISED,
+    ":ConvInteger": _QUANTISED,
+    ":MatMulInteger": _QUANTISED,
+}

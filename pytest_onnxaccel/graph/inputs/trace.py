@@ -1,0 +1,98 @@
+"""Where a value inside a graph comes from: elements of an input, moved about and perhaps scaled, or a constant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pytest_onnxaccel.frozen_class import record
+
+#: Constants of more elements are known by their shape alone.
+MOST_ELEMENTS = 1 << 16
+#: A value that is put together of more inputs than these is not followed.
+MOST_TRACES = 16
+
+
+@record(frozen=True)
+class Trace:
+    """Elements of an input: ``scale * input + offset``.
+
+    Attributes:
+        whole: it is the input in its own order and with all its elements, perhaps in another shape.
+        cast: the element type that it was last cast to; 0 where it was not.
+    """
+
+    input: str
+    scale: float = 1.0
+    offset: float = 0.0
+    whole: bool = True
+    cast: int = 0
+
+    def back(self, value: float) -> float:
+        """The input's value for which this has *value*."""
+        return (value - self.offset) / self.scale
+
+    @property
+    def plain(self) -> bool:
+        """Its values are the input's own."""
+        return self.scale == 1.0 and self.offset == 0.0
+
+
+@record(frozen=True)
+class Value:
+    """What is known of one value of a graph.
+
+    Attributes:
+        traces: what its elements are of inputs; empty where they are computed otherwise.
+        constant: its elements, of a small constant.
+        shape: its sizes, None for those that are not known; None where the rank is not.
+        fed: it depends on an input in any way.
+        shape_of: the input whose shape, or a part of it, this holds.
+        elem_type: of ONNX; 0 where it is not known.
+        mask_term: the traces that a term of an attention's mask was made of.
+    """
+
+    traces: tuple[Trace, ...] = ()
+    constant: Any = None
+    shape: tuple[int | str | None, ...] | None = None
+    fed: bool = False
+    shape_of: str = ""
+    elem_type: int = 0
+    inverted: tuple[Trace, ...] = ()
+
+    @property
+    def scalar(self) -> float | None:
+        """The one number that a constant holds."""
+        if self.constant is None or self.constant.size != 1 or self.constant.dtype.kind not in "fiub":
+            return None
+        return float(self.constant.reshape(-1)[0])
+
+    @property
+    def rows(self) -> int | None:
+        """Size of axis 0."""
+        return self.size(0)
+
+    def size(self, axis: int) -> int | None:
+        """Size of *axis*, where it is known."""
+        if self.shape is None or not -len(self.shape) <= axis < len(self.shape):
+            return None
+        found = self.shape[axis]
+        return found if isinstance(found, int) else None
+
+
+UNKNOWN = Value()
+
+Env = Mapping[str, Value]
+
+
+def constant(array: Any) -> Value:
+    """The value of a constant *array*."""
+    return Value(constant=array if array.size <= MOST_ELEMENTS else None, shape=tuple(array.shape))
+
+
+def same_numbers(value: Value) -> bool:
+    """All elements of a constant are one number."""
+    array: Any = value.constant
+    return array is not None and array.size > 0 and bool(np.all(array == array.reshape(-1)[0]))

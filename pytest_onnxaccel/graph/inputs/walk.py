@@ -1,0 +1,150 @@
+"""Walk from the inputs over the operators that read them, subgraphs and functions included, and gather facts.
+
+What a value is made of flows forward (:mod:`flow`); what an operator demands of its operands is looked up by its name
+in the rules of its family. The walk is one pass over the nodes: it computes nothing but small constants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import onnx
+
+from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.graph.inputs import flow
+from pytest_onnxaccel.graph.inputs.findings import Findings
+from pytest_onnxaccel.graph.inputs.trace import UNKNOWN, Trace, Value
+from pytest_onnxaccel.graph.load import fed_values
+
+#: Subgraphs and functions are walked to this depth.
+_DEEPEST = 12
+#: Nodes that a walk looks at, calls of functions counted each: a function may be called by functions many times.
+_MOST_NODES = 200_000
+
+
+@record(frozen=True)
+class Site:
+    """One node with what is known of its operands.
+
+    Attributes:
+        operands: of the node's inputs in order; None for one that is left out.
+        declared: sizes that the file declares for a value, by name.
+        opset: version of the default operator domain.
+    """
+
+    node: Any
+    operands: tuple[Value | None, ...]
+    findings: Findings
+    declared: Mapping[str, tuple[int | str | None, ...]]
+    opset: int
+
+    def operand(self, place: int) -> Value:
+        """Operand *place*; one that is left out is unknown."""
+        found = self.operands[place] if place < len(self.operands) else None
+        return UNKNOWN if found is None else found
+
+    def attribute(self, name: str, default: Any = None) -> Any:
+        """An attribute's value."""
+        for item in self.node.attribute:
+            if item.name == name:
+                return onnx.helper.get_attribute_value(item)
+        return default
+
+    def output_shape(self, place: int = 0) -> tuple[int | str | None, ...] | None:
+        """What the file declares for output *place*."""
+        names = self.node.output
+        return self.declared.get(names[place]) if place < len(names) else None
+
+
+Rule = Callable[[Site], None]
+
+
+class Walk:
+    """One walk over one model.
+
+    Args:
+        rules: by ``domain:operator``; the default domain is empty.
+    """
+
+    def __init__(self, model: Any, rules: Mapping[str, Sequence[Rule]]) -> None:
+        self.findings = Findings()
+        self._model = model
+        self._rules = rules
+        self._functions = {(f.domain, f.name, f.overload): f for f in model.functions}
+        self._opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
+        self._declared = flow.declared_shapes(model.graph)
+        self._seen = 0
+
+    def run(self) -> dict[str, Value]:
+        """Walk the main graph.
+
+        Returns:
+            What is known of each of its values.
+        """
+        env: dict[str, Value] = {}
+        for value in fed_values(self._model.graph):
+            tensor = value.type.tensor_type if value.type.HasField("tensor_type") else None
+            env[value.name] = Value(
+                (Trace(value.name),), shape=self._declared.get(value.name), fed=True,
+                elem_type=tensor.elem_type if tensor is not None else 0,
+            )  # fmt: skip
+        return self._graph(self._model.graph, env, 0)
+
+    def _graph(self, graph: Any, outer: Mapping[str, Value], depth: int) -> dict[str, Value]:
+        env = dict(outer)
+        flow.add_constants(graph, env)
+        for node in graph.node:
+            self._node(node, env, depth)
+        return env
+
+    def _node(self, node: Any, env: dict[str, Value], depth: int) -> None:
+        self._seen += 1
+        if self._seen > _MOST_NODES:
+            return
+        operands = tuple(env.get(name, UNKNOWN) if name else None for name in node.input)
+        domain = "" if node.domain == "ai.onnx" else node.domain
+        function = self._functions.get((node.domain, node.op_type, node.overload))
+        made: Sequence[Value] | None = None
+        if function is not None:
+            made = self._call(node, function, operands, depth)
+        site = Site(node, operands, self.findings, self._declared, self._opset)
+        if any(v is not None and v.fed for v in operands):
+            for rule in self._rules.get(f"{domain}:{node.op_type}", ()):
+                try:
+                    rule(site)
+                except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+                    continue  # operands or attributes that the operator does not take: the runtime's to refuse
+        if made is None:
+            made = self._bodies(node, operands, env, depth)
+        if made is None:
+            try:
+                made = flow.outputs(site)
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+                made = [Value(fed=any(v is not None and v.fed for v in operands)) for _ in node.output]
+        env.update((name, value) for name, value in zip(node.output, made, strict=False) if name)
+
+    def _call(self, node: Any, function: Any, operands: Sequence[Value | None], depth: int) -> Sequence[Value] | None:
+        if depth >= _DEEPEST:
+            return None
+        env = {name: v for name, v in zip(function.input, operands, strict=False) if v is not None}
+        for inner in function.node:
+            self._node(flow.with_attributes(inner, node, function), env, depth + 1)
+        return [env.get(name, UNKNOWN) for name in function.output]
+
+    def _bodies(
+        self, node: Any, operands: Sequence[Value | None], env: Mapping[str, Value], depth: int
+    ) -> Sequence[Value] | None:
+        """Outputs of a node with subgraphs, which see the values around them; None for a node without."""
+        bodies = [body for item in node.attribute for body in flow.graphs_of(item)]
+        if not bodies:
+            return None
+        fed = any(v is not None and v.fed for v in operands)
+        results: list[list[Value]] = []
+        for body in bodies if depth < _DEEPEST else ():
+            inside = self._graph(body, {**env, **flow.formals(node, body, operands)}, depth + 1)
+            results.append([inside.get(value.name, UNKNOWN) for value in body.output])
+        if node.op_type == "If" and len(results) == 2 and len(results[0]) == len(results[1]):
+            return [flow.either(a, b) for a, b in zip(*results, strict=True)]
+        inner = any(v.fed for result in results for v in result)
+        return [Value(fed=fed or inner) for _ in node.output]
