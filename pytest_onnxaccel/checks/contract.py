@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,12 @@ def contract(model: str, backend: str, info: ModelInfo, session: Session, settle
     problems = [p.message for p in name_problems(first, declared, ("the session", "the model"))]
     problems += _declared(info, settled, first)
     nonfinite = _nonfinite(first)
+    for index in range(1, settled.samples):
+        sized = settled.inputs.at(index % settled.inputs.variants)
+        feeds = sized.feeds(index)
+        found = session.run(feeds)
+        problems = problems or _declared(info, replace(settled, inputs=sized), found)
+        nonfinite = nonfinite or [f"sample {index}: {text}" for text in _nonfinite(found)]
     unstable = [name for name in first if not _same(first[name], again.get(name))]
     figures = {
         "outputs": {name: [str(a.dtype), list(a.shape)] for name, a in first.items()},

@@ -1,4 +1,4 @@
-"""Finds inputs that a model runs on: sizes for its free dimensions that hold together, and values inside its domains."""
+"""Finds inputs that a model runs on: sizes that hold together, and values inside their domains."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ class Settled:
 
     Attributes:
         tries: runs that it took.
+        samples: how many samples are worth a look: one, where a later one is drawn from the same range.
         guessed: free dimensions whose size nobody gave, with that size.
         value_shaped: outputs whose sizes hang on values that were made up: those inputs, by output.
     """
@@ -48,6 +49,7 @@ class Settled:
     inputs: Inputs
     outputs: Mapping[str, Array]
     tries: int
+    samples: int = 1
     guessed: Mapping[str, int] = field(default_factory=dict)
     value_shaped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -202,7 +204,7 @@ class _Search:
             output: tuple(name for name in names if inputs.made_up(name) and not _sure(inputs, name))
             for output, names in self._facts.value_shaped.items()
         }
-        return Settled(inputs, outputs, self.tries, guessed, {k: v for k, v in shaped.items() if v})
+        return Settled(inputs, outputs, self.tries, 1, guessed, {k: v for k, v in shaped.items() if v})
 
     def _run(self, inputs: Inputs, index: int) -> dict[str, Array]:
         self.tries += 1
@@ -238,9 +240,10 @@ class _Search:
                 continue
             kept.append(sizes)
         inputs = replace(inputs, others=tuple(kept))
-        if _risky(inputs):
+        risky = _risky(inputs)
+        if risky:
             inputs = self._redrawn(inputs)
-        return replace(found, inputs=inputs, tries=self.tries)
+        return replace(found, inputs=inputs, tries=self.tries, samples=SETTLED if risky else 1)
 
     def _redrawn(self, inputs: Inputs) -> Inputs:
         redrawn: dict[int, int] = {}
@@ -253,7 +256,7 @@ class _Search:
                     if error.code not in ("E_RUN", "E_INPUT"):
                         raise
                     continue
-                if is_finite(outputs):
+                if is_finite(outputs) or _sure_of_all(inputs):
                     break
             else:
                 again = 0
@@ -265,6 +268,11 @@ class _Search:
 def _sure(inputs: Inputs, name: str) -> bool:
     """The values of input *name* follow from the sizes: nothing of them is a guess."""
     return name in inputs.domains and inputs.domains[name].exact is not None
+
+
+def _sure_of_all(inputs: Inputs) -> bool:
+    """Every value is one that the graph or the user calls legal: an output that is not finite is the model's own."""
+    return all(inputs.origin(spec.name) in ("golden", "given", "graph") for spec in inputs.specs)
 
 
 def _risky(inputs: Inputs) -> bool:

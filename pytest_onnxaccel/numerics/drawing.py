@@ -101,11 +101,22 @@ def _numbers(
         unit = generator.random(shape)
         made = np.asarray(low + (high - low) * unit)
     made = np.asarray(_without(made, domain.exclude, low, high))
-    points = [p for p in domain.points if not isinstance(p, str) and low <= p <= high and p not in domain.exclude]
+    # A bound that was only chosen here to draw from is none for the points
+    least = -math.inf if domain.low is None else low
+    most = math.inf if domain.high is None else high
+    points = [p for p in domain.points if not isinstance(p, str) and least <= p <= most and p not in domain.exclude]
+    points = [p for p in points if _fits(p, dtype)]
     if dtype.kind in "iu":
         given = [int(end) for end, known in ((low, domain.low), (high, domain.high)) if known is not None]
         points = [p for p in dict.fromkeys([*given, *points]) if p not in domain.exclude]
     return _with_points(generator, made, points, index)
+
+
+def _fits(number: float, dtype: np.dtype[Any]) -> bool:
+    if dtype.kind not in "iu":
+        return True
+    info = np.iinfo(dtype)
+    return bool(info.min <= number <= info.max)
 
 
 def _without(values: Any, exclude: tuple[int | float, ...], low: float, high: float) -> Any:

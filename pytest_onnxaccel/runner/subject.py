@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -277,7 +278,7 @@ class Subject:
                 inputs = self.ready(first).settled.inputs
             except OnnxAccelError:
                 continue
-            return Settled(inputs, session.run(inputs.feeds(0)), 1)
+            return replace(self.ready(first).settled, outputs=session.run(inputs.feeds(0)), tries=1)
         return settle(session, self.info, self.spec, self._seed, self._engines.root, self.facts)
 
     @cached_property

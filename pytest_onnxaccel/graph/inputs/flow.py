@@ -22,8 +22,8 @@ _KEEPS_ORDER = frozenset(
 #: Operators whose result holds elements of the first operand, some of them, or in another order.
 _MOVES = frozenset({
     "Transpose", "Slice", "Gather", "GatherElements", "GatherND", "Split", "Expand", "Tile", "ReverseSequence",
-    "Compress", "DepthToSpace", "SpaceToDepth", "Trilu", "Pad", "SplitToSequence", "SequenceAt", "Unique", "TopK", "MaxPool",
-    "GlobalMaxPool", "ReduceMax", "ReduceMin", "CenterCropPad",
+    "Compress", "DepthToSpace", "SpaceToDepth", "Trilu", "Pad", "SplitToSequence", "SequenceAt", "Unique", "TopK",
+    "MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin", "CenterCropPad",
 })  # fmt: skip
 #: Elementwise comparisons and logic: their results are not the input's values.
 _FLOATS = frozenset({1, 10, 11, 16})

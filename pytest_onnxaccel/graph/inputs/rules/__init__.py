@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pytest_onnxaccel.graph.inputs.rules import index, numbers
+from pytest_onnxaccel.graph.inputs.rules import index, masks, numbers, sizes
 from pytest_onnxaccel.graph.inputs.walk import Rule
 
-_FAMILIES = (index, numbers)
+_FAMILIES = (index, masks, numbers, sizes)
 
 
 def all_rules() -> Mapping[str, Sequence[Rule]]:

@@ -22,6 +22,8 @@ def _between(site: Site, place: int = 0, low: float | None = None, high: float |
 def divisor(site: Site) -> None:
     """Div and Mod: the divisor is not 0, and -1 of the least integer overflows."""
     whole = site.operand(0).elem_type in _WHOLE or site.operand(1).elem_type in _WHOLE
+    if site.node.op_type == "Mod":  # which tells itself from its like on negative numbers alone
+        site.findings.bounds(site.operand(0).traces, site.node, "is a number")
     exclude = (0, -1) if whole else (0,)
     site.findings.bounds(site.operand(1).traces, site.node, "divides", exclude=exclude)
 

@@ -1,0 +1,81 @@
+"""Operands that say which elements count: attention masks, padding, flags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pytest_onnxaccel.graph.inputs.findings import Finding, named
+from pytest_onnxaccel.graph.inputs.trace import Trace, Value
+from pytest_onnxaccel.graph.inputs.walk import Rule, Site
+
+#: A product with a number past this takes an element out of a softmax.
+_FAR = 1000.0
+
+
+def _mask(site: Site, traces: Sequence[Trace], what: str) -> None:
+    for trace in traces:
+        site.findings.add(Finding(trace.input, f"{what} in {named(site.node)}", "mask"))
+
+
+def scaled_far(site: Site) -> None:
+    """``(1 - mask) * -10000``: what is 0 in the mask is taken out."""
+    for value, other in ((site.operand(0), site.operand(1)), (site.operand(1), site.operand(0))):
+        number = other.scalar
+        if number is None or abs(number) < _FAR or number > 0:
+            continue
+        found = [trace for trace in value.traces if trace.cast and trace.offset == 1 and trace.scale == -1]
+        _mask(site, found, "masks")
+
+
+def condition(site: Site) -> None:
+    """Where: a condition that is an input, or an integer input cast to a condition."""
+    _mask(site, [t for t in site.operand(0).traces if _flags(site.operand(0), t)], "chooses")
+
+
+def logic(site: Site) -> None:
+    """And, Or, Xor, Not: of flags."""
+    for value in site.operands:
+        if value is not None:
+            _mask(site, [t for t in value.traces if _flags(value, t)], "is a flag")
+
+
+def _flags(value: Value, trace: Trace) -> bool:
+    return trace.plain
+
+
+def weighted(site: Site) -> None:
+    """``hidden * mask`` summed over: an integer input that was cast to a float and spread over the features."""
+    for value, other in ((site.operand(0), site.operand(1)), (site.operand(1), site.operand(0))):
+        if other.constant is not None or not other.fed:
+            continue
+        # A count or an id is seldom multiplied with what the network computed; where it is not 0 or 1, 1 is legal too
+        _mask(site, [t for t in value.traces if t.cast and t.plain], "weighs")
+
+
+def branch(site: Site) -> None:
+    """If: both branches run within two samples."""
+    _mask(site, site.operand(0).traces, "chooses the branch")
+
+
+def attention(place: int) -> Rule:
+    """An operand of a fused attention that is its mask."""
+
+    def rule(site: Site) -> None:
+        _mask(site, site.operand(place).traces, "masks")
+
+    return rule
+
+
+RULES: Mapping[str, Sequence[Rule]] = {
+    ":Mul": (scaled_far, weighted),
+    ":Where": (condition,),
+    ":And": (logic,),
+    ":Or": (logic,),
+    ":Xor": (logic,),
+    ":Not": (logic,),
+    ":If": (branch,),
+    ":Attention": (attention(3),),
+    "com.microsoft:Attention": (attention(3),),
+    "com.microsoft:MultiHeadAttention": (attention(4),),
+    "com.microsoft:SkipLayerNormalization": (),
+}
