@@ -7,7 +7,7 @@ must then be. Runs in a worker: takes paths, gives JSON builtins.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from onnx import ModelProto
 
@@ -40,7 +40,9 @@ GLANCE = "glance"
 METHODS = tuple(_METHODS)
 
 
-def rebatch(source: str, target: str, batch: int, method: str = "auto") -> dict[str, object]:
+def rebatch(
+    source: str, target: str, batch: int, method: str = "auto", axes: Mapping[str, int] | None = None
+) -> dict[str, object]:
     """Write a candidate of the model at *source* for batch *batch* to *target*.
 
     Args:
@@ -48,6 +50,7 @@ def rebatch(source: str, target: str, batch: int, method: str = "auto") -> dict[
         target: path of the new model, which then needs nothing of the source's folder.
         batch: samples that the new model takes, at least 1.
         method: one of :data:`METHODS`, ``auto`` for the first of :func:`methods` that applies, or :data:`GLANCE`.
+        axes: of the batch by input; without it, axis 0 of every input.
 
     Returns:
         ``method``: the one used; ``edited``: what changed, a line each; ``batch_from``: the declared batch of
@@ -64,16 +67,16 @@ def rebatch(source: str, target: str, batch: int, method: str = "auto") -> dict[
         raise cannot(f"batch {batch} is no number of samples")
     model = read_model(source)
     if method == GLANCE:
-        glanced = glance(model, batch)
+        glanced = glance(model, batch, axes)
         return _candidate(source, target, batch, "rewrite" if glanced.edits else "dims", model, glanced)
-    found = survey(model, batch)
+    found = survey(model, batch, axes)
     if method != "auto":
         return _candidate(source, target, batch, method, model, found)
     reason: ModelError | None = None
     for name in _worth(model, found):
         if reason is not None:
             model = read_model(source)  # the method before it may have begun to edit
-            found = survey(model, batch)
+            found = survey(model, batch, axes)
         try:
             return _candidate(source, target, batch, name, model, found)
         except ModelError as error:
@@ -103,7 +106,7 @@ def _candidate(
     }
 
 
-def methods(source: str) -> list[str]:
+def methods(source: str, axes: Mapping[str, int] | None = None) -> list[str]:
     """Methods worth trying for the model at *source*, cheapest first.
 
     ``dims`` is left out when constants must change too, ``rewrite`` when none must, and both when a node
@@ -113,7 +116,7 @@ def methods(source: str) -> list[str]:
         ModelError: the model has no common batch on axis 0 of its inputs (``V_BATCH``), or cannot be read.
     """
     model = read_model(source)
-    return _worth(model, survey(model))
+    return _worth(model, survey(model, axes=axes))
 
 
 def _worth(model: ModelProto, found: Survey) -> list[str]:
@@ -124,24 +127,26 @@ def _worth(model: ModelProto, found: Survey) -> list[str]:
         worth.append("dims")
     if found.edits and not found.blocked:
         worth.append("rewrite")
+    if not found.batch.leads:
+        return worth  # copies are cut and put together along axis 0
     if Builder(model).opset >= LEAST_OPSET:
         worth.append("scan")
     return [*worth, "unroll"]
 
 
-def diagnose(source: str) -> list[dict[str, object]]:
+def diagnose(source: str, axes: Mapping[str, int] | None = None) -> list[dict[str, object]]:
     """Which nodes hold the batch, and why: ``[{"node": name, "op": type, "why": clause}]``, in graph order.
 
     Raises:
         ModelError: as :func:`methods`.
     """
-    return [hold.to_json() for hold in survey(read_model(source)).holds]
+    return [hold.to_json() for hold in survey(read_model(source), axes=axes).holds]
 
 
-def joins(source: str) -> dict[str, Join]:
+def joins(source: str, axes: Mapping[str, int] | None = None) -> dict[str, Join]:
     """By output, how the runs of the model at *source* combine into the result of a larger batch.
 
     Raises:
         ModelError: as :func:`methods`.
     """
-    return survey(read_model(source)).joins
+    return survey(read_model(source), axes=axes).joins

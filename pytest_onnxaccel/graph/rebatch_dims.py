@@ -48,7 +48,10 @@ def set_dims(model: ModelProto, found: Survey, n: int, inside: bool = True) -> l
         old = shape_of(value)
         if value.name not in found.batch.inputs or old is None:
             continue
-        new: list[Dim] = [n if i == 0 or (isinstance(d, str) and d in symbols) else d for i, d in enumerate(old)]
+        new: list[Dim] = [
+            n if i == found.batch.axis(value.name) or (isinstance(d, str) and d in symbols) else d
+            for i, d in enumerate(old)
+        ]
         edited += declare(value, new, "input")
     for value in graph.output:
         edited += declare(value, output_shape(value, found, n), "output")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, inliner, numpy_helper
@@ -40,15 +40,18 @@ class Survey:
         return tuple(h for h in self.holds if h.blocks)
 
 
-def survey(model: ModelProto, n: int | None = None) -> Survey:
+def survey(model: ModelProto, n: int | None = None, axes: Mapping[str, int] | None = None) -> Survey:
     """Follow the batch of *model* from its own size to *n* (any other size when None or equal).
 
     The model is not changed.
 
+    Args:
+        axes: as :func:`~pytest_onnxaccel.graph.rebatch_batch.find_batch` takes them.
+
     Raises:
         ModelError: the inputs have no common batch on axis 0, or an output is no tensor (``V_BATCH``).
     """
-    batch = find_batch(model.graph)
+    batch = find_batch(model.graph, axes)
     for value in model.graph.output:
         if value.type.WhichOneof("value") not in (None, "tensor_type"):
             raise cannot(f"output '{value.name}' is no dense tensor, so results of several samples do not join")
@@ -64,20 +67,22 @@ def survey(model: ModelProto, n: int | None = None) -> Survey:
     ledger = Ledger(batch.size, other)
     declared = {v.name: shape_of(v) or () for v in [*graph.value_info, *graph.output]}
     walker = Walker(ledger, list(model.opset_import), declared)
-    formals = {v.name: _formal(v, batch, other) for v in graph.input if v.name in batch.inputs}
+    formals = {v.name: _formal(v, batch, other) for v in graph.input if v.name in (*batch.inputs, *batch.shared)}
     facts = walker.graph(graph, formals, {})
     joins = {v.name: _join(v, facts.get(v.name, UNKNOWN), batch) for v in graph.output}
     return Survey(model, batch, other, facts, tuple(ledger.edits), tuple(ledger.holds), joins)
 
 
-def glance(model: ModelProto, n: int) -> Survey:
+def glance(model: ModelProto, n: int, axes: Mapping[str, int] | None = None) -> Survey:
     """What the declarations and the targets of Reshapes alone say: axis 0 is the batch. Cheap; a proof tells.
 
     Raises:
         ModelError: ``V_BATCH``: the batch is not fixed, an output declares another size on axis 0, or a constant that
             is no Reshape's target may hold the batch.
     """
-    batch = find_batch(model.graph)
+    batch = find_batch(model.graph, axes)
+    if not batch.leads:
+        raise cannot("the batch is not axis 0 of every input")
     joins: dict[str, Join] = {}
     for value in model.graph.output:
         shape = shape_of(value)
@@ -119,7 +124,8 @@ def _formal(value: ValueInfoProto, batch: Batch, n: int) -> Fact:
     small: list[int | None] = []
     large: list[int | None] = []
     for axis, dim in enumerate(shape_of(value) or ()):
-        carries = axis == 0 or (isinstance(dim, str) and dim in batch.symbols)
+        own = value.name in batch.inputs and axis == batch.axis(value.name)
+        carries = own or (isinstance(dim, str) and dim in batch.symbols)
         size = dim if isinstance(dim, int) else None
         small.append(batch.size if carries else size)
         large.append(n if carries else size)

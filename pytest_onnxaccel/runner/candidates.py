@@ -43,10 +43,19 @@ class Candidates:
         source: path of the model.
         stem: of the files' names.
         folder: where the files go.
+        axes: of the batch by input; None for axis 0 of every input.
     """
 
-    def __init__(self, graph: Callable[..., Any], source: str, stem: str, folder: str) -> None:
+    def __init__(
+        self,
+        graph: Callable[..., Any],
+        source: str,
+        stem: str,
+        folder: str,
+        axes: Mapping[str, int] | None = None,
+    ) -> None:
         self._graph = graph
+        self._axes = None if axes is None else dict(axes)
         self._source = source
         self._stem = stem
         self._folder = folder
@@ -68,7 +77,7 @@ class Candidates:
         if not isinstance(first, Candidate):
             return  # no method applies, for the reason that it names
         # Asked for only now, because the cheapest one usually holds
-        for other in self._graph("rebatch_methods", source=self._source):
+        for other in self._graph("rebatch_methods", source=self._source, axes=self._axes):
             if other != first.method:
                 yield self._one(size, other)
 
@@ -78,7 +87,9 @@ class Candidates:
             target = os.path.join(self._folder, f"{method}-{size}", f"{self._stem}-batch-{size}.onnx")
             os.makedirs(os.path.dirname(target), exist_ok=True)
             try:
-                made = self._graph("rebatch", source=self._source, target=target, batch=size, method=method)
+                made = self._graph(
+                    "rebatch", source=self._source, target=target, batch=size, method=method, axes=self._axes
+                )
                 self._made[key] = Candidate(
                     str(made["method"]), target, tuple(made["edited"]), ModelInfo.from_json(made["declares"])
                 )
@@ -91,7 +102,7 @@ class Candidates:
         """By output, how the model's own runs combine; empty where nobody can tell."""
         if self._joins is None:
             try:
-                self._joins = dict(self._graph("rebatch_joins", source=self._source))
+                self._joins = dict(self._graph("rebatch_joins", source=self._source, axes=self._axes))
             except OnnxAccelError:
                 self._joins = {}
         return self._joins
@@ -99,7 +110,7 @@ class Candidates:
     def holders(self, most: int = 3) -> str:
         """At most *most* of the nodes that hold the batch in a constant, or mix its samples, for a message."""
         try:
-            found = self._graph("rebatch_diagnose", source=self._source)
+            found = self._graph("rebatch_diagnose", source=self._source, axes=self._axes)
         except OnnxAccelError:
             return ""
         named = ", ".join(f"{item['op']} {item['node']!r} ({item['why']})" for item in found[:most])

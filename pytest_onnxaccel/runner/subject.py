@@ -298,7 +298,10 @@ class Subject:
     @cached_property
     def candidates(self) -> Candidates:
         """The model at other batch sizes."""
-        return Candidates(self.graph, self.path, self.stem, self._folder)
+        given = {item.name: item.batch_axis for item in self.spec.inputs if item.batch_axis is not None}
+        axes = {**self.facts.axes, **given}
+        plain = not any(axes.values()) and len(axes) == len(self.info.inputs)
+        return Candidates(self.graph, self.path, self.stem, self._folder, None if plain else axes)
 
     @property
     def stem(self) -> str:

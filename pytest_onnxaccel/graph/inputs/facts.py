@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_onnxaccel.domains import InputFacts
+from pytest_onnxaccel.graph.inputs.batch_axes import batch_axes
 from pytest_onnxaccel.graph.inputs.names import suggested
 from pytest_onnxaccel.graph.inputs.rules import all_rules
 from pytest_onnxaccel.graph.inputs.walk import Walk
@@ -29,6 +30,5 @@ def facts_of(model: Any) -> InputFacts:
     dtypes = {spec.name: spec.dtype for spec in info.inputs}
     domains = walk.findings.domains(dtypes)
     domains |= suggested(info.inputs, domains)
-    free = bool(info.inputs) and all(spec.shape and not isinstance(spec.shape[0], int) for spec in info.inputs)
-    shared = info.batch is not None or (free and len(info.inputs) == 1)
-    return InputFacts(domains, batch=info.batch, axes={spec.name: 0 for spec in info.inputs} if shared else {})
+    batch, axes = batch_axes(info.inputs, domains, walk.findings.batch_axes)
+    return InputFacts(domains, batch=batch, axes=axes)

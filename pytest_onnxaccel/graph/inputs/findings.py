@@ -40,6 +40,8 @@ class Findings:
 
     def __init__(self) -> None:
         self._found: dict[str, list[Finding]] = {}
+        #: Axis of the batch by input, as an operator has it that reads the input as it is
+        self.batch_axes: dict[str, int] = {}
 
     def add(self, finding: Finding) -> None:
         """Keep *finding*."""

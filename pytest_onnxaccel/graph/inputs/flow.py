@@ -119,7 +119,7 @@ def either(a: Value, b: Value) -> Value:
 
 
 def _parts(traces: Sequence[Trace]) -> tuple[Trace, ...]:
-    return tuple(replace(trace, whole=False) for trace in traces)
+    return tuple(replace(trace, whole=False, ordered=False) for trace in traces)
 
 
 def _joined(values: Sequence[Value]) -> tuple[Trace, ...]:
@@ -167,15 +167,18 @@ def _kept(site: Site, made: Value) -> Value:
     ):
         found = source.constant  # a scalar or a list keeps its numbers; the shape is told apart
         shape = source.shape if site.node.op_type == "Identity" else shape
+    same = site.node.op_type in ("Identity", "Dropout", "Optional", "OptionalGetElement")
+    traces = source.traces if same else tuple(replace(trace, ordered=False) for trace in source.traces)
     return replace(
-        made, traces=source.traces, inverted=source.inverted, constant=found, shape=shape, shape_of=source.shape_of,
+        made, traces=traces, inverted=source.inverted, constant=found, shape=shape, shape_of=source.shape_of,
         elem_type=source.elem_type,
     )  # fmt: skip
 
 
 def _moved(site: Site, made: Value) -> Value:
     source = site.operand(0)
-    parts = source.traces if site.node.op_type in ("Transpose",) else _parts(source.traces)
+    moved = site.node.op_type == "Transpose"
+    parts = tuple(replace(t, ordered=False) for t in source.traces) if moved else _parts(source.traces)
     shape = made.shape
     if site.node.op_type == "Transpose" and source.shape is not None and shape is None:
         order = site.attribute("perm") or list(range(len(source.shape)))[::-1]

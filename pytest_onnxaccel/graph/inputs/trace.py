@@ -20,6 +20,7 @@ class Trace:
     """Elements of an input: ``scale * input + offset``.
 
     Attributes:
+        ordered: its axes are the input's own, none of them moved, split or joined.
         whole: it is the input in its own order and with all its elements, perhaps in another shape.
         cast: the element type that it was last cast to; 0 where it was not.
     """
@@ -29,6 +30,7 @@ class Trace:
     offset: float = 0.0
     whole: bool = True
     cast: int = 0
+    ordered: bool = True
 
     def back(self, value: float) -> float:
         """The input's value for which this has *value*."""

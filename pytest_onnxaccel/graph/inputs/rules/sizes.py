@@ -322,7 +322,16 @@ def small(place: int, low: float, high: float, what: str, kind: str = "number") 
     return rule
 
 
-_RECURRENT = (lengths(4),)
+def recurrent(site: Site) -> None:
+    """LSTM, GRU, RNN: time and batch are axes 0 and 1 of the data and of the state."""
+    first = int(site.attribute("layout", 0)) == 1
+    for place, axis_of_batch in ((0, 1), (4, 0), (5, 1), (6, 1)):
+        for trace in site.operand(place).traces:
+            if trace.ordered:
+                site.findings.batch_axes[trace.input] = 0 if first else axis_of_batch
+
+
+_RECURRENT = (lengths(4), recurrent)
 _FILLED = (filled,)
 
 RULES: Mapping[str, Sequence[Rule]] = {

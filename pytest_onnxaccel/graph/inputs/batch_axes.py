@@ -1,0 +1,71 @@
+"""Which axis of which input is the batch: by its name on any axis, by what all inputs share, by recurrent operators."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from pytest_onnxaccel.domains import Domain
+from pytest_onnxaccel.spec import Dim, TensorSpec
+
+_BATCH = re.compile(r"(?i)^(n|b|bs|bsz|.*batch.*)$")
+#: Names that exporters make up for a size that they do not know, a new one for each.
+_MADE_UP = re.compile(r"(?i)^(unk\w*?_?\d+|dim_?\d+|dynamicdimension\.?\d+|.+_dim_?\d+|unknown\w*|none|-1|\?+)$")
+
+
+def anonymous(dim: Dim) -> bool:
+    """A free dimension without a name of its own."""
+    return dim is None or (isinstance(dim, str) and bool(_MADE_UP.match(dim)))
+
+
+def batch_axes(
+    specs: Sequence[TensorSpec], domains: Mapping[str, Domain], hints: Mapping[str, int]
+) -> tuple[Dim, dict[str, int]]:
+    """The batch of a model's inputs, and the axis of it by input; an input without one is missing.
+
+    Args:
+        specs: the inputs to feed.
+        domains: what their values are; sizes and counts carry no batch.
+        hints: the axis of the batch by input, as an operator has it that reads the input as it is.
+
+    Returns:
+        The batch's size or name, None where it has neither; and no axes at all where there is no batch.
+    """
+    known = [s for s in specs if s.shape and s.kind == "tensor" and not _counts(domains.get(s.name))]
+    if not known or any(s.kind == "tensor" and s.shape is None for s in specs):
+        return None, {}
+    named = _named(known)
+    if named is not None:
+        axes = {s.name: s.shape.index(named) for s in known if s.shape is not None and named in s.shape}
+        axes |= {s.name: hints.get(s.name, 0) for s in known if s.name not in axes and _at(s, hints) is None}
+        return named, axes
+    placed = {s.name: hints.get(s.name, 0) for s in known}
+    sizes = {_at(s, hints) for s in known}
+    if len(sizes) == 1 and sizes != {0}:
+        size = sizes.pop()
+        # One input whose first axis is a number may still be no batch; what follows proves it
+        return size, placed
+    if all(anonymous(size) for size in sizes):
+        return None, placed
+    fixed = {size for size in sizes if not anonymous(size)}
+    if len(fixed) == 1 and isinstance(next(iter(fixed)), str):
+        return next(iter(fixed)), placed  # some inputs say its name, the others leave it open
+    return None, {}
+
+
+def _counts(domain: Domain | None) -> bool:
+    return domain is not None and domain.kind == "size"
+
+
+def _at(spec: TensorSpec, hints: Mapping[str, int]) -> Dim:
+    shape, axis = spec.shape or (), hints.get(spec.name, 0)
+    return shape[axis] if axis < len(shape) else 0
+
+
+def _named(specs: Sequence[TensorSpec]) -> str | None:
+    """The name that says of itself that it is the batch; of several, the one in most inputs."""
+    names = Counter(
+        dim for spec in specs for dim in dict.fromkeys(spec.shape or ()) if isinstance(dim, str) and _BATCH.match(dim)
+    )
+    return names.most_common(1)[0][0] if names else None
