@@ -142,10 +142,10 @@ def settle(
             last = error
             continue
         if all(getattr(array, "size", 1) for array in found.outputs.values()):
-            return search.widened(_finite(session, found))
+            return search.widened(search.finite(found))
         fallback = fallback or found
     if fallback is not None:
-        return search.widened(_finite(session, fallback))
+        return search.widened(search.finite(fallback))
     if search.tries <= 1 and not _value_guessed(base):
         raise last
     raise ModelError(
@@ -225,6 +225,18 @@ class _Search:
                     return self._free.complete({**inputs.sizes, dim: size})
         return None
 
+    def finite(self, found: Settled) -> Settled:
+        """*found*, or the same sizes with positive floats where those give finite outputs and these do not."""
+        inputs = found.inputs
+        if is_finite(found.outputs) or not any(_guessed_float(inputs, spec) for spec in inputs.specs):
+            return found
+        positive = replace(inputs, floats=POSITIVE_RANGE)
+        try:
+            outputs = self._run(positive, 0)
+        except ModelError:
+            return found
+        return replace(found, inputs=positive, outputs=outputs) if is_finite(outputs) else found
+
     def widened(self, found: Settled) -> Settled:
         """*found* with further lengths, and with every sample that is compared made sure to run."""
         inputs = found.inputs
@@ -240,7 +252,7 @@ class _Search:
                 continue
             kept.append(sizes)
         inputs = replace(inputs, others=tuple(kept))
-        risky = _risky(inputs)
+        risky = _risky(inputs) and is_finite(found.outputs)
         if risky:
             inputs = self._redrawn(inputs)
         return replace(found, inputs=inputs, tries=self.tries, samples=SETTLED if risky else 1)
@@ -292,19 +304,6 @@ def _candidates(base: Inputs, free: FreeSizes, info: ModelInfo) -> Iterator[Inpu
     for sizes in assignments(base, free, info.dim_hints):
         for limits in _INTEGER_RANGES if integers else (None,):
             yield replace(base, sizes=sizes, integers=limits)
-
-
-def _finite(session: Session, found: Settled) -> Settled:
-    """*found*, or the same sizes with positive floats where those give finite outputs and these do not."""
-    inputs = found.inputs
-    if is_finite(found.outputs) or not any(_guessed_float(inputs, spec) for spec in inputs.specs):
-        return found
-    positive = replace(inputs, floats=POSITIVE_RANGE)
-    try:
-        outputs = session.run(positive.feeds(0))
-    except ModelError:
-        return found
-    return replace(found, inputs=positive, outputs=outputs, tries=found.tries + 1) if is_finite(outputs) else found
 
 
 def _guessed_float(inputs: Inputs, spec: TensorSpec) -> bool:

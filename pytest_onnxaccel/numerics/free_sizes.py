@@ -23,12 +23,12 @@ _NAMED: tuple[tuple[re.Pattern[str], tuple[int, ...]], ...] = (
     (re.compile(r"(?i)sample|audio|wave|signal"), (4096, 16000, 512, 1024, 8192, 32000)),
     (re.compile(r"(?i)node|edge|point|box|roi"), (6, 9, 12, 4)),
 )
+_SIDE = _NAMED[2]
 _OTHERWISE = (8, 4, 16, 5, 3, 2)
 #: A name of the cache and the new tokens together.
 _TOTAL = re.compile(r"(?i)total|(^|_)all(_|$)|full|kv_?(seq|len)|key_?(seq|len)")
 _PAST = re.compile(r"(?i)past|cache")
 _NEW = re.compile(r"(?i)^(?!.*(past|total|encoder|cache)).*(seq|len|token)")
-_LENGTH = re.compile(r"(?i)seq|token|len|word|step|time|frame|past|cache|audio|sample|node|edge|point")
 #: Sizes are not tried once an input has so many elements: several free dimensions multiply.
 MOST_ELEMENTS = 1 << 24
 #: At most so many sets of sizes are tried.
@@ -92,7 +92,8 @@ def free_sizes(base: Inputs, facts: InputFacts, dims: Sequence[DimSpec]) -> Free
     swept = {d.name: d.sizes for d in dims if len(d.sizes) > 1}
     keys = tuple(dict.fromkeys([*names, *unnamed]))
     plausible = {key: facts.plausible.get(key) or _guess(key, base.specs) for key in keys}
-    lengths = frozenset(key for key in keys if key in facts.lengths or (key in names and _LENGTH.search(key)))
+    # What is not the side of an image is a length: of time, of a list, of a cache
+    lengths = frozenset(key for key in keys if key in facts.lengths or not _side(key, base.specs))
     return FreeSizes(keys, given, formulas, swept, plausible, lengths)
 
 
@@ -115,7 +116,11 @@ def _guess(key: str, specs: Sequence[TensorSpec]) -> tuple[int, ...]:
     for pattern, sizes in _NAMED:
         if pattern.search(key.partition(":")[0] if ":" in key else key):
             return sizes
-    return _NAMED[2][1] if _of_image(key, specs) else _OTHERWISE
+    return _SIDE[1] if _of_image(key, specs) else _OTHERWISE
+
+
+def _side(key: str, specs: Sequence[TensorSpec]) -> bool:
+    return bool(_SIDE[0].search(key)) or _of_image(key, specs)
 
 
 def _of_image(key: str, specs: Sequence[TensorSpec]) -> bool:

@@ -291,5 +291,5 @@ def _fits(array: Array, dtype: str) -> bool:
         target = array_dtype(dtype)
     except TypeError:
         return False
-    floats = array.dtype.kind == "f" and dtype.startswith(("float", "bfloat"))
+    floats = array.dtype.kind == "f" and dtype in ("float16", "float32", "float64", "bfloat16")
     return floats or np.can_cast(array.dtype, target, "safe")

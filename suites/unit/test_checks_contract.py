@@ -50,8 +50,8 @@ def test_chosen_sizes_and_ranges_are_told() -> None:
     inputs = (tensor("x", "N", "L"),)
     result = judged(positive_only, tensor("y", "N", "L"), inputs=inputs)
     assert result.verdict is Verdict.PASSED
-    assert result.notes == ("inputs chosen here: L=1, float inputs from [0.001, 1)",)
-    assert result.figures["dims"] == {"L": 1}
+    assert result.notes == ("inputs chosen here: L=8, also L=4, also L=16, float inputs from [0.001, 1)",)
+    assert result.figures["dims"] == {"L": 8}
 
 
 # -- names ------------------------------------------------------------------------------------------------------

@@ -314,4 +314,5 @@ def test_frozen_files_are_proven_and_named(runner: Make) -> None:
 
 def test_inputs_are_those_that_were_settled(runner: Make) -> None:
     feeds = runner(graphs.int_tokens()).subjects.inputs("m0").feeds()
-    assert set(np.unique(feeds["ids"])) <= {0, 1}
+    assert feeds["ids"].shape == (1, 8)
+    assert len(np.unique(feeds["ids"])) > 2  # rows of the table, its last one among them
