@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.settle import Settled
 from pytest_onnxaccel.dims import evaluate, is_expression
 from pytest_onnxaccel.numerics.compare import name_problems
+from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.printing import counted, left_out
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import ModelInfo, TensorSpec, dtype_label
@@ -31,19 +31,19 @@ def contract(model: str, backend: str, info: ModelInfo, session: Session, settle
     again = session.run(settled.inputs.feeds(0))
     declared = dict.fromkeys(spec.name for spec in info.outputs)
     problems = [p.message for p in name_problems(first, declared, ("the session", "the model"))]
-    problems += _declared(info, settled, first)
+    sizes = _declared(info, settled.inputs, first)
     nonfinite = _nonfinite(first)
     for index in range(1, settled.samples):
         sized = settled.inputs.at(index % settled.inputs.variants)
-        feeds = sized.feeds(index)
-        found = session.run(feeds)
-        problems = problems or _declared(info, replace(settled, inputs=sized), found)
-        nonfinite = nonfinite or [f"sample {index}: {text}" for text in _nonfinite(found)]
+        found = session.run(sized.feeds(index))
+        sizes = sizes or _declared(info, sized, found)
+        nonfinite = nonfinite or [f"{text} (sample {index})" for text in _nonfinite(found)]
     unstable = [name for name in first if not _same(first[name], again.get(name))]
     figures = {
         "outputs": {name: [str(a.dtype), list(a.shape)] for name, a in first.items()},
         "runs": settled.tries + 1,
         "dims": dict(settled.inputs.sizes),
+        "inputs": settled.inputs.report(),
         "input_range": list(settled.inputs.floats),
         "load_ms": session.info.facts.get("load_ms"),
     }
@@ -56,32 +56,61 @@ def contract(model: str, backend: str, info: ModelInfo, session: Session, settle
         result = result.with_(notes=(*result.notes, f"inputs chosen here: {chosen}"))
     if problems:
         return _failed(result, "V_CONTRACT", problems)
+    if sizes:
+        made_up = {name for output, _ in sizes for name in settled.value_shaped.get(output, ())}
+        if all(settled.value_shaped.get(output) for output, _ in sizes):
+            return _not_judged(result, sizes[0][1], sorted(made_up))
+        return _failed(result, "V_CONTRACT", [text for _, text in sizes])
     if nonfinite:
-        return _failed(result, "V_NONFINITE", nonfinite)
+        return _failed(result, "V_NONFINITE", [nonfinite[0] + _doubt(settled), *nonfinite[1:]])
     if unstable:
         return _failed(result, "V_UNSTABLE", [f"output {name!r} differs between two equal runs" for name in unstable])
+    if settled.stuck:
+        return _failed(result, "V_DYNAMIC", [_held(key, *why) for key, why in settled.stuck.items()])
     told = [f"{name} {a.dtype}{list(a.shape)}" for name, a in first.items()]
     shapes = counted(told)
     return result.with_(message=f"runs, finite, repeatable: {shapes}", details=left_out(", ".join(told), shapes))
+
+
+def _not_judged(result: CheckResult, problem: str, made_up: list[str]) -> CheckResult:
+    """Sizes hang on a value that nobody gave: they say nothing of the model."""
+    named = ", ".join(map(repr, made_up))
+    message = f"input {named} was made up and decides a size, so it is not judged: give it ({problem})"
+    return result.with_(verdict=Verdict.NOT_APPLICABLE, code="E_INPUT", message=message)
+
+
+def _doubt(settled: Settled) -> str:
+    """A hint at inputs that were only guessed; empty where the graph or the user says what is legal."""
+    guessed = [spec.name for spec in settled.inputs.specs if settled.inputs.origin(spec.name) in ("search", "name")]
+    if not guessed:
+        return ""
+    named = ", ".join(map(repr, guessed[:2])) + (f" and {len(guessed) - 2} more" if len(guessed) > 2 else "")
+    return f"; input {named} was made up: give range or file in onnxaccel.toml if it is not legal"
+
+
+def _held(key: str, size: int, cause: str) -> str:
+    name, _, axis = key.partition(":")
+    what = f"axis {axis} of input {name!r}" if axis.isdecimal() else f"dimension {key!r}"
+    return f"{what} is declared dynamic and runs at {size} alone: {cause}"
 
 
 def _failed(result: CheckResult, code: str, problems: list[str]) -> CheckResult:
     return result.with_(verdict=Verdict.FAILED, code=code, message=problems[0], details=tuple(problems[1:]))
 
 
-def _declared(info: ModelInfo, settled: Settled, outputs: Mapping[str, Array]) -> list[str]:
-    """Breaches of declared dtypes and shapes; a symbol must mean one size throughout inputs and outputs."""
-    symbols = settled.inputs.symbols()
-    shapes = {name: array.shape for name, array in settled.inputs.feeds(0).items()}
+def _declared(info: ModelInfo, inputs: Inputs, outputs: Mapping[str, Array]) -> list[tuple[str, str]]:
+    """Breaches of declared dtypes and shapes, with their output; a symbol means one size in inputs and outputs."""
+    symbols = inputs.symbols()
+    shapes = inputs.shapes()
     for spec in info.inputs:
         for dim, size in zip(spec.shape or (), shapes[spec.name], strict=False):
             if isinstance(dim, str) and not is_expression(dim):
                 symbols[dim] = size
     counts = Counter(spec.name for spec in info.outputs)
-    found = [f"the model declares output {name!r} {n} times" for name, n in counts.items() if n > 1]
+    found = [(name, f"the model declares output {name!r} {n} times") for name, n in counts.items() if n > 1]
     for spec in info.outputs:
         if spec.name in outputs and spec.kind == "tensor":
-            found += _declared_one(spec, outputs[spec.name], symbols)
+            found += [(spec.name, text) for text in _declared_one(spec, outputs[spec.name], symbols)]
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,11 @@ from pytest_onnxaccel.domains import InputFacts
 from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.functions import resolve
-from pytest_onnxaccel.numerics.free_sizes import FreeSizes, assignments, free_sizes, other_lengths
+from pytest_onnxaccel.numerics.free_sizes import FreeSizes, assignments, free_sizes, other_lengths, sweep
 from pytest_onnxaccel.numerics.inputs import Inputs, declared_facts
 from pytest_onnxaccel.numerics.sampling import POSITIVE_RANGE, load_samples, unguessable
 from pytest_onnxaccel.printing import named
+from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import InputSpec, ModelInfo, ModelSpec, TensorSpec
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Settled:
         samples: how many samples are worth a look: one, where a later one is drawn from the same range.
         guessed: free dimensions whose size nobody gave, with that size.
         value_shaped: outputs whose sizes hang on values that were made up: those inputs, by output.
+        stuck: free dimensions that run at one size alone: that size, and why no other runs.
     """
 
     inputs: Inputs
@@ -52,6 +54,7 @@ class Settled:
     samples: int = 1
     guessed: Mapping[str, int] = field(default_factory=dict)
     value_shaped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stuck: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
 
 def give_data(name: str) -> str:
@@ -240,22 +243,37 @@ class _Search:
     def widened(self, found: Settled) -> Settled:
         """*found* with further lengths, and with every sample that is compared made sure to run."""
         inputs = found.inputs
-        others = other_lengths(self._free, inputs.sizes)
-        kept: list[dict[str, int]] = []
-        for sizes in others:
-            trial = replace(inputs, others=(sizes,), variant=1)
-            try:
-                self._run(trial, len(kept) + 1)
-            except ModelError as error:
-                if error.code not in ("E_RUN", "E_INPUT"):
-                    raise
-                continue
-            kept.append(sizes)
+        kept = [sizes for sizes in other_lengths(self._free, inputs.sizes) if not self._refusal(inputs, sizes)]
+        stuck = self._stuck(inputs, kept)
         inputs = replace(inputs, others=tuple(kept))
         risky = _risky(inputs) and is_finite(found.outputs)
         if risky:
             inputs = self._redrawn(inputs)
-        return replace(found, inputs=inputs, tries=self.tries, samples=SETTLED if risky else 1)
+        return replace(found, inputs=inputs, tries=self.tries, samples=SETTLED if risky else 1, stuck=stuck)
+
+    def _refusal(self, inputs: Inputs, sizes: Mapping[str, int]) -> str:
+        """Why the model does not run at *sizes*; empty where it does."""
+        try:
+            self._run(replace(inputs, others=(sizes,), variant=1), 1)
+        except ModelError as error:
+            if error.code not in ("E_RUN", "E_INPUT"):
+                raise
+            return error.cause
+        return ""
+
+    def _stuck(self, inputs: Inputs, kept: Sequence[Mapping[str, int]]) -> dict[str, tuple[int, str]]:
+        """Free dimensions of which no other size runs, together with the others or alone, by what was tried."""
+        left = {key for key in self._free.open if not any(sizes[key] != inputs.sizes[key] for sizes in kept)}
+        causes: dict[str, str] = {}
+        for sizes in sweep(self._free, inputs.sizes):
+            changed = {key for key in left if sizes[key] != inputs.sizes[key]}
+            if not changed:
+                continue
+            cause = self._refusal(inputs, sizes)
+            if not cause:
+                left -= changed
+            causes |= dict.fromkeys(changed, cause)
+        return {key: (inputs.sizes[key], causes[key]) for key in sorted(left) if key in causes}
 
     def _redrawn(self, inputs: Inputs) -> Inputs:
         redrawn: dict[int, int] = {}
@@ -321,3 +339,27 @@ def _kind(array: Any) -> str:
 
 def _float(array: Any) -> Any:
     return array.astype(np.float32) if array.dtype.kind == "V" else array
+
+
+def sized(result: CheckResult, settled: Settled) -> CheckResult:
+    """*result* with the sizes that ran, where the model's declarations leave some open."""
+    text = settled.inputs.sizes_text()
+    if not text:
+        return result
+    figures = {**result.figures, "input_sizes": text, "guessed_sizes": dict(settled.guessed)}
+    return result.with_(figures=figures)
+
+
+def on_guessed_sizes(result: CheckResult, settled: Settled, budget: bool) -> CheckResult:
+    """A budget that was held, or missed, at sizes that nobody named decides nothing."""
+    if not budget or not settled.guessed or result.verdict not in (Verdict.PASSED, Verdict.FAILED):
+        return result
+    named = ", ".join(f"{key}={size}" for key, size in settled.guessed.items())
+    message = (
+        f"a budget cannot be judged at sizes that were guessed ({named}): "
+        "give shape of the input, or [models.NAME.dims], in onnxaccel.toml"
+    )
+    return result.with_(
+        verdict=Verdict.INCONCLUSIVE, code="V_LATENCY", message=message, details=(result.message, *result.details),
+        figures={**result.figures, "settled": True},
+    )  # fmt: skip

@@ -174,3 +174,16 @@ def other_lengths(free: FreeSizes, sizes: Mapping[str, int]) -> list[dict[str, i
                 more[key] = options[turn - 1] if len(options) >= turn and options[turn - 1] < 4096 else step
             found.append(free.complete({**sizes, **more}))
     return [other for i, other in enumerate(found) if other != dict(sizes) and other not in found[:i]]
+
+
+def sweep(free: FreeSizes, sizes: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """Other sizes for what is free: all together, larger and smaller, then each dimension alone."""
+
+    def steps(size: int) -> tuple[int, ...]:
+        return 2 * size, size + 1, size + 32, max(1, size // 2)
+
+    for turn in range(4):
+        yield free.complete({**sizes, **{key: steps(sizes[key])[turn] for key in free.open}})
+    for key in free.open if len(free.open) > 1 else ():
+        for size in steps(sizes[key])[:3]:
+            yield free.complete({**sizes, key: size})

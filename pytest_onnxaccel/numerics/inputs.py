@@ -210,6 +210,22 @@ class Inputs:
             found[spec.name] = entry
         return found
 
+    def sizes_text(self) -> str:
+        """The sizes that ran, where the declarations leave some open beside the batch; empty where they do not."""
+        free = [
+            spec
+            for spec in self.specs
+            if any(not isinstance(d, int) and self.axes.get(spec.name) != i for i, d in enumerate(spec.shape or ()))
+        ]
+        if not free:
+            return ""
+        shapes = self.shapes()
+        if len(self.specs) == 1:
+            return "x".join(map(str, shapes[self.specs[0].name]))
+        if self.sizes:
+            return " ".join(f"{key}={size}" for key, size in list(self.symbols().items())[:3] if key in self.sizes)
+        return " ".join("x".join(map(str, shapes[spec.name])) for spec in free[:2])
+
     def described(self) -> str:
         """The choices that were made, for the result: ``H=32, W=32``, or an empty string."""
         parts = [f"{name if name != '?' else 'free dimensions'}={size}" for name, size in self.sizes.items()]

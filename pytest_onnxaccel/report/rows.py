@@ -77,6 +77,7 @@ def _row(key: _Key, results: list[CheckResult]) -> Row:
         cells={
             "backend": name(backend),
             "batch": _batch(sizes),
+            "sizes": _input_sizes(results),
             "worst error": units.error(_worst_error(results)),
             "p50": units.milliseconds(slowest.get("p50_ms")),
             "p95": units.milliseconds(slowest.get("p95_ms")),
@@ -85,6 +86,15 @@ def _row(key: _Key, results: list[CheckResult]) -> Row:
             "peak memory": units.megabytes(_largest(results, "peak_memory_mb")),
         },
     )
+
+
+def _input_sizes(results: list[CheckResult]) -> str:
+    """The sizes of free dimensions that ran, a question mark behind those that nobody gave."""
+    for result in results:
+        found = result.figures.get("input_sizes")
+        if isinstance(found, str) and found:
+            return safe(found, 28) + ("?" if result.figures.get("guessed_sizes") else "")
+    return ""
 
 
 def _p50(result: CheckResult) -> float:

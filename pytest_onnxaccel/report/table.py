@@ -22,6 +22,7 @@ _HEADERS = {
     "model": "model",
     "backend": "backend",
     "batch": "batch",
+    "sizes": "sizes",
     "verdict": "verdict",
     "worst error": "error",
     "p50": "p50",
@@ -32,7 +33,7 @@ _HEADERS = {
 }
 
 #: What goes first where there is no room; never the verdict.
-_DROPPED_FIRST = ("peak memory", "throughput", "p95", "speed-up", "p50", "worst error", "batch")
+_DROPPED_FIRST = ("peak memory", "throughput", "p95", "speed-up", "sizes", "p50", "worst error", "batch")
 
 _COLORS = {
     Verdict.PASSED: "32",

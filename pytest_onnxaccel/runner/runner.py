@@ -13,6 +13,7 @@ from pytest_onnxaccel.checks.contract import contract
 from pytest_onnxaccel.checks.hygiene import hygiene
 from pytest_onnxaccel.checks.interface import input_problems
 from pytest_onnxaccel.checks.parity import parity
+from pytest_onnxaccel.checks.settle import on_guessed_sizes, sized
 from pytest_onnxaccel.checks.structure import structure
 from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
 from pytest_onnxaccel.printing import identifier
@@ -107,7 +108,7 @@ class Runner:
     def _contract(self, request: Request, subject: Subject) -> CheckResult:
         info = self._taken(request, subject)
         ready = subject.ready(request.backend)
-        result = contract(request.model, request.backend, info, ready.session, ready.settled)
+        result = sized(contract(request.model, request.backend, info, ready.session, ready.settled), ready.settled)
         # It has just compared two equal runs, so that the proof of a batch need not
         ready.singles.stable = ready.singles.stable or result.verdict is Verdict.PASSED
         return result
@@ -134,7 +135,7 @@ class Runner:
             noise.noisy(self._options, request.model, request.backend, shown, against.variants, against.alike),
             request.decision or subject.spec.decision,
         )  # fmt: skip
-        result = noise.elsewhere(result, request.reported)
+        result = sized(noise.elsewhere(result, request.reported), ready.settled)
         if result.verdict is Verdict.FAILED and self._options.localise:
             from pytest_onnxaccel.runner.autopsy import looked_into
 
@@ -157,12 +158,13 @@ class Runner:
         self._taken(request, subject)
         ready = self._ready(request, subject, request.backend)
         sizes = request.sizes or subject.spec.batch.sizes
-        return batch(
+        result = batch(
             request.model, request.backend, ready.session, ready.settled.inputs, ways(subject, request.backend),
             sizes, request.tolerance or subject.spec.tolerance,
             {} if request.tolerance else subject.spec.output_tolerances, subject.candidates.holders, ready.singles,
             wide=not request.sizes, memory=self._options.limits.memory,
         )  # fmt: skip
+        return sized(result, ready.settled)
 
     def _latency(self, request: Request, subject: Subject) -> CheckResult:
         from pytest_onnxaccel.runner import latency
@@ -196,7 +198,7 @@ class Runner:
             result = with_advice(
                 result, request, subject, self.engines, ready, budget, path, self._options, self._advice
             )
-        return result
+        return on_guessed_sizes(sized(result, ready.settled), ready.settled, bool(budget))
 
     # -- what the checks share --------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from pytest_onnxaccel.graph.inputs.names import suggested
 from pytest_onnxaccel.graph.inputs.rules import all_rules
 from pytest_onnxaccel.graph.inputs.walk import Walk
 from pytest_onnxaccel.graph.inspect import describe
-from pytest_onnxaccel.graph.load import load_graph
+from pytest_onnxaccel.graph.load import all_graphs, load_graph
 
 
 def input_facts(path: str) -> dict[str, Any]:
@@ -26,9 +26,22 @@ def facts_of(model: Any) -> InputFacts:
     """What *model* says of its inputs."""
     info = describe(model)
     walk = Walk(model, all_rules())
-    walk.run()
+    values = walk.run()
     dtypes = {spec.name: spec.dtype for spec in info.inputs}
     domains = walk.findings.domains(dtypes)
     domains |= suggested(info.inputs, domains)
     batch, axes = batch_axes(info.inputs, domains, walk.findings.batch_axes)
-    return InputFacts(domains, batch=batch, axes=axes)
+    read = {name for node in model.graph.node for name in node.input}
+    shaped = {spec.name: tuple(sorted(values[spec.name].sized_by)) for spec in info.outputs if spec.name in values}
+    return InputFacts(
+        domains,
+        batch,
+        axes,
+        unread=tuple(spec.name for spec in info.inputs if spec.name not in read | _inner(model)),
+        value_shaped={name: inputs for name, inputs in shaped.items() if inputs},
+    )
+
+
+def _inner(model: Any) -> set[str]:
+    """Names that subgraphs read; some of them are inputs of the model."""
+    return {name for graph in all_graphs(model)[1:] for node in graph.node for name in node.input}

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from pytest_onnxaccel.graph.inputs.sizing import sized_by
 from pytest_onnxaccel.graph.inputs.trace import MOST_ELEMENTS, MOST_TRACES, UNKNOWN, Trace, Value, constant
 
 if TYPE_CHECKING:
@@ -109,13 +110,16 @@ def _element(value: Value | None) -> Value:
     if value is None:
         return UNKNOWN
     shape = value.shape[1:] if value.shape else None
-    return Value(_parts(value.traces), shape=shape, fed=value.fed, elem_type=value.elem_type)
+    return Value(_parts(value.traces), shape=shape, by=value.by, sized_by=value.sized_by, elem_type=value.elem_type)
 
 
-def either(a: Value, b: Value) -> Value:
-    """What one of two values is."""
+def either(a: Value, b: Value, chosen: frozenset[str]) -> Value:
+    """What one of two values is; *chosen*: the inputs that decide which."""
     shape = a.shape if a.shape == b.shape else None
-    return Value(_joined([a, b]), shape=shape, fed=a.fed or b.fed, elem_type=a.elem_type or b.elem_type)
+    sized = a.sized_by | b.sized_by | (chosen if a.shape is None or a.shape != b.shape else frozenset())
+    return Value(
+        _joined([a, b]), shape=shape, by=a.by | b.by | chosen, sized_by=sized, elem_type=a.elem_type or b.elem_type
+    )
 
 
 def _parts(traces: Sequence[Trace]) -> tuple[Trace, ...]:
@@ -129,16 +133,18 @@ def _joined(values: Sequence[Value]) -> tuple[Trace, ...]:
 def outputs(site: Site) -> list[Value]:
     """What the node's results are, as far as it is known."""
     node, count = site.node, len(site.node.output)
-    fed = any(v is not None and v.fed for v in site.operands)
+    values = [v for v in site.operands if v is not None]
+    by = frozenset[str]().union(*(v.by for v in values))
+    sized = sized_by(site)
     if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
         return [_constant(node)]
-    made = Value(fed=fed, shape=site.output_shape())
+    made = Value(by=by, sized_by=sized, shape=site.output_shape())
     maker = _MAKERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
     if maker is not None:
         made = maker(site, made)
-    if not fed and made.constant is None:
+    if not by and made.constant is None:
         made = _folded(site, made)
-    rest = made if node.op_type in ("Split", "Unique") else Value(fed=fed)
+    rest = made if node.op_type in ("Split", "Unique") else Value(by=by, sized_by=sized)
     return [made, *[replace(rest, shape=site.output_shape(i), constant=None) for i in range(1, count)]]
 
 
@@ -218,7 +224,9 @@ def _shape(site: Site, made: Value) -> Value:
     if source.shape is not None and all(isinstance(d, int) for d in source.shape):
         start, end = site.attribute("start", 0), site.attribute("end", None)
         found = np.asarray(source.shape[start:end], np.int64)
-    return Value(constant=found, fed=source.fed, shape_of=names[0] if names else "", shape=made.shape, elem_type=7)
+    # What hangs on sizes alone hangs on no value, unless a value decided the size
+    shape_of = names[0] if names else ""
+    return Value(constant=found, by=source.sized_by, shape_of=shape_of, shape=made.shape, elem_type=7)
 
 
 def _affine(site: Site, made: Value) -> Value:

@@ -50,19 +50,26 @@ class Value:
         traces: what its elements are of inputs; empty where they are computed otherwise.
         constant: its elements, of a small constant.
         shape: its sizes, None for those that are not known; None where the rank is not.
-        fed: it depends on an input in any way.
+        by: inputs whose values it depends on in any way; what depends on their shapes alone does not count.
+        sized_by: inputs whose values its shape depends on.
         shape_of: the input whose shape, or a part of it, this holds.
         elem_type: of ONNX; 0 where it is not known.
-        mask_term: the traces that a term of an attention's mask was made of.
+        inverted: the traces of a mask that this is the complement of.
     """
 
     traces: tuple[Trace, ...] = ()
     constant: Any = None
     shape: tuple[int | str | None, ...] | None = None
-    fed: bool = False
+    by: frozenset[str] = frozenset()
+    sized_by: frozenset[str] = frozenset()
     shape_of: str = ""
     elem_type: int = 0
     inverted: tuple[Trace, ...] = ()
+
+    @property
+    def fed(self) -> bool:
+        """Inputs decide what it is, by their values or by their shapes."""
+        return bool(self.by or self.sized_by or self.shape_of)
 
     @property
     def scalar(self) -> float | None:

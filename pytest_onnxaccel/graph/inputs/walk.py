@@ -86,7 +86,7 @@ class Walk:
         for value in fed_values(self._model.graph):
             tensor = value.type.tensor_type if value.type.HasField("tensor_type") else None
             env[value.name] = Value(
-                (Trace(value.name),), shape=self._declared.get(value.name), fed=True,
+                (Trace(value.name),), shape=self._declared.get(value.name), by=frozenset({value.name}),
                 elem_type=tensor.elem_type if tensor is not None else 0,
             )  # fmt: skip
         return self._graph(self._model.graph, env, 0)
@@ -121,7 +121,8 @@ class Walk:
             try:
                 made = flow.outputs(site)
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-                made = [Value(fed=any(v is not None and v.fed for v in operands)) for _ in node.output]
+                by = frozenset[str]().union(*(v.by for v in operands if v is not None))
+                made = [Value(by=by, sized_by=by) for _ in node.output]
         env.update((name, value) for name, value in zip(node.output, made, strict=False) if name)
 
     def _call(self, node: Any, function: Any, operands: Sequence[Value | None], depth: int) -> Sequence[Value] | None:
@@ -139,12 +140,14 @@ class Walk:
         bodies = [body for item in node.attribute for body in flow.graphs_of(item)]
         if not bodies:
             return None
-        fed = any(v is not None and v.fed for v in operands)
+        by = frozenset[str]().union(*(v.by | v.sized_by for v in operands if v is not None))
         results: list[list[Value]] = []
         for body in bodies if depth < _DEEPEST else ():
             inside = self._graph(body, {**env, **flow.formals(node, body, operands)}, depth + 1)
             results.append([inside.get(value.name, UNKNOWN) for value in body.output])
         if node.op_type == "If" and len(results) == 2 and len(results[0]) == len(results[1]):
-            return [flow.either(a, b) for a, b in zip(*results, strict=True)]
-        inner = any(v.fed for result in results for v in result)
-        return [Value(fed=fed or inner) for _ in node.output]
+            chosen = frozenset[str]().union(*(v.by for v in operands if v is not None))
+            return [flow.either(a, b, chosen) for a, b in zip(*results, strict=True)]
+        by = by.union(*(v.by | v.sized_by for result in results for v in result))
+        # How often a body runs, and which one, may decide how much comes out of it
+        return [Value(by=by, sized_by=by if node.op_type in ("Loop", "If") else frozenset()) for _ in node.output]
