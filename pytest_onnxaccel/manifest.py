@@ -14,10 +14,11 @@ from typing import Any
 from pytest_onnxaccel import manifest_keys as keys
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.manifest_values import dim
 from pytest_onnxaccel.overrides import merged, tolerance
 from pytest_onnxaccel.printing import identifier
 from pytest_onnxaccel.registry import nearest
-from pytest_onnxaccel.spec import BatchPlan, InputSpec, LatencyBudget, ModelSpec, PreprocessingSpec, Tolerance
+from pytest_onnxaccel.spec import BatchPlan, DimSpec, InputSpec, LatencyBudget, ModelSpec, PreprocessingSpec, Tolerance
 from pytest_onnxaccel.toml_lines import dotted, line_of
 
 _Path = tuple[str, ...]
@@ -121,22 +122,38 @@ class _Reader:
             decision=values.get("decision"),
             origin=origin,
             source=replace(values["source"], origin=origin) if "source" in values else None,
+            dims=self._dims((*at, "dims"), self._sub(at, table, "dims")),
         )
+
+    def _dims(self, at: _Path, table: Mapping[str, Any]) -> tuple[DimSpec, ...]:
+        found = []
+        for name, value in table.items():
+            try:
+                found.append(dim(value, name))
+            except ConfigError as error:
+                raise self._error((*at, name), f"{name} in [{dotted(at)}]: {error.cause}", error.remedy) from None
+        return tuple(found)
 
     def _input(self, at: _Path, model: Mapping[str, Any]) -> InputSpec:
         values = self._values(keys.INPUT, at, self._table(model["inputs"], at))
         for samples in ("file", "images"):
-            both = [name for name in ("range", "shape", "file") if {name, samples} <= set(values) and name != samples]
+            others = ("range", "shape", "file", "value", "values")
+            both = [name for name in others if {name, samples} <= set(values) and name != samples]
             if both:
                 cause = f"{both[0]} is given beside {samples} in [{dotted(at)}]"
                 raise self._error((*at, both[0]), cause, "keep one of them")
+        said = [name for name in ("range", "value", "values") if name in values]
+        if len(said) > 1:
+            cause = f"{said[1]} is given beside {said[0]} in [{dotted(at)}]"
+            raise self._error((*at, said[1]), cause, "keep one of them")
         if "preprocess" in values and "images" not in values:
             cause = f"preprocess is given without images in [{dotted(at)}]"
             raise self._error((*at, "preprocess"), cause, 'add images = "imgs/*.jpg"')
         low, high = values.get("range", (None, None))
         return InputSpec(
-            at[-1], low, high, values.get("file"), values.get("shape"), values.get("images"), values.get("preprocess")
-        )
+            at[-1], low, high, values.get("file"), values.get("shape"), values.get("images"), values.get("preprocess"),
+            values.get("values", values.get("value")), values.get("batch_axis"),
+        )  # fmt: skip
 
     def _output(self, at: _Path, model: Mapping[str, Any], own: Tolerance) -> Tolerance:
         values = self._values(keys.OUTPUT, at, self._table(model["outputs"], at))

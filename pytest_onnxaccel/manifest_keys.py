@@ -115,7 +115,7 @@ MODEL = Table(
             "decision",
         ),
     ),
-    ("inputs", "outputs", "budget"),
+    ("inputs", "outputs", "budget", "dims"),
 )
 
 INPUT = Table(
@@ -123,7 +123,12 @@ INPUT = Table(
     "How the input INPUT is filled; without a table, by what the model declares.",
     (
         Key(
-            "range", "list of two numbers", values.value_range, "Random values are drawn from here.", "[-1, 1]", "range"
+            "range",
+            "list of two numbers",
+            values.value_range,
+            "Random values are drawn from here; equal ends fill the input.",
+            "[-1, 1]",
+            "range",
         ),
         Key(
             "file",
@@ -135,6 +140,30 @@ INPUT = Table(
             relative=True,
         ),
         Key("shape", "list of whole numbers", values.shape, "Sizes of free dimensions.", "[1, 3, 240, 320]", "shape"),
+        Key(
+            "value",
+            "number, text or boolean",
+            values.element,
+            "Fills the input; excludes `range`, `values`, `file` and `images`.",
+            "16000",
+            "value",
+        ),
+        Key(
+            "values",
+            "list of numbers, texts or booleans",
+            values.elements,
+            "The only elements there may be, all of which are drawn; excludes `range`, `file` and `images`.",
+            "[8000, 16000]",
+            "values",
+        ),
+        Key(
+            "batch_axis",
+            "whole number",
+            values.batch_axis,
+            "Where the input carries the batch, where the graph does not tell.",
+            "1",
+            "batch_axis",
+        ),
         Key(
             "images",
             "text",
@@ -153,6 +182,13 @@ INPUT = Table(
             "preprocess",
         ),
     ),
+)
+
+DIMS = Table(
+    "[models.NAME.dims]",
+    "Sizes of free dimensions by their names: a number, a list of numbers that are tried one after the other, or an "
+    'expression of other names: `sequence = [7, 128]`, `total = "past + sequence"`. A size holds for every axis of '
+    "that name.",
 )
 
 OUTPUT = Table("[models.NAME.outputs.OUTPUT]", "Tolerances of the output OUTPUT.", _PARITY)
@@ -241,4 +277,4 @@ PREPROCESSING = Table(
 )
 
 #: Every kind of table, in the order of the reference.
-TABLES = (TOP, DEFAULTS, MODEL, INPUT, OUTPUT, BUDGET, PREPROCESSING)
+TABLES = (TOP, DEFAULTS, MODEL, INPUT, DIMS, OUTPUT, BUDGET, PREPROCESSING)

@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 
 from pytest_onnxaccel import scalars, units
+from pytest_onnxaccel.dims import is_expression
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.registry import nearest
-from pytest_onnxaccel.spec import SourceSpec
+from pytest_onnxaccel.spec import DimSpec, SourceSpec
 
 
 def path(value: object, folder: Path) -> str:
@@ -69,9 +70,60 @@ def value_range(value: object) -> tuple[float, float]:
     if not isinstance(value, list) or len(value) != 2 or not all(_finite(entry) for entry in value):
         raise ConfigError(f"{value!r} is no range", remedy="expected two numbers, such as [-1, 1]")
     low, high = float(value[0]), float(value[1])
-    if low >= high:
+    if low > high:
         raise ConfigError(f"{value!r} is empty", remedy="expected the lower end first, such as [-1, 1]")
     return low, high
+
+
+def element(value: object) -> tuple[int | float | str | bool, ...]:
+    """One element that fills the whole input."""
+    return elements([value])
+
+
+def elements(value: object) -> tuple[int | float | str | bool, ...]:
+    """The only elements that an input may have."""
+    if not isinstance(value, list) or not value:
+        raise ConfigError(f"{value!r} is not a list of elements", remedy="expected a list, such as [8000, 16000]")
+    found: list[int | float | str | bool] = []
+    for entry in value:
+        if isinstance(entry, float) and not math.isfinite(entry):
+            raise ConfigError(f"{entry!r} is not finite", remedy="expected numbers, texts or booleans")
+        if not isinstance(entry, (int, float, str, bool)):
+            raise ConfigError(f"{entry!r} is not an element", remedy="expected numbers, texts or booleans")
+        found.append(entry)
+    if len({isinstance(entry, str) for entry in found}) > 1:
+        raise ConfigError(f"{value!r} mixes texts and numbers", remedy="expected elements of one kind")
+    return tuple(found)
+
+
+def batch_axis(value: object) -> int:
+    """The axis that carries the batch, from 0."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 32:
+        raise ConfigError(f"{value!r} is not an axis", remedy="expected a whole number, such as 1")
+    return value
+
+
+def dim(value: object, name: str) -> DimSpec:
+    """What is said of the dimension *name*: a size, sizes to be tried one after the other, or an expression."""
+    if isinstance(value, str):
+        formula = scalars.text(value, "an expression of dimensions")
+        if not is_expression(formula) and not formula.isidentifier():
+            raise ConfigError(
+                f"{value!r} is not arithmetic", remedy='expected an expression, such as "past + sequence"'
+            )
+        return DimSpec(name, (), formula)
+    entries = value if isinstance(value, list) else [value]
+    if not entries:
+        raise ConfigError("the list is empty", remedy="expected sizes, such as [1, 7, 128]")
+    return DimSpec(name, tuple(dict.fromkeys(map(_size, entries))))
+
+
+def _size(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
+        raise ConfigError(
+            f"{value!r} is not a size", remedy="expected a whole number, a list of them, or an expression"
+        )
+    return value
 
 
 def _finite(value: object) -> bool:

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 _SIZING: Mapping[str, tuple[int, ...]] = {
     "Reshape": (1,), "Expand": (1,), "ConstantOfShape": (0,), "Tile": (1,), "Pad": (1, 3), "TopK": (1,),
     "Slice": (1, 2, 3, 4), "Range": (0, 1, 2), "Resize": (1, 2, 3), "Upsample": (1,), "Squeeze": (1,),
-    "Unsqueeze": (1,),    "Split": (1,), "OneHot": (1,), "Compress": (1,), "NonZero": (0,), "Unique": (0,), 
-    "NonMaxSuppression": (0, 1, 2, 3, 4),    "CenterCropPad": (1,), "Col2Im": (1, 2), "MaxUnpool": (1, 2), "EyeLike": (), "StringSplit": (0,),
-    "SequenceAt": (1,),    "SplitToSequence": (1,), "ConcatFromSequence": (0,), "AffineGrid": (1,), "STFT": (1, 3), "DFT": (1,),
-    "BlackmanWindow": (0,), "HammingWindow": (0,), "HannWindow": (0,), "MelWeightMatrix": (0, 1), "RegexFullMatch": (),
-    "ReduceSum": (1,), "ReduceMean": (1,), "ReduceMax": (1,), "ReduceMin": (1,), "ReduceProd": (1,), "ReduceL1": (1,),
-    "ReduceL2": (1,), "ReduceLogSum": (1,), "ReduceLogSumExp": (1,), "ReduceSumSquare": (1,), "TfIdfVectorizer": (),
+    "Unsqueeze": (1,), "Split": (1,), "OneHot": (1,), "Compress": (1,), "NonZero": (0,), "Unique": (0,),
+    "NonMaxSuppression": (0, 1, 2, 3, 4), "CenterCropPad": (1,), "Col2Im": (1, 2), "MaxUnpool": (1, 2),
+    "StringSplit": (0,), "SequenceAt": (1,), "SplitToSequence": (1,), "ConcatFromSequence": (0,), "AffineGrid": (1,),
+    "STFT": (1, 3), "DFT": (1,), "BlackmanWindow": (0,), "HammingWindow": (0,), "HannWindow": (0,),
+    "MelWeightMatrix": (0, 1), "ReduceSum": (1,), "ReduceMean": (1,), "ReduceMax": (1,), "ReduceMin": (1,),
+    "ReduceProd": (1,), "ReduceL1": (1,), "ReduceL2": (1,), "ReduceLogSum": (1,), "ReduceLogSumExp": (1,),
+    "ReduceSumSquare": (1,),
 }  # fmt: skip
 
 
