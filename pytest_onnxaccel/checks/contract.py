@@ -65,6 +65,11 @@ def contract(model: str, backend: str, info: ModelInfo, session: Session, settle
         return _failed(result, "V_NONFINITE", [nonfinite[0] + _doubt(settled), *nonfinite[1:]])
     if unstable:
         return _failed(result, "V_UNSTABLE", [f"output {name!r} differs between two equal runs" for name in unstable])
+    if settled.refused:
+        told = [
+            f"{key!r} = {size} was asked for and does not run: {why}" for key, (size, why) in settled.refused.items()
+        ]
+        return _failed(result, "V_DYNAMIC", told)
     if settled.stuck:
         return _failed(result, "V_DYNAMIC", [_held(key, *why) for key, why in settled.stuck.items()])
     told = [f"{name} {a.dtype}{list(a.shape)}" for name, a in first.items()]

@@ -45,6 +45,7 @@ class Settled:
         samples: how many samples are worth a look: one, where a later one is drawn from the same range.
         guessed: free dimensions whose size nobody gave, with that size.
         value_shaped: outputs whose sizes hang on values that were made up: those inputs, by output.
+        refused: sizes that the user named and that do not run, with the reason, by dimension.
         stuck: free dimensions that run at one size alone: that size, and why no other runs.
     """
 
@@ -55,6 +56,7 @@ class Settled:
     guessed: Mapping[str, int] = field(default_factory=dict)
     value_shaped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     stuck: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    refused: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
 
 def give_data(name: str) -> str:
@@ -243,13 +245,22 @@ class _Search:
     def widened(self, found: Settled) -> Settled:
         """*found* with further lengths, and with every sample that is compared made sure to run."""
         inputs = found.inputs
-        kept = [sizes for sizes in other_lengths(self._free, inputs.sizes) if not self._refusal(inputs, sizes)]
+        kept: list[Mapping[str, int]] = []
+        refused: dict[str, tuple[int, str]] = {}
+        for sizes in other_lengths(self._free, inputs.sizes):
+            cause = self._refusal(inputs, sizes)
+            if not cause:
+                kept.append(sizes)
+            asked = [key for key in self._free.swept if sizes.get(key) != inputs.sizes.get(key)]
+            refused |= {key: (sizes[key], cause) for key in asked if cause}
         stuck = self._stuck(inputs, kept)
         inputs = replace(inputs, others=tuple(kept))
         risky = _risky(inputs) and is_finite(found.outputs)
         if risky:
             inputs = self._redrawn(inputs)
-        return replace(found, inputs=inputs, tries=self.tries, samples=SETTLED if risky else 1, stuck=stuck)
+        return replace(
+            found, inputs=inputs, tries=self.tries, samples=SETTLED if risky else 1, stuck=stuck, refused=refused
+        )
 
     def _refusal(self, inputs: Inputs, sizes: Mapping[str, int]) -> str:
         """Why the model does not run at *sizes*; empty where it does."""
