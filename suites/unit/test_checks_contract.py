@@ -149,7 +149,7 @@ def test_types_that_numpy_lacks() -> None:
 def test_what_is_not_finite_is_counted() -> None:
     values = np.array([np.nan, np.nan, np.inf, 1], np.float32)
     result = judged(lambda feeds: {"y": values, "z": values[3:]}, tensor("y", 4), tensor("z", 1))
-    assert failed(result, "V_NONFINITE") .startswith("output 'y' holds 2 NaN and 1 Inf among 4 elements")
+    assert failed(result, "V_NONFINITE").startswith("output 'y' holds 2 NaN and 1 Inf among 4 elements")
 
 
 def test_integers_and_empty_outputs_are_finite() -> None:
