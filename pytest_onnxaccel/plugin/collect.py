@@ -70,7 +70,8 @@ def builtin_items(session: pytest.Session, state: State) -> list[pytest.Item]:
     """Items of every model and every pair of preprocessing functions that this run is about."""
     found: list[pytest.Item] = []
     for spec in state.settings.models:
-        if spec.origin == state.settings.origin("models") or wants_manifest(session.config, state):
+        # What an option names is judged, also where the manifest says how and other paths are asked for
+        if spec.name in state.settings.named or wants_manifest(session.config, state):
             node = ModelNode.of(session, spec)
             found += announced(node, list(node.collect()))
     if state.settings.preprocessing and wants_manifest(session.config, state):

@@ -134,6 +134,8 @@ class Hooks:
         self._state.close()
         self._state.interrupted = self._state.interrupted or str(session.shouldfail or session.shouldstop or "")
         settings = self._state.settings
+        if not hasattr(session.config, "workerinput"):
+            exitstatus = self._unanswered(session, exitstatus)
         if hasattr(session.config, "workerinput") or (settings.report is None and settings.lock != "write"):
             return  # only the controlling process has every result, and writes
         from pytest_onnxaccel.plugin.reporting import write_lock, write_report
@@ -147,6 +149,16 @@ class Hooks:
             # The run itself is whole; what is missing is said, and the exit status tells it
             self._state.report_error = str(error)
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    def _unanswered(self, session: pytest.Session, exitstatus: int) -> int:
+        """The exit status: what was asked for by name and judged by nothing fails a run that is green otherwise."""
+        if exitstatus != pytest.ExitCode.OK or not self._state.results:
+            return exitstatus
+        from pytest_onnxaccel.plugin.reporting import asked_of
+
+        if any(one.failed for one in asked_of(self._state)):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        return int(session.exitstatus)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         from pytest_onnxaccel.plugin.reporting import summarize

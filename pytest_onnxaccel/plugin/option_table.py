@@ -287,6 +287,15 @@ OPTIONS: tuple[Option, ...] = (
         True,
     ),
     Option(
+        "strict",
+        "strict",
+        "",
+        "off",
+        "A gate's preset: what is inconclusive, hygiene findings, and backends of --onnx-backend that are absent fail.",
+        "true",
+        "bool",
+    ),
+    Option(
         "in-process",
         "in_process",
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields, replace
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 
 from pytest_onnxaccel import lockfile
 from pytest_onnxaccel.plugin.sandbox import reached
+from pytest_onnxaccel.plugin.settings import DEFAULT
 from pytest_onnxaccel.plugin.state import State
 from pytest_onnxaccel.printing import escaped
+from pytest_onnxaccel.report.asked import Asked, asked, lines_of
 from pytest_onnxaccel.report.run import run_facts
 from pytest_onnxaccel.report.speedups import with_speedups
 from pytest_onnxaccel.report.table import table
@@ -32,6 +35,8 @@ def summarize(state: State, terminal: pytest.TerminalReporter) -> None:
         terminal.section("ONNX models")
         for line in table(results, terminal._tw.fullwidth, terminal.hasmarkup):
             terminal.write_line(line)
+    for line in lines_of(asked_of(state)) if results and not state.interrupted else ():
+        terminal.write_line(line, red=line.startswith("not judged"))
     if state.interrupted:
         ended = ", ".join(map(safe, state.unfinished[:3]))
         more = f" and {len(state.unfinished) - 3} more" if len(state.unfinished) > 3 else ""
@@ -45,6 +50,16 @@ def summarize(state: State, terminal: pytest.TerminalReporter) -> None:
         terminal.write_line(state.report_error, red=True)
 
 
+def asked_of(state: State) -> list[Asked]:
+    """What this run was asked for by name, and how much of it was judged."""
+    settings = state.settings
+    backends = dict.fromkeys((*settings.backends, *(name for spec in settings.models for name in spec.backends)))
+    reference = settings.reference if settings.origin("reference") != DEFAULT else None
+    ran = {result.model for result in state.results}
+    models = [spec.name for spec in settings.models if spec.name in ran]
+    return asked(state.results, models, list(backends), settings.required, os.path.basename(reference or ""))
+
+
 def write_report(state: State, exit_status: int, duration_s: float) -> None:
     """Write ``--onnx-report``.
 
@@ -53,7 +68,7 @@ def write_report(state: State, exit_status: int, duration_s: float) -> None:
     """
     settings = state.settings
     assert settings.report is not None
-    hidden = ("models", "preprocessing", "origins", "lock_file", "locked")
+    hidden = ("models", "preprocessing", "origins", "lock_file", "locked", "named")
     shown = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in hidden}
     versions: dict[str, str] = {}
     for spec in settings.models:
@@ -68,6 +83,7 @@ def write_report(state: State, exit_status: int, duration_s: float) -> None:
         settings={name: (plain(value), settings.origin(name)) for name, value in shown.items()},
         interrupted=state.interrupted,
         unfinished=state.unfinished,
+        asked=[one.to_json() for one in asked_of(state)],
     )
     models = [{"name": spec.name, "path": spec.shown, "origin": spec.origin} for spec in settings.models]
     writer_for(settings.report)(settings.report, final_results(state), run, models)

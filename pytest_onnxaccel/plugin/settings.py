@@ -57,6 +57,8 @@ class Settings:
         sandbox: ``auto``, ``require`` or ``off``: whether workers are confined.
         readable: absolute paths that confined workers may read.
         env: names of environment variables that workers see beside the usual ones.
+        strict: what cannot decide, what hygiene finds and what is absent fails.
+        named: names of the models that ``--onnx-model`` names, whatever a manifest says of them.
         origins: by the name of an attribute, where its value was given: ``--onnx-rtol``,
             ``pyproject.toml: onnx_rtol`` or ``default``.
     """
@@ -91,7 +93,9 @@ class Settings:
     sandbox: str = "auto"
     readable: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
+    strict: bool = False
     in_process: bool = False
+    named: frozenset[str] = frozenset()
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def origin(self, name: str) -> str:
@@ -139,7 +143,27 @@ def _read(config: pytest.Config) -> Settings:
         )
 
         pairs = read_preprocessing(settings.manifest)
-    return replace(settings, models=_models(settings, found), preprocessing=tuple(pairs))
+    settings = _strict(settings)
+    models = _models(settings, found)
+    return replace(settings, models=models, preprocessing=tuple(pairs), named=_named(models, found))
+
+
+def _strict(settings: Settings) -> Settings:
+    """*settings* with what ``--onnx-strict`` stands for, where no option says otherwise."""
+    if not settings.strict:
+        return settings
+    inconclusive = settings.inconclusive if settings.origin("inconclusive") != DEFAULT else "fail"
+    hygiene = settings.hygiene if settings.origin("hygiene") != DEFAULT else "fail"
+    required = tuple(dict.fromkeys((*settings.required, *settings.backends)))
+    return replace(settings, inconclusive=inconclusive, hygiene=hygiene, required=required)
+
+
+def _named(models: Sequence[ModelSpec], found: Mapping[str, Given]) -> frozenset[str]:
+    asked = found.get("models")
+    if asked is None:
+        return frozenset()
+    paths = {spec.path for spec in expand(values.models(asked), asked.base, asked.origin)}
+    return frozenset(spec.name for spec in models if spec.path in paths)
 
 
 def _with_lock(settings: Settings, root: Path) -> Settings:

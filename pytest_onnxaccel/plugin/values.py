@@ -277,5 +277,6 @@ PARSERS: dict[str, Callable[[Given], Any]] = {
     "sandbox": _choice(*MODES),
     "readable": _readable,
     "env": _variables,
+    "strict": _switch,
     "in_process": _switch,
 }

@@ -20,6 +20,7 @@ def run_facts(
     settings: Mapping[str, tuple[Json, str]] | None = None,
     sandbox: Mapping[str, Json] | None = None,
     interrupted: str = "",
+    asked: Sequence[Json] = (),
     unfinished: Sequence[str] = (),
 ) -> dict[str, Json]:
     """The ``run`` part of a report.
@@ -30,6 +31,7 @@ def run_facts(
         sandbox: how far the workers were confined.
         settings: value and where it came from, by name.
         interrupted: why the run ended before all its tests did (``SIGTERM``); empty where they all did.
+        asked: what was asked for by name, and how many checks judged it.
         unfinished: node ids of tests that began and did not end.
     """
     return {
@@ -41,6 +43,7 @@ def run_facts(
         "exit_status": int(exit_status),
         "interrupted": printable(interrupted),
         "unfinished": list(unfinished),
+        "asked": list(asked),
         "versions": dict(sorted((versions or {}).items())),
         **({"sandbox": dict(sandbox)} if sandbox else {}),
         "settings": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Set
 
 from pytest_onnxaccel.errors import BackendUnavailable, ConversionError, NoBaseline, OnnxAccelError
@@ -9,6 +10,7 @@ from pytest_onnxaccel.printing import left_out
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import Request
+from pytest_onnxaccel.spec import ModelSpec
 
 
 class ElsewhereFault(OnnxAccelError):
@@ -18,8 +20,10 @@ class ElsewhereFault(OnnxAccelError):
         super().__init__(fault.cause, code=fault.code, subject=fault.subject, where=f"see {where}")
 
 
-def verdict_of(error: OnnxAccelError, request: Request, engines: Engines, required: Set[str]) -> CheckResult:
-    """The result of a check that *error* ended."""
+def verdict_of(
+    error: OnnxAccelError, request: Request, engines: Engines, required: Set[str], spec: ModelSpec | None = None
+) -> CheckResult:
+    """The result of a check that *error* ended; *spec*: what the user asked for by name is never left unjudged."""
     involved = {request.backend, request.reference, error.backend} & set(required)
     verdict = Verdict.FAILED
     if isinstance(error, (ElsewhereFault, NoBaseline)) or error.code == "E_INPUT":
@@ -29,12 +33,17 @@ def verdict_of(error: OnnxAccelError, request: Request, engines: Engines, requir
         error.code == "E_SCHEMA" and _partial(error, request, engines)
     ):
         verdict = Verdict.FAILED if involved else Verdict.NOT_APPLICABLE
-    message = str(error.about(request.model))
+    message, code = str(error.about(request.model)), error.code
+    elsewhere = isinstance(error, (ElsewhereFault, NoBaseline))
+    named = _named(error, request, spec) if verdict is Verdict.NOT_APPLICABLE and not elsewhere else ""
+    if named:
+        verdict, code = Verdict.FAILED, "V_NOTJUDGED"
+        message = f"{named} was asked for and cannot be judged: {message}"
     return CheckResult(
         request.model,
         request.check,
         verdict,
-        error.code,
+        code,
         message,
         backend=request.backend,
         reference=request.reference,
@@ -42,6 +51,20 @@ def verdict_of(error: OnnxAccelError, request: Request, engines: Engines, requir
         traceback=error.traceback,
         details=left_out(error.cause, message),
     )
+
+
+def _named(error: OnnxAccelError, request: Request, spec: ModelSpec | None) -> str:
+    """What the user asked for by name and *error* stands against; empty where it was nobody's wish."""
+    if spec is None:
+        return ""
+    if error.code == "E_INPUT":
+        given = [item.name for item in spec.inputs if item.file or item.images or item.shape or item.says_values]
+        if given:
+            return "what was given for input " + ", ".join(map(repr, given[:3]))
+    chosen = spec.reference or (spec.source.shown if spec.source is not None else "")
+    if request.check == "parity" and chosen and (error.code == "E_INPUT" or error.backend not in ("", request.backend)):
+        return f"reference {os.path.basename(chosen)}"
+    return ""
 
 
 def _partial(error: OnnxAccelError, request: Request, engines: Engines) -> bool:

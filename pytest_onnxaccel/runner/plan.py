@@ -23,6 +23,7 @@ class Plan:
         checked: those that are tested themselves; an oracle is only compared with, unless it was asked for.
         reference: what the others are compared with: a backend, another ``.onnx``, the path of the model's source,
             :data:`UNOPTIMIZED`, or empty.
+        alone: a backend that is compared with itself, because all that it would be compared with are absent.
         sources: those of *backends* that run the source itself.
     """
 
@@ -31,6 +32,7 @@ class Plan:
     checked: tuple[str, ...]
     reference: str
     sources: frozenset[str] = frozenset()
+    alone: str = ""
 
     @property
     def source(self) -> SourceSpec | None:
@@ -46,7 +48,8 @@ class Plan:
             return [(name, self.reference) for name in self.checked]
         if self.reference == UNOPTIMIZED:
             return [(self.backends[0], UNOPTIMIZED)]
-        return [(name, self.reference) for name in self.backends if name != self.reference and self.reference]
+        own = [(self.alone, UNOPTIMIZED)] if self.alone else []
+        return own + [(name, self.reference) for name in self.backends if name != self.reference and self.reference]
 
     def requests(self) -> Iterator[Request]:
         """The built-in checks, in the order in which they run."""
@@ -78,7 +81,15 @@ def make_plan(
     named = {*spec.backends, *required}
     checked = tuple(n for n in backends if n in named or backend(n).role == "runtime") or backends[:1]
     sources = frozenset(n for n in backends if backend(n).role == "source")
-    return Plan(spec, backends, checked, _reference(spec, backends, backend), sources)
+    present = frozenset(n for n in backends if n not in sources and availability(n).ok)
+    return Plan(spec, backends, checked, _reference(spec, backends, backend), sources, _alone(spec, present, backend))
+
+
+def _alone(spec: ModelSpec, present: frozenset[str], backend: Callable[[str], Backend]) -> str:
+    """The one backend of several that is here, where nothing else was named to compare it with."""
+    only = next(iter(present), "")
+    named = spec.reference or spec.source is not None
+    return only if len(present) == 1 and not named and getattr(backend(only), "optimizes", False) else ""
 
 
 def registered(backend: Callable[[str], Backend]) -> tuple[str, ...]:

@@ -83,7 +83,8 @@ class Runner:
         except self._options.let_through:
             raise
         except BaseException as error:  # libraries raise what is no Exception too (SystemExit, panics)
-            result = verdict_of(as_error(error), request, self.engines, self._options.required)
+            spec = self.subjects.spec(request.model)
+            result = verdict_of(as_error(error), request, self.engines, self._options.required, spec)
         return result.with_(duration_s=time.perf_counter() - start)
 
     # -- the checks -------------------------------------------------------------------------------------------

@@ -49,6 +49,10 @@ class Subjects:
             self._open = self._make(self._specs[model], self._numbers[model])
         return self._open
 
+    def spec(self, model: str) -> ModelSpec | None:
+        """What the user declared of the model named *model*."""
+        return self._specs.get(model)
+
     def done(self, model: str) -> None:
         """Nothing will be asked of *model* for now: close it, and remove its private copies."""
         if self._open is not None and self._open.spec.name == model:

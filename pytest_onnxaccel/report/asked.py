@@ -1,0 +1,90 @@
+"""What a run was asked for by name, and what of it was judged: a thing that nobody judged is never green."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.report.text import name as shown
+from pytest_onnxaccel.results import CheckResult, Json, Verdict
+
+#: Checks in which a runtime judges a model.
+_RUNTIME = ("contract", "parity", "batch", "latency")
+
+
+@record(frozen=True)
+class Asked:
+    """One thing that was asked for.
+
+    Attributes:
+        what: ``model``, ``backend`` or ``reference``.
+        name: as the user calls it.
+        judged: checks that decided something of it.
+        tried: checks that were to.
+        must: that none of them could is a failure.
+        why: of those that could not, what the first one says.
+    """
+
+    what: str
+    name: str
+    judged: int
+    tried: int
+    must: bool = True
+    why: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """It was asked for, checks were there to judge it, and none of them could."""
+        return self.must and self.tried > 0 and self.judged == 0
+
+    def line(self) -> str:
+        """What is told of it at the end of a run."""
+        count = f"{self.judged} check" + ("" if self.judged == 1 else "s")
+        told = f"{self.what} {shown(self.name)} was judged by {count}"
+        return f"{told}, none of {self.tried} could" + (f": {self.why}" if self.why else "") if self.failed else told
+
+    def to_json(self) -> dict[str, Json]:
+        return {"what": self.what, "name": self.name, "judged": self.judged, "tried": self.tried, "failed": self.failed}
+
+
+def asked(
+    results: Sequence[CheckResult],
+    models: Sequence[str],
+    backends: Sequence[str],
+    required: Sequence[str],
+    reference: str = "",
+) -> list[Asked]:
+    """What was asked for by name, in the order of the arguments.
+
+    Args:
+        models: names of the run's models.
+        backends: those that an option or the manifest names.
+        required: those whose absence is a failure.
+        reference: what every model must agree with, by name; empty where no option says it.
+    """
+    runtime = [r for r in results if r.check in _RUNTIME]
+    found = [_of("model", name, [r for r in runtime if r.model == name]) for name in models]
+    for name in dict.fromkeys((*backends, *required)):
+        of = [r for r in runtime if name in (r.backend, r.reference)]
+        found.append(_of("backend", name, of, name in required))
+    if reference:
+        found.append(_of("reference", reference, [r for r in runtime if r.check == "parity"]))
+    return [one for one in found if one.tried]
+
+
+def _of(what: str, name: str, results: Sequence[CheckResult], must: bool = True) -> Asked:
+    judged = [r for r in results if r.verdict is not Verdict.NOT_APPLICABLE]
+    why = next((r.message for r in results if r.verdict is Verdict.NOT_APPLICABLE), "")
+    return Asked(what, name, len(judged), len(results), must, why)
+
+
+def lines_of(found: Sequence[Asked]) -> list[str]:
+    """The last lines of a run: all models in one line, then each backend and reference, failures first."""
+    failed = [one for one in found if one.failed]
+    models = [one for one in found if one.what == "model"]
+    lines = [f"not judged: {one.line()} (V_NOTJUDGED)" for one in failed]
+    if models and (len(found) > len(models) or failed):
+        judged = sum(one.judged > 0 for one in models)
+        lines.append(f"asked: {judged} of {len(models)} model{'s' if len(models) != 1 else ''} judged")
+    lines += [f"asked: {one.line()}" for one in found if one.what != "model" and not one.failed]
+    return lines
