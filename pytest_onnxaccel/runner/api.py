@@ -14,7 +14,6 @@ from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.spec import ModelSpec
 
-
 #: Names of the built-in checks of one model.
 CHECKS = ("structure", "contract", "hygiene", "parity", "batch", "latency")
 
