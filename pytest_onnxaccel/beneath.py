@@ -132,6 +132,23 @@ def open_beneath(folder: int, location: str) -> int:
     return _regular(handle)
 
 
+def list_beneath(folder: int, name: str) -> list[str]:
+    """What lies in the folder *name* directly below the open *folder*, in the order of the names.
+
+    Raises:
+        Refused: it is a link.
+        OSError: it is not a folder, or cannot be listed.
+    """
+    try:
+        handle = os.open(name, _LIST | _NOFOLLOW, dir_fd=folder)
+    except OSError as error:
+        raise _folder_error(error, name, folder) from None
+    try:
+        return sorted(os.listdir(handle))
+    finally:
+        os.close(handle)
+
+
 def create_beneath(folder: int, location: str) -> int:
     """A descriptor to write the new file *location* below the open *folder*, with the folders on the way to it.
 

@@ -122,6 +122,7 @@ class _Reader:
             decision=values.get("decision"),
             origin=origin,
             source=replace(values["source"], origin=origin) if "source" in values else None,
+            golden=replace(values["golden"], origin=origin) if "golden" in values else None,
             dims=self._dims((*at, "dims"), self._sub(at, table, "dims")),
         )
 

@@ -54,7 +54,7 @@ _COMMON = (
         "reference",
         "text",
         values.reference,
-        "What the outputs must agree with: a backend's name, or the path of another `.onnx` file.",
+        "What the outputs must agree with: a backend's name, the path of another `.onnx` file, or `golden`.",
         '"onnx-tf"',
         "reference",
         relative=True,
@@ -105,6 +105,16 @@ MODEL = Table(
             relative=True,
         ),
         *_COMMON,
+        Key(
+            "golden",
+            "path or false",
+            values.golden,
+            "Stored inputs and the outputs that are right for them ([golden.md](golden.md)); false leaves aside what "
+            "lies beside the model.",
+            '"rfb.golden"',
+            "golden",
+            relative=True,
+        ),
         Key(
             "decision",
             "text or table",

@@ -10,7 +10,7 @@ from pytest_onnxaccel import scalars, units
 from pytest_onnxaccel.dims import is_expression
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.registry import nearest
-from pytest_onnxaccel.spec import DimSpec, SourceSpec
+from pytest_onnxaccel.spec import DimSpec, GoldenSpec, SourceSpec
 
 
 def path(value: object, folder: Path) -> str:
@@ -47,6 +47,13 @@ def source(value: object, folder: Path) -> SourceSpec:
         raise ConfigError("it has no path", remedy='expected {path = "rfb.pth", loader = "models.ulfd:build_rfb"}')
     loader = scalars.function(table["loader"]) if "loader" in table else None
     return SourceSpec(path(table["path"], folder), path_text(table["path"]), loader)
+
+
+def golden(value: object, folder: Path) -> GoldenSpec:
+    """Stored inputs and outputs by their path; false for none, also where some lie beside the model."""
+    if value is False:
+        return GoldenSpec("", "no")
+    return GoldenSpec(path(value, folder), path_text(value))
 
 
 def backends(value: object) -> tuple[str, ...]:

@@ -242,6 +242,29 @@ class SourceSpec:
 
 
 @record(frozen=True)
+class GoldenSpec:
+    """Where golden data is.
+
+    Attributes:
+        path: absolute, of a folder or a file; empty: none is wanted.
+        shown: the path as the user wrote it, for messages.
+        found: nobody named it: it is ``test_data_set_*`` in the model's folder, *path*.
+        shared: other models lie there as well, so that it may be theirs.
+    """
+
+    path: str
+    shown: str
+    origin: str = ""
+    found: bool = False
+    shared: bool = False
+
+    @property
+    def named(self) -> bool:
+        """The user asked for it."""
+        return self.origin != "found beside the model"
+
+
+@record(frozen=True)
 class ModelSpec:
     """One model under test, as the user declared it.
 
@@ -253,6 +276,7 @@ class ModelSpec:
         source: what the model was converted from: the default reference, and what it is exported from again at
             another batch.
         dims: sizes of free dimensions by name.
+        golden: inputs with the outputs that are right for them; None for what lies beside the model.
     """
 
     name: str
@@ -269,6 +293,7 @@ class ModelSpec:
     origin: str = "--onnx-model"
     source: SourceSpec | None = None
     dims: tuple[DimSpec, ...] = ()
+    golden: GoldenSpec | None = None
 
 
 @record(frozen=True)

@@ -34,6 +34,8 @@ class Agreement:
     worst: dict[str, dict[str, Any]] = field(default_factory=dict)
     samples: int = 0
     limit: Callable[[str, Array], Tolerance] | None = None
+    #: The reference was stored: values that are not finite are right where it has them.
+    stored: bool = False
     #: By output, the pair that needs the widest tolerance, kept where *limit* may change: sample, candidate, reference.
     hardest: dict[str, tuple[int, Array, Array]] = field(default_factory=dict)
     needed: dict[str, float] = field(default_factory=dict)
@@ -50,7 +52,7 @@ class Agreement:
             return
         for name in reference:
             breaches = value_problems(name, candidate[name], reference[name])
-            if self.limit is not None and not breaches:
+            if self.limit is not None and not breaches and not self.stored:
                 breaches = nothing_finite(name, reference[name])
             self.problems += breaches
             if breaches:

@@ -32,12 +32,12 @@ def contract(model: str, backend: str, info: ModelInfo, session: Session, settle
     declared = dict.fromkeys(spec.name for spec in info.outputs)
     problems = [p.message for p in name_problems(first, declared, ("the session", "the model"))]
     sizes = _declared(info, settled.inputs, first)
-    nonfinite = _nonfinite(first)
+    nonfinite = _nonfinite(first, settled)
     for index in range(1, settled.samples):
-        sized = settled.inputs.at(index % settled.inputs.variants)
+        sized = settled.inputs.for_sample(index)
         found = session.run(sized.feeds(index))
         sizes = sizes or _declared(info, sized, found)
-        nonfinite = nonfinite or [f"{text} (sample {index})" for text in _nonfinite(found)]
+        nonfinite = nonfinite or [f"{text} (sample {index})" for text in _nonfinite(found, settled)]
     unstable = [name for name in first if not _same(first[name], again.get(name))]
     figures = {
         "outputs": {name: [str(a.dtype), list(a.shape)] for name, a in first.items()},
@@ -137,10 +137,10 @@ def _declared_one(spec: TensorSpec, array: Array, symbols: dict[str, int]) -> li
     return []
 
 
-def _nonfinite(outputs: Mapping[str, Array]) -> list[str]:
+def _nonfinite(outputs: Mapping[str, Array], settled: Settled) -> list[str]:
     found = []
     for name, array in outputs.items():
-        if array.dtype.kind not in "fcV":
+        if array.dtype.kind not in "fcV" or name in settled.unfinite:
             continue
         values: Any = array.astype(np.float32) if array.dtype.kind == "V" else array
         nans, infs = int(np.isnan(values).sum()), int(np.isinf(values).sum())

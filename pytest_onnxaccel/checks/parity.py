@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session
@@ -36,6 +36,8 @@ class Noisy:
         variants: opens legal variants of the reference; None where nobody can.
         locked: tolerances of the reviewed lock file, by output.
         always: measure also where nothing is past the rounding floor: a lock is being written.
+        base: the session that *variants* are variants of; the reference by default.
+        stored: the reference is what was stored: there, equal values prove something also where none is finite.
         alike: candidate and reference run in one engine. Another one's kernels may round more than any variant
             shows; in the same one a narrow pass is worth a second look.
     """
@@ -44,6 +46,8 @@ class Noisy:
     locked: Mapping[str, Tolerance] = field(default_factory=dict)
     always: bool = False
     alike: bool = False
+    base: Session | None = None
+    stored: bool = False
 
 
 def parity(
@@ -72,7 +76,7 @@ def parity(
     """
     noisy = noisy or Noisy()
     limits = Limits(tolerance, outputs or {}, noisy.locked)
-    agreement = Agreement((backend, reference), tolerance, outputs or {}, limit=limits)
+    agreement = Agreement((backend, reference), tolerance, outputs or {}, limit=limits, stored=noisy.stored)
     agreement.problems += twice([spec.name for spec in reference_session.info.outputs], reference)
     agreement.problems += twice([spec.name for spec in candidate_session.info.outputs], backend)
     decisions = None
@@ -90,7 +94,8 @@ def parity(
 
     def measured(feeds: Sequence[Mapping[str, Array]]) -> None:
         assert noisy.variants is not None
-        found = measure(reference, reference_session, noisy.variants, feeds)
+        of = reference if noisy.base is None else backend
+        found = measure(of, noisy.base or reference_session, noisy.variants, feeds)
         limits.noise = limits.noise.joined(found) if limits.noise is not None else found
         agreement.judge_again()
         if decisions is not None:
@@ -150,6 +155,8 @@ def samples(inputs: Inputs, seeds: Sequence[int], batch: int | None) -> Iterator
     """The feeds that parity compares, in order; those of a second look come after them."""
     given = max((len(samples) for samples in inputs.files.values()), default=0)
     count = len(seeds) or max(SAMPLES, min(MOST, -(-given // (batch or 1))))
+    if inputs.golden and not seeds:
+        count = len(inputs.golden) if inputs.repeated else max(count, len(inputs.golden) + inputs.variants)
     for index in range(max(count, inputs.variants) if not seeds else count):
         yield sample(inputs, seeds, batch, index)
 
@@ -158,10 +165,10 @@ def sample(inputs: Inputs, seeds: Sequence[int], batch: int | None, index: int) 
     """The feeds of sample *index* of a parity check, also past those of :func:`samples` where no seeds are given."""
     inputs = sized(inputs, index)
     if seeds:
-        return replace(inputs, seed=seeds[index]).feeds(0, batch)
+        return inputs.seeded(seeds[index], batch)
     return inputs.feeds(index * (batch or 1), batch)
 
 
 def sized(inputs: Inputs, index: int) -> Inputs:
     """The inputs at the sizes of sample *index*: samples go through the lengths that are tried."""
-    return inputs.at(index % inputs.variants)
+    return inputs.for_sample(index)

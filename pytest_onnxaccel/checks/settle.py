@@ -32,6 +32,7 @@ _INTEGER_RANGES = (None, (0, 1), (1, 2))
 SETTLED = 3
 #: A sample that does not run is drawn again so often.
 _REDRAWS = 4
+_ON_GOLDEN = "on golden sample"
 #: Sizes that outputs contradict are taken from them so often.
 _ROUNDS = 4
 
@@ -45,6 +46,7 @@ class Settled:
         samples: how many samples are worth a look: one, where a later one is drawn from the same range.
         guessed: free dimensions whose size nobody gave, with that size.
         value_shaped: outputs whose sizes hang on values that were made up: those inputs, by output.
+        unfinite: outputs of which golden data holds NaN or Inf: there, these are right.
         refused: sizes that the user named and that do not run, with the reason, by dimension.
         stuck: free dimensions that run at one size alone: that size, and why no other runs.
     """
@@ -57,6 +59,7 @@ class Settled:
     value_shaped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     stuck: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     refused: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    unfinite: frozenset[str] = frozenset()
 
 
 def give_data(name: str) -> str:
@@ -65,7 +68,12 @@ def give_data(name: str) -> str:
 
 
 def prepare_inputs(
-    info: ModelInfo, spec: ModelSpec, seed: int, root: str = "", facts: InputFacts | None = None
+    info: ModelInfo,
+    spec: ModelSpec,
+    seed: int,
+    root: str = "",
+    facts: InputFacts | None = None,
+    golden: Sequence[Mapping[str, Array]] = (),
 ) -> Inputs:
     """Inputs before they were tried, with the user's sample files read.
 
@@ -86,10 +94,11 @@ def prepare_inputs(
     domains = facts.domains if facts is not None else {}
     for item in info.inputs:
         known_rank = replace(item, shape=shapes.get(item.name, item.shape))
-        reason = "" if item.name in files else unguessable(known_rank, domains.get(item.name), _given(spec, item.name))
+        given = bool(golden) or item.name in files
+        reason = "" if given else unguessable(known_rank, domains.get(item.name), _given(spec, item.name))
         if reason:
             raise ModelError(f"{reason}, which cannot be made up", code="E_INPUT", remedy=give_data(spec.name))
-    return Inputs.of(info, spec.inputs, seed, files, facts)
+    return Inputs.of(info, spec.inputs, seed, files, facts, golden)
 
 
 def _given(spec: ModelSpec, name: str) -> InputSpec | None:
@@ -121,19 +130,26 @@ def _images(declared: InputSpec, takes: TensorSpec, origin: str, root: str) -> l
 
 
 def settle(
-    session: Session, info: ModelInfo, spec: ModelSpec, seed: int, root: str = "", facts: InputFacts | None = None
+    session: Session,
+    info: ModelInfo,
+    spec: ModelSpec,
+    seed: int,
+    root: str = "",
+    facts: InputFacts | None = None,
+    golden: Sequence[Mapping[str, Array]] = (),
 ) -> Settled:
     """Inputs on which *session* runs.
 
     Args:
         root: folder whose modules a preprocessing function is imported from; the current one by default.
         facts: what the graph says of its inputs; without them, what the declarations say.
+        golden: inputs that are known to be legal, all of the same shapes; they come first.
 
     Raises:
         ModelError: ``E_INPUT`` when nothing that was tried runs; the model's own error when there was nothing to try.
     """
     facts = facts or declared_facts(info)
-    base = prepare_inputs(info, spec, seed, root, facts)
+    base = prepare_inputs(info, spec, seed, root, facts, golden)
     free = free_sizes(base, facts, spec.dims)
     search = _Search(session, info, free, facts)
     last = ModelError("no size was small enough to be tried", code="E_INPUT", remedy=give_data(spec.name))
@@ -213,7 +229,12 @@ class _Search:
 
     def _run(self, inputs: Inputs, index: int) -> dict[str, Array]:
         self.tries += 1
-        return dict(self._session.run(inputs.feeds(index)))
+        try:
+            return dict(self._session.run(inputs.feeds(index)))
+        except ModelError as error:
+            if index < len(inputs.golden) and not error.cause.startswith(_ON_GOLDEN):
+                error.cause = f"{_ON_GOLDEN} {index} the model does not run: {error.cause}"
+            raise
 
     def _corrected(self, inputs: Inputs, outputs: Mapping[str, Array]) -> dict[str, int] | None:
         """Other sizes, where an output has another size than the name in its declaration; None where all agree."""
@@ -255,6 +276,10 @@ class _Search:
             refused |= {key: (sizes[key], cause) for key in asked if cause}
         stuck = self._stuck(inputs, kept)
         inputs = replace(inputs, others=tuple(kept))
+        if inputs.golden:
+            return replace(
+                found, inputs=self._after(inputs), tries=self.tries, samples=SETTLED, stuck=stuck, refused=refused
+            )
         risky = _risky(inputs) and is_finite(found.outputs)
         if risky:
             inputs = self._redrawn(inputs)
@@ -265,7 +290,7 @@ class _Search:
     def _refusal(self, inputs: Inputs, sizes: Mapping[str, int]) -> str:
         """Why the model does not run at *sizes*; empty where it does."""
         try:
-            self._run(replace(inputs, others=(sizes,), variant=1), 1)
+            self._run(replace(inputs, others=(sizes,), variant=1), 1 + len(inputs.golden))
         except ModelError as error:
             if error.code not in ("E_RUN", "E_INPUT"):
                 raise
@@ -286,13 +311,34 @@ class _Search:
             causes |= dict.fromkeys(changed, cause)
         return {key: (inputs.sizes[key], causes[key]) for key in sorted(left) if key in causes}
 
+    def _after(self, inputs: Inputs) -> Inputs:
+        """*inputs* with what is drawn after the golden samples seen to run; where that fails, these are repeated."""
+        for index in range(1, len(inputs.golden)):
+            self._run(inputs, index)
+        redrawn: dict[int, int] = {}
+        for index in range(len(inputs.golden), max(SETTLED, len(inputs.golden) + inputs.variants)):
+            for again in range(_REDRAWS):
+                trial = replace(inputs, redrawn={**redrawn, index: again})
+                try:
+                    outputs = self._run(trial.for_sample(index), index)
+                except ModelError as error:
+                    if error.code not in ("E_RUN", "E_INPUT"):
+                        raise
+                    continue
+                if is_finite(outputs):
+                    redrawn[index] = again
+                    break
+            else:
+                return replace(inputs, repeated=True, others=(), redrawn={})
+        return replace(inputs, redrawn=redrawn)
+
     def _redrawn(self, inputs: Inputs) -> Inputs:
         redrawn: dict[int, int] = {}
         for index in range(1, SETTLED):
             for again in range(_REDRAWS):
                 trial = replace(inputs, redrawn={**redrawn, index: again})
                 try:
-                    outputs = self._run(trial.at(index % trial.variants), index)
+                    outputs = self._run(trial.for_sample(index), index)
                 except ModelError as error:
                     if error.code not in ("E_RUN", "E_INPUT"):
                         raise

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 GRAPH_FUNCTIONS = {
     "inspect": "pytest_onnxaccel.graph.inspect:inspect",
     "input_facts": "pytest_onnxaccel.graph.inputs.facts:input_facts",
+    "golden": "pytest_onnxaccel.golden.read:read",
     "structure": "pytest_onnxaccel.graph.structure:structure",
     "hygiene": "pytest_onnxaccel.graph.hygiene:hygiene",
     "rebatch": "pytest_onnxaccel.graph.rebatch:rebatch",

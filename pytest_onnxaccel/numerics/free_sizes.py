@@ -79,7 +79,7 @@ def free_sizes(base: Inputs, facts: InputFacts, dims: Sequence[DimSpec]) -> Free
                 continue
             (unnamed if dim is None else named).append(f"{spec.name}:{axis}" if dim is None else dim)
     batch = set(base.symbols())
-    known = _known(base, shaped)
+    known = _known(base, shaped) if not base.golden else _stored(base)
     names = [name for name in base_names(named) if name not in batch]
     formulas = {d.name: d.formula for d in dims if d.formula is not None}
     for name in names:
@@ -90,6 +90,11 @@ def free_sizes(base: Inputs, facts: InputFacts, dims: Sequence[DimSpec]) -> Free
                 formulas[name] = f"{past} + {new}"
     given = {d.name: d.sizes[0] for d in dims if len(d.sizes) == 1} | known
     swept = {d.name: d.sizes for d in dims if len(d.sizes) > 1}
+    if base.golden:
+        # Golden samples come first, at their own sizes; those that the user names are tried after them
+        asked = {d.name: d.sizes for d in dims if d.name in known and set(d.sizes) - {known[d.name]}}
+        swept = {name: (known[name], *(s for s in sizes if s != known[name])) for name, sizes in asked.items()}
+        given = {key: size for key, size in known.items() if key not in swept}
     keys = tuple(dict.fromkeys([*names, *unnamed]))
     plausible = {key: facts.plausible.get(key) or _guess(key, base.specs) for key in keys}
     # What is not the side of an image is a length: of time, of a list, of a cache
@@ -109,6 +114,16 @@ def _known(base: Inputs, shaped: set[str]) -> dict[str, int]:
         for axis, (dim, size) in enumerate(zip(spec.shape, shape, strict=False)):
             if isinstance(dim, str) and base.axes.get(spec.name) != axis and not is_expression(dim):
                 found.setdefault(dim, size)
+    return found
+
+
+def _stored(base: Inputs) -> dict[str, int]:
+    """Sizes that the golden inputs have."""
+    found: dict[str, int] = {}
+    for spec in base.specs:
+        for axis, (dim, size) in enumerate(zip(spec.shape or (), base.golden[0][spec.name].shape, strict=False)):
+            if not isinstance(dim, int) and base.axes.get(spec.name) != axis and not is_expression(dim or ""):
+                found.setdefault(f"{spec.name}:{axis}" if dim is None else dim, size)
     return found
 
 

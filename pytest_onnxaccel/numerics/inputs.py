@@ -41,7 +41,8 @@ class Inputs:
         integers: range of integer inputs without a declared one; None for the sampler's default.
         redrawn: how often a sample was drawn again because the model does not run on what came first.
         files: samples by input name, as read from the user's files.
-        golden: how many of the samples in *files* are golden ones.
+        golden: samples that come first, whole and as declared; all have the shapes of the first one.
+        repeated: past the golden samples they come again, because the model does not run on others.
     """
 
     specs: tuple[TensorSpec, ...]
@@ -58,7 +59,8 @@ class Inputs:
     others: tuple[Mapping[str, int], ...] = ()
     variant: int = 0
     redrawn: Mapping[int, int] = field(default_factory=dict)
-    golden: int = 0
+    golden: tuple[Mapping[str, Array], ...] = ()
+    repeated: bool = False
     _drawn: dict[int, dict[str, Array]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _variants: dict[int, Inputs] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -70,6 +72,7 @@ class Inputs:
         seed: int,
         files: Mapping[str, Sequence[Array]],
         facts: InputFacts | None = None,
+        golden: Sequence[Mapping[str, Array]] = (),
     ) -> Inputs:
         """Inputs of a model before its free dimensions are settled."""
         facts = facts or declared_facts(info)
@@ -81,13 +84,14 @@ class Inputs:
         if axes:
             size = batch if isinstance(batch, int) else None
             if size is None:
-                leading = _batch_sizes(info.inputs, axes, given, files)
-                size = leading.pop() if len(leading) == 1 else 1
+                shown = {name: [array] for name, array in golden[0].items()} if golden else files
+                leading = _batch_sizes(info.inputs, axes, () if golden else given, shown)
+                size = leading.pop() if len(leading) == 1 else 0 if golden else 1
         symbol = batch if isinstance(batch, str) else None
         domains = dict(facts.domains)
         return cls(
             info.inputs, size or None, symbol, seed, given=tuple(given), files=files, axes=axes if size else {},
-            domains=domains,
+            domains=domains, golden=tuple(golden),
         )  # fmt: skip
 
     @property
@@ -112,6 +116,10 @@ class Inputs:
             self._variants[variant] = replace(self, variant=variant)
         return self._variants[variant]
 
+    def for_sample(self, index: int) -> Inputs:
+        """These inputs at the sizes of sample *index* of a check: the golden ones first, then all sets of sizes."""
+        return self.at(0 if index < len(self.golden) else (index - len(self.golden)) % self.variants)
+
     def symbols(self, batch: int | None = None) -> dict[str, int]:
         """Size by name, that of the batch included, at *batch* or at the model's own."""
         size = batch if batch is not None else self.batch
@@ -128,6 +136,8 @@ class Inputs:
     def shapes(self, batch: int | None = None) -> dict[str, tuple[int, ...]]:
         """Concrete shape by input name at *batch*, or at the model's own."""
         size = batch if batch is not None else self.batch
+        if self.golden and self.variant == 0 and size == self.batch:
+            return {spec.name: tuple(self.golden[0][spec.name].shape) for spec in self.specs}
         symbols = self.symbols(batch)
         return {spec.name: concrete(spec, symbols, size, self.axes.get(spec.name), self.given) for spec in self.specs}
 
@@ -144,6 +154,10 @@ class Inputs:
         blocks = -(-batch // self.batch)
         parts = [self._one(index + i) for i in range(blocks)]
         return {name: self._joined(name, [part[name] for part in parts], batch) for name in parts[0]}
+
+    def seeded(self, seed: int, batch: int | None = None) -> dict[str, Array]:
+        """One drawn sample of another *seed*, the same for the same one."""
+        return replace(self, seed=seed).feeds(len(self.golden), batch)
 
     def _joined(self, name: str, parts: Sequence[Array], batch: int) -> Array:
         axis = self.axes.get(name)
@@ -164,23 +178,51 @@ class Inputs:
         return dict(feeds)
 
     def _make(self, index: int) -> dict[str, Array]:
-        drawn = [spec for spec in self.specs if spec.name not in self.files]
+        stored = self.golden[index % len(self.golden)] if self.golden else {}
+        if stored and (index < len(self.golden) or self.repeated):
+            return {spec.name: stored[spec.name].copy() for spec in self.specs}
+        held = {spec.name: stored[spec.name].copy() for spec in self.specs if stored and self._held(spec)}
+        drawn = [spec for spec in self.specs if spec.name not in self.files and spec.name not in held]
         shared = [spec for spec in drawn if self.batch is not None and spec.name not in self.axes]
         own = [spec for spec in drawn if spec not in shared]
         feeds = self._sampled(own, index)
         if shared:  # the samples of one batch have it in common
             feeds |= self._sampled(shared, self.variant)
+        feeds |= held
         for spec in self.specs:
             if spec.name in self.files:
                 arrays = self.files[spec.name]
-                place = index if self.batch is None or spec.name in self.axes else self.variant
+                own_index = index - len(self.golden)
+                place = own_index if self.batch is None or spec.name in self.axes else self.variant
                 feeds[spec.name] = as_declared(arrays[place % len(arrays)], spec, self.axes.get(spec.name))
         return {spec.name: feeds[spec.name] for spec in self.specs}
 
+    def _held(self, spec: TensorSpec) -> bool:
+        """Past the golden samples, input *spec* keeps their values: nobody knows which others are legal."""
+        if self._given_values(spec.name):
+            return False
+        domain = self.domains.get(spec.name)
+        if domain is not None:
+            return domain.kind == "size" and domain.exact is None
+        return "float" not in spec.dtype or self._range(spec) is None
+
+    def _range(self, spec: TensorSpec) -> InputSpec | None:
+        """What golden values of a float input lie between; None where they do not tell."""
+        values = [one[spec.name] for one in self.golden if one[spec.name].size]
+        if not values or values[0].dtype.kind not in "fV":
+            return None
+        wide = [array.astype(np.float64) for array in values]
+        low, high = min(float(a.min()) for a in wide), max(float(a.max()) for a in wide)
+        return InputSpec(spec.name, low, high) if np.isfinite(low) and np.isfinite(high) and low < high else None
+
     def _sampled(self, specs: Sequence[TensorSpec], index: int) -> dict[str, Array]:
         again = self.redrawn.get(index, 0)
+        given = self.given
+        if self.golden:
+            free = (s for s in specs if not self._given_values(s.name) and s.name not in self.domains)
+            given += tuple(filter(None, map(self._range, free)))
         return sample(
-            specs, self.shapes(), self.seed + 7919 * again, index, self.given, self.floats, self.integers, self.domains,
+            specs, self.shapes(), self.seed + 7919 * again, index, given, self.floats, self.integers, self.domains,
             self.symbols(),
         )  # fmt: skip
 
@@ -188,12 +230,17 @@ class Inputs:
 
     def made_up(self, name: str) -> bool:
         """Nobody gave values of input *name*, in a file or by a range."""
-        return name not in self.files and not any(item.name == name and item.says_values for item in self.given)
+        return not self.golden and not self._given_values(name)
+
+    def _given_values(self, name: str) -> bool:
+        return name in self.files or any(item.name == name and item.says_values for item in self.given)
 
     def origin(self, name: str) -> str:
         """Where the values of input *name* come from: one of ``Domain.ORIGINS``."""
+        if self.golden:
+            return "golden"
         if name in self.files:
-            return "golden" if self.golden else "given"
+            return "given"
         if not self.made_up(name):
             return "given"
         return self.domains[name].origin if name in self.domains else "search"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -65,7 +64,7 @@ class OnnxModel:
     def sample(self, seed: int = 0, batch: int | None = None) -> dict[str, Array]:
         """Legal inputs by name, the same for the same seed; at *batch*, or at the model's own batch."""
         inputs = self._state.runner.subjects.inputs(self.name)
-        return _own(replace(inputs, seed=seed).feeds(0, batch))
+        return _own(inputs.seeded(seed, batch))
 
 
 class FrozenBatch:
@@ -107,7 +106,7 @@ class FrozenBatch:
 
     def sample(self, seed: int = 0) -> dict[str, Array]:
         """Legal inputs by name at this batch size, the same for the same seed; the samples in it are distinct."""
-        return _own(replace(self._frozen.inputs, seed=seed).feeds(0, self.batch_size))
+        return _own(self._frozen.inputs.seeded(seed, self.batch_size))
 
 
 def _own(feeds: Mapping[str, Array]) -> dict[str, Array]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends.protocol import GROUP
 from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.runner.request import GOLDEN
 
 #: What a file that a model is compared with may be, for messages.
 SOURCES = "name an .onnx, .pth, .pt, .pt2, .pb, .meta, .keras, .h5 or .tflite file, or a SavedModel's folder"
@@ -26,11 +27,13 @@ def backend(name: str) -> str:
 
 
 def reference(text: str, base: Path | None = None) -> str:
-    """A backend's name, or the path of a model or a source, absolute when *base* is given.
+    """A backend's name, ``golden``, or the path of a model or a source, absolute when *base* is given.
 
     Raises:
         ConfigError: neither: a name that no backend has.
     """
+    if text == GOLDEN:
+        return text
     if is_path(text, base):
         return os.path.abspath(base / os.path.expanduser(text)) if base else text
     return backend(text)
@@ -38,7 +41,7 @@ def reference(text: str, base: Path | None = None) -> str:
 
 def is_path(text: str, base: Path | None = None) -> bool:
     """*text* names a file or a folder, not a backend: it looks like one, or is there."""
-    if text in registry.names(GROUP):
+    if text in registry.names(GROUP) or text == GOLDEN:
         return False
     return os.sep in text or "/" in text or "." in text or (base is not None and (base / text).exists())
 

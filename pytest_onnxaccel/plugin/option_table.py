@@ -82,9 +82,19 @@ OPTIONS: tuple[Option, ...] = (
         "reference",
         "NAME|PATH",
         "chosen from the backends that run",
-        "What the models must agree with: a backend, another .onnx file that runs in the same backend, or the source "
+        "What the models must agree with: a backend, another .onnx file that runs in the same backend, golden (stored "
+        "outputs alone), or the source "
         "that they were converted from (.pth, .pt, .pt2, .pb, .meta, .keras, .h5, .tflite, a SavedModel's folder).",
         '"weights/rfb.pth"',
+    ),
+    Option(
+        "golden",
+        "golden",
+        "PATH|write|no",
+        "MODEL.golden or test_data_set_* beside the model",
+        "Stored inputs and the outputs that are right for them: a folder, .npz, .safetensors or .json; write records "
+        "them in MODEL.golden after a run without failures; no leaves aside what lies beside the model.",
+        '"golden/"',
     ),
     Option(
         "loader",

@@ -57,7 +57,9 @@ def asked_of(state: State) -> list[Asked]:
     reference = settings.reference if settings.origin("reference") != DEFAULT else None
     ran = {result.model for result in state.results}
     models = [spec.name for spec in settings.models if spec.name in ran]
-    return asked(state.results, models, list(backends), settings.required, os.path.basename(reference or ""))
+    golden = {spec.name: spec.golden.shown for spec in settings.models if spec.golden is not None and spec.golden.path}
+    named = os.path.basename(reference or "")
+    return asked(state.results, models, list(backends), settings.required, named, golden)
 
 
 def write_report(state: State, exit_status: int, duration_s: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
@@ -18,7 +19,8 @@ from pytest_onnxaccel.plugin.models import expand
 from pytest_onnxaccel.plugin.options import OPTIONS, Given, given, swallowed, usual_manifest
 from pytest_onnxaccel.plugin.rootdir import ignored_config
 from pytest_onnxaccel.plugin.shown import shown
-from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, ModelSpec, PreprocessingSpec, SourceSpec
+from pytest_onnxaccel.printing import local
+from pytest_onnxaccel.spec import BatchPlan, GoldenSpec, LatencyBudget, ModelSpec, PreprocessingSpec, SourceSpec
 
 #: Origin of a value that nobody gave.
 DEFAULT = "default"
@@ -38,6 +40,7 @@ class Settings:
         manifest: absolute path of the manifest that was read; None when there is none.
         backends: names asked for; empty for every one that runs here.
         reference: a backend's name or the absolute path of another ``.onnx`` or of a source; None for the default.
+        golden: ``write``, ``no``, or the absolute path of stored inputs and outputs; None for what lies beside a model.
         loader: of sources that name none.
         trusted: names that pickled sources may refer to.
         required: backends whose absence is a failure.
@@ -68,6 +71,7 @@ class Settings:
     manifest: str | None = None
     backends: tuple[str, ...] = ()
     reference: str | None = None
+    golden: str | None = None
     loader: str | None = None
     trusted: tuple[str, ...] = ()
     batch: BatchPlan = field(default_factory=BatchPlan)
@@ -207,7 +211,18 @@ def _models(settings: Settings, found: Mapping[str, Given]) -> tuple[ModelSpec, 
     complete = (
         replace(spec, source=completed(spec.source, settings)) if spec.source is not None else spec for spec in layered
     )
-    return tuple(_comparable(spec) for spec in complete)
+    stored = (replace(spec, golden=_golden(spec, settings)) if settings.golden else spec for spec in complete)
+    return tuple(_comparable(spec) for spec in stored)
+
+
+def _golden(spec: ModelSpec, settings: Settings) -> GoldenSpec:
+    """What ``--onnx-golden`` says for *spec*; of a folder with one folder for each model, that of *spec*."""
+    path, origin = settings.golden or "", settings.origin("golden")
+    if path in ("write", "no"):
+        return GoldenSpec("", path, origin)
+    own = os.path.join(path, os.path.splitext(os.path.basename(spec.path))[0])
+    path = own if os.path.isdir(own) else path
+    return GoldenSpec(path, local(path), origin)
 
 
 def completed(source: SourceSpec, settings: Settings) -> SourceSpec:

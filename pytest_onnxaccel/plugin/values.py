@@ -76,6 +76,17 @@ def _reference(answer: Given) -> str:
     return known.reference(_text(answer), answer.base)
 
 
+def _golden(answer: Given) -> str:
+    """``write``, ``no``, or an absolute path."""
+    text = _text(answer)
+    if text in ("write", "no"):
+        return text
+    path = _path(answer)
+    if not os.path.exists(path):
+        raise ConfigError(f"{text!r} does not exist", remedy="name golden data, or write to record it")
+    return path
+
+
 def _loader(answer: Given) -> str:
     return scalars.function(_text(answer))
 
@@ -254,6 +265,7 @@ PARSERS: dict[str, Callable[[Given], Any]] = {
     "manifest": _path,
     "backends": _names,
     "reference": _reference,
+    "golden": _golden,
     "loader": _loader,
     "trusted": _trusted,
     "batch": _batch,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.report.text import name as shown
@@ -17,7 +17,7 @@ class Asked:
     """One thing that was asked for.
 
     Attributes:
-        what: ``model``, ``backend`` or ``reference``.
+        what: ``model``, ``backend``, ``reference`` or ``golden data``.
         name: as the user calls it.
         judged: checks that decided something of it.
         tried: checks that were to.
@@ -53,6 +53,7 @@ def asked(
     backends: Sequence[str],
     required: Sequence[str],
     reference: str = "",
+    golden: Mapping[str, str] | None = None,
 ) -> list[Asked]:
     """What was asked for by name, in the order of the arguments.
 
@@ -61,6 +62,7 @@ def asked(
         backends: those that an option or the manifest names.
         required: those whose absence is a failure.
         reference: what every model must agree with, by name; empty where no option says it.
+        golden: by model, the golden data that the user names.
     """
     runtime = [r for r in results if r.check in _RUNTIME]
     found = [_of("model", name, [r for r in runtime if r.model == name]) for name in models]
@@ -69,6 +71,10 @@ def asked(
         found.append(_of("backend", name, of, name in required))
     if reference:
         found.append(_of("reference", reference, [r for r in runtime if r.check == "parity"]))
+    for name in dict.fromkeys((golden or {}).values()):
+        models_of = [model for model, shown_as in (golden or {}).items() if shown_as == name]
+        of = [r for r in runtime if r.reference == "golden" and r.model in models_of]
+        found.append(_of("golden data", name, of))
     return [one for one in found if one.tried]
 
 

@@ -9,7 +9,7 @@ from pytest_onnxaccel.errors import BackendUnavailable, ConversionError, NoBasel
 from pytest_onnxaccel.printing import left_out
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.engines import Engines
-from pytest_onnxaccel.runner.request import Request
+from pytest_onnxaccel.runner.request import GOLDEN, Request
 from pytest_onnxaccel.spec import ModelSpec
 
 
@@ -61,6 +61,8 @@ def _named(error: OnnxAccelError, request: Request, spec: ModelSpec | None) -> s
         given = [item.name for item in spec.inputs if item.file or item.images or item.shape or item.says_values]
         if given:
             return "what was given for input " + ", ".join(map(repr, given[:3]))
+    if request.reference == GOLDEN and spec.golden is not None:
+        return f"golden data {spec.golden.shown}"
     chosen = spec.reference or (spec.source.shown if spec.source is not None else "")
     if request.check == "parity" and chosen and (error.code == "E_INPUT" or error.backend not in ("", request.backend)):
         return f"reference {os.path.basename(chosen)}"

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
 from pytest_onnxaccel.frozen_class import record
-from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
+from pytest_onnxaccel.runner.golden import golden_of
+from pytest_onnxaccel.runner.request import GOLDEN, UNOPTIMIZED, Request
 from pytest_onnxaccel.spec import ModelSpec, SourceSpec
 
 #: The backend that others are compared with where the user names none: what most people deploy.
@@ -25,6 +26,7 @@ class Plan:
             :data:`UNOPTIMIZED`, or empty.
         alone: a backend that is compared with itself, because all that it would be compared with are absent.
         sources: those of *backends* that run the source itself.
+        golden: there is golden data: each checked backend is compared with it as well.
     """
 
     spec: ModelSpec
@@ -33,6 +35,7 @@ class Plan:
     reference: str
     sources: frozenset[str] = frozenset()
     alone: str = ""
+    golden: bool = False
 
     @property
     def source(self) -> SourceSpec | None:
@@ -42,6 +45,8 @@ class Plan:
 
     def pairs(self) -> list[tuple[str, str]]:
         """(candidate, reference) of each parity check."""
+        if self.reference == GOLDEN:
+            return []
         if self.source is not None:
             return [(name, self.reference) for name in self.checked if name not in self.sources]
         if self.reference.endswith(".onnx"):
@@ -59,6 +64,9 @@ class Plan:
         yield Request(name, "hygiene")
         for batch in batches:
             yield from (Request(name, "parity", c, r, batch=batch, source=self.source) for c, r in self.pairs())
+        if self.golden or self.reference == GOLDEN:
+            # At their own batch alone: nobody stored what another one gives
+            yield from (Request(name, "parity", backend, GOLDEN) for backend in self.checked)
         yield from (Request(name, "batch", backend) for backend in self.checked)
         for batch in batches:
             yield from (Request(name, "latency", backend, batch=batch) for backend in self.checked)
@@ -82,7 +90,8 @@ def make_plan(
     checked = tuple(n for n in backends if n in named or backend(n).role == "runtime") or backends[:1]
     sources = frozenset(n for n in backends if backend(n).role == "source")
     present = frozenset(n for n in backends if n not in sources and availability(n).ok)
-    return Plan(spec, backends, checked, _reference(spec, backends, backend), sources, _alone(spec, present, backend))
+    reference, alone = _reference(spec, backends, backend), _alone(spec, present, backend)
+    return Plan(spec, backends, checked, reference, sources, alone, golden_of(spec) is not None)
 
 
 def _alone(spec: ModelSpec, present: frozenset[str], backend: Callable[[str], Backend]) -> str:

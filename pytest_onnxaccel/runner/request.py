@@ -12,6 +12,8 @@ from pytest_onnxaccel.spec import Decision, LatencyBudget, SourceSpec, Tolerance
 
 #: The reference of a backend that is alone: the same backend with its graph optimizations off.
 UNOPTIMIZED = "unoptimized"
+#: The reference that stored outputs are; a folder of that name is ``./golden``.
+GOLDEN = "golden"
 #: Sessions that are not timed: threads that spin for the next call would only slow the other sessions down.
 QUIET = LoadOptions(spin=False)
 
@@ -67,7 +69,7 @@ class Request:
         model: name of the model's spec.
         check: name of the check.
         backend: the candidate; empty for checks of the file.
-        reference: a backend, :data:`UNOPTIMIZED`, or the path of another ``.onnx`` or of *source*.
+        reference: a backend, :data:`UNOPTIMIZED`, :data:`GOLDEN`, or the path of another ``.onnx`` or of *source*.
         batch: batch size to run at; None for the model's own.
         sizes: batch sizes to prove; empty for the defaults.
         tolerance: instead of the model's own.

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pytest_onnxaccel.checks.batch import batch
@@ -24,7 +25,7 @@ from pytest_onnxaccel.runner.faults import ElsewhereFault, verdict_of
 from pytest_onnxaccel.runner.foresight import Foresight
 from pytest_onnxaccel.runner.leases import Leases
 from pytest_onnxaccel.runner.opposite import opposite
-from pytest_onnxaccel.runner.request import Request, RunOptions
+from pytest_onnxaccel.runner.request import GOLDEN, Request, RunOptions
 from pytest_onnxaccel.runner.sides import Side
 from pytest_onnxaccel.runner.subject import Ready, Subject
 from pytest_onnxaccel.runner.subjects import Subjects
@@ -110,12 +111,17 @@ class Runner:
         info = self._taken(request, subject)
         ready = subject.ready(request.backend)
         result = sized(contract(request.model, request.backend, info, ready.session, ready.settled), ready.settled)
+        result = subject.golden.told_in(result)
         # It has just compared two equal runs, so that the proof of a batch need not
         ready.singles.stable = ready.singles.stable or result.verdict is Verdict.PASSED
         return result
 
     def _parity(self, request: Request, subject: Subject) -> CheckResult:
         self._taken(request, subject)
+        if request.reference == GOLDEN:
+            from pytest_onnxaccel.runner.replay import replay
+
+            return replay(request, subject, self._options, partial(self._ready, request, subject))
         ready, path = self._ready(request, subject, request.backend), self._file(request, subject)
         candidate = ready.session if path is None else subject.session(request.backend, path)
         problems = self._unlike(request, subject)

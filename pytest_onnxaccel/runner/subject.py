@@ -25,8 +25,9 @@ from pytest_onnxaccel.printing import file_name
 from pytest_onnxaccel.runner.candidates import Candidates
 from pytest_onnxaccel.runner.engines import TOOLS, Engines
 from pytest_onnxaccel.runner.foresight import Foresight
+from pytest_onnxaccel.runner.golden import Golden, golden_of, take_in
 from pytest_onnxaccel.runner.request import QUIET
-from pytest_onnxaccel.spec import ModelInfo, ModelSpec, SourceSpec
+from pytest_onnxaccel.spec import GoldenSpec, ModelInfo, ModelSpec, SourceSpec
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.runner.sourced import Sourced
@@ -261,6 +262,8 @@ class Subject:
         try:
             session = self.session(name)
             settled = self._settle(name, session)
+            if self.golden.unfinite:
+                settled = replace(settled, unfinite=self.golden.unfinite)
             singles = Singles(session, settled.inputs, settled.outputs, lambda: self.candidates.joins())
             self._ready[name] = Ready(session, settled, singles)
         except OnnxAccelError as error:
@@ -279,12 +282,32 @@ class Subject:
             except OnnxAccelError:
                 continue
             return replace(self.ready(first).settled, outputs=session.run(inputs.feeds(0)), tries=1)
-        return settle(session, self.info, self.spec, self._seed, self._engines.root, self.facts)
+        return settle(
+            session, self.info, self.spec, self._seed, self._engines.root, self.facts, self.golden.fed
+        )  # fmt: skip
 
     @cached_property
     def facts(self) -> InputFacts:
         """What the graph says of its inputs."""
         return InputFacts.from_json(self.graph("input_facts", path=self.path))
+
+    @cached_property
+    def golden(self) -> Golden:
+        """Its golden data, and what stands against that."""
+        spec = golden_of(self.spec)
+        if spec is None:
+            return Golden(GoldenSpec("", ""))
+        return take_in(spec, self.info, self._folder, self.graph, self._engines.options.limits.seconds)
+
+    def source_hash(self) -> str | None:
+        """SHA-256 of what the model was converted from; None where nobody names it, or it is not here."""
+        source = self.spec.source
+        if source is None or not os.path.exists(source.path):
+            return None
+        try:
+            return self._engines.conversions.stage(source).sha256
+        except OnnxAccelError:
+            return None  # the check that runs it says so
 
     @cached_property
     def sourced(self) -> Sourced:

@@ -12,7 +12,7 @@ from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.foresight import Foresight
 from pytest_onnxaccel.runner.frozen import Frozen, freeze
 from pytest_onnxaccel.runner.subject import Ready, Subject
-from pytest_onnxaccel.spec import ModelSpec
+from pytest_onnxaccel.spec import GoldenSpec, ModelSpec
 
 
 class Subjects:
@@ -70,7 +70,7 @@ class Subjects:
         if path not in self._others:
             name = identifier(path.rpartition("/")[2])
             assert self._open is not None
-            spec = ModelSpec(name, path, path, origin="reference")
+            spec = ModelSpec(name, path, path, origin="reference", golden=GoldenSpec("", ""))
             backends = self._backends.get(self._open.spec.name, ())
             self._others[path] = Subject(
                 spec, self._engines, 900 + len(self._others), backends, self._seed, beside=True

@@ -1,0 +1,81 @@
+"""Golden outputs as a session: it gives what is stored for the inputs that it is fed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+import numpy as np
+
+from pytest_onnxaccel.backends.protocol import SessionInfo
+from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.golden.sets import GoldenSet, tensors_of
+from pytest_onnxaccel.spec import ModelInfo, Timing, TimingPlan
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array, Session
+
+
+class GoldenSession:
+    """Answers from *sets*; what it was never given it refuses.
+
+    Args:
+        info: what the model declares.
+        notes: facts that qualify results, such as which sets these are.
+    """
+
+    alive = True
+
+    def __init__(self, sets: Sequence[GoldenSet], info: ModelInfo, notes: Sequence[str] = ()) -> None:
+        self.info = SessionInfo(info.inputs, info.outputs, notes=tuple(notes))
+        self._answers = {_digest(one.inputs): one.outputs for one in reversed(sets)}
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """The stored outputs for *feeds*.
+
+        Raises:
+            ModelError: ``E_INPUT``: nothing is stored for these.
+        """
+        found = self._answers.get(_digest(feeds))
+        if found is None:
+            raise ModelError("no golden outputs are stored for these inputs", code="E_INPUT")
+        return dict(found)
+
+    def time(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Timing:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise ModelError("golden data cannot be timed", code="E_INPUT")
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _digest(feeds: Mapping[str, Array]) -> bytes:
+    found = hashlib.sha256()
+    for name in sorted(feeds):
+        array = np.asarray(feeds[name])
+        found.update(f"{name}\0{array.dtype.name}\0{array.shape}\0".encode("utf-8", "surrogatepass"))
+        texts = array.dtype.hasobject
+        found.update(repr(array.tolist()).encode("utf-8", "surrogatepass") if texts else array.tobytes())
+    return found.digest()
+
+
+class ByElement:
+    """A session whose sequences and maps are told as the tensors in them: ``scores[0]``, ``scores['cat']``."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.info = session.info
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """As the session itself; an optional that is empty gives nothing."""
+        found = self._session.run(feeds).items()
+        return {key: array for name, value in found for key, array in tensors_of(name, value)}
+
+    def time(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Timing:
+        return self._session.time(feeds, plan)
+
+    def close(self) -> None:
+        self._session.close()

@@ -1,0 +1,160 @@
+"""Golden sets that fit a model: each value has the name, dtype and shape that the model declares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_onnxaccel.dims import is_expression
+from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.golden.layout import misfit, wrong
+from pytest_onnxaccel.golden.values import Value, unpack
+from pytest_onnxaccel.spec import TensorSpec, dtype_label
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.golden.values import Array
+
+#: Types that no ``.npy`` file can hold: there they are stored as a wider type that loses nothing.
+_WITHOUT_NPY = ("bfloat16", "float8", "float4", "int4", "uint4", "int2", "uint2")
+
+
+@record(frozen=True)
+class GoldenSet:
+    """Inputs, and the outputs that are right for them.
+
+    Attributes:
+        name: of its folder or file.
+        inputs, outputs: by name, in the declared order; an array, or a sequence, map or None.
+        files: path of the file by ``input/NAME`` and ``output/NAME``.
+    """
+
+    name: str
+    inputs: Mapping[str, Value] = field(default_factory=dict)
+    outputs: Mapping[str, Value] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of its inputs."""
+        return {name: tuple(np.shape(array)) for name, array in self.inputs.items()}
+
+
+def fitted(
+    told: Sequence[Mapping[str, Any]], data: bytes, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+) -> list[GoldenSet]:
+    """The sets that a worker read, once each of their values is seen to fit what the model declares.
+
+    Args:
+        told: as :func:`~pytest_onnxaccel.golden.read.read` gives them.
+        data: the arrays' bytes.
+
+    Raises:
+        ModelError: ``E_GOLDEN``, naming the file, what it holds and what the model declares.
+    """
+    sets = [_one(entry, data, inputs, outputs) for entry in told]
+    for number, later in enumerate(sets):
+        for earlier in sets[:number]:
+            if _equal(earlier.inputs, later.inputs) and not _equal(earlier.outputs, later.outputs):
+                raise wrong(f"has the inputs of {earlier.name} and other outputs", later.name, "keep one of them")
+    return sets
+
+
+def _one(
+    entry: Mapping[str, Any], data: bytes, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+) -> GoldenSet:
+    sides: dict[str, dict[str, Value]] = {}
+    files: dict[str, str] = {}
+    for side, specs in (("input", inputs), ("output", outputs)):
+        values = {str(name): unpack(packed, data) for name, packed in entry[side].items()}
+        where = entry["files"]
+        told = [str(where.get(f"{side}/{name}", where.get(side, entry["name"]))) for name in values]
+        files |= {f"{side}/{name}": file for name, file in zip(values, told, strict=True)}
+        _check_names(side, values, specs, told[0] if told else str(entry["name"]))
+        sides[side] = {
+            spec.name: _as_declared(values[spec.name], spec, side, files[f"{side}/{spec.name}"]) for spec in specs
+        }
+    _check_symbols(sides["input"], inputs, lambda name: files[f"input/{name}"])
+    return GoldenSet(str(entry["name"]), sides["input"], sides["output"], files)
+
+
+def _check_names(side: str, values: Mapping[str, Value], specs: Sequence[TensorSpec], file: str) -> None:
+    declared = [spec.name for spec in specs]
+    for name in values:
+        if name not in declared:
+            raise misfit(f"holds {side} {name!r}, which the model does not have", file)
+    for name in declared:
+        if name not in values:
+            raise misfit(f"lacks {side} {name!r}", file)
+
+
+def _as_declared(value: Value, spec: TensorSpec, side: str, file: str) -> Value:
+    kind = "tensor" if isinstance(value, np.ndarray) else "map" if isinstance(value, dict) else "sequence"
+    if spec.kind == "optional":
+        return value
+    if value is None or kind != spec.kind:
+        raise misfit(f"holds a {'nothing' if value is None else kind}, {side} {spec.name!r} is a {spec.kind}", file)
+    if kind != "tensor":
+        return value
+    array = _typed(value, spec)
+    label = dtype_label(array.dtype)
+    if spec.dtype and label != spec.dtype:
+        raise misfit(f"holds {label}{list(array.shape)}, {side} {spec.name!r} is {spec.dtype}", file)
+    shape = spec.shape
+    if shape is not None and (
+        len(shape) != array.ndim
+        or any(isinstance(want, int) and want != have for want, have in zip(shape, array.shape, strict=True))
+    ):
+        raise misfit(f"holds {label}{list(array.shape)}, the model declares {side} {spec}", file)
+    return array
+
+
+def _typed(array: Array, spec: TensorSpec) -> Array:
+    """*array* in the declared type where its file could not hold that, and nothing is lost."""
+    if not spec.dtype.startswith(_WITHOUT_NPY) or array.dtype.kind not in "fiu":
+        return array
+    from pytest_onnxaccel.numerics.sampling import array_dtype
+
+    typed = array.astype(array_dtype(spec.dtype))
+    same = (typed.astype(array.dtype) == array) | (array != array)
+    return typed if bool(np.all(same)) else array
+
+
+def _check_symbols(values: Mapping[str, Value], specs: Sequence[TensorSpec], file: Callable[[str], str]) -> None:
+    """One name of a dimension is one size in all inputs of a set."""
+    seen: dict[str, tuple[int, str]] = {}
+    for spec in specs:
+        for dim, size in zip(spec.shape or (), np.shape(values[spec.name]), strict=False):
+            if not isinstance(dim, str) or is_expression(dim):
+                continue
+            first = seen.setdefault(dim, (size, spec.name))
+            if first[0] != size:
+                cause = f"{dim!r} is {first[0]} in input {first[1]!r} and {size} in {spec.name!r}"
+                raise misfit(cause, file(spec.name))
+
+
+def _equal(one: Value, other: Value) -> bool:
+    """The same values to the bit."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return list(one) == list(other) and all(_equal(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    if not isinstance(one, np.ndarray) or not isinstance(other, np.ndarray):
+        return one is None and other is None
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    return bool((one == other).all()) if one.dtype.hasobject else one.tobytes() == other.tobytes()
+
+
+def tensors_of(name: str, value: Value) -> Iterator[tuple[str, Array]]:
+    """The arrays in *value* with a name each: ``name[0]`` of a sequence, ``name['key']`` of a map."""
+    if isinstance(value, np.ndarray):
+        yield name, value
+    elif isinstance(value, (list, tuple)):
+        for place, item in enumerate(value):
+            yield from tensors_of(f"{name}[{place}]", item)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from tensors_of(f"{name}[{key!r}]", item)
