@@ -1,4 +1,4 @@
-"""``python -m pytest_onnxaccel``: ``convert``, ``doctor``, ``env``, ``freeze`` and ``roundtrip``."""
+"""``python -m pytest_onnxaccel``: ``convert``, ``doctor``, ``env``, ``freeze``, ``record`` and ``roundtrip``."""
 
 from __future__ import annotations
 
@@ -25,12 +25,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _freeze(given)
         if given.command == "convert":
             return _convert(given)
+        if given.command == "record":
+            return _record(given)
         if given.command == "roundtrip":
             return _roundtrip(given)
         return _path(given.name) if given.path else _env(given.name, given.rebuild)
     except OnnxAccelError as error:
         print(error, file=sys.stderr)
-        return 2 if given.command in ("convert", "freeze", "roundtrip") and isinstance(error, ConfigError) else 1
+        return (
+            2 if given.command in ("convert", "freeze", "record", "roundtrip") and isinstance(error, ConfigError) else 1
+        )
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -80,7 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     freeze.add_argument("--loader", metavar="MODULE:CALLABLE", help="builds the module of a source of weights")
     convert_arguments(commands.add_parser("convert", help="convert a source to ONNX, and prove it"))
     roundtrip_arguments(commands.add_parser("roundtrip", help="convert a source leg by leg, and compare every stop"))
-    for name in ("freeze", "convert", "roundtrip"):
+    record_arguments(commands.add_parser("record", help="store inputs, and the outputs that are right for them"))
+    for name in ("freeze", "convert", "record", "roundtrip"):
         sandbox_arguments(commands.choices[name])
     return parser
 
@@ -147,6 +152,29 @@ def convert_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trust", metavar="NAME", action="append", default=[], help="name that a pickle may refer to")
     parser.add_argument("--rtol", metavar="NUMBER", type=float, help="of the proof; default: by dtype")
     parser.add_argument("--atol", metavar="NUMBER", type=float, help="of the proof; default: by dtype")
+
+
+def record_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``record``."""
+    parser.description = (
+        "Run what MODEL was converted from on a few inputs, and store these and its outputs as golden data, once MODEL "
+        "is seen to agree: to gate it where the framework is missing. Exit status: 0 when it is written, 1 when the "
+        "two do not agree or one cannot be run, 2 for a wrong command."
+    )
+    parser.add_argument("model", metavar="MODEL", help="an .onnx file")
+    parser.add_argument(
+        "--reference", metavar="NAME|PATH", help="a source, another .onnx file or a backend; default: MODEL itself"
+    )
+    parser.add_argument("--loader", metavar="MODULE:CALLABLE", help="builds the module of a source of weights")
+    parser.add_argument("--trust", metavar="NAME", action="append", default=[], help="name that a pickle may refer to")
+    parser.add_argument("-o", "--output", metavar="FOLDER", help="default: MODEL's name with .golden, beside it")
+    parser.add_argument("--samples", metavar="N", type=_positive, default=3, help="default: 3")
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the inputs; default: 0")
+    parser.add_argument("--max-size", metavar="SIZE", default="10MB", help="of both files; default: 10MB")
+    parser.add_argument("--backend", metavar="NAME", help="where MODEL runs; default: the first one that runs here")
+    parser.add_argument("--manifest", metavar="FILE", help="an onnxaccel.toml with the model's inputs and tolerances")
+    parser.add_argument("--rtol", metavar="NUMBER", type=float, help="stored as the limit; default: measured")
+    parser.add_argument("--atol", metavar="NUMBER", type=float, help="stored as the limit; default: measured")
 
 
 def _positive(text: str) -> int:
@@ -223,6 +251,29 @@ def _convert(given: argparse.Namespace) -> int:
         tolerance=Tolerance(given.rtol, given.atol, "the command line"),
         options=RunOptions(import_paths=(os.getcwd(),), **_walls(given)),
     )
+    _show(_plain(saved.lines()))
+    return 0
+
+
+def _record(given: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from pytest_onnxaccel.overrides import tolerance
+    from pytest_onnxaccel.runner.recording import record_golden, referring
+    from pytest_onnxaccel.runner.refreeze import spec_of
+    from pytest_onnxaccel.runner.request import RunOptions
+    from pytest_onnxaccel.units import size_bytes
+
+    folders = [os.path.dirname(os.path.abspath(given.manifest))] if given.manifest else []
+    walls = _walls(given)
+    options = RunOptions(seed=given.seed, import_paths=tuple(dict.fromkeys((*folders, os.getcwd()))), **walls)
+    spec = referring(spec_of(given.model, given.manifest), given.reference, given.loader, tuple(given.trust))
+    said = "the command line"
+    spec = replace(
+        spec, backends=(given.backend,) if given.backend else spec.backends,
+        tolerance=tolerance(spec.tolerance, given.rtol, given.atol, said, said),
+    )  # fmt: skip
+    saved = record_golden(spec, given.output, given.samples, size_bytes(given.max_size), options)
     _show(_plain(saved.lines()))
     return 0
 

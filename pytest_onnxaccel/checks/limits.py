@@ -29,6 +29,8 @@ class Limits:
     outputs: Mapping[str, Tolerance] = field(default_factory=dict)
     locked: Mapping[str, Tolerance] = field(default_factory=dict)
     noise: Noise | None = None
+    #: What the noise of a stored reference needed when it was stored, by output.
+    least: Mapping[str, Tolerance] = field(default_factory=dict)
     #: Largest rounding floor met so far, by output.
     floors: dict[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -60,6 +62,9 @@ class Limits:
         seen = self.floors.get(name, (0.0, 0.0))
         self.floors[name] = (max(rtol, seen[0]), max(atol, seen[1]))
         measured = self.measured(name)
+        known = self.least.get(name)
+        if known is not None and (known.atol or 0.0) > max(atol, measured):
+            return max(rtol, known.rtol or 0.0), known.atol or 0.0, known.origin
         if measured > atol and self.noise is not None:
             return rtol, measured, self.noise.origin(name)
         if unit_of(reference) is None:

@@ -38,6 +38,7 @@ class Noisy:
         always: measure also where nothing is past the rounding floor: a lock is being written.
         base: the session that *variants* are variants of; the reference by default.
         stored: the reference is what was stored: there, equal values prove something also where none is finite.
+        least: tolerances by output that its own noise needed where the reference was stored.
         alike: candidate and reference run in one engine. Another one's kernels may round more than any variant
             shows; in the same one a narrow pass is worth a second look.
     """
@@ -48,6 +49,7 @@ class Noisy:
     alike: bool = False
     base: Session | None = None
     stored: bool = False
+    least: Mapping[str, Tolerance] = field(default_factory=dict)
 
 
 def parity(
@@ -75,7 +77,7 @@ def parity(
         decision: what both sides must decide alike.
     """
     noisy = noisy or Noisy()
-    limits = Limits(tolerance, outputs or {}, noisy.locked)
+    limits = Limits(tolerance, outputs or {}, noisy.locked, least=noisy.least)
     agreement = Agreement((backend, reference), tolerance, outputs or {}, limit=limits, stored=noisy.stored)
     agreement.problems += twice([spec.name for spec in reference_session.info.outputs], reference)
     agreement.problems += twice([spec.name for spec in candidate_session.info.outputs], backend)

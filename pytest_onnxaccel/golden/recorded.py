@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -80,7 +81,11 @@ def render(sets: Sequence[tuple[str, Mapping[str, Mapping[str, Value]]]], told: 
             entries.append(entry)
     arrays = buffer.getvalue()
     text = {"format": _FORMAT, **told, "arrays": {"sha256": hashlib.sha256(arrays).hexdigest()}, "sets": entries}
-    return {RECORD: (json.dumps(text, indent=1) + "\n").encode(), ARRAYS: arrays}
+    # A shape on one line: people read this
+    lines = re.sub(
+        r"\[\s+([\d,\s]+?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", json.dumps(text, indent=1)
+    )
+    return {RECORD: f"{lines}\n".encode(), ARRAYS: arrays}
 
 
 def _stored(archive: zipfile.ZipFile, key: str, array: Any) -> dict[str, Any]:

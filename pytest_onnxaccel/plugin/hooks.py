@@ -136,7 +136,8 @@ class Hooks:
         settings = self._state.settings
         if not hasattr(session.config, "workerinput"):
             exitstatus = self._unanswered(session, exitstatus)
-        if hasattr(session.config, "workerinput") or (settings.report is None and settings.lock != "write"):
+        writes = settings.report is not None or "write" in (settings.lock, settings.golden)
+        if hasattr(session.config, "workerinput") or not writes:
             return  # only the controlling process has every result, and writes
         from pytest_onnxaccel.plugin.reporting import write_lock, write_report
 
@@ -145,6 +146,10 @@ class Hooks:
                 write_report(self._state, int(exitstatus), time.time() - self._state.started)
             if settings.lock == "write":
                 write_lock(self._state)
+            if settings.golden == "write":
+                from pytest_onnxaccel.plugin.golden import write_golden
+
+                write_golden(self._state)
         except OnnxAccelError as error:
             # The run itself is whole; what is missing is said, and the exit status tells it
             self._state.report_error = str(error)

@@ -46,6 +46,8 @@ def summarize(state: State, terminal: pytest.TerminalReporter) -> None:
         terminal.write_line(f"report: {escaped(state.settings.report)}")
     if state.settings.lock == "write" and state.report_error is None:
         terminal.write_line(f"locked: {escaped(state.settings.lock_file)}")
+    for line in state.recorded:
+        terminal.write_line(safe(line))
     if state.report_error is not None:
         terminal.write_line(state.report_error, red=True)
 

@@ -20,6 +20,7 @@ from pytest_onnxaccel.plugin.options import OPTIONS, Given, given, swallowed, us
 from pytest_onnxaccel.plugin.rootdir import ignored_config
 from pytest_onnxaccel.plugin.shown import shown
 from pytest_onnxaccel.printing import local
+from pytest_onnxaccel.runner.request import GOLDEN
 from pytest_onnxaccel.spec import BatchPlan, GoldenSpec, LatencyBudget, ModelSpec, PreprocessingSpec, SourceSpec
 
 #: Origin of a value that nobody gave.
@@ -212,6 +213,8 @@ def _models(settings: Settings, found: Mapping[str, Given]) -> tuple[ModelSpec, 
         replace(spec, source=completed(spec.source, settings)) if spec.source is not None else spec for spec in layered
     )
     stored = (replace(spec, golden=_golden(spec, settings)) if settings.golden else spec for spec in complete)
+    if settings.golden == "write":  # then nothing is stored yet that could be compared with
+        stored = (replace(spec, reference=None if spec.reference == GOLDEN else spec.reference) for spec in stored)
     return tuple(_comparable(spec) for spec in stored)
 
 

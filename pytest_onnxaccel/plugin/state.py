@@ -56,6 +56,8 @@ class State:
         self.results: list[CheckResult] = []
         #: Why the report, or the lock file, could not be written.
         self.report_error: str | None = None
+        #: What is told of golden data that was recorded.
+        self.recorded: list[str] = []
         #: Checks that were selected, by model: a fault is reported by one of them and referred to by the others.
         self.selected: dict[str, frozenset[tuple[str, str]]] = {}
         #: Tests that are still to be run, by model: with the last one its private copies go.
@@ -118,6 +120,11 @@ class State:
     @cached_property
     def _engines(self) -> Engines:
         return Engines(self._options, self._staging, shared_folder(self.config))
+
+    @property
+    def run_options(self) -> RunOptions:
+        """What holds for every check of this run."""
+        return self._options
 
     @cached_property
     def _options(self) -> RunOptions:

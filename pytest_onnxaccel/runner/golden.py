@@ -108,14 +108,19 @@ class Golden:
             result = result.with_(details=(*result.details, hint))
         return result
 
-    def tolerances(self) -> dict[str, Tolerance]:
-        """Those that are stored, by output; values that are no tolerance count as none."""
+    def tolerances(self, given: bool) -> dict[str, Tolerance]:
+        """Those that are stored, by output: *given* ones, or those that were measured.
+
+        Values that are no tolerance count as none.
+        """
         stored = (self.told or {}).get("tolerances")
         found: dict[str, Tolerance] = {}
         for name, entry in stored.items() if isinstance(stored, dict) else ():
-            numbers: list[Any] = [entry.get(key) if isinstance(entry, dict) else None for key in ("rtol", "atol")]
-            if all(map(_is_tolerance, numbers)):
-                found[str(name)] = Tolerance(float(numbers[0]), float(numbers[1]), layout.RECORD)
+            known: Mapping[str, Any] = entry if isinstance(entry, dict) else {}
+            numbers: list[Any] = [known.get("rtol"), known.get("atol")]
+            if all(map(_is_tolerance, numbers)) and (known.get("origin") == "given") is given:
+                origin = layout.RECORD + ("" if given else f" ({known.get('origin', 'measured')!s})")
+                found[str(name)] = Tolerance(float(numbers[0]), float(numbers[1]), origin)
         return found
 
 

@@ -76,7 +76,7 @@ def refreeze(
         OnnxAccelError: the model cannot be read or run, or no way to that batch could be proven.
     """
     chosen = options or RunOptions()
-    spec = _spec(model, manifest)
+    spec = spec_of(model, manifest)
     target = output or os.path.join(os.path.dirname(model), f"{Path(model).stem}-batch-{size}.onnx")
     check_target(target, model)
     engines = Engines(chosen)
@@ -91,7 +91,12 @@ def refreeze(
         runner.close()
 
 
-def _spec(model: str, manifest: str | None) -> ModelSpec:
+def spec_of(model: str, manifest: str | None) -> ModelSpec:
+    """What *manifest* declares of the file *model*, or nothing but its path.
+
+    Raises:
+        ConfigError: the manifest cannot be read, or does not have that file.
+    """
     path = os.path.abspath(model)
     if manifest is None:
         return ModelSpec(os.path.basename(path), path, model, origin="the command line")

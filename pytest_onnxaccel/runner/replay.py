@@ -65,12 +65,12 @@ def _inputs_of(sets: tuple[GoldenSet, ...], subject: Subject) -> Inputs:
 def _noisy(options: RunOptions, request: Request, subject: Subject, session: Session) -> Noisy:
     """What was stored has no variants to measure: the model's own, in the backend that is judged, stand for them."""
     found = noise.noisy(options, request.model, request.backend, GOLDEN, noise.variants(subject, request.backend))
-    return replace(found, base=session, stored=True)
+    return replace(found, base=session, stored=True, least=subject.golden.tolerances(given=False))
 
 
 def _stored_tolerances(golden: Golden, given: Tolerance) -> dict[str, Tolerance]:
     """Those that are stored with the data, where the user gave none."""
-    return golden.tolerances() if given.rtol is None and given.atol is None else {}
+    return golden.tolerances(given=True) if given.rtol is None and given.atol is None else {}
 
 
 def _of_another(request: Request, golden: Golden) -> CheckResult:
