@@ -277,6 +277,7 @@ class ModelSpec:
             another batch.
         dims: sizes of free dimensions by name.
         golden: inputs with the outputs that are right for them; None for what lies beside the model.
+        reach: least share of the weights that the inputs of a check must reach; None for the default.
     """
 
     name: str
@@ -294,6 +295,7 @@ class ModelSpec:
     source: SourceSpec | None = None
     dims: tuple[DimSpec, ...] = ()
     golden: GoldenSpec | None = None
+    reach: float | None = None
 
 
 @record(frozen=True)

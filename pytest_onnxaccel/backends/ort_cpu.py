@@ -16,6 +16,7 @@ class OrtCpu:
     role = "runtime"
     environment = ""
     keep_worker = False
+    overrides = True
     optimizes = True
     script = "onnxruntime"
     tunes = ("level", "threads", "spin", "arena", "binding")

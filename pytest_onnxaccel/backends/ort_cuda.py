@@ -23,6 +23,7 @@ class OrtCuda:
     role = "runtime"
     environment = ""
     keep_worker = False
+    overrides = True
     optimizes = True
     tunes = ("level", "binding")
     preload = ("numpy", "onnxruntime")

@@ -177,6 +177,7 @@ class Backend(Protocol):
     Optional attributes, read where present: ``optimizes`` (True: :attr:`LoadOptions.optimize` makes a difference),
     ``complete`` (False: it is known to lack operators, so that refusing a model says nothing of the model),
     ``tunes`` (fields of :class:`LoadOptions` that make a difference, which acceleration advice then tries),
+    ``overrides`` (True: initializers that are inputs as well may be fed),
     ``preload`` (modules that a worker may import ahead), ``script`` (``onnxruntime`` or ``onnx.reference``: a plain
     script can call it that way), ``upgrades(opset)`` (the opset that a model is brought to before it runs, or 0),
     ``fresh_process_per_model(operators)`` (True: a model with these operators must not share a process with another),

@@ -28,6 +28,7 @@ class ReferenceBackend:
     complete = False
     environment = ""
     keep_worker = False
+    overrides = True
     preload = ("numpy", "onnx.reference")
     script = "onnx.reference"
 

@@ -33,6 +33,8 @@ class Agreement:
     problems: list[Problem] = field(default_factory=list)
     worst: dict[str, dict[str, Any]] = field(default_factory=dict)
     samples: int = 0
+    #: Number of the sample that was compared last.
+    last: int = 0
     limit: Callable[[str, Array], Tolerance] | None = None
     #: The reference was stored: values that are not finite are right where it has them.
     stored: bool = False
@@ -44,9 +46,15 @@ class Agreement:
     #: Outputs without an element in any sample so far.
     empty: dict[str, bool] = field(default_factory=dict)
 
-    def add(self, candidate: Mapping[str, Array], reference: Mapping[str, Array]) -> None:
-        """Compare one sample's outputs; after a breach of the contract no further figures are taken."""
+    def add(self, candidate: Mapping[str, Array], reference: Mapping[str, Array], number: int | None = None) -> None:
+        """Compare one sample's outputs; after a breach of the contract no further figures are taken.
+
+        Args:
+            number: of the sample, where samples are left out: what is told of the worst one.
+        """
+        number = self.samples if number is None else number
         self.samples += 1
+        self.last = number
         self.problems += name_problems(candidate, reference, self.sides)
         if self.problems:
             return
@@ -59,14 +67,14 @@ class Agreement:
                 continue
             found = self._figures(name, candidate[name], reference[name])
             if name not in self.worst or _badness(found) > _badness(self.worst[name]):
-                self.worst[name] = {**found, "sample": self.samples - 1}
+                self.worst[name] = {**found, "sample": number}
             self.empty[name] = self.empty.get(name, True) and not reference[name].size
             flips = flips_of(candidate[name], reference[name])
             if flips is not None:
                 self.flips[name] = self.flips.get(name, 0) + flips
             if self.limit is not None and found.get("needed_atol", 0.0) >= self.needed.get(name, 0.0):
                 self.needed[name] = found.get("needed_atol", 0.0)
-                self.hardest[name] = (self.samples - 1, candidate[name], reference[name])
+                self.hardest[name] = (number, candidate[name], reference[name])
 
     def _figures(self, name: str, candidate: Array, reference: Array) -> dict[str, Any]:
         limit = self.limit(name, reference) if self.limit else self.outputs.get(name, self.tolerance)

@@ -10,14 +10,18 @@ import numpy as np
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.agreement import Agreement
+from pytest_onnxaccel.checks.hollow import Answers, further
 from pytest_onnxaccel.checks.proof import Proof, Prover, Ways
 from pytest_onnxaccel.checks.singles import Singles
 from pytest_onnxaccel.checks.sizes import Sizes, choose
+from pytest_onnxaccel.checks.telling import Telling
 from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import Tolerance
 
+#: So many samples show whether outputs answer.
+FEW = 2
 #: Names of a dynamic axis 0 that is something else: time-major sequences, point clouds, graphs.
 _NO_BATCH = re.compile(r"(?i)^(?!.*batch).*(seq|time|step|frame|token|len|point|node|edge)")
 
@@ -35,6 +39,7 @@ def batch(
     singles: Singles | None = None,
     wide: bool = False,
     memory: int = 0,
+    telling: Telling | None = None,
 ) -> CheckResult:
     """Each batch size gives what the samples give by themselves.
 
@@ -45,6 +50,7 @@ def batch(
             failing the check, because it promised none of them.
         holders: names the nodes that hold the batch, for the message.
         singles: results of single samples that are known already, and how they combine.
+        telling: whether what was compared tells anything.
         wide: beside *sizes*, sweep over a dynamic model's batch as far as time and *memory* (bytes) allow.
     """
     result = CheckResult(model, "batch", Verdict.PASSED, backend=backend, batch=inputs.batch, notes=session.info.notes)
@@ -86,7 +92,25 @@ def batch(
             raise
         # The runs of the original do not combine, whatever the batch: there is nothing to compare with
         return _not_applicable(result, error.cause)
-    return _passed(result, proofs, plan, inputs, refusal)
+    result = _passed(result, proofs, plan, inputs, refusal)
+    return _telling(result, telling, singles, session) if telling is not None else result
+
+
+def _telling(result: CheckResult, telling: Telling, singles: Singles, session: Session) -> CheckResult:
+    """*result*, judged by what the samples alone gave; more of them are run while no output answers."""
+    answers = Answers()
+    for index in range(FEW):
+        answers.add(telling.inputs.feeds(index), singles.block(index))
+    if answers.silent():
+        for index in further(telling.inputs, FEW):
+            if not answers.silent(telling.by_design()):
+                break
+            try:
+                answers.add(telling.inputs.feeds(index), session.run(telling.inputs.feeds(index)))
+            except ModelError as error:
+                if error.code not in ("E_RUN", "E_INPUT"):
+                    raise
+    return telling.judged(result, answers, session.run)
 
 
 def prover_of(

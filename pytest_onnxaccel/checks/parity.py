@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.agreement import Agreement
+from pytest_onnxaccel.checks.hollow import Answers
 from pytest_onnxaccel.checks.limits import Limits
 from pytest_onnxaccel.checks.noise import Variants, measure
 from pytest_onnxaccel.checks.ruling import figures_of, notes_of, ruled
+from pytest_onnxaccel.checks.settle import is_finite
+from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.compare import twice
 from pytest_onnxaccel.numerics.inputs import Inputs
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
     from pytest_onnxaccel.checks.decision import Decisions
     from pytest_onnxaccel.checks.second_look import SecondLook
+    from pytest_onnxaccel.checks.telling import Telling
 
 #: One random input misleads; these many distinct ones are compared, and every sample that the user gives up to MOST.
 SAMPLES = 3
@@ -66,6 +70,7 @@ def parity(
     known: Callable[[int], Mapping[str, Array]] | None = None,
     noisy: Noisy | None = None,
     decision: Decision | None = None,
+    telling: Telling | None = None,
 ) -> CheckResult:
     """The candidate's outputs equal the reference's within the tolerance.
 
@@ -75,6 +80,7 @@ def parity(
         known: the candidate's outputs of a default sample at its own batch, where they need no second run.
         noisy: how the default tolerance is measured; without it, it is rounding alone.
         decision: what both sides must decide alike.
+        telling: whether what was compared tells anything; more samples are compared where it does not.
     """
     noisy = noisy or Noisy()
     limits = Limits(tolerance, outputs or {}, noisy.locked, least=noisy.least)
@@ -87,10 +93,16 @@ def parity(
 
         decisions = Decisions(decision, limits)
 
+    answers = Answers()
+
     def compare(index: int, feeds: Mapping[str, Array], ours: Mapping[str, Array] | None = None) -> None:
         ours = candidate_session.run(feeds) if ours is None else ours
-        theirs = reference_session.run(feeds)
-        agreement.add(ours, theirs)
+        judge(index, feeds, ours, reference_session.run(feeds))
+
+    def judge(index: int, feeds: Mapping[str, Array], ours: Mapping[str, Array], theirs: Mapping[str, Array]) -> None:
+        agreement.add(ours, theirs, index)
+        if telling is not None:
+            answers.add(feeds, theirs)
         if decisions is not None and not agreement.problems:
             decisions.add(index, ours, theirs)
 
@@ -120,13 +132,40 @@ def parity(
                 agreement, limits, functools.partial(sample, inputs, seeds, batch), compare,
                 lambda: _worth_measuring(agreement, limits, decisions), measured,
             )  # fmt: skip
+    if telling is not None and agreement.ok and not (decisions is not None and decisions.flips()):
+        for index in telling.more(answers, agreement.samples):
+            feeds = sample(inputs, seeds, batch, index)
+            both = _runs(candidate_session, reference_session, feeds)
+            if both is None:
+                continue
+            judge(index, feeds, *both)
+            if agreement.problems:
+                break
+            if noisy.variants is not None and _worth_measuring(agreement, limits, decisions):
+                measured([feeds])
+            if not agreement.ok:
+                break
     result = CheckResult(
         model, "parity", Verdict.PASSED, backend=backend, reference=reference, batch=batch or inputs.batch,
         figures=figures_of(agreement, limits, decisions, look, noisy.always),
         notes=notes_of(candidate_session, reference_session, agreement, limits, decisions, look),
     )  # fmt: skip
     again = functools.partial(_worst_feeds, inputs, seeds, batch, agreement)
-    return ruled(result, agreement, limits, decisions, (candidate_session, reference_session), again)
+    result = ruled(result, agreement, limits, decisions, (candidate_session, reference_session), again)
+    return telling.judged(result, answers, reference_session.run) if telling is not None else result
+
+
+def _runs(
+    candidate: Session, reference: Session, feeds: Mapping[str, Array]
+) -> tuple[Mapping[str, Array], Mapping[str, Array]] | None:
+    """What both give; None where one of them refuses a sample that was drawn to tell more, or overflows in it."""
+    try:
+        theirs = reference.run(feeds)
+        return (candidate.run(feeds), theirs) if is_finite(theirs) else None
+    except ModelError as error:
+        if error.code not in ("E_RUN", "E_INPUT"):
+            raise
+        return None
 
 
 def _worth_measuring(agreement: Agreement, limits: Limits, decisions: Decisions | None) -> bool:

@@ -29,7 +29,9 @@ def ruled(
     """*result* with its verdict: the contract first, then stability, then values, then decisions."""
     if agreement.problems:
         code = "V_NONFINITE" if agreement.problems[0].kind == "nonfinite" else "V_CONTRACT"
-        result = result.with_(figures={**result.figures, "breach": agreement.problems[0].kind})
+        result = result.with_(
+            figures={**result.figures, "breach": agreement.problems[0].kind, "breach_sample": agreement.last}
+        )
         return _failed(result, code, agreement.message(), agreement.details())
     if not agreement.ok:
         lines = agreement.details()

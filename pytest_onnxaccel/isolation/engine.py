@@ -123,6 +123,13 @@ class HostedSession:
 
         return Paced.from_json(answer)
 
+    def look(self, feeds: Sequence[Mapping[str, Array]], path: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """What samples reach, as :func:`~pytest_onnxaccel.isolation.look.look` tells, inside the worker."""
+        named = {f"{i}/{name}": array for i, one in enumerate(feeds) for name, array in one.items()}
+        request = {"op": "look", "session": self.number, "path": path, "samples": len(feeds), "wanted": dict(wanted)}
+        answer = self.worker.call("reach", request, named)
+        return {name: answer[name] for name in ("shown", "coverage")}
+
     def close(self) -> None:
         if self.worker.alive:
             self.worker.call("close", {"op": "close", "session": self.number})

@@ -45,6 +45,7 @@ GRAPH_FUNCTIONS = {
     "fold_into_first_conv": "pytest_onnxaccel.graph.foldin:fold_into_first_conv",
     "tap": "pytest_onnxaccel.graph.foldin:tap",
     "anatomy": "pytest_onnxaccel.graph.anatomy:anatomy",
+    "movable": "pytest_onnxaccel.graph.reach.variant:movable",
     "expose": "pytest_onnxaccel.graph.expose:expose",
     "excerpt": "pytest_onnxaccel.graph.excerpt:excerpt",
     "contrast": "pytest_onnxaccel.graph.contrast:contrast",
@@ -57,6 +58,10 @@ GRAPH_FUNCTIONS = {
     "convert": "pytest_onnxaccel.convert.run:convert",
     "source_kind": "pytest_onnxaccel.convert.kinds:kind_of",
 }
+
+
+#: What tells which weights and branches samples reach: it knows graphs.
+LOOK = "pytest_onnxaccel.isolation.look:look"
 
 
 def resolve(reference: str) -> Any:
@@ -102,6 +107,7 @@ class Worker:
             "time": self._time,
             "blocks": self._blocks,
             "pace": self._pace,
+            "look": self._look,
             "close": self._close,
         }
 
@@ -185,10 +191,7 @@ class Worker:
         from pytest_onnxaccel.numerics.blocks import take
 
         sessions = [self._sessions[number] for number in request["sessions"]]
-        feeds: list[dict[str, Array]] = [{} for _ in sessions]
-        for key, array in self._feeds(request).items():
-            number, _, name = key.partition("/")
-            feeds[int(number)][name] = array
+        feeds = several(self._feeds(request), len(sessions))
         taken = [take(sessions[i], feeds[i], request["calls"], request["canary"]) for i in request["order"]]
         return {"blocks": [block.to_json() for block in taken], "peak_memory_mb": peak_memory()}
 
@@ -198,6 +201,14 @@ class Worker:
         call = caller(self._sessions[request["session"]], self._feeds(request))
         return pace(call, PacePlan(**request["plan"])).to_json()
 
+    def _look(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What samples reach; the feeds of sample *i* are named ``i/name``."""
+        feeds = several(self._feeds(request), request["samples"])
+        found: dict[str, Any] = resolve(LOOK)(
+            self._sessions[request["session"]], feeds, request["path"], request["wanted"]
+        )
+        return found
+
     def _feeds(self, request: dict[str, Any]) -> Mapping[str, Array]:
         return self._inbox.get(request["arrays"])
 
@@ -206,6 +217,15 @@ class Worker:
         if session is not None:
             session.close()
         return {}
+
+
+def several(arrays: Mapping[str, Array], count: int) -> list[dict[str, Array]]:
+    """*arrays* named ``i/name``, put into *count* feeds."""
+    feeds: list[dict[str, Array]] = [{} for _ in range(count)]
+    for key, array in arrays.items():
+        number, _, name = key.partition("/")
+        feeds[int(number)][name] = array
+    return feeds
 
 
 _WARNING = re.compile(r"^(?:\S+ \S+ )?\[W:onnxruntime:[^,]*, [^\]]*\] ?(.*)$")

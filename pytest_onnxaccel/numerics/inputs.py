@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Drawn samples are kept up to this size, bytes: several checks feed the same ones.
 _KEPT = 32 << 20
+#: From this number on samples have floats from a range that is wider by WIDENED, where nobody says what is legal.
+WIDE, WIDENED = 1 << 20, 8.0
 
 
 @record(frozen=True)
@@ -217,12 +219,14 @@ class Inputs:
 
     def _sampled(self, specs: Sequence[TensorSpec], index: int) -> dict[str, Array]:
         again = self.redrawn.get(index, 0)
-        given = self.given
+        given, floats = self.given, self.floats
         if self.golden:
             free = (s for s in specs if not self._given_values(s.name) and s.name not in self.domains)
             given += tuple(filter(None, map(self._range, free)))
+        if index >= WIDE:
+            floats = (floats[0] * (WIDENED if floats[0] < 0 else 1.0), floats[1] * WIDENED)
         return sample(
-            specs, self.shapes(), self.seed + 7919 * again, index, given, self.floats, self.integers, self.domains,
+            specs, self.shapes(), self.seed + 7919 * again, index, given, floats, self.integers, self.domains,
             self.symbols(),
         )  # fmt: skip
 

@@ -79,6 +79,7 @@ def _row(key: _Key, results: list[CheckResult]) -> Row:
             "batch": _batch(sizes),
             "sizes": _input_sizes(results),
             "worst error": units.error(_worst_error(results)),
+            "reach": _reach(results),
             "p50": units.milliseconds(slowest.get("p50_ms")),
             "p95": units.milliseconds(slowest.get("p95_ms")),
             "throughput": units.rate(slowest.get("throughput_per_s")),
@@ -95,6 +96,17 @@ def _input_sizes(results: list[CheckResult]) -> str:
         if isinstance(found, str) and found:
             return safe(found, 28) + ("?" if result.figures.get("guessed_sizes") else "")
     return ""
+
+
+def _reach(results: list[CheckResult]) -> str:
+    """Least share of the weights that the inputs of a comparison reached, in percent."""
+    shares = [
+        share
+        for result in results
+        if isinstance(found := result.figures.get("reach"), Mapping)
+        and (share := units.number(found.get("share"))) is not None
+    ]
+    return units.share(min(shares)) if shares else ""
 
 
 def _p50(result: CheckResult) -> float:

@@ -25,6 +25,7 @@ _HEADERS = {
     "sizes": "sizes",
     "verdict": "verdict",
     "worst error": "error",
+    "reach": "reach",
     "p50": "p50",
     "p95": "p95",
     "throughput": "rate",
@@ -33,7 +34,7 @@ _HEADERS = {
 }
 
 #: What goes first where there is no room; never the verdict.
-_DROPPED_FIRST = ("peak memory", "throughput", "p95", "speed-up", "sizes", "p50", "worst error", "batch")
+_DROPPED_FIRST = ("peak memory", "throughput", "p95", "speed-up", "sizes", "reach", "p50", "worst error", "batch")
 
 _COLORS = {
     Verdict.PASSED: "32",

@@ -65,6 +65,17 @@ def ratio(value: Json) -> str:
     return f"{found:.2f}x" if found < 1.995 else f"{found:.1f}x" if found < 99.95 else f"{found:.0f}x"
 
 
+def share(value: Json) -> str:
+    """``97 %``: 100 % is all of it, and 0 % none."""
+    found = number(value)
+    if found is None:
+        return ""
+    whole = f"{found * 100:.0f} %"
+    if whole == "100 %" and found < 1:
+        return ">99 %"
+    return "<1 %" if whole == "0 %" and found > 0 else whole
+
+
 def megabytes(value: Json) -> str:
     """``91 MB``, ``1.24 GB``."""
     found = number(value)

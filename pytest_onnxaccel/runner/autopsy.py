@@ -175,5 +175,5 @@ def worst_sample(result: CheckResult) -> int:
     """Number of the sample that is looked into: the one of the worst output, or the one that broke the contract."""
     told = result.figures.get("outputs", {}).get(result.figures.get("worst_output", ""), {})
     if result.figures.get("breach"):
-        return max(int(result.figures.get("samples", 1)) - 1, 0)
+        return int(result.figures.get("breach_sample", 0))
     return int(told.get("sample", 0))

@@ -14,8 +14,10 @@ from pytest_onnxaccel.checks.contract import contract
 from pytest_onnxaccel.checks.hygiene import hygiene
 from pytest_onnxaccel.checks.interface import input_problems
 from pytest_onnxaccel.checks.parity import parity
+from pytest_onnxaccel.checks.reach import Reach, with_reach
 from pytest_onnxaccel.checks.settle import on_guessed_sizes, sized
 from pytest_onnxaccel.checks.structure import structure
+from pytest_onnxaccel.checks.telling import Telling
 from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
 from pytest_onnxaccel.printing import identifier
 from pytest_onnxaccel.results import CheckResult, Verdict
@@ -25,6 +27,7 @@ from pytest_onnxaccel.runner.faults import ElsewhereFault, verdict_of
 from pytest_onnxaccel.runner.foresight import Foresight
 from pytest_onnxaccel.runner.leases import Leases
 from pytest_onnxaccel.runner.opposite import opposite
+from pytest_onnxaccel.runner.reach import Reaching
 from pytest_onnxaccel.runner.request import GOLDEN, Request, RunOptions
 from pytest_onnxaccel.runner.sides import Side
 from pytest_onnxaccel.runner.subject import Ready, Subject
@@ -60,6 +63,7 @@ class Runner:
         self.engines = engines or Engines(options)
         #: Its models, opened one at a time
         self.subjects = Subjects(specs, backends, self.engines, options.seed, foresight)
+        self._reaching = Reaching(self.engines)
         self._advice: dict[tuple[object, ...], dict[str, Any]] = {}
         self._checks: dict[str, Callable[[Request, Subject], CheckResult]] = {
             "structure": self._structure,
@@ -114,7 +118,9 @@ class Runner:
         result = subject.golden.told_in(result)
         # It has just compared two equal runs, so that the proof of a batch need not
         ready.singles.stable = ready.singles.stable or result.verdict is Verdict.PASSED
-        return result
+        if result.verdict is not Verdict.PASSED:
+            return result
+        return with_reach(result, self._telling(request, subject, ready).ask())
 
     def _parity(self, request: Request, subject: Subject) -> CheckResult:
         self._taken(request, subject)
@@ -140,7 +146,7 @@ class Runner:
             {} if request.tolerance else subject.spec.output_tolerances,
             request.seeds, request.batch, ready.singles.block if path is None else None,
             noise.noisy(self._options, request.model, request.backend, shown, against.variants, against.alike),
-            request.decision or subject.spec.decision,
+            request.decision or subject.spec.decision, self._telling(request, subject, ready),
         )  # fmt: skip
         result = sized(noise.elsewhere(result, request.reported), ready.settled)
         if result.verdict is Verdict.FAILED and self._options.localise:
@@ -169,7 +175,7 @@ class Runner:
             request.model, request.backend, ready.session, ready.settled.inputs, ways(subject, request.backend),
             sizes, request.tolerance or subject.spec.tolerance,
             {} if request.tolerance else subject.spec.output_tolerances, subject.candidates.holders, ready.singles,
-            wide=not request.sizes, memory=self._options.limits.memory,
+            wide=not request.sizes, memory=self._options.limits.memory, telling=self._telling(request, subject, ready),
         )  # fmt: skip
         return sized(result, ready.settled)
 
@@ -208,6 +214,17 @@ class Runner:
         return on_guessed_sizes(sized(result, ready.settled), ready.settled, bool(budget))
 
     # -- what the checks share --------------------------------------------------------------------------------
+
+    def _telling(self, request: Request, subject: Subject, ready: Ready) -> Telling:
+        """How telling a check's inputs are, measured in the ONNX file that it is compared with, or else in its own."""
+        inputs, backends = ready.settled.inputs, (request.backend, *self._backends.get(request.model, ()))
+
+        def ask() -> Reach:
+            other = request.check == "parity" and request.source is None and request.reference.endswith(".onnx")
+            where = self.subjects.other(request.reference) if other else subject
+            return self._reaching.of(where, inputs, backends)
+
+        return Telling(request.model, inputs, ask, subject.spec.reach, bool(request.seeds))
 
     def _taken(self, request: Request, subject: Subject) -> ModelInfo:
         """What the model declares; a file that cannot be taken in is the structure check's to report."""

@@ -30,6 +30,8 @@ from pytest_onnxaccel.runner.request import QUIET
 from pytest_onnxaccel.spec import GoldenSpec, ModelInfo, ModelSpec, SourceSpec
 
 if TYPE_CHECKING:
+    from pytest_onnxaccel.checks.reach import Reach
+    from pytest_onnxaccel.numerics.inputs import Inputs
     from pytest_onnxaccel.runner.sourced import Sourced
 
 
@@ -81,6 +83,8 @@ class Subject:
         self._prepared: dict[str, dict[str, Any]] = {}
         #: Whose worker serves graph functions; asked once, for a look at what is installed takes milliseconds
         self._tooled = ""
+        #: What inputs reach in it, by their id, with the inputs
+        self.reached: dict[int, tuple[Inputs, Reach]] = {}
 
     # -- the file ---------------------------------------------------------------------------------------------
 

@@ -1,0 +1,121 @@
+"""Measures what the inputs of a model reach, in a worker: once for a model and its inputs, for all checks."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from pytest_onnxaccel.backends.protocol import LoadOptions, Session
+from pytest_onnxaccel.checks.parity import SAMPLES, sample
+from pytest_onnxaccel.checks.reach import Reach, reach_of
+from pytest_onnxaccel.errors import OnnxAccelError
+from pytest_onnxaccel.numerics.coverage import Coverage
+from pytest_onnxaccel.numerics.inputs import Inputs
+from pytest_onnxaccel.numerics.sensitivity import Effort
+from pytest_onnxaccel.printing import cut
+from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.runner.sides import derived
+from pytest_onnxaccel.runner.subject import Subject
+from pytest_onnxaccel.unexpected import as_error
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
+
+#: Weights of more bytes are moved in fewer groups; models past the second are not copied.
+_LARGE, _LARGEST = 200 << 20, 1 << 30
+#: Samples that are drawn beyond the usual ones while they reach more.
+FURTHER = 12
+#: Tried after the check's own backend and those of the model: which can be fed other weights.
+_ELSE = ("ort-cpu", "reference")
+
+
+class Reaching:
+    """Measures reach, and keeps it with the model that it is of.
+
+    Args:
+        engines: of the run.
+    """
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+
+    def of(self, subject: Subject, inputs: Inputs, backends: Sequence[str]) -> Reach:
+        """What *inputs* reach in *subject*.
+
+        Args:
+            backends: to run it in, best first; one that cannot be fed other weights is passed over.
+        """
+        known = subject.reached.get(id(inputs))
+        if known is None:
+            # The inputs are kept too, so that no others get their number
+            known = subject.reached[id(inputs)] = (inputs, self._measured(subject, inputs, backends))
+        return known[1]
+
+    def _measured(self, subject: Subject, inputs: Inputs, backends: Sequence[str]) -> Reach:
+        shown = subject.spec.name
+        backend = next(self._able([*backends, *_ELSE]), "")
+        if not backend:
+            return Reach(shown, why="no backend is here that can be fed other weights")
+        size = os.path.getsize(subject.path)
+        if size > _LARGEST:
+            return Reach(shown, why=f"a copy of {size >> 20} MB is too large")
+        target = derived(subject, "reach")
+        try:
+            told = subject.graph("movable", source=subject.path, target=target)
+            if not told["weights"] and not told["probes"]:
+                return reach_of(shown, told, None, Coverage(), ())
+            session = subject.engine(backend).load(target, LoadOptions(optimize=False, spin=False))
+            try:
+                return _looked(subject, inputs, session, target, told)
+            finally:
+                session.close()
+        except OnnxAccelError as error:
+            return Reach(shown, why=cut(error.cause, 120))
+        except Exception as error:  # of ours or not: what is not measured is said, and decides nothing
+            return Reach(shown, why=cut(as_error(error).cause, 120))
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(target)
+
+    def _able(self, names: Sequence[str]) -> Iterator[str]:
+        for name in dict.fromkeys(names):
+            with contextlib.suppress(OnnxAccelError):
+                backend = self._engines.backend(name)
+                if getattr(backend, "overrides", False) and self._engines.availability(name).ok:
+                    yield name
+
+
+def _looked(subject: Subject, inputs: Inputs, session: Session, path: str, told: Mapping[str, Any]) -> Reach:
+    large = os.path.getsize(subject.path) > _LARGE
+    effort = Effort(most=4) if large else Effort()
+    wanted = {
+        "weights": told["weights"], "outputs": told["outputs"], "probes": told["probes"],
+        "effort": asdict(effort),
+    }  # fmt: skip
+    feeds = [sample(inputs, (), None, index) for index in range(SAMPLES)]
+    found = _look(session, feeds, path, wanted)
+    coverage = Coverage()
+    for one in found["coverage"]:
+        coverage = coverage | Coverage.from_json(one) if one is not None else coverage
+    further: list[int] = []
+    if not coverage.whole and not inputs.files:
+        numbers = range(SAMPLES, SAMPLES + FURTHER)
+        more = _look(session, [sample(inputs, (), None, i) for i in numbers], path, {**wanted, "weights": []})
+        for number, one in zip(numbers, more["coverage"], strict=True):
+            reached = Coverage.from_json(one) if one is not None else Coverage()
+            if reached.more_than(coverage):
+                coverage = coverage | reached
+                further.append(number)
+    return reach_of(subject.spec.name, told, found["shown"], coverage, tuple(further))
+
+
+def _look(session: Session, feeds: Sequence[Mapping[str, Array]], path: str, wanted: Mapping[str, Any]) -> Any:
+    hosted = getattr(session, "look", None)
+    if hosted is not None:
+        return hosted(feeds, path, wanted)
+    from pytest_onnxaccel.isolation.look import look
+
+    return look(session, feeds, path, wanted)
