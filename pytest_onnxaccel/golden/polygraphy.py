@@ -7,7 +7,6 @@ It writes arrays as ``.npy`` files in base64, in a table with ``polygraphy_class
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -58,5 +57,5 @@ def _array(entry: Any, name: str) -> Value:
         raise wrong(f"holds {name!r} as {kind}, not as an array", remedy="save NumPy arrays with Polygraphy")
     try:
         return read_npy(base64.b64decode(entry["array"], validate=True))
-    except binascii.Error:
+    except ValueError:  # binascii.Error is one
         raise wrong(f"holds {name!r} in no base64") from None

@@ -39,7 +39,12 @@ class GoldenSet:
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Of its inputs."""
-        return {name: tuple(np.shape(array)) for name, array in self.inputs.items()}
+        return {name: tuple(getattr(array, "shape", ())) for name, array in self.inputs.items()}
+
+    @property
+    def unfed(self) -> str:
+        """The first input that is no tensor, which a session does not take; or empty."""
+        return next((name for name, value in self.inputs.items() if not isinstance(value, np.ndarray)), "")
 
 
 def fitted(
@@ -126,7 +131,7 @@ def _check_symbols(values: Mapping[str, Value], specs: Sequence[TensorSpec], fil
     """One name of a dimension is one size in all inputs of a set."""
     seen: dict[str, tuple[int, str]] = {}
     for spec in specs:
-        for dim, size in zip(spec.shape or (), np.shape(values[spec.name]), strict=False):
+        for dim, size in zip(spec.shape or (), getattr(values[spec.name], "shape", ()), strict=False):
             if not isinstance(dim, str) or is_expression(dim):
                 continue
             first = seen.setdefault(dim, (size, spec.name))

@@ -206,15 +206,18 @@ class Inputs:
         domain = self.domains.get(spec.name)
         if domain is not None:
             return domain.kind == "size" and domain.exact is None
-        return "float" not in spec.dtype or self._range(spec) is None
+        if "float" not in spec.dtype:
+            return True
+        values = [one[spec.name].astype(np.float64) for one in self.golden]
+        # A single number, such as a scale, and masks with infinities are no matter of a range
+        return all(array.size == 1 for array in values) or not all(np.isfinite(array).all() for array in values)
 
     def _range(self, spec: TensorSpec) -> InputSpec | None:
         """What golden values of a float input lie between; None where they do not tell."""
-        values = [one[spec.name] for one in self.golden if one[spec.name].size]
-        if not values or values[0].dtype.kind not in "fV":
+        values = [one[spec.name].astype(np.float64) for one in self.golden if one[spec.name].size]
+        if not values or "float" not in spec.dtype:
             return None
-        wide = [array.astype(np.float64) for array in values]
-        low, high = min(float(a.min()) for a in wide), max(float(a.max()) for a in wide)
+        low, high = min(float(array.min()) for array in values), max(float(array.max()) for array in values)
         return InputSpec(spec.name, low, high) if np.isfinite(low) and np.isfinite(high) and low < high else None
 
     def _sampled(self, specs: Sequence[TensorSpec], index: int) -> dict[str, Array]:

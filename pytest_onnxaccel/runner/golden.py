@@ -65,7 +65,8 @@ class Golden:
     @property
     def fed(self) -> tuple[Mapping[str, Any], ...]:
         """Inputs that checks begin with: those that have the shapes of the first set's."""
-        return tuple(one.inputs for one in self.sets if one.shapes == self.sets[0].shapes)
+        fitting = [one for one in self.sets if not one.unfed]
+        return tuple(one.inputs for one in fitting if one.shapes == fitting[0].shapes)
 
     @property
     def unfinite(self) -> frozenset[str]:

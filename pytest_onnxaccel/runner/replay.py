@@ -34,14 +34,19 @@ def replay(request: Request, subject: Subject, options: RunOptions, ready: Calla
             f"there is no golden data: none is named, and no test_data_set_* lies beside {subject.spec.shown}",
             code="E_GOLDEN", remedy="name it: --onnx-golden=PATH, or golden in onnxaccel.toml",
         )  # fmt: skip
-    own_batch = ready(request.backend).settled.inputs.batch if golden.error is None else None
-    if request.batch is not None and golden.error is None and request.batch != own_batch:
-        cause = f"golden data is stored at batch {own_batch} and says nothing of batch {request.batch}"
-        raise ModelError(cause, code="V_GOLDEN", remedy="compare it at its own batch")
     if not golden.fits:
         return _of_another(request, golden)
     if golden.error is not None:
         raise golden.error
+    own_batch = ready(request.backend).settled.inputs.batch
+    if request.batch not in (None, own_batch):
+        cause = f"golden data is stored at batch {own_batch} and says nothing of batch {request.batch}"
+        raise ModelError(cause, code="V_GOLDEN", remedy="compare it at its own batch")
+    unfed = next(((one.name, one.unfed) for one in golden.sets if one.unfed), None)
+    if unfed is not None:
+        raise ModelError(
+            f"golden data of {unfed[0]} has no tensor for input {unfed[1]!r}: only tensors are fed", code="E_INPUT"
+        )
     session: Session = ready(request.backend).session
     stored: Session = GoldenSession(golden.sets, subject.info, [golden.note()])
     if any(spec.kind != "tensor" for spec in subject.info.outputs):
