@@ -26,13 +26,23 @@ class TensorSpec:
         dtype: NumPy's name of the element type (``float32``); ``string`` for text; ``bfloat16`` and the other
             types that NumPy lacks by their ONNX name in lower case; empty when undeclared.
         shape: one :data:`Dim` per axis, or None when the rank is undeclared.
-        kind: ``tensor``, or ``sequence``, ``optional``, ``map``, ``sparse`` for values that are no dense tensor.
+        kind: ``tensor``, or ``sequence``, ``optional``, ``optional sequence``, ``map``, ``sparse`` for values that are
+            no dense tensor. Of sequences and optionals of tensors, *dtype* and *shape* are those of the tensors.
     """
 
     name: str
     dtype: str
     shape: tuple[Dim, ...] | None
     kind: str = "tensor"
+
+    def element(self, place: int) -> TensorSpec:
+        """Element *place* of a sequence of tensors, as it is fed: ``parts/0``."""
+        return TensorSpec(f"{self.name}/{place}", self.dtype, self.shape)
+
+    @property
+    def holds_tensors(self) -> bool:
+        """It is a sequence of tensors of a known type, which is fed element by element."""
+        return self.kind.endswith("sequence") and bool(self.dtype)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TensorSpec:

@@ -22,14 +22,26 @@ def check_feeds(specs: Sequence[TensorSpec], feeds: Mapping[str, Array]) -> None
         ModelError: ``E_INPUT``, naming the input, what it takes and what it got.
     """
     declared = {spec.name for spec in specs}
+    specs = [part for spec in specs for part in _fed(spec, feeds)]
+    taken = {spec.name for spec in specs}
     for name in feeds:
-        if name not in declared:
+        if name not in taken:
             raise ModelError(f"no input is called {name!r}; the inputs are {named(sorted(declared))}", code="E_INPUT")
     symbols: dict[str, tuple[int, str]] = {}
     for spec in specs:
         if spec.name not in feeds:
             raise ModelError(f"input {spec.name!r} was not fed", code="E_INPUT", remedy=f"feed {spec}")
         _check_one(spec, feeds[spec.name], symbols)
+
+
+def _fed(spec: TensorSpec, feeds: Mapping[str, Array]) -> list[TensorSpec]:
+    """What of *feeds* is fed to *spec*: the elements of a sequence one by one; an optional may be left out."""
+    if spec.holds_tensors and spec.name not in feeds:
+        parts = [spec.element(0)]
+        while parts[-1].name in feeds:
+            parts.append(spec.element(len(parts)))
+        return parts[:-1]
+    return [] if spec.kind.startswith("optional") and spec.name not in feeds else [spec]
 
 
 def _check_one(spec: TensorSpec, array: Array, symbols: dict[str, tuple[int, str]]) -> None:

@@ -49,6 +49,7 @@ class ReferenceBackend:
         import onnx
         from onnx.reference import ReferenceEvaluator
 
+        from pytest_onnxaccel.backends.reference_operators import further_operators
         from pytest_onnxaccel.graph.inspect import describe
 
         try:
@@ -65,7 +66,7 @@ class ReferenceBackend:
             model = _upgraded(model)
             notes.append(f"the graph was upgraded from opset {info.opset} to {_UPGRADE_TO} for the evaluator")
         try:
-            evaluator = ReferenceEvaluator(model)
+            evaluator = ReferenceEvaluator(model, new_ops=further_operators())
         except Exception as error:
             raise _unsupported(error, "E_GRAPH") from None
         return ReferenceSession(evaluator, info.inputs, info.outputs, tuple(notes), onnx.__version__)
@@ -90,19 +91,22 @@ class ReferenceSession:
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         import numpy as np
 
+        from pytest_onnxaccel.numerics.unpacked import packed, unpacked
+
+        fed = {spec.name: packed(spec.kind, spec.name, feeds) for spec in self.info.inputs}
         try:
             # 0/0 and overflow are the model's business; the contract check reports what comes out
             with np.errstate(all="ignore"):
-                values = self._evaluator.run(self._names, dict(feeds))
+                values = self._evaluator.run(self._names, fed)
         except MemoryError:
             raise
         except Exception as error:
             raise _unsupported(error) from None
-        found = {}
-        for name, value in zip(self._names, values, strict=True):
-            if isinstance(value, (list, dict)) or value is None:
-                raise ModelError(f"output {name!r} is no tensor", code="E_INPUT")
-            found[name] = np.asarray(value)
+        found: dict[str, Array] = {}
+        for spec, value in zip(self.info.outputs, values, strict=True):
+            if spec.kind == "sequence" and isinstance(value, np.ndarray):
+                value = list(value)  # so the evaluator holds a sequence of equal parts
+            found |= {spec.name: np.asarray(value)} if spec.kind == "tensor" else unpacked(spec.name, value)
         return found
 
     def time(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Timing:

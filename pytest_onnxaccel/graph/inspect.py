@@ -58,16 +58,28 @@ def _text(found: str | bytes) -> str:
 
 def tensor_spec(value: onnx.ValueInfoProto) -> TensorSpec:
     """A declared input or output."""
-    kind = value.type.WhichOneof("value")
-    if kind != "tensor_type":
-        name = {"sequence_type": "sequence", "optional_type": "optional", "map_type": "map"}.get(kind or "", "sparse")
-        # Without any type the value is still a tensor as far as anyone knows
-        return TensorSpec(value.name, "", None, name if kind else "tensor")
-    tensor = value.type.tensor_type
+    kind, tensor = _kind(value.type)
+    if tensor is None:
+        return TensorSpec(value.name, "", None, kind)
     shape = None
     if tensor.HasField("shape"):
         shape = tuple(_dim(d) for d in tensor.shape.dim)
-    return TensorSpec(value.name, dtype_name(tensor.elem_type), shape)
+    return TensorSpec(value.name, dtype_name(tensor.elem_type), shape, kind)
+
+
+def _kind(declared: Any) -> tuple[str, Any]:
+    """What kind of value it is, and the tensors that it is or holds; None where it holds others."""
+    found = declared.WhichOneof("value")
+    if found in (None, "tensor_type"):
+        # Without any type the value is still a tensor as far as anyone knows
+        return "tensor", declared.tensor_type
+    if found in ("sequence_type", "optional_type"):
+        name = found.partition("_")[0]
+        inner, tensor = _kind(getattr(declared, found).elem_type)
+        if inner == "tensor" and tensor.elem_type:
+            return name, tensor
+        return ("optional sequence", tensor) if (name, inner) == ("optional", "sequence") else (name, None)
+    return ("map" if found == "map_type" else "sparse"), None
 
 
 def _dim(dim: Any) -> Dim:
@@ -90,7 +102,7 @@ def dtype_name(elem_type: int) -> str:
 
 def shared_batch(inputs: tuple[TensorSpec, ...]) -> Dim:
     """Size or symbol of axis 0 that all inputs share; None when they do not."""
-    firsts = {spec.shape[0] if spec.shape else None for spec in inputs}
+    firsts = {spec.shape[0] if spec.shape and spec.kind == "tensor" else None for spec in inputs}
     return firsts.pop() if len(firsts) == 1 else None
 
 

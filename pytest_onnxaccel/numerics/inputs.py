@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.generic]
 
+#: Elements that are made up of a sequence.
+_ELEMENTS = 3
 #: Drawn samples are kept up to this size, bytes: several checks feed the same ones.
 _KEPT = 32 << 20
 #: From this number on samples have floats from a range that is wider by WIDENED, where nobody says what is legal.
@@ -30,7 +32,7 @@ class Inputs:
     """Makes feeds for one model.
 
     Attributes:
-        specs: the declared inputs.
+        specs: the declared inputs; of a sequence, its elements.
         batch: size of the batch that the model runs at by itself: its fixed one; when that axis is free, what the
             user's shapes and samples have there, or 1; None when the inputs share no batch axis.
         symbol: name of the batch dimension when it is a symbol.
@@ -91,9 +93,12 @@ class Inputs:
                 size = leading.pop() if len(leading) == 1 else 0 if golden else 1
         symbol = batch if isinstance(batch, str) else None
         domains = dict(facts.domains)
+        for spec in info.inputs:
+            if spec.holds_tensors and spec.name in domains:
+                domains |= {one.name: replace(domains[spec.name], name=one.name) for one in elements([spec])}
         return cls(
-            info.inputs, size or None, symbol, seed, given=tuple(given), files=files, axes=axes if size else {},
-            domains=domains, golden=tuple(golden),
+            elements(info.inputs), size or None, symbol, seed, given=tuple(given), files=files,
+            axes=axes if size else {}, domains=domains, golden=tuple(golden),
         )  # fmt: skip
 
     @property
@@ -302,6 +307,15 @@ def declared_facts(info: ModelInfo) -> InputFacts:
     free = bool(info.inputs) and all(spec.shape and not isinstance(spec.shape[0], int) for spec in info.inputs)
     shared = info.batch is not None or (free and len(info.inputs) == 1)
     return InputFacts(batch=info.batch, axes={spec.name: 0 for spec in info.inputs} if shared else {})
+
+
+def elements(specs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
+    """What is fed of *specs*: of a sequence of tensors, its elements, :data:`_ELEMENTS` of them."""
+    return tuple(
+        part
+        for spec in specs
+        for part in ([spec.element(place) for place in range(_ELEMENTS)] if spec.holds_tensors else [spec])
+    )
 
 
 def dim_at(spec: TensorSpec, axis: int) -> Dim:

@@ -48,7 +48,7 @@ def unguessable(spec: TensorSpec, domain: Domain | None = None, given: InputSpec
         domain: what the graph says of it: texts can be drawn from a list of them.
         given: what the user says of it.
     """
-    if spec.kind != "tensor":
+    if not spec.dtype and spec.kind != "tensor":
         return f"input {spec.name!r} is a {spec.kind}"
     listed = (domain is not None and bool(domain.choices)) or (given is not None and given.values is not None)
     if spec.dtype not in (*_INTEGERS, *_FLOATS, *_EXTENDED, "bool") and not (spec.dtype == "string" and listed):

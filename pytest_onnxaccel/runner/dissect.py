@@ -13,6 +13,7 @@ from pytest_onnxaccel.checks.wiring import Wiring
 from pytest_onnxaccel.numerics.digest import Digest
 from pytest_onnxaccel.numerics.gaps import Gap, floor, gap
 from pytest_onnxaccel.numerics.shaken import shaken
+from pytest_onnxaccel.numerics.unpacked import holder
 from pytest_onnxaccel.runner.inside import Inside
 from pytest_onnxaccel.runner.sides import Side
 
@@ -77,7 +78,7 @@ def dissect(ours: Side, theirs: Side, feeds: Mapping[str, Array], wrong: Sequenc
         b, again = found.theirs.run(second, feeds, moved)
         found.chunks += 1
         found.largest = max(found.largest, sum(x.nbytes for side in (a, b, again) for x in side.values()))
-        found.outputs = ({name: a[name] for name in mine.outputs}, {name: b[name] for name in other.outputs})
+        found.outputs = (_of(mine.outputs, a), _of(other.outputs, b))
         gaps |= {name: gap(a[name], b[pairs[name]]) for name in a if pairs.get(name) in b and name in mine.makers}
         noise |= {name: gap(again[name], b[name]).share for name in b}
         for side, arrays, kept in ((0, a, found.kept[0]), (1, b, found.kept[1])):
@@ -97,8 +98,13 @@ def dissect(ours: Side, theirs: Side, feeds: Mapping[str, Array], wrong: Sequenc
                 gaps[name] = _gap(found, digests, name, pairs[name])
     # One that is not finite says nothing of the reference's noise
     noise = {name: share for name, share in noise.items() if isfinite(share)}
-    found.beside = Beside(mine, other, pairs, gaps, noise, tuple(wrong))
+    found.beside = Beside(mine, other, pairs, gaps, noise, tuple(dict.fromkeys(holder(w, mine.outputs) for w in wrong)))
     return found
+
+
+def _of(outputs: Sequence[str], arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Those of *arrays* that are outputs, or parts of one."""
+    return {name: array for name, array in arrays.items() if holder(name, outputs) in outputs}
 
 
 def _gap(found: Dissection, digests: tuple[dict[str, Digest], dict[str, Digest]], name: str, other: str) -> Gap:

@@ -77,11 +77,16 @@ def test_the_data_that_is_asked_for_helps(tmp_path: Path) -> None:
     assert settled(graphs.impossible_dims(), given, tmp_path).outputs["y"].tolist() == [[1.0, 1.0]]
 
 
-def test_text_and_sequences_cannot_be_made_up(tmp_path: Path) -> None:
+def test_a_sequence_is_made_up_element_by_element(tmp_path: Path) -> None:
+    found = settled(graphs.sequence_input(), SPEC, tmp_path).inputs
+    assert list(found.feeds()) == ["parts/0", "parts/1", "parts/2"]
+    assert {array.shape[1:] for array in found.feeds().values()} == {(4,)}
+
+
+def test_text_cannot_be_made_up(tmp_path: Path) -> None:
     text = says(settled, graphs.string_input(), SPEC, tmp_path)
     assert "input 'words' holds string, which cannot be made up" in text
     assert "give samples" in text
-    assert "input 'parts' is a sequence" in says(settled, graphs.sequence_input(), SPEC, tmp_path)
 
 
 def test_text_from_a_file_runs(tmp_path: Path) -> None:

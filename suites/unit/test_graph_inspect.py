@@ -33,7 +33,7 @@ DECLARED: dict[str, tuple[str, str, Dim]] = {
     "impossible_dims": ("x float32[1xL]", "y float32[1x2]", 1),
     "int_tokens": ("ids int64[NxT]", "y float32[Nx4]", "N"),
     "string_input": ("words string[N]", "codes float32[N]", "N"),
-    "sequence_input": ("parts ?[?]", "joined float32[Mx4]", None),
+    "sequence_input": ("parts float32[Kx4]", "joined float32[Mx4]", None),
     "float64_model": ("x float64[Nx4]", "y float64[Nx3]", "N"),
     "log_domain": ("x float32[Nx4]", "y float32[Nx4]", "N"),
     "initializers_as_inputs": ("x float32[Nx4]", "y float32[Nx3]", "N"),
