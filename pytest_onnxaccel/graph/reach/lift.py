@@ -82,7 +82,12 @@ def held(node: Any) -> TensorProto | None:
 
 def is_weight(tensor: TensorProto) -> bool:
     """Its type and size are those of weights: a single number is a constant of the computation."""
-    return elements(tensor) > 1 and tensor.data_type in (*FLOATS, *BYTES)
+    return elements(tensor) > 1 and tensor.data_type in (*FLOATS, *BYTES) and not _blank(tensor)
+
+
+def _blank(tensor: TensorProto) -> bool:
+    """Nothing but zeros: a place that results are written to, which training has not filled."""
+    return bool(tensor.raw_data) and not tensor.raw_data.strip(b"\0")
 
 
 def elements(tensor: TensorProto) -> int:
