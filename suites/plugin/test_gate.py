@@ -108,22 +108,24 @@ def test_junit_names_every_check_with_its_figures(gate: Callable, save: Callable
     assert float(properties["onnxaccel.p50_ms"]) > 0
 
 
-def test_free_dimensions_get_the_smallest_sizes_that_run(gate: Callable, save: Callable) -> None:
+def test_free_dimensions_of_an_image_get_the_size_of_one(gate: Callable, save: Callable) -> None:
     run = gate(f"--onnx-model={save(graphs.free_dims())}", *QUICK)
     assert run.status == 0, run.out
     row = run.row("contract")
-    assert set(row["figures"]["dims"].values()) == {16}  # 8 is too small for two unpadded convolutions
-    assert any("=16" in note for note in row["notes"])
+    assert set(row["figures"]["dims"].values()) == {64}
+    assert any("=64" in note for note in row["notes"])
 
 
-@pytest.mark.parametrize("builder", ["string_input", "sequence_input", "impossible_dims"])
+@pytest.mark.parametrize("builder", ["string_input", "impossible_dims"])
 def test_inputs_that_cannot_be_guessed_do_not_apply(gate: Callable, save: Callable, builder: str) -> None:
     run = gate(f"--onnx-model={save(getattr(graphs, builder)())}", *QUICK)
     row = run.row("contract")
     assert (row["verdict"], row["code"]) == ("not_applicable", "E_INPUT")
     assert "onnxaccel.toml" in row["message"]
     assert run.row("structure")["verdict"] == "passed"
-    assert run.status == 0
+    # The model was named, and no runtime could judge it
+    assert run.status == 1
+    assert "V_NOTJUDGED" in run.out
 
 
 def test_findings_are_warnings_unless_asked_to_fail(gate: Callable, save: Callable) -> None:
@@ -146,7 +148,7 @@ def test_a_valid_model_that_no_backend_runs_is_told_apart(gate: Callable, save: 
 
 def test_an_oracle_that_lacks_an_operator_fails_nothing(gate: Callable, save: Callable) -> None:
     path = save(graphs.ms_op())
-    run = gate(f"--onnx-model={path}", "--onnx-backend=ort-cpu,reference", "-k", "parity")
+    run = gate(f"--onnx-model={path}", "--onnx-backend=ort-cpu,reference", "-k", "parity or contract[ort-cpu]")
     assert run.status == 0, run.out
     assert (run.row("parity")["verdict"], run.row("parity")["code"]) == ("not_applicable", "E_SCHEMA")
     run = gate(f"--onnx-model={path}", "--onnx-backend=ort-cpu,reference", "-k", "parity", "--onnx-require=reference")
