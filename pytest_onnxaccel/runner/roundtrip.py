@@ -188,7 +188,10 @@ class RoundTrip:
         )
         session: Session
         if artefact.kind == kinds.ONNX:
-            session = self._engine(_RUNTIME).load(artefact.path, _QUIET)
+            # The private copy: a worker reads nothing else
+            start = artefact is self.artefacts[0]
+            path = self._engines.conversions.stage(self._source).path if start else artefact.path
+            session = self._engine(_RUNTIME).load(path, _QUIET)
         else:
             source = self._source if artefact is self.artefacts[0] else SourceSpec(artefact.path, artefact.name)
             name = backend_for(source, self._engines)
