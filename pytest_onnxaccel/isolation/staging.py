@@ -6,8 +6,8 @@ import os
 import shutil
 import tempfile
 
+from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.isolation.confine import Wall
-from pytest_onnxaccel.isolation.copying import write_error
 from pytest_onnxaccel.isolation.host import WorkerProcess
 from pytest_onnxaccel.isolation.launch import own_command
 from pytest_onnxaccel.isolation.limits import Limits
@@ -39,7 +39,7 @@ class Staging:
         try:
             self.folder = tempfile.mkdtemp(prefix="onnxaccel-")
         except OSError as error:
-            raise write_error(error) from None
+            raise _no_place(error) from None
         self.shared = os.path.join(self.folder, "shared")
         self.given = os.path.join(self.shared, "given")
         self.made = os.path.join(self.shared, "made")
@@ -50,7 +50,7 @@ class Staging:
         except BaseException as error:
             shutil.rmtree(self.folder, ignore_errors=True)
             if isinstance(error, OSError):
-                raise write_error(error) from None
+                raise _no_place(error) from None
             raise
         self._spare: WorkerProcess | None = None
 
@@ -82,3 +82,10 @@ class Staging:
             self._spare = None
         shutil.rmtree(self.folder, ignore_errors=True)
         self.sentinel.close()
+
+
+def _no_place(error: OSError) -> ModelError:
+    return ModelError(
+        f"there is no folder for private copies: {error.strerror or error}", code="E_FILE",
+        remedy="free space, or name a folder that can be written to by TMPDIR",
+    )  # fmt: skip

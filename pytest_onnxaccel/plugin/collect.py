@@ -21,7 +21,7 @@ class ModelNode(pytest.Collector):
     @classmethod
     def of(cls, session: pytest.Session, spec: ModelSpec) -> ModelNode:
         node: ModelNode = cls.from_parent(session, name=spec.name, nodeid=spec.name)
-        node.path = Path(spec.path)
+        node.path = _known_place(Path(spec.path))
         return node
 
     def collect(self) -> Iterator[CheckItem]:
@@ -30,6 +30,17 @@ class ModelNode(pytest.Collector):
             name = item_name(request)
             # The id as text: pytest then tells the part in brackets apart, as it does when --lf reads ids back
             yield CheckItem.from_parent(self, name=name, nodeid=f"{self.nodeid}::{name}", request=request)
+
+
+def _known_place(path: Path) -> Path:
+    """*path*, or the nearest folder above it that can be asked for: pytest looks there for a conftest.py."""
+    while path != path.parent:
+        try:
+            path.is_file()
+            return path
+        except (OSError, ValueError):  # longer than a name may be, or with a NUL
+            path = path.parent
+    return path
 
 
 class CheckItem(pytest.Item):

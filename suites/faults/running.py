@@ -124,7 +124,7 @@ class Run:
 
     def began(self) -> bool:
         """The worker of a model that hangs or stops has come so far."""
-        return any(self.temporary.glob("onnxaccel-*/began"))
+        return any(self.temporary.glob("onnxaccel-*/**/began"))
 
     def left(self) -> list[str]:
         """What is there of this run: processes, and folders in its TMPDIR."""

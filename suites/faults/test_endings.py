@@ -125,7 +125,7 @@ def test_a_signalled_xdist_worker_ends_its_own(under_way: UnderWay, parallel: tu
 def test_the_death_of_an_xdist_worker_is_a_row(under_way: UnderWay, parallel: tuple[str, ...]) -> None:
     """pytest-xdist reports it and starts another one; the JSON report must know of it as well."""
     run = under_way("hang in run", parallel)
-    (begun,) = run.temporary.glob("onnxaccel-*/began")
+    (begun,) = run.temporary.glob("onnxaccel-*/**/began")
     owner = next(line.rpartition(f"{begun.parent} ")[2] for line in run.left() if f"{begun.parent} " in line)
     os.kill(int(owner.split()[0]), signal.SIGKILL)
     assert run.wait().status == 1, run.out

@@ -11,6 +11,7 @@ import pickle
 import signal
 import struct
 import sys
+import tempfile
 import time
 from typing import Any
 
@@ -32,7 +33,8 @@ class _Pickled:
 
 def began() -> None:
     """Tell whoever waits outside, by the only folder that is ours, that the fault comes now."""
-    with open("began", "x"):
+    # A confined worker writes in its own folder alone, where its temporary files go
+    with open(os.path.join(tempfile.gettempdir(), "began"), "x"):
         pass
 
 
