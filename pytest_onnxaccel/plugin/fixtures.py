@@ -39,7 +39,7 @@ def frozen_batch(request: pytest.FixtureRequest, onnx_model: OnnxModel) -> Itera
 
     made = handles.frozen(request.config, onnx_model, request.param)
     yield made
-    made.release()
+    handles.let_go(made)
 
 
 @pytest.fixture(scope="session")

@@ -83,7 +83,7 @@ class FrozenBatch:
         self._state = state
         self._frozen = frozen
         #: Lets the file go; until then it stays, also when another model is checked meanwhile
-        self.release = state.runner.subjects.of(frozen.model).hold()
+        self._release = state.runner.subjects.of(frozen.model).hold()
         self.name = frozen.model
         self.path = frozen.path
         self.batch_size = frozen.batch_size
@@ -178,3 +178,8 @@ def frozen(config: pytest.Config, of: OnnxModel, size: int | None) -> FrozenBatc
             pytest.skip(f"{of.name}: the inputs share no batch axis (axis 0)")
         made = state.runner.subjects.frozen(of.name, wanted)
     return FrozenBatch(state, made)
+
+
+def let_go(frozen: FrozenBatch) -> None:
+    """The fixture that gave *frozen* ends: its file may go with its model."""
+    frozen._release()

@@ -127,7 +127,8 @@ def left_behind(run: Finished) -> Iterator[str]:
     """Something was written, or outlives the run."""
     yield from (f"the payload of {name} ran" for name in run.canaries)
     yield from (f"changed by the run: {path}" for path in run.changed)
-    yield from (f"left after the run: {name}" for name in run.left)
+    # pytest keeps a folder of its own for pytest-xdist
+    yield from (f"left after the run: {name}" for name in run.left if not name.startswith("pytest-of-"))
 
 
 def misjudged(run: Finished) -> Iterator[str]:

@@ -112,7 +112,7 @@ def test_nothing_is_left_when_the_run_is_killed(save: Callable, tmp_path: Path, 
     process = subprocess.Popen(
         [
             sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--onnx-model={save(hazards.endless_loop())}",
-            *QUICK,
+            f"--onnx-env={name}", *QUICK,
         ],
         cwd=tmp_path, env={**os.environ, "TMPDIR": str(staging), name: value},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=heeds_interrupts,

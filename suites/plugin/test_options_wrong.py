@@ -98,7 +98,7 @@ WRONG = [
         ["--onnx-sandbox=require", "--onnx-in-process"],
         "--onnx-sandbox: the sandbox cannot be had: backends run in the pytest process - ",
     ),
-    (["--onnx-readable=none"], "/none' does not exist - name a file or a folder"),
+    (["--onnx-readable=none"], "'none' does not exist - name a file or a folder"),
     (["--onnx-env=ORT_*"], "--onnx-env: 'ORT_*' does not name a variable - write exact names, such as "),
     (["-o", "onnx_in_process=perhaps"], "onnx_in_process: invalid truth value 'perhaps'"),
     (["-o", "onnx_rtol=tight"], "-o onnx_rtol: 'tight' is no number"),

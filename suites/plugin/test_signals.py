@@ -79,10 +79,14 @@ def test_a_handler_that_was_set_after_ours_stays() -> None:
 
 #: The controlling process tells how far it has come: what it has not heard of it cannot report.
 HEARD = """
-import os, pytest
+import pytest
+CONTROLS = []
+def pytest_configure(config):
+    # Not by the environment: the run that this is a test of may be a worker's itself
+    CONTROLS.append(not hasattr(config, "workerinput"))
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport(report):
-    if "PYTEST_XDIST_WORKER" not in os.environ and "test_interrupted" in report.nodeid:
+    if CONTROLS[0] and "test_interrupted" in report.nodeid:
         open("heard", "w").close()
 """
 

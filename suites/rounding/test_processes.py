@@ -32,7 +32,7 @@ model = sys.argv[1]
 feeds = {"x": np.random.default_rng(0).uniform(-1, 1, (1, 4)).astype(np.float32)}
 found = {"early": early}
 for place in ("here", "worker"):
-    engines = Engines(RunOptions(in_process=place == "here", limits=Limits(seconds=120)))
+    engines = Engines(RunOptions(in_process=place == "here", limits=Limits(seconds=120), sandbox="off"))
     for backend in ("ort-cpu", "reference"):
         engine = engines.open(backend, {})
         for optimize in (True, False):

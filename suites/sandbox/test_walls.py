@@ -166,7 +166,7 @@ def test_what_computes_elsewhere_than_on_the_cpu_has_a_driver(monkeypatch: pytes
     found = {}
     for devices in (("cpu",), ("CPU",), ("cuda:0",), ("cpu", "cuda:0"), ()):
         monkeypatch.setattr(engines, "_available", {"ort-cpu": Availability(True, devices=devices)})
-        wall = engines._wall(None, engines.backend("ort-cpu"))
+        wall = engines._wall(None, "ort-cpu")
         assert wall is not None
         found[devices] = wall.local
     engines.close()
