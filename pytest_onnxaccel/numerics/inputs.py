@@ -11,6 +11,7 @@ import numpy as np
 from pytest_onnxaccel.domains import Domain, InputFacts
 from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.numerics.around import golden_range, is_held
 from pytest_onnxaccel.numerics.sampling import DEFAULT_RANGE, array_dtype, concrete, sample
 from pytest_onnxaccel.spec import Dim, InputSpec, ModelInfo, TensorSpec, dtype_label
 
@@ -205,34 +206,21 @@ class Inputs:
         return {spec.name: feeds[spec.name] for spec in self.specs}
 
     def _held(self, spec: TensorSpec) -> bool:
-        """Past the golden samples, input *spec* keeps their values: nobody knows which others are legal."""
-        if self._given_values(spec.name):
-            return False
-        domain = self.domains.get(spec.name)
-        if domain is not None:
-            return domain.kind == "size" and domain.exact is None
-        if "float" not in spec.dtype:
-            return True
-        values = [one[spec.name].astype(np.float64) for one in self.golden]
-        # A single number, such as a scale, and masks with infinities are no matter of a range
-        return all(array.size == 1 for array in values) or not all(np.isfinite(array).all() for array in values)
-
-    def _range(self, spec: TensorSpec) -> InputSpec | None:
-        """What golden values of a float input lie between; None where they do not tell."""
-        values = [one[spec.name].astype(np.float64) for one in self.golden if one[spec.name].size]
-        if not values or "float" not in spec.dtype:
-            return None
-        low, high = min(float(array.min()) for array in values), max(float(array.max()) for array in values)
-        return InputSpec(spec.name, low, high) if np.isfinite(low) and np.isfinite(high) and low < high else None
+        """Past the golden samples, input *spec* keeps their values."""
+        return not self._given_values(spec.name) and is_held(self.golden, spec, self.domains.get(spec.name))
 
     def _sampled(self, specs: Sequence[TensorSpec], index: int) -> dict[str, Array]:
         again = self.redrawn.get(index, 0)
         given, floats = self.given, self.floats
         if self.golden:
             free = (s for s in specs if not self._given_values(s.name) and s.name not in self.domains)
+<<<<<<< ours
             given += tuple(filter(None, map(self._range, free)))
         if index >= WIDE:
             floats = (floats[0] * (WIDENED if floats[0] < 0 else 1.0), floats[1] * WIDENED)
+=======
+            given += tuple(filter(None, (golden_range(self.golden, s) for s in free)))
+>>>>>>> theirs
         return sample(
             specs, self.shapes(), self.seed + 7919 * again, index, given, floats, self.integers, self.domains,
             self.symbols(),
