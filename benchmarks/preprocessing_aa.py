@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-import numpy as np  # noqa: TID253
+import numpy as np
 
 from pytest_onnxaccel.preprocessing.speed import images, judge_speed
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import numpy as np  # noqa: TID253
-from numpy.typing import NDArray  # noqa: TID253
+import numpy as np
+from numpy.typing import NDArray
 
 from pytest_onnxaccel.numerics.pacing import Paced, PacePlan, gaps
 from pytest_onnxaccel.numerics.scenarios import responses

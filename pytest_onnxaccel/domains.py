@@ -75,6 +75,8 @@ class InputFacts:
         unread: inputs that no node reads.
         value_shaped: outputs whose sizes hang on values: the inputs that hold those, by output.
         lengths: names of dimensions that are lengths (time, tokens, cache), of which several are tried.
+        infinite: outputs that may hold infinities by what the graph says: masks of minus infinity, reductions of
+            nothing.
     """
 
     domains: Mapping[str, Domain] = field(default_factory=dict)
@@ -84,6 +86,7 @@ class InputFacts:
     unread: tuple[str, ...] = ()
     value_shaped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lengths: tuple[str, ...] = ()
+    infinite: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -98,4 +101,5 @@ class InputFacts:
             tuple(data["unread"]),
             {name: tuple(inputs) for name, inputs in data["value_shaped"].items()},
             tuple(data["lengths"]),
+            tuple(data.get("infinite", ())),
         )

@@ -124,6 +124,7 @@ class _Reader:
             source=replace(values["source"], origin=origin) if "source" in values else None,
             golden=replace(values["golden"], origin=origin) if "golden" in values else None,
             dims=self._dims((*at, "dims"), self._sub(at, table, "dims")),
+            libraries=values.get("libraries", ()),
         )
 
     def _dims(self, at: _Path, table: Mapping[str, Any]) -> tuple[DimSpec, ...]:

@@ -116,6 +116,16 @@ MODEL = Table(
             relative=True,
         ),
         Key(
+            "ort_library",
+            "text or list of texts",
+            values.libraries,
+            "Libraries of custom operators for ONNX Runtime: a path, or `package.module:function` that gives one. They "
+            "are code, and loaded where they are named alone.",
+            '"onnxruntime_extensions:get_library_path"',
+            "libraries",
+            relative=True,
+        ),
+        Key(
             "decision",
             "text or table",
             scalars.decision,

@@ -10,6 +10,7 @@ from pytest_onnxaccel import scalars, units
 from pytest_onnxaccel.dims import is_expression
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.registry import nearest
+from pytest_onnxaccel.scalars import is_function
 from pytest_onnxaccel.spec import DimSpec, GoldenSpec, SourceSpec
 
 
@@ -152,3 +153,19 @@ def speedup(value: object) -> tuple[str, float]:
 def examples(value: object) -> int:
     """How many random images to try."""
     return scalars.whole(value, "number of images", "100")
+
+
+def libraries(value: object, folder: Path) -> tuple[str, ...]:
+    """Libraries of custom operators: existing files, or functions that give their paths, as they are named."""
+    entries = value if isinstance(value, list) else [value]
+    found = []
+    for entry in entries:
+        text = scalars.text(entry, "a library's path")
+        if is_function(text):
+            found.append(text)
+            continue
+        found.append(path(text, folder))
+        if not os.path.isfile(found[-1]):
+            remedy = "name the file, or a function such as onnxruntime_extensions:get_library_path"
+            raise ConfigError(f"there is no library at {found[-1]}", remedy=remedy)
+    return tuple(dict.fromkeys(found))

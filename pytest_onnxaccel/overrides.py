@@ -21,6 +21,7 @@ def overridden(
     backends: tuple[str, ...] = (),
     reference: str | None = None,
     source: SourceSpec | None = None,
+    libraries: tuple[str, ...] = (),
     origins: Mapping[str, str],
 ) -> ModelSpec:
     """*spec* with every value given here in place of its own; *origins* says where each was given.
@@ -37,6 +38,7 @@ def overridden(
         backends=backends or spec.backends,
         reference=None if source is not None else reference or spec.reference,
         source=source or spec.source,
+        libraries=tuple(dict.fromkeys((*spec.libraries, *libraries))),
     )
 
 

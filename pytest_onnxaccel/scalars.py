@@ -49,11 +49,15 @@ def duration(value: object) -> float:
 def function(value: object) -> str:
     """``package.module:function``, as written; nothing is imported."""
     name = text(value, 'a function such as "package.module:function"')
-    module, colon, attribute = name.partition(":")
-    parts = [*module.split("."), *attribute.split(".")]
-    if not colon or not all(part.isidentifier() for part in parts):
+    if not is_function(name):
         raise ConfigError(f"{name!r} names no function", remedy='write "package.module:function"')
     return name
+
+
+def is_function(name: str) -> bool:
+    """*name* has the form ``package.module:function``."""
+    module, colon, attribute = name.partition(":")
+    return bool(colon) and all(part.isidentifier() for part in [*module.split("."), *attribute.split(".")])
 
 
 def factor(value: object) -> float:

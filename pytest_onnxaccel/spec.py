@@ -14,7 +14,10 @@ Dim = int | str | None
 
 def dtype_label(dtype: Any) -> str:
     """The name that :attr:`TensorSpec.dtype` has for a NumPy dtype: ``float8e4m3fn`` for ``float8_e4m3fn``."""
-    return "string" if dtype.kind in "OSUT" else str(dtype.name).replace("_", "")
+    if dtype.kind in "OSUT":
+        return "string"
+    name = str(dtype.name).replace("_", "")
+    return {"float4e2m1fn": "float4e2m1", "float8e8m0fnu": "float8e8m0"}.get(name, name)
 
 
 @record(frozen=True)
@@ -288,6 +291,7 @@ class ModelSpec:
         dims: sizes of free dimensions by name.
         golden: inputs with the outputs that are right for them; None for what lies beside the model.
         reach: least share of the weights that the inputs of a check must reach; None for the default.
+        libraries: of custom operators: paths, or ``package.module:function`` that gives one.
     """
 
     name: str
@@ -306,6 +310,7 @@ class ModelSpec:
     dims: tuple[DimSpec, ...] = ()
     golden: GoldenSpec | None = None
     reach: float | None = None
+    libraries: tuple[str, ...] = ()
 
 
 @record(frozen=True)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends._ort_errors import load_error as load_error
 from pytest_onnxaccel.backends._ort_errors import run_error as run_error
+from pytest_onnxaccel.backends._ort_library import register
 from pytest_onnxaccel.backends._ort_options import ort_options
+from pytest_onnxaccel.backends._ort_typed import caller, typed
 from pytest_onnxaccel.backends.protocol import LoadOptions, SessionInfo
 from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.numerics.timing import measure
@@ -93,9 +95,9 @@ class OrtSession:
         found: dict[str, Array] = {}
         for spec, value in zip(self.info.outputs, values, strict=True):
             if spec.kind == "tensor":
-                found[spec.name] = _as_typed(value, spec)
+                found[spec.name] = value
             else:
-                found |= {name: _as_typed(array, spec) for name, array in self._unpacked(spec.name, value).items()}
+                found |= self._unpacked(spec.name, value)
         return found
 
     def time(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Timing:
@@ -108,6 +110,8 @@ class OrtSession:
         """The call that :meth:`time` times: from arrays to arrays, nothing else."""
         run, names, ready = self._session.run, self._names, self._packed(feeds)
         binding = self._binding
+        if typed((*self.info.inputs, *self.info.outputs)):
+            return caller(self._session, self.info.inputs, self.info.outputs, feeds)
         if binding is None:
             return partial(run, names, ready)
         for spec in self.info.outputs:
@@ -132,15 +136,6 @@ class OrtSession:
         self._session = self._binding = None
 
 
-def _as_typed(value: Array, spec: TensorSpec) -> Array:
-    """ONNX Runtime gives the eight-bit floats as the bytes they are."""
-    if not spec.dtype.startswith("float8") or value.dtype.name != "uint8":
-        return value
-    from onnx import TensorProto, helper
-
-    return value.view(helper.tensor_dtype_to_np_dtype(TensorProto.DataType.Value(spec.dtype.upper())))
-
-
 def make_session(path: str, options: LoadOptions, providers: Sequence[Any], extra: Any = None) -> Any:
     """An ``InferenceSession``, its errors in our codes. *extra* may set further session options."""
     import onnxruntime as ort
@@ -148,6 +143,7 @@ def make_session(path: str, options: LoadOptions, providers: Sequence[Any], extr
     made = session_options(options)
     if extra is not None:
         extra(made)
+    register(made, options.libraries, options.import_paths)
     try:
         return ort.InferenceSession(path, made, providers=list(providers))
     except Exception as error:

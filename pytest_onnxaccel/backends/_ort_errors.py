@@ -18,6 +18,11 @@ class _Rule(NamedTuple):
     cause: str = ""
 
 
+_LIBRARY = (
+    "name the library that has it: --onnx-ort-library=PATH, or a function that gives the path, such as "
+    "onnxruntime_extensions:get_library_path"
+)
+
 #: The first that matches decides.
 _RULES = (
     _Rule(r"Opset (\d+) is under development", "E_SCHEMA", "export with an opset that this onnxruntime knows",
@@ -31,7 +36,7 @@ _RULES = (
           "run it on another backend, or export it with a type that ONNX Runtime has",
           r"ONNX Runtime does not have the type \1"),
     _Rule(r"Fatal error: (.*)\(-?\d+\) is not a registered function/op", "E_SCHEMA",
-          "operators of a library of one's own are not loaded: export with standard operators",
+          _LIBRARY,
           r"\1 is not a registered function/op"),
     _Rule(r"No opset import", "E_SCHEMA", "the file names no version of this domain: export it again"),
     _Rule(r"is deprecated in domain_version", "E_SCHEMA", "this opset has it no more: export with what took its place"),

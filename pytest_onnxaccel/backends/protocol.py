@@ -87,6 +87,8 @@ class LoadOptions:
         binding: True binds inputs and outputs to the session before a call instead of passing them with it.
         kernels: another legal choice of kernels, by a name that the backend's ``variants`` gave; empty for its own.
         source: what a backend of role ``source`` needs; None for all others.
+        libraries: of custom operators, which the owner names: paths, or ``package.module:function`` that gives one.
+        import_paths: folders that such functions are found in.
 
     A backend may ignore what its runtime has no choice of; those that it does not are in its ``tunes``.
     """
@@ -100,6 +102,8 @@ class LoadOptions:
     binding: bool = False
     kernels: str = ""
     source: SourceOptions | None = None
+    libraries: tuple[str, ...] = ()
+    import_paths: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -107,7 +111,10 @@ class LoadOptions:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> LoadOptions:
         source = data.get("source")
-        return cls(**{**data, "source": None if source is None else SourceOptions.from_json(source)})
+        values = {**data, "source": None if source is None else SourceOptions.from_json(source)}
+        for name in ("libraries", "import_paths"):
+            values[name] = tuple(values.get(name, ()))
+        return cls(**values)
 
 
 @record(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,8 @@ class Agreement:
     limit: Callable[[str, Array], Tolerance] | None = None
     #: The reference was stored: values that are not finite are right where it has them.
     stored: bool = False
+    #: Outputs that may hold infinities alone, by what the graph says.
+    infinite: Collection[str] = ()
     #: By output, the pair that needs the widest tolerance, kept where *limit* may change: sample, candidate, reference.
     hardest: dict[str, tuple[int, Array, Array]] = field(default_factory=dict)
     needed: dict[str, float] = field(default_factory=dict)
@@ -60,7 +62,7 @@ class Agreement:
             return
         for name in reference:
             breaches = value_problems(name, candidate[name], reference[name])
-            if self.limit is not None and not breaches and not self.stored:
+            if self.limit is not None and not breaches and not self.stored and name not in self.infinite:
                 breaches = nothing_finite(name, reference[name])
             self.problems += breaches
             if breaches:

@@ -148,7 +148,7 @@ def _nonfinite(outputs: Mapping[str, Array], settled: Settled) -> list[str]:
         if array.dtype.kind not in "fcV" or name in settled.unfinite:
             continue
         values: Any = array.astype(np.float32) if array.dtype.kind == "V" else array
-        nans, infs = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+        nans, infs = int(np.isnan(values).sum()), 0 if name in settled.inputs.infinite else int(np.isinf(values).sum())
         if nans or infs:
             words = [f"{count} {word}" for count, word in ((nans, "NaN"), (infs, "Inf")) if count]
             found.append(f"output {name!r} holds {' and '.join(words)} among {array.size} elements")

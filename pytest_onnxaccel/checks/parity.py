@@ -84,7 +84,9 @@ def parity(
     """
     noisy = noisy or Noisy()
     limits = Limits(tolerance, outputs or {}, noisy.locked, least=noisy.least)
-    agreement = Agreement((backend, reference), tolerance, outputs or {}, limit=limits, stored=noisy.stored)
+    agreement = Agreement(
+        (backend, reference), tolerance, outputs or {}, limit=limits, stored=noisy.stored, infinite=inputs.infinite
+    )
     agreement.problems += twice([spec.name for spec in reference_session.info.outputs], reference)
     agreement.problems += twice([spec.name for spec in candidate_session.info.outputs], backend)
     decisions = None
@@ -196,9 +198,10 @@ def samples(inputs: Inputs, seeds: Sequence[int], batch: int | None) -> Iterator
     """The feeds that parity compares, in order; those of a second look come after them."""
     given = max((len(samples) for samples in inputs.files.values()), default=0)
     count = len(seeds) or max(SAMPLES, min(MOST, -(-given // (batch or 1))))
+    count = max(count, inputs.variants, inputs.telling) if not seeds else count
     if inputs.golden and not seeds:
         count = len(inputs.golden) if inputs.repeated else max(count, len(inputs.golden) + inputs.variants)
-    for index in range(max(count, inputs.variants) if not seeds else count):
+    for index in range(count):
         yield sample(inputs, seeds, batch, index)
 
 

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 #: Ranges tried for integer inputs of which nothing is known: indices, then all zeros, then all ones.
 _INTEGER_RANGES = (None, (0, 1), (1, 2))
+#: Outputs past this are immense: in a model of bounded inputs they come from growth without a bound.
+_IMMENSE = 1e8
+#: Floats that are tried where the usual ones end in such growth.
+_SMALL_RANGES = ((-0.1, 0.1), (-0.01, 0.01))
 #: Samples that are made sure to run; parity compares as many.
 SETTLED = 3
 #: A sample that does not run is drawn again so often.
@@ -252,16 +256,31 @@ class _Search:
         return None
 
     def finite(self, found: Settled) -> Settled:
-        """*found*, or the same sizes with positive floats where those give finite outputs and these do not."""
+        """*found*, or the same sizes with other floats where those give outputs that are finite and not immense."""
         inputs = found.inputs
-        if is_finite(found.outputs) or not any(_guessed_float(inputs, spec) for spec in inputs.specs):
+        if self._tame(inputs, found.outputs) or not any(_guessed_float(inputs, spec) for spec in inputs.specs):
             return found
-        positive = replace(inputs, floats=POSITIVE_RANGE)
-        try:
-            outputs = self._run(positive, 0)
-        except ModelError:
-            return found
-        return replace(found, inputs=positive, outputs=outputs) if is_finite(outputs) else found
+        enough = self._tame if self._is_finite(inputs, found.outputs) else self._is_finite
+        # What grows from step to step does so less from small numbers; what overflows does so at the usual ones
+        for floats in _SMALL_RANGES if enough == self._tame else (POSITIVE_RANGE,):
+            trial = replace(inputs, floats=floats)
+            try:
+                outputs = self._run(trial, 0)
+            except ModelError:
+                continue
+            if enough(trial, outputs):
+                return replace(found, inputs=trial, outputs=outputs)
+        return found
+
+    def _is_finite(self, inputs: Inputs, outputs: Mapping[str, Array]) -> bool:
+        return is_finite({name: array for name, array in outputs.items() if name not in inputs.infinite})
+
+    def _tame(self, inputs: Inputs, outputs: Mapping[str, Array]) -> bool:
+        """Finite, and of a size at which an error still is one of the model."""
+        if not self._is_finite(inputs, outputs):
+            return False
+        floats = (a for name, a in outputs.items() if name not in inputs.infinite and _kind(a) in "fV" and a.size)
+        return all(float(np.abs(_float(array)).max()) <= _IMMENSE for array in floats)
 
     def widened(self, found: Settled) -> Settled:
         """*found* with further lengths, and with every sample that is compared made sure to run."""
@@ -280,7 +299,7 @@ class _Search:
             return replace(
                 found, inputs=self._after(inputs), tries=self.tries, samples=SETTLED, stuck=stuck, refused=refused
             )
-        risky = _risky(inputs) and is_finite(found.outputs)
+        risky = _risky(inputs) and self._is_finite(inputs, found.outputs)
         if risky:
             inputs = self._redrawn(inputs)
         return replace(
@@ -316,7 +335,7 @@ class _Search:
         for index in range(1, len(inputs.golden)):
             self._run(inputs, index)
         redrawn: dict[int, int] = {}
-        for index in range(len(inputs.golden), max(SETTLED, len(inputs.golden) + inputs.variants)):
+        for index in range(len(inputs.golden), max(SETTLED, inputs.telling, len(inputs.golden) + inputs.variants)):
             for again in range(_REDRAWS):
                 trial = replace(inputs, redrawn={**redrawn, index: again})
                 try:
@@ -325,7 +344,7 @@ class _Search:
                     if error.code not in ("E_RUN", "E_INPUT"):
                         raise
                     continue
-                if is_finite(outputs):
+                if self._is_finite(inputs, outputs):
                     redrawn[index] = again
                     break
             else:
@@ -334,7 +353,7 @@ class _Search:
 
     def _redrawn(self, inputs: Inputs) -> Inputs:
         redrawn: dict[int, int] = {}
-        for index in range(1, SETTLED):
+        for index in range(1, max(SETTLED, inputs.telling)):
             for again in range(_REDRAWS):
                 trial = replace(inputs, redrawn={**redrawn, index: again})
                 try:
@@ -343,7 +362,7 @@ class _Search:
                     if error.code not in ("E_RUN", "E_INPUT"):
                         raise
                     continue
-                if is_finite(outputs) or _sure_of_all(inputs):
+                if self._is_finite(inputs, outputs) or _sure_of_all(inputs):
                     break
             else:
                 again = 0

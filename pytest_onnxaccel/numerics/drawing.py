@@ -70,8 +70,11 @@ def limits(domain: Domain, dtype: np.dtype[Any], sizes: Mapping[str, int]) -> tu
     width = _WIDTH_OF_INTEGERS if whole else _WIDTH_OF_FLOATS
     if low is None and high is None:
         low, high = (0, width) if dtype.kind == "u" else (-width / 2, width / 2)
-    low = high - width if low is None and high is not None else low
-    high = low + width if high is None and low is not None else high
+    if low is None and high is not None:
+        # Far from the other end the usual numbers are legal
+        low, high = (-width / 2, width / 2) if high >= width / 2 else (high - width, high)
+    elif high is None and low is not None:
+        low, high = low, max(low + width, width / 2)
     assert low is not None
     assert high is not None
     if whole:
@@ -109,7 +112,21 @@ def _numbers(
     if dtype.kind in "iu":
         given = [int(end) for end, known in ((low, domain.low), (high, domain.high)) if known is not None]
         points = [p for p in dict.fromkeys([*given, *points]) if p not in domain.exclude]
-    return _with_points(generator, made, points, index)
+    made = _with_points(generator, made, points, index)
+    return _by_column(domain.columns, made, index) if domain.columns and shape else made
+
+
+def _by_column(columns: tuple[tuple[int | float, ...], ...], made: Any, index: int) -> Array:
+    """*made* with each column's telling numbers, one after the other over rows and samples."""
+    table = np.array(made).reshape(-1, made.shape[-1])
+    for place, numbers in enumerate(columns[: table.shape[1]]):
+        if not numbers:
+            continue
+        # Not in their order, and not in step with the next column's
+        order = np.random.default_rng([place, len(numbers)]).permutation(len(numbers))
+        turn = order[(index * len(table) + np.arange(len(table))) % len(numbers)]
+        table[:, place] = np.asarray(numbers, dtype=np.float64)[turn].astype(table.dtype)
+    return np.asarray(table.reshape(made.shape))
 
 
 def _fits(number: float, dtype: np.dtype[Any]) -> bool:
@@ -128,8 +145,10 @@ def _without(values: Any, exclude: tuple[int | float, ...], low: float, high: fl
             step = min(1.0, (high - low) / 64) or 1.0
             hit |= np.abs(values - value) < step / 64
             values = np.where(hit, value + step if value + step <= high else value - step, values)
-        else:
-            values = np.where(hit, value + 1 if value + 1 <= high else value - 1, values).astype(values.dtype)
+        elif hit.any():
+            near = sorted({*range(-8, 9)} - {0}, key=lambda gap: (abs(gap), -gap))
+            legal = [value + gap for gap in near if low <= value + gap <= high and value + gap not in exclude]
+            values = np.where(hit, legal[0] if legal else value, values).astype(values.dtype)
     return values
 
 

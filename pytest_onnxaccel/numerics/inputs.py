@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Elements that are made up of a sequence.
 _ELEMENTS = 3
+#: Samples that are fed at most so that every telling number is among them.
+_MOST_SAMPLES = 24
 #: Drawn samples are kept up to this size, bytes: several checks feed the same ones.
 _KEPT = 32 << 20
 #: From this number on samples have floats from a range that is wider by WIDENED, where nobody says what is legal.
@@ -48,6 +52,7 @@ class Inputs:
         files: samples by input name, as read from the user's files.
         golden: samples that come first, whole and as declared; all have the shapes of the first one.
         repeated: past the golden samples they come again, because the model does not run on others.
+        infinite: outputs that may hold infinities, as the graph says.
     """
 
     specs: tuple[TensorSpec, ...]
@@ -66,6 +71,7 @@ class Inputs:
     redrawn: Mapping[int, int] = field(default_factory=dict)
     golden: tuple[Mapping[str, Array], ...] = ()
     repeated: bool = False
+    infinite: tuple[str, ...] = ()
     _drawn: dict[int, dict[str, Array]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _variants: dict[int, Inputs] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -99,7 +105,7 @@ class Inputs:
                 domains |= {one.name: replace(domains[spec.name], name=one.name) for one in elements([spec])}
         return cls(
             elements(info.inputs), size or None, symbol, seed, given=tuple(given), files=files,
-            axes=axes if size else {}, domains=domains, golden=tuple(golden),
+            axes=axes if size else {}, domains=domains, golden=tuple(golden), infinite=facts.infinite,
         )  # fmt: skip
 
     @property
@@ -214,17 +220,29 @@ class Inputs:
         given, floats = self.given, self.floats
         if self.golden:
             free = (s for s in specs if not self._given_values(s.name) and s.name not in self.domains)
-<<<<<<< ours
-            given += tuple(filter(None, map(self._range, free)))
+            given += tuple(filter(None, (golden_range(self.golden, s) for s in free)))
         if index >= WIDE:
             floats = (floats[0] * (WIDENED if floats[0] < 0 else 1.0), floats[1] * WIDENED)
-=======
-            given += tuple(filter(None, (golden_range(self.golden, s) for s in free)))
->>>>>>> theirs
         return sample(
             specs, self.shapes(), self.seed + 7919 * again, index, given, floats, self.integers, self.domains,
             self.symbols(),
         )  # fmt: skip
+
+    @cached_property
+    def telling(self) -> int:
+        """Samples after which every telling number was fed once; at most :data:`_MOST_SAMPLES`."""
+        shapes = self.shapes()
+        wanted = 1
+        for spec in self.specs:
+            domain = self.domains.get(spec.name)
+            if domain is None or not self.made_up(spec.name) or domain.exact is not None:
+                continue
+            size = math.prod(shapes[spec.name])
+            wanted = max(wanted, -(-len(domain.points) // max(size // 2, 1)))
+            if domain.columns and size:
+                rows = max(size // (shapes[spec.name] or (1,))[-1], 1)
+                wanted = max(wanted, -(-max(map(len, domain.columns)) // rows))
+        return min(wanted, _MOST_SAMPLES)
 
     # -- what is told -----------------------------------------------------------------------------------------
 

@@ -37,6 +37,8 @@ _EXTENDED = {
     "float8e5m2": "float8_e5m2", "float8e5m2fnuz": "float8_e5m2fnuz", "float8e8m0": "float8_e8m0fnu",
     "float4e2m1": "float4_e2m1fn", "int4": "int4", "uint4": "uint4", "int2": "int2", "uint2": "uint2",
 }  # fmt: skip
+#: Integers of less than a byte: all of their few values are drawn.
+_NARROW = ("int4", "uint4", "int2", "uint2")
 #: Integers may index a table of unknown length; 0 and 1 are legal in nearly all of them.
 _DEFAULT_INTEGER_RANGE = (0, 2)
 
@@ -98,7 +100,7 @@ def sample(
             made[spec.name] = _of_values(generator, spec, shape, user, index)
             continue
         limits = (user.low, user.high) if user is not None else None
-        if limits is None and domains and spec.name in domains:
+        if limits is None and domains and spec.name in domains and spec.dtype not in _NARROW:
             array = draw(generator, domains[spec.name], array_dtype(spec.dtype), shape, index, sizes or {})
             if array is not None:
                 made[spec.name] = array
@@ -154,12 +156,17 @@ def _draw(
                 remedy="declare a range that does in onnxaccel.toml",
             )
         return np.asarray(generator.integers(first, last, shape, dtype=spec.dtype))
-    low, high = limits or floats
+    if spec.dtype in _NARROW:
+        from ml_dtypes import iinfo
+
+        ends = iinfo(array_dtype(spec.dtype))  # type: ignore[no-untyped-call]
+        return np.asarray(generator.integers(int(ends.min), int(ends.max) + 1, shape)).astype(array_dtype(spec.dtype))
+    low, high = limits or (POSITIVE_RANGE if spec.dtype == "float8e8m0" else floats)  # which has no sign
     lower, upper = float(low or 0.0), float(high or 0.0)
     unit = generator.random(shape, dtype=np.float32 if spec.dtype != "float64" else np.float64)
     dtype = array_dtype(spec.dtype)
     values: NDArray[Any] = np.asarray(unit * (upper - lower) + lower).astype(dtype)
-    if upper > lower:
+    if upper > lower and spec.dtype in _FLOATS:
         # Rounding to the dtype may reach the end that the range leaves out
         below: NDArray[Any] = np.nextafter(np.asarray(upper, dtype), np.asarray(lower, dtype))
         values = np.asarray(np.minimum(values, below))

@@ -286,6 +286,17 @@ OPTIONS: tuple[Option, ...] = (
         True,
     ),
     Option(
+        "ort-library",
+        "libraries",
+        "PATH|FUNCTION",
+        "none",
+        "Library of custom operators that ONNX Runtime loads for every model: a path, or package.module:function that "
+        "gives one; it is code, and loaded only where it is named; repeatable.",
+        '["onnxruntime_extensions:get_library_path"]',
+        "linelist",
+        True,
+    ),
+    Option(
         "env",
         "env",
         "NAME",

@@ -60,6 +60,7 @@ class Settings:
         pythons: absolute path of an interpreter by backend.
         sandbox: ``auto``, ``require`` or ``off``: whether workers are confined.
         readable: absolute paths that confined workers may read.
+        libraries: of custom operators for ONNX Runtime, for every model.
         env: names of environment variables that workers see beside the usual ones.
         strict: what cannot decide, what hygiene finds and what is absent fails.
         named: names of the models that ``--onnx-model`` names, whatever a manifest says of them.
@@ -97,6 +98,7 @@ class Settings:
     fuzz_corpus: str | None = None
     sandbox: str = "auto"
     readable: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     strict: bool = False
     in_process: bool = False
@@ -205,6 +207,7 @@ def _models(settings: Settings, found: Mapping[str, Given]) -> tuple[ModelSpec, 
             backends=settings.backends,
             reference=named,
             source=source,
+            libraries=settings.libraries,
             origins=settings.origins,
         )
         for spec in specs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.faults import verdict_of
 from pytest_onnxaccel.runner.plan import Plan, make_plan, registered
 from pytest_onnxaccel.runner.request import RunOptions
+from pytest_onnxaccel.scalars import is_function
 from pytest_onnxaccel.spec import ModelSpec
 from pytest_onnxaccel.unexpected import as_error
 
@@ -43,6 +45,13 @@ def import_paths(config: pytest.Config) -> tuple[str, ...]:
     except (ValueError, KeyError):  # the plugin that reads it is switched off
         more = []
     return tuple(dict.fromkeys(map(str, (config.rootpath, *more))))
+
+
+def library_places(models: Sequence[ModelSpec], modules: tuple[str, ...]) -> tuple[str, ...]:
+    """What workers read of the libraries of custom operators: the files, or where the functions that name them lie."""
+    named = dict.fromkeys(library for spec in models for library in spec.libraries)
+    files = [library for library in named if not is_function(library)]
+    return (*files, *(modules if len(files) < len(named) else ()))
 
 
 class State:
@@ -146,7 +155,7 @@ class State:
             advise=settings.advise,
             import_paths=import_paths(self.config),
             sandbox=settings.sandbox,
-            readable=settings.readable,
+            readable=(*settings.readable, *library_places(settings.models, import_paths(self.config))),
             env=settings.env,
             let_through=LET_THROUGH,
         )

@@ -248,6 +248,12 @@ def _readable(answer: Given) -> tuple[str, ...]:
     return tuple(paths)
 
 
+def _libraries(answer: Given) -> tuple[str, ...]:
+    from pytest_onnxaccel.manifest_values import libraries
+
+    return libraries(list(texts(answer)), answer.base)
+
+
 def _variables(answer: Given) -> tuple[str, ...]:
     names = [part.strip() for text in texts(answer) for part in text.split(",")]
     for name in names:
@@ -288,6 +294,7 @@ PARSERS: dict[str, Callable[[Given], Any]] = {
     "fuzz_corpus": _folder,
     "sandbox": _choice(*MODES),
     "readable": _readable,
+    "libraries": _libraries,
     "env": _variables,
     "strict": _switch,
     "in_process": _switch,

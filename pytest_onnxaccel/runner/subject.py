@@ -220,6 +220,8 @@ class Subject:
         info: ModelInfo,
         source: SourceSpec | None = None,
     ) -> GuardedSession:
+        if self.spec.libraries:
+            options = replace(options, libraries=self.spec.libraries, import_paths=self._engines.options.import_paths)
         if self._engines.backend(name).role == "source":
             return self.sourced.opened(source or self.spec.source, name, engine, options, info)
         preparation = self._engines.backend(name).prepare(info.operators, info.opset)

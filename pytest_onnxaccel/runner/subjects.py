@@ -70,7 +70,9 @@ class Subjects:
         if path not in self._others:
             name = identifier(path.rpartition("/")[2])
             assert self._open is not None
-            spec = ModelSpec(name, path, path, origin="reference", golden=GoldenSpec("", ""))
+            spec = ModelSpec(
+                name, path, path, origin="reference", golden=GoldenSpec("", ""), libraries=self._open.spec.libraries
+            )
             backends = self._backends.get(self._open.spec.name, ())
             self._others[path] = Subject(
                 spec, self._engines, 900 + len(self._others), backends, self._seed, beside=True

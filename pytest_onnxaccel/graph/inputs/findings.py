@@ -91,11 +91,20 @@ def merged(name: str, findings: Sequence[Finding], dtype: str) -> Domain:
     points = dict.fromkeys(v if isinstance(v, str) else _number(v, whole) for f in findings for v in f.points)
     choices = dict.fromkeys(v for f in deciding for v in f.choices)
     exact = next((f.exact for f in deciding if f.exact is not None), None)
-    columns = next((f.columns for f in findings if f.columns), ())
+    columns = _columns([f.columns for f in findings if f.columns], whole)
     return Domain(
         name, kind, _end(low, whole, math.ceil), _end(high, whole, math.floor), exclude, tuple(points)[:_MOST_POINTS],
         tuple(choices), exact, "graph", tuple(dict.fromkeys(f.text for f in findings))[:_MOST_FACTS], columns=columns,
     )  # fmt: skip
+
+
+def _columns(found: Sequence[tuple[tuple[float, ...], ...]], whole: bool) -> tuple[tuple[float, ...], ...]:
+    """All telling numbers of each column; of whole numbers, those beside each of them."""
+    width = max(map(len, found), default=0)
+    joined = [sorted({v for one in found if place < len(one) for v in one[place]}) for place in range(width)]
+    if whole:
+        joined = [sorted({side for v in one for side in (math.floor(v), math.ceil(v))}) for one in joined]
+    return tuple(map(tuple, joined))
 
 
 def _narrowest(ends: Iterable[Bound | None], pick: Any) -> Bound | None:

@@ -10,6 +10,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from pytest_onnxaccel.graph.inputs.columns import through
+from pytest_onnxaccel.graph.inputs.infinities import infinite
 from pytest_onnxaccel.graph.inputs.sizing import sized_by
 from pytest_onnxaccel.graph.inputs.trace import MOST_ELEMENTS, MOST_TRACES, UNKNOWN, Trace, Value, constant
 
@@ -123,7 +125,7 @@ def either(a: Value, b: Value, chosen: frozenset[str]) -> Value:
 
 
 def _parts(traces: Sequence[Trace]) -> tuple[Trace, ...]:
-    return tuple(replace(trace, whole=False, ordered=False) for trace in traces)
+    return tuple(trace.moved() for trace in traces)
 
 
 def _joined(values: Sequence[Value]) -> tuple[Trace, ...]:
@@ -140,12 +142,16 @@ def outputs(site: Site) -> list[Value]:
         return [_constant(node)]
     made = Value(by=by, sized_by=sized, shape=site.output_shape())
     maker = _MAKERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
-    if maker is not None:
+    by_column = through(site, made)
+    if by_column is not None:
+        made = by_column
+    elif maker is not None:
         made = maker(site, made)
     if not by and made.constant is None:
         made = _folded(site, made)
     rest = made if node.op_type in ("Split", "Unique") else Value(by=by, sized_by=sized)
-    return [made, *[replace(rest, shape=site.output_shape(i), constant=None) for i in range(1, count)]]
+    results = [made, *[replace(rest, shape=site.output_shape(i), constant=None) for i in range(1, count)]]
+    return [replace(v, infinite=True) if infinite(site, i) else v for i, v in enumerate(results)]
 
 
 def _constant(node: Any) -> Value:
@@ -174,7 +180,7 @@ def _kept(site: Site, made: Value) -> Value:
         found = source.constant  # a scalar or a list keeps its numbers; the shape is told apart
         shape = source.shape if site.node.op_type == "Identity" else shape
     same = site.node.op_type in ("Identity", "Dropout", "Optional", "OptionalGetElement")
-    traces = source.traces if same else tuple(replace(trace, ordered=False) for trace in source.traces)
+    traces = source.traces if same else tuple(trace.moved(whole=True) for trace in source.traces)
     return replace(
         made, traces=traces, inverted=source.inverted, constant=found, shape=shape, shape_of=source.shape_of,
         elem_type=source.elem_type,
@@ -184,7 +190,7 @@ def _kept(site: Site, made: Value) -> Value:
 def _moved(site: Site, made: Value) -> Value:
     source = site.operand(0)
     moved = site.node.op_type == "Transpose"
-    parts = tuple(replace(t, ordered=False) for t in source.traces) if moved else _parts(source.traces)
+    parts = tuple(trace.moved(whole=True) for trace in source.traces) if moved else _parts(source.traces)
     shape = made.shape
     if site.node.op_type == "Transpose" and source.shape is not None and shape is None:
         order = site.attribute("perm") or list(range(len(source.shape)))[::-1]
@@ -240,6 +246,19 @@ def _affine(site: Site, made: Value) -> Value:
         return replace(made, shape=made.shape)
 
     def changed(trace: Trace) -> Trace | None:
+        one = shifted(trace)
+        if one is None or trace.columns is None:
+            return one
+        # The columns go the same way: what 0 and 1 become tells how
+        zero, unit = shifted(Trace("", 0.0, 0.0)), shifted(Trace("", 1.0, 0.0))
+        assert zero is not None
+        assert unit is not None
+        slope = unit.scale + unit.offset - zero.offset
+        return replace(one, columns=tuple(
+            replace(c, scale=c.scale * slope, offset=c.offset * slope + zero.offset) for c in trace.columns
+        ))  # fmt: skip
+
+    def shifted(trace: Trace) -> Trace | None:
         scale, offset = trace.scale, trace.offset
         if op == "Add":
             return replace(trace, offset=offset + number)
@@ -255,13 +274,15 @@ def _affine(site: Site, made: Value) -> Value:
             return replace(trace, scale=scale / number, offset=offset / number)
         return None
 
+    if op == "Mul" and number == 0 and source.shape == ():
+        return replace(made, constant=np.zeros(()), shape=(), by=frozenset(), sized_by=frozenset())
     traces = tuple(filter(None, map(changed, source.traces)))
     return replace(made, traces=traces, shape=shape, elem_type=source.elem_type)
 
 
 def _negated(site: Site, made: Value) -> Value:
     source = site.operand(0)
-    traces = tuple(replace(t, scale=-t.scale, offset=-t.offset) for t in source.traces)
+    traces = tuple(trace.negated() for trace in source.traces)
     return replace(made, traces=traces, shape=made.shape or source.shape, elem_type=source.elem_type)
 
 

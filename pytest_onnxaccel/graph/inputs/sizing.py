@@ -18,7 +18,7 @@ _SIZING: Mapping[str, tuple[int, ...]] = {
     "STFT": (1, 3), "DFT": (1,), "BlackmanWindow": (0,), "HammingWindow": (0,), "HannWindow": (0,),
     "MelWeightMatrix": (0, 1), "ReduceSum": (1,), "ReduceMean": (1,), "ReduceMax": (1,), "ReduceMin": (1,),
     "ReduceProd": (1,), "ReduceL1": (1,), "ReduceL2": (1,), "ReduceLogSum": (1,), "ReduceLogSumExp": (1,),
-    "ReduceSumSquare": (1,),
+    "ReduceSumSquare": (1,), "StringNormalizer": (0,), "ImageDecoder": (0,), "SequenceErase": (1,),
 }  # fmt: skip
 
 

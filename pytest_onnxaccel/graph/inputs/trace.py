@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,18 @@ from pytest_onnxaccel.frozen_class import record
 MOST_ELEMENTS = 1 << 16
 #: A value that is put together of more inputs than these is not followed.
 MOST_TRACES = 16
+#: Tables of more columns are not followed column by column.
+MOST_COLUMNS = 4096
+
+
+@record(frozen=True)
+class Column:
+    """Column *place* of a table is ``scale * column + offset``, of column *source* of an input."""
+
+    place: int
+    source: int
+    scale: float = 1.0
+    offset: float = 0.0
 
 
 @record(frozen=True)
@@ -21,6 +34,7 @@ class Trace:
 
     Attributes:
         ordered: its axes are the input's own, none of them moved, split or joined.
+        columns: of its last axis, where they were scaled, joined or chosen one by one; None where they were not.
         whole: it is the input in its own order and with all its elements, perhaps in another shape.
         cast: the element type that it was last cast to; 0 where it was not.
     """
@@ -31,9 +45,19 @@ class Trace:
     whole: bool = True
     cast: int = 0
     ordered: bool = True
+    columns: tuple[Column, ...] | None = None
+
+    def moved(self, whole: bool = False) -> Trace:
+        """The elements in another order, or some of them; *whole*: all of them, in another shape."""
+        return replace(self, whole=self.whole and whole, ordered=False, columns=())
+
+    def negated(self) -> Trace:
+        """The elements with the other sign."""
+        columns = self.columns and tuple(replace(c, scale=-c.scale, offset=-c.offset) for c in self.columns)
+        return replace(self, scale=-self.scale, offset=-self.offset, columns=columns)
 
     def back(self, value: float) -> float:
-        """The input's value for which this has *value*."""
+        """The input's value for which this has *value*; there is none where *scale* is 0: each column has its own."""
         return (value - self.offset) / self.scale
 
     @property
@@ -55,6 +79,7 @@ class Value:
         shape_of: the input whose shape, or a part of it, this holds.
         elem_type: of ONNX; 0 where it is not known.
         inverted: the traces of a mask that this is the complement of.
+        infinite: it may hold infinities: constants of the graph that are infinite, or reductions of nothing.
     """
 
     traces: tuple[Trace, ...] = ()
@@ -65,6 +90,7 @@ class Value:
     shape_of: str = ""
     elem_type: int = 0
     inverted: tuple[Trace, ...] = ()
+    infinite: bool = False
 
     @property
     def fed(self) -> bool:

@@ -13,6 +13,7 @@ import onnx
 
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.graph.inputs import flow
+from pytest_onnxaccel.graph.inputs.backward import carried_back
 from pytest_onnxaccel.graph.inputs.findings import Findings
 from pytest_onnxaccel.graph.inputs.trace import UNKNOWN, Trace, Value
 from pytest_onnxaccel.graph.load import fed_values
@@ -73,7 +74,7 @@ class Walk:
         self._rules = rules
         self._functions = {(f.domain, f.name, f.overload): f for f in model.functions}
         self._opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
-        self._declared = flow.declared_shapes(model.graph)
+        self._declared = carried_back(model.graph, flow.declared_shapes(model.graph))
         self._seen = 0
 
     def run(self) -> dict[str, Value]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pytest_onnxaccel.graph.inputs.rules import index, masks, numbers, sizes
+from pytest_onnxaccel.graph.inputs.rules import images, index, masks, numbers, signals, sizes, tables, texts
 from pytest_onnxaccel.graph.inputs.walk import Rule
 
-_FAMILIES = (index, masks, numbers, sizes)
+_FAMILIES = (images, index, masks, numbers, signals, sizes, tables, texts)
 
 
 def all_rules() -> Mapping[str, Sequence[Rule]]:

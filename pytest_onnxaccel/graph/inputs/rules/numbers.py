@@ -13,6 +13,7 @@ from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 #: Least positive number that is drawn where 0 is the end: log and 1/x of it are still ordinary.
 TINY = 1e-3
 _WHOLE = frozenset({2, 3, 4, 5, 6, 7, 12, 13})
+_UNSIGNED = frozenset({2, 4, 12, 13})
 
 
 def _between(site: Site, place: int = 0, low: float | None = None, high: float | None = None, text: str = "") -> None:
@@ -36,6 +37,10 @@ def reciprocal(site: Site) -> None:
 def power(site: Site) -> None:
     """Pow: a fractional exponent wants a base from 0 up, a negative one a base that is not 0; both stay small."""
     exponent, base = site.operand(1), site.operand(0)
+    if base.elem_type in _WHOLE and exponent.elem_type in _WHOLE:
+        site.findings.bounds(base.traces, site.node, "is a base", -5 if base.elem_type not in _UNSIGNED else 0, 5)
+        site.findings.bounds(exponent.traces, site.node, "is an exponent", 0, 3)
+        return
     if exponent.scalar is None:
         site.findings.bounds(base.traces, site.node, "is a base", TINY, 3)
         site.findings.bounds(exponent.traces, site.node, "is an exponent", -3, 3)
@@ -80,12 +85,55 @@ def cast(site: Site) -> None:
         site.findings.bounds(source.traces, site.node, "is a number")
 
 
+def scales(*places: int) -> Rule:
+    """Steps of quantisation: positive."""
+
+    def rule(site: Site) -> None:
+        for place in places:
+            site.findings.bounds(site.operand(place).traces, site.node, "is a step", 0.01, 0.1)
+
+    return rule
+
+
+def every_zero(*places: int) -> Rule:
+    """Quantised operands and zero points."""
+
+    def rule(site: Site) -> None:
+        for place in places:
+            every_value(site, place)
+
+    return rule
+
+
+def variance(place: int) -> Rule:
+    """A variance or a sum of squares: not negative."""
+
+    def rule(site: Site) -> None:
+        site.findings.bounds(site.operand(place).traces, site.node, "is a variance", TINY, 2)
+
+    return rule
+
+
+def decay(site: Site) -> None:
+    """LinearAttention: what is kept of a state is a share, given as its logarithm."""
+    site.findings.bounds(site.operand(4).traces, site.node, "is a decay", -1, 0)
+
+
+def steps_done(site: Site) -> None:
+    """Adam, Adagrad: training has begun, and the squares that were gathered are positive."""
+    tensors = site.operands[2:]
+    adam = site.node.op_type == "Adam"
+    count = len(tensors) // (4 if adam else 3)
+    site.findings.bounds(site.operand(1).traces, site.node, "counts steps", 1, 10)
+    for place in range(len(site.operands) - count, len(site.operands)):
+        site.findings.bounds(site.operand(place).traces, site.node, "is a sum of squares", TINY, 2)
+
+
 def _exactly(low: float | None, high: float | None, text: str) -> Sequence[Rule]:
     return (partial(_between, low=low, high=high, text=text),)
 
 
 _COMPARES = (compared,)
-_QUANTISED = (every_value,)
 
 RULES: Mapping[str, Sequence[Rule]] = {
     ":Log": _exactly(TINY, None, "takes the logarithm"),
@@ -109,9 +157,14 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ":Less": _COMPARES,
     ":LessOrEqual": _COMPARES,
     ":Cast": (cast,),
-    ":DequantizeLinear": _QUANTISED,
-    ":QLinearConv": _QUANTISED,
-    ":QLinearMatMul": _QUANTISED,
-    ":ConvInteger": _QUANTISED,
-    ":MatMulInteger": _QUANTISED,
+    ":DequantizeLinear": (every_zero(0, 2), scales(1)),
+    ":QuantizeLinear": (every_zero(2), scales(1)),
+    ":QLinearConv": (every_zero(0, 2, 3, 5, 7), scales(1, 4, 6)),
+    ":QLinearMatMul": (every_zero(0, 2, 3, 5, 7), scales(1, 4, 6)),
+    ":ConvInteger": (every_zero(0, 1, 2, 3),),
+    ":MatMulInteger": (every_zero(0, 1, 2, 3),),
+    ":BatchNormalization": (variance(4),),
+    ":LinearAttention": (decay,),
+    "ai.onnx.preview.training:Adam": (steps_done,),
+    "ai.onnx.preview.training:Adagrad": (steps_done,),
 }

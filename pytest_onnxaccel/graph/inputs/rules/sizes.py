@@ -13,7 +13,7 @@ from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 Shape = tuple[int | str | None, ...]
 
 
-def _exact(site: Site, place: int, elements: Sequence[Bound | None] | None, what: str) -> None:
+def exact(site: Site, place: int, elements: Sequence[Bound | None] | None, what: str) -> None:
     """Operand *place* has these elements; where one is not known, it is still a size that nobody can make up."""
     value = site.operand(place)
     known = None if elements is None or any(item is None for item in elements) else tuple(elements)
@@ -33,18 +33,18 @@ def _length(value: Value) -> int | None:
 
 def shape(site: Site) -> None:
     """Reshape: the shape that is declared for the result."""
-    _exact(site, 1, site.output_shape(), "the shape")
+    exact(site, 1, site.output_shape(), "the shape")
 
 
 def expand(site: Site) -> None:
     """Expand: the declared shape, of which the operand may hold fewer axes at its start."""
     wanted, length = site.output_shape(), _length(site.operand(1))
-    _exact(site, 1, wanted if wanted is None or length is None else wanted[len(wanted) - length :], "the shape")
+    exact(site, 1, wanted if wanted is None or length is None else wanted[len(wanted) - length :], "the shape")
 
 
 def filled(site: Site) -> None:
     """ConstantOfShape and random fills: the operand is the shape."""
-    _exact(site, 0, site.output_shape(), "the shape")
+    exact(site, 0, site.output_shape(), "the shape")
 
 
 def repeats(site: Site) -> None:
@@ -53,7 +53,7 @@ def repeats(site: Site) -> None:
     found: list[Bound | None] | None = None
     if before is not None and after is not None and len(before) == len(after):
         found = [_quotient(b, a) for b, a in zip(before, after, strict=True)]
-    _exact(site, 1, found, "the repeats")
+    exact(site, 1, found, "the repeats")
 
 
 def _quotient(before: int | str | None, after: int | str | None) -> Bound | None:
@@ -74,7 +74,7 @@ def pads(site: Site) -> None:
                  for b, a in zip(before, after, strict=True)]  # fmt: skip
         rows = [grown[axis] for axis in axes]
         found = [*(None if g is None else g // 2 for g in rows), *(None if g is None else g - g // 2 for g in rows)]
-    _exact(site, 1, found, "the padding")
+    exact(site, 1, found, "the padding")
 
 
 def _axes(site: Site, place: int, before: Shape | None) -> list[int] | None:
@@ -93,7 +93,7 @@ def top_k(site: Site) -> None:
     axis = int(site.attribute("axis", -1))
     wanted: Bound | None = after[axis] if after is not None and -len(after) <= axis < len(after) else None
     if wanted is not None:
-        _exact(site, 1, [wanted], "the count")
+        exact(site, 1, [wanted], "the count")
         return
     size = site.operand(0).size(axis)
     for trace in site.operand(1).traces:
@@ -104,21 +104,23 @@ def top_k(site: Site) -> None:
 def slices(site: Site) -> None:
     """Slice: starts, ends and steps for which the declared sizes come out; from the front, in steps of one."""
     before, after = _shapes(site)
-    lengths = [_length(site.operand(place)) for place in (1, 2)]
-    count = next((n for n in lengths if n is not None), None)
+    count = next((n for n in (_length(site.operand(place)) for place in (1, 2, 3)) if n is not None), None)
     axes = _axes(site, 3, before)
-    if before is None or after is None or count is None or axes is None or len(before) != len(after):
-        found: tuple[list[Bound | None] | None, ...] = (None, None, None)
-    else:
+    known = before is not None and after is not None and count is not None and len(before) == len(after)
+    if known and axes is None:  # free to choose: those that change
+        assert before is not None
+        assert after is not None
+        changed = [i for i, (b, a) in enumerate(zip(before, after, strict=True)) if b != a]
+        axes = [*changed, *(i for i in range(len(before)) if i not in changed)][:count]
+        exact(site, 3, axes, "the axes")
+    found: tuple[list[Bound | None] | None, ...] = (None, None, None)
+    if known and axes is not None:
+        assert before is not None
+        assert after is not None
         axes = axes[:count]
         found = _sliced(site, [before[a] for a in axes], [after[a] for a in axes])
     for place, what, elements in ((1, "starts", found[0]), (2, "ends", found[1]), (4, "steps", found[2])):
-        _exact(site, place, elements, f"the {what}")
-    if site.operand(3).traces and before is not None and after is not None:
-        changed = [i for i, (b, a) in enumerate(zip(before, after, strict=False)) if b != a]
-        rest = [i for i in range(len(before)) if i not in changed]
-        axes_count = _length(site.operand(3))
-        _exact(site, 3, None if axes_count is None else [*changed, *rest][:axes_count], "the axes")
+        exact(site, place, elements, f"the {what}")
 
 
 def _sliced(site: Site, before: Sequence[object], after: Sequence[object]) -> tuple[list[Bound | None], ...]:
@@ -155,7 +157,7 @@ def ranges(site: Site) -> None:
         start = values[1].scalar - size * delta
     limit = 5 if limit is None and size is None else limit
     for place, number in ((0, start), (1, limit), (2, delta)):
-        _exact(site, place, [number], ("the start", "the limit", "the step")[place])
+        exact(site, place, [number], ("the start", "the limit", "the step")[place])
 
 
 def resize(site: Site) -> None:
@@ -169,10 +171,24 @@ def resize(site: Site) -> None:
     if before is not None and after is not None and len(before) == len(after):
         pairs = [(before[a], after[a]) for a in chosen]
         sizes = [new if isinstance(new, (int, str)) else None for _, new in pairs]
+        policy = site.attribute("keep_aspect_ratio_policy", b"stretch")
+        sizes = sizes if policy == b"stretch" else _in_proportion(pairs, policy == b"not_larger")
         scales = [_ratio(old, new) for old, new in pairs]
-    _exact(site, places[0], scales, "the scales")
+    exact(site, places[0], scales, "the scales")
     if places[1] is not None:
-        _exact(site, places[1], sizes, "the sizes")
+        exact(site, places[1], sizes, "the sizes")
+
+
+def _in_proportion(pairs: Sequence[tuple[object, object]], larger: bool) -> list[Bound | None] | None:
+    """Sizes of which one decides the scale of all axes, so that the declared ones come out."""
+    for place, (old, new) in enumerate(pairs):
+        numbers = [(o, n) for o, n in pairs if isinstance(o, int) and isinstance(n, int) and o > 0]
+        if len(numbers) < len(pairs) or not isinstance(old, int) or not isinstance(new, int):
+            return None
+        if all(math.floor(o * new / old + 0.5) == n for o, n in numbers):
+            rest = [math.ceil(o * new / old) + 1 if larger else 1 for o, _ in numbers]
+            return [new if i == place else size for i, size in enumerate(rest)]
+    return None
 
 
 def _ratio(old: object, new: object) -> Bound | None:
@@ -197,7 +213,7 @@ def reduced(site: Site) -> None:
     count = _length(site.operand(1))
     if found is not None and count is not None:
         found = found[:count] if len(found) >= count else None
-    _exact(site, 1, found, "the axes")
+    exact(site, 1, found, "the axes")
 
 
 def _removed(longer: Shape, shorter: Shape) -> list[Bound | None] | None:
@@ -220,7 +236,7 @@ def unsqueezed(site: Site) -> None:
         longer, shorter = (after, before) if site.node.op_type == "Unsqueeze" else (before, after)
         ones = [i for i, d in enumerate(longer) if d == 1]
         found = _removed_ones(longer, shorter, ones)
-    _exact(site, 1, found, "the axes")
+    exact(site, 1, found, "the axes")
 
 
 def _removed_ones(longer: Shape, shorter: Shape, ones: Sequence[int]) -> list[Bound | None] | None:
@@ -241,14 +257,14 @@ def split(site: Site) -> None:
     size = site.operand(0).size(axis)
     if any(item is None for item in found) and size is not None and size % len(parts) == 0:
         found = [size // len(parts)] * len(parts)
-    _exact(site, 1, found, "the parts")
+    exact(site, 1, found, "the parts")
 
 
 def depth(site: Site) -> None:
     """OneHot: the declared size of the new axis is the depth, and ids stay below it."""
     after, axis = site.output_shape(), int(site.attribute("axis", -1))
     size = after[axis] if after is not None and -len(after) <= axis < len(after) else None
-    _exact(site, 1, [size], "the depth")
+    exact(site, 1, [size], "the depth")
     if site.operand(1).traces and isinstance(size, int):
         site.findings.bounds(site.operand(0).traces, site.node, f"indexes {size} classes", 0, size - 1, "index")
 
@@ -278,7 +294,7 @@ def compress(site: Site) -> None:
         for trace in site.operand(1).traces:
             site.findings.add(Finding(trace.input, f"chooses rows in {named(site.node)}", "mask"))
         return
-    _exact(site, 1, found, "the choice")
+    exact(site, 1, found, "the choice")
 
 
 def axis(place: int, low: Callable[[int], int] | None = None) -> Rule:

@@ -1,0 +1,124 @@
+"""Operators of tables: what each column's numbers are, and on which side of which threshold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from onnx import numpy_helper
+
+from pytest_onnxaccel.graph.inputs.columns import Column, columns_of
+from pytest_onnxaccel.graph.inputs.findings import Finding, named
+from pytest_onnxaccel.graph.inputs.walk import Rule, Site
+
+#: At most so many telling numbers are kept of one column.
+_MOST = 256
+#: Where a scaled column is drawn, in units of its scale.
+_AROUND = (-2.0, -1.3, -0.8, -0.35, -0.1, 0.15, 0.4, 0.9, 1.4, 2.1)
+#: Modes of a tree's nodes that ask for equality.
+_EQUALITY = (b"BRANCH_EQ", b"BRANCH_NEQ", 4, 5)
+_LEAF = b"LEAF"
+
+
+def scaler(site: Site) -> None:
+    """Scaler: around each column's offset, within a few of its scales."""
+    offsets, scales = _floats(site, "offset"), _floats(site, "scale")
+    count = max(len(offsets), len(scales))
+    points = {}
+    for feature in range(count):
+        offset = offsets[feature if len(offsets) > 1 else 0] if offsets else 0.0
+        scale = scales[feature if len(scales) > 1 else 0] if scales else 1.0
+        if scale and math.isfinite(scale) and math.isfinite(offset):
+            points[feature] = [offset + step / scale for step in _AROUND]
+    if count == 1:  # one pair for all columns
+        points = dict.fromkeys(range(site.operand(0).size(-1) or 1), points.get(0, []))
+    _tell(site, points, "scales")
+
+
+def binarizer(site: Site) -> None:
+    """Binarizer: both sides of the threshold."""
+    threshold = float(site.attribute("threshold", 0.0))
+    step = max(abs(threshold) * 0.5, 0.5)
+    site.findings.bounds(site.operand(0).traces, site.node, "is compared", points=(threshold - step, threshold + step))
+
+
+def normalizer(site: Site) -> None:
+    """Normalizer: a row of zeros has no length."""
+    site.findings.bounds(site.operand(0).traces, site.node, "is normalised", exclude=(0,))
+
+
+def ensemble(site: Site) -> None:
+    """Trees of all ages: for each column, numbers between its thresholds, and past the first and the last."""
+    features = list(site.attribute("nodes_featureids") or ())
+    modes = site.attribute("nodes_modes")
+    modes = _numbers(modes) if hasattr(modes, "dims") else list(modes or ())
+    values = site.attribute("nodes_splits") or site.attribute("nodes_values_as_tensor")
+    values = _numbers(values) if values is not None else _floats(site, "nodes_values")
+    thresholds: dict[int, set[float]] = {}
+    equal: dict[int, set[float]] = {}
+    for feature, mode, value in zip(features, modes, values, strict=False):
+        if mode != _LEAF and math.isfinite(value):
+            (equal if mode in _EQUALITY else thresholds).setdefault(int(feature), set()).add(float(value))
+    points = {feature: between(found) for feature, found in thresholds.items()}
+    for feature, found in equal.items():
+        points[feature] = [*points.get(feature, ()), *sorted(found), max(found) + 1]
+    _tell(site, points, f"has {sum(map(len, thresholds.values()))} thresholds")
+
+
+def between(thresholds: Iterable[float]) -> list[float]:
+    """Numbers on both sides of each threshold and on none of them."""
+    found = sorted(set(thresholds))
+    gaps = [b - a for a, b in pairwise(found)]
+    step = max(float(np.median(gaps)) if gaps else 0.0, abs(found[0]) * 0.05, abs(found[-1]) * 0.05, 0.05)
+    middles = [a + (b - a) / 2 for a, b in pairwise(found)]
+    narrow = {np.float32(value) for value in found}
+    # Between neighbours of float32 there is nothing
+    return [value for value in (found[0] - step, *middles, found[-1] + step) if np.float32(value) not in narrow]
+
+
+def _tell(site: Site, points: Mapping[int, Sequence[float]], what: str) -> None:
+    """What the node's columns should be, told of the inputs that they come from."""
+    if not points:
+        return
+    for trace in site.operand(0).traces:
+        by_column: dict[int, list[float]] = {}
+        for column in columns_of(trace, max(points) + 1):
+            if column.place in points:
+                by_column.setdefault(column.source, []).extend(_back(column, points[column.place]))
+        if by_column:
+            width = max(by_column) + 1
+            columns = tuple(tuple(_thinned(by_column.get(source, []))) for source in range(width))
+            site.findings.add(Finding(trace.input, f"{what} in {named(site.node)}", columns=columns))
+
+
+def _back(column: Column, numbers: Sequence[float]) -> list[float]:
+    return [(number - column.offset) / column.scale for number in numbers]
+
+
+def _thinned(numbers: Sequence[float]) -> list[float]:
+    found = sorted(set(numbers))
+    if len(found) <= _MOST:
+        return found
+    return [found[int(place)] for place in np.linspace(0, len(found) - 1, _MOST)]
+
+
+def _floats(site: Site, name: str) -> list[float]:
+    return [float(value) for value in site.attribute(name) or ()]
+
+
+def _numbers(tensor: Any) -> list[Any]:
+    found: list[Any] = numpy_helper.to_array(tensor).reshape(-1).tolist()
+    return found
+
+
+RULES: Mapping[str, Sequence[Rule]] = {
+    "ai.onnx.ml:Scaler": (scaler,),
+    "ai.onnx.ml:Binarizer": (binarizer,),
+    "ai.onnx.ml:Normalizer": (normalizer,),
+    "ai.onnx.ml:TreeEnsembleClassifier": (ensemble,),
+    "ai.onnx.ml:TreeEnsembleRegressor": (ensemble,),
+    "ai.onnx.ml:TreeEnsemble": (ensemble,),
+}

@@ -1,0 +1,23 @@
+"""A seeded sample of onnx's own backend suite through the gate: nothing that a runtime computes rightly fails.
+
+All of it: ``python -m suites.onnx_backend.run`` (docs/onnx-backend.md).
+"""
+
+from __future__ import annotations
+
+from suites.onnx_backend.run import chosen, judged
+
+SAMPLE = 150
+
+
+def test_inputs_that_are_made_up_give_no_false_alarm() -> None:
+    found = list(judged(chosen(SAMPLE, seed=14), with_data=False, backends=("ort-cpu",)))
+    assert len({one.case for one in found}) == SAMPLE
+    assert [f"{one.case}: {one.message}" for one in found if one.false_alarm or one.check == "process"] == []
+    decided = {one.case for one in found if one.check == "contract" and one.verdict in ("passed", "failed")}
+    assert len(decided) >= 0.85 * SAMPLE  # what cannot be known is not judged, and that is seldom
+
+
+def test_what_is_stored_agrees_with_a_plain_script() -> None:
+    found = list(judged(chosen(40, seed=15), with_data=True, backends=("ort-cpu",)))
+    assert [f"{one.case}: {one.message}" for one in found if one.false_alarm] == []

@@ -1,0 +1,37 @@
+"""Which axis of which input is the batch."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_onnxaccel.domains import Domain
+from pytest_onnxaccel.graph.inputs.batch_axes import anonymous, batch_axes
+from pytest_onnxaccel.spec import Dim, TensorSpec
+
+
+def specs(**shapes: tuple[Dim, ...]) -> list[TensorSpec]:
+    return [TensorSpec(name, "float32", shape) for name, shape in shapes.items()]
+
+
+def test_a_name_says_it_on_any_axis() -> None:
+    found = batch_axes(specs(x=("time", "batch", 4), h=(2, "batch", 8), scale=(4,)), {}, {})
+    assert found == ("batch", {"x": 1, "h": 1})
+
+
+@pytest.mark.parametrize("name", ["unk__330", "dim_0", "?", "DynamicDimension.3", "x_dim_1", "None"])
+def test_names_that_exporters_make_up_are_one_batch(name: str) -> None:
+    assert anonymous(name)
+    assert batch_axes(specs(a=(name, 3), b=("unk__331", 5)), {}, {}) == (None, {"a": 0, "b": 0})
+
+
+def test_an_operator_says_where_it_is() -> None:
+    assert batch_axes(specs(x=(7, 2, 4), h=(1, 2, 8)), {}, {"x": 1, "h": 1}) == (2, {"x": 1, "h": 1})
+
+
+def test_sizes_and_counts_carry_none() -> None:
+    assert batch_axes(specs(x=(2, 4), k=(1,)), {"k": Domain("k", "size")}, {}) == (2, {"x": 0})
+
+
+def test_inputs_that_share_no_size_have_none() -> None:
+    assert batch_axes(specs(a=(2, 4), b=(3, 4)), {}, {}) == (None, {})
+    assert batch_axes([TensorSpec("a", "float32", None)], {}, {}) == (None, {})

@@ -1,0 +1,65 @@
+"""Sizes to try for free dimensions: plausible ones first, those that go together, several lengths."""
+
+from __future__ import annotations
+
+from pytest_onnxaccel.domains import InputFacts
+from pytest_onnxaccel.numerics.free_sizes import assignments, free_sizes, other_lengths, sweep
+from pytest_onnxaccel.numerics.inputs import Inputs
+from pytest_onnxaccel.spec import Dim, DimSpec, ModelInfo, TensorSpec
+
+
+def base(*shapes: tuple[Dim, ...], axes: dict[str, int] | None = None) -> tuple[Inputs, InputFacts]:
+    specs = tuple(TensorSpec(f"x{i}", "float32", shape) for i, shape in enumerate(shapes))
+    facts = InputFacts(batch=shapes[0][0] if axes else None, axes=axes or {})
+    info = ModelInfo(8, {"ai.onnx": 17}, "", specs, (), None, 0, 0, (), {}, ())
+    return Inputs.of(info, (), 0, {}, facts), facts
+
+
+def test_an_image_is_not_one_by_one() -> None:
+    inputs, facts = base(("n", 3, "height", "width"), axes={"x0": 0})
+    first = next(assignments(inputs, free_sizes(inputs, facts, ())))
+    assert first["height"] >= 32
+    assert first["width"] >= 32
+
+
+def test_a_length_is_several() -> None:
+    inputs, facts = base(("n", "sequence", 16), axes={"x0": 0})
+    free = free_sizes(inputs, facts, ())
+    first = next(assignments(inputs, free))
+    lengths = {first["sequence"], *(sizes["sequence"] for sizes in other_lengths(free, first))}
+    assert len(lengths) >= 3
+    assert 1 not in lengths
+
+
+def test_names_that_hold_together_are_solved() -> None:
+    inputs, facts = base(("n", "past_sequence"), ("n", "sequence"), ("n", "total_sequence"), axes={"x0": 0})
+    for sizes in assignments(inputs, free_sizes(inputs, facts, ())):
+        assert sizes["total_sequence"] == sizes["past_sequence"] + sizes["sequence"]
+
+
+def test_an_expression_needs_its_names_alone() -> None:
+    inputs, facts = base(("n", "t"), ("n", "floor(t/2) + 1"), axes={"x0": 0, "x1": 0})
+    assert free_sizes(inputs, facts, ()).keys == ("t",)
+
+
+def test_what_the_user_says_is_not_guessed() -> None:
+    inputs, facts = base(("n", "t", "u"), axes={"x0": 0})
+    free = free_sizes(inputs, facts, (DimSpec("t", (7,)), DimSpec("u", (2, 9))))
+    assert free.open == ()
+    (sizes,) = assignments(inputs, free)
+    assert (sizes["t"], sizes["u"]) == (7, 2)
+    assert [other["u"] for other in other_lengths(free, sizes)] == [9]
+
+
+def test_without_a_free_dimension_there_is_one_set() -> None:
+    inputs, facts = base((2, 3))
+    free = free_sizes(inputs, facts, ())
+    assert list(assignments(inputs, free)) == [{}]
+    assert other_lengths(free, {}) == []
+
+
+def test_each_dimension_is_swept_alone_too() -> None:
+    inputs, facts = base(("n", "h", "w"), axes={"x0": 0})
+    tried = list(sweep(free_sizes(inputs, facts, ()), {"h": 8, "w": 8}))
+    assert any(sizes["h"] != 8 and sizes["w"] == 8 for sizes in tried)
+    assert any(sizes["h"] == 8 and sizes["w"] != 8 for sizes in tried)

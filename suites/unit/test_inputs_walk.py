@@ -1,0 +1,203 @@
+"""What a graph says of its inputs: one model for each kind of fact, and one of which nothing is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from pytest_onnxaccel.domains import Domain, InputFacts
+from pytest_onnxaccel.graph.inputs.facts import facts_of
+
+FLOAT, INT, BOOL, BYTE = (int(t) for t in (TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL, TensorProto.UINT8))
+
+
+def model(
+    nodes: list[onnx.NodeProto],
+    inputs: dict[str, tuple[int, Any]],
+    outputs: dict[str, tuple[int, Any]],
+    functions: list[onnx.FunctionProto] | None = None,
+    **constants: Any,
+) -> onnx.ModelProto:
+    sides = [
+        [helper.make_tensor_value_info(name, *value) for name, value in side.items()] for side in (inputs, outputs)
+    ]
+    tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, "g", *sides, tensors)
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("own", 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=10, functions=functions or [])
+
+
+def one(
+    op: str, inputs: dict[str, tuple[int, Any]], shape: Any, dtype: int = FLOAT, given: Any = None, **attributes: Any
+) -> InputFacts:
+    given = given or {}
+    order = attributes.pop("order", [*inputs, *given])
+    return facts_of(
+        model([helper.make_node(op, order, ["y"], op.lower(), **attributes)], inputs, {"y": (dtype, shape)}, **given)
+    )
+
+
+TABLE = np.zeros((50, 4), np.float32)
+
+EXACT = [
+    ("Reshape", {"x": (FLOAT, [6]), "s": (INT, [2])}, [2, 3], {}, "s", (2, 3)),
+    ("Expand", {"x": (FLOAT, [1, 3]), "s": (INT, [2])}, [5, 3], {}, "s", (5, 3)),
+    ("Tile", {"x": (FLOAT, [2, 3]), "s": (INT, [2])}, [4, 3], {}, "s", (2, 1)),
+    ("Pad", {"x": (FLOAT, [2, 3]), "s": (INT, [4])}, [2, 6], {}, "s", (0, 1, 0, 2)),
+    ("TopK", {"x": (FLOAT, [2, 9]), "s": (INT, [1])}, [2, 4], {}, "s", (4,)),
+    ("Unsqueeze", {"x": (FLOAT, [2, 3]), "s": (INT, [1])}, [2, 1, 3], {}, "s", (1,)),
+    ("ReduceSum", {"x": (FLOAT, [2, 3]), "s": (INT, [1])}, [2, 1], {}, "s", (1,)),
+    ("ConstantOfShape", {"s": (INT, [2])}, [4, 7], {}, "s", (4, 7)),
+    ("HannWindow", {"s": (INT, [])}, [10], {}, "s", (10,)),
+    ("CenterCropPad", {"x": (FLOAT, [3, 20, 8]), "s": (INT, [2])}, [3, 10, 9], {"axes": [1, 2]}, "s", (10, 9)),
+    ("AffineGrid", {"x": (FLOAT, [2, 2, 3]), "s": (INT, [4])}, [2, 5, 6, 2], {}, "s", (2, 1, 5, 6)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("op", "inputs", "shape", "attributes", "name", "exact"), EXACT, ids=[e[0] for e in EXACT])
+def test_sizes_are_those_for_which_the_declared_shape_comes_true(
+    op: str, inputs: Any, shape: Any, attributes: Any, name: str, exact: Any
+) -> None:
+    assert one(op, inputs, shape, **attributes).domains[name].exact == exact
+
+
+def test_slices_of_which_everything_is_fed() -> None:
+    ends = {name: (INT, [2]) for name in ("starts", "ends", "axes")}
+    found = one("Slice", {"x": (FLOAT, [20, 10, 5]), **ends}, [3, 10, 5]).domains
+    assert found["axes"].exact is not None
+    assert found["axes"].exact[0] == 0
+    assert found["ends"].exact is not None
+    assert found["ends"].exact[0] == 3
+
+
+def test_a_shape_that_is_declared_behind_is_carried_back() -> None:
+    nodes = [helper.make_node("ReduceSum", ["x", "axes"], ["s"]), helper.make_node("Log", ["s"], ["y"])]
+    found = facts_of(model(nodes, {"x": (FLOAT, [3, 4]), "axes": (INT, [1])}, {"y": (FLOAT, [3, 1])}))
+    assert found.domains["axes"].exact == (1,)
+
+
+def test_ids_are_rows_of_their_table() -> None:
+    domain = one("Gather", {"ids": (INT, [2, 8])}, [2, 8, 4], given={"table": TABLE}, order=["table", "ids"]).domains[
+        "ids"
+    ]
+    assert (domain.kind, domain.low, domain.high) == ("index", 0, 49)
+    assert "Gather 'gather'" in domain.facts[0]
+
+
+def test_ids_go_through_casts_reshapes_and_functions() -> None:
+    inner = helper.make_node("Gather", ["t", "i"], ["r"])
+    function = helper.make_function("own", "Look", ["t", "i"], ["r"], [inner], [helper.make_opsetid("", 21)])
+    nodes = [
+        helper.make_node("Cast", ["ids"], ["whole"], to=INT),
+        helper.make_node("Flatten", ["whole"], ["flat"]),
+        helper.make_node("Look", ["table", "flat"], ["y"], domain="own"),
+    ]
+    found = facts_of(
+        model(nodes, {"ids": (int(TensorProto.INT32), [2, 8])}, {"y": (FLOAT, None)}, [function], table=TABLE)
+    )
+    assert (found.domains["ids"].low, found.domains["ids"].high) == (0, 49)
+
+
+def test_ids_inside_a_branch_are_found() -> None:
+    def branch(name: str) -> onnx.GraphProto:
+        node = helper.make_node("Gather", ["table", "ids"], [name])
+        return helper.make_graph([node], name, [], [helper.make_tensor_value_info(name, FLOAT, None)])
+
+    node = helper.make_node("If", ["flag"], ["y"], then_branch=branch("a"), else_branch=branch("b"))
+    found = facts_of(model([node], {"flag": (BOOL, []), "ids": (INT, [3])}, {"y": (FLOAT, None)}, table=TABLE))
+    assert found.domains["ids"].high == 49
+    assert found.domains["flag"].kind == "mask"
+
+
+def test_a_constant_that_is_compared_and_its_neighbours() -> None:
+    assert set(one("Equal", {"x": (INT, [4])}, [4], BOOL, given={"seven": np.array(7)}).domains["x"].points) >= {
+        6,
+        7,
+        8,
+    }
+
+
+def test_numbers_go_back_through_what_was_done_to_them() -> None:
+    nodes = [
+        helper.make_node("Mul", ["x", "two"], ["m"]),
+        helper.make_node("Sub", ["m", "one"], ["s"]),
+        helper.make_node("Log", ["s"], ["y"]),
+    ]
+    found = facts_of(model(nodes, {"x": (FLOAT, [4])}, {"y": (FLOAT, [4])}, two=np.float32(2), one=np.float32(1)))
+    low = found.domains["x"].low
+    assert isinstance(low, float)
+    assert low == pytest.approx(0.5005)
+
+
+DOMAINS = {
+    "Log": (1e-3, None), "Sqrt": (0, None), "Acosh": (1, None), "Asin": (-1, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("op", DOMAINS)
+def test_a_function_is_fed_where_it_is_defined(op: str) -> None:
+    domain = one(op, {"x": (FLOAT, [4])}, [4]).domains["x"]
+    assert (domain.low, domain.high) == DOMAINS[op]
+
+
+def test_divisors_and_exponents() -> None:
+    assert set(one("Div", {"a": (INT, [4]), "b": (INT, [4])}, [4], INT).domains["b"].exclude) == {0, -1}
+    assert (
+        one("Mod", {"a": (INT, [4]), "b": (INT, [4])}, [4], INT).domains["a"].low is None
+    )  # negative numbers tell it apart
+    assert one("Pow", {"a": (INT, [4]), "b": (INT, [4])}, [4], INT).domains["b"].low == 0
+
+
+def test_every_value_of_eight_bits() -> None:
+    nodes = [helper.make_node("DequantizeLinear", ["x", "scale", "zero"], ["y"])]
+    found = facts_of(model(nodes, {"x": (BYTE, [4])}, {"y": (FLOAT, [4])}, scale=np.float32(0.1), zero=np.uint8(3)))
+    assert (found.domains["x"].low, found.domains["x"].high) == (0, 255)
+
+
+def test_what_a_size_hangs_on_is_told() -> None:
+    found = one("NonZero", {"x": (FLOAT, [4])}, [1, "k"], INT)
+    assert found.value_shaped == {"y": ("x",)}
+
+
+@pytest.mark.parametrize("written", [float("-inf"), float("inf")])
+def test_infinities_of_the_graph_are_legal_at_the_outputs_that_hold_them(written: float) -> None:
+    given = {"nothing": np.float32(written)}
+    found = one("Where", {"mask": (BOOL, [4]), "x": (FLOAT, [4])}, [4], given=given, order=["mask", "x", "nothing"])
+    assert found.infinite == ("y",)
+    plain = one(
+        "Where",
+        {"mask": (BOOL, [4]), "x": (FLOAT, [4])},
+        [4],
+        given={"nothing": np.float32(0)},
+        order=["mask", "x", "nothing"],
+    )
+    assert plain.infinite == ()
+
+
+def test_a_softmax_takes_infinities_away() -> None:
+    nodes = [helper.make_node("Where", ["mask", "x", "nothing"], ["w"]), helper.make_node("Softmax", ["w"], ["y"])]
+    found = facts_of(
+        model(nodes, {"mask": (BOOL, [4]), "x": (FLOAT, [4])}, {"y": (FLOAT, [4])}, nothing=np.float32("-inf"))
+    )
+    assert found.infinite == ()
+
+
+def test_of_a_plain_network_nothing_is_said() -> None:
+    assert one("Relu", {"x": (FLOAT, [2, 4])}, [2, 4]).domains == {}
+
+
+def test_facts_travel_as_json() -> None:
+    found = facts_of(
+        model(
+            [helper.make_node("Gather", ["table", "ids"], ["y"])],
+            {"ids": (INT, [3])},
+            {"y": (FLOAT, None)},
+            table=TABLE,
+        )
+    )
+    assert InputFacts.from_json(found.to_json()) == found
+    assert Domain.from_json(found.domains["ids"].to_json()) == found.domains["ids"]

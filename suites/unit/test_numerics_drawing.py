@@ -1,0 +1,90 @@
+"""Values of one input from its domain: both ends, each telling point, nothing that is not legal."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_onnxaccel.domains import Domain
+from pytest_onnxaccel.numerics.drawing import draw
+
+
+def drawn(domain: Domain, dtype: str, shape: tuple[int, ...], index: int = 0, **sizes: int) -> Any:
+    return draw(np.random.default_rng([0, index]), domain, np.dtype(dtype), shape, index, sizes)
+
+
+def test_rows_of_a_table_reach_both_ends() -> None:
+    found = drawn(Domain("x", "index", 0, 999), "int64", (1, 8))
+    assert {0, 999} <= set(found.reshape(-1).tolist())
+    assert found.min() >= 0
+    assert found.max() <= 999
+
+
+def test_a_bound_may_be_a_size() -> None:
+    found = drawn(Domain("x", "index", 0, "(n) - 1"), "int64", (64,), n=5)
+    assert set(found.tolist()) == {0, 1, 2, 3, 4}
+    assert drawn(Domain("x", "index", 0, "absent"), "int64", (4,)) is None
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int64", "uint8"])
+def test_a_divisor_is_neither_zero_nor_minus_one(dtype: str) -> None:
+    for index in range(8):
+        found = drawn(Domain("x", low=-2 if dtype[0] == "i" else 0, high=2, exclude=(0, -1)), dtype, (512,), index)
+        assert not set(found.tolist()) & {0, -1}
+
+
+def test_floats_stay_away_from_what_is_not_legal() -> None:
+    found = drawn(Domain("x", exclude=(0,)), "float32", (4096,))
+    assert np.abs(found).min() > 1e-4
+
+
+def test_points_that_have_no_room_take_turns() -> None:
+    domain = Domain("x", points=tuple(range(100, 140)))
+    seen = {float(v) for index in range(40) for v in drawn(domain, "float32", (2,), index).reshape(-1)}
+    assert set(range(100, 140)) <= {int(v) for v in seen if v >= 100}
+
+
+def test_one_bound_far_away_does_not_move_the_numbers() -> None:
+    assert np.abs(drawn(Domain("x", high=20), "float32", (256,))).max() <= 1  # an exponent: exp(20) tells nothing
+    assert drawn(Domain("x", low=1), "float32", (256,)).min() >= 1
+
+
+def test_columns_are_drawn_from_their_own_numbers_until_all_are_fed() -> None:
+    domain = Domain("x", columns=((1.0, 2.0, 3.0), (), (10.0, 20.0)))
+    tables = [drawn(domain, "float32", (1, 3), index) for index in range(6)]
+    assert {float(t[0, 0]) for t in tables} == {1.0, 2.0, 3.0}
+    assert {float(t[0, 2]) for t in tables} == {10.0, 20.0}
+    assert all(-1 <= t[0, 1] <= 1 for t in tables)
+    pairs = {(float(t[0, 0]), float(t[0, 2])) for t in tables}
+    assert len(pairs) > 3  # not in step with each other
+
+
+def test_masks_have_a_valid_start_and_a_padded_tail_in_some_sample() -> None:
+    whole, padded = (drawn(Domain("x", "mask"), "int64", (1, 8), index) for index in (0, 1))
+    assert whole.tolist() == [[1] * 8]
+    assert padded[0, 0] == 1
+    assert padded[0, -1] == 0
+
+
+def test_lengths_reach_the_axis() -> None:
+    assert drawn(Domain("x", "length", 1, "t"), "int32", (4,), t=9).max() == 9
+
+
+def test_texts_come_from_the_list() -> None:
+    found = drawn(Domain("x", "text", choices=("cat", "dog")), "object", (8,))
+    assert set(found.tolist()) == {"cat", "dog"}
+    assert drawn(Domain("x", "text"), "object", (2,)) is None
+
+
+def test_exact_values_fill_just_their_shape() -> None:
+    domain = Domain("x", "size", exact=(2, "n", 3))
+    assert drawn(domain, "int64", (3,), n=7).tolist() == [2, 7, 3]
+    assert drawn(domain, "int64", (2,), n=7) is None
+
+
+def test_an_empty_array_is_no_trouble() -> None:
+    assert drawn(Domain("x", "index", 0, 5, points=(0, 5)), "int64", (0, 3)).shape == (0, 3)
+    assert math.prod(drawn(Domain("x", columns=((1.0,),)), "float32", (0, 1)).shape) == 0
