@@ -125,6 +125,7 @@ class _Reader:
             golden=replace(values["golden"], origin=origin) if "golden" in values else None,
             dims=self._dims((*at, "dims"), self._sub(at, table, "dims")),
             libraries=values.get("libraries", ()),
+            reach=values.get("reach", base.reach),
         )
 
     def _dims(self, at: _Path, table: Mapping[str, Any]) -> tuple[DimSpec, ...]:

@@ -76,6 +76,14 @@ _COMMON = (
         "batch",
     ),
     *_PARITY,
+    Key(
+        "reach",
+        "number from 0 to 1",
+        scalars.portion,
+        "Least share of the weights that the inputs of parity and batch must reach ([reach.md](reach.md#reach)).",
+        "0.9",
+        "reach",
+    ),
 )
 
 TOP = Table(

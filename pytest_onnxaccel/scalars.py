@@ -74,6 +74,13 @@ def seed(value: object) -> int:
     return value
 
 
+def portion(value: object) -> float:
+    """A number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ConfigError(f"{value!r} is no share", remedy="expected a number from 0 to 1, such as 0.9")
+    return float(value)
+
+
 def image_shape(value: object) -> tuple[int, ...]:
     """The shape of an image: (height, width, channels), or (height, width) of one without channels."""
     remedy = "expected height, width and channels, such as [240, 320, 3]"

@@ -148,10 +148,30 @@ class Prover:
                 refuted.append(Proof(size, method, self.make(), session.cause))
                 continue
             proof = self.prove(size, method, session)
+            failed = self.other_lengths(size, proof.method, session) if proof.ok and self.full else None
+            proof = failed or proof
             if proof.ok:
                 return Found(proof, session, refuted)
             refuted.append(proof if proof.method else _named(proof, method))
         return Found(None, None, refuted)
+
+    def other_lengths(self, size: int, method: str, session: Session) -> Proof | None:
+        """The proof that failed at another one of the lengths that are tried; None where none did.
+
+        A length that the original itself does not take at *size* proves nothing, and fails nothing.
+        """
+        for variant in range(1, self.inputs.variants):
+            inputs = self.inputs.at(variant)
+            prover = Prover(self.singles.at(inputs), inputs, self.make)
+            try:
+                proof = prover.prove(size, method, session)
+            except ModelError as error:
+                if error.code not in ("E_RUN", "E_INPUT", "V_BATCH"):
+                    raise
+                continue
+            if not proof.ok:
+                return proof
+        return None
 
     def unstable(self) -> str:
         """Outputs that differ between two equal runs of the original: nothing can be proven about them.

@@ -113,10 +113,17 @@ def reach_of(
 
 
 def with_reach(result: CheckResult, reach: Reach | None) -> CheckResult:
-    """A passed *result* with what its inputs reached: in figures, and as notes where something is left out."""
+    """A passed *result* with what its inputs reached: in figures, and as notes where something is left out.
+
+    Parity, in which the two sides are compared, has it in its message too.
+    """
     if reach is None or result.verdict is not Verdict.PASSED:
         return result
-    message = f"{result.message}; the inputs {reach.clause()}" if reach.clause() else result.message
+    message = (
+        f"{result.message}; the inputs {reach.clause()}"
+        if result.check == "parity" and reach.clause()
+        else result.message
+    )
     notes = tuple(dict.fromkeys((*result.notes, *reach.notes())))
     return result.with_(message=message, figures={**result.figures, **reach.figures()}, notes=notes)
 

@@ -128,6 +128,10 @@ class Singles:
             self._blocks[index] = self._run(index)
         return self._blocks[index]
 
+    def at(self, inputs: Inputs) -> Singles:
+        """The same original, fed other inputs: at other lengths."""
+        return Singles(self._session, inputs, None, self._ask_joins)
+
     def again(self) -> Mapping[str, Array]:
         """What sample 0 gives when it is run once more."""
         return self._run(0)

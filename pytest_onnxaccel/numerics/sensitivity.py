@@ -39,9 +39,9 @@ class Effort:
         runs: with moved weights, at most.
     """
 
-    least: int = 4
+    least: int = 3
     most: int = 16
-    seconds: float = 0.05
+    seconds: float = 0.025
     runs: int = 16
 
 

@@ -18,6 +18,8 @@ from pytest_onnxaccel.checks import advice as decide
 from pytest_onnxaccel.checks.advice import Advice
 from pytest_onnxaccel.checks.agreement import Agreement
 from pytest_onnxaccel.checks.gains import Finding, Gain, Outcome
+from pytest_onnxaccel.checks.hollow import Answers, remedy
+from pytest_onnxaccel.checks.parity import sample
 from pytest_onnxaccel.checks.trials import Setup, Surroundings, Trial, trials
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.printing import file_name
@@ -71,7 +73,10 @@ class Advising:
         self._shown = file_name(os.path.basename(subject.spec.path))
         folder = os.path.join(subject.folder, f"advice-{backend}-{batch or 0}")
         self._variants = Variants(subject.graph, self._source, self._shown, folder)
-        self._feeds = [ready.settled.inputs.feeds(index, batch) for index in range(SAMPLES)]
+        inputs = ready.settled.inputs
+        self._feeds = [sample(inputs, (), batch, index) for index in range(max(SAMPLES, inputs.variants))]
+        # What is timed is the longest of the lengths that are tried, the first of several
+        self._timed = max(self._feeds, key=lambda feeds: sum(array.nbytes for array in feeds.values()))
         self._expected: list[Mapping[str, Array]] = []
         self._proofs: dict[str, float | NotTheModel | None] = {}
 
@@ -84,11 +89,17 @@ class Advising:
         end = time.monotonic() + SECONDS
         with closing(self._opens(Setup())()) as shipped:
             self._expected = [shipped.run(feeds) for feeds in self._feeds]
+            answers = Answers()
+            for feeds, outputs in zip(self._feeds, self._expected, strict=True):
+                answers.add(feeds, outputs)
             again = self._agreement()
             again.add(shipped.run(self._feeds[0]), self._expected[0])
         if not again.ok:
             why = f"two equal runs of the model differ, so that nothing can be proven: {again.message()}"
             return Advice((), limit=why)
+        if answers.hollow():
+            what = remedy([], self._ready.settled.inputs, self._subject.spec.name)
+            return Advice((), limit=f"{answers.told(answers.silent())}, so that nothing can be proven: {what}")
         listed, found = trials(self._around())
         tried: list[tuple[Trial, Finding]] = []
         late: list[str] = []
@@ -143,7 +154,7 @@ class Advising:
             return None
 
     def _duel(self, before: Setup, after: Setup, looks: tuple[int, ...] = TRIAL) -> Gain:
-        feeds = self._feeds[0]
+        feeds = self._timed
         # Sessions that take turns would spin against each other, so they do only where that is the question
         asked = {"spin", "threads"} & {*before.options, *after.options} or looks is WHOLE
         quiet: dict[str, object] = {} if asked else {"spin": False}

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_onnxaccel.backends.guard import GuardedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.agreement import Agreement
-from pytest_onnxaccel.checks.parity import SAMPLES
+from pytest_onnxaccel.checks.hollow import Answers
+from pytest_onnxaccel.checks.parity import SAMPLES, sample
 from pytest_onnxaccel.checks.settle import settle
 from pytest_onnxaccel.errors import ConversionError, ModelError, OnnxAccelError
 from pytest_onnxaccel.frozen_class import record
@@ -29,7 +30,7 @@ class ConversionProof:
     Attributes:
         backend: in which the ONNX file ran.
         sizes: batch sizes that ran; empty where the inputs share no batch.
-        figures: of the comparison, those of a parity check.
+        figures: of the comparison, those of a parity check; ``hollow`` where no output answers: it proves nothing.
     """
 
     backend: str
@@ -57,18 +58,22 @@ def prove(
         spec = ModelSpec(source.shown, path, source.shown, inputs=inputs, origin="the conversion")
         settled = settle(ours, info, spec, seed).inputs
         sizes: tuple[int | None, ...] = SIZES if settled.dynamic else (settled.batch,)
-        agreement = Agreement((backend, name), tolerance or Tolerance())
+        agreement, answers = Agreement((backend, name), tolerance or Tolerance()), Answers()
         for size in sizes:
-            for index in range(SAMPLES if len(sizes) == 1 else 1):
-                feeds = settled.feeds(index * (size or 1), size)
+            for index in range(max(SAMPLES if len(sizes) == 1 else 1, settled.variants)):
+                feeds = sample(settled, (), size, index)
                 expected = theirs.run(feeds)
+                answers.add(feeds, expected)
                 try:
                     agreement.add(ours.run(feeds), expected)
                 except ModelError as error:
                     raise _differs(size, settled.dynamic, f"does not run: {error.cause}") from None
                 if not agreement.ok:
                     raise _differs(size, settled.dynamic, agreement.message())
-        return ConversionProof(backend, tuple(s for s in sizes if s is not None), agreement.summary())
+        figures = agreement.summary()
+        if answers.hollow():
+            figures["hollow"] = answers.told(answers.silent())
+        return ConversionProof(backend, tuple(s for s in sizes if s is not None), figures)
     except OnnxAccelError as error:
         raise error.about(source.shown) from None
     finally:

@@ -61,7 +61,7 @@ def answering(model: ModelProto) -> list[str]:
     given = {tensor.name for tensor in model.graph.initializer}
     reached = {value.name for value in model.graph.input} - given
     for node in model.graph.node:
-        if node.op_type not in _SHAPES_ONLY and any(n in reached for n in (*node.input, *captured(node))):
+        if node.op_type not in _SHAPES_ONLY and any(name in reached for name in _read(node)):
             reached.update(node.output)
     return [value.name for value in model.graph.output if value.name in reached]
 
@@ -71,9 +71,14 @@ def _alive(model: ModelProto) -> set[str]:
     alive = {value.name for value in model.graph.output}
     for node in reversed(model.graph.node):
         if any(name in alive for name in node.output):
-            alive.update(node.input)
-            alive.update(captured(node))
+            alive.update(_read(node))
     return alive
+
+
+def _read(node: NodeProto) -> list[str]:
+    """What *node* reads, its subgraphs included."""
+    inner = any(True for attribute in node.attribute for _ in graphs_of(attribute))
+    return [*node.input, *captured(node)] if inner else list(node.input)
 
 
 def _nodes(graph: Any) -> Iterable[NodeProto]:

@@ -6,7 +6,7 @@ import os
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,9 @@ _DEFAULTS = 4
 _PATTERN = 4093
 #: What a tensor of zeros is moved by.
 _FROM_ZERO = 0.1
+
+#: Tensors of the copy that was written last, until they are asked for: it need not be parsed again.
+_WRITTEN: dict[str, dict[str, TensorProto]] = {}
 
 Mover = Callable[[Sequence[str], float], dict[str, Any]]
 
@@ -58,6 +61,8 @@ def movable(source: str, target: str) -> dict[str, Any]:
             model.graph.output.append(ValueInfoProto(name=value))
     model.ir_version = max(model.ir_version, _DEFAULTS)
     write_beside(model, source, target)
+    _WRITTEN.clear()
+    _WRITTEN[target] = {weight.name: tensors[weight.name] for weight in used}
     return {
         "weights": [[w.name, w.label, w.elements] for w in used],
         "dead": [w.label for w in dead],
@@ -69,7 +74,9 @@ def movable(source: str, target: str) -> dict[str, Any]:
 
 def mover(path: str) -> Mover:
     """Gives weights of the model at *path*, written by :func:`movable`, moved by a share of each element."""
-    tensors = {tensor.name: tensor for tensor in load_graph(path).graph.initializer}
+    tensors = _WRITTEN.pop(path, None)
+    if tensors is None:  # another process wrote it
+        tensors = {tensor.name: tensor for tensor in load_graph(path).graph.initializer}
     return partial(_moved, tensors, os.path.dirname(os.path.abspath(path)))
 
 
@@ -83,8 +90,7 @@ def moved(array: Any, share: float, seed: int) -> Any:
     Zeros mean zero (padding, pruned weights), unless there is nothing else. Bytes of quantised weights move by that
     share of the largest of them, inside their type.
     """
-    generator = np.random.default_rng(seed)
-    signs = np.resize(generator.integers(0, 2, _PATTERN) * 2.0 - 1.0, array.size).reshape(array.shape)
+    signs = _signs(array.size, seed).reshape(array.shape)
     if array.dtype.kind in "iu":
         info, wide = np.iinfo(array.dtype), array.astype(np.int16)
         step = max(1, round(share * float(np.abs(wide).max(initial=0))))
@@ -92,6 +98,19 @@ def moved(array: Any, share: float, seed: int) -> Any:
         return np.clip(wide + found * step, info.min, info.max).astype(array.dtype)
     with np.errstate(all="ignore"):
         wide = array.astype(np.float64 if array.dtype.itemsize == 8 else np.float32)
-        far = wide * (1 + share * signs.astype(wide.dtype)) if wide.any() else share * _FROM_ZERO * signs
+        far = wide * (1 + share * signs) if wide.any() else share * _FROM_ZERO * signs
         found = np.asarray(far).astype(array.dtype)
         return np.where(np.isfinite(found.astype(wide.dtype)), found, array).astype(array.dtype)
+
+
+@lru_cache(maxsize=1)
+def _pattern() -> Any:
+    return np.random.default_rng(0).integers(0, 2, _PATTERN).astype(np.float32) * 2 - 1
+
+
+def _signs(count: int, seed: int) -> Any:
+    """*count* times 1 or -1, the same for the same *seed*."""
+    pattern, start = _pattern(), seed % _PATTERN
+    if start + count <= _PATTERN:
+        return pattern[start : start + count]
+    return np.tile(pattern, -(-(start + count) // _PATTERN))[start : start + count]
