@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pytest_onnxaccel.convert.torch_examples import Examples
 from pytest_onnxaccel.errors import ConversionError, OnnxAccelError, printable
 
 _LACKS = (
@@ -15,12 +16,16 @@ _LACKS = (
 )
 _NODE = re.compile(r"translating node %(\w+)")
 #: What the exporter says where the batch was taken for a constant.
-_SPECIALISED = re.compile(r"specialized it to be a constant|Constraints violated|marked .{0,80}as dynamic", re.DOTALL)
+_SPECIALISED = re.compile(
+    r"specialized it to be a constant|Constraints violated|marked .{0,80}as dynamic|conflicts between user-specified",
+    re.DOTALL,
+)
+_AXIS = re.compile(r"\['(\w+)'\]\.(?:size\(\)|shape)\[(\d+)\]")
 _DATA_DEPENDENT = re.compile(r"data-dependent expression ([^\n(]+)")
 
 
 def refused(error: Exception, exporter: str, module: Any, arguments: tuple[Any, ...], keywords: Mapping[str, Any],
-            opset: int) -> OnnxAccelError:  # fmt: skip
+            opset: int, given: Examples) -> OnnxAccelError:  # fmt: skip
     """*error* of the *exporter* as what it says of the source."""
     if isinstance(error, OnnxAccelError):
         return error
@@ -37,9 +42,10 @@ def refused(error: Exception, exporter: str, module: Any, arguments: tuple[Any, 
                 remedy = f"replace the operator, or try the {other} exporter or another opset than {opset}"
                 return ConversionError(cause, remedy=remedy)
     if any(_SPECIALISED.search(text) for text in texts):
-        return ConversionError(
-            f"the batch does not stay dynamic: {_first(texts, 'batch', 'constant')}",
-            remedy="ask for a fixed batch, or mend the forward that takes its size for a constant",
+        return stuck(
+            _first(texts, "inferred") if not any("constant" in t for t in texts) else _first(texts, "constant"),
+            _dim_of(texts, given),
+            given,
         )
     for text in texts:
         if match := _DATA_DEPENDENT.search(text):
@@ -50,6 +56,27 @@ def refused(error: Exception, exporter: str, module: Any, arguments: tuple[Any, 
         f"the {exporter} exporter failed: {type(error).__name__}: {printable(last.strip().partition(chr(10))[0], 180)}"
     )
     return ConversionError(cause, remedy="try the other exporter")
+
+
+def stuck(why: str, dim: str, given: Examples) -> ConversionError:
+    """The open size *dim*, of which an export made a constant; empty where it cannot be told which."""
+    batch = not dim or all(dim in given.axes.get(name, {}).values() for name in given.batched)
+    what = "the batch" if given.dynamic and batch else f"dimension {dim!r}" if dim else "a size"
+    return ConversionError(
+        f"{what} does not stay dynamic: {why}",
+        remedy=f"ask for a fixed {'batch' if what == 'the batch' else 'size'}, "
+        "or mend the forward that takes its size for a constant",
+    )
+
+
+def _dim_of(texts: list[str], given: Examples) -> str:
+    """Name of the open axis that PyTorch complains of: ``L['x'].size()[1]``, ``inputs['x'].shape[1]``."""
+    for text in texts:
+        for match in _AXIS.finditer(text):
+            found = given.axes.get(match[1], {}).get(int(match[2]))
+            if found:
+                return found
+    return ""
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pytest_onnxaccel.convert.torch_examples import SYMBOL, Examples
+from pytest_onnxaccel.convert.torch_declared import separate
+from pytest_onnxaccel.convert.torch_examples import Examples
 
 if TYPE_CHECKING:
     import torch
@@ -32,28 +33,45 @@ def dynamo(
     import torch
 
     shapes: Any = None
-    if given.dynamic:
-        axis = torch.export.Dim(SYMBOL)
-        each = {name: {0: axis} if name in given.batched else None for name in given.tensors}
+    if given.axes:
+        # Names and no `Dim`: those would insist that sizes which follow from others are independent
+        plain = {dim: dim if dim.isidentifier() else f"size_{index}" for index, dim in enumerate(given.names)}
+        axes = {name: {axis: plain[dim] for axis, dim in found.items()} for name, found in given.axes.items()}
+        each = {name: axes.get(name) for name in given.tensors}
         # In the order of the module's arguments, which the names of the inputs are in too
-        shapes = each if keywords else tuple(each[name] for name in asked["input_names"])
+        shapes = each if keywords else _nested(module, tuple(each[name] for name in asked["input_names"]))
     # The module and not the program: exported anew, its names and its batch are ours to choose
     program = torch.onnx.export(
         module, arguments, kwargs=dict(keywords) or None, dynamo=True, dynamic_shapes=shapes, verbose=False,
         **asked,
     )  # fmt: skip
+    separate(program.model.graph, asked["input_names"], asked["output_names"])
     weights = sum(t.numel() * t.element_size() for t in (*module.parameters(), *module.buffers()))
     program.save(path, external_data=weights > _LARGEST)
 
 
+def _nested(module: torch.nn.Module, shapes: tuple[Any, ...]) -> tuple[Any, ...]:
+    """*shapes* of positional arguments, those that a ``*args`` of the module's forward takes as one."""
+    import inspect
+
+    try:
+        taken = [parameter.kind for parameter in inspect.signature(module.forward).parameters.values()]
+    except (TypeError, ValueError):
+        return shapes
+    if inspect.Parameter.VAR_POSITIONAL not in taken:
+        return shapes
+    place = taken.index(inspect.Parameter.VAR_POSITIONAL)
+    return (*shapes[:place], shapes[place:])
+
+
 def torchscript(
     module: torch.nn.Module, arguments: tuple[Any, ...], keywords: Mapping[str, Any], given: Examples, path: str,
-    asked: Mapping[str, Any], along: Sequence[str],
+    asked: Mapping[str, Any],
 ) -> None:  # fmt: skip
-    """The same through the TorchScript exporter; *along* are the outputs that carry the batch."""
+    """The same through the TorchScript exporter."""
     import torch
 
-    axes = {name: {0: SYMBOL} for name in (*given.batched, *along)} if given.dynamic else None
+    axes = {name: dict(found) for name, found in given.axes.items()} or None
     torch.onnx.export(
         module, arguments, path, kwargs=dict(keywords) or None, dynamo=False, dynamic_axes=axes, verbose=False, **asked
     )

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.installed import versions_of
 from pytest_onnxaccel.backends.protocol import Availability
 from pytest_onnxaccel.convert import kinds
 from pytest_onnxaccel.convert.protocol import EXPORTERS, Converted, ConvertOptions
+from pytest_onnxaccel.convert.torch_declared import declare
+from pytest_onnxaccel.convert.torch_errors import stuck
 from pytest_onnxaccel.convert.torch_examples import Examples, examples
 from pytest_onnxaccel.convert.torch_exporters import dynamo, quiet, torchscript
+from pytest_onnxaccel.dims import evaluate
 from pytest_onnxaccel.errors import ConfigError, ConversionError, OnnxAccelError
+from pytest_onnxaccel.numerics.inputs import dim_at
 from pytest_onnxaccel.spec import ModelInfo, TensorSpec
 
 if TYPE_CHECKING:
@@ -48,7 +53,7 @@ class TorchOnnx:
 
         Raises:
             ConversionError: an operator that the exporter lacks, a batch that did not stay dynamic, another opset or
-                other names than were asked for.
+                other names than were asked for, a size that did not stay open.
         """
         from pytest_onnxaccel.backends.torch_load import load_source
 
@@ -82,40 +87,76 @@ class _Made:
 def _export(loaded: Loaded, exporter: str, folder: str, options: ConvertOptions) -> _Made:
     import torch
 
-    from pytest_onnxaccel.backends.torch_names import bind, flatten
-    from pytest_onnxaccel.backends.torch_session import failed
+    from pytest_onnxaccel.backends.torch_names import bind
     from pytest_onnxaccel.convert.torch_errors import refused
 
     module = loaded.module
-    given = examples(options, _known(loaded))
+    known = _known(loaded)
+    _fits_program(loaded, examples(options, known))
+    given, results = _runs(module, options, known)
     arguments, keywords = bind(module, given.tensors)
     order = _order(module, given)
     opset = options.opset or OPSET
-    _fits_program(loaded, given)
-    with torch.no_grad():
-        try:
-            results = flatten(module(*arguments, **keywords))
-        except OnnxAccelError:
-            raise
-        except Exception as error:
-            raise failed(error) from None
     outputs = _output_names([name for name, _ in results], options.outputs)
     suffix = f"-batch-{options.batch}" if isinstance(options.batch, int) else ""
     path = os.path.join(folder, f"{options.stem}{suffix}.onnx")
     asked = {"input_names": order, "output_names": outputs, "opset_version": opset}
     try:
         with quiet() as said, torch.no_grad():
-            if exporter == "dynamo":
-                dynamo(module, arguments, keywords, given, path, asked)
-            else:
-                along = [name for name, (_, value) in zip(outputs, results, strict=True) if _carries(value, given)]
-                torchscript(module, arguments, keywords, given, path, asked, along)
+            (dynamo if exporter == "dynamo" else torchscript)(module, arguments, keywords, given, path, asked)
     except Exception as error:
-        raise refused(error, exporter, module, arguments, keywords, opset) from None
+        raise refused(error, exporter, module, arguments, keywords, opset, given) from None
+    axes = _output_axes(module, options, known, given, outputs, results)
+    declare(path, order, outputs, given, axes)
     info = _checked(path, order, outputs, given, options.opset, exporter)
     notes = [f"tracing has fixed what the source decides at {place}" for place in said[:3]]
     notes += [f"input {name!r} has no effect and is left out" for name in order if name not in _names(info.inputs)]
     return _Made(path, info, notes)
+
+
+def _runs(
+    module: torch.nn.Module, options: ConvertOptions, known: Sequence[TensorSpec], turn: int = 0
+) -> tuple[Examples, list[tuple[str, Any]]]:
+    """Examples that the *module* runs on, with what it gives: names and tensors.
+
+    Raises:
+        ModelError: it does not run.
+    """
+    import torch
+
+    from pytest_onnxaccel.backends.torch_names import bind, flatten
+    from pytest_onnxaccel.backends.torch_session import failed
+
+    given = examples(options, known, turn)
+    arguments, keywords = bind(module, given.tensors)
+    try:
+        with torch.no_grad():
+            return given, flatten(module(*arguments, **keywords))
+    except OnnxAccelError:
+        raise
+    except Exception as error:
+        raise failed(error) from None
+
+
+def _output_axes(
+    module: torch.nn.Module, options: ConvertOptions, known: Sequence[TensorSpec], given: Examples,
+    outputs: Sequence[str], results: Sequence[tuple[str, Any]],
+) -> dict[str, dict[int, str]]:  # fmt: skip
+    """What the open axes of the outputs are called, told from two runs at different sizes."""
+    if not given.axes:
+        return {}
+    other: Examples = given
+    again: Sequence[tuple[str, Any]] = results
+    with suppress(OnnxAccelError):  # where it does not run at others, one run must do
+        other, again = _runs(module, options, known, turn=1)
+    found: dict[str, dict[int, str]] = {}
+    for name, (_, first), (_, second) in zip(outputs, results, again, strict=False):
+        shapes = zip(getattr(first, "shape", ()), getattr(second, "shape", ()), strict=False)
+        for axis, sizes in enumerate(shapes):
+            dims = [d for d in given.names if (evaluate(d, given.sizes), evaluate(d, other.sizes)) == sizes]
+            if sizes[0] != sizes[1] or (dims and other is given):
+                found.setdefault(name, {})[axis] = dims[0] if dims else ""
+    return found
 
 
 def _known(loaded: Loaded) -> list[TensorSpec]:
@@ -175,11 +216,6 @@ def _output_names(found: Sequence[str], wanted: Sequence[str]) -> list[str]:
     return ["output"] if len(found) == 1 else [f"output_{index}" for index in range(len(found))]
 
 
-def _carries(value: Any, given: Examples) -> bool:
-    """An output has the batch on its axis 0."""
-    return getattr(value, "ndim", 0) > 0 and value.shape[0] == given.batch
-
-
 def _names(specs: Sequence[TensorSpec]) -> list[str]:
     return [spec.name for spec in specs]
 
@@ -190,7 +226,7 @@ def _checked(
     """What the written file declares, when that is what was asked for.
 
     Raises:
-        ConversionError: another opset, other names, or a batch that is frozen where it should be dynamic.
+        ConversionError: another opset, other names, or a size that is frozen where it should stay open.
     """
     import onnx
 
@@ -208,12 +244,10 @@ def _checked(
             f"the {exporter} exporter did not keep the names: {found}", remedy="try the other exporter"
         )
     for spec in info.inputs:
-        size = (spec.shape or (None,))[0]
-        if given.dynamic and spec.name in given.batched and isinstance(size, int):
-            raise ConversionError(
-                f"the batch does not stay dynamic: input {spec} came out frozen to {size}",
-                remedy="ask for a fixed batch, or mend the forward that takes its size for a constant",
-            )
-        if not given.dynamic and spec.name in given.batched and size != given.batch:
+        for axis, dim in given.axes.get(spec.name, {}).items():
+            if isinstance(dim_at(spec, axis), int):
+                raise stuck(f"input {spec} came out frozen to {dim_at(spec, axis)}", dim, given)
+        carries = given.batch is not None and not given.dynamic and spec.name in given.batched
+        if carries and given.batch not in (spec.shape or ()):
             raise ConversionError(f"asked for batch {given.batch}, input {spec} came out")
     return info

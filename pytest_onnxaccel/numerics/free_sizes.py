@@ -127,6 +127,11 @@ def _stored(base: Inputs) -> dict[str, int]:
     return found
 
 
+def plausible_sizes(name: str) -> tuple[int, ...]:
+    """Sizes that the *name* of a dimension suggests, best first."""
+    return _guess(name, ())
+
+
 def _guess(key: str, specs: Sequence[TensorSpec]) -> tuple[int, ...]:
     for pattern, sizes in _NAMED:
         if pattern.search(key.partition(":")[0] if ":" in key else key):
@@ -135,7 +140,8 @@ def _guess(key: str, specs: Sequence[TensorSpec]) -> tuple[int, ...]:
 
 
 def _side(key: str, specs: Sequence[TensorSpec]) -> bool:
-    return bool(_SIDE[0].search(key)) or _of_image(key, specs)
+    named = next((pattern for pattern, _ in _NAMED if pattern.search(key.partition(":")[0])), None)
+    return named is _SIDE[0] if named is not None else _of_image(key, specs)
 
 
 def _of_image(key: str, specs: Sequence[TensorSpec]) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from pytest_onnxaccel.convert import kinds
 from pytest_onnxaccel.convert.kinds import kind_called
 from pytest_onnxaccel.convert.protocol import DYNAMIC, Converted, ConvertOptions
+from pytest_onnxaccel.dims import is_expression
 from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ModelError, to_write
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.printing import file_name
@@ -24,7 +25,7 @@ from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.result_proof import prove_result
 from pytest_onnxaccel.spec import SourceSpec, TensorSpec, Tolerance
 
-_INPUT = re.compile(r"(?P<name>.+?):(?P<dtype>\w+):(?P<shape>[\w?]+(?:x[\w?]+)*|scalar)", re.ASCII)
+_INPUT = re.compile(r"(?P<name>.+?):(?P<dtype>\w+):(?P<shape>scalar|[\w?]+(?:[x,][\w?+*/ -]+)*)", re.ASCII)
 
 
 @record(frozen=True)
@@ -60,6 +61,8 @@ class Saved:
             found.append(
                 f"proven on {self.proof.backend}: gives what the source gives"
                 + (f" at batch {sizes}" if sizes else "")
+                + (f" and {self.proof.lengths_text()}" if sizes else f" at {self.proof.lengths_text()}")
+                * bool(self.proof.lengths)
                 + f": max abs error {figures.get('max_abs', 0.0):.3g}"
                 + f" (rtol {figures.get('rtol', 0):.2g}, atol {figures.get('atol', 0):.2g})"
             )
@@ -88,7 +91,8 @@ def convert_source(
     Args:
         loader: ``package.module:callable`` that builds the module of a file that holds only weights.
         batch: samples that the result takes, or ``"dynamic"``.
-        inputs: what it takes, where the source does not know: specs, or texts such as ``input:float32:1x3x240x320``.
+        inputs: what it takes, where the source does not know: specs, or texts such as ``input:float32:1x3x240x320``;
+            names are sizes that stay open (``input_ids:int64:batchxsequence``).
         outputs: names for the outputs, in order.
         gives: ``onnx``, ``saved_model`` or ``pb`` (also ``graphdef``); by default what the suffix of *target* says.
         exporter: ``dynamo`` or ``torchscript``, for PyTorch.
@@ -136,17 +140,34 @@ def _provable(engines: Engines) -> bool:
 
 
 def input_spec(text: str) -> TensorSpec:
-    """``NAME:DTYPE:SHAPE`` as a spec; a size that is no number is free.
+    """``NAME:DTYPE:SHAPE`` as a spec; a size that is not a number is a name and stays open.
+
+    Sizes are separated by ``x``, or by commas, which let names hold an ``x`` and sizes follow from others:
+    ``attention_mask:int64:batch,past+sequence``.
 
     Raises:
         ConfigError: it is not of that form.
     """
     match = _INPUT.fullmatch(text)
     if match is None:
-        raise ConfigError(f"{text!r} is no input", remedy="write NAME:DTYPE:SHAPE, such as input:float32:1x3x240x320")
-    parts = [] if match["shape"] == "scalar" else match["shape"].split("x")
-    shape = tuple(int(part) if part.isdecimal() else None if part == "?" else part for part in parts)
-    return TensorSpec(match["name"], match["dtype"], shape)
+        raise ConfigError(
+            f"{text!r} is not an input",
+            remedy="write NAME:DTYPE:SHAPE, such as input:float32:1x3x240x320 or input_ids:int64:batchxsequence",
+        )
+    shape = match["shape"]
+    parts = [] if shape == "scalar" else [part.strip() for part in shape.split("," if "," in shape else "x")]
+    sizes = tuple(int(part) if part.isdecimal() else None if part == "?" else part for part in parts)
+    wrong = next((size for size in sizes if size in ("", 0) or (isinstance(size, str) and not _is_size(size))), None)
+    if wrong is not None:
+        raise ConfigError(
+            f"{text!r}: {str(wrong)!r} is not a size",
+            remedy="write a number from 1 up, a name or a sum of names, with commas between where a name has an x",
+        )
+    return TensorSpec(match["name"], match["dtype"], sizes)
+
+
+def _is_size(text: str) -> bool:
+    return text.isidentifier() or is_expression(text)
 
 
 def batch_of(text: str) -> int | str:

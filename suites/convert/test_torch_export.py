@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from torch_nets import Baked, Deciding, Lstm, Mlp, Named, Two, Unsupported, seeded
+from torch_nets import Baked, Deciding, Lstm, Mlp, Named, OneByOne, Steps, Two, Unsupported, seeded
 
 from fixtures.running import run as run_model
 from pytest_onnxaccel.convert.protocol import Converted
@@ -52,8 +52,46 @@ def test_a_dynamic_batch_stays_dynamic(export: Export, weights: Callable, export
 
 def test_a_batch_that_is_taken_for_a_constant_is_refused(export: Export, weights: Callable) -> None:
     with pytest.raises(ConversionError, match="the batch does not stay dynamic"):
-        export(weights(Baked), loader="torch_nets:Baked", batch="dynamic")
-    assert export(weights(Baked), loader="torch_nets:Baked", batch=4).inputs[0].shape == (4, 4, 4)
+        export(weights(OneByOne), loader="torch_nets:OneByOne", batch="dynamic")
+    assert export(weights(OneByOne), loader="torch_nets:OneByOne", batch=4).inputs[0].shape == (4, 4, 4)
+
+
+def test_a_batch_that_the_source_reads_as_a_number_stays_dynamic(export: Export, weights: Callable) -> None:
+    made = export(weights(Baked), loader="torch_nets:Baked", batch="dynamic")
+    x = images(5)
+    np.testing.assert_allclose(run_model(Path(made.path), {"x": x})["output"], gives(seeded(Baked), x), atol=1e-5)
+
+
+def test_a_length_that_is_taken_for_a_constant_is_named(export: Export, weights: Callable) -> None:
+    steps = (TensorSpec("x", "float32", ("batch", "steps", 4)),)
+    with pytest.raises(ConversionError, match="dimension 'steps' does not stay dynamic"):
+        export(weights(Steps), loader="torch_nets:Steps", inputs=steps)
+    assert export(weights(Steps), loader="torch_nets:Steps", inputs=(TensorSpec("x", "float32", ("n", 3, 4)),))
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS)
+def test_names_of_open_sizes_are_kept(export: Export, weights: Callable, exporter: str) -> None:
+    specs = (TensorSpec("x", "float32", ("n", "rows", 4)),)
+    made = export(weights(Lstm), loader="torch_nets:Lstm", inputs=specs, exporter=exporter)
+    assert [str(spec) for spec in (*made.inputs, *made.outputs)] == ["x float32[nxrowsx4]", "output float32[nxrowsx5]"]
+    x = np.random.default_rng(0).uniform(-1, 1, (3, 7, 4)).astype(np.float32)
+    np.testing.assert_allclose(run_model(Path(made.path), {"x": x})["output"], gives(seeded(Lstm), x), atol=1e-5)
+    fixed = export(weights(Lstm), loader="torch_nets:Lstm", inputs=specs, exporter=exporter, batch=4)
+    assert [str(spec) for spec in fixed.inputs] == ["x float32[4xrowsx4]"]
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS)
+@pytest.mark.parametrize("name", ["linear", "mul", "linear.weight", "val_0", "/linear/Add_output_0"])
+def test_a_name_that_a_value_of_the_exporter_has_is_kept(
+    export: Export, weights: Callable, exporter: str, name: str
+) -> None:
+    specs = (TensorSpec("b", "float32", (1, 4)), TensorSpec("a", "float32", (1, 4)))
+    made = export(weights(Two), loader="torch_nets:Two", inputs=specs, exporter=exporter, outputs=(name,))
+    assert [spec.name for spec in made.outputs] == [name]
+    onnx.checker.check_model(made.path, full_check=True)
+    a, b = images(1, 4), images(1, 4) * 3
+    expected = gives(seeded(Two), a, b)
+    np.testing.assert_allclose(run_model(Path(made.path), {"a": a, "b": b})[name], expected, atol=1e-5)
 
 
 def test_names_are_kept(export: Export, weights: Callable) -> None:

@@ -64,6 +64,31 @@ class Baked(nn.Module):
         return self.linear(x).reshape(int(x.shape[0]), -1)
 
 
+class OneByOne(nn.Module):
+    """Goes through the samples, so that an export holds as many copies as its example has samples."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([self.linear(sample) for sample in x])
+
+
+class Steps(nn.Module):
+    """Goes through the steps of axis 1, as a recurrent layer that is written out does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = torch.zeros_like(x[:, 0])
+        for step in range(x.shape[1]):
+            found = torch.tanh(self.linear(x[:, step]) + found)
+        return found
+
+
 class Deciding(nn.Module):
     """Branches on a value, which a trace fixes."""
 
