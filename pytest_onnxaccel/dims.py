@@ -104,8 +104,8 @@ def names_in(dim: str) -> tuple[str, ...]:
     if found is None:
         return (dim,)
     functions = {id(node.func) for node in ast.walk(found) if isinstance(node, ast.Call)}
-    names = [node.id for node in ast.walk(found) if isinstance(node, ast.Name) and id(node) not in functions]
-    return tuple(dict.fromkeys(names))
+    names = [node for node in ast.walk(found) if isinstance(node, ast.Name) and id(node) not in functions]
+    return tuple(dict.fromkeys(node.id for node in sorted(names, key=lambda node: node.col_offset)))
 
 
 def evaluate(dim: str, sizes: Mapping[str, int]) -> int | None:

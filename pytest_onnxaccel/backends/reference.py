@@ -65,11 +65,12 @@ class ReferenceBackend:
         if self.upgrades(info.opset):
             model = _upgraded(model)
             notes.append(f"the graph was upgraded from opset {info.opset} to {_UPGRADE_TO} for the evaluator")
+        stored = (tensor.name for tensor in model.graph.initializer)
         try:
             evaluator = ReferenceEvaluator(model, new_ops=further_operators())
         except Exception as error:
             raise _unsupported(error, "E_GRAPH") from None
-        return ReferenceSession(evaluator, info.inputs, info.outputs, tuple(notes), onnx.__version__)
+        return ReferenceSession(evaluator, info.inputs, info.outputs, tuple(notes), onnx.__version__, frozenset(stored))
 
 
 class ReferenceSession:
@@ -82,8 +83,10 @@ class ReferenceSession:
         outputs: tuple[TensorSpec, ...],
         notes: tuple[str, ...],
         version: str,
+        stored: frozenset[str] = frozenset(),
     ) -> None:
         self._evaluator = evaluator
+        self._stored = stored
         self._names = [spec.name for spec in outputs]
         facts = {"onnx": version, "provider": "numpy"}
         self.info = SessionInfo(inputs, outputs, notes=notes, facts=facts)
@@ -94,6 +97,7 @@ class ReferenceSession:
         from pytest_onnxaccel.numerics.unpacked import packed, unpacked
 
         fed = {spec.name: packed(spec.kind, spec.name, feeds) for spec in self.info.inputs}
+        fed |= {name: array for name, array in feeds.items() if name in self._stored}  # weights may be fed others for
         try:
             # 0/0 and overflow are the model's business; the contract check reports what comes out
             with np.errstate(all="ignore"):
