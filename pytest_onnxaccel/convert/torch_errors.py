@@ -43,7 +43,7 @@ def refused(error: Exception, exporter: str, module: Any, arguments: tuple[Any, 
                 return ConversionError(cause, remedy=remedy)
     if any(_SPECIALISED.search(text) for text in texts):
         return stuck(
-            _first(texts, "inferred") if not any("constant" in t for t in texts) else _first(texts, "constant"),
+            _first(texts, "constant" if any("constant" in text for text in texts) else "inferred a static"),
             _dim_of(texts, given),
             given,
         )
@@ -60,7 +60,7 @@ def refused(error: Exception, exporter: str, module: Any, arguments: tuple[Any, 
 
 def stuck(why: str, dim: str, given: Examples) -> ConversionError:
     """The open size *dim*, of which an export made a constant; empty where it cannot be told which."""
-    batch = not dim or all(dim in given.axes.get(name, {}).values() for name in given.batched)
+    batch = dim in ("", given.symbol)
     what = "the batch" if given.dynamic and batch else f"dimension {dim!r}" if dim else "a size"
     return ConversionError(
         f"{what} does not stay dynamic: {why}",

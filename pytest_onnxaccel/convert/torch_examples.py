@@ -37,6 +37,7 @@ class Examples:
         batch: samples in the example; None where the inputs share no batch.
         axes: what stays open by input name: the name or expression of each such axis.
         sizes: of the example, by name of an open axis.
+        symbol: name of the batch where that stays open; empty otherwise.
     """
 
     tensors: dict[str, torch.Tensor]
@@ -45,6 +46,7 @@ class Examples:
     batch: int | None
     axes: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
+    symbol: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -94,7 +96,7 @@ def examples(options: ConvertOptions, known: Sequence[TensorSpec] = (), turn: in
     tensors = {spec.name: _example(replace(spec, shape=_settled(spec, shapes_of[spec.name], sizes))) for spec in specs}
     dynamic = bool(places) and wanted == DYNAMIC
     size = (sizes[symbol] if dynamic else int(wanted)) if places else None
-    return Examples(tensors, tuple(places), dynamic, size, axes, sizes)
+    return Examples(tensors, tuple(places), dynamic, size, axes, sizes, symbol if dynamic else "")
 
 
 def shared_batch(specs: Sequence[TensorSpec]) -> tuple[Dim, dict[str, int]]:

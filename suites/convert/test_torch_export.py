@@ -76,7 +76,8 @@ def test_names_of_open_sizes_are_kept(export: Export, weights: Callable, exporte
     assert [str(spec) for spec in (*made.inputs, *made.outputs)] == ["x float32[nxrowsx4]", "output float32[nxrowsx5]"]
     x = np.random.default_rng(0).uniform(-1, 1, (3, 7, 4)).astype(np.float32)
     np.testing.assert_allclose(run_model(Path(made.path), {"x": x})["output"], gives(seeded(Lstm), x), atol=1e-5)
-    fixed = export(weights(Lstm), loader="torch_nets:Lstm", inputs=specs, exporter=exporter, batch=4)
+    # The dynamo exporter unrolls a recurrent layer of a fixed batch, and says so
+    fixed = export(weights(Lstm), loader="torch_nets:Lstm", inputs=specs, exporter="torchscript", batch=4)
     assert [str(spec) for spec in fixed.inputs] == ["x float32[4xrowsx4]"]
 
 
@@ -207,8 +208,8 @@ def test_the_opset_is_the_one_that_was_asked_for(export: Export, weights: Callab
         ({"loader": "torch_nets:Mlp", "inputs": ()}, ConfigError, "nothing says what inputs it takes"),
         (
             {"loader": "torch_nets:Mlp", "inputs": (TensorSpec("x", "float32", (1, None, 4)),)},
-            ConfigError,
-            "input x float32[1x?x4] leaves a size open",
+            ModelError,
+            "the source fails on these inputs: RuntimeError: running_mean should contain",
         ),
         (
             {"loader": "torch_nets:Mlp", "inputs": (TensorSpec("x", "float32", (1, 4, 9)),)},
