@@ -59,7 +59,9 @@ def _named(error: OnnxAccelError, request: Request, spec: ModelSpec | None) -> s
         return ""
     if error.code == "E_INPUT":
         given = [item.name for item in spec.inputs if item.file or item.images or item.shape or item.says_values]
-        if given:
+        named = [name for name in given if f"input {name!r}" in error.cause]
+        if named or (given and "input '" not in error.cause):
+            given = named or given
             return "what was given for input " + ", ".join(map(repr, given[:3]))
     if request.reference == GOLDEN and spec.golden is not None:
         return f"golden data {spec.golden.shown}"

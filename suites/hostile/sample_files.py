@@ -16,7 +16,7 @@ from suites.hostile.case import OK, Case, Entry, Place
 from suites.hostile.graphs import data, network
 
 #: What may be said of a file of samples that cannot be used.
-_REFUSED = ("E_INPUT", "E_FILE", "E_UNSAFE", "E_PARSE", "E_CONFIG", "E_SIZE")
+_REFUSED = ("V_NOTJUDGED", "E_INPUT", "E_FILE", "E_UNSAFE", "E_PARSE", "E_CONFIG", "E_SIZE")
 
 
 class _Opened:
