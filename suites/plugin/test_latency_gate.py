@@ -255,8 +255,10 @@ def test_a_model_that_is_new_has_nothing_to_regress_from(scripted: Callable, tmp
     for command in (["init", "-q"], ["add", "readme"], ["commit", "-qm", "begin"]):
         git(tmp_path, *command)
     run = scripted(FAST, REGRESSION)
-    assert run.status == 0
     assert run.row("latency")["verdict"] == "not_applicable"
+    # The model was named, and nothing else was asked of it
+    assert run.status == 1
+    assert "V_NOTJUDGED" in run.out
     run = scripted(FAST, REGRESSION, P95)
     row = run.row("latency")
     assert row["verdict"] == "passed"

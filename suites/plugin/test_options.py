@@ -167,6 +167,7 @@ def test_bare_toml_values(pytester: pytest.Pytester, read: Read, line: str, fiel
 
 def test_the_documented_examples(pytester: pytest.Pytester, read: Read) -> None:
     pytester.mkdir("weights")
+    pytester.mkdir("golden")
     # What the machine cannot give is refused, and "require" would be that here and there
     left_out = ("model", "manifest", "sandbox")
     lines = [f"{o.key} = {o.example}" for o in options.OPTIONS if o.name not in left_out]

@@ -66,6 +66,7 @@ WRONG = [
     ),
     (["--onnx-lock=yes"], "--onnx-lock: 'yes' is none of use, write, ignore - known: use, write, ignore"),
     (["--onnx-hygiene=skip"], "--onnx-hygiene: 'skip' is none of warn, fail - known: warn, fail"),
+    (["--onnx-ort-library=none.so"], "--onnx-ort-library: there is no library at "),
     (["--onnx-golden=none"], "--onnx-golden: 'none' does not exist - name golden data, or write to record it"),
     (["--onnx-localise=maybe"], "--onnx-localise: 'maybe' is none of yes, no - known: yes, no"),
     (["--onnx-budget=p95"], "--onnx-budget: 'p95' is not of the form KEY=VALUE"),
