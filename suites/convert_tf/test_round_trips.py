@@ -212,4 +212,4 @@ def test_the_real_regression_in_each_form(form: str, engines: Engines, models_fo
     result = went(engines, models_folder / "tf-regression" / form, inputs=[rows], outputs=["pred:0"])
     assert result.verdict is Verdict.PASSED, str(result)
     assert result.figures["legs"]["whole"]["worst_output"] == "pred:0"
-    assert result.figures["max_abs"] == 0
+    assert result.figures["max_abs"] < 1e-6  # a multiplication and an addition: some processors round them once

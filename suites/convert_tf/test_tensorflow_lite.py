@@ -69,7 +69,7 @@ def test_the_real_regression_converts_and_agrees_in_all_four_formats(
 def test_the_other_real_file_has_no_signature(engines: Engines, models_folder: Path) -> None:
     made = converted(engines, models_folder / "tf-regression" / "tflite" / "test_api_model.tflite")
     assert [str(spec) for spec in made.converted.inputs] == ["input float32[2x2]"]
-    assert prove(made, engines).figures["max_abs"] == 0
+    assert prove(made, engines).figures["max_abs"] < 1e-6  # rounding, on any processor
 
 
 # -- those that pass ------------------------------------------------------------------------------------------------
