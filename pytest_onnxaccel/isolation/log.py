@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 
 #: How much of a log is ever looked at, in bytes from its end.
 TAIL = 64 << 10
 #: How much a log may take before what is before its end is given back, in bytes.
 ROOM = 8 << 20
+
+# From linux/falloc.h: the length stays, what lies in the range is given back.
+_KEEP_SIZE, _PUNCH_HOLE = 1, 2
+
+
+def _punch(handle: int, length: int) -> bool:
+    """Give back the first *length* bytes of a file, whose end is there at every moment; say whether it went."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        library = ctypes.CDLL(None)
+        call = getattr(library, "fallocate64", None) or library.fallocate
+    except (OSError, AttributeError):
+        return False
+    mode = ctypes.c_int(_KEEP_SIZE | _PUNCH_HOLE)
+    done: int = call(ctypes.c_int(handle), mode, ctypes.c_int64(0), ctypes.c_int64(length))
+    return done == 0
 
 
 class Log:
@@ -39,13 +58,16 @@ class Log:
     def cut(self) -> None:
         """Give back what a long log takes, but its last :data:`TAIL` bytes; positions stay.
 
-        The file keeps its length and loses what it holds. What is written at the same moment may be lost.
+        The file keeps its length and loses what it holds. Where the system cannot punch a hole into a file (other
+        than Linux), what is written at the same moment may be lost.
         """
         try:
             found = os.fstat(self._handle)
             if found.st_blocks * 512 <= ROOM:
                 return
             start = max(found.st_size - TAIL, 0)
+            if _punch(self._handle, start):
+                return
             tail = os.pread(self._handle, TAIL, start)
             os.ftruncate(self._handle, 0)
             os.pwrite(self._handle, tail, start)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -68,6 +71,24 @@ def test_a_long_log_gives_back_all_but_its_end() -> None:
         assert (log.since(position), log.last_line()) == ("after\nthe end\n", "the end")
         assert log.position() == position + len("after\nthe end\n")
     finally:
+        os.close(handle)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no holes in files there")
+def test_what_is_written_while_it_is_cut_is_kept() -> None:
+    """A worker writes its last words while the host looks."""
+    handle = anonymous_file(shrinks=True)
+    log = Log(handle)
+    writer = threading.Thread(target=lambda: [os.write(handle, b"%1023d\n" % i * 64) for i in range(3000)])
+    try:
+        writer.start()
+        while writer.is_alive():
+            log.cut()
+            numbers = [int(line) for line in log.since(0).split()]
+            assert all(b - a in (0, 1) for a, b in itertools.pairwise(numbers[1:])), "lines were lost"
+        assert log.last_line() == "2999"
+    finally:
+        writer.join()
         os.close(handle)
 
 
