@@ -42,6 +42,7 @@ CASES = {
         ("ort-cpu", "onnx-tf", "reference"),
     ),
     "reference": Case(("onnx-tf",), '"onnx-tf"', lambda s: s.reference, "onnx-tf"),
+    "golden": Case(("no",), '"no"', lambda s: s.golden, "no"),
     "loader": Case(("nets:build",), '"nets:build"', lambda s: s.loader, "nets:build"),
     "trust": Case(
         ("nets.*, torch.nn.*", "a.B", "tensorflow:Mine>Op"),
@@ -79,12 +80,19 @@ CASES = {
     "fuzz-corpus": Case(("/opt/corpus",), '"/opt/corpus"', lambda s: s.fuzz_corpus, "/opt/corpus"),
     "sandbox": Case(("off",), '"off"', lambda s: s.sandbox, "off"),
     "readable": Case(("/usr", "/etc/hosts"), '["/usr", "/etc/hosts"]', lambda s: s.readable, ("/usr", "/etc/hosts")),
+    "ort-library": Case(
+        ("ops:path", "more.ops:path"),
+        '["ops:path", "more.ops:path"]',
+        lambda s: s.libraries,
+        ("ops:path", "more.ops:path"),
+    ),
     "env": Case(("ORT_A, ORT_B", "C"), '["ORT_A,ORT_B", "C"]', lambda s: s.env, ("ORT_A", "ORT_B", "C")),
+    "strict": Case((), "true", lambda s: s.strict, True),
     "in-process": Case((), "true", lambda s: s.in_process, True),
 }
 
 #: Fields that no option of their own sets.
-DERIVED = {"origins", "preprocessing", "lock_file", "locked"}
+DERIVED = {"origins", "named", "preprocessing", "lock_file", "locked"}
 
 
 def check(settings: Settings, name: str, origin: str) -> None:

@@ -27,7 +27,9 @@ def test_an_absent_backend_that_was_only_named_is_skipped(gate: Callable, save: 
     run = gate(f"--onnx-model={save(graphs.small_cnn())}", "--onnx-backend=ort-cpu,ort-cuda", "-k", "not latency")
     assert run.status == 0, run.out
     assert run.row("contract", "ort-cuda")["verdict"] == "not_applicable"
-    assert run.row("parity")["verdict"] == "not_applicable"
+    assert run.row("parity", "ort-cuda")["verdict"] == "not_applicable"
+    assert run.row("parity", "ort-cpu")["verdict"] == "passed"
+    assert "asked: backend ort-cuda was judged by 0 checks" in run.out
 
 
 def test_an_unknown_backend_is_a_usage_error(gate: Callable, save: Callable) -> None:

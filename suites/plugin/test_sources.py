@@ -67,11 +67,11 @@ def test_modules_are_found_in_pytests_pythonpath(gate: Callable, repository: Pat
     assert run.row("parity")["reference"] == "net.pth"
 
 
-def test_a_missing_framework_does_not_apply_unless_it_is_required(gate: Callable, repository: Path) -> None:
+def test_a_missing_framework_is_not_judged(gate: Callable, repository: Path) -> None:
     (repository / "conftest.py").write_text(WITHOUT_TORCH)
     run = gate(*BASE, *SOURCE)
     row = run.row("parity")
-    assert (row["verdict"], row["code"]) == ("not_applicable", "E_BACKEND")
+    assert (row["verdict"], row["code"]) == ("failed", "V_NOTJUDGED")
     assert 'torch: torch is not installed - python -m pip install "pytest-onnxaccel[torch]"' in row["message"]
     strict = gate("--onnx-model=net.onnx", "--onnx-backend=ort-cpu", "--onnx-require=torch", *SOURCE, "-k", "net.pth")
     assert strict.status == 1
@@ -167,7 +167,7 @@ def convert(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (("net.pth", "-o", "net.pth"), 2, "that is the model itself, which is never overwritten"),
         (("net.pth", "-o", "no/out.onnx"), 2, "its folder does not exist"),
         (("net.pth", "-o", "out.onnx", "--batch", "some"), 2, "'some' is no number of samples"),
-        (("net.pth", "-o", "out.onnx", "--input", "x"), 2, "'x' is no input - write NAME:DTYPE:SHAPE"),
+        (("net.pth", "-o", "out.onnx", "--input", "x"), 2, "'x' is not an input - write NAME:DTYPE:SHAPE"),
         (("net.pth", "-o", "out"), 1, "cannot be converted to a TensorFlow SavedModel"),
         (("pytest.ini", "-o", "out.onnx"), 1, "onnxaccel[E_NOTMODEL] pytest.ini: is no source of a kind"),
         (

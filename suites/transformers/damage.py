@@ -46,19 +46,39 @@ def swapped(weight: Array, _: np.random.Generator) -> Array:
     return np.concatenate(np.split(weight, 2)[::-1])
 
 
+def _as_it_lies(held: Array, weight: Array, changed: Array) -> Array | None:
+    """What *held* becomes when *weight* becomes *changed*, or None where it does not hold it.
+
+    An exporter transposes matrices, and puts the gates of a recurrent kernel in another order, both directions in one
+    tensor: there each row is found by itself.
+    """
+    for own, new in ((weight, changed), (weight.T, changed.T)):
+        if held.size == own.size and np.array_equal(held.squeeze(), own.squeeze()):
+            return new
+    if weight.ndim < 2 or held.ndim < 2 or held.shape[-1] != weight.shape[-1]:
+        return None
+    rows_of = {row.tobytes(): at for at, row in enumerate(weight)}
+    found: Array = held.copy().reshape(-1, held.shape[-1])
+    at = [(here, rows_of[row.tobytes()]) for here, row in enumerate(found) if row.tobytes() in rows_of]
+    if {there for _, there in at} != set(range(len(weight))):
+        return None
+    for here, there in at:
+        found[here] = changed[there]
+    return found
+
+
 def damage_weight(healthy: Path, target: Path, weight: Array, change: Change, seed: int) -> None:
-    """Write *healthy* with the one initializer that holds *weight*, or its transpose, changed."""
+    """Write *healthy* with the one initializer that holds *weight* changed, in whatever order it holds it."""
     model = onnx.load(healthy)
     changed = change(weight, np.random.default_rng(seed)).astype(np.float32)
     assert not np.array_equal(changed, weight)
     holders = 0
     for tensor in model.graph.initializer:
         held = numpy_helper.to_array(tensor)
-        for own, new in ((weight, changed), (weight.T, changed.T)):
-            if held.size == own.size and np.array_equal(held.squeeze(), own.squeeze()):
-                tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(new).reshape(held.shape), tensor.name))
-                holders += 1
-                break
+        new = _as_it_lies(held, weight, changed)
+        if new is not None:
+            tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(new).reshape(held.shape), tensor.name))
+            holders += 1
     assert holders == 1, f"{holders} initializers hold the weight"
     onnx.save(model, target)
 
