@@ -110,7 +110,13 @@ class ReferenceSession:
         for spec, value in zip(self.info.outputs, values, strict=True):
             if spec.kind == "sequence" and isinstance(value, np.ndarray):
                 value = list(value)  # so the evaluator holds a sequence of equal parts
-            found |= {spec.name: np.asarray(value)} if spec.kind == "tensor" else unpacked(spec.name, value)
+            if spec.kind != "tensor":
+                found |= unpacked(spec.name, value)
+                continue
+            array = np.asarray(value)
+            # NumPy widens where numbers of two types meet; the strict inference of types judges the file itself
+            narrower = array.dtype == np.float64 and spec.dtype == "float32"
+            found[spec.name] = array.astype(np.float32) if narrower else array
         return found
 
     def time(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Timing:

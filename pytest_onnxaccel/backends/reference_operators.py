@@ -1,4 +1,4 @@
-"""Operators that onnx's own evaluator lacks, and that most classifiers of tables end with."""
+"""Operators that onnx's own evaluator lacks, or computes otherwise than the specification says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def further_operators() -> list[Any]:
     from onnx.reference.op_run import OpRun
 
     class ZipMap(OpRun):
-        """A row of scores as a map from class to score."""
+        """A row of scores as a map from class to score, which most classifiers of tables end with."""
 
         op_domain = "ai.onnx.ml"
 
@@ -19,4 +19,22 @@ def further_operators() -> list[Any]:
             rows = scores.reshape(-1, len(labels))
             return ([dict(zip(labels, row.tolist(), strict=True)) for row in rows],)
 
-    return [ZipMap]
+    class LpNormalization(OpRun):
+        """By the norm of magnitudes: the evaluator adds numbers of both signs up for the first norm."""
+
+        def _run(self, x: Any, axis: int = -1, p: int = 2) -> Any:
+            import numpy as np
+
+            norm = np.power(np.power(np.abs(x), p).sum(axis=axis, keepdims=True), 1.0 / p)
+            return (np.divide(x, norm, out=np.zeros_like(x), where=norm != 0).astype(x.dtype),)
+
+    class LogSoftmax(OpRun):
+        """Without the quotient that is 0 next to a large number, whose logarithm is infinite."""
+
+        def _run(self, x: Any, axis: int = -1) -> Any:
+            import numpy as np
+
+            less = x - x.max(axis=axis, keepdims=True)
+            return ((less - np.log(np.exp(less).sum(axis=axis, keepdims=True))).astype(x.dtype),)
+
+    return [ZipMap, LpNormalization, LogSoftmax]

@@ -50,6 +50,7 @@ class Settled:
         samples: how many samples are worth a look: one, where a later one is drawn from the same range.
         guessed: free dimensions whose size nobody gave, with that size.
         value_shaped: outputs whose sizes hang on values that were made up: those inputs, by output.
+        drawn_shaped: outputs whose sizes hang on values that come after golden ones: those are made up again.
         unfinite: outputs of which golden data holds NaN or Inf: there, these are right.
         refused: sizes that the user named and that do not run, with the reason, by dimension.
         stuck: free dimensions that run at one size alone: that size, and why no other runs.
@@ -63,6 +64,7 @@ class Settled:
     value_shaped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     stuck: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     refused: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    drawn_shaped: frozenset[str] = frozenset()
     unfinite: frozenset[str] = frozenset()
 
 
@@ -229,7 +231,14 @@ class _Search:
             output: tuple(name for name in names if inputs.made_up(name) and not _sure(inputs, name))
             for output, names in self._facts.value_shaped.items()
         }
-        return Settled(inputs, outputs, self.tries, 1, guessed, {k: v for k, v in shaped.items() if v})
+        drawn = frozenset(
+            output
+            for output, names in self._facts.value_shaped.items()
+            if inputs.golden and not all(_sure(inputs, name) for name in names)
+        )
+        return Settled(
+            inputs, outputs, self.tries, 1, guessed, {k: v for k, v in shaped.items() if v}, drawn_shaped=drawn
+        )
 
     def _run(self, inputs: Inputs, index: int) -> dict[str, Array]:
         self.tries += 1

@@ -13,7 +13,12 @@ from pytest_onnxaccel.golden.layout import wrong
 from pytest_onnxaccel.golden.values import Value
 
 #: What a file holds, by the kind of the input or output that it is for.
-_PROTOS = {"sequence": "SequenceProto", "optional": "OptionalProto", "map": "MapProto"}
+_PROTOS = {
+    "sequence": "SequenceProto",
+    "optional": "OptionalProto",
+    "optional sequence": "OptionalProto",
+    "map": "MapProto",
+}
 #: How deep sequences and optionals may lie in each other.
 _DEEPEST = 8
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +97,7 @@ def _check_names(side: str, values: Mapping[str, Value], specs: Sequence[TensorS
 
 def _as_declared(value: Value, spec: TensorSpec, side: str, file: str) -> Value:
     kind = "tensor" if isinstance(value, np.ndarray) else "map" if isinstance(value, dict) else "sequence"
-    if spec.kind == "optional":
+    if spec.kind.startswith("optional"):
         return value
     if value is None or kind != spec.kind:
         raise misfit(f"holds a {'nothing' if value is None else kind}, {side} {spec.name!r} is a {spec.kind}", file)
@@ -151,15 +151,3 @@ def _equal(one: Value, other: Value) -> bool:
     if one.dtype != other.dtype or one.shape != other.shape:
         return False
     return bool((one == other).all()) if one.dtype.hasobject else one.tobytes() == other.tobytes()
-
-
-def tensors_of(name: str, value: Value) -> Iterator[tuple[str, Array]]:
-    """The arrays in *value* with a name each: ``name[0]`` of a sequence, ``name['key']`` of a map."""
-    if isinstance(value, np.ndarray):
-        yield name, value
-    elif isinstance(value, (list, tuple)):
-        for place, item in enumerate(value):
-            yield from tensors_of(f"{name}[{place}]", item)
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from tensors_of(f"{name}[{key!r}]", item)

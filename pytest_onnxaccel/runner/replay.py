@@ -8,7 +8,7 @@ from dataclasses import replace
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.parity import Noisy, parity
 from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.golden.session import ByElement, GoldenSession
+from pytest_onnxaccel.golden.session import GoldenSession
 from pytest_onnxaccel.golden.sets import GoldenSet
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.results import CheckResult, Verdict
@@ -49,8 +49,6 @@ def replay(request: Request, subject: Subject, options: RunOptions, ready: Calla
         )
     session: Session = ready(request.backend).session
     stored: Session = GoldenSession(golden.sets, subject.info, [golden.note()])
-    if any(spec.kind != "tensor" for spec in subject.info.outputs):
-        session, stored = ByElement(session), ByElement(stored)
     own = {} if request.tolerance else subject.spec.output_tolerances
     given = request.tolerance or subject.spec.tolerance
     result = parity(

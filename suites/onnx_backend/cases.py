@@ -49,6 +49,26 @@ class Case:
         onnx.save(self.model, path)
         return str(path)
 
+    def save_data(self, folder: Path) -> None:
+        """Write ``test_data_set_*`` beside the model, as a model zoo has them."""
+        for number, sides in enumerate(self.sets):
+            place = folder / f"test_data_set_{number}"
+            place.mkdir()
+            for side, values, declared in zip(
+                ("input", "output"), sides, (self.fed, self.model.graph.output), strict=True
+            ):
+                for index, (value, item) in enumerate(zip(values, declared, strict=False)):
+                    (place / f"{side}_{index}.pb").write_bytes(_proto(value, item).SerializeToString())
+
+
+def _proto(value: Any, declared: Any) -> Any:
+    kind = declared.type.WhichOneof("value")
+    if kind == "sequence_type":
+        return numpy_helper.from_list(list(value), declared.name)
+    if kind == "optional_type":
+        return numpy_helper.from_optional(value, declared.name)
+    return numpy_helper.from_array(np.asarray(value), declared.name)
+
 
 @functools.cache
 def all_cases() -> tuple[Case, ...]:
@@ -63,8 +83,13 @@ def _nodes() -> Iterator[Case]:
         warnings.simplefilter("ignore")  # the generators divide by zero on purpose
         found = load_node_model_tests()
     for test in sorted(found, key=lambda test: test.name):
-        sets = tuple((list(inputs), list(outputs)) for inputs, outputs in test.data_sets)
+        sets = tuple((_arrays(inputs), _arrays(outputs)) for inputs, outputs in test.data_sets)
         yield Case(test.name, "node", test.model, sets, test.rtol, test.atol)
+
+
+def _arrays(values: Any) -> list[Any]:
+    """Values of which some are stored as a file has them."""
+    return [numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value for value in values]
 
 
 def _from_folders() -> Iterator[Case]:

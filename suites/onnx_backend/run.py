@@ -68,17 +68,23 @@ def worker(path: str) -> None:
         print("@" + json.dumps([name, *(one.to_json() for one in found)]), file=out, flush=True)
 
 
+def _pair(one: Judged) -> str:
+    return f"{one.backend}~{one.reference}" if one.reference else one.backend
+
+
 def table(found: Sequence[Judged]) -> str:
     """Verdicts by check, backend and code."""
-    rows = Counter((one.check, one.backend, one.verdict, one.code) for one in found)
-    lines = [f"{'check':10} {'backend':10} {'verdict':15} {'code':14} {'models':>6}"]
-    lines += [f"{c:10} {b:10} {v:15} {code:14} {count:6}" for (c, b, v, code), count in sorted(rows.items())]
+    rows = Counter((one.check, _pair(one), one.verdict, one.code) for one in found)
+    lines = [f"{'check':10} {'backend':20} {'verdict':15} {'code':14} {'models':>6}"]
+    lines += [f"{c:10} {b:20} {v:15} {code:14} {count:6}" for (c, b, v, code), count in sorted(rows.items())]
     models = {one.case for one in found}
     decided = {one.case for one in found if one.check == "contract" and one.verdict in ("passed", "failed")}
     alarms = {one.case for one in found if one.false_alarm}
+    missed = {one.case for one in found if one.missed}
     share = len(decided) / max(len(models), 1)
     lines.append(
-        f"{len(models)} models, {len(decided)} with a verdict of contract ({share:.1%}), {len(alarms)} false alarms"
+        f"{len(models)} models, {len(decided)} with a verdict of contract ({share:.1%}), {len(alarms)} false alarms, "
+        f"{len(missed)} passed that a plain script finds wrong"
     )
     return "\n".join(lines)
 
@@ -103,8 +109,10 @@ def main() -> int:
         Path(asked.json).write_text(json.dumps([one.to_json() for one in found], indent=1))
     print(table(found))
     for one in found:
+        if one.missed:
+            print(f"missed: {one.case} {one.check}[{one.backend}~{one.reference}] {one.message}")
         if one.false_alarm:
-            print(f"false alarm: {one.case} {one.check}[{one.backend}] {one.code}: {one.message}")
+            print(f"false alarm: {one.case} {one.check}[{one.backend}~{one.reference}] {one.code}: {one.message}")
     return int(any(one.false_alarm for one in found))
 
 

@@ -12,11 +12,11 @@ import pytest
 
 from pytest_onnxaccel.errors import ModelError
 from pytest_onnxaccel.golden.recorded import read_recorded, render
-from pytest_onnxaccel.golden.session import ByElement, GoldenSession
+from pytest_onnxaccel.golden.session import GoldenSession
 from pytest_onnxaccel.golden.sets import GoldenSet, fitted
 from pytest_onnxaccel.golden.values import unpack, write_packed
 from pytest_onnxaccel.spec import TensorSpec
-from suites.unit.fakes import FakeSession, info_of
+from suites.unit.fakes import info_of
 from suites.unit.golden_files import FEEDS, GIVES, RIGHT, TAKES, X, same
 
 
@@ -139,8 +139,12 @@ def test_the_session_gives_what_is_stored_for_what_it_is_fed() -> None:
 
 
 def test_sequences_and_maps_element_by_element() -> None:
-    inner = FakeSession(lambda feeds: {"s": [X, X + 1], "m": {"cat": X}, "none": None, "t": X})  # type: ignore[dict-item, return-value]
-    assert list(ByElement(inner).run({})) == ["s[0]", "s[1]", "m['cat']", "t"]
+    """Under the names that runtimes give them."""
+    stored = {"s": [X, X + 1], "m": {"cat": 0.5, "dog": 1.0}, "none": None, "t": X}
+    session = GoldenSession([GoldenSet("a", FEEDS, stored)], info_of(TAKES, GIVES))
+    found = session.run(FEEDS)
+    assert list(found) == ["s/0", "s/1", "m[cat, dog]", "none", "t"]
+    assert found["none"].size == 0
 
 
 def rendered(**arrays: Any) -> dict[str, bytes]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 #: Operators whose result has the shape of their first operand.
-_SAME_SHAPE = frozenset({
+SAME_SHAPE = frozenset({
     "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cast", "CastLike", "Ceil", "Celu", "Clip", "Cos", "Cosh",
     "Dropout", "Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid", "HardSwish", "Identity", "IsInf", "IsNaN",
     "LeakyRelu", "Log", "LogSoftmax", "Mish", "Neg", "Not", "Reciprocal", "Relu", "Round", "Selu", "Sigmoid", "Sign",
     "Sin", "Sinh", "Softmax", "Softplus", "Softsign", "Sqrt", "Swish", "Tan", "Tanh", "ThresholdedRelu",
 })  # fmt: skip
-#: Operators of two operands, of which one may be a single number.
-_WITH_NUMBER = frozenset({
+#: Operators of two operands, element by element, of which one may be a single number.
+ELEMENTWISE = frozenset({
     "Add", "Sub", "Mul", "Div", "Pow", "Mod", "Max", "Min", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual",
 })  # fmt: skip
 
@@ -27,9 +27,9 @@ def carried_back(graph: Any, declared: Shapes) -> Shapes:
         shape = found.get(node.output[0]) if node.output else None
         if shape is None or node.domain not in ("", "ai.onnx") or not node.input:
             continue
-        if node.op_type in _SAME_SHAPE:
+        if node.op_type in SAME_SHAPE:
             found.setdefault(node.input[0], shape)
-        elif node.op_type in _WITH_NUMBER and len(node.input) == 2:
+        elif node.op_type in ELEMENTWISE and len(node.input) == 2:
             if numbers is None:
                 numbers = _numbers(graph)
             first, second = node.input
@@ -50,6 +50,6 @@ def _numbers(graph: Any) -> set[str]:
                 for item in node.attribute
             ):
                 found.update(node.output)
-        elif node.input and node.op_type in _SAME_SHAPE | _WITH_NUMBER and all(name in found for name in node.input):
+        elif node.input and node.op_type in SAME_SHAPE | ELEMENTWISE and all(name in found for name in node.input):
             found.update(node.output)
     return found

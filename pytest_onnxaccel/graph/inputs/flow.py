@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from pytest_onnxaccel.graph.inputs.backward import ELEMENTWISE, SAME_SHAPE
 from pytest_onnxaccel.graph.inputs.columns import through
 from pytest_onnxaccel.graph.inputs.infinities import infinite
 from pytest_onnxaccel.graph.inputs.sizing import sized_by
@@ -140,7 +141,7 @@ def outputs(site: Site) -> list[Value]:
     sized = sized_by(site)
     if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
         return [_constant(node)]
-    made = Value(by=by, sized_by=sized, shape=site.output_shape())
+    made = Value(by=by, sized_by=sized, shape=site.output_shape(), summed=_summed(site))
     maker = _MAKERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
     by_column = through(site, made)
     if by_column is not None:
@@ -149,9 +150,39 @@ def outputs(site: Site) -> list[Value]:
         made = maker(site, made)
     if not by and made.constant is None:
         made = _folded(site, made)
+    if made.shape is None:
+        made = replace(made, shape=_shape_alike(site))
     rest = made if node.op_type in ("Split", "Unique") else Value(by=by, sized_by=sized)
     results = [made, *[replace(rest, shape=site.output_shape(i), constant=None) for i in range(1, count)]]
     return [replace(v, infinite=True) if infinite(site, i) else v for i, v in enumerate(results)]
+
+
+def _summed(site: Site) -> tuple[Trace, ...]:
+    """The elements of inputs that the node adds up."""
+    source = site.operand(0)
+    if site.node.op_type in ("ReduceSum", "ReduceMean"):
+        return source.traces
+    return source.summed if site.node.op_type in SAME_SHAPE or site.node.op_type in _KEEPS_ORDER else ()
+
+
+def _shape_alike(site: Site) -> tuple[int | str | None, ...] | None:
+    """The shape of a result whose elements are made one by one of those of the operands; None where it is not known."""
+    if site.node.op_type in SAME_SHAPE:
+        return site.operand(0).shape
+    shapes = [value.shape for value in site.operands if value is not None]
+    if site.node.op_type not in ELEMENTWISE or not shapes or any(shape is None for shape in shapes):
+        return None
+    return tuple(map(_broadcast, *_padded([shape for shape in shapes if shape is not None])))
+
+
+def _padded(shapes: Sequence[tuple[int | str | None, ...]]) -> list[tuple[int | str | None, ...]]:
+    rank = max(map(len, shapes))
+    return [(*[1] * (rank - len(shape)), *shape) for shape in shapes]
+
+
+def _broadcast(*sizes: int | str | None) -> int | str | None:
+    wide = {size for size in sizes if size != 1}
+    return 1 if not wide else wide.pop() if len(wide) == 1 else None
 
 
 def _constant(node: Any) -> Value:

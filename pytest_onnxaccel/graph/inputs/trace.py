@@ -79,6 +79,7 @@ class Value:
         shape_of: the input whose shape, or a part of it, this holds.
         elem_type: of ONNX; 0 where it is not known.
         inverted: the traces of a mask that this is the complement of.
+        summed: the traces of what was added up to give it.
         infinite: it may hold infinities: constants of the graph that are infinite, or reductions of nothing.
     """
 
@@ -90,6 +91,7 @@ class Value:
     shape_of: str = ""
     elem_type: int = 0
     inverted: tuple[Trace, ...] = ()
+    summed: tuple[Trace, ...] = ()
     infinite: bool = False
 
     @property

@@ -68,6 +68,8 @@ def classes(site: Site) -> None:
     shape = site.operand(0).shape
     if shape is not None and len(shape) > 1:
         _rows(site, 1, site.operand(0).size(1), "classes")
+    if site.node.op_type == "NegativeLogLikelihoodLoss":
+        site.findings.bounds(site.operand(0).traces, site.node, "is a logarithm of a probability", -5, 0)
     # A mean by weights of both signs may divide by next to nothing
     site.findings.bounds(site.operand(2).traces, site.node, "weighs classes", 0.1, 1)
 

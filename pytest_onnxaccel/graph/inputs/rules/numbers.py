@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import onnx
 
+from pytest_onnxaccel.graph.inputs.findings import Finding, named
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
 #: Least positive number that is drawn where 0 is the end: log and 1/x of it are still ordinary.
@@ -27,6 +29,9 @@ def divisor(site: Site) -> None:
         site.findings.bounds(site.operand(0).traces, site.node, "is a number")
     exclude = (0, -1) if whole else (0,)
     site.findings.bounds(site.operand(1).traces, site.node, "divides", exclude=exclude)
+    # A sum of both signs may come next to nothing, where rounding decides what the quotient is
+    weights = [trace for trace in site.operand(1).summed if not trace.cast]
+    site.findings.bounds(weights, site.node, "is added up and divides", 0)
 
 
 def reciprocal(site: Site) -> None:
@@ -55,6 +60,9 @@ def compared(site: Site) -> None:
     """Equal, Greater and their like: the constant that is compared with, and its neighbours, choose the branch."""
     for place, other in ((0, 1), (1, 0)):
         array = site.operand(other).constant
+        if site.operand(place).elem_type == onnx.TensorProto.STRING:
+            _texts(site, place, array)
+            continue
         if array is None or array.dtype.kind not in "fiub" or array.size > 64:
             continue
         whole = array.dtype.kind in "iub"
@@ -65,6 +73,14 @@ def compared(site: Site) -> None:
             step = 1 if whole else max(abs(number) * 0.05, 0.05)
             points += [number, number - step, number + step] if site.node.op_type != "Not" else [number]
         site.findings.bounds(site.operand(place).traces, site.node, "is compared", points=points)
+
+
+def _texts(site: Site, place: int, array: Any) -> None:
+    """Texts: those that they are compared with, and another one; any few words where these are not known."""
+    known = [] if array is None else [str(text) for text in array.reshape(-1)[:64]]
+    for trace in site.operand(place).traces:
+        choices = (*dict.fromkeys(known), "onnxaccel") if known else ("one", "two", "")
+        site.findings.add(Finding(trace.input, f"is compared in {named(site.node)}", "text", choices=choices))
 
 
 def every_value(site: Site, place: int = 0) -> None:

@@ -155,7 +155,9 @@ def ranges(site: Site) -> None:
         limit = start + size * delta
     elif size is not None and values[1].scalar is not None:
         start = values[1].scalar - size * delta
-    limit = 5 if limit is None and size is None else limit
+    if limit is None and size is None:  # how long it shall be is not declared, so nobody can be sure
+        for trace in values[1].traces:
+            site.findings.bounds([trace], site.node, "is the limit", start + delta, start + 5 * delta, "size")
     for place, number in ((0, start), (1, limit), (2, delta)):
         exact(site, place, [number], ("the start", "the limit", "the step")[place])
 
