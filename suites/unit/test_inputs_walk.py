@@ -201,3 +201,49 @@ def test_facts_travel_as_json() -> None:
     )
     assert InputFacts.from_json(found.to_json()) == found
     assert Domain.from_json(found.domains["ids"].to_json()) == found.domains["ids"]
+
+
+def test_axes_are_found_behind_operators_that_keep_the_shape() -> None:
+    """As in functions that were inlined, whose values declare nothing."""
+    nodes = [
+        helper.make_node("Abs", ["x"], ["a"]),
+        helper.make_node("Mul", ["a", "w"], ["b"]),
+        helper.make_node("ReduceSum", ["b", "axes"], ["y"], keepdims=1),
+    ]
+    takes = {"x": (FLOAT, [3, 2, 4]), "axes": (INT, [1])}
+    facts = facts_of(model(nodes, takes, {"y": (FLOAT, [3, 2, 1])}, w=np.ones((2, 1), np.float32)))
+    assert facts.domains["axes"].exact == (2,)
+
+
+def test_a_size_that_nothing_declares_is_not_sure() -> None:
+    nodes = [
+        helper.make_node("Range", ["zero", "n", "one"], ["r"]),
+        helper.make_node("Mul", ["r", "n"], ["y"]),
+    ]
+    numbers = {"zero": np.asarray(0.0, np.float32), "one": np.asarray(1.0, np.float32)}
+    facts = facts_of(model(nodes, {"n": (FLOAT, [])}, {"y": (FLOAT, ["unknown"])}, **numbers))
+    found = facts.domains["n"]
+    assert (found.kind, found.low, found.high, found.exact) == ("size", 1, 5, None)
+    assert facts.value_shaped == {"y": ("n",)}
+
+
+def test_logarithms_of_probabilities_and_what_is_added_up_and_divides() -> None:
+    loss = one("NegativeLogLikelihoodLoss", {"x": (FLOAT, [3, 5]), "t": (INT, [3]), "w": (FLOAT, [5])}, [])
+    assert (loss.domains["x"].low, loss.domains["x"].high) == (-5, 0)
+    assert (loss.domains["w"].low, loss.domains["t"].high) == (0.1, 4)
+    nodes = [
+        helper.make_node("ReduceSum", ["w"], ["s"], keepdims=0),
+        helper.make_node("Div", ["x", "s"], ["y"]),
+    ]
+    facts = facts_of(model(nodes, {"x": (FLOAT, [4]), "w": (FLOAT, [4])}, {"y": (FLOAT, [4])}))
+    assert facts.domains["w"].low == 0
+    assert "x" not in facts.domains
+
+
+def test_texts_that_are_compared() -> None:
+    text = int(TensorProto.STRING)
+    node = helper.make_node("Equal", ["x", "k"], ["y"])
+    facts = facts_of(model([node], {"x": (text, [2])}, {"y": (BOOL, [2])}, k=np.asarray(["yes", "no"], object)))
+    assert facts.domains["x"].choices == ("yes", "no", "onnxaccel")
+    both = one("Equal", {"a": (text, [3]), "b": (text, [3])}, [3], BOOL)
+    assert both.domains["a"].choices == both.domains["b"].choices == ("one", "two", "")

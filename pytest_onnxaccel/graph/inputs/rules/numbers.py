@@ -15,6 +15,7 @@ from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 #: Least positive number that is drawn where 0 is the end: log and 1/x of it are still ordinary.
 TINY = 1e-3
 _WHOLE = frozenset({2, 3, 4, 5, 6, 7, 12, 13})
+_FLOAT8 = frozenset({17, 18, 19, 20})
 _UNSIGNED = frozenset({2, 4, 12, 13})
 
 
@@ -101,6 +102,12 @@ def cast(site: Site) -> None:
         site.findings.bounds(source.traces, site.node, "is a number")
 
 
+def float8_zero(site: Site) -> None:
+    """DequantizeLinear of float8: the zero point is 0."""
+    if site.operand(2).elem_type in _FLOAT8:
+        site.findings.bounds(site.operand(2).traces, site.node, "is a zero point", 0, 0)
+
+
 def scales(*places: int) -> Rule:
     """Steps of quantisation: positive."""
 
@@ -173,7 +180,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ":Less": _COMPARES,
     ":LessOrEqual": _COMPARES,
     ":Cast": (cast,),
-    ":DequantizeLinear": (every_zero(0, 2), scales(1)),
+    ":DequantizeLinear": (every_zero(0, 2), scales(1), float8_zero),
     ":QuantizeLinear": (every_zero(2), scales(1)),
     ":QLinearConv": (every_zero(0, 2, 3, 5, 7), scales(1, 4, 6)),
     ":QLinearMatMul": (every_zero(0, 2, 3, 5, 7), scales(1, 4, 6)),
