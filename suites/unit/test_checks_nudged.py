@@ -68,4 +68,4 @@ def test_the_drift_is_that_of_a_unit_in_the_last_place() -> None:
     ill = session(remainder)
     found = measure("reference", ill, lambda: nudged(ill), [{"x": np.linspace(1, 2, 100, dtype=F)[None]}])
     assert 2**-24 < found.drift["y"] <= 2**-22
-    assert len(found.counted) == 3
+    assert found.counted[1:] == tuple(f"inputs rounded otherwise, {i}" for i in (1, 2, 3))
