@@ -37,7 +37,7 @@ def contract(model: str, backend: str, info: ModelInfo, session: Session, settle
     nonfinite = _nonfinite(first, settled)
     for index in range(1, settled.samples):
         sized = settled.inputs.for_sample(index)
-        found = session.run(sized.feeds(index))
+        found = session.run(sized.feeds(index, turn=index))
         sizes = sizes or _declared(info, sized, found)
         nonfinite = nonfinite or [f"{text} (sample {index})" for text in _nonfinite(found, settled)]
     unstable = [name for name in first if not _same(first[name], again.get(name))]

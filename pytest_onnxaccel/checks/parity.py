@@ -121,6 +121,7 @@ def parity(
         if agreement.problems:
             break
         same = known is not None and batch is None and not seeds and sized(inputs, index) is inputs
+        same = same and not (index and inputs.shared)  # which were run with what samples of a batch have in common
         compare(index, feeds, known(index) if known is not None and same else None)
     wanted = noisy.always or _worth_measuring(agreement, limits, decisions)
     look: SecondLook | None = None
@@ -210,7 +211,7 @@ def sample(inputs: Inputs, seeds: Sequence[int], batch: int | None, index: int) 
     inputs = sized(inputs, index)
     if seeds:
         return inputs.seeded(seeds[index], batch)
-    return inputs.feeds(index * (batch or 1), batch)
+    return inputs.feeds(index * (batch or 1), batch, index)
 
 
 def sized(inputs: Inputs, index: int) -> Inputs:

@@ -10,6 +10,8 @@ from pytest_onnxaccel.domains import Domain
 from pytest_onnxaccel.spec import Dim, TensorSpec
 
 _BATCH = re.compile(r"(?i)^(n|b|bs|bsz|.*batch.*)$")
+#: Names of a first axis that is something else: sequences, point clouds, graphs.
+_LENGTH = re.compile(r"(?i)^(?!.*batch).*(seq|time|step|frame|token|len|point|node|edge)")
 #: Names that exporters make up for a size that they do not know, a new one for each.
 _MADE_UP = re.compile(r"(?i)^(unk\w*?_?\d+|dim_?\d+|dynamicdimension\.?\d+|.+_dim_?\d+|unknown\w*|none|-1|\?+)$")
 
@@ -36,6 +38,10 @@ def batch_axes(
     if not known or any(s.kind == "tensor" and s.shape is None for s in specs):
         return None, {}
     named = _named(known)
+    if named is None:
+        lengths = {s.name for s in known if isinstance(_at(s, hints), str) and _LENGTH.search(str(_at(s, hints)))}
+        if lengths and all(s.name in lengths for s in known):
+            return None, {}  # time comes first, and a batch nowhere
     if named is not None:
         axes = {s.name: s.shape.index(named) for s in known if s.shape is not None and named in s.shape}
         axes |= {s.name: hints.get(s.name, 0) for s in known if s.name not in axes and _at(s, hints) is None}
