@@ -117,8 +117,8 @@ def _numbers(
         given = [int(end) for end, known in ((low, domain.low), (high, domain.high)) if known is not None]
         points = [p for p in dict.fromkeys([*given, *points]) if p not in domain.exclude]
     if dtype.kind not in "iu":
-        ends = (_end(domain.low, low, 1), _end(domain.high, high, -1))
-        points = [*dict.fromkeys([end for end in ends if end is not None and end not in domain.exclude]), *points]
+        reached = (_end(domain.low, low, 1), _end(domain.high, high, -1))
+        points = [*dict.fromkeys([end for end in reached if end is not None and end not in domain.exclude]), *points]
     made = _by_column(domain.columns, made, index) if domain.columns and shape else made
     return _with_points(generator, made, points, index)
 

@@ -34,6 +34,8 @@ _MIXED = 4
 _KEPT = 32 << 20
 #: From this number on samples have floats from a range that is wider by WIDENED, where nobody says what is legal.
 WIDE, WIDENED = 1 << 20, 8.0
+#: From this number on samples have what the file tells that a model is compared with (:attr:`Inputs.beyond`).
+BEYOND = 1 << 40
 
 
 @record(frozen=True)
@@ -57,6 +59,7 @@ class Inputs:
         golden: samples that come first, whole and as declared; all have the shapes of the first one.
         repeated: past the golden samples they come again, because the model does not run on others.
         infinite: outputs that may hold infinities, as the graph says.
+        beyond: other domains, of samples from BEYOND on, see :meth:`with_beyond`.
     """
 
     specs: tuple[TensorSpec, ...]
@@ -76,6 +79,7 @@ class Inputs:
     golden: tuple[Mapping[str, Array], ...] = ()
     repeated: bool = False
     infinite: tuple[str, ...] = ()
+    beyond: Mapping[str, Domain] = field(default_factory=dict)
     _drawn: dict[tuple[int, int], dict[str, Array]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _variants: dict[int, Inputs] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -235,11 +239,11 @@ class Inputs:
         if self.golden:
             free = (s for s in specs if not self._given_values(s.name) and s.name not in self.domains)
             given += tuple(filter(None, (golden_range(self.golden, s) for s in free)))
-        if index >= WIDE:
+        if WIDE <= index < BEYOND:
             floats = (floats[0] * (WIDENED if floats[0] < 0 else 1.0), floats[1] * WIDENED)
         return sample(
-            specs, self.shapes(), self.seed + 7919 * again, index + again, given, floats, self.integers, self.domains,
-            self.symbols(),
+            specs, self.shapes(), self.seed + 7919 * again, index + again, given, floats, self.integers,
+            self.domains if index < BEYOND else {**self.domains, **self.beyond}, self.symbols(),
         )  # fmt: skip
 
     @cached_property
@@ -258,6 +262,27 @@ class Inputs:
                 wanted = max(wanted, -(-_MIXED * max(map(len, domain.columns)) // rows))
         few = sum(map(math.prod, shapes.values())) <= _FEW_ELEMENTS
         return min(wanted, _MOST_ROWS if few else _MOST_SAMPLES)
+
+    def with_beyond(self, other: Mapping[str, Domain]) -> Inputs:
+        """These inputs with samples of their own for what the *other* file's graph tells and this one's does not.
+
+        A limit, a branch or a row that a damaged file lost is told by the healthy one alone.
+        """
+        found = {}
+        for spec in self.specs:
+            domain, own = other.get(spec.name), self.domains.get(spec.name)
+            if domain is None or not self.made_up(spec.name) or domain.kind == "size" or domain.origin != "graph":
+                continue
+            if own is None or (own.kind != "size" and _values(own) != _values(domain)):
+                found[spec.name] = domain
+        return replace(self, beyond=found) if found else self
+
+    @property
+    def beyond_samples(self) -> range:
+        """Numbers of the samples of :attr:`beyond`; empty where there is none."""
+        if not self.beyond:
+            return range(0)
+        return range(BEYOND, BEYOND + max(_ELEMENTS, replace(self, domains=self.beyond).telling))
 
     # -- what is told -----------------------------------------------------------------------------------------
 
@@ -343,6 +368,11 @@ def dim_at(spec: TensorSpec, axis: int) -> Dim:
     """The declared size of *axis*; None where it is open, or there is no such axis."""
     shape = spec.shape or ()
     return shape[axis] if 0 <= axis < len(shape) else None
+
+
+def _values(domain: Domain) -> tuple[object, ...]:
+    ends = (domain.kind, domain.low, domain.high, domain.choices, domain.columns)
+    return (*ends, frozenset(map(str, domain.points)))
 
 
 def _size(feeds: Mapping[str, Array]) -> int:

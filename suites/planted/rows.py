@@ -106,7 +106,8 @@ def segments(damaged: bool) -> onnx.ModelProto:
             node("Add", ["w", "k"], ["y"]),
         ],
         [value("input_ids", INT, ["batch", "sequence"]), value("token_type_ids", INT, ["batch", "sequence"])],
-        [value("y", FLOAT, ["batch", "sequence", 6])], {"table": TABLE, "kinds": changed(kinds, 1) if damaged else kinds},
+        [value("y", FLOAT, ["batch", "sequence", 6])],
+        {"table": TABLE, "kinds": changed(kinds, 1) if damaged else kinds},
     )  # fmt: skip
 
 
@@ -143,7 +144,8 @@ def one_hot(damaged: bool) -> onnx.ModelProto:
     return model(
         [node("OneHot", ["label", "depth", "off_on"], ["o"], "classes"), node("MatMul", ["o", "rows"], ["y"], "head")],
         [value("label", INT, ["batch", 3])], [value("y", FLOAT, ["batch", 3, 4])],
-        {"depth": np.array(300), "off_on": np.array([0, 1], np.float32), "rows": changed(rows, -1) if damaged else rows},
+        {"depth": np.array(300), "off_on": np.array([0, 1], np.float32),
+         "rows": changed(rows, -1) if damaged else rows},
     )  # fmt: skip
 
 

@@ -123,7 +123,8 @@ def _attending(bias: float = -1e4, past: list[onnx.NodeProto] | None = None) -> 
     total = "past_sequence_length + sequence_length"
     return model(
         nodes,
-        [value("input_ids", INT, ["batch_size", "sequence_length"]), value("attention_mask", INT, ["batch_size", total]),
+        [value("input_ids", INT, ["batch_size", "sequence_length"]),
+         value("attention_mask", INT, ["batch_size", total]),
          value("past_key_values.0.key", FLOAT, ["batch_size", "past_sequence_length", 6])],
         [value("y", FLOAT, ["batch_size", "sequence_length", 6]),
          value("present.0.key", FLOAT, ["batch_size", total, 6])],

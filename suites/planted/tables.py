@@ -79,7 +79,8 @@ def _tree(first: float, second: float, leaves: list[float]) -> onnx.ModelProto:
         [node(
             "TreeEnsembleRegressor", ["x"], ["y"], "tree", domain=ML, n_targets=1, post_transform="NONE",
             nodes_treeids=[0] * 5, nodes_nodeids=[0, 1, 2, 3, 4], nodes_featureids=[0, 0, 1, 0, 0],
-            nodes_values=[first, 0.0, second, 0.0, 0.0], nodes_modes=["BRANCH_LEQ", "LEAF", "BRANCH_LEQ", "LEAF", "LEAF"],
+            nodes_values=[first, 0.0, second, 0.0, 0.0],
+            nodes_modes=["BRANCH_LEQ", "LEAF", "BRANCH_LEQ", "LEAF", "LEAF"],
             nodes_truenodeids=[1, 0, 3, 0, 0], nodes_falsenodeids=[2, 0, 4, 0, 0],
             nodes_missing_value_tracks_true=[0] * 5, nodes_hitrates=[1.0] * 5,
             target_treeids=[0] * 3, target_nodeids=[1, 3, 4], target_ids=[0] * 3, target_weights=leaves,
@@ -123,7 +124,8 @@ def word(damaged: bool) -> onnx.ModelProto:
     weights[33] = 5.0 if damaged else weights[33]
     return model(
         [node(
-            "TfIdfVectorizer", ["x"], ["y"], "bag", mode="TFIDF", min_gram_length=1, max_gram_length=1, max_skip_count=0,
+            "TfIdfVectorizer", ["x"], ["y"], "bag", mode="TFIDF", min_gram_length=1, max_gram_length=1,
+            max_skip_count=0,
             ngram_counts=[0], ngram_indexes=list(range(40)), pool_strings=words, weights=weights,
         )],
         [value("x", TEXT, [6])], [value("y", FLOAT, [40])],

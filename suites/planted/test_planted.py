@@ -24,7 +24,7 @@ LEFT: dict[str, str] = {}
 
 @pytest.fixture(scope="module")
 def engines() -> Iterator[Engines]:
-    made = Engines(RunOptions(localise=False))
+    made = Engines(RunOptions(in_process=True, localise=False))
     yield made
     made.close()
 

@@ -1,8 +1,8 @@
 """Models that people ship in wheels through the gate: ``python -m suites.wheels.run FOLDER``.
 
-FOLDER holds wheels (``pip download --no-deps rapidocr nudenet silero-vad -d FOLDER``), unpacked ones, or plain ``.onnx``
-files. Nothing is installed and nothing of a package runs: the models alone are taken out. Each goes through the gate
-with no manifest, in a process of its own; what it was fed, and what came of it, is printed as a table for a page.
+FOLDER holds wheels (``pip download --no-deps rapidocr nudenet silero-vad -d FOLDER``), unpacked ones, or plain
+``.onnx`` files. Nothing is installed and nothing of a package runs: the models alone are taken out. Each goes through
+the gate with no manifest, in a process of its own; what it was fed, and what came of it, is printed as a table.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pytest_onnxaccel.graph.inputs.findings import Finding, named
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
-
 #: Places of one axis that are gone through one by one.
 _MOST = 256
 
