@@ -1,4 +1,4 @@
-"""Operators that onnx's own evaluator lacks, and that most classifiers of tables end with."""
+"""Operators that onnx's own evaluator lacks, or computes for images alone."""
 
 from __future__ import annotations
 
@@ -19,4 +19,10 @@ def further_operators() -> list[Any]:
             rows = scores.reshape(-1, len(labels))
             return ([dict(zip(labels, row.tolist(), strict=True)) for row in rows],)
 
-    return [ZipMap]
+    class GlobalMaxPool(OpRun):
+        """Over all axes behind the channels; onnx 1.16 to 1.23 takes the last two of an image, and no others."""
+
+        def _run(self, x: Any) -> Any:
+            return (x.max(axis=tuple(range(2, x.ndim)), keepdims=True),)
+
+    return [ZipMap, GlobalMaxPool]

@@ -83,7 +83,7 @@ def parity(
         telling: whether what was compared tells anything; more samples are compared where it does not.
     """
     noisy = noisy or Noisy()
-    limits = Limits(tolerance, outputs or {}, noisy.locked, least=noisy.least)
+    limits = Limits(tolerance, outputs or {}, noisy.locked, least=noisy.least, shares=inputs.shares)
     agreement = Agreement(
         (backend, reference), tolerance, outputs or {}, limit=limits, stored=noisy.stored, infinite=inputs.infinite
     )

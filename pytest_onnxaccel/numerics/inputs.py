@@ -59,6 +59,7 @@ class Inputs:
         golden: samples that come first, whole and as declared; all have the shapes of the first one.
         repeated: past the golden samples they come again, because the model does not run on others.
         infinite: outputs that may hold infinities, as the graph says.
+        shares: outputs that engines compute to the last digit of 1, as the graph says.
         beyond: other domains, of samples from BEYOND on, see :meth:`with_beyond`.
     """
 
@@ -80,6 +81,7 @@ class Inputs:
     repeated: bool = False
     infinite: tuple[str, ...] = ()
     beyond: Mapping[str, Domain] = field(default_factory=dict)
+    shares: tuple[str, ...] = ()
     _drawn: dict[tuple[int, int], dict[str, Array]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _variants: dict[int, Inputs] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -114,6 +116,7 @@ class Inputs:
         return cls(
             elements(info.inputs), size or None, symbol, seed, given=tuple(given), files=files,
             axes=axes if size else {}, domains=domains, golden=tuple(golden), infinite=facts.infinite,
+            shares=facts.shares,
         )  # fmt: skip
 
     @property

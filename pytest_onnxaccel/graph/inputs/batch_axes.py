@@ -46,6 +46,7 @@ def batch_axes(
         axes = {s.name: s.shape.index(named) for s in known if s.shape is not None and named in s.shape}
         axes |= {s.name: hints.get(s.name, 0) for s in known if s.name not in axes and _at(s, hints) is None}
         return named, axes
+    hints = {**_states(known), **hints}
     placed = {s.name: hints.get(s.name, 0) for s in known}
     sizes = {_at(s, hints) for s in known}
     if len(sizes) == 1 and sizes != {0}:
@@ -58,6 +59,23 @@ def batch_axes(
     if len(fixed) == 1 and isinstance(next(iter(fixed)), str):
         return next(iter(fixed)), placed  # some inputs say its name, the others leave it open
     return None, {}
+
+
+def _states(specs: Sequence[TensorSpec]) -> dict[str, int]:
+    """Axis 1 of inputs ``[layers, ?, width]`` beside those whose axis 0 is free: states, of the same batch."""
+    leading = [s for s in specs if s.shape and len(s.shape) > 1 and anonymous(s.shape[0])]
+    if not leading:
+        return {}
+    return {
+        s.name: 1
+        for s in specs
+        if s.shape is not None
+        and len(s.shape) == 3
+        and isinstance(s.shape[0], int)
+        and s.shape[0] > 1
+        and anonymous(s.shape[1])
+        and isinstance(s.shape[2], int)
+    }
 
 
 def _counts(domain: Domain | None) -> bool:

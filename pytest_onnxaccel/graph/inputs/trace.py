@@ -80,6 +80,7 @@ class Value:
         elem_type: of ONNX; 0 where it is not known.
         inverted: the traces of a mask that this is the complement of.
         infinite: it may hold infinities: constants of the graph that are infinite, or reductions of nothing.
+        share: it comes out of a Sigmoid, moved or averaged and nothing else.
     """
 
     traces: tuple[Trace, ...] = ()
@@ -91,6 +92,7 @@ class Value:
     elem_type: int = 0
     inverted: tuple[Trace, ...] = ()
     infinite: bool = False
+    share: bool = False
 
     @property
     def fed(self) -> bool:
