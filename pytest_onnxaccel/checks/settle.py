@@ -176,7 +176,8 @@ def settle(
         return search.widened(search.finite(fallback))
     for inputs in _drawn_again(base, free, info):
         try:
-            return search.widened(search.finite(search.run(inputs)))
+            found = search.finite(search.run(inputs))
+            return search.widened(replace(found, inputs=_held(found.inputs)))
         except ModelError as error:
             if error.code not in ("E_RUN", "E_INPUT"):
                 raise
@@ -196,6 +197,17 @@ def _drawn_again(base: Inputs, free: FreeSizes, info: ModelInfo) -> Iterator[Inp
     for inputs in islice(_candidates(base, free, info), _AGAIN):
         for again in range(1, _REDRAWS):
             yield replace(inputs, redrawn={0: again})
+
+
+def _held(inputs: Inputs) -> Inputs:
+    """*inputs* whose sizes, counts and axes are those of the first sample, which runs: another draw may not."""
+    fed = inputs.feeds(0)
+    held = {
+        name: replace(domain, exact=tuple(fed[name].reshape(-1).tolist()))
+        for name, domain in inputs.domains.items()
+        if domain.kind == "size" and domain.exact is None and inputs.made_up(name) and name in fed
+    }
+    return replace(inputs, domains={**inputs.domains, **held}) if held else inputs
 
 
 def _value_guessed(base: Inputs) -> bool:

@@ -135,11 +135,11 @@ def plausible_sizes(name: str) -> tuple[int, ...]:
 
 
 def _guess(key: str, specs: Sequence[TensorSpec]) -> tuple[int, ...]:
+    if any(_RATE.search(spec.name) for spec in specs):
+        return _AUDIO[1]
     for pattern, sizes in _NAMED:
         if pattern.search(key.partition(":")[0] if ":" in key else key):
             return sizes
-    if any(_RATE.search(spec.name) for spec in specs):
-        return _AUDIO[1]
     return _SIDE[1] if _of_image(key, specs) else _OTHERWISE
 
 

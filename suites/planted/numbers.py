@@ -140,9 +140,9 @@ def shifted(damaged: bool) -> onnx.ModelProto:
     return chain(nodes, bits, out=bits, by=np.uint32(16), mask=np.uint32(0x7FFF if damaged else 0xFFFF))
 
 
-@kind("a channel that is silent near zero", "a neuron with a bias of -3, dead unless inputs reach far")
+@kind("a channel that is silent near zero", "a neuron with a bias of -1, dead unless inputs reach far")
 def silent_channel(damaged: bool) -> onnx.ModelProto:
-    weight, bias = random(6, 5), np.array([0, 0, 0, 0, -3], np.float32)
+    weight, bias = random(6, 5), np.array([0, 0, 0, 0, -1], np.float32)
     weight[:, 4] = [0.4, 0.4, 0, 0, 0, 0]
     head = random(5, 3)
     return model(
