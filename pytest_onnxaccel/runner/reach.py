@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
 #: Weights of more bytes are moved in fewer groups; models past the second are not copied.
 _LARGE, _LARGEST = 200 << 20, 1 << 30
+#: Below this many bytes a run costs next to nothing.
+_SMALL = 512 << 10
 #: Samples that are drawn beyond the usual ones while they reach more.
 FURTHER = 12
 #: And so many of wide floats.
-WIDER, WIDER_FOR_CHANNELS = 6, 4
+WIDER, WIDER_FOR_CHANNELS = 6, 2
 #: Tried after the check's own backend and those of the model: which can be fed other weights.
 _ELSE = ("ort-cpu", "reference")
 
@@ -106,7 +108,7 @@ def _looked(subject: Subject, inputs: Inputs, session: Session, path: str, told:
     if not coverage.whole and not inputs.files:
         # A silent channel is what large numbers reach, and there are some in most networks: fewer runs for those
         numbers = [] if coverage.only_channels else [*range(SAMPLES, SAMPLES + FURTHER)]
-        wide = WIDER if numbers else WIDER_FOR_CHANNELS
+        wide = WIDER if numbers or os.path.getsize(subject.path) < _SMALL else WIDER_FOR_CHANNELS
         numbers += range(WIDE, WIDE + wide) if _free_floats(inputs) else ()
         more = _look(session, [sample(inputs, (), None, i) for i in numbers], path, {**wanted, "weights": []})
         for number, one in zip(numbers, more["coverage"], strict=True):
