@@ -77,6 +77,7 @@ class InputFacts:
         lengths: names of dimensions that are lengths (time, tokens, cache), of which several are tried.
         infinite: outputs that may hold infinities by what the graph says: masks of minus infinity, reductions of
             nothing.
+        shares: outputs of a Sigmoid, which engines compute to the last digit of 1 and not of each number.
     """
 
     domains: Mapping[str, Domain] = field(default_factory=dict)
@@ -87,6 +88,7 @@ class InputFacts:
     value_shaped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lengths: tuple[str, ...] = ()
     infinite: tuple[str, ...] = ()
+    shares: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -102,4 +104,5 @@ class InputFacts:
             {name: tuple(inputs) for name, inputs in data["value_shaped"].items()},
             tuple(data["lengths"]),
             tuple(data.get("infinite", ())),
+            tuple(data.get("shares", ())),
         )

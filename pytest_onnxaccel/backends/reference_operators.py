@@ -37,4 +37,10 @@ def further_operators() -> list[Any]:
             less = x - x.max(axis=axis, keepdims=True)
             return ((less - np.log(np.exp(less).sum(axis=axis, keepdims=True))).astype(x.dtype),)
 
-    return [ZipMap, LpNormalization, LogSoftmax]
+    class GlobalMaxPool(OpRun):
+        """Over all axes behind the channels; onnx 1.16 to 1.23 takes the last two of an image, and no others."""
+
+        def _run(self, x: Any) -> Any:
+            return (x.max(axis=tuple(range(2, x.ndim)), keepdims=True),)
+
+    return [ZipMap, LpNormalization, LogSoftmax, GlobalMaxPool]

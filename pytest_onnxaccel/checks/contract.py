@@ -37,7 +37,7 @@ def contract(model: str, backend: str, info: ModelInfo, session: Session, settle
     nonfinite = _nonfinite(first, settled)
     for index in range(1, settled.samples):
         sized = settled.inputs.for_sample(index)
-        found = session.run(sized.feeds(index))
+        found = session.run(sized.feeds(index, turn=index))
         unsure = settled.drawn_shaped if index >= len(settled.inputs.golden) else ()
         sizes = sizes or [breach for breach in _declared(info, sized, found) if breach[0] not in unsure]
         nonfinite = nonfinite or [f"{text} (sample {index})" for text in _nonfinite(found, settled)]

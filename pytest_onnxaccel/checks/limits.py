@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,8 @@ class Limits:
     noise: Noise | None = None
     #: What the noise of a stored reference needed when it was stored, by output.
     least: Mapping[str, Tolerance] = field(default_factory=dict)
+    #: Outputs that engines compute to the last digit of 1, not of each number.
+    shares: Collection[str] = ()
     #: Largest rounding floor met so far, by output.
     floors: dict[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -59,6 +61,9 @@ class Limits:
         if found is not None:
             return found.rtol or 0.0, found.atol or 0.0, found.origin
         rtol, atol = floor(reference)
+        unit = unit_of(reference)
+        if name in self.shares and unit is not None:
+            atol = max(atol, unit.eps)
         seen = self.floors.get(name, (0.0, 0.0))
         self.floors[name] = (max(rtol, seen[0]), max(atol, seen[1]))
         measured = self.measured(name)
@@ -67,7 +72,7 @@ class Limits:
             return max(rtol, known.rtol or 0.0), known.atol or 0.0, known.origin
         if measured > atol and self.noise is not None:
             return rtol, measured, self.noise.origin(name)
-        if unit_of(reference) is None:
+        if unit is None:
             return rtol, atol, f"{reference.dtype.name} must be equal"
         return rtol, atol, f"rounding of {reference.dtype.name} at the output's scale"
 

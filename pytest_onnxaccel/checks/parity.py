@@ -83,7 +83,7 @@ def parity(
         telling: whether what was compared tells anything; more samples are compared where it does not.
     """
     noisy = noisy or Noisy()
-    limits = Limits(tolerance, outputs or {}, noisy.locked, least=noisy.least)
+    limits = Limits(tolerance, outputs or {}, noisy.locked, least=noisy.least, shares=inputs.shares)
     agreement = Agreement(
         (backend, reference), tolerance, outputs or {}, limit=limits, stored=noisy.stored, infinite=inputs.infinite
     )
@@ -121,6 +121,7 @@ def parity(
         if agreement.problems:
             break
         same = known is not None and batch is None and not seeds and sized(inputs, index) is inputs
+        same = same and not (index and inputs.shared)  # which were run with what samples of a batch have in common
         compare(index, feeds, known(index) if known is not None and same else None)
     wanted = noisy.always or _worth_measuring(agreement, limits, decisions)
     look: SecondLook | None = None
@@ -216,7 +217,7 @@ def sample(inputs: Inputs, seeds: Sequence[int], batch: int | None, index: int) 
     inputs = sized(inputs, index)
     if seeds:
         return inputs.seeded(seeds[index], batch)
-    return inputs.feeds(index * (batch or 1), batch)
+    return inputs.feeds(index * (batch or 1), batch, index)
 
 
 def sized(inputs: Inputs, index: int) -> Inputs:

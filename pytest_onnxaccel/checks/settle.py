@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ _SMALL_RANGES = ((-0.1, 0.1), (-0.01, 0.01))
 SETTLED = 3
 #: A sample that does not run is drawn again so often.
 _REDRAWS = 4
+#: Where nothing runs, values are drawn again at so many sets of sizes.
+_AGAIN = 3
 _ON_GOLDEN = "on golden sample"
 #: Sizes that outputs contradict are taken from them so often.
 _ROUNDS = 4
@@ -173,6 +176,13 @@ def settle(
         fallback = fallback or found
     if fallback is not None:
         return search.widened(search.finite(fallback))
+    for inputs in _drawn_again(base, free, info):
+        try:
+            found = search.finite(search.run(inputs))
+            return search.widened(replace(found, inputs=_held(found.inputs)))
+        except ModelError as error:
+            if error.code not in ("E_RUN", "E_INPUT"):
+                raise
     if search.tries <= 1 and not _value_guessed(base):
         raise last
     raise ModelError(
@@ -180,6 +190,26 @@ def settle(
         code="E_INPUT",
         remedy=give_data(spec.name),
     )
+
+
+def _drawn_again(base: Inputs, free: FreeSizes, info: ModelInfo) -> Iterator[Inputs]:
+    """The most plausible sizes with other values inside the domains, where values may decide what runs."""
+    if not any(base.made_up(name) and domain.kind != "number" for name, domain in base.domains.items()):
+        return
+    for inputs in islice(_candidates(base, free, info), _AGAIN):
+        for again in range(1, _REDRAWS):
+            yield replace(inputs, redrawn={0: again})
+
+
+def _held(inputs: Inputs) -> Inputs:
+    """*inputs* whose sizes, counts and axes are those of the first sample, which runs: another draw may not."""
+    fed = inputs.feeds(0)
+    held = {
+        name: replace(domain, exact=tuple(fed[name].reshape(-1).tolist()))
+        for name, domain in inputs.domains.items()
+        if domain.kind == "size" and domain.exact is None and inputs.made_up(name) and name in fed
+    }
+    return replace(inputs, domains={**inputs.domains, **held}) if held else inputs
 
 
 def _value_guessed(base: Inputs) -> bool:
@@ -243,7 +273,7 @@ class _Search:
     def _run(self, inputs: Inputs, index: int) -> dict[str, Array]:
         self.tries += 1
         try:
-            return dict(self._session.run(inputs.feeds(index)))
+            return dict(self._session.run(inputs.feeds(index, turn=index)))
         except ModelError as error:
             if index < len(inputs.golden) and not error.cause.startswith(_ON_GOLDEN):
                 error.cause = f"{_ON_GOLDEN} {index} the model does not run: {error.cause}"
@@ -267,6 +297,10 @@ class _Search:
     def finite(self, found: Settled) -> Settled:
         """*found*, or the same sizes with other floats where those give outputs that are finite and not immense."""
         inputs = found.inputs
+        whole = without_missing(inputs)
+        if whole is not inputs and not self._is_finite(inputs, found.outputs):
+            # What stands for a missing number is read by more than what replaces it
+            return self.finite(replace(found, inputs=whole, outputs=self._run(whole, 0)))
         if self._tame(inputs, found.outputs) or not any(_guessed_float(inputs, spec) for spec in inputs.specs):
             return found
         enough = self._tame if self._is_finite(inputs, found.outputs) else self._is_finite
@@ -361,7 +395,7 @@ class _Search:
         return replace(inputs, redrawn=redrawn)
 
     def _redrawn(self, inputs: Inputs) -> Inputs:
-        redrawn: dict[int, int] = {}
+        redrawn = dict(inputs.redrawn)
         for index in range(1, max(SETTLED, inputs.telling)):
             for again in range(_REDRAWS):
                 trial = replace(inputs, redrawn={**redrawn, index: again})
@@ -416,6 +450,15 @@ def _guessed_float(inputs: Inputs, spec: TensorSpec) -> bool:
 def is_finite(outputs: Mapping[str, Array]) -> bool:
     """No output holds NaN or Inf."""
     return all(bool(np.isfinite(_float(a)).all()) for a in outputs.values() if _kind(a) in "fcV")
+
+
+def without_missing(inputs: Inputs) -> Inputs:
+    """*inputs* that are never NaN; themselves where they never are."""
+    holding = {n: d for n, d in inputs.domains.items() if any(p != p for p in d.points)}
+    if not holding:
+        return inputs
+    whole = {n: replace(d, points=tuple(p for p in d.points if p == p)) for n, d in holding.items()}
+    return replace(inputs, domains={**inputs.domains, **whole})
 
 
 def _kind(array: Any) -> str:

@@ -66,11 +66,20 @@ class Singles:
         # Asked each time: a second look at the graph may know better than the first
         if given is not self._given:
             self._given = given
-            self._joins = {name: dict(given[name]) for name in self.block(0) if name in given}
+            self._joins = {n: self._seen(given[n], array) for n, array in self.block(0).items() if n in given}
             for name, array in self.block(0).items():
                 if name not in given and array.ndim and array.shape[0] == self.own:
                     self._joins[name] = concat()
         return self._joins
+
+    def _seen(self, how: Mapping[str, Any], array: Array) -> Join:
+        """A guessed axis, corrected where the sizes that came are against it: that of the states which are fed."""
+        found = dict(how)
+        if found.pop("guessed", False) and array.ndim and array.shape[0] != self.own:
+            axes = {axis for axis in self._inputs.axes.values() if axis and axis < array.ndim}
+            fitting = [axis for axis in axes if array.shape[axis] == self.own]
+            found["axis"] = fitting[0] if len(fitting) == 1 else found["axis"]
+        return found
 
     def without_batch(self) -> list[str]:
         """Outputs of which nobody knows where the batch is."""

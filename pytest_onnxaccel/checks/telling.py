@@ -30,7 +30,8 @@ class Telling:
     fixed: bool = False
 
     def more(self, answers: Answers, first: int) -> Iterator[int]:
-        """Numbers of further samples to look at: those that reach more, then others while no output answers.
+        """Numbers of further samples to look at: those that reach more, others while no output answers, and those
+        that the graph of the file tells that the model is compared with.
 
         Args:
             first: number of the next sample that was not looked at yet.
@@ -45,9 +46,10 @@ class Telling:
                 yield index
         for index in further(self.inputs, first):
             if not answers.silent(self.by_design()):
-                return
+                break
             if index not in seen:
                 yield index
+        yield from self.inputs.beyond_samples
 
     def by_design(self) -> frozenset[str]:
         """Outputs that the values of no input reach."""

@@ -140,9 +140,12 @@ def _join(value: ValueInfoProto, fact: Fact, batch: Batch) -> Join:
     shape = fact.small if fact.small is not None else shape_of(value)
     if shape is None:
         return concat(0)
-    # The batch cannot be followed to this output; a leading axis of its size is taken for it
+    # The batch cannot be followed to this output: its name in the declaration tells, or else a leading axis of its size
+    named = [axis for axis, dim in enumerate(shape_of(value) or ()) if isinstance(dim, str) and dim in batch.symbols]
+    if len(named) == 1:
+        return concat(named[0])
     leads = bool(shape) and (shape[0] == batch.size or not isinstance(shape[0], int))
-    return concat(0) if leads else stack()
+    return {**concat(0), "guessed": True} if leads else stack()
 
 
 def base_shape(value: ValueInfoProto, found: Survey) -> list[int | None] | None:

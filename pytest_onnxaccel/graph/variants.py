@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper, version_converter
 
 from pytest_onnxaccel.errors import ModelError, printable
 from pytest_onnxaccel.graph.fold_batchnorm import fold_batchnorm, foldable
+from pytest_onnxaccel.graph.load import all_graphs
 from pytest_onnxaccel.graph.rebatch_files import read_model, read_whole, write_model
 from pytest_onnxaccel.graph.simplify import release_initializers
 from pytest_onnxaccel.graph.upgrade import opset_of, upgraded
@@ -27,7 +28,7 @@ _ROUNDED = ("weights one rounding off (1)", "weights one rounding off (2)", "wei
 def applicable(source: str) -> list[str]:
     """Names of the variants that the model at *source* has, cheap ones first."""
     model = read_model(source)
-    names = list(_ROUNDED) if any(t.data_type in _FLOATS for t in model.graph.initializer) else []
+    names = list(_ROUNDED) if any(_weights(model)) else []
     if foldable(model):
         names.append("BatchNormalization folded")
     if model.graph.initializer:
@@ -69,10 +70,7 @@ def rounded(model: onnx.ModelProto, seed: int) -> onnx.ModelProto:
     Scales of a resizing stay: they are sizes, and with others the graph has another shape.
     """
     random = np.random.default_rng(seed)
-    sizes = {name for node in model.graph.node if node.op_type in _SIZED for name in node.input[1:]}
-    for tensor in model.graph.initializer:
-        if tensor.data_type not in _FLOATS or tensor.name in sizes:
-            continue
+    for tensor in _weights(model):
         content = numpy_helper.to_array(tensor)
         dice = random.random(content.shape)
         moved = np.where(dice < 0.25, _next(content, 1), np.where(dice < 0.5, _next(content, -1), content))
@@ -82,6 +80,19 @@ def rounded(model: onnx.ModelProto, seed: int) -> onnx.ModelProto:
         keep = (wide[0] == 0) | ~np.isfinite(wide[0]) | ~np.isfinite(wide[1])
         tensor.CopyFrom(numpy_helper.from_array(np.where(keep, content, moved).astype(content.dtype), tensor.name))
     return model
+
+
+def _weights(model: onnx.ModelProto) -> Iterator[TensorProto]:
+    """Floats of the graph and of the branches and bodies inside it; of what nodes hold, matrices and larger alone."""
+    graphs = all_graphs(model)
+    sizes = {name for g in graphs for node in g.node if node.op_type in _SIZED for name in node.input[1:]}
+    for graph in graphs:
+        held = [(node.output[0], item.t) for node in graph.node if node.op_type == "Constant"
+                for item in node.attribute if item.name == "value" and len(item.t.dims) > 1]  # fmt: skip
+        own = getattr(graph, "initializer", ())  # of which a function has none
+        for name, tensor in [*((tensor.name, tensor) for tensor in own), *held]:
+            if tensor.data_type in _FLOATS and name not in sizes:
+                yield tensor
 
 
 def _next(content: Any, direction: int) -> Any:

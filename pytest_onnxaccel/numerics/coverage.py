@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -29,12 +29,14 @@ class Coverage:
         branches: by label of an If, which of its conditions came: ``True``, ``False``.
         loops: by label of a Loop, the most trips that it was asked for; 0 where it never ran.
         rows: by name of a table, the rows that were read; *sizes* how many it has.
+        channels: by label of a Relu, the channels that were above 0 somewhere; *sizes* how many it has.
     """
 
     branches: Mapping[str, frozenset[bool]] = field(default_factory=dict)
     loops: Mapping[str, int] = field(default_factory=dict)
     rows: Mapping[str, frozenset[int]] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
+    channels: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     def __or__(self, other: Coverage) -> Coverage:
         """What both reached together."""
@@ -43,6 +45,7 @@ class Coverage:
             {key: max(self.loops.get(key, 0), other.loops.get(key, 0)) for key in {**self.loops, **other.loops}},
             _joined(self.rows, other.rows),
             {**self.sizes, **other.sizes},
+            _joined(self.channels, other.channels),
         )
 
     @property
@@ -60,7 +63,17 @@ class Coverage:
         for name, read in self.rows.items():
             if len(read) < self.sizes[name]:
                 found.append(f"{len(read)} of {self.sizes[name]} rows of {name} read")
+        silent = {label: self.sizes[label] - len(live) for label, live in self.channels.items()}
+        if any(silent.values()):
+            held = sum(1 for count in silent.values() if count)
+            of = sum(self.sizes[label] for label in self.channels)
+            found.append(f"{sum(silent.values())} of {of} channels, in {held} Relu, are 0 in every sample")
         return found
+
+    @property
+    def only_channels(self) -> bool:
+        """Nothing else than channels is unreached."""
+        return not replace(self, channels={}).gaps()
 
     def more_than(self, other: Coverage) -> bool:
         """It reached something that *other* did not."""
@@ -72,6 +85,7 @@ class Coverage:
             "branches": {key: {"then": True in seen, "else": False in seen} for key, seen in self.branches.items()},
             "loops": dict(self.loops),
             "rows": {name: {"read": len(read), "of": self.sizes[name]} for name, read in self.rows.items()},
+            "channels": {name: {"live": len(live), "of": self.sizes[name]} for name, live in self.channels.items()},
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -80,6 +94,7 @@ class Coverage:
             "loops": dict(self.loops),
             "rows": {key: sorted(read) for key, read in self.rows.items()},
             "sizes": dict(self.sizes),
+            "channels": {key: sorted(live) for key, live in self.channels.items()},
         }
 
     @classmethod
@@ -89,6 +104,7 @@ class Coverage:
             {key: int(trips) for key, trips in data["loops"].items()},
             {key: frozenset(map(int, read)) for key, read in data["rows"].items()},
             {key: int(size) for key, size in data["sizes"].items()},
+            {key: frozenset(map(int, live)) for key, live in data["channels"].items()},
         )
 
 
@@ -107,6 +123,7 @@ def counted(probes: Iterable[Mapping[str, Any]], values: Mapping[str, Array]) ->
     loops: dict[str, int] = {}
     rows: dict[str, frozenset[int]] = {}
     sizes: dict[str, int] = {}
+    channels: dict[str, frozenset[int]] = {}
     for probe in probes:
         array, label = values.get(probe["value"]), str(probe["label"])
         if array is None or not array.size:
@@ -121,4 +138,8 @@ def counted(probes: Iterable[Mapping[str, Any]], values: Mapping[str, Array]) ->
             read = np.unique(array.astype(np.int64))
             sizes[label] = int(probe["size"])
             rows[label] = rows.get(label, frozenset()) | frozenset((read % probe["size"]).tolist())
-    return Coverage(branches, loops, rows, sizes)
+        elif probe["kind"] == "channels" and array.size == probe["size"]:
+            sizes[label] = int(probe["size"])
+            live = frozenset(np.flatnonzero(np.asarray(array, np.float64).reshape(-1) > 0).tolist())
+            channels[label] = channels.get(label, frozenset()) | live
+    return Coverage(branches, loops, rows, sizes, channels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 #: Width of a range whose other end nothing bounds.
 _WIDTH_OF_FLOATS = 2.0
 _WIDTH_OF_INTEGERS = 64
+#: What stands for 0 where it is an end of a range.
+_BESIDE_ZERO = 1e-3
 #: Least share of a masked row that is valid.
 _VALID = 0.5
 
@@ -107,13 +110,24 @@ def _numbers(
     # A bound that was only chosen here to draw from is none for the points
     least = -math.inf if domain.low is None else low
     most = math.inf if domain.high is None else high
-    points = [p for p in domain.points if not isinstance(p, str) and least <= p <= most and p not in domain.exclude]
+    points = [p for p in domain.points if not isinstance(p, str) and p not in domain.exclude]
+    points = [p for p in points if least <= p <= most or math.isnan(p)]
     points = [p for p in points if _fits(p, dtype)]
     if dtype.kind in "iu":
         given = [int(end) for end, known in ((low, domain.low), (high, domain.high)) if known is not None]
         points = [p for p in dict.fromkeys([*given, *points]) if p not in domain.exclude]
-    made = _with_points(generator, made, points, index)
-    return _by_column(domain.columns, made, index) if domain.columns and shape else made
+    if dtype.kind not in "iu":
+        reached = (_end(domain.low, low, 1), _end(domain.high, high, -1))
+        points = [*dict.fromkeys([end for end in reached if end is not None and end not in domain.exclude]), *points]
+    made = _by_column(domain.columns, made, index) if domain.columns and shape else made
+    return _with_points(generator, made, points, index)
+
+
+def _end(bound_: Bound | None, drawn: float, inwards: int) -> float | None:
+    """An end of a range of floats that is legal and reached; beside 0, where 1 / x is none."""
+    if isinstance(bound_, str) or bound_ is None or bound_ != drawn:
+        return None
+    return float(drawn) or inwards * _BESIDE_ZERO
 
 
 def _by_column(columns: tuple[tuple[int | float, ...], ...], made: Any, index: int) -> Array:
@@ -122,18 +136,25 @@ def _by_column(columns: tuple[tuple[int | float, ...], ...], made: Any, index: i
     for place, numbers in enumerate(columns[: table.shape[1]]):
         if not numbers:
             continue
-        # Not in their order, and not in step with the next column's
-        order = np.random.default_rng([place, len(numbers)]).permutation(len(numbers))
-        turn = order[(index * len(table) + np.arange(len(table))) % len(numbers)]
+        # Not in their order, and each time round in another one, so that columns meet in many ways; the ends first
+        rounds, at = np.divmod(index * len(table) + np.arange(len(table)), len(numbers))
+        turn = np.array([_order(place, len(numbers), int(one))[i] for one, i in zip(rounds, at, strict=True)], np.intp)
         table[:, place] = np.asarray(numbers, dtype=np.float64)[turn].astype(table.dtype)
     return np.asarray(table.reshape(made.shape))
+
+
+@lru_cache(maxsize=4096)
+def _order(place: int, count: int, turn: int) -> tuple[int, ...]:
+    found = np.random.default_rng([place, count, turn]).permutation(count).tolist()
+    ends = {0: (0, count - 1), 1: (count - 1, 0)}.get((place + turn) % 2, ()) if turn < 2 and count > 1 else ()
+    return (*ends, *(i for i in found if i not in ends))
 
 
 def _fits(number: float, dtype: np.dtype[Any]) -> bool:
     if dtype.kind not in "iu":
         return True
     info = np.iinfo(dtype)
-    return bool(info.min <= number <= info.max)
+    return not math.isnan(number) and bool(info.min <= number <= info.max)
 
 
 def _without(values: Any, exclude: tuple[int | float, ...], low: float, high: float) -> Any:

@@ -23,7 +23,9 @@ _NAMED: tuple[tuple[re.Pattern[str], tuple[int, ...]], ...] = (
     (re.compile(r"(?i)sample|audio|wave|signal"), (4096, 16000, 512, 1024, 8192, 32000)),
     (re.compile(r"(?i)node|edge|point|box|roi"), (6, 9, 12, 4)),
 )
-_SIDE = _NAMED[2]
+_SIDE, _AUDIO = _NAMED[2], _NAMED[3]
+#: Beside an input of this name, what is long is sound.
+_RATE = re.compile(r"(?i)^(sr|sample_?rate)$")
 _OTHERWISE = (8, 4, 16, 5, 3, 2)
 #: A name of the cache and the new tokens together.
 _TOTAL = re.compile(r"(?i)total|(^|_)all(_|$)|full|kv_?(seq|len)|key_?(seq|len)")
@@ -133,6 +135,8 @@ def plausible_sizes(name: str) -> tuple[int, ...]:
 
 
 def _guess(key: str, specs: Sequence[TensorSpec]) -> tuple[int, ...]:
+    if any(_RATE.search(spec.name) for spec in specs):
+        return _AUDIO[1]
     for pattern, sizes in _NAMED:
         if pattern.search(key.partition(":")[0] if ":" in key else key):
             return sizes

@@ -24,12 +24,18 @@ if TYPE_CHECKING:
 
 #: Elements that are made up of a sequence.
 _ELEMENTS = 3
-#: Samples that are fed at most so that every telling number is among them.
-_MOST_SAMPLES = 24
+#: Samples that are fed at most so that every telling number is among them; of more of them where a sample has few
+#: elements, as a row of a table has: such models are quick.
+_MOST_SAMPLES, _MOST_ROWS = 24, 256
+_FEW_ELEMENTS = 256
+#: Rows of a table are fed so often that columns meet in many ways.
+_MIXED = 4
 #: Drawn samples are kept up to this size, bytes: several checks feed the same ones.
 _KEPT = 32 << 20
 #: From this number on samples have floats from a range that is wider by WIDENED, where nobody says what is legal.
 WIDE, WIDENED = 1 << 20, 8.0
+#: From this number on samples have what the file tells that a model is compared with (:attr:`Inputs.beyond`).
+BEYOND = 1 << 40
 
 
 @record(frozen=True)
@@ -53,6 +59,8 @@ class Inputs:
         golden: samples that come first, whole and as declared; all have the shapes of the first one.
         repeated: past the golden samples they come again, because the model does not run on others.
         infinite: outputs that may hold infinities, as the graph says.
+        shares: outputs that engines compute to the last digit of 1, as the graph says.
+        beyond: other domains, of samples from BEYOND on, see :meth:`with_beyond`.
     """
 
     specs: tuple[TensorSpec, ...]
@@ -72,7 +80,9 @@ class Inputs:
     golden: tuple[Mapping[str, Array], ...] = ()
     repeated: bool = False
     infinite: tuple[str, ...] = ()
-    _drawn: dict[int, dict[str, Array]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    beyond: Mapping[str, Domain] = field(default_factory=dict)
+    shares: tuple[str, ...] = ()
+    _drawn: dict[tuple[int, int], dict[str, Array]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _variants: dict[int, Inputs] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
@@ -106,7 +116,13 @@ class Inputs:
         return cls(
             elements(info.inputs), size or None, symbol, seed, given=tuple(given), files=files,
             axes=axes if size else {}, domains=domains, golden=tuple(golden), infinite=facts.infinite,
+            shares=facts.shares,
         )  # fmt: skip
+
+    @property
+    def shared(self) -> bool:
+        """Some input carries no batch: samples that are fed at once have it in common."""
+        return self.batch is not None and any(spec.name not in self.axes for spec in self.specs)
 
     @property
     def dynamic(self) -> bool:
@@ -157,16 +173,20 @@ class Inputs:
 
     # -- values -----------------------------------------------------------------------------------------------
 
-    def feeds(self, index: int = 0, batch: int | None = None) -> dict[str, Array]:
+    def feeds(self, index: int = 0, batch: int | None = None, turn: int = 0) -> dict[str, Array]:
         """Sample *index*: one array per input, at *batch* or at the model's own batch.
 
         At another batch than its own, a feed is the concatenation of the samples *index*, *index* + 1 ... along the
         axis of its batch. The arrays may be read-only: samples are drawn once and kept.
+
+        Args:
+            turn: which values inputs without a batch have: samples of one batch have them in common, and samples
+                that are compared one by one go through them.
         """
         if batch is None or batch == self.batch or self.batch is None:
-            return self._one(index)
+            return self._one(index, turn)
         blocks = -(-batch // self.batch)
-        parts = [self._one(index + i) for i in range(blocks)]
+        parts = [self._one(index + i, turn) for i in range(blocks)]
         return {name: self._joined(name, [part[name] for part in parts], batch) for name in parts[0]}
 
     def seeded(self, seed: int, batch: int | None = None) -> dict[str, Array]:
@@ -180,18 +200,19 @@ class Inputs:
         found: Array = np.concatenate(parts, axis)
         return found[(slice(None),) * axis + (slice(batch),)]
 
-    def _one(self, index: int) -> dict[str, Array]:
-        if index in self._drawn:
-            return dict(self._drawn[index])
-        feeds = self._make(index)
+    def _one(self, index: int, turn: int = 0) -> dict[str, Array]:
+        key = (index, turn)
+        if key in self._drawn:
+            return dict(self._drawn[key])
+        feeds = self._make(index, turn)
         for array in feeds.values():
             array.flags.writeable = False  # every check is fed the same
-        self._drawn[index] = feeds
+        self._drawn[key] = feeds
         while sum(map(_size, self._drawn.values())) > _KEPT:
             self._drawn.pop(next(iter(self._drawn)))
         return dict(feeds)
 
-    def _make(self, index: int) -> dict[str, Array]:
+    def _make(self, index: int, turn: int) -> dict[str, Array]:
         stored = self.golden[index % len(self.golden)] if self.golden else {}
         if stored and (index < len(self.golden) or self.repeated):
             return {spec.name: stored[spec.name].copy() for spec in self.specs}
@@ -201,13 +222,13 @@ class Inputs:
         own = [spec for spec in drawn if spec not in shared]
         feeds = self._sampled(own, index)
         if shared:  # the samples of one batch have it in common
-            feeds |= self._sampled(shared, self.variant)
+            feeds |= self._sampled(shared, turn or self.variant)
         feeds |= held
         for spec in self.specs:
             if spec.name in self.files:
                 arrays = self.files[spec.name]
                 own_index = index - len(self.golden)
-                place = own_index if self.batch is None or spec.name in self.axes else self.variant
+                place = own_index if self.batch is None or spec.name in self.axes else turn or self.variant
                 feeds[spec.name] = as_declared(arrays[place % len(arrays)], spec, self.axes.get(spec.name))
         return {spec.name: feeds[spec.name] for spec in self.specs}
 
@@ -221,16 +242,16 @@ class Inputs:
         if self.golden:
             free = (s for s in specs if not self._given_values(s.name) and s.name not in self.domains)
             given += tuple(filter(None, (golden_range(self.golden, s) for s in free)))
-        if index >= WIDE:
+        if WIDE <= index < BEYOND:
             floats = (floats[0] * (WIDENED if floats[0] < 0 else 1.0), floats[1] * WIDENED)
         return sample(
-            specs, self.shapes(), self.seed + 7919 * again, index, given, floats, self.integers, self.domains,
-            self.symbols(),
+            specs, self.shapes(), self.seed + 7919 * again, index + again, given, floats, self.integers,
+            self.domains if index < BEYOND else {**self.domains, **self.beyond}, self.symbols(),
         )  # fmt: skip
 
     @cached_property
     def telling(self) -> int:
-        """Samples after which every telling number was fed once; at most :data:`_MOST_SAMPLES`."""
+        """Samples after which every telling number was fed once; at most :data:`_MOST_SAMPLES` of large ones."""
         shapes = self.shapes()
         wanted = 1
         for spec in self.specs:
@@ -238,11 +259,33 @@ class Inputs:
             if domain is None or not self.made_up(spec.name) or domain.exact is not None:
                 continue
             size = math.prod(shapes[spec.name])
-            wanted = max(wanted, -(-len(domain.points) // max(size // 2, 1)))
+            wanted = max(wanted, -(-(len(domain.points) + len(domain.choices)) // max(size // 2, 1)))
             if domain.columns and size:
                 rows = max(size // (shapes[spec.name] or (1,))[-1], 1)
-                wanted = max(wanted, -(-max(map(len, domain.columns)) // rows))
-        return min(wanted, _MOST_SAMPLES)
+                wanted = max(wanted, -(-_MIXED * max(map(len, domain.columns)) // rows))
+        few = sum(map(math.prod, shapes.values())) <= _FEW_ELEMENTS
+        return min(wanted, _MOST_ROWS if few else _MOST_SAMPLES)
+
+    def with_beyond(self, other: Mapping[str, Domain]) -> Inputs:
+        """These inputs with samples of their own for what the *other* file's graph tells and this one's does not.
+
+        A limit, a branch or a row that a damaged file lost is told by the healthy one alone.
+        """
+        found = {}
+        for spec in self.specs:
+            domain, own = other.get(spec.name), self.domains.get(spec.name)
+            if domain is None or not self.made_up(spec.name) or domain.kind == "size" or domain.origin != "graph":
+                continue
+            if own is None or (own.kind != "size" and _values(own) != _values(domain)):
+                found[spec.name] = domain
+        return replace(self, beyond=found) if found else self
+
+    @property
+    def beyond_samples(self) -> range:
+        """Numbers of the samples of :attr:`beyond`; empty where there is none."""
+        if not self.beyond:
+            return range(0)
+        return range(BEYOND, BEYOND + max(_ELEMENTS, replace(self, domains=self.beyond).telling))
 
     # -- what is told -----------------------------------------------------------------------------------------
 
@@ -328,6 +371,11 @@ def dim_at(spec: TensorSpec, axis: int) -> Dim:
     """The declared size of *axis*; None where it is open, or there is no such axis."""
     shape = spec.shape or ()
     return shape[axis] if 0 <= axis < len(shape) else None
+
+
+def _values(domain: Domain) -> tuple[object, ...]:
+    ends = (domain.kind, domain.low, domain.high, domain.choices, domain.columns)
+    return (*ends, frozenset(map(str, domain.points)))
 
 
 def _size(feeds: Mapping[str, Array]) -> int:

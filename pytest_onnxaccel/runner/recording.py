@@ -132,7 +132,7 @@ def record_golden(
             session = opposite(request, subject, None, runner.subjects.other, subject.ready).session
         sets = []
         for index in range(samples):
-            feeds = ready.settled.inputs.for_sample(index).feeds(index)
+            feeds = ready.settled.inputs.for_sample(index).feeds(index, turn=index)
             sets.append((f"sample {index}", {"input": feeds, "output": _tensors(session.run(feeds))}))
         told = _told(spec, request, subject, engines, runner, result)
         files = render(sets, told)

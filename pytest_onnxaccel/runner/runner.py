@@ -19,6 +19,7 @@ from pytest_onnxaccel.checks.settle import on_guessed_sizes, sized
 from pytest_onnxaccel.checks.structure import structure
 from pytest_onnxaccel.checks.telling import Telling
 from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
+from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.printing import identifier
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner import noise
@@ -137,28 +138,39 @@ class Runner:
                 request.model, "parity", Verdict.FAILED, "V_CONTRACT", problems[0], request.backend, shown,
                 request.batch, details=tuple(problems[1:]),
             )  # fmt: skip
+        inputs = self._with_beyond(request, ready)
         against = opposite(
             request, subject, path, self.subjects.other, lambda name: self._ready(request, subject, name)
         )
         result = parity(
-            request.model, request.backend, shown, candidate, against.session, ready.settled.inputs,
+            request.model, request.backend, shown, candidate, against.session, inputs,
             request.tolerance or subject.spec.tolerance,
             {} if request.tolerance else subject.spec.output_tolerances,
             request.seeds, request.batch, ready.singles.block if path is None else None,
             noise.noisy(self._options, request.model, request.backend, shown, against.variants, against.alike),
-            request.decision or subject.spec.decision, self._telling(request, subject, ready),
+            request.decision or subject.spec.decision, replace(self._telling(request, subject, ready), inputs=inputs),
         )  # fmt: skip
         result = sized(noise.elsewhere(result, request.reported), ready.settled)
         if result.verdict is Verdict.FAILED and self._options.localise:
             from pytest_onnxaccel.runner.autopsy import looked_into
 
-            ours, inputs = Side(request.backend, subject, request.backend, path), ready.settled.inputs
+            ours = Side(request.backend, subject, request.backend, path)
             theirs = against.side(inputs)
             if theirs is not None:
                 backends = self._backends.get(request.model, ())
                 both = (ours, theirs)
                 return looked_into(result, request, both, inputs, backends, self.engines, self._options.failures)
         return result
+
+    def _with_beyond(self, request: Request, ready: Ready) -> Inputs:
+        """Inputs that run, and what the other file tells of more of them."""
+        inputs = ready.settled.inputs
+        if request.source is not None or not request.reference.endswith(".onnx"):
+            return inputs
+        try:
+            return inputs.with_beyond(self.subjects.other(request.reference).facts.domains)
+        except OnnxAccelError:
+            return inputs  # what stands against the file is told where it is run
 
     def _unlike(self, request: Request, subject: Subject) -> list[str]:
         """Why the model and the other file that it is compared with cannot be fed the same."""

@@ -135,3 +135,15 @@ def test_it_times_and_closes(tmp_path: Path) -> None:
     assert len(session.time({"x": np.ones((1, 4), np.float32)}, TimingPlan(samples=3, seconds=30)).wall_ns) == 3
     session.close()
     session.close()
+
+
+@pytest.mark.parametrize("rank", [3, 4, 5])
+def test_the_largest_of_a_channel_is_taken_over_all_axes_behind_it(rank: int, tmp_path: Path) -> None:
+    shape = [2, 3, *range(4, rank + 2)]
+    wanted = [2, 3, *[1] * (rank - 2)]
+    pool = make_node("GlobalMaxPool", ["x"], ["y"])
+    session = loaded(assemble("pool", [pool], [value("x", *shape)], [value("y", *wanted)]), tmp_path)
+    x = np.random.default_rng(0).random(shape).astype(np.float32)
+    found = session.run({"x": x})["y"]
+    assert list(found.shape) == wanted
+    np.testing.assert_array_equal(found.reshape(2, 3), x.reshape(2, 3, -1).max(axis=-1))

@@ -35,3 +35,13 @@ def test_sizes_and_counts_carry_none() -> None:
 def test_inputs_that_share_no_size_have_none() -> None:
     assert batch_axes(specs(a=(2, 4), b=(3, 4)), {}, {}) == (None, {})
     assert batch_axes([TensorSpec("a", "float32", None)], {}, {}) == (None, {})
+
+
+def test_a_state_beside_a_free_batch_has_it_on_axis_1() -> None:
+    assert batch_axes(specs(x=(None, None), state=(2, None, 128)), {}, {}) == (None, {"x": 0, "state": 1})
+    assert batch_axes(specs(x=(None, 80), mask=(1, None)), {}, {}) == (None, {})  # no state: one axis of time
+
+
+def test_time_that_comes_first_is_no_batch() -> None:
+    assert batch_axes(specs(x=("time", 4)), {}, {}) == (None, {})
+    assert batch_axes(specs(x=("batch_of_steps", 4)), {}, {}) == ("batch_of_steps", {"x": 0})

@@ -13,11 +13,12 @@ from pytest_onnxaccel.checks.batch import batch
 from pytest_onnxaccel.checks.proof import Prover
 from pytest_onnxaccel.checks.singles import Singles
 from pytest_onnxaccel.checks.sizes import DYNAMIC_SIZES, FROZEN_SIZES
+from pytest_onnxaccel.domains import InputFacts
 from pytest_onnxaccel.errors import BackendCrashed, ModelError
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.spec import InputSpec, Tolerance
-from suites.unit.fakes import Arrays, FakeSession, doubling, inputs_of, tensor
+from suites.unit.fakes import Arrays, FakeSession, doubling, info_of, inputs_of, tensor
 
 Function = Callable[[Arrays], Arrays]
 DYNAMIC = inputs_of(tensor("x", "N", 4), batch="N")
@@ -264,3 +265,18 @@ def test_declared_batches_are_used_for_the_blocks() -> None:
     assert singles.without_batch() == []
     assert len(singles.outputs(3)["y"]) == 3
     assert [len(feeds["x"]) for feeds in session.calls] == [2, 2]
+
+
+@pytest.mark.parametrize(("guessed", "axis"), [({"guessed": True}, 1), ({}, 0)])
+def test_a_guessed_axis_gives_way_to_that_of_the_states(guessed: dict[str, bool], axis: int) -> None:
+    """A state ``[2, N, 3]`` comes back as one; its axis in the graph is a guess where it cannot be followed."""
+    inputs = Inputs.of(
+        info_of((tensor("x", "N", 4), tensor("h", 2, "N", 3)), (), "N"),
+        (),
+        0,
+        {},
+        InputFacts({}, "N", {"x": 0, "h": 1}),
+    )
+    session = FakeSession(lambda feeds: {"h1": feeds["h"]})
+    singles = Singles(session, inputs, None, lambda: {"h1": {"join": "concat", "axis": 0, **guessed}})
+    assert singles.joins["h1"] == {"join": "concat", "axis": axis}

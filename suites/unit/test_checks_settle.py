@@ -14,6 +14,7 @@ from pytest_onnxaccel.backends.guard import GuardedSession
 from pytest_onnxaccel.backends.ort_cpu import OrtCpu
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.settle import Settled, is_finite, prepare_inputs, settle
+from pytest_onnxaccel.domains import Domain, InputFacts
 from pytest_onnxaccel.errors import BackendCrashed, ModelError
 from pytest_onnxaccel.graph.inspect import describe
 from pytest_onnxaccel.spec import InputSpec, ModelInfo, ModelSpec, TensorSpec
@@ -237,3 +238,21 @@ def test_a_shape_makes_up_for_an_undeclared_rank() -> None:
 
 def test_a_file_that_cannot_be_read() -> None:
     assert "cannot be read" in says(prepare_inputs, free(1, 4), with_inputs(InputSpec("x", file="absent.npy")), 0)
+
+
+def test_a_count_that_does_not_run_is_drawn_again_and_then_held() -> None:
+    info = info_of([tensor("x", 9), tensor("k", 1, dtype="int64")], [tensor("y", 1)])
+    facts = InputFacts({"k": Domain("k", "size", 1, 9)})
+    found = settle(refusing(lambda feeds: feeds["k"][0] > 4), info, SPEC, 0, facts=facts)
+    fed = {int(found.inputs.feeds(index)["k"][0]) for index in range(5)}
+    assert len(fed) == 1
+    assert fed.pop() > 4
+
+
+def test_a_missing_number_is_left_out_where_the_model_is_not_made_for_it() -> None:
+    info = info_of([tensor("x", 4)], [tensor("y", 4)])
+    facts = InputFacts({"x": Domain("x", points=(float("nan"),))})
+    passing = FakeSession(lambda feeds: {"y": feeds["x"]})
+    assert not np.isnan(settle(passing, info, SPEC, 0, facts=facts).inputs.feeds(0)["x"]).any()
+    filling = FakeSession(lambda feeds: {"y": np.nan_to_num(feeds["x"])})
+    assert np.isnan(settle(filling, info, SPEC, 0, facts=facts).inputs.feeds(0)["x"]).any()

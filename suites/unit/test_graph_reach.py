@@ -36,7 +36,7 @@ def test_the_weights_in_the_order_of_their_use(tmp_path: Path) -> None:
     assert [w[1] for w in told["weights"]] == ["words.weight", "layer.0.dense.weight", "layer.0.dense.bias"]
     assert told["weights"][0][2] == WORDS * 8
     assert told["answering"] == told["outputs"] == ["sentence"]
-    assert told["probes"] == [{"kind": "rows", "value": "input_ids", "label": "words.weight", "size": WORDS}]
+    assert told["probes"] == [{"kind": "rows", "value": "input_ids", "label": "words.weight", "size": WORDS, "rank": 0}]
 
 
 @BACKENDS
@@ -55,7 +55,7 @@ def test_the_copy_is_the_model_until_it_is_fed_other_weights(backend: Any, tmp_p
 def test_weights_of_a_branch_are_moved_too(backend: Any, tmp_path: Path) -> None:
     told, path = made(encoder(pooler=True), tmp_path)
     (name,) = [w[0] for w in told["weights"] if "square" in w[0]]
-    assert {"kind": "branch", "value": "has_words", "label": "pool", "size": 0} in told["probes"]
+    assert {"kind": "branch", "value": "has_words", "label": "pool", "size": 0, "rank": 0} in told["probes"]
     session, move = backend().load(path, LoadOptions(optimize=False)), mover(path)
     taken, other = ids([1, 2]), {**ids([1, 2]), **move([name], 0.25)}
     assert bool(session.run(taken)["has_words"])

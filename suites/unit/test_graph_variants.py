@@ -139,3 +139,26 @@ def test_an_unknown_variant_is_refused(tmp_path: Path) -> None:
     onnx.save(convolved(), tmp_path / "m.onnx")
     with pytest.raises(ModelError, match="there is no variant 'quantized'"):
         variant(str(tmp_path / "m.onnx"), str(tmp_path / "v.onnx"), "quantized")
+
+
+def test_weights_of_branches_are_rounded_too() -> None:
+    held = numpy_helper.from_array(np.random.default_rng(0).random((4, 4)).astype(np.float32), "w")
+    then, other = (
+        helper.make_graph(nodes, name, [], [make_tensor_value_info(f"{name}_y", TensorProto.FLOAT, None)], tensors)
+        for name, nodes, tensors in (
+            ("a", [make_node("MatMul", ["x", "w"], ["a_y"])], [held]),
+            ("b", [make_node("Constant", [], ["v"], value=held), make_node("MatMul", ["x", "v"], ["b_y"])], []),
+        )
+    )
+    graph = helper.make_graph(
+        [make_node("If", ["c"], ["y"], then_branch=then, else_branch=other)], "g",
+        [make_tensor_value_info("x", TensorProto.FLOAT, [1, 4]), make_tensor_value_info("c", TensorProto.BOOL, [])],
+        [make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])],
+    )  # fmt: skip
+    model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 15)])
+    fed = {"x": np.ones((1, 4), np.float32)}
+    for condition in (True, False):
+        before = run(model, {**fed, "c": np.array(condition)})["y"]
+        copied = onnx.ModelProto.FromString(model.SerializeToString())
+        after = run(rounded(copied, 1), {**fed, "c": np.array(condition)})["y"]
+        assert 0 < np.abs(after - before).max() < 1e-5

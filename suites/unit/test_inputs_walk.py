@@ -247,3 +247,67 @@ def test_texts_that_are_compared() -> None:
     assert facts.domains["x"].choices == ("yes", "no", "onnxaccel")
     both = one("Equal", {"a": (text, [3]), "b": (text, [3])}, [3], BOOL)
     assert both.domains["a"].choices == both.domains["b"].choices == ("one", "two", "")
+
+
+def test_ranges_that_exclude_each_other_are_both_legal() -> None:
+    """``Where(ids < 0, ids + 50, ids)``: a row counted from the end is one of its own path."""
+    nodes = [
+        helper.make_node("Less", ["ids", "zero"], ["below"]),
+        helper.make_node("Add", ["ids", "rows"], ["wrapped"]),
+        helper.make_node("Where", ["below", "wrapped", "ids"], ["at"]),
+        helper.make_node("Gather", ["table", "at"], ["y"]),
+    ]
+    given = {"table": TABLE, "zero": np.array(0), "rows": np.array(50)}
+    domain = facts_of(model(nodes, {"ids": (INT, ["N", 3])}, {"y": (FLOAT, ["N", 3, 4])}, **given)).domains["ids"]
+    assert (domain.low, domain.high) == (-50, 49)
+    assert {-50, -1, 0, 49} <= set(domain.points)
+
+
+def test_a_one_hot_code_that_is_written_as_a_comparison() -> None:
+    x = {"x": (INT, ["N", 1])}
+    domain = one("Equal", x, ["N", 257], BOOL, {"codes": np.arange(257)}).domains["x"]
+    assert (domain.kind, domain.low, domain.high) == ("index", 0, 256)
+    others = one("Equal", x, ["N", 3], BOOL, {"codes": np.array([3, 50, 900])}).domains["x"]
+    assert others.kind == "number"
+
+
+@pytest.mark.parametrize(
+    ("op", "more", "told"),
+    [
+        ("Clip", {"low": np.float32(0), "high": np.float32(6)}, {6.0, 6.3}),
+        ("Min", {"high": np.float32(4)}, {4.0, 4.2}),
+        ("ThresholdedRelu", {}, {1.1}),
+        ("QuantizeLinear", {"step": np.float32(0.5), "zero": np.uint8(128)}, {-64.0, 63.5}),
+    ],
+)
+def test_what_saturates_is_fed_on_both_sides(op: str, more: dict[str, Any], told: set[float]) -> None:
+    domain = one(op, {"x": (FLOAT, [4])}, [4], given=more).domains["x"]
+    assert {round(t, 3) for t in told} <= {round(float(p), 3) for p in domain.points}
+
+
+def test_every_bit_of_a_type() -> None:
+    bits = int(TensorProto.UINT32)
+    domain = one("BitwiseNot", {"x": (bits, [4])}, [4], bits).domains["x"]
+    assert (domain.low, domain.high) == (0, 2**32 - 1)
+
+
+def test_each_column_of_gather_nd_numbers_an_axis_of_its_own() -> None:
+    table = np.zeros((3, 70), np.float32)
+    domain = one("GatherND", {"at": (INT, ["N", 2])}, ["N"], given={"t": table}, order=["t", "at"]).domains["at"]
+    assert domain.columns == (tuple(range(3)), tuple(range(70)))
+
+
+def test_a_scan_goes_through_time() -> None:
+    body = helper.make_graph(
+        [helper.make_node("Add", ["s", "e"], ["t"]), helper.make_node("Identity", ["t"], ["o"])], "body",
+        [helper.make_tensor_value_info(n, FLOAT, [1, 4]) for n in "se"],
+        [helper.make_tensor_value_info(n, FLOAT, [1, 4]) for n in "to"],
+    )  # fmt: skip
+    nodes = [helper.make_node("Scan", ["s0", "x"], ["s1", "y"], body=body, num_scan_inputs=1)]
+    facts = facts_of(model(nodes, {"x": (FLOAT, ["T", 1, 4])}, {"y": (FLOAT, ["T", 1, 4])}, s0=np.zeros((1, 4), "f4")))
+    assert facts.axes == {"x": 1}
+
+
+def test_outputs_of_a_sigmoid_are_shares() -> None:
+    assert one("Sigmoid", {"x": (FLOAT, [4])}, [4]).shares == ("y",)
+    assert one("Tanh", {"x": (FLOAT, [4])}, [4]).shares == ()

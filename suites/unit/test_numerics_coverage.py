@@ -52,3 +52,14 @@ def test_what_did_not_come_is_not_counted() -> None:
 def test_it_travels_as_json() -> None:
     found = counted([probe("branch", "c"), probe("rows", "i", "t", 3)], {"c": np.array([True]), "i": np.array([1])})
     assert Coverage.from_json(found.to_json()) == found
+
+
+def test_channels_that_are_never_positive() -> None:
+    probes = [probe("channels", "m", "gate", 4)]
+    one = counted(probes, {"m": np.array([0.0, 2.0, 0.0, -1.0], np.float32)})
+    assert one.gaps() == ["3 of 4 channels, in 1 Relu, are 0 in every sample"]
+    assert one.only_channels
+    other = counted(probes, {"m": np.array([1.0, 0.0, 1.0, 1.0], np.float32)})
+    assert (one | other).whole
+    assert Coverage.from_json((one | other).to_json()) == one | other
+    assert one.figures()["channels"] == {"gate": {"live": 1, "of": 4}}

@@ -88,3 +88,21 @@ def test_exact_values_fill_just_their_shape() -> None:
 def test_an_empty_array_is_no_trouble() -> None:
     assert drawn(Domain("x", "index", 0, 5, points=(0, 5)), "int64", (0, 3)).shape == (0, 3)
     assert math.prod(drawn(Domain("x", columns=((1.0,),)), "float32", (0, 1)).shape) == 0
+
+
+@pytest.mark.parametrize(("low", "high", "wanted"), [(-1, 1, {-1, 1}), (0, 2, {1e-3, 2}), (-1, 0, {-1, -1e-3})])
+def test_ends_of_a_range_of_floats_are_reached_and_zero_is_not(low: float, high: float, wanted: set[float]) -> None:
+    found = drawn(Domain("x", low=low, high=high), "float64", (1, 9))
+    assert wanted <= set(found.reshape(-1).tolist())
+
+
+def test_a_missing_number_is_drawn_where_it_tells() -> None:
+    domain = Domain("x", points=(math.nan,))
+    assert np.isnan(drawn(domain, "float32", (1, 6))).sum() == 1
+    assert drawn(domain, "int64", (1, 6)).dtype == np.int64
+
+
+def test_two_columns_meet_in_every_way() -> None:
+    domain = Domain("x", columns=((1.0, 2.0), (10.0, 20.0)))
+    met = {tuple(drawn(domain, "float32", (1, 2), index).reshape(-1).tolist()) for index in range(16)}
+    assert met == {(1.0, 10.0), (1.0, 20.0), (2.0, 10.0), (2.0, 20.0)}

@@ -10,6 +10,8 @@ from pytest_onnxaccel.domains import Domain
 from pytest_onnxaccel.spec import Dim, TensorSpec
 
 _BATCH = re.compile(r"(?i)^(n|b|bs|bsz|.*batch.*)$")
+#: Names of a first axis that is something else: sequences, point clouds, graphs.
+_LENGTH = re.compile(r"(?i)^(?!.*batch).*(seq|time|step|frame|token|len|point|node|edge)")
 #: Names that exporters make up for a size that they do not know, a new one for each.
 _MADE_UP = re.compile(r"(?i)^(unk\w*?_?\d+|dim_?\d+|dynamicdimension\.?\d+|.+_dim_?\d+|unknown\w*|none|-1|\?+)$")
 
@@ -36,10 +38,15 @@ def batch_axes(
     if not known or any(s.kind == "tensor" and s.shape is None for s in specs):
         return None, {}
     named = _named(known)
+    if named is None:
+        lengths = {s.name for s in known if isinstance(_at(s, hints), str) and _LENGTH.search(str(_at(s, hints)))}
+        if lengths and all(s.name in lengths for s in known):
+            return None, {}  # time comes first, and a batch nowhere
     if named is not None:
         axes = {s.name: s.shape.index(named) for s in known if s.shape is not None and named in s.shape}
         axes |= {s.name: hints.get(s.name, 0) for s in known if s.name not in axes and _at(s, hints) is None}
         return named, axes
+    hints = {**_states(known), **hints}
     placed = {s.name: hints.get(s.name, 0) for s in known}
     sizes = {_at(s, hints) for s in known}
     if len(sizes) == 1 and sizes != {0}:
@@ -52,6 +59,23 @@ def batch_axes(
     if len(fixed) == 1 and isinstance(next(iter(fixed)), str):
         return next(iter(fixed)), placed  # some inputs say its name, the others leave it open
     return None, {}
+
+
+def _states(specs: Sequence[TensorSpec]) -> dict[str, int]:
+    """Axis 1 of inputs ``[layers, ?, width]`` beside those whose axis 0 is free: states, of the same batch."""
+    leading = [s for s in specs if s.shape and len(s.shape) > 1 and anonymous(s.shape[0])]
+    if not leading:
+        return {}
+    return {
+        s.name: 1
+        for s in specs
+        if s.shape is not None
+        and len(s.shape) == 3
+        and isinstance(s.shape[0], int)
+        and s.shape[0] > 1
+        and anonymous(s.shape[1])
+        and isinstance(s.shape[2], int)
+    }
 
 
 def _counts(domain: Domain | None) -> bool:

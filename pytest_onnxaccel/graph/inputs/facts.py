@@ -39,6 +39,7 @@ def facts_of(model: Any) -> InputFacts:
         axes,
         unread=tuple(spec.name for spec in info.inputs if spec.name not in read | _inner(model)),
         value_shaped={name: inputs for name, inputs in shaped.items() if inputs},
+        shares=tuple(spec.name for spec in info.outputs if spec.name in values and values[spec.name].share),
         infinite=tuple(spec.name for spec in info.outputs if spec.name in values and values[spec.name].infinite),
     )
 

@@ -83,9 +83,11 @@ def merged(name: str, findings: Sequence[Finding], dtype: str) -> Domain:
     deciding = [f for f in findings if f.kind == kind]
     low = _narrowest([f.low for f in findings], max)
     high = _narrowest([f.high for f in findings], min)
-    if not isinstance(low, str) and not isinstance(high, str) and low is not None and high is not None and low > high:
+    if _empty(low, high):
         # Facts that exclude each other hold on paths that never run together: the deciding ones are kept
         low, high = _narrowest([f.low for f in deciding], max), _narrowest([f.high for f in deciding], min)
+        if _empty(low, high):  # on each path another range: rows that are counted from the end as well
+            low, high = _narrowest([f.low for f in deciding], min), _narrowest([f.high for f in deciding], max)
     whole = dtype.startswith(("int", "uint")) or dtype == "bool"
     exclude = tuple(dict.fromkeys(_number(v, whole) for f in findings for v in f.exclude))
     points = dict.fromkeys(v if isinstance(v, str) else _number(v, whole) for f in findings for v in f.points)
@@ -96,6 +98,12 @@ def merged(name: str, findings: Sequence[Finding], dtype: str) -> Domain:
         name, kind, _end(low, whole, math.ceil), _end(high, whole, math.floor), exclude, tuple(points)[:_MOST_POINTS],
         tuple(choices), exact, "graph", tuple(dict.fromkeys(f.text for f in findings))[:_MOST_FACTS], columns=columns,
     )  # fmt: skip
+
+
+def _empty(low: Bound | None, high: Bound | None) -> bool:
+    return (
+        not isinstance(low, str) and not isinstance(high, str) and low is not None and high is not None and low > high
+    )
 
 
 def _columns(found: Sequence[tuple[tuple[float, ...], ...]], whole: bool) -> tuple[tuple[float, ...], ...]:

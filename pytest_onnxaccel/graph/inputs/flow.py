@@ -121,7 +121,12 @@ def either(a: Value, b: Value, chosen: frozenset[str]) -> Value:
     shape = a.shape if a.shape == b.shape else None
     sized = a.sized_by | b.sized_by | (chosen if a.shape is None or a.shape != b.shape else frozenset())
     return Value(
-        _joined([a, b]), shape=shape, by=a.by | b.by | chosen, sized_by=sized, elem_type=a.elem_type or b.elem_type
+        _joined([a, b]),
+        shape=shape,
+        by=a.by | b.by | chosen,
+        sized_by=sized,
+        elem_type=a.elem_type or b.elem_type,
+        share=a.share or b.share,
     )
 
 
@@ -154,6 +159,7 @@ def outputs(site: Site) -> list[Value]:
         made = replace(made, shape=_shape_alike(site))
     rest = made if node.op_type in ("Split", "Unique") else Value(by=by, sized_by=sized)
     results = [made, *[replace(rest, shape=site.output_shape(i), constant=None) for i in range(1, count)]]
+    results = [replace(v, share=_share(site, values)) for v in results]
     return [replace(v, infinite=True) if infinite(site, i) else v for i, v in enumerate(results)]
 
 
@@ -183,6 +189,16 @@ def _padded(shapes: Sequence[tuple[int | str | None, ...]]) -> list[tuple[int | 
 def _broadcast(*sizes: int | str | None) -> int | str | None:
     wide = {size for size in sizes if size != 1}
     return 1 if not wide else wide.pop() if len(wide) == 1 else None
+
+
+def _share(site: Site, values: Sequence[Value]) -> bool:
+    node = site.node
+    if node.domain not in ("", "ai.onnx"):
+        return False
+    if node.op_type == "Sigmoid":
+        return True
+    keeps = node.op_type in _KEEPS_ORDER | _MOVES or node.op_type in ("Concat", "ReduceMean", "Where", "Max", "Min")
+    return keeps and any(v.share for v in values)
 
 
 def _constant(node: Any) -> Value:

@@ -81,6 +81,7 @@ class Value:
         inverted: the traces of a mask that this is the complement of.
         summed: the traces of what was added up to give it.
         infinite: it may hold infinities: constants of the graph that are infinite, or reductions of nothing.
+        share: it comes out of a Sigmoid, moved or averaged and nothing else.
     """
 
     traces: tuple[Trace, ...] = ()
@@ -93,6 +94,7 @@ class Value:
     inverted: tuple[Trace, ...] = ()
     summed: tuple[Trace, ...] = ()
     infinite: bool = False
+    share: bool = False
 
     @property
     def fed(self) -> bool:

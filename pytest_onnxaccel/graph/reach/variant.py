@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from pytest_onnxaccel.graph.expose import write_beside
 from pytest_onnxaccel.graph.load import load_graph
 from pytest_onnxaccel.graph.reach.lift import array_of, lift
 from pytest_onnxaccel.graph.reach.paths import answering, weights
-from pytest_onnxaccel.graph.reach.probes import probes
+from pytest_onnxaccel.graph.reach.probes import Probe, measuring, probes
 
 #: From this version on an initializer that is an input as well is a default that a run may be fed another for.
 _DEFAULTS = 4
@@ -46,7 +46,7 @@ def movable(source: str, target: str) -> dict[str, Any]:
     model.CopyFrom(load_graph(source))
     lift(model)
     used, dead = weights(model)
-    looked = probes(model)
+    looked = [_measured(model, probe) if probe.kind == "channels" else probe for probe in probes(model)]
     fed = answering(model)
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     listed = {value.name for value in model.graph.input}
@@ -70,6 +70,14 @@ def movable(source: str, target: str) -> dict[str, Any]:
         "answering": fed,
         "probes": [asdict(probe) for probe in looked],
     }
+
+
+def _measured(model: ModelProto, probe: Probe) -> Probe:
+    opset = next((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), 1)
+    name, nodes, held = measuring(probe, opset)
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(held)
+    return replace(probe, value=name)
 
 
 def mover(path: str) -> Mover:

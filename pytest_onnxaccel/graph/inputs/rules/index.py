@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from pytest_onnxaccel.graph.inputs.findings import Finding, named
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
+#: Places of one axis that are gone through one by one.
+_MOST = 256
+
 
 def _rows(site: Site, place: int, size: int | None, what: str) -> None:
     """Operand *place* numbers *size* rows: 0 to size - 1. Negative numbers are legal in ONNX and nowhere else."""
@@ -47,6 +50,11 @@ def gather_nd(site: Site) -> None:
     sizes = [d for d in axes if isinstance(d, int)]
     if sizes and len(sizes) == len(axes):
         _rows(site, 1, min(sizes), "rows")
+        for trace in site.operand(1).traces:
+            if trace.ordered and trace.plain and len(sizes) == width:  # each column with an axis of its own
+                text = f"numbers {'x'.join(map(str, sizes))} places in {named(site.node)}"
+                places = tuple(tuple(dict.fromkeys((*range(min(size, _MOST) - 1), size - 1))) for size in sizes)
+                site.findings.add(Finding(trace.input, text, "index", columns=places))
 
 
 def scatter(site: Site) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import onnx
 
 from pytest_onnxaccel.graph.inputs.findings import Finding, named
@@ -17,6 +18,13 @@ TINY = 1e-3
 _WHOLE = frozenset({2, 3, 4, 5, 6, 7, 12, 13})
 _FLOAT8 = frozenset({17, 18, 19, 20})
 _UNSIGNED = frozenset({2, 4, 12, 13})
+_BYTES = {int(onnx.TensorProto.UINT8): (0, 255), int(onnx.TensorProto.INT8): (-128, 127)}
+_BITS = {
+    2: (0, 2**8 - 1), 3: (-(2**7), 2**7 - 1), 4: (0, 2**16 - 1), 5: (-(2**15), 2**15 - 1), 6: (-(2**31), 2**31 - 1),
+    7: (-(2**62), 2**62), 12: (0, 2**32 - 1), 13: (0, 2**63 - 1),
+}  # fmt: skip
+#: Limits past this stand for none.
+_FAR = 1e4
 
 
 def _between(site: Site, place: int = 0, low: float | None = None, high: float | None = None, text: str = "") -> None:
@@ -26,8 +34,10 @@ def _between(site: Site, place: int = 0, low: float | None = None, high: float |
 def divisor(site: Site) -> None:
     """Div and Mod: the divisor is not 0, and -1 of the least integer overflows."""
     whole = site.operand(0).elem_type in _WHOLE or site.operand(1).elem_type in _WHOLE
-    if site.node.op_type == "Mod":  # which tells itself from its like on negative numbers alone
-        site.findings.bounds(site.operand(0).traces, site.node, "is a number")
+    if site.node.op_type == "Mod" or whole:  # which tell themselves from their like on negative numbers alone
+        number = site.operand(1).scalar
+        around = () if not number or not whole else (-1, number - 1, number, number + 1)
+        site.findings.bounds(site.operand(0).traces, site.node, "is divided", points=around)
     exclude = (0, -1) if whole else (0,)
     site.findings.bounds(site.operand(1).traces, site.node, "divides", exclude=exclude)
     # A sum of both signs may come next to nothing, where rounding decides what the quotient is
@@ -64,7 +74,14 @@ def compared(site: Site) -> None:
         if site.operand(place).elem_type == onnx.TensorProto.STRING:
             _texts(site, place, array)
             continue
-        if array is None or array.dtype.kind not in "fiub" or array.size > 64:
+        if array is None or array.dtype.kind not in "fiub":
+            continue
+        if _counts_up(array):
+            ends = (int(array.min()), int(array.max()))
+            traces = site.operand(place).traces
+            site.findings.bounds(traces, site.node, f"is one of {array.size} numbers", *ends, "index", points=ends)
+            continue
+        if array.size > 64:
             continue
         whole = array.dtype.kind in "iub"
         points: list[float] = []
@@ -84,11 +101,69 @@ def _texts(site: Site, place: int, array: Any) -> None:
         site.findings.add(Finding(trace.input, f"is compared in {named(site.node)}", "text", choices=choices))
 
 
+def _counts_up(array: Any) -> bool:
+    """The numbers of a one-hot code that is written as a comparison: 0, 1, 2 ... in a row."""
+    row = array.reshape(-1)
+    return row.size > 4 and row.dtype.kind in "iuf" and bool((np.diff(row.astype(np.float64)) == 1).all())
+
+
+def limited(site: Site) -> None:
+    """Clip, Max and Min by a constant: on both sides of each limit."""
+    limits = [site.operand(place).scalar for place in range(len(site.operands))]
+    limits += [site.attribute(name) for name in ("min", "max")]
+    points: list[float] = []
+    for number in limits:
+        if number is not None and abs(number) < _FAR:
+            step = max(abs(number) * 0.05, 0.05)
+            points += [number, number - step, number + step]
+    for place in range(len(site.operands)):
+        if points:
+            site.findings.bounds(site.operand(place).traces, site.node, "is limited", points=points)
+
+
+def gated(attribute: str, default: float, sides: Sequence[int] = (1,)) -> Rule:
+    """An activation that changes at a number past which inputs are seldom drawn."""
+
+    def rule(site: Site) -> None:
+        number = float(site.attribute(attribute, default))
+        points = [side * (number + step) for side in sides for step in (-0.1, 0.1, 1.0)]
+        site.findings.bounds(site.operand(0).traces, site.node, "is compared", points=points)
+
+    return rule
+
+
+def quantised(site: Site) -> None:
+    """QuantizeLinear: to both ends of what its steps can tell, and past them."""
+    step, zero, to = site.operand(1).scalar, site.operand(2), site.operand(2).elem_type
+    low, high = _BYTES.get(to or int(onnx.TensorProto.UINT8), (0, 0))
+    if step is None or not low < high or (zero.scalar is None and site.operands[2:]):
+        return
+    ends = [(end - (zero.scalar or 0)) * step for end in (low, high)]
+    points = [*ends, *(end * 1.1 for end in ends), *(end * 0.6 for end in ends)]
+    site.findings.bounds(site.operand(0).traces, site.node, "is quantised", points=points)
+
+
+def bits(*places: int) -> Rule:
+    """Operators on bits: every bit of the type."""
+
+    def rule(site: Site) -> None:
+        for place in places:
+            ends = _BITS.get(site.operand(place).elem_type)
+            if ends is not None:
+                site.findings.bounds(site.operand(place).traces, site.node, "is taken bit by bit", *ends)
+
+    return rule
+
+
+def missing(site: Site) -> None:
+    """IsNaN: a number that is missing."""
+    site.findings.bounds(site.operand(0).traces, site.node, "may be missing", points=(math.nan,))
+
+
 def every_value(site: Site, place: int = 0) -> None:
     """A type of 8 bits whose numbers are all legal: the whole range is drawn."""
-    ranges = {int(onnx.TensorProto.UINT8): (0, 255), int(onnx.TensorProto.INT8): (-128, 127)}
     for trace in site.operand(place).traces:
-        found = ranges.get(site.operand(place).elem_type)
+        found = _BYTES.get(site.operand(place).elem_type)
         if found is not None and trace.plain and not trace.cast:
             site.findings.bounds([trace], site.node, "takes every value", *found)
 
@@ -181,12 +256,25 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ":LessOrEqual": _COMPARES,
     ":Cast": (cast,),
     ":DequantizeLinear": (every_zero(0, 2), scales(1), float8_zero),
-    ":QuantizeLinear": (every_zero(2), scales(1)),
+    ":QuantizeLinear": (every_zero(2), scales(1), quantised),
     ":QLinearConv": (every_zero(0, 2, 3, 5, 7), scales(1, 4, 6)),
     ":QLinearMatMul": (every_zero(0, 2, 3, 5, 7), scales(1, 4, 6)),
     ":ConvInteger": (every_zero(0, 1, 2, 3),),
     ":MatMulInteger": (every_zero(0, 1, 2, 3),),
     ":BatchNormalization": (variance(4),),
+    ":Clip": (limited,),
+    ":Max": (limited,),
+    ":Min": (limited,),
+    ":ThresholdedRelu": (gated("alpha", 1.0),),
+    ":Shrink": (gated("lambd", 0.5, (1, -1)),),
+    ":HardSigmoid": (gated("_", 3.0, (1, -1)),),
+    ":HardSwish": (gated("_", 3.0, (1, -1)),),
+    ":IsNaN": (missing,),
+    ":BitShift": (bits(0),),
+    ":BitwiseAnd": (bits(0, 1),),
+    ":BitwiseOr": (bits(0, 1),),
+    ":BitwiseXor": (bits(0, 1),),
+    ":BitwiseNot": (bits(0),),
     ":LinearAttention": (decay,),
     "ai.onnx.preview.training:Adam": (steps_done,),
     "ai.onnx.preview.training:Adagrad": (steps_done,),

@@ -349,6 +349,17 @@ def recurrent(site: Site) -> None:
                 site.findings.batch_axes[trace.input] = 0 if first else axis_of_batch
 
 
+def scanned(site: Site) -> None:
+    """Scan: what it goes through is time, so the batch is on another axis."""
+    axes = site.attribute("scan_input_axes") or ()
+    count = int(site.attribute("num_scan_inputs", 0))
+    for place, value in enumerate(site.operands[len(site.operands) - count :]):
+        for trace in value.traces if value is not None and site.opset >= 9 else ():
+            time = int(axes[place]) if place < len(axes) else 0
+            if trace.ordered and value is not None and len(value.shape or ()) > 1:
+                site.findings.batch_axes[trace.input] = 1 if time == 0 else 0
+
+
 _RECURRENT = (lengths(4), recurrent)
 _FILLED = (filled,)
 
@@ -368,6 +379,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ":Split": (split,),
     ":OneHot": (depth,),
     ":Loop": (trips,),
+    ":Scan": (scanned,),
     ":Compress": (compress,),
     ":CumSum": (axis(1),),
     ":CumProd": (axis(1),),

@@ -50,6 +50,13 @@ def normalizer(site: Site) -> None:
     site.findings.bounds(site.operand(0).traces, site.node, "is normalised", exclude=(0,))
 
 
+def imputer(site: Site) -> None:
+    """Imputer: what stands for a missing number."""
+    number = site.attribute("replaced_value_float")
+    number = site.attribute("replaced_value_int64", math.nan) if number is None else number
+    site.findings.bounds(site.operand(0).traces, site.node, "is replaced where missing", points=(number,))
+
+
 def ensemble(site: Site) -> None:
     """Trees of all ages: for each column, numbers between its thresholds, and past the first and the last."""
     features = list(site.attribute("nodes_featureids") or ())
@@ -118,6 +125,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "ai.onnx.ml:Scaler": (scaler,),
     "ai.onnx.ml:Binarizer": (binarizer,),
     "ai.onnx.ml:Normalizer": (normalizer,),
+    "ai.onnx.ml:Imputer": (imputer,),
     "ai.onnx.ml:TreeEnsembleClassifier": (ensemble,),
     "ai.onnx.ml:TreeEnsembleRegressor": (ensemble,),
     "ai.onnx.ml:TreeEnsemble": (ensemble,),

@@ -1,0 +1,168 @@
+"""Rows of tables: the first, the last, those that one id alone reaches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+
+from suites.planted.making import BOOL, FLOAT, INT, changed, kind, model, node, random, value
+
+ROWS = 1000
+TABLE = random(ROWS, 6)
+
+
+def looked_up(table: Any, size: int = 8) -> onnx.ModelProto:
+    """Ids to rows of a table."""
+    return model(
+        [node("Gather", ["table", "ids"], ["y"], "lookup")],
+        [value("ids", INT, ["batch", size])], [value("y", FLOAT, ["batch", size, 6])], {"table": table},
+    )  # fmt: skip
+
+
+@kind(
+    "last rows of a table", "special tokens lie at the end of a vocabulary, where a converter that cuts it loses them"
+)
+def last_rows(damaged: bool) -> onnx.ModelProto:
+    return looked_up(changed(TABLE, slice(-1, None)) if damaged else TABLE)
+
+
+@kind("first row of a table", "padding is id 0, which random ids of a large table seldom are")
+def first_row(damaged: bool) -> onnx.ModelProto:
+    return looked_up(changed(TABLE, 0) if damaged else TABLE)
+
+
+@kind("ids of another type", "int32 ids, cast before they are used")
+def cast_ids(damaged: bool) -> onnx.ModelProto:
+    return model(
+        [node("Cast", ["ids"], ["long"], to=INT), node("Gather", ["table", "long"], ["y"], "lookup")],
+        [value("ids", 6, ["batch", 8])], [value("y", FLOAT, ["batch", 8, 6])],
+        {"table": changed(TABLE, -1) if damaged else TABLE},
+    )  # fmt: skip
+
+
+@kind("negative ids", "torch exports x[i] so that i < 0 counts from the end; a rewrite clips at 0")
+def negative(damaged: bool) -> onnx.ModelProto:
+    wrap = [
+        node("Less", ["ids", "zero"], ["below"], "below"), node("Add", ["ids", "rows"], ["wrapped"], "wrap"),
+        node("Where", ["below", "wrapped", "ids"], ["at"], "either"),
+    ]  # fmt: skip
+    clip = [node("Max", ["ids", "zero"], ["at"], "clip")]
+    return model(
+        [*(clip if damaged else wrap), node("Gather", ["table", "at"], ["y"], "lookup")],
+        [value("ids", INT, ["batch", 8])], [value("y", FLOAT, ["batch", 8, 6])],
+        {"table": TABLE, "zero": np.array(0), "rows": np.array(ROWS)},
+    )  # fmt: skip
+
+
+@kind("a column on the second axis", "a table of features by axis 1: its last column")
+def second_axis(damaged: bool) -> onnx.ModelProto:
+    table = random(3, 400)
+    return model(
+        [node("Gather", ["table", "ids"], ["y"], "pick", axis=1)],
+        [value("ids", INT, [5])], [value("y", FLOAT, [3, 5])], {"table": changed(table, (0, -1)) if damaged else table},
+    )  # fmt: skip
+
+
+@kind(
+    "embedding with a tied head", "the head shares the table; a converter that unties them damages the last row of one"
+)
+def tied(damaged: bool) -> onnx.ModelProto:
+    return model(
+        [
+            node("Gather", ["table", "ids"], ["x"], "lookup"), node("Tanh", ["x"], ["h"]),
+            node("Transpose", ["head"], ["t"], perm=[1, 0]), node("MatMul", ["h", "t"], ["y"], "head"),
+        ],
+        [value("ids", INT, ["batch", "sequence"])], [value("y", FLOAT, ["batch", "sequence", ROWS])],
+        {"table": changed(TABLE, -1) if damaged else TABLE, "head": TABLE},
+    )  # fmt: skip
+
+
+@kind("ids past an offset", "BART's positions start at 2: ids + 2 numbers the rows")
+def offset(damaged: bool) -> onnx.ModelProto:
+    return model(
+        [node("Add", ["ids", "two"], ["at"], "offset"), node("Gather", ["table", "at"], ["y"], "lookup")],
+        [value("ids", INT, ["batch", 8])], [value("y", FLOAT, ["batch", 8, 6])],
+        {"table": changed(TABLE, -1) if damaged else TABLE, "two": np.array(2)},
+    )  # fmt: skip
+
+
+@kind("a hashed id", "an id of any size by its remainder: the last bucket")
+def hashed(damaged: bool) -> onnx.ModelProto:
+    return model(
+        [node("Mod", ["ids", "rows"], ["at"], "bucket"), node("Gather", ["table", "at"], ["y"], "lookup")],
+        [value("ids", INT, ["batch", 8])], [value("y", FLOAT, ["batch", 8, 6])],
+        {"table": changed(TABLE, -1) if damaged else TABLE, "rows": np.array(ROWS)},
+    )  # fmt: skip
+
+
+@kind("segment of the second sentence", "token_type_ids is 1 there alone")
+def segments(damaged: bool) -> onnx.ModelProto:
+    kinds = random(2, 6, seed=1)
+    return model(
+        [
+            node("Gather", ["table", "input_ids"], ["w"], "words"), node("Gather", ["kinds", "token_type_ids"], ["k"]),
+            node("Add", ["w", "k"], ["y"]),
+        ],
+        [value("input_ids", INT, ["batch", "sequence"]), value("token_type_ids", INT, ["batch", "sequence"])],
+        [value("y", FLOAT, ["batch", "sequence", 6])],
+        {"table": TABLE, "kinds": changed(kinds, 1) if damaged else kinds},
+    )  # fmt: skip
+
+
+@kind("last row of the positions", "position_ids reaches the end of its table in the longest text alone")
+def positions(damaged: bool) -> onnx.ModelProto:
+    places = random(512, 6, seed=2)
+    return model(
+        [
+            node("Gather", ["table", "input_ids"], ["w"], "words"), node("Gather", ["places", "position_ids"], ["p"]),
+            node("Add", ["w", "p"], ["y"]),
+        ],
+        [value("input_ids", INT, ["batch", "sequence"]), value("position_ids", INT, ["batch", "sequence"])],
+        [value("y", FLOAT, ["batch", "sequence", 6])],
+        {"table": TABLE, "places": changed(places, -1) if damaged else places},
+    )  # fmt: skip
+
+
+@kind("position rows past the shortest text", "positions are cut to the length of the text: row 10 wants 11 words")
+def sliced_positions(damaged: bool) -> onnx.ModelProto:
+    places = random(64, 6, seed=2)
+    return model(
+        [
+            node("Gather", ["table", "input_ids"], ["w"], "words"), node("Shape", ["input_ids"], ["n"], start=1, end=2),
+            node("Slice", ["places", "start", "n", "start"], ["p"], "cut"), node("Add", ["w", "p"], ["y"]),
+        ],
+        [value("input_ids", INT, ["batch", "sequence"])], [value("y", FLOAT, ["batch", "sequence", 6])],
+        {"table": TABLE, "places": changed(places, 10) if damaged else places, "start": np.array([0])},
+    )  # fmt: skip
+
+
+@kind("a class of OneHot", "the last of 300 labels")
+def one_hot(damaged: bool) -> onnx.ModelProto:
+    rows = random(300, 4)
+    return model(
+        [node("OneHot", ["label", "depth", "off_on"], ["o"], "classes"), node("MatMul", ["o", "rows"], ["y"], "head")],
+        [value("label", INT, ["batch", 3])], [value("y", FLOAT, ["batch", 3, 4])],
+        {"depth": np.array(300), "off_on": np.array([0, 1], np.float32),
+         "rows": changed(rows, -1) if damaged else rows},
+    )  # fmt: skip
+
+
+@kind("a place of GatherND", "pairs of places: the last row and column")
+def pairs(damaged: bool) -> onnx.ModelProto:
+    table = random(90, 90)
+    return model(
+        [node("GatherND", ["table", "at"], ["y"], "pick")],
+        [value("at", INT, ["batch", 2])], [value("y", FLOAT, ["batch"])],
+        {"table": changed(table, -1) if damaged else table},
+    )  # fmt: skip
+
+
+@kind("a mask that chooses", "what stands where a boolean mask is false")
+def chosen(damaged: bool) -> onnx.ModelProto:
+    return model(
+        [node("Where", ["keep", "x", "fill"], ["y"], "fill")],
+        [value("x", FLOAT, ["batch", 7]), value("keep", BOOL, ["batch", 7])], [value("y", FLOAT, ["batch", 7])],
+        {"fill": np.float32(-2 if damaged else -1)},
+    )  # fmt: skip
