@@ -145,7 +145,10 @@ class Runner:
             request.tolerance or subject.spec.tolerance,
             {} if request.tolerance else subject.spec.output_tolerances,
             request.seeds, request.batch, ready.singles.block if path is None else None,
-            noise.noisy(self._options, request.model, request.backend, shown, against.variants, against.alike),
+            noise.noisy(
+                self._options, request.model, request.backend, shown, against.variants, against.alike,
+                candidate if against.borrowed else None,
+            ),
             request.decision or subject.spec.decision, self._telling(request, subject, ready),
         )  # fmt: skip
         result = sized(noise.elsewhere(result, request.reported), ready.settled)
@@ -154,6 +157,8 @@ class Runner:
 
             ours, inputs = Side(request.backend, subject, request.backend, path), ready.settled.inputs
             theirs = against.side(inputs)
+            if theirs is None and against.borrowed:
+                return result.with_(details=(*result.details, "not localised: a function has no graph to look into"))
             if theirs is not None:
                 backends = self._backends.get(request.model, ())
                 both = (ours, theirs)
