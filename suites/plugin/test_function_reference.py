@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fixtures.functions import BIAS, REFS, WEIGHT, classifier, damaged
+from fixtures.functions import BIAS, DEEP, REFS, WEIGHT, classifier, damaged, deep, zipped
 from pytest_onnxaccel import ModelSpec, validate
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.isolation.level import level
@@ -30,7 +30,7 @@ def repository(tmp_path: Path, save: Callable[..., Path]) -> Path:
     (tmp_path / "refs.py").write_text(REFS)
     np.savez(tmp_path / "weights.npz", weight=WEIGHT, bias=BIAS)
     save(classifier(), "model.onnx")
-    save(damaged(), "wrong.onnx")
+    save(classifier(damaged()), "wrong.onnx")
     return tmp_path
 
 
@@ -85,6 +85,38 @@ def test_the_marker(gate: Callable, repository: Path) -> None:
     )
     assert run.failed() == [("parity", "V_PARITY")]
     assert row_of(run, "model.onnx")["verdict"] == "passed"
+
+
+def test_maps_are_judged_as_a_list_of_dicts(gate: Callable, save: Callable, repository: Path) -> None:
+    save(zipped(), "model.onnx")
+    save(zipped(damaged()), "wrong.onnx")
+    made = '[dict(zip(("cat", "dog", "eel"), row)) for row in scores / scores.sum(1, keepdims=True)]'
+    code = REFS.replace("scores / scores.sum(1, keepdims=True)", made)
+    (repository / "refs.py").write_text(code)
+    run = gate("--onnx-model=model.onnx", "--onnx-model=wrong.onnx", NAMED, *QUICK)
+    assert run.failed() == [("parity", "V_PARITY")]
+    assert row_of(run, "model.onnx")["verdict"] == "passed"
+    assert "p[cat, dog, eel]" in row_of(run, "wrong.onnx")["message"]
+    (repository / "refs.py").write_text(code.replace('"eel"', '"fox"'))
+    run = gate("--onnx-model=model.onnx", NAMED, *QUICK)
+    assert run.failed() == [("parity", "V_CONTRACT")]
+    assert "p[cat, dog, fox]" in row_of(run)["message"]
+
+
+def test_noise_past_the_floor_is_measured_in_the_candidate(gate: Callable, save: Callable, repository: Path) -> None:
+    """The function has no variants; one that sums in another order is right all the same."""
+    weights = [array.astype(np.float32) for array in np.random.default_rng(2).standard_normal((9, 128, 128)) / 11]
+    np.savez(repository / "weights.npz", *weights)
+    (repository / "refs.py").write_text(DEEP)
+    save(deep(weights), "model.onnx")
+    weights[3][5] *= np.float32(1.002)
+    save(deep(weights), "wrong.onnx")
+    run = gate("--onnx-model=model.onnx", "--onnx-model=wrong.onnx", "--onnx-batch=4", NAMED, *QUICK)
+    assert run.failed() == [("parity", "V_PARITY")]
+    right = row_of(run, "model.onnx")
+    assert right["verdict"] == "passed"
+    assert "measured drift" in right["notes"][0]
+    assert "of ort-cpu over" in right["notes"][0]
 
 
 def test_it_takes_part_as_a_backend_by_name_only(gate: Callable) -> None:
@@ -220,6 +252,10 @@ def test_the_api(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (absent,) = validate(spec, checks=["parity"])
     assert (absent.verdict, absent.code) == (Verdict.FAILED, "E_CONFIG")
     assert "refs has no 'absent'" in absent.message
+    # Nothing is left that could be compared with it: asked for, and not judged
+    for checks in ((), ("parity",)):
+        left = validate("model.onnx", ["function"], checks, reference="refs:predict")
+        assert [(r.verdict, r.code) for r in left if r.check == "parity"] == [(Verdict.FAILED, "V_NOTJUDGED")]
     with pytest.raises(ConfigError, match="no backend is named 'ort_cpu'"):
         validate("model.onnx", checks=["parity"], reference="ort_cpu")
 
