@@ -157,8 +157,12 @@ class Runner:
 
             ours, inputs = Side(request.backend, subject, request.backend, path), ready.settled.inputs
             theirs = against.side(inputs)
-            if theirs is None and against.borrowed:
-                return result.with_(details=(*result.details, "not localised: a function has no graph to look into"))
+            if theirs is None and request.source is not None:
+                from pytest_onnxaccel.runner.outside import not_looked_into
+
+                return not_looked_into(
+                    result, request, ours, request.source, against.session, inputs, self.engines, self._options.failures
+                )
             if theirs is not None:
                 backends = self._backends.get(request.model, ())
                 both = (ours, theirs)

@@ -40,13 +40,19 @@ def row_of(run: Any, model: str = "") -> dict[str, Any]:
     return found
 
 
-def test_the_option(gate: Callable) -> None:
+def test_the_option(gate: Callable, repository: Path) -> None:
     run = gate("--onnx-model=model.onnx", "--onnx-model=wrong.onnx", NAMED, *QUICK)
     assert run.failed() == [("parity", "V_PARITY")]
     assert row_of(run, "model.onnx")["verdict"] == "passed"
     wrong = row_of(run, "wrong.onnx")
     assert "output 'p'" in wrong["message"]
     assert wrong["details"][-1] == "not localised: a function has no graph to look into"
+    (case,) = [line.split()[1] for line in wrong["details"] if line.startswith("case: ")]
+    again = subprocess.run(
+        [sys.executable, "repro.py"], cwd=repository / case, capture_output=True, text=True, check=False
+    )
+    assert (again.returncode, again.stderr) == (1, "")
+    assert "reference: refs:predict, no file (as recorded" in again.stdout
     # How much of the weights the inputs reach is measured in the model's own file
     assert row_of(run, "model.onnx")["figures"]["reach"]["share"] == 1
     assert "asked: reference refs:predict was judged by 2 checks" in run.out
@@ -97,6 +103,10 @@ def test_maps_are_judged_as_a_list_of_dicts(gate: Callable, save: Callable, repo
     assert run.failed() == [("parity", "V_PARITY")]
     assert row_of(run, "model.onnx")["verdict"] == "passed"
     assert "p[cat, dog, eel]" in row_of(run, "wrong.onnx")["message"]
+    case = next(repository.glob("onnxaccel-failures/**/repro.py"))
+    again = subprocess.run([sys.executable, str(case)], capture_output=True, text=True, check=False)
+    assert (again.returncode, again.stderr) == (1, "")
+    assert "'p[cat, dog, eel]': max abs difference" in again.stdout
     (repository / "refs.py").write_text(code.replace('"eel"', '"fox"'))
     run = gate("--onnx-model=model.onnx", NAMED, *QUICK)
     assert run.failed() == [("parity", "V_CONTRACT")]
@@ -260,10 +270,67 @@ def test_the_api(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         validate("model.onnx", checks=["parity"], reference="ort_cpu")
 
 
-@pytest.mark.skipif(not HERE.landlock, reason=f"NOTHING IS CONFINED HERE: {HERE}")
-def test_it_reads_the_repository_and_writes_nothing_there(gate: Callable, repository: Path) -> None:
-    (repository / "refs.py").write_text(REFS.replace("    logits", "    open('made.txt', 'w').close()\n    logits"))
+#: Tries what a function has no business to do, and tells what became of it.
+ESCAPING = """
+import os, socket
+from pathlib import Path
+
+def tried(what):
+    try:
+        what()
+    except OSError as error:
+        return type(error).__name__
+    return "done"
+
+def predict(inputs):
+    import tempfile
+
+    Path(tempfile.gettempdir(), "made").write_text("in its own folder")
+    ways = {
+        "reads": lambda: Path("weights.npz").read_bytes(),
+        "writes": lambda: Path("made.txt").write_text("x"),
+        "overwrites": lambda: Path("model.onnx").write_bytes(b""),
+        "peeks": lambda: Path(SECRET).read_text(),
+        "calls": lambda: socket.create_connection(("127.0.0.1", 9), 1),
+    }
+    raise RuntimeError(" ".join(f"{name}={tried(way)}" for name, way in ways.items()))
+"""
+
+
+@pytest.mark.skipif(not HERE.whole, reason=f"NOTHING, OR NOT ALL, IS CONFINED HERE: {HERE}")
+def test_it_reads_the_repository_and_reaches_nothing_else(
+    gate: Callable, repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    secret = tmp_path_factory.mktemp("elsewhere") / "secret"
+    secret.write_text("secret")
+    (repository / "refs.py").write_text(f"SECRET = {str(secret)!r}\n{ESCAPING}")
+    whole = (repository / "model.onnx").read_bytes()
     run = gate("--onnx-model=model.onnx", NAMED, *QUICK)
-    assert run.failed() == [("parity", "E_RUN")]
-    assert "raises PermissionError at refs.py:7" in row_of(run)["message"]
+    assert run.failed() == [("parity", "E_RUN")], run.out
+    no = "PermissionError"
+    assert f"reads=done writes={no} overwrites={no} peeks={no} calls={no}" in row_of(run)["message"]
+    assert (repository / "model.onnx").read_bytes() == whole
     assert not (repository / "made.txt").exists()
+    opened = gate("--onnx-model=model.onnx", NAMED, f"--onnx-readable={secret}", *QUICK)
+    assert "peeks=done" in row_of(opened)["message"]
+
+
+def test_one_that_hangs_is_ended(gate: Callable, repository: Path) -> None:
+    (repository / "refs.py").write_text("def predict(inputs):\n    while True: ...\n")
+    run = gate("--onnx-model=model.onnx", NAMED, "--onnx-timeout=10", *QUICK)
+    assert run.failed() == [("parity", "E_TIMEOUT")], run.out
+    assert "onnxaccel[E_TIMEOUT] refs:predict: " in row_of(run)["message"]
+
+
+def test_written_golden_data_and_a_lock_are_the_functions(gate: Callable, repository: Path) -> None:
+    run = gate("--onnx-model=model.onnx", NAMED, "--onnx-golden=write", "--onnx-lock=write", *QUICK)
+    assert run.status == 0, run.out
+    assert "golden: " in run.out
+    assert "3 samples of refs:predict" in run.out
+    assert '"ort-cpu~refs:predict"' in (repository / "onnxaccel.lock.toml").read_text()
+    run = gate("--onnx-model=model.onnx", "--onnx-model=wrong.onnx", NAMED, *QUICK, "-n", "2")
+    assert {(row["model"], row["reference"], row["verdict"]) for row in run.rows if row["check"] == "parity"} == {
+        ("model.onnx", "refs:predict", "passed"),
+        ("model.onnx", "golden", "passed"),
+        ("wrong.onnx", "refs:predict", "failed"),
+    }
