@@ -163,8 +163,9 @@ def record_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("model", metavar="MODEL", help="an .onnx file")
     parser.add_argument(
-        "--reference", metavar="NAME|PATH", help="a source, another .onnx file or a backend; default: MODEL itself"
-    )
+        "--reference", metavar="NAME|PATH|FUNCTION",
+        help="a source, another .onnx file, a backend, or package.module:function; default: MODEL itself",
+    )  # fmt: skip
     parser.add_argument("--loader", metavar="MODULE:CALLABLE", help="builds the module of a source of weights")
     parser.add_argument("--trust", metavar="NAME", action="append", default=[], help="name that a pickle may refer to")
     parser.add_argument("-o", "--output", metavar="FOLDER", help="default: MODEL's name with .golden, beside it")
@@ -259,7 +260,8 @@ def _record(given: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from pytest_onnxaccel.overrides import tolerance
-    from pytest_onnxaccel.runner.recording import record_golden, referring
+    from pytest_onnxaccel.runner.recording import record_golden
+    from pytest_onnxaccel.runner.referring import referring
     from pytest_onnxaccel.runner.refreeze import spec_of
     from pytest_onnxaccel.runner.request import RunOptions
     from pytest_onnxaccel.units import size_bytes

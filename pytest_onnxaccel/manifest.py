@@ -18,7 +18,16 @@ from pytest_onnxaccel.manifest_values import dim
 from pytest_onnxaccel.overrides import merged, tolerance
 from pytest_onnxaccel.printing import identifier
 from pytest_onnxaccel.registry import nearest
-from pytest_onnxaccel.spec import BatchPlan, DimSpec, InputSpec, LatencyBudget, ModelSpec, PreprocessingSpec, Tolerance
+from pytest_onnxaccel.spec import (
+    BatchPlan,
+    DimSpec,
+    InputSpec,
+    LatencyBudget,
+    ModelSpec,
+    PreprocessingSpec,
+    SourceSpec,
+    Tolerance,
+)
 from pytest_onnxaccel.toml_lines import dotted, line_of
 
 _Path = tuple[str, ...]
@@ -104,6 +113,7 @@ class _Reader:
         self._named(at, "model")
         base = base or ModelSpec(name="", path="", shown="")
         origin = self._origin(at)
+        reference, source = self._reference(at, values, base)
         own = tolerance(base.tolerance, values.get("rtol"), values.get("atol"), origin, origin)
         shown = values.get("path", "")
         return ModelSpec(
@@ -117,16 +127,28 @@ class _Reader:
             },
             batch=BatchPlan(values["batch"], origin) if "batch" in values else base.batch,
             budget=merged(base.budget, self._budget((*at, "budget"), table)),
-            reference=values.get("reference", base.reference),
+            reference=reference,
             backends=values.get("backends", base.backends),
             decision=values.get("decision"),
             origin=origin,
-            source=replace(values["source"], origin=origin) if "source" in values else None,
+            source=source,
             golden=replace(values["golden"], origin=origin) if "golden" in values else None,
             dims=self._dims((*at, "dims"), self._sub(at, table, "dims")),
             libraries=values.get("libraries", ()),
             reach=values.get("reach", base.reach),
         )
+
+    def _reference(self, at: _Path, values: Mapping[str, Any], base: ModelSpec) -> tuple[str | None, SourceSpec | None]:
+        """The reference, and the source of a model; a source that *reference* names is both."""
+        named, own = values.get("reference"), values.get("source")
+        if isinstance(named, SourceSpec) and own is not None:
+            cause = f"{named.shown!r} is given as reference beside the source {own.shown!r} in [{dotted(at)}]"
+            raise self._error((*at, "reference"), cause, "keep one of source, reference")
+        if isinstance(named, SourceSpec):
+            return None, replace(named, origin=self._origin(at))
+        if own is not None:
+            return named or base.reference, replace(own, origin=self._origin(at))
+        return named or base.reference, None if named else base.source
 
     def _dims(self, at: _Path, table: Mapping[str, Any]) -> tuple[DimSpec, ...]:
         found = []

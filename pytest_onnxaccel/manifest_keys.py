@@ -52,9 +52,10 @@ _PARITY = (
 _COMMON = (
     Key(
         "reference",
-        "text",
+        "text or table",
         values.reference,
-        "What the outputs must agree with: a backend's name, the path of another `.onnx` file, or `golden`.",
+        "What the outputs must agree with: a backend's name, the path of another `.onnx` file, `golden`, a source as "
+        "`source` takes it, or `package.module:function` ([parity.md](parity.md#a-function-as-the-reference)).",
         '"onnx-tf"',
         "reference",
         relative=True,

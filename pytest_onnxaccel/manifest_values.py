@@ -9,7 +9,7 @@ from pathlib import Path
 from pytest_onnxaccel import scalars, units
 from pytest_onnxaccel.dims import is_expression
 from pytest_onnxaccel.errors import ConfigError
-from pytest_onnxaccel.registry import nearest
+from pytest_onnxaccel.registry import BACKENDS, names, nearest
 from pytest_onnxaccel.scalars import is_function
 from pytest_onnxaccel.spec import DimSpec, GoldenSpec, SourceSpec
 
@@ -32,15 +32,24 @@ def samples(value: object, folder: Path) -> str:
     return found
 
 
-def reference(value: object, folder: Path) -> str:
-    """A backend's name, or the path of another model."""
-    text = scalars.text(value, "a backend or a path")
-    return path(text, folder) if text.lower().endswith(".onnx") else text
+def reference(value: object, folder: Path) -> str | SourceSpec:
+    """A backend's name, ``golden``, ``package.module:function``, the path of another model, or a source."""
+    if isinstance(value, dict):
+        return source(value, folder)
+    text = scalars.text(value, "a backend, a function or a path")
+    if text.lower().endswith(".onnx"):
+        return path(text, folder)
+    if is_function(text) or ":" in text or text in (*names(BACKENDS), "golden"):
+        return text
+    file = os.sep in text or "/" in text or "." in text or (folder / text).exists()
+    return source(text, folder) if file else text
 
 
 def source(value: object, folder: Path) -> SourceSpec:
     """A source by its path, or by a table of its path and loader."""
     table = value if isinstance(value, dict) else {"path": value}
+    if isinstance(value, str) and is_function(value):
+        raise ConfigError(f"{value!r} is a function, not a file", remedy=f'write reference = "{value}"')
     for name in table:
         if name not in ("path", "loader"):
             raise ConfigError(f"{name!r} is no key of a source", remedy=nearest(name, ("path", "loader")))

@@ -9,6 +9,9 @@ from typing import Any
 
 from pytest_onnxaccel.errors import ConfigError
 
+#: Entry-point group under which backends are registered.
+BACKENDS = "pytest_onnxaccel.backends"
+
 
 @cache
 def _group(group: str) -> dict[str, EntryPoint]:

@@ -9,6 +9,7 @@ from typing import Any
 from pytest_onnxaccel import units
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.spec import Decision
+from pytest_onnxaccel.spec import is_function as is_function
 
 
 def text(value: object, kind: str = "text") -> str:
@@ -52,12 +53,6 @@ def function(value: object) -> str:
     if not is_function(name):
         raise ConfigError(f"{name!r} names no function", remedy='write "package.module:function"')
     return name
-
-
-def is_function(name: str) -> bool:
-    """*name* has the form ``package.module:function``."""
-    module, colon, attribute = name.partition(":")
-    return bool(colon) and all(part.isidentifier() for part in [*module.split("."), *attribute.split(".")])
 
 
 def factor(value: object) -> float:

@@ -12,6 +12,12 @@ from pytest_onnxaccel.frozen_class import record
 Dim = int | str | None
 
 
+def is_function(name: str) -> bool:
+    """*name* has the form ``package.module:function``."""
+    module, colon, attribute = name.partition(":")
+    return bool(colon) and all(part.isidentifier() for part in [*module.split("."), *attribute.split(".")])
+
+
 def dtype_label(dtype: Any) -> str:
     """The name that :attr:`TensorSpec.dtype` has for a NumPy dtype: ``float8e4m3fn`` for ``float8_e4m3fn``."""
     if dtype.kind in "OSUT":
@@ -236,10 +242,10 @@ class LatencyBudget:
 
 @record(frozen=True)
 class SourceSpec:
-    """What a model was converted from, as the user declared it. Which kind it is, only its content tells.
+    """What a model was converted from, as the user declared it. Which kind a file is, only its content tells.
 
     Attributes:
-        path: of a file, or of the folder of a SavedModel, absolute.
+        path: of a file, or of the folder of a SavedModel, absolute; or ``package.module:function``, which is called.
         shown: the path as the user wrote it, for messages.
         loader: ``package.module:callable`` that builds what the file holds only the weights of; None where the file
             is whole.
@@ -252,6 +258,11 @@ class SourceSpec:
     loader: str | None = None
     trusted: tuple[str, ...] = ()
     origin: str = ""
+
+    @property
+    def function(self) -> bool:
+        """It is a function, and no file."""
+        return is_function(self.path)
 
 
 @record(frozen=True)
@@ -285,7 +296,8 @@ class ModelSpec:
         name: unique in the run and part of each item's id; the file's name by default.
         path: as given, resolved against the folder it was given from.
         shown: the path as the user wrote it, for messages.
-        reference: a backend's name or the path of another ``.onnx``; None for the default.
+        reference: a backend's name, the path of another ``.onnx``, ``golden``, or ``package.module:function``; None for
+            the default.
         source: what the model was converted from: the default reference, and what it is exported from again at
             another batch.
         dims: sizes of free dimensions by name.

@@ -13,6 +13,7 @@ from dataclasses import asdict, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.registry import BACKENDS
 from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.generic]
 
 #: Entry-point group under which backends are registered.
-GROUP = "pytest_onnxaccel.backends"
+GROUP = BACKENDS
 
 
 @record(frozen=True)
@@ -55,6 +56,7 @@ class SourceOptions:
         inputs: what the ONNX model declares, in its order; the session takes these names.
         outputs: the ONNX model's output names in its order; the session gives these names.
         trusted: names that a pickled file may refer to beyond what PyTorch holds safe.
+        declared: the ONNX model's outputs as it declares them.
     """
 
     kind: str
@@ -63,10 +65,13 @@ class SourceOptions:
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
+    declared: tuple[TensorSpec, ...] = ()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SourceOptions:
-        values = {**data, "inputs": tuple(TensorSpec.from_json(spec) for spec in data["inputs"])}
+        values = dict(data)
+        for name in ("inputs", "declared"):
+            values[name] = tuple(TensorSpec.from_json(spec) for spec in data.get(name, ()))
         for name in ("import_paths", "outputs", "trusted"):
             values[name] = tuple(values[name])
         return cls(**values)

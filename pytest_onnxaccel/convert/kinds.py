@@ -26,6 +26,8 @@ CHECKPOINT = "checkpoint"
 KERAS = "keras"
 KERAS_H5 = "keras_h5"
 TFLITE = "tflite"
+#: Named by its owner, and no file.
+FUNCTION = "function"
 
 #: Every kind, with what it is called in messages.
 KINDS = {
@@ -39,6 +41,7 @@ KINDS = {
     KERAS: "a Keras file",
     KERAS_H5: "a Keras file in HDF5",
     TFLITE: "a TensorFlow Lite file",
+    FUNCTION: "a function",
 }
 
 #: How people call the kinds that a conversion gives.

@@ -16,12 +16,14 @@ def source(value: object) -> str:
     text = scalars.text(value, "a path")
     if text in registry.names(GROUP):
         raise ConfigError(f"{text!r} is a backend, not a file", remedy=f'write reference="{text}", or {known.SOURCES}')
+    if known.names_function(text):
+        raise ConfigError(f"{text!r} is a function, not a file", remedy=f'write reference="{text}"')
     return text
 
 
 def reference(value: object) -> str:
-    """A backend's name, or the path of a model or a source as written."""
-    text = scalars.text(value, "a backend or a path")
+    """A backend's name, a function, or the path of a model or a source as written."""
+    text = scalars.text(value, "a backend, a function or a path")
     if not text.lower().endswith(".onnx"):
         known.reference(text)
     return text

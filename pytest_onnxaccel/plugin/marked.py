@@ -67,11 +67,13 @@ def _reference(
 ) -> tuple[str, SourceSpec | None]:
     """What the marker names, relative paths from the rootdir; else what the built-in parity check compares with."""
     named = declared.source or declared.reference
+    origin = "@pytest.mark.conversion_parity"
+    if declared.reference and known.names_function(declared.reference):
+        return declared.reference, known.function_source(declared.reference, origin)
     if named and (declared.source or known.is_path(named)):
         path = os.path.abspath(item.config.rootpath / os.path.expanduser(named))
         if path.lower().endswith(".onnx"):
             return path, None
-        origin = "@pytest.mark.conversion_parity"
         return path, completed(SourceSpec(path, named, declared.loader, origin=origin), state.settings)
     if named:
         return named, None

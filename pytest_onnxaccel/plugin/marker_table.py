@@ -67,9 +67,9 @@ MARKERS: tuple[Marker, ...] = (
             ),
             Argument(
                 "reference",
-                "backend or path",
+                "backend, path or MODULE:FUNCTION",
                 "reference",
-                "Backend, other .onnx file or source to agree with.",
+                "Backend, other .onnx file, source or function (parity.md) to agree with.",
             ),
             Argument("rtol", "number", "tolerance", "Relative tolerance."),
             Argument("atol", "number", "tolerance", "Absolute tolerance."),

@@ -27,7 +27,7 @@ class ParityRequest:
     Attributes:
         source: path of an ``.onnx`` file or of a source as written, relative to pytest's rootdir.
         loader: builds what *source* holds only the weights of.
-        reference: a backend's name, or a path as for *source*.
+        reference: a backend's name, a function, or a path as for *source*.
         seeds: seeds of the inputs to try; empty for the default.
         decision: what both sides must decide alike; None for what the manifest asks of the model.
     """
@@ -152,6 +152,9 @@ def _parity(mark: pytest.Mark) -> ParityRequest:
     if "source" in given and "reference" in given:
         raise _wrong(mark.name, "names both a source and a reference", "keep one of source=, reference=")
     named = given.get("source") or given.get("reference")
+    if "loader" in given and named is not None and known.names_function(named):
+        cause = f"{given['loader']!r} is given, but a loader does not apply to a function"
+        raise _wrong(f"{mark.name}(loader=)", cause, "leave the loader out")
     if "loader" in given and (named is None or not known.is_path(named)):
         raise _wrong(mark.name, "names a loader and no source", "name the file that it builds the module of: source=")
     if "loader" in given and named is not None and named.lower().endswith(".onnx"):

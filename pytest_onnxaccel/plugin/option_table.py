@@ -80,11 +80,12 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "reference",
         "reference",
-        "NAME|PATH",
+        "NAME|PATH|FUNCTION",
         "chosen from the backends that run",
         "What the models must agree with: a backend, another .onnx file that runs in the same backend, golden (stored "
         "outputs alone), or the source "
-        "that they were converted from (.pth, .pt, .pt2, .pb, .meta, .keras, .h5, .tflite, a SavedModel's folder).",
+        "that they were converted from (.pth, .pt, .pt2, .pb, .meta, .keras, .h5, .tflite, a SavedModel's folder, or "
+        "package.module:function, which computes it in any library).",
         '"weights/rfb.pth"',
     ),
     Option(

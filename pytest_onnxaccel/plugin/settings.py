@@ -40,7 +40,8 @@ class Settings:
         preprocessing: the manifest's pairs of functions.
         manifest: absolute path of the manifest that was read; None when there is none.
         backends: names asked for; empty for every one that runs here.
-        reference: a backend's name or the absolute path of another ``.onnx`` or of a source; None for the default.
+        reference: a backend's name, a function, or the absolute path of another ``.onnx`` or of a source; None for the
+            default.
         golden: ``write``, ``no``, or the absolute path of stored inputs and outputs; None for what lies beside a model.
         loader: of sources that name none.
         trusted: names that pickled sources may refer to.
@@ -232,7 +233,9 @@ def _golden(spec: ModelSpec, settings: Settings) -> GoldenSpec:
 
 
 def completed(source: SourceSpec, settings: Settings) -> SourceSpec:
-    """*source* with the loader and the trusted names that the run has for all."""
+    """*source* with the loader and the trusted names that the run has for all; a function has neither."""
+    if source.function:
+        return source
     return replace(source, loader=source.loader or settings.loader, trusted=(*source.trusted, *settings.trusted))
 
 
@@ -253,8 +256,6 @@ def _checked(spec: ModelSpec) -> ModelSpec:
     try:
         for name in spec.backends:
             known.backend(name)
-        if spec.reference is not None and known.is_source(spec.reference):
-            raise ConfigError(f"{spec.reference!r} is no .onnx file", remedy=f'write source = "{spec.reference}"')
         if spec.reference is not None:
             known.reference(spec.reference)
         if spec.budget.speedup_over is not None:

@@ -29,11 +29,12 @@ def assert_equivalent(reference: Function, candidate: Function, **arguments: Any
     """:func:`compare` with the same arguments; gives the report.
 
     Raises:
-        CheckFailure: the two differ, or ``faster=`` was asked and is refuted. ``.report`` is the report.
+        CheckFailure: the two differ, nothing could be compared (``V_NOTJUDGED``), or ``faster=`` was asked and is
+            refuted. ``.report`` is the report.
         ConfigError: see :func:`compare`.
     """
     report = compare(reference, candidate, **arguments)
-    if report.verdict is Verdict.FAILED:
+    if report.verdict is Verdict.FAILED or not report.equivalent:
         raise CheckFailure(report, report)
     return report
 

@@ -26,9 +26,10 @@ def outcome(spec: PreprocessingSpec, report: Report, failures: Path) -> CheckRes
     row = CheckResult(
         spec.name, "preprocessing", Verdict.PASSED, reference=spec.reference, figures=_figures(spec, report)
     )
-    if not report.equivalent and report.kind is None:
+    if report.compared_nothing:
         # A gate that compared nothing must not let anything pass
-        return row.with_(verdict=Verdict.FAILED, code="E_INPUT", message=f"nothing was compared: {report.sentence}")
+        message = f"nothing was compared: {report.sentence}"
+        return row.with_(verdict=Verdict.FAILED, code="V_NOTJUDGED", message=message)
     if not report.equivalent:
         details = [*_pixel(report), f"candidate: {spec.candidate}", f"case: {_saved(report, failures, spec.name)}"]
         return row.with_(

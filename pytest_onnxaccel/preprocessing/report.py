@@ -101,8 +101,15 @@ class Report:
     timings: Any = None
     seconds: float = 0.0
 
+    @property
+    def compared_nothing(self) -> bool:
+        """Both functions refuse every image: neither equal nor different."""
+        return not self.equivalent and self.kind is None
+
     def __str__(self) -> str:
         head = f"{self.candidate} is {'' if self.equivalent else 'not '}equivalent to {self.reference}"
+        if self.compared_nothing:
+            head = f"V_NOTJUDGED: nothing of {self.candidate} was compared with {self.reference}"
         lines = [head + (f": {self.kind}" if self.kind else ""), f"  {self.sentence}"]
         if self.timings is not None:
             lines.append(f"  speed: {getattr(self.timings, 'sentence', self.timings)}")
@@ -112,7 +119,7 @@ class Report:
             lines.append(f"  first difference {self.first_difference}")
         lines += self._worst_lines()
         lines.append(f"  tolerance: {self.tolerance}; {'proof' if self.equivalent else 'tried'}: {self.proof}")
-        if not self.equivalent:
+        if self.kind is not None:
             lines.append("  report.save(folder) writes the case with a repro.py")
         return "\n".join(lines)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pytest_onnxaccel.errors import ConfigError
 from pytest_onnxaccel.registry import nearest
-from pytest_onnxaccel.results import CheckResult
+from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.engines import Engines
-from pytest_onnxaccel.runner.plan import make_plan
+from pytest_onnxaccel.runner.plan import Plan, make_plan
+from pytest_onnxaccel.runner.referring import referring
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.spec import ModelSpec
@@ -23,6 +25,8 @@ def validate(
     backends: Sequence[str] = (),
     checks: Sequence[str] = (),
     options: RunOptions | None = None,
+    reference: str | None = None,
+    loader: str | None = None,
 ) -> list[CheckResult]:
     """Run the built-in checks on one model.
 
@@ -30,12 +34,16 @@ def validate(
         model: path of an ``.onnx`` file, or a spec with ranges, tolerances and budgets.
         backends: names; empty for every backend that runs here.
         checks: names of the checks to run; empty for all of them.
+        reference: what the outputs must agree with, in place of what a spec says: a backend, another ``.onnx``, a
+            source, ``golden``, or ``package.module:function``, found in the working folder unless *options* say more.
+        loader: ``package.module:callable`` that builds the module of a source of weights.
 
     Returns:
-        One result per check, failures included: nothing is raised for a model that does not hold.
+        One result per check, failures included: nothing is raised for a model that does not hold. A check or a
+        reference that was named and that nothing can judge is a failure, ``V_NOTJUDGED``.
 
     Raises:
-        ConfigError: a backend is not registered, or there is no check of that name.
+        ConfigError: a backend is not registered, there is no check of that name, or *reference* cannot be one.
     """
     _listed("backends", backends)
     _listed("checks", checks)
@@ -45,16 +53,33 @@ def validate(
     if not isinstance(model, ModelSpec):
         path = os.fspath(model)
         model = ModelSpec(os.path.basename(path), os.path.abspath(path), path, backends=tuple(backends))
+    model = referring(model, reference, loader, origin="reference=")
     chosen = options or RunOptions()
+    if not chosen.import_paths:
+        chosen = replace(chosen, import_paths=(os.getcwd(),))
     engines = Engines(chosen)
     plan = make_plan(model, sorted(chosen.required), engines.backend, engines.availability)
     requests = [r for r in plan.requests() if not checks or r.check in checks]
+    wanted = checks or (("parity",) if reference is not None else ())
     reported = frozenset((r.check, r.backend) for r in requests)
     runner = Runner([model], {model.name: plan.backends}, chosen)
     try:
-        return [runner.check(request.among(reported)) for request in requests]
+        return [runner.check(request.among(reported)) for request in requests] + list(_left(model, plan, wanted))
     finally:
         runner.close()
+
+
+def _left(model: ModelSpec, plan: Plan, wanted: Sequence[str]) -> Iterator[CheckResult]:
+    """A failure for each check that was asked for by name and that no backend of *plan* takes part in."""
+    made = {request.check for request in plan.requests()}
+    for name in wanted:
+        if name not in made:
+            sides = f"{', '.join(plan.backends) or 'no backend'} against {plan.reference or 'nothing'}"
+            cause = f"{name} was asked for, and there is nothing to compare: {sides}"
+            error = ConfigError(
+                cause, code="V_NOTJUDGED", subject=model.name, remedy="name another backend or reference"
+            )
+            yield CheckResult(model.name, name, Verdict.FAILED, error.code, str(error), reference=plan.reference)
 
 
 def _listed(name: str, value: object) -> None:

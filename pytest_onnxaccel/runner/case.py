@@ -25,7 +25,7 @@ LARGEST = 1 << 30
 
 def save_case(
     folder: Path,
-    sides: tuple[Side, Side],
+    sides: tuple[Side, Side | str],
     engines: Engines,
     feeds: Mapping[str, Array],
     outputs: tuple[Mapping[str, Array], Mapping[str, Array]],
@@ -36,6 +36,7 @@ def save_case(
     """Write the case to *folder*, in place of what an earlier run left there; gives the folder.
 
     Args:
+        sides: candidate and reference; of what is no file, its name alone.
         outputs: of candidate and reference on *feeds*.
         tolerances: (rtol, atol) by output.
         report: what is known, for ``report.txt``.
@@ -51,11 +52,16 @@ def save_case(
     for name, side, arrays in zip(names, sides, outputs, strict=True):
         write_npz(folder / f"{name}.npz", arrays)
         # One file for two backends is copied once, unless a backend runs another copy of it
-        told[name] = _side(folder, name, side, engines)
+        told[name] = _side(folder, name, side, engines) if isinstance(side, Side) else _unseen(side)
     pairs = [(name, name, *tolerances.get(name, (0.0, 0.0))) for name in outputs[1] if name in outputs[0]]
     (folder / "repro.py").write_text(script(told, pairs, _reduced(folder, sides, engines, reduced)), encoding="utf-8")
     (folder / "report.txt").write_text(report + "\n", encoding="utf-8")
     return folder
+
+
+def _unseen(label: str) -> dict[str, Any]:
+    """A side that is no file: what it gave is there, and no script can call it."""
+    return {"label": printable(label), "model": "", "runtime": "", "optimize": True}
 
 
 def _side(folder: Path, name: str, side: Side, engines: Engines) -> dict[str, Any]:
@@ -64,6 +70,9 @@ def _side(folder: Path, name: str, side: Side, engines: Engines) -> dict[str, An
     if _size(side.file) <= LARGEST:
         model = f"{name}.onnx"
         runtime = runtime if _model(side, engines, side.file, folder / model) else ""
+    info = side.subject.declared(side.file)
+    if any(spec.kind != "tensor" for spec in (*info.inputs, *info.outputs)):
+        runtime = ""  # the script feeds and compares arrays alone
     optimize = side.options is None or side.options.optimize
     return {"label": printable(side.label), "model": model, "runtime": runtime if model else "", "optimize": optimize}
 
@@ -98,7 +107,9 @@ def _written(side: Side, target: Path, function: str, **arguments: Any) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _reduced(folder: Path, sides: tuple[Side, Side], engines: Engines, reduced: Reduced | None) -> dict[str, object]:
+def _reduced(
+    folder: Path, sides: tuple[Side, Side | str], engines: Engines, reduced: Reduced | None
+) -> dict[str, object]:
     if reduced is None:
         return {}
     suspect = reduced.suspect
@@ -108,10 +119,10 @@ def _reduced(folder: Path, sides: tuple[Side, Side], engines: Engines, reduced: 
         value = (suspect.value, suspect.counterpart)[which]
         write_npz(folder / f"reduced-{name}-inputs.npz", reduced.feeds[which])
         write_npz(folder / f"reduced-{name}.npz", {value: reduced.outputs[which]})
-        path = reduced.files[which]
+        path, side = reduced.files[which], sides[which]
         files[name] = f"reduced-{name}.onnx" if path else ""
-        if path:
-            _model(sides[which], engines, path, folder / files[name])
+        if path and isinstance(side, Side):
+            _model(side, engines, path, folder / files[name])
     title = printable(", ".join(f"{node.op} {node.name or node.outputs[0]}" for node in suspect.nodes[-3:]))
     limit = suspect.limit * magnitude(reduced.outputs[1]) if reduced.outputs[1].dtype.kind in "fV" else 0.0
     return {"title": title, **files, "pair": (suspect.value, suspect.counterpart, 0.0, limit)}

@@ -79,7 +79,7 @@ class Conversions:
         self.cache = _cache(folder) if folder else None
 
     def stage(self, source: SourceSpec) -> StagedSource:
-        """The private copy of *source*, and its kind.
+        """The private copy of *source*, and its kind; a function has no copy.
 
         Raises:
             ModelError: it cannot be taken in; the same error each time.
@@ -95,6 +95,9 @@ class Conversions:
         return found
 
     def _taken(self, source: SourceSpec) -> StagedSource:
+        if source.function:  # it stays where it is: the repository's own code, known by the files that it is made of
+            code = loader_digest(source.path, self._engines.options.import_paths)
+            return StagedSource(source.path, kinds.FUNCTION, code, 0, source.shown)
         folder = self._folder("source")
         seconds = self._engines.options.limits.seconds
         try:
@@ -114,7 +117,7 @@ class Conversions:
     def drop(self, source: SourceSpec) -> None:
         """Nothing more is asked of *source*, for now: its private copy goes."""
         found = self._staged.pop(source.path, None)
-        if isinstance(found, StagedSource):
+        if isinstance(found, StagedSource) and not source.function:
             path = found.path if os.path.isdir(found.path) else os.path.dirname(found.path)
             shutil.rmtree(path, ignore_errors=True)
 

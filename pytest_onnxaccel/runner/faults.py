@@ -66,6 +66,7 @@ def _named(error: OnnxAccelError, request: Request, spec: ModelSpec | None) -> s
     if request.reference == GOLDEN and spec.golden is not None:
         return f"golden data {spec.golden.shown}"
     chosen = spec.reference or (spec.source.shown if spec.source is not None else "")
+    chosen = request.source.shown if request.source is not None else chosen
     if request.check == "parity" and chosen and (error.code == "E_INPUT" or error.backend not in ("", request.backend)):
         return f"reference {os.path.basename(chosen)}"
     return ""

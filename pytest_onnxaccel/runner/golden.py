@@ -15,7 +15,7 @@ from pytest_onnxaccel.isolation.copying import opened_folder, read_error
 from pytest_onnxaccel.isolation.intake_golden import stage_golden
 from pytest_onnxaccel.printing import counted
 from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.spec import GoldenSpec, ModelInfo, ModelSpec, Tolerance
+from pytest_onnxaccel.spec import GoldenSpec, ModelInfo, ModelSpec, Tolerance, is_function
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.golden.sets import GoldenSet
@@ -81,6 +81,12 @@ class Golden:
         )
         return frozenset(name for name, value in floats if not np.isfinite(value).all())
 
+    @property
+    def recorded_of(self) -> str:
+        """What gave its outputs, by name; empty where that is not known."""
+        recorded = (self.told or {}).get("source")
+        return str(recorded.get("name", "")) if isinstance(recorded, dict) else ""
+
     def note(self) -> str:
         """Which sets these are."""
         names = counted([one.name for one in self.sets], 120)
@@ -101,7 +107,8 @@ class Golden:
         recorded = (self.told or {}).get("source")
         known = recorded if isinstance(recorded, dict) else {}
         if source is not None and "sha256" in known and source != known["sha256"]:
-            told = f"the golden data was recorded from another file than {known.get('name')!s}: record it again"
+            what = "other code of" if is_function(self.recorded_of) else "another file than"
+            told = f"the golden data was recorded from {what} {known.get('name')!s}: record it again"
             result = result.with_(warnings=(*result.warnings, told))
         if result.verdict is Verdict.FAILED and not self.spec.named:
             told = f"the golden data was found {'there' if not self.spec.shown else 'in ' + self.spec.shown}"

@@ -69,10 +69,22 @@ def _try(subject: Subject, backend: str, path: str, options: LoadOptions, like: 
         return error
 
 
-def noisy(options: RunOptions, model: str, backend: str, reference: str, found: Variants, alike: bool = False) -> Noisy:
-    """What a parity check of this pair knows of noise; *reference* as it is shown, *alike* as the opposite has it."""
+def noisy(
+    options: RunOptions,
+    model: str,
+    backend: str,
+    reference: str,
+    found: Variants,
+    alike: bool = False,
+    base: Session | None = None,
+) -> Noisy:
+    """What a parity check of this pair knows of noise; *reference* as it is shown, *alike* as the opposite has it.
+
+    Args:
+        base: what *found* are variants of, where that is not the reference.
+    """
     locked = options.locked.get(model, {}).get(f"{backend}~{reference}", {})
-    return Noisy(found, {} if options.write_lock else locked, options.write_lock, alike)
+    return Noisy(found, {} if options.write_lock else locked, options.write_lock, alike, base)
 
 
 def elsewhere(result: CheckResult, reported: Set[tuple[str, str]]) -> CheckResult:

@@ -1,4 +1,4 @@
-"""What a model is compared with: a backend, its own without optimizations, another file, or its source."""
+"""What a model is compared with: a backend, its own without optimizations, another file, its source, a function."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ class Opposite:
         variants: opens the same model, legally computed otherwise.
         side: the reference as a graph that can be looked into; None where there is none.
         alike: it is another file, in the engine that the model itself runs in.
+        borrowed: it has no variants of its own: *variants* are those of the candidate.
     """
 
     session: GuardedSession
     variants: Variants
     side: Callable[[Inputs], Side | None]
     alike: bool = False
+    borrowed: bool = False
 
 
 def opposite(
@@ -55,6 +57,9 @@ def opposite(
         plain = LoadOptions(optimize=False, spin=False)
         side = Side(f"{request.backend} unoptimized", subject, request.backend, path, plain)
         return Opposite(side.session(), noise.variants(subject, request.backend, path, alone=True), lambda _: side)
+    if request.source is not None and request.source.function:
+        variants = noise.variants(subject, request.backend, path)
+        return Opposite(subject.sourced.session(request.source, path), variants, lambda _: None, borrowed=True)
     if request.source is not None:
         found = partial(_exported, request, request.source, subject, other)
         variants = partial(subject.sourced.variants, request.source, path)

@@ -8,6 +8,7 @@ from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.runner.golden import golden_of
+from pytest_onnxaccel.runner.referring import function_source, names_function
 from pytest_onnxaccel.runner.request import GOLDEN, UNOPTIMIZED, Request
 from pytest_onnxaccel.spec import ModelSpec, SourceSpec
 
@@ -22,8 +23,8 @@ class Plan:
     Attributes:
         backends: all of them, in the order in which they settle inputs.
         checked: those that are tested themselves; an oracle is only compared with, unless it was asked for.
-        reference: what the others are compared with: a backend, another ``.onnx``, the path of the model's source,
-            :data:`UNOPTIMIZED`, or empty.
+        reference: what the others are compared with: a backend, another ``.onnx``, the path of the model's source, a
+            function, :data:`UNOPTIMIZED`, or empty.
         alone: a backend that is compared with itself, because all that it would be compared with are absent.
         sources: those of *backends* that run the source itself.
         golden: there is golden data: each checked backend is compared with it as well.
@@ -39,9 +40,11 @@ class Plan:
 
     @property
     def source(self) -> SourceSpec | None:
-        """The source that is the reference; None where that is something else, or an ``.onnx`` itself."""
+        """The source or function that is the reference; None where that is something else, or an ``.onnx`` itself."""
         own = self.spec.source
-        return own if own is not None and self.reference == own.path and not own.path.endswith(".onnx") else None
+        if own is not None and self.reference == own.path and not own.path.endswith(".onnx"):
+            return own
+        return function_source(self.reference, self.spec.origin) if names_function(self.reference) else None
 
     def pairs(self) -> list[tuple[str, str]]:
         """(candidate, reference) of each parity check."""

@@ -8,8 +8,6 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from pytest_onnxaccel import registry
-from pytest_onnxaccel.backends.protocol import GROUP
 from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ModelError, OnnxAccelError
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.golden import layout
@@ -22,7 +20,7 @@ from pytest_onnxaccel.runner.request import GOLDEN, Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.runner.sources import backend_for
 from pytest_onnxaccel.runner.subject import Subject
-from pytest_onnxaccel.spec import GoldenSpec, ModelSpec, SourceSpec, Tolerance
+from pytest_onnxaccel.spec import GoldenSpec, ModelSpec, Tolerance
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array, Session
@@ -63,27 +61,6 @@ def _mb(size: int) -> str:
 def own_folder(path: str) -> str:
     """The folder beside the model at *path* in which its golden data is found."""
     return os.path.splitext(path)[0] + layout.SUFFIX
-
-
-def referring(spec: ModelSpec, reference: str | None, loader: str | None, trusted: tuple[str, ...]) -> ModelSpec:
-    """*spec* with the reference that a command names: a backend, an ``.onnx`` file, or a source.
-
-    Raises:
-        ConfigError: a loader without a source.
-    """
-    if reference is None:
-        if loader:
-            raise ConfigError("--loader is given without --reference", remedy="name the file that it builds for")
-        return spec
-    path = os.path.abspath(os.path.expanduser(reference))
-    if reference == GOLDEN:
-        raise ConfigError("golden data cannot be recorded of golden data", remedy="name the source, or no reference")
-    if reference in registry.names(GROUP):
-        return replace(spec, reference=reference, source=None)
-    if reference.lower().endswith(".onnx"):
-        return replace(spec, reference=path, source=None)
-    source = SourceSpec(path, reference, loader, trusted, "--reference")
-    return replace(spec, reference=None, source=source)
 
 
 def record_golden(
@@ -177,8 +154,8 @@ def _request(plan: Plan, engines: Engines) -> Request:
 
 
 def _giver(spec: ModelSpec, request: Request) -> str:
-    if spec.source is not None and request.source is not None:
-        return spec.source.shown
+    if request.source is not None:
+        return request.source.shown
     return request.reference or f"the model itself in {request.backend}"
 
 

@@ -56,7 +56,7 @@ def replay(request: Request, subject: Subject, options: RunOptions, ready: Calla
         {**_stored_tolerances(golden, given), **own}, (), None, None,
         _noisy(options, request, subject, session), request.decision or subject.spec.decision,
     )  # fmt: skip
-    return golden.judged(result, subject.source_hash())
+    return golden.judged(result, subject.source_hash(golden.recorded_of))
 
 
 def _inputs_of(sets: tuple[GoldenSet, ...], subject: Subject) -> Inputs:

@@ -147,7 +147,10 @@ class Runner:
             request.tolerance or subject.spec.tolerance,
             {} if request.tolerance else subject.spec.output_tolerances,
             request.seeds, request.batch, ready.singles.block if path is None else None,
-            noise.noisy(self._options, request.model, request.backend, shown, against.variants, against.alike),
+            noise.noisy(
+                self._options, request.model, request.backend, shown, against.variants, against.alike,
+                candidate if against.borrowed else None,
+            ),
             request.decision or subject.spec.decision, replace(self._telling(request, subject, ready), inputs=inputs),
         )  # fmt: skip
         result = sized(noise.elsewhere(result, request.reported), ready.settled)
@@ -156,6 +159,12 @@ class Runner:
 
             ours = Side(request.backend, subject, request.backend, path)
             theirs = against.side(inputs)
+            if theirs is None and request.source is not None:
+                from pytest_onnxaccel.runner.outside import not_looked_into
+
+                return not_looked_into(
+                    result, request, ours, request.source, against.session, inputs, self.engines, self._options.failures
+                )
             if theirs is not None:
                 backends = self._backends.get(request.model, ())
                 both = (ours, theirs)

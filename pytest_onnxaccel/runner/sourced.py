@@ -69,7 +69,7 @@ class Sourced:
             inputs: settled ones of the model.
         """
         source = self._subject.spec.source
-        if source is None or source.path.endswith(".onnx"):
+        if source is None or source.function or source.path.endswith(".onnx"):
             return
         yield self.exported(source, size, inputs)
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends.guard import GuardedSession
 from pytest_onnxaccel.backends.protocol import GROUP, LoadOptions, Session, SourceOptions
 from pytest_onnxaccel.convert import kinds, table
 from pytest_onnxaccel.convert.protocol import ConvertOptions
-from pytest_onnxaccel.errors import BackendUnavailable, ConfigError, ConversionError, OnnxAccelError
+from pytest_onnxaccel.errors import BackendCrashed, BackendUnavailable, ConfigError, ConversionError, OnnxAccelError
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.runner.candidates import RE_EXPORT, Candidate
 from pytest_onnxaccel.runner.engines import Engines
-from pytest_onnxaccel.spec import ModelInfo, SourceSpec, TensorSpec
+from pytest_onnxaccel.spec import ModelInfo, SourceSpec, TensorSpec, Timing, TimingPlan
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
 
 
 def backend_for(source: SourceSpec, engines: Engines) -> str:
@@ -45,6 +49,7 @@ def source_options(source: SourceSpec, info: ModelInfo, engines: Engines) -> Sou
         inputs=info.inputs,
         outputs=tuple(spec.name for spec in info.outputs),
         trusted=source.trusted,
+        declared=info.outputs,
     )
 
 
@@ -59,7 +64,7 @@ def open_source(
     """
     if source is None:
         cause = f"{name} runs the source of a model, and this one declares none"
-        raise _unavailable(name, cause, "name it: --onnx-reference=FILE, or source in onnxaccel.toml")
+        raise _unavailable(name, cause, "name it: --onnx-reference=FILE|FUNCTION, or source in onnxaccel.toml")
     staged = engines.conversions.stage(source)
     if staged.kind not in getattr(engines.backend(name), "kinds", ()):
         raise _unavailable(name, f"{name} does not run {kinds.KINDS[staged.kind]}", f"{source.shown} is one")
@@ -67,8 +72,44 @@ def open_source(
         session = engine.load(staged.path, replace(options, source=source_options(source, info, engines)))
     except OnnxAccelError as error:
         error.backend = error.backend or name
-        raise error.about(source.shown) from None
+        raise _of_source(error, source) from None
+    if source.function:
+        session = _Called(session, source)
     return GuardedSession(session, info.inputs, info.outputs)
+
+
+class _Called:
+    """A function's session: what goes wrong in it is told of the function, not of the model."""
+
+    def __init__(self, session: Session, source: SourceSpec) -> None:
+        self._session = session
+        self._source = source
+        self.info = session.info
+
+    @property
+    def alive(self) -> bool:
+        return bool(getattr(self._session, "alive", True))
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        try:
+            return self._session.run(feeds)
+        except OnnxAccelError as error:
+            raise _of_source(error, self._source) from None
+
+    def time(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Timing:
+        try:
+            return self._session.time(feeds, plan)
+        except OnnxAccelError as error:
+            raise _of_source(error, self._source) from None
+
+    def close(self) -> None:
+        self._session.close()
+
+
+def _of_source(error: OnnxAccelError, source: SourceSpec) -> OnnxAccelError:
+    if source.function and isinstance(error, BackendCrashed):
+        error.remedy = "call it by itself, to see what ends the process"
+    return error.about(source.shown)
 
 
 def _unavailable(name: str, cause: str, remedy: str) -> BackendUnavailable:

@@ -15,6 +15,7 @@ from pytest_onnxaccel.backends.guard import GuardedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.settle import Settled, settle
 from pytest_onnxaccel.checks.singles import Singles
+from pytest_onnxaccel.convert.loader_files import loader_files
 from pytest_onnxaccel.domains import InputFacts
 from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.frozen_class import record
@@ -27,7 +28,7 @@ from pytest_onnxaccel.runner.engines import TOOLS, Engines
 from pytest_onnxaccel.runner.foresight import Foresight
 from pytest_onnxaccel.runner.golden import Golden, golden_of, take_in
 from pytest_onnxaccel.runner.request import QUIET
-from pytest_onnxaccel.spec import GoldenSpec, ModelInfo, ModelSpec, SourceSpec
+from pytest_onnxaccel.spec import GoldenSpec, ModelInfo, ModelSpec, SourceSpec, is_function
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.checks.reach import Reach
@@ -305,10 +306,19 @@ class Subject:
             return Golden(GoldenSpec("", ""))
         return take_in(spec, self.info, self._folder, self.graph, self._engines.options.limits.seconds)
 
-    def source_hash(self) -> str | None:
-        """SHA-256 of what the model was converted from; None where nobody names it, or it is not here."""
+    def source_hash(self, recorded: str = "") -> str | None:
+        """SHA-256 of what the model was converted from; None where nobody names it, or it is not here.
+
+        Args:
+            recorded: name of what golden data was recorded of; of a function, the code that it has now counts.
+        """
         source = self.spec.source
-        if source is None or not os.path.exists(source.path):
+        if is_function(recorded):
+            found = loader_files(recorded.partition(":")[0], self._engines.options.import_paths)
+            source = SourceSpec(recorded, recorded) if found else None
+        elif source is None or not os.path.exists(source.path):
+            return None
+        if source is None:
             return None
         try:
             return self._engines.conversions.stage(source).sha256

@@ -186,8 +186,20 @@ def test_one_tolerance_over_the_manifests_other(pytester: pytest.Pytester, read:
             "onnxaccel.toml [models.a]: no backend is named 'ort-cpuu' - did you mean 'ort-cpu'?",
         ),
         (
-            'reference = "a.pth"',
-            "onnxaccel.toml [models.a]: 'a.pth' is no .onnx file - write source = \"a.pth\"",
+            'source = "a.pth"\nreference = "b.pth"',
+            "onnxaccel.toml:4: 'b.pth' is given as reference beside the source 'a.pth' in [models.a] - keep one of",
+        ),
+        (
+            'source = "refs:predict"',
+            "onnxaccel.toml:3: source in [models.a]: 'refs:predict' is a function, not a file - write reference = ",
+        ),
+        (
+            'reference = "refs:predict:twice"',
+            "onnxaccel.toml [models.a]: 'refs:predict:twice' names no function - write \"package.module:function\"",
+        ),
+        (
+            'reference = "onnx_tf"',
+            "onnxaccel.toml [models.a]: no backend is named 'onnx_tf' - did you mean 'onnx-tf'?",
         ),
         ('budget.speedup_over = "onx-tf:3"', "no backend is named 'onx-tf' - did you mean 'onnx-tf'?"),
         ("rtoll = 1", "onnxaccel.toml:3: 'rtoll' is no key of [models.a] - did you mean 'rtol'?"),

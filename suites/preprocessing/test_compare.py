@@ -198,6 +198,13 @@ def test_nothing_to_compare_is_inconclusive() -> None:
     assert report.verdict is Verdict.INCONCLUSIVE
     assert not report.equivalent
     assert "never" in report.sentence
+    # Asked for and not judged is never green
+    with pytest.raises(CheckFailure) as caught:
+        assert_equivalent(refuses, refuses)
+    assert str(caught.value).startswith("V_NOTJUDGED: nothing of ")
+    assert caught.value.report.compared_nothing
+    assert "not equivalent" not in str(caught.value)
+    assert "report.save" not in str(caught.value)
 
 
 def test_an_unstable_reference_is_named() -> None:

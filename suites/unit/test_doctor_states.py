@@ -162,4 +162,4 @@ class TestStates:
 
     def test_built_in_backends_come_first(self) -> None:
         names = [item.point.name for item in states.registered() if item.source == states.BUILT_IN]
-        assert names == ["onnx-tf", "ort-cpu", "ort-cuda", "reference", "tensorflow", "torch"]
+        assert names == ["function", "onnx-tf", "ort-cpu", "ort-cuda", "reference", "tensorflow", "torch"]

@@ -62,6 +62,71 @@ def test_images_and_decisions(tmp_path: Path) -> None:
     assert b.inputs[0].preprocess is None
 
 
+def test_a_reference_is_whatever_the_option_takes(tmp_path: Path) -> None:
+    (tmp_path / "saved").mkdir()
+    text = """
+        [defaults]
+        reference = "refs:of_all"
+        [models.all]
+        path = "a.onnx"
+        [models.function]
+        path = "a.onnx"
+        source = "net.pth"
+        reference = "pkg.refs:predict"
+        [models.file]
+        path = "a.onnx"
+        reference = "weights/net.pt2"
+        [models.folder]
+        path = "a.onnx"
+        reference = "saved"
+        [models.table]
+        path = "a.onnx"
+        reference = {path = "net.pth", loader = "nets:Net"}
+        [models.golden]
+        path = "a.onnx"
+        reference = "golden"
+        [models.other]
+        path = "a.onnx"
+        reference = "b.onnx"
+    """
+    found = {spec.name: spec for spec in read(write(tmp_path, text))}
+    assert (found["all"].reference, found["all"].source) == ("refs:of_all", None)
+    # What another batch is exported from stays
+    function = found["function"]
+    assert function.source is not None
+    assert (function.reference, function.source.shown, function.source.function) == (
+        "pkg.refs:predict",
+        "net.pth",
+        False,
+    )
+    for name, path in (("file", "weights/net.pt2"), ("folder", "saved"), ("table", "net.pth")):
+        source = found[name].source
+        assert source is not None
+        assert (found[name].reference, source.path) == (None, str(tmp_path / path))
+        assert source.origin == f"onnxaccel.toml [models.{name}]"
+    assert found["table"].source.loader == "nets:Net"  # type: ignore[union-attr]
+    assert (found["golden"].reference, found["golden"].source) == ("golden", None)
+    assert found["other"].reference == str(tmp_path / "b.onnx")
+
+
+def test_a_source_for_all_gives_way_to_a_models_own(tmp_path: Path) -> None:
+    text = """
+        [defaults]
+        reference = "all.pth"
+        [models.a]
+        path = "a.onnx"
+        [models.b]
+        path = "b.onnx"
+        source = "b.pth"
+        [models.c]
+        path = "c.onnx"
+        reference = "onnx-tf"
+    """
+    a, b, c = read(write(tmp_path, text))
+    assert [spec.source and spec.source.shown for spec in (a, b, c)] == ["all.pth", "b.pth", None]
+    assert [spec.reference for spec in (a, b, c)] == [None, None, "onnx-tf"]
+
+
 def test_defaults_give_way_to_a_models_own_keys_one_by_one(tmp_path: Path) -> None:
     text = """
         [defaults]
