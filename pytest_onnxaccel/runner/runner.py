@@ -150,10 +150,10 @@ class Runner:
         )  # fmt: skip
         result = sized(noise.elsewhere(result, request.reported), ready.settled)
         if result.verdict is Verdict.FAILED and self._options.localise:
-            from pytest_onnxaccel.runner.autopsy import looked_into
+            from pytest_onnxaccel.runner.autopsy import looked_into, worst_sample
 
             ours, inputs = Side(request.backend, subject, request.backend, path), ready.settled.inputs
-            theirs = against.side(inputs)
+            theirs = against.side(inputs.for_sample(worst_sample(result)))
             if theirs is not None:
                 backends = self._backends.get(request.model, ())
                 both = (ours, theirs)
