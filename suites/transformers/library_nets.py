@@ -217,13 +217,10 @@ def seeded(build: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
             if weight.ndim < 2:
                 gain = last in ("weight", "layer_scale_parameter")
                 weight.normal_(float(gain), 0.2 if gain else 0.1)
-            elif any(part in name for part in ("embed", "wte", "wpe", "shared")) and weight.ndim == 2:
-                weight.normal_(0.0, 0.25)
-            elif weight.ndim == 3 and weight.shape[0] == 1:  # tokens and positions of images
-                weight.normal_(0.0, 0.25)
-            else:
-                fan_in = weight[0].numel()
-                weight.normal_(0.0, 1.1 / fan_in**0.5)
+                continue
+            table = weight.ndim == 2 and any(part in name for part in ("embed", "wte", "wpe", "shared"))
+            image = weight.ndim == 3 and weight.shape[0] == 1  # tokens and positions of images
+            weight.normal_(0.0, 0.25 if table or image else 1.1 / weight[0].numel() ** 0.5)
         for name, buffer in module.named_buffers():
             if name.endswith("running_mean"):
                 buffer.normal_(0.0, 0.1)
@@ -276,8 +273,6 @@ NETS: dict[str, Net] = {
     "yolos": Net(yolos, ("pixel_values:float32:batchx3x32x32",)),
     "detr": Net(detr, ("pixel_values:float32:batchx3x64x64",)),
     "segformer": Net(segformer, ("pixel_values:float32:batchx3x64x64",)),
-    "whisper": Net(
-        whisper, ("input_features:float32:batchx16x40", "decoder_input_ids:int64:batchxdecoder_sequence")
-    ),
+    "whisper": Net(whisper, ("input_features:float32:batchx16x40", "decoder_input_ids:int64:batchxdecoder_sequence")),
     "wav2vec2": Net(wav2vec2, ("input_values:float32:batchxsamples",)),
 }
