@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -23,22 +23,25 @@ def anatomy(path: str, shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
     """The part of the model at *path* that depends on what it is fed, at inputs of these *shapes*.
 
     Returns:
-        ``inputs`` and ``outputs``: names. ``nodes``: those whose result depends on the values of the inputs, in
-        order, each with ``name``, ``op``, ``inputs`` (only the values that depend on the inputs; what a subgraph
-        captures included), ``outputs`` and ``module`` (see :func:`~.modules.module_of`). ``values``: by the name of
-        each result of these nodes ``[bytes, dtype, shape]``, with None or an empty text for what is not known.
-        ``exposable``: results that can be made outputs and are none yet, in order. ``left_alone``: nodes with
-        subgraphs, in words: what is inside them is not exposed.
+        ``inputs`` and ``outputs``: names. ``nodes``: those whose result depends on the values of the inputs, or takes
+        from a table of weights what the sizes of the inputs say (learnt positions), in order, each with ``name``,
+        ``op``, ``inputs`` (only the values that depend on the inputs, what a subgraph captures included; inputs of the
+        model where only their sizes count), ``outputs`` and ``module`` (see :func:`~.modules.module_of`).
+        ``values``: by the name of each result of these nodes ``[bytes, dtype, shape]``, with None or an empty text for
+        what is not known. ``exposable``: results that can be made outputs and are none yet, in order. ``left_alone``:
+        nodes with subgraphs, in words: what is inside them is not exposed.
 
     Raises:
         ModelError: as :func:`~.load.load_graph`.
     """
     model = load_graph(path)
     graph = model.graph
+    tables = _tables(graph.initializer)
     constants = {tensor.name for tensor in graph.initializer}
     constants |= {tensor.values.name for tensor in graph.sparse_initializer}
     fed = [value.name for value in graph.input if value.name not in constants or value.name in shapes]
     live = set(fed)
+    sized: dict[str, dict[str, None]] = {}  # by value, the inputs whose sizes alone it follows from
     nodes, left_alone = [], []
     for node in graph.node:
         inner = list(captured(node))
@@ -46,7 +49,11 @@ def anatomy(path: str, shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
             left_alone.append(f"{node.op_type} {node.name!r}")
         reads = [name for name in (*node.input, *inner) if name in live]
         if not reads or node.op_type in _SHAPES_ONLY:
-            continue
+            of = {source: None for name in (*node.input, *inner) for source in _sources(name, fed, sized)}
+            if reads or not of or not tables.intersection(node.input):
+                sized.update((name, of) for name in node.output if name and of)
+                continue
+            reads = list(of)
         live.update(name for name in node.output if name)
         found = {"name": node.name, "op": node.op_type, "inputs": list(dict.fromkeys(reads))}
         nodes.append(found | {"outputs": [o for o in node.output if o], "module": module_of(node, constants)})
@@ -58,6 +65,16 @@ def anatomy(path: str, shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
         "inputs": fed, "outputs": outputs, "nodes": nodes, "values": values, "exposable": exposable,
         "left_alone": left_alone,
     }  # fmt: skip
+
+
+def _tables(initializers: Iterable[onnx.TensorProto]) -> set[str]:
+    """Names of weights: tensors of floats with more than one element."""
+    floats = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
+    return {tensor.name for tensor in initializers if tensor.data_type in floats and prod(tensor.dims) > 1}
+
+
+def _sources(name: str, fed: Sequence[str], sized: Mapping[str, Iterable[str]]) -> Iterable[str]:
+    return (name,) if name in fed else sized.get(name, ())
 
 
 def captured(node: NodeProto) -> Iterator[str]:

@@ -90,7 +90,7 @@ def _alone(found: Dissection, suspect: Suspect) -> Reduced | None:
                 suspect, (paths[0], paths[1] if suspect.theirs else ""), (mine, others), (left, right), shown
             )
     except (OnnxAccelError, KeyError):
-        pass  # what cannot be run alone is not confirmed
+        found.unrun.add(suspect.value)  # what cannot be run alone is not confirmed
     for side, path in files:
         side.subject.forget(path)
     return None

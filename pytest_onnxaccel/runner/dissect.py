@@ -33,6 +33,7 @@ class Dissection:
     Attributes:
         kept: arrays by side and value, where all of them fit into the cap; empty otherwise.
         outputs: of both sides, in the run with values exposed.
+        unrun: values of the candidate that could not be computed alone.
     """
 
     beside: Beside
@@ -43,6 +44,7 @@ class Dissection:
     largest: int = 0
     kept: tuple[dict[str, Array], dict[str, Array]] = field(default_factory=lambda: ({}, {}))
     outputs: tuple[dict[str, Array], dict[str, Array]] = field(default_factory=lambda: ({}, {}))
+    unrun: set[str] = field(default_factory=set)
 
     def reference(self, values: Sequence[str]) -> dict[str, Array]:
         """What the reference computes for *values*, inputs among them."""

@@ -62,7 +62,7 @@ def finding(
         return _unlike(found, suspect, unlike, seen, figures)
     differences = _differences(found, suspect)
     figures["origin"] = _origin(suspect, reduced, differences)
-    lines = [_line(suspect, reduced)]
+    lines = [_line(suspect, reduced, suspect.value in found.unrun)]
     if differences:
         lines.append(f"there: {'; '.join(differences)}")
     if _ops(suspect.nodes) != _ops(suspect.theirs):
@@ -133,11 +133,12 @@ def _lacking(suspect: Suspect) -> str:
     return f", before which the candidate lacks {named(lacking)}" if lacking and not rest else ""
 
 
-def _line(suspect: Suspect, reduced: Reduced | None) -> str:
+def _line(suspect: Suspect, reduced: Reduced | None, unrun: bool) -> str:
     what = suspect.gap.why or f"{_share(suspect.gap.share)} off (max abs {suspect.gap.max_abs:.3g})"
     reads = f"what it reads agrees to {suspect.before:.1e}" if suspect.before else "what it reads is equal"
     if reduced is None:
         proof = "alone and fed the same both sides agree, so that rounding before it may be the cause"
+        proof = "it cannot be run alone" if unrun else proof
         return f"first difference: {suspect.node}: {suspect.value!r} is {what}; {reads}; {proof}"
     return f"origin: {suspect.node}: {suspect.value!r} is {what}; {reads}; alone and fed the same it differs too"
 

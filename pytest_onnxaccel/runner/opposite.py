@@ -12,6 +12,7 @@ from pytest_onnxaccel.errors import OnnxAccelError
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.runner import noise
+from pytest_onnxaccel.runner.candidates import Candidate
 from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
 from pytest_onnxaccel.runner.sides import Side
 from pytest_onnxaccel.runner.subject import Ready, Subject
@@ -61,7 +62,7 @@ def opposite(
         variants = noise.variants(subject, request.backend, path)
         return Opposite(subject.sourced.session(request.source, path), variants, lambda _: None, borrowed=True)
     if request.source is not None:
-        found = partial(_exported, request, request.source, subject, other)
+        found = partial(_exported, request, request.source, subject, other, path)
         variants = partial(subject.sourced.variants, request.source, path)
         return Opposite(subject.sourced.session(request.source, path), variants, found)
     if request.reference.endswith(".onnx"):
@@ -75,10 +76,19 @@ def opposite(
 
 
 def _exported(
-    request: Request, source: SourceSpec, subject: Subject, other: Callable[[str], Subject], inputs: Inputs
-) -> Side | None:
-    """The source exported anew: its own framework shows no graph, and a right export has the same values inside."""
-    made = subject.sourced.exported(source, request.batch or inputs.batch or 1, inputs)
+    request: Request, source: SourceSpec, subject: Subject, other: Callable[[str], Subject], path: str | None,
+    inputs: Inputs,
+) -> Side | None:  # fmt: skip
+    """The source exported anew: its own framework shows no graph, and a right export has the same values inside.
+
+    Open sizes stay open where the model has some: at one size, an exporter folds what computes with it. Where that
+    cannot be had, it is exported at the sizes of *inputs*.
+    """
+    made: Candidate | OnnxAccelError | None = None
+    if path is None and any(not isinstance(dim, int) for spec in subject.info.inputs for dim in spec.shape or ()):
+        made = subject.sourced.exported_open(source)
+    if not isinstance(made, Candidate):
+        made = subject.sourced.exported(source, request.batch or inputs.batch or 1, inputs)
     if isinstance(made, OnnxAccelError):
         return None
     return Side("its source exported again", other(made.path), request.backend)

@@ -155,10 +155,10 @@ class Runner:
         )  # fmt: skip
         result = sized(noise.elsewhere(result, request.reported), ready.settled)
         if result.verdict is Verdict.FAILED and self._options.localise:
-            from pytest_onnxaccel.runner.autopsy import looked_into
+            from pytest_onnxaccel.runner.autopsy import looked_into, worst_sample
 
             ours = Side(request.backend, subject, request.backend, path)
-            theirs = against.side(inputs)
+            theirs = against.side(inputs.for_sample(worst_sample(result)))
             if theirs is None and request.source is not None:
                 from pytest_onnxaccel.runner.outside import not_looked_into
 

@@ -86,6 +86,17 @@ class Sourced:
         self._folders.append(os.path.dirname(made.path))  # which holds nothing else
         return made
 
+    def exported_open(self, source: SourceSpec) -> Candidate | OnnxAccelError:
+        """*source* exported with the sizes open that the model leaves open, or what stands against it."""
+        subject = self._subject
+        self._used[source.path] = source
+        try:
+            made = re_export(source, subject.stem, subject.info.inputs, None, subject.info, self._engines)
+        except OnnxAccelError as error:
+            return error
+        self._folders.append(os.path.dirname(made.path))
+        return made
+
     def _backend_for(self, source: SourceSpec) -> str:
         self._used[source.path] = source
         return backend_for(source, self._engines)

@@ -140,12 +140,13 @@ def _opset(kind: str, wanted: int) -> int | None:
 
 
 def re_export(
-    source: SourceSpec, stem: str, inputs: Sequence[TensorSpec], size: int, info: ModelInfo, engines: Engines
+    source: SourceSpec, stem: str, inputs: Sequence[TensorSpec], size: int | None, info: ModelInfo, engines: Engines
 ) -> Candidate:
     """The model at batch *size*, exported anew from *source* under the names of the model that declares *info*.
 
     Args:
-        inputs: with the sizes that were settled, at that batch.
+        inputs: with the sizes that were settled, at that batch; names stay open.
+        size: None for the batch that *inputs* have.
 
     Raises:
         OnnxAccelError: it cannot be converted, or not at that batch.

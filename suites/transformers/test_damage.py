@@ -15,7 +15,7 @@ from pytest_onnxaccel.runner.converting import Saved
 from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.spec import ModelSpec
+from pytest_onnxaccel.spec import ModelSpec, SourceSpec
 
 _HEAD = WIDTH // HEADS
 _LAST = f"layers.{LAYERS - 1}"
@@ -65,7 +65,7 @@ INPUTS = {
 
 @pytest.fixture(scope="module")
 def engines() -> Iterator[Engines]:
-    made = Engines(RunOptions())
+    made = Engines(RunOptions(import_paths=(str(Path(__file__).parent),)))
     yield made
     made.close()
 
@@ -109,3 +109,22 @@ def test_a_healthy_twin(converted: Callable[..., Saved], parity: Callable, net: 
     """The same weights through the other exporter are the same model."""
     result = parity(Path(converted(net, "torchscript").path), Path(converted(net).path))
     assert result.verdict is Verdict.PASSED, result.message
+
+
+def test_a_fault_at_any_length_is_told_with_its_module(
+    converted: Callable[..., Saved], engines: Engines, tmp_path: Path
+) -> None:
+    """The sample that fails worst may be longer than the first; learnt positions follow from its length alone."""
+    healthy, candidate = Path(converted("encoder").path), tmp_path / "encoder.onnx"
+    weight = seeded(NETS["encoder"][0]).state_dict()["position.weight"].numpy()
+    damage_weight(healthy, candidate, weight, rows(9, 11), seed=1)
+    source = SourceSpec(str(healthy.with_suffix(".pth")), "encoder.pth", "tiny_nets:Encoder", (), "--onnx-reference")
+    runner = Runner(
+        [ModelSpec("m", str(candidate), candidate.name)], {"m": ("ort-cpu",)}, engines.options, engines=engines
+    )
+    try:
+        result = runner.check(Request("m", "parity", "ort-cpu", "encoder.pth", source=source))
+    finally:
+        runner.close()
+    assert result.code == "V_PARITY"
+    assert "(module position)" in result.message, (result.message, result.notes)

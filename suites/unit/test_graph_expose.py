@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import ModelProto, TensorProto, helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from fixtures import faults, graphs
 from fixtures.graphs.assembly import assemble, value
@@ -195,3 +195,25 @@ def test_values_that_are_no_tensors_are_not_exposed(tmp_path: Path) -> None:
     ]
     model = assemble("m", nodes, [value("x", 2, dtype=TensorProto.FLOAT)], [value("y", 4)])
     assert anatomy(saved(model, tmp_path), {"x": [2]})["exposable"] == []
+
+
+def test_what_sizes_take_from_a_table_of_weights_is_a_value(tmp_path: Path) -> None:
+    """Learnt positions follow from the size of an input alone, and may be wrong all the same."""
+    table = numpy_helper.from_array(np.arange(20, dtype=np.float32).reshape(10, 2), "table")
+    plain = [numpy_helper.from_array(np.array(value, np.int64), name) for name, value in (("at", 1), ("one", 1))]
+    nodes = [
+        helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("Gather", ["shape", "at"], ["length"]),
+        helper.make_node("Range", ["zero", "length", "one"], ["places"]),
+        helper.make_node("Gather", ["table", "places"], ["positions"], name="positions"),
+        helper.make_node("Add", ["x", "positions"], ["y"]),
+    ]
+    zero = numpy_helper.from_array(np.array(0, np.int64), "zero")
+    x = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, "length", 2])
+    y = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, "length", 2])
+    model = helper.make_model(helper.make_graph(nodes, "g", [x], [y], [table, zero, *plain]))
+    found = anatomy(saved(model, tmp_path), {"x": [1, 3, 2]})
+    assert [(node["name"], node["inputs"]) for node in found["nodes"]] == [
+        ("positions", ["x"]), ("", ["x", "positions"])
+    ]  # fmt: skip
+    assert found["exposable"] == ["positions"]
