@@ -263,11 +263,13 @@ def _record(given: argparse.Namespace) -> int:
     from pytest_onnxaccel.runner.recording import record_golden
     from pytest_onnxaccel.runner.referring import referring
     from pytest_onnxaccel.runner.refreeze import spec_of
-    from pytest_onnxaccel.runner.request import RunOptions
+    from pytest_onnxaccel.runner.request import GOLDEN, RunOptions
     from pytest_onnxaccel.units import size_bytes
 
     folders = [os.path.dirname(os.path.abspath(given.manifest))] if given.manifest else []
     walls = _walls(given)
+    if given.reference == GOLDEN:
+        raise ConfigError("golden data cannot be recorded of golden data", remedy="name the source, or no reference")
     options = RunOptions(seed=given.seed, import_paths=tuple(dict.fromkeys((*folders, os.getcwd()))), **walls)
     spec = referring(spec_of(given.model, given.manifest), given.reference, given.loader, tuple(given.trust))
     said = "the command line"

@@ -100,7 +100,9 @@ def referring(
         found = reference(named, Path.cwd())
     except ConfigError as error:
         raise error.about(origin) from None
-    if found == GOLDEN or found in registry.names(GROUP) or found.lower().endswith(".onnx"):
+    if found == GOLDEN:
+        return replace(spec, reference=found)
+    if found in registry.names(GROUP) or found.lower().endswith(".onnx"):
         return replace(spec, reference=found, source=None)
     if names_function(found):
         if loader:

@@ -48,6 +48,8 @@ def test_a_function_leaves_the_source_that_batches_are_exported_from() -> None:
     found = referring(SPEC, "refs:predict")
     assert (found.reference, found.source) == ("refs:predict", SPEC.source)
     assert referring(SPEC, "ort-cpu").source is None
+    golden = referring(SPEC, "golden")
+    assert (golden.reference, golden.source) == ("golden", SPEC.source)
     with pytest.raises(ConfigError, match="a loader does not apply to a function"):
         referring(SPEC, "refs:predict", "nets:Net")
     with pytest.raises(ConfigError, match=r"loader= is given without reference="):

@@ -11,6 +11,7 @@ from pytest_onnxaccel.errors import BackendCrashed, BackendTimedOut, BackendUnav
 from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.faults import ElsewhereFault, verdict_of
 from pytest_onnxaccel.runner.request import Request
+from pytest_onnxaccel.spec import ModelSpec, SourceSpec
 
 ENGINES: Any = SimpleNamespace(backend=lambda name: SimpleNamespace(complete=name != "reference"))
 
@@ -50,6 +51,20 @@ def test_a_backend_that_is_not_here() -> None:
     assert judged(error, "ort-cuda", required=["ort-cpu"]).verdict is Verdict.NOT_APPLICABLE
     assert judged(error, "ort-cuda", required=["ort-cuda"]).verdict is Verdict.FAILED
     assert judged(error, "ort-cpu", "ort-cuda", required=["ort-cuda"]).verdict is Verdict.FAILED
+
+
+def test_a_reference_that_a_marker_names_and_that_is_not_here_is_not_judged() -> None:
+    error = BackendUnavailable("torch: torch is not installed", remedy="install it")
+    error.backend = "torch"
+    source = SourceSpec("/net.pth", "nets/net.pth")
+    spec = ModelSpec("m", "/m.onnx", "m.onnx")
+    request = Request("m", "parity", "ort-cpu", "/net.pth", source=source)
+    result = verdict_of(error, request, ENGINES, frozenset(), spec)
+    assert (result.verdict, result.code) == (Verdict.FAILED, "V_NOTJUDGED")
+    assert result.message.startswith("reference net.pth was asked for and cannot be judged: ")
+    # A partner that the plan chose by itself is nobody's wish
+    plain = verdict_of(error, Request("m", "parity", "ort-cpu", "torch"), ENGINES, frozenset(), spec)
+    assert plain.verdict is Verdict.NOT_APPLICABLE
 
 
 def test_operators_that_a_partial_backend_lacks() -> None:
