@@ -10,8 +10,10 @@ from pytest_onnxaccel.domains import Domain
 from pytest_onnxaccel.spec import Dim, TensorSpec
 
 _BATCH = re.compile(r"(?i)^(n|b|bs|bsz|.*batch.*)$")
-#: Names that exporters make up for a size that they do not know, a new one for each.
-_MADE_UP = re.compile(r"(?i)^(unk\w*?_?\d+|dim_?\d+|dynamicdimension\.?\d+|.+_dim_?\d+|unknown\w*|none|-1|\?+)$")
+#: Names that exporters make up for a size that they do not know, a new one for each (PyTorch: s18, u0).
+_MADE_UP = re.compile(
+    r"(?i)^(unk\w*?_?\d+|dim_?\d+|dynamicdimension\.?\d+|.+_dim_?\d+|unknown\w*|[su]\d+|none|-1|\?+)$"
+)
 
 
 def anonymous(dim: Dim) -> bool:
