@@ -18,7 +18,7 @@ def test_a_name_says_it_on_any_axis() -> None:
     assert found == ("batch", {"x": 1, "h": 1})
 
 
-@pytest.mark.parametrize("name", ["unk__330", "dim_0", "?", "DynamicDimension.3", "x_dim_1", "None"])
+@pytest.mark.parametrize("name", ["unk__330", "dim_0", "?", "DynamicDimension.3", "x_dim_1", "None", "s18", "u0"])
 def test_names_that_exporters_make_up_are_one_batch(name: str) -> None:
     assert anonymous(name)
     assert batch_axes(specs(a=(name, 3), b=("unk__331", 5)), {}, {}) == (None, {"a": 0, "b": 0})
@@ -45,3 +45,9 @@ def test_a_state_beside_a_free_batch_has_it_on_axis_1() -> None:
 def test_time_that_comes_first_is_no_batch() -> None:
     assert batch_axes(specs(x=("time", 4)), {}, {}) == (None, {})
     assert batch_axes(specs(x=("batch_of_steps", 4)), {}, {}) == ("batch_of_steps", {"x": 0})
+
+
+def test_an_export_by_hand_with_a_cache() -> None:
+    """PyTorch calls sizes that it knows to be equal alike, and those that only run when equal not."""
+    shapes = {"input_ids": ("s10", "s70"), "attention_mask": ("s43", "s53"), "past": ("s10", 4, "s69", 8)}
+    assert batch_axes(specs(**shapes), {}, {}) == (None, dict.fromkeys(shapes, 0))

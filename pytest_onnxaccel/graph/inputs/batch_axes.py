@@ -12,8 +12,10 @@ from pytest_onnxaccel.spec import Dim, TensorSpec
 _BATCH = re.compile(r"(?i)^(n|b|bs|bsz|.*batch.*)$")
 #: Names of a first axis that is something else: sequences, point clouds, graphs.
 _LENGTH = re.compile(r"(?i)^(?!.*batch).*(seq|time|step|frame|token|len|point|node|edge)")
-#: Names that exporters make up for a size that they do not know, a new one for each.
-_MADE_UP = re.compile(r"(?i)^(unk\w*?_?\d+|dim_?\d+|dynamicdimension\.?\d+|.+_dim_?\d+|unknown\w*|none|-1|\?+)$")
+#: Names that exporters make up for a size that they do not know, a new one for each (PyTorch: s18, u0).
+_MADE_UP = re.compile(
+    r"(?i)^(unk\w*?_?\d+|dim_?\d+|dynamicdimension\.?\d+|.+_dim_?\d+|unknown\w*|[su]\d+|none|-1|\?+)$"
+)
 
 
 def anonymous(dim: Dim) -> bool:

@@ -1,0 +1,40 @@
+"""The example of docs/transformers.md does what the page says."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+pytest.importorskip("transformers", minversion="5", reason="needs the transformers library: tox -e transformers")
+
+PAGE = (Path(__file__).parents[2] / "docs" / "transformers.md").read_text(encoding="utf-8")
+
+
+def example(name: str) -> str:
+    found = re.search(rf"<!-- example: {re.escape(name)} -->\n```\w+\n(.*?)\n```", PAGE, re.DOTALL)
+    assert found is not None, name
+    return found[1]
+
+
+def test_the_page(tmp_path: Path) -> None:
+    (tmp_path / "nets.py").write_text(example("nets.py"))
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    space: dict[str, object] = {}
+    exec(example("nets.py"), space)
+    torch.manual_seed(0)
+    module = space["bert"]()  # type: ignore[operator]
+    torch.save(module.state_dict(), tmp_path / "bert.pth")
+    for name in ("convert", "gate"):
+        words = shlex.split(example(name))
+        words = [sys.executable, *(["-m"] if words[0] == "pytest" else []), *words[words[0] == "python" :]]
+        ran = subprocess.run([*words, "-p", "no:cacheprovider"] if name == "gate" else words, cwd=tmp_path,
+                             capture_output=True, text=True, check=False)  # fmt: skip
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert "bert.onnx" in ran.stdout
+        assert name == "gate" or "sequence 8, 13, 5" in ran.stdout
