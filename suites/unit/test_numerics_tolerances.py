@@ -14,6 +14,7 @@ from onnx.helper import make_node
 
 from fixtures import faults
 from fixtures.graphs.assembly import assemble, seeded, value
+from pytest_onnxaccel.checks.limits import Limits
 from pytest_onnxaccel.numerics.compare import (
     default_tolerance,
     figures,
@@ -104,3 +105,10 @@ def test_fifty_legal_folds_pass_and_the_faults_do_not() -> None:
         channels += share(run(faults.scale_channel(model, 1.05), True, seed), reference) > 0
     assert (folds, biases, channels) == (50, 50, 50)
     assert changed == 50, "the optimizer did not fold anything, so this proves nothing"
+
+
+def test_a_share_is_held_to_rounding_at_one() -> None:
+    """Of a Sigmoid far from its middle, engines give the last digit of 1 and not of the number."""
+    tiny = np.array([1e-8, 2e-8], np.float32)
+    assert (Limits(Tolerance())("y", tiny).atol or 0) < 1e-12
+    assert 2e-7 < (Limits(Tolerance(), shares=("y",))("y", tiny).atol or 0) < 1e-6
