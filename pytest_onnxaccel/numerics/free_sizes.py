@@ -20,12 +20,16 @@ _NAMED: tuple[tuple[re.Pattern[str], tuple[int, ...]], ...] = (
     (re.compile(r"(?i)past|cache|history|memory"), (3, 5, 2, 1, 0)),
     (re.compile(r"(?i)seq|token|len|word|step|time|frame|target|source|decoder|encoder"), (8, 13, 5, 16, 32, 64)),
     (re.compile(r"(?i)height|width|^[hw]$|row|col|image|pixel"), (64, 96, 128, 224, 256, 320, 512, 32)),
-    (re.compile(r"(?i)sample|audio|wave|signal"), (4096, 16000, 512, 1024, 8192, 32000)),
+    (re.compile(r"(?i)sample|audio|wave|signal|input_values"), (4096, 16000, 512, 1024, 8192, 32000)),
     (re.compile(r"(?i)node|edge|point|box|roi"), (6, 9, 12, 4)),
 )
 _SIDE, _AUDIO = _NAMED[2], _NAMED[3]
 #: Beside an input of this name, what is long is sound.
 _RATE = re.compile(r"(?i)^(sr|sample_?rate)$")
+#: Names that PyTorch makes up for sizes: what reads them says more.
+_MADE_UP = re.compile(r"[su]\d+")
+_IDS = re.compile(r"(?i)^(decoder_)?input_ids$|^tokens?$")
+_ATTENTION = re.compile(r"(?i)^(decoder_)?attention_mask$")
 _OTHERWISE = (8, 4, 16, 5, 3, 2)
 #: A name of the cache and the new tokens together.
 _TOTAL = re.compile(r"(?i)total|(^|_)all(_|$)|full|kv_?(seq|len)|key_?(seq|len)")
@@ -90,6 +94,7 @@ def free_sizes(base: Inputs, facts: InputFacts, dims: Sequence[DimSpec]) -> Free
             new = next((n for n in names if _NEW.search(n) and n != name), "")
             if past and new:
                 formulas[name] = f"{past} + {new}"
+    formulas = {**_of_a_cache(base.specs, names), **formulas}
     given = {d.name: d.sizes[0] for d in dims if len(d.sizes) == 1} | known
     swept = {d.name: d.sizes for d in dims if len(d.sizes) > 1}
     if base.golden:
@@ -102,6 +107,20 @@ def free_sizes(base: Inputs, facts: InputFacts, dims: Sequence[DimSpec]) -> Free
     # What is not the side of an image is a length: of time, of a list, of a cache
     lengths = frozenset(key for key in keys if key in facts.lengths or not _side(key, base.specs))
     return FreeSizes(keys, given, formulas, swept, plausible, lengths)
+
+
+def _of_a_cache(specs: Sequence[TensorSpec], names: Sequence[str]) -> dict[str, str]:
+    """What made-up sizes follow from in a decoder with a cache: PyTorch gives each tensor of it one of its own."""
+    free = {
+        spec.name: [dim for dim in spec.shape or () if dim in names and _MADE_UP.fullmatch(str(dim))] for spec in specs
+    }
+    past = dict.fromkeys(str(dims[-1]) for name, dims in free.items() if _PAST.search(name) and dims)
+    new = next((str(dims[-1]) for name, dims in free.items() if _IDS.search(name) and dims), "")
+    if not past or not new:
+        return {}
+    first, *others = past
+    totals = {str(dims[-1]) for name, dims in free.items() if _ATTENTION.search(name) and dims}
+    return dict.fromkeys(others, first) | dict.fromkeys(totals - {first, new, *others}, f"{first} + {new}")
 
 
 def _known(base: Inputs, shaped: set[str]) -> dict[str, int]:
@@ -138,13 +157,20 @@ def _guess(key: str, specs: Sequence[TensorSpec]) -> tuple[int, ...]:
     if any(_RATE.search(spec.name) for spec in specs):
         return _AUDIO[1]
     for pattern, sizes in _NAMED:
-        if pattern.search(key.partition(":")[0] if ":" in key else key):
+        if pattern.search(_told(key, specs)):
             return sizes
     return _SIDE[1] if _of_image(key, specs) else _OTHERWISE
 
 
+def _told(key: str, specs: Sequence[TensorSpec]) -> str:
+    """The name that says what *key* is a size of: its own, or where that is made up, that of an input."""
+    if _MADE_UP.fullmatch(key):
+        return next((spec.name for spec in specs if key in (spec.shape or ())), key)
+    return key.partition(":")[0]
+
+
 def _side(key: str, specs: Sequence[TensorSpec]) -> bool:
-    named = next((pattern for pattern, _ in _NAMED if pattern.search(key.partition(":")[0])), None)
+    named = next((pattern for pattern, _ in _NAMED if pattern.search(_told(key, specs))), None)
     return named is _SIDE[0] if named is not None else _of_image(key, specs)
 
 

@@ -14,7 +14,7 @@ from pytest_onnxaccel.numerics.inputs import Inputs
 from pytest_onnxaccel.runner import noise
 from pytest_onnxaccel.runner.candidates import Candidate
 from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
-from pytest_onnxaccel.runner.sides import Side
+from pytest_onnxaccel.runner.sides import EXPORTED_AGAIN, Side
 from pytest_onnxaccel.runner.subject import Ready, Subject
 from pytest_onnxaccel.spec import SourceSpec
 
@@ -91,4 +91,4 @@ def _exported(
         made = subject.sourced.exported(source, request.batch or inputs.batch or 1, inputs)
     if isinstance(made, OnnxAccelError):
         return None
-    return Side("its source exported again", other(made.path), request.backend)
+    return Side(EXPORTED_AGAIN, other(made.path), request.backend)

@@ -10,6 +10,9 @@ from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.frozen_class import record
 from pytest_onnxaccel.runner.subject import Subject
 
+#: How messages call a source that was exported once more to be looked into.
+EXPORTED_AGAIN = "its source exported again"
+
 
 @record(frozen=True)
 class Side:

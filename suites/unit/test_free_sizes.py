@@ -63,3 +63,28 @@ def test_each_dimension_is_swept_alone_too() -> None:
     tried = list(sweep(free_sizes(inputs, facts, ()), {"h": 8, "w": 8}))
     assert any(sizes["h"] != 8 and sizes["w"] == 8 for sizes in tried)
     assert any(sizes["h"] == 8 and sizes["w"] != 8 for sizes in tried)
+
+
+def test_a_name_that_was_made_up_says_less_than_the_input() -> None:
+    specs = (TensorSpec("input_values", "float32", ("n", "s43")), TensorSpec("past.key", "float32", ("n", 4, "s69", 8)))
+    info = ModelInfo(8, {"ai.onnx": 17}, "", specs, (), None, 0, 0, (), {}, ())
+    facts = InputFacts(batch="n", axes={"input_values": 0, "past.key": 0})
+    inputs = Inputs.of(info, (), 0, {}, facts)
+    first = next(assignments(inputs, free_sizes(inputs, facts, ())))
+    assert first == {"s43": 4096, "s69": 3}
+
+
+def test_a_cache_under_made_up_names_holds_together() -> None:
+    shapes: dict[str, tuple[Dim, ...]] = {
+        "input_ids": ("n", "s70"), "attention_mask": ("n", "s53"), "past_key_values.0.key": ("n", 4, "s69", 8),
+        "past_key_values.0.value": ("n", 4, "s89", 8),
+    }  # fmt: skip
+    info = ModelInfo(8, {}, "", tuple(TensorSpec(n, "int64", s) for n, s in shapes.items()), (), None, 0, 0, (), {}, ())
+    facts = InputFacts(batch="n", axes=dict.fromkeys(shapes, 0))
+    inputs = Inputs.of(info, (), 0, {}, facts)
+    free = free_sizes(inputs, facts, ())
+    first = next(assignments(inputs, free))
+    assert free.open == ("s70", "s69")
+    for sizes in (first, *other_lengths(free, first)):
+        assert sizes["s53"] == sizes["s69"] + sizes["s70"]
+        assert sizes["s89"] == sizes["s69"] > 0
