@@ -24,14 +24,14 @@ from pathlib import Path
 from onnx_tf_run import opener
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.checks.advice import Advice
-from pytest_onnxaccel.checks.relative import Ratio
-from pytest_onnxaccel.runner.advising import Advising
-from pytest_onnxaccel.runner.duel import measured
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.checks.advice.recommend import Advice
+from pytest_onnxaccel.checks.latency.paired_ratio import Ratio
+from pytest_onnxaccel.core.specs import ModelSpec
+from pytest_onnxaccel.runner.advice.advise import Advising
+from pytest_onnxaccel.runner.latency.paired_timing import measured
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.subject import Subject
-from pytest_onnxaccel.spec import ModelSpec
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.model_session import Subject
 
 BY_ADVICE, OVER_TF = 2.3, 5.0
 LOOKS = (20, 40, 80, 160)

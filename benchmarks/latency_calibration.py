@@ -32,15 +32,16 @@ from pathlib import Path
 import onnx
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.checks import absolute, ratios
-from pytest_onnxaccel.checks.relative import Arm, compare
-from pytest_onnxaccel.numerics.stats import percentile
-from pytest_onnxaccel.results import Verdict
-from pytest_onnxaccel.runner.bench import Bench
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.checks.latency import absolute_budget as absolute
+from pytest_onnxaccel.checks.latency import relative_budget as ratios
+from pytest_onnxaccel.checks.latency.paired_ratio import Arm, compare
+from pytest_onnxaccel.core.results import Verdict
+from pytest_onnxaccel.core.specs import ModelSpec, TimingPlan
+from pytest_onnxaccel.numerics.timing.order_stats import percentile
+from pytest_onnxaccel.runner.latency.timing_sessions import Bench
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.subject import Subject
-from pytest_onnxaccel.spec import ModelSpec, TimingPlan
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.model_session import Subject
 
 SHARE, PLANTED, ROOM, OVER = 0.10, 0.20, 1.7, 1.30
 BACKEND = "ort-cpu"

@@ -18,14 +18,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from pytest_onnxaccel.backends.ort_cpu import OrtCpu
+from pytest_onnxaccel.backends.onnxruntime.cpu import OrtCpu
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.numerics.alternation import Alternation, interval
-from pytest_onnxaccel.runner.bench import Bench
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.core.specs import ModelSpec, TimingPlan
+from pytest_onnxaccel.numerics.timing.interleave import Alternation, interval
+from pytest_onnxaccel.runner.latency.timing_sessions import Bench
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.subject import Subject
-from pytest_onnxaccel.spec import ModelSpec, TimingPlan
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.model_session import Subject
 
 #: Calls of a block, of which the first is dropped.
 CALLS = 8

@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pytest_onnxaccel.results import CheckResult, Verdict  # noqa: E402
+from pytest_onnxaccel.core.results import CheckResult, Verdict  # noqa: E402
+from pytest_onnxaccel.core.specs import ModelSpec  # noqa: E402
 from pytest_onnxaccel.runner.request import Request, RunOptions  # noqa: E402
 from pytest_onnxaccel.runner.runner import Runner  # noqa: E402
-from pytest_onnxaccel.spec import ModelSpec  # noqa: E402
 from suites.localise.planting import Planted, every, renamed  # noqa: E402
 
 if TYPE_CHECKING:

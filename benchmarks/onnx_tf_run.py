@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_onnxaccel.backends.onnx_tf_frameworks import frameworks
-from pytest_onnxaccel.backends.onnx_tf_graph import specs
+from pytest_onnxaccel.backends.onnx_tf.frameworks import frameworks
+from pytest_onnxaccel.backends.onnx_tf.nodes import specs
 from pytest_onnxaccel.backends.protocol import SessionInfo
-from pytest_onnxaccel.numerics.timing import measure
+from pytest_onnxaccel.numerics.timing.loop import measure
 
 
 class RunSession:
@@ -53,10 +53,10 @@ class OnnxTfRun:
 
 def opener(engines: Any, subject: Any, options: Any, limits: Any) -> Callable[[], Any]:
     """Opens sessions of the model in one worker of the isolated environment, as ``Subject.fresh`` does."""
-    from pytest_onnxaccel.backends.guard import GuardedSession
-    from pytest_onnxaccel.environments.environment import bootstrap, interpreter
+    from pytest_onnxaccel.backends.checked_session import GuardedSession
+    from pytest_onnxaccel.environments.locate import bootstrap, interpreter
     from pytest_onnxaccel.isolation.engine import WorkerEngine
-    from pytest_onnxaccel.isolation.host import WorkerProcess
+    from pytest_onnxaccel.isolation.supervisor import WorkerProcess
 
     python = interpreter("onnx-tf", None)
     if python is None:

@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pytest_onnxaccel.preprocessing.speed import images, judge_speed
+from pytest_onnxaccel.preprocessing.speed.verdict import images, judge_speed
 
 SHAPE = (240, 320, 3)
 FACTORS = (1.0, 1.05, 1.2, 1.5)

@@ -30,7 +30,7 @@ from quick_checks import ROOT, seconds
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Session
-    from pytest_onnxaccel.spec import TimingPlan
+    from pytest_onnxaccel.core.specs import TimingPlan
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=100, help="of calls of the model; default: %(default)s")
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))
-    from pytest_onnxaccel.isolation.level import level
+    from pytest_onnxaccel.isolation.confinement.level import level
 
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}; {level()}")
     model = str(Path(arguments.model).resolve())
@@ -81,9 +81,9 @@ def both(command: list[str], folder: str) -> tuple[float, float]:
 def starts(rounds: int) -> None:
     """From nothing to the first answer of a worker that imports NumPy alone."""
     from pytest_onnxaccel.backends.protocol import LoadOptions
-    from pytest_onnxaccel.errors import OnnxAccelError
-    from pytest_onnxaccel.runner.engines import TOOLS, Engines
+    from pytest_onnxaccel.core.errors import OnnxAccelError
     from pytest_onnxaccel.runner.request import RunOptions
+    from pytest_onnxaccel.runner.sessions.engines import TOOLS, Engines
 
     def start(mode: str) -> float:
         engines = Engines(RunOptions(sandbox=mode))
@@ -102,10 +102,10 @@ def starts(rounds: int) -> None:
 def latency(model: str, blocks: int) -> None:
     """Calls of the model in a confined worker and in one that is not."""
     from pytest_onnxaccel.backends.protocol import LoadOptions
-    from pytest_onnxaccel.runner.engines import Engines
+    from pytest_onnxaccel.core.specs import ModelSpec, TimingPlan
     from pytest_onnxaccel.runner.request import RunOptions
-    from pytest_onnxaccel.runner.subject import Subject
-    from pytest_onnxaccel.spec import ModelSpec, TimingPlan
+    from pytest_onnxaccel.runner.sessions.engines import Engines
+    from pytest_onnxaccel.runner.sessions.model_session import Subject
 
     open_, sides = [], {}
     for mode in ("auto", "off"):

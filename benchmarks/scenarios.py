@@ -27,13 +27,13 @@ from pathlib import Path
 from scenarios_queue import Pacer, Row, queue
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.numerics.pacing import pace
-from pytest_onnxaccel.numerics.scenarios import throughput
-from pytest_onnxaccel.numerics.stats import bounds, percentile
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.core.specs import ModelSpec, TimingPlan
+from pytest_onnxaccel.numerics.queueing.arrivals import pace
+from pytest_onnxaccel.numerics.queueing.load_test import throughput
+from pytest_onnxaccel.numerics.timing.order_stats import bounds, percentile
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.subject import Subject
-from pytest_onnxaccel.spec import ModelSpec, TimingPlan
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.model_session import Subject
 
 #: Shares of the time in which the model is kept busy, by its calls in a row.
 LOADS = (0.3, 0.5, 0.7)

@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_onnxaccel.numerics.pacing import Paced, PacePlan, gaps
-from pytest_onnxaccel.numerics.scenarios import responses
-from pytest_onnxaccel.numerics.services import measured
+from pytest_onnxaccel.numerics.queueing.arrivals import Paced, PacePlan, gaps
+from pytest_onnxaccel.numerics.queueing.load_test import responses
+from pytest_onnxaccel.numerics.queueing.service_times import measured
 
 Floats = NDArray[np.float64]
 

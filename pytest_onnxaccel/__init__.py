@@ -9,19 +9,19 @@ from importlib import import_module
 from typing import Any
 
 _PUBLIC = {
-    "CheckFailure": "errors",
-    "CheckResult": "results",
-    "LatencyBudget": "spec",
-    "ModelSpec": "spec",
-    "OnnxAccelError": "errors",
+    "CheckFailure": "core.errors",
+    "CheckResult": "core.results",
+    "LatencyBudget": "core.specs",
+    "ModelSpec": "core.specs",
+    "OnnxAccelError": "core.errors",
     "Request": "runner.request",
     "RunOptions": "runner.request",
     "Runner": "runner.runner",
-    "Tolerance": "spec",
-    "Verdict": "results",
-    "convert_source": "runner.converting",
-    "fold_in": "runner.folding",
-    "round_trip": "runner.roundtrip",
+    "Tolerance": "core.specs",
+    "Verdict": "core.results",
+    "convert_source": "runner.conversion.convert",
+    "fold_in": "runner.conversion.fold_preprocessing",
+    "round_trip": "runner.conversion.round_trip",
     "validate": "runner.api",
 }
 

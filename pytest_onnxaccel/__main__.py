@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from pytest_onnxaccel.errors import ConfigError, OnnxAccelError, refusal
-from pytest_onnxaccel.printing import escaped
+from pytest_onnxaccel.core.errors import ConfigError, OnnxAccelError, refusal
+from pytest_onnxaccel.core.printing import escaped
 
 _PROG = "python -m pytest_onnxaccel"
 
@@ -105,7 +105,7 @@ def _walls(given: argparse.Namespace) -> dict[str, Any]:
     Raises:
         ConfigError: it is required and cannot be had.
     """
-    from pytest_onnxaccel.isolation.level import insist
+    from pytest_onnxaccel.isolation.confinement.level import insist
 
     insist(given.sandbox)
     return {"sandbox": given.sandbox, "readable": tuple(map(os.path.abspath, given.readable))}
@@ -215,9 +215,9 @@ def _doctor(as_json: bool, probe: bool) -> int:
 
 
 def _freeze(given: argparse.Namespace) -> int:
-    from pytest_onnxaccel.runner.refreeze import refreeze
+    from pytest_onnxaccel.core.specs import SourceSpec
+    from pytest_onnxaccel.runner.conversion.freeze import refreeze
     from pytest_onnxaccel.runner.request import RunOptions
-    from pytest_onnxaccel.spec import SourceSpec
 
     source = None
     folders = [os.path.dirname(os.path.abspath(given.manifest))] if given.manifest else []
@@ -234,9 +234,9 @@ def _freeze(given: argparse.Namespace) -> int:
 
 
 def _convert(given: argparse.Namespace) -> int:
-    from pytest_onnxaccel.runner.converting import batch_of, convert_source
+    from pytest_onnxaccel.core.specs import Tolerance
+    from pytest_onnxaccel.runner.conversion.convert import batch_of, convert_source
     from pytest_onnxaccel.runner.request import RunOptions
-    from pytest_onnxaccel.spec import Tolerance
 
     saved = convert_source(
         given.source,
@@ -259,12 +259,12 @@ def _convert(given: argparse.Namespace) -> int:
 def _record(given: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from pytest_onnxaccel.overrides import tolerance
-    from pytest_onnxaccel.runner.recording import record_golden
-    from pytest_onnxaccel.runner.referring import referring
-    from pytest_onnxaccel.runner.refreeze import spec_of
+    from pytest_onnxaccel.config.layers import tolerance
+    from pytest_onnxaccel.config.units import size_bytes
+    from pytest_onnxaccel.runner.conversion.freeze import spec_of
+    from pytest_onnxaccel.runner.golden.record import record_golden
+    from pytest_onnxaccel.runner.references import referring
     from pytest_onnxaccel.runner.request import GOLDEN, RunOptions
-    from pytest_onnxaccel.units import size_bytes
 
     folders = [os.path.dirname(os.path.abspath(given.manifest))] if given.manifest else []
     walls = _walls(given)
@@ -283,11 +283,11 @@ def _record(given: argparse.Namespace) -> int:
 
 
 def _roundtrip(given: argparse.Namespace) -> int:
-    from pytest_onnxaccel.results import Verdict
-    from pytest_onnxaccel.runner.converting import input_spec
+    from pytest_onnxaccel.core.results import Verdict
+    from pytest_onnxaccel.core.specs import SourceSpec, Tolerance
+    from pytest_onnxaccel.runner.conversion.convert import input_spec
+    from pytest_onnxaccel.runner.conversion.round_trip import round_trip
     from pytest_onnxaccel.runner.request import RunOptions
-    from pytest_onnxaccel.runner.roundtrip import round_trip
-    from pytest_onnxaccel.spec import SourceSpec, Tolerance
 
     result = round_trip(
         SourceSpec(os.path.abspath(given.source), given.source, given.loader, origin="the command line"),
@@ -302,7 +302,7 @@ def _roundtrip(given: argparse.Namespace) -> int:
 
 
 def _path(name: str) -> int:
-    from pytest_onnxaccel.environments import environment
+    from pytest_onnxaccel.environments import locate as environment
 
     python = environment.interpreter(name)
     if python is None:
@@ -315,7 +315,7 @@ def _path(name: str) -> int:
 
 
 def _env(name: str, rebuild: bool) -> int:
-    from pytest_onnxaccel.environments import environment
+    from pytest_onnxaccel.environments import locate as environment
 
     if rebuild:
         for version in environment.versions_tried(name):

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from pytest_onnxaccel.frozen_class import record
-from pytest_onnxaccel.registry import BACKENDS
-from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.registry import BACKENDS
+from pytest_onnxaccel.core.specs import TensorSpec, Timing, TimingPlan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +50,7 @@ class SourceOptions:
     """What a framework needs to run the source of a model: names that the source itself may lack.
 
     Attributes:
-        kind: of :data:`pytest_onnxaccel.convert.kinds.KINDS`, told from the content.
+        kind: of :data:`pytest_onnxaccel.convert.formats.KINDS`, told from the content.
         loader: ``package.module:callable``; empty where the file is whole.
         import_paths: folders that the loader's modules are found in, before ``sys.path``.
         inputs: what the ONNX model declares, in its order; the session takes these names.

@@ -6,11 +6,11 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_onnxaccel.backends.installed import versions_of
+from pytest_onnxaccel.backends.distributions import versions_of
 from pytest_onnxaccel.backends.protocol import Availability, LoadOptions, Session, SessionInfo
-from pytest_onnxaccel.errors import ModelError, printable
-from pytest_onnxaccel.numerics.timing import measure
-from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan
+from pytest_onnxaccel.core.errors import ModelError, printable
+from pytest_onnxaccel.core.specs import TensorSpec, Timing, TimingPlan
+from pytest_onnxaccel.numerics.timing.loop import measure
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -50,7 +50,7 @@ class ReferenceBackend:
         from onnx.reference import ReferenceEvaluator
 
         from pytest_onnxaccel.backends.reference_operators import further_operators
-        from pytest_onnxaccel.graph.inspect import describe
+        from pytest_onnxaccel.graph.describe import describe
 
         try:
             model = onnx.load(path)

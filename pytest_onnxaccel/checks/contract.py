@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_onnxaccel.backends.protocol import Session
-from pytest_onnxaccel.checks.settle import Settled
-from pytest_onnxaccel.dims import evaluate, is_expression
-from pytest_onnxaccel.numerics.compare import name_problems
-from pytest_onnxaccel.numerics.inputs import Inputs
+from pytest_onnxaccel.checks.find_inputs import Settled
+from pytest_onnxaccel.core.dims import evaluate, is_expression
+from pytest_onnxaccel.core.printing import counted, left_out
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import ModelInfo, TensorSpec, dtype_label
+from pytest_onnxaccel.numerics.compare.elementwise import name_problems
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.numerics.unpacked import holder
-from pytest_onnxaccel.printing import counted, left_out
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.spec import ModelInfo, TensorSpec, dtype_label
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_onnxaccel.results import CheckResult, Verdict
+from pytest_onnxaccel.core.results import CheckResult, Verdict
 
 
 def hygiene(model: str, findings: Sequence[Mapping[str, Any]], load_warnings: Sequence[str], fail: bool) -> CheckResult:
     """The graph holds nothing that slows it down or hides a mistake.
 
     Args:
-        findings: what :func:`pytest_onnxaccel.graph.hygiene.hygiene` found.
+        findings: what :func:`pytest_onnxaccel.graph.lint.hygiene` found.
         load_warnings: what runtimes printed while they loaded the model.
         fail: findings fail the check instead of being warnings.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_onnxaccel.spec import TensorSpec
+from pytest_onnxaccel.core.specs import TensorSpec
 
 
 def input_problems(

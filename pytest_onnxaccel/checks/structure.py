@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.spec import ModelInfo
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import ModelInfo
 
 
 def structure(model: str, info: ModelInfo, report: Mapping[str, Any]) -> CheckResult:
     """The model passes onnx's checker and strict shape inference.
 
     Args:
-        report: what :func:`pytest_onnxaccel.graph.structure.structure` found.
+        report: what :func:`pytest_onnxaccel.graph.validate.structure` found.
     """
     parts = {"checker": report["checker"], "shape inference": report["shape_inference"]}
     wrong = {name: part for name, part in parts.items() if not part["ok"]}

@@ -1,8 +1,8 @@
 """What a converter is: it takes a staged source of some kinds and writes another kind into a folder.
 
 A converter is asked for its availability in the pytest process, which must not import a framework for it, and converts
-in a worker: that of the backend it names, whose interpreter has the framework. :mod:`~pytest_onnxaccel.convert.table`
-lists the converters.
+in a worker: that of the backend it names, whose interpreter has the framework.
+:mod:`~pytest_onnxaccel.convert.registry` lists the converters.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import asdict, field
 from typing import Any, Protocol
 
 from pytest_onnxaccel.backends.protocol import Availability
-from pytest_onnxaccel.frozen_class import record
-from pytest_onnxaccel.spec import TensorSpec
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.specs import TensorSpec
 
 #: A batch that stays open.
 DYNAMIC = "dynamic"
@@ -68,7 +68,7 @@ class Converted:
 
     Attributes:
         path: of the file, or of a SavedModel's folder, inside the folder that the converter was given.
-        kind: of :data:`~pytest_onnxaccel.convert.kinds.KINDS`.
+        kind: of :data:`~pytest_onnxaccel.convert.formats.KINDS`.
         inputs, outputs: as the result declares them; for TensorFlow results the tensor names (``scores:0``).
         opset: of an ONNX result; 0 otherwise.
         notes: facts that qualify the result ("exported in eval mode, the module was training").

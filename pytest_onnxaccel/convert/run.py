@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_onnxaccel.convert.protocol import ConvertOptions
-from pytest_onnxaccel.convert.table import make
+from pytest_onnxaccel.convert.registry import make
 
 
 def convert(

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
-from pytest_onnxaccel.errors import printable
-from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.core.errors import printable
+from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.isolation.launch import worker_environment
 
 _MARK = "onnxaccel-answer:"

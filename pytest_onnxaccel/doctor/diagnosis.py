@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, field
 from typing import Any, Literal
 
-from pytest_onnxaccel.frozen_class import record
-from pytest_onnxaccel.printing import harmless
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.printing import harmless
 
 #: ``runs``: it computed a small model; ``untried``: it says that it runs and was not asked to prove it;
 #: ``fails``: it says so and does not; ``absent``: it says that it does not; ``broken``: it cannot be asked.

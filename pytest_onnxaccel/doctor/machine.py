@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from pytest_onnxaccel.isolation.level import level
+from pytest_onnxaccel.isolation.confinement.level import level
 from pytest_onnxaccel.isolation.limits import machine_memory
 
 #: Files that an NVIDIA driver brings, each relative to the root of the file system.

@@ -7,15 +7,15 @@ from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends import lookup
 from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
+from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.core.errors import OnnxAccelError, printable
+from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.doctor.ask import ask
 from pytest_onnxaccel.doctor.diagnosis import BackendState, Problem
 from pytest_onnxaccel.doctor.machine import cores
 from pytest_onnxaccel.doctor.trial import Trial
-from pytest_onnxaccel.errors import OnnxAccelError, printable
-from pytest_onnxaccel.frozen_class import record
 
 #: Our own distribution.
 OURS = "pytest-onnxaccel"
@@ -140,7 +140,7 @@ def _device(found: Availability, facts: Mapping[str, Any]) -> str:
 def _interpreter(backend: Backend) -> str:
     if not backend.environment:
         return ""
-    from pytest_onnxaccel.environments.environment import interpreter
+    from pytest_onnxaccel.environments.locate import interpreter
 
     return interpreter(backend.environment) or ""
 

@@ -6,13 +6,13 @@ import os
 import time
 from typing import Any
 
-from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError, printable
-from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.core.errors import BackendUnavailable, OnnxAccelError, printable
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.subject import Subject
-from pytest_onnxaccel.spec import ModelSpec
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.model_session import Subject
 
 #: Time limit of each stage; a cold start of TensorFlow takes 10 s.
 SECONDS = 60.0

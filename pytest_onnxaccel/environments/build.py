@@ -13,7 +13,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from pytest_onnxaccel.environments.environment import (
+from pytest_onnxaccel.core.errors import BackendUnavailable, printable
+from pytest_onnxaccel.environments.locate import (
     READY,
     bootstrap,
     is_ready,
@@ -24,7 +25,6 @@ from pytest_onnxaccel.environments.environment import (
     variable,
     versions_tried,
 )
-from pytest_onnxaccel.errors import BackendUnavailable, printable
 
 Say = Callable[[str], object]
 
@@ -42,7 +42,7 @@ class _Failed(Exception):
 
 
 def build_environment(name: str, say: Say) -> str:
-    """See :func:`pytest_onnxaccel.environments.environment.build`."""
+    """See :func:`pytest_onnxaccel.environments.locate.build`."""
     version, base = find_python(name)
     folder = location(name, version)
     log = folder.with_name(folder.name + ".log")

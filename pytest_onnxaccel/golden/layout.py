@@ -6,8 +6,8 @@ import os
 import re
 from collections.abc import Iterable
 
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.frozen import record
 
 #: What folders of sets begin with, in the collections of onnx and of its model zoo.
 SET = "test_data_set_"

@@ -27,7 +27,7 @@ def read_proto(data: bytes, kind: str) -> tuple[str, Value]:
     """The name that is written in the file, often empty, and the value.
 
     Args:
-        kind: of the input or output, as :class:`~pytest_onnxaccel.spec.TensorSpec` has it.
+        kind: of the input or output, as :class:`~pytest_onnxaccel.core.specs.TensorSpec` has it.
 
     Raises:
         ModelError: ``E_GOLDEN``: the bytes are no such value.

@@ -6,8 +6,10 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from pytest_onnxaccel.errors import OnnxAccelError
-from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.printing import named
+from pytest_onnxaccel.core.specs import TensorSpec
 from pytest_onnxaccel.golden import layout
 from pytest_onnxaccel.golden.arrays import read_npy, read_npz, read_safetensors
 from pytest_onnxaccel.golden.layout import Files, misfit, wrong
@@ -15,8 +17,6 @@ from pytest_onnxaccel.golden.polygraphy import read_polygraphy
 from pytest_onnxaccel.golden.protos import read_proto
 from pytest_onnxaccel.golden.recorded import read_recorded
 from pytest_onnxaccel.golden.values import Value, write_packed
-from pytest_onnxaccel.printing import named
-from pytest_onnxaccel.spec import TensorSpec
 
 #: Bytes that the arrays of all sets may take.
 LARGEST = 1 << 30

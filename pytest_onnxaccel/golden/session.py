@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 
 from pytest_onnxaccel.backends.protocol import SessionInfo
-from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.specs import ModelInfo, Timing, TimingPlan
 from pytest_onnxaccel.golden.sets import GoldenSet
 from pytest_onnxaccel.numerics.unpacked import unpacked
-from pytest_onnxaccel.spec import ModelInfo, Timing, TimingPlan
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_onnxaccel.dims import is_expression
-from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.core.dims import is_expression
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.specs import TensorSpec, dtype_label
 from pytest_onnxaccel.golden.layout import misfit, wrong
 from pytest_onnxaccel.golden.values import Value, unpack
-from pytest_onnxaccel.spec import TensorSpec, dtype_label
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.golden.values import Array
@@ -120,7 +120,7 @@ def _typed(array: Array, spec: TensorSpec) -> Array:
     """*array* in the declared type where its file could not hold that, and nothing is lost."""
     if not spec.dtype.startswith(_WITHOUT_NPY) or array.dtype.kind not in "fiu":
         return array
-    from pytest_onnxaccel.numerics.sampling import array_dtype
+    from pytest_onnxaccel.numerics.sampling.draw import array_dtype
 
     typed = array.astype(array_dtype(spec.dtype))
     same = (typed.astype(array.dtype) == array) | (array != array)

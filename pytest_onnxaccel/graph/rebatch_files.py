@@ -11,10 +11,10 @@ from pathlib import Path
 from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
 from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
 
-from pytest_onnxaccel.beneath import Refused, open_beneath, open_folder, split
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.graph.load import all_graphs, load_graph
-from pytest_onnxaccel.graph.rebatch_values import FOLLOWED
+from pytest_onnxaccel.core.beneath import Refused, open_beneath, open_folder, split
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.graph.files import all_graphs, load_graph
+from pytest_onnxaccel.graph.rebatch.shape_values import FOLLOWED
 
 #: Largest model in bytes that is written as one file; protobuf refuses 2 GiB and some readers half of it.
 ONE_FILE_LIMIT = 1 << 30

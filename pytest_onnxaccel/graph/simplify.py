@@ -12,8 +12,8 @@ from collections import Counter
 
 import onnx
 
-from pytest_onnxaccel.errors import ModelError, printable
-from pytest_onnxaccel.graph.load import all_graphs, load_graph
+from pytest_onnxaccel.core.errors import ModelError, printable
+from pytest_onnxaccel.graph.files import all_graphs, load_graph
 from pytest_onnxaccel.graph.rebatch_files import all_tensors, read_model, write_model
 
 #: First IR version in which an initializer need not be an input as well.

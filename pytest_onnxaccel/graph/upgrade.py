@@ -5,8 +5,8 @@ from __future__ import annotations
 import onnx
 from onnx import helper, version_converter
 
-from pytest_onnxaccel.errors import ModelError, printable
-from pytest_onnxaccel.graph.load import all_graphs
+from pytest_onnxaccel.core.errors import ModelError, printable
+from pytest_onnxaccel.graph.files import all_graphs
 
 
 def all_nodes(model: onnx.ModelProto) -> list[onnx.NodeProto]:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session, SessionInfo
-from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan
+from pytest_onnxaccel.core.specs import TensorSpec, Timing, TimingPlan
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
-    from pytest_onnxaccel.isolation.host import WorkerProcess
-    from pytest_onnxaccel.numerics.pacing import Paced, PacePlan
+    from pytest_onnxaccel.isolation.supervisor import WorkerProcess
+    from pytest_onnxaccel.numerics.queueing.arrivals import Paced, PacePlan
 
 
 class Engine(Protocol):
@@ -119,7 +119,7 @@ class HostedSession:
         """Make calls at a client's pace, inside the worker."""
         request = {"op": "pace", "session": self.number, "plan": plan.to_json()}
         answer = self.worker.call("pace", request, feeds, seconds=self.worker.limits.seconds + 2 * plan.seconds)
-        from pytest_onnxaccel.numerics.pacing import Paced
+        from pytest_onnxaccel.numerics.queueing.arrivals import Paced
 
         return Paced.from_json(answer)
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 
-from pytest_onnxaccel.isolation.confine import VARIABLE, Wall
+from pytest_onnxaccel.isolation.confinement.confine import VARIABLE, Wall
 
 #: What a worker sees of the environment, each by its exact name: a pattern lets the next secret through.
 _NAMES = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.core.frozen import record
 
 #: Where Linux says what a container may take (control groups, version 2 and 1).
 _CONTAINER = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")

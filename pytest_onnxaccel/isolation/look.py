@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import Session
-from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.core.errors import ModelError
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -22,7 +22,7 @@ def look(
         session: of the file at *path*, which ``graph/reach`` wrote.
         feeds: samples, at least one.
         wanted: ``weights`` (triples, empty for no moving), ``outputs`` and ``effort`` of
-            :class:`~pytest_onnxaccel.numerics.sensitivity.Sensitivity`, and ``probes``.
+            :class:`~pytest_onnxaccel.numerics.reach.sensitivity.Sensitivity`, and ``probes``.
 
     Returns:
         ``shown``: None where nothing was moved; ``coverage``: of each sample, None where the model does not run on it.
@@ -30,8 +30,8 @@ def look(
     Raises:
         OnnxAccelError: the model does not run on the first sample.
     """
-    from pytest_onnxaccel.numerics.coverage import counted
-    from pytest_onnxaccel.numerics.sensitivity import Effort, Sensitivity
+    from pytest_onnxaccel.numerics.reach.coverage import counted
+    from pytest_onnxaccel.numerics.reach.sensitivity import Effort, Sensitivity
 
     coverage: list[dict[str, Any] | None] = []
     for one in feeds if wanted["probes"] else ():

@@ -1,7 +1,7 @@
 """The child process: loads models, runs and times them, inspects graphs. Knows no pytest.
 
-Started by :mod:`~pytest_onnxaccel.isolation.host` with three inherited descriptors (channel, inbox, outbox) and the
-name of the backend it serves. It answers one request at a time until the channel closes.
+Started by :mod:`~pytest_onnxaccel.isolation.supervisor` with three inherited descriptors (channel, inbox, outbox) and
+the name of the backend it serves. It answers one request at a time until the channel closes.
 """
 
 from __future__ import annotations
@@ -17,46 +17,46 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import GROUP, Backend, LoadOptions, Session
-from pytest_onnxaccel.errors import ModelError, OnnxAccelError, printable
-from pytest_onnxaccel.isolation.confine import Wall, confine, confine_by_environment
+from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError, printable
+from pytest_onnxaccel.core.specs import TimingPlan
+from pytest_onnxaccel.core.unexpected import traceback_lines
+from pytest_onnxaccel.isolation.confinement.confine import Wall, confine, confine_by_environment
 from pytest_onnxaccel.isolation.log import Log
 from pytest_onnxaccel.isolation.wire import Closed, Inbox, Outbox, receive_frame, send_frame
-from pytest_onnxaccel.spec import TimingPlan
-from pytest_onnxaccel.unexpected import traceback_lines
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
 
 #: What a host may ask of a graph: name -> "module:function". Arguments and answers are JSON.
 GRAPH_FUNCTIONS = {
-    "inspect": "pytest_onnxaccel.graph.inspect:inspect",
+    "inspect": "pytest_onnxaccel.graph.describe:inspect",
     "input_facts": "pytest_onnxaccel.graph.inputs.facts:input_facts",
     "golden": "pytest_onnxaccel.golden.read:read",
-    "structure": "pytest_onnxaccel.graph.structure:structure",
-    "hygiene": "pytest_onnxaccel.graph.hygiene:hygiene",
-    "rebatch": "pytest_onnxaccel.graph.rebatch:rebatch",
-    "rebatch_joins": "pytest_onnxaccel.graph.rebatch:joins",
-    "rebatch_methods": "pytest_onnxaccel.graph.rebatch:methods",
-    "rebatch_diagnose": "pytest_onnxaccel.graph.rebatch:diagnose",
-    "variants": "pytest_onnxaccel.graph.variants:applicable",
-    "variant": "pytest_onnxaccel.graph.variants:variant",
-    "legacy": "pytest_onnxaccel.graph.legacy:prepare",
-    "prepend": "pytest_onnxaccel.graph.foldin:prepend",
-    "fold_into_first_conv": "pytest_onnxaccel.graph.foldin:fold_into_first_conv",
-    "tap": "pytest_onnxaccel.graph.foldin:tap",
-    "anatomy": "pytest_onnxaccel.graph.anatomy:anatomy",
+    "structure": "pytest_onnxaccel.graph.validate:structure",
+    "hygiene": "pytest_onnxaccel.graph.lint:hygiene",
+    "rebatch": "pytest_onnxaccel.graph.rebatch.rebatch:rebatch",
+    "rebatch_joins": "pytest_onnxaccel.graph.rebatch.rebatch:joins",
+    "rebatch_methods": "pytest_onnxaccel.graph.rebatch.rebatch:methods",
+    "rebatch_diagnose": "pytest_onnxaccel.graph.rebatch.rebatch:diagnose",
+    "variants": "pytest_onnxaccel.graph.equivalents:applicable",
+    "variant": "pytest_onnxaccel.graph.equivalents:variant",
+    "legacy": "pytest_onnxaccel.graph.onnx_tf_copy.prepare:prepare",
+    "prepend": "pytest_onnxaccel.graph.fold_preprocessing.fold:prepend",
+    "fold_into_first_conv": "pytest_onnxaccel.graph.fold_preprocessing.fold:fold_into_first_conv",
+    "tap": "pytest_onnxaccel.graph.fold_preprocessing.fold:tap",
+    "anatomy": "pytest_onnxaccel.graph.probe.anatomy:anatomy",
     "movable": "pytest_onnxaccel.graph.reach.variant:movable",
-    "expose": "pytest_onnxaccel.graph.expose:expose",
-    "excerpt": "pytest_onnxaccel.graph.excerpt:excerpt",
-    "contrast": "pytest_onnxaccel.graph.contrast:contrast",
-    "contrasts": "pytest_onnxaccel.graph.contrast:contrasts",
+    "expose": "pytest_onnxaccel.graph.probe.expose:expose",
+    "excerpt": "pytest_onnxaccel.graph.probe.extract:excerpt",
+    "contrast": "pytest_onnxaccel.graph.probe.node_diff:contrast",
+    "contrasts": "pytest_onnxaccel.graph.probe.node_diff:contrasts",
     "upgrade": "pytest_onnxaccel.graph.upgrade:upgrade",
     "initializers": "pytest_onnxaccel.graph.simplify:free_initializers",
     "simplify": "pytest_onnxaccel.graph.simplify:simplify",
-    "float16": "pytest_onnxaccel.graph.precision:to_float16",
-    "int8": "pytest_onnxaccel.graph.precision:to_int8",
+    "float16": "pytest_onnxaccel.graph.quantize:to_float16",
+    "int8": "pytest_onnxaccel.graph.quantize:to_int8",
     "convert": "pytest_onnxaccel.convert.run:convert",
-    "source_kind": "pytest_onnxaccel.convert.kinds:kind_of",
+    "source_kind": "pytest_onnxaccel.convert.formats:kind_of",
 }
 
 
@@ -75,7 +75,7 @@ def make_backend(reference: str) -> Backend:
     if ":" in reference:
         backend: Backend = resolve(reference)()
         return backend
-    from pytest_onnxaccel import registry
+    from pytest_onnxaccel.core import registry
 
     found: Backend = registry.load(GROUP, reference)()
     return found
@@ -188,7 +188,7 @@ class Worker:
 
     def _blocks(self, request: dict[str, Any]) -> dict[str, Any]:
         """Blocks of several sessions in the order asked for; the feeds of session *i* are named ``i/name``."""
-        from pytest_onnxaccel.numerics.blocks import take
+        from pytest_onnxaccel.numerics.timing.blocks import take
 
         sessions = [self._sessions[number] for number in request["sessions"]]
         feeds = several(self._feeds(request), len(sessions))
@@ -196,7 +196,7 @@ class Worker:
         return {"blocks": [block.to_json() for block in taken], "peak_memory_mb": peak_memory()}
 
     def _pace(self, request: dict[str, Any]) -> dict[str, Any]:
-        from pytest_onnxaccel.numerics.pacing import PacePlan, caller, pace
+        from pytest_onnxaccel.numerics.queueing.arrivals import PacePlan, caller, pace
 
         call = caller(self._sessions[request["session"]], self._feeds(request))
         return pace(call, PacePlan(**request["plan"])).to_json()

@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from pytest_onnxaccel.plugin import marker_table, options
+from pytest_onnxaccel.plugin.markers import table as marker_table
+from pytest_onnxaccel.plugin.options import read as options
 
-pytest_plugins = ("pytest_onnxaccel.plugin.fixtures",)
+pytest_plugins = ("pytest_onnxaccel.plugin.fixtures.fixtures",)
 
 #: The user property that holds a whole result as one string of JSON.
 KEY = "onnxaccel"
@@ -20,7 +21,7 @@ _FIXTURES = frozenset(("onnx_model", "backend", "frozen_batch", "convert"))
 def pytest_addoption(parser: pytest.Parser) -> None:
     options.add_options(parser)
     if any(argument.startswith("--onnx-model") for argument in sys.argv):
-        from pytest_onnxaccel.plugin.ahead import start_at_a_hint
+        from pytest_onnxaccel.plugin.prestart import start_at_a_hint
 
         start_at_a_hint()
 
@@ -28,19 +29,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     marker_table.register(config)
     if options.is_configured(config):
-        from pytest_onnxaccel.plugin.ahead import start_ahead
+        from pytest_onnxaccel.plugin.prestart import start_ahead
 
         staging = start_ahead(config)
         from pytest_onnxaccel.plugin.activate import activate
 
         activate(config, staging)
-    elif "pytest_onnxaccel.plugin.ahead" in sys.modules:
-        sys.modules["pytest_onnxaccel.plugin.ahead"].drop_hinted()
+    elif "pytest_onnxaccel.plugin.prestart" in sys.modules:
+        sys.modules["pytest_onnxaccel.plugin.prestart"].drop_hinted()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if marker_table.marked(metafunc.definition):
-        from pytest_onnxaccel.plugin import markers
+        from pytest_onnxaccel.plugin.markers import requests as markers
 
         # Here too, because under xdist an error in a later hook loses its text
         markers.validate_function(metafunc)
@@ -49,14 +50,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
         activate(metafunc.config)
     if not _FIXTURES.isdisjoint(metafunc.fixturenames):
-        from pytest_onnxaccel.plugin.generate import generate
+        from pytest_onnxaccel.plugin.parametrize import generate
 
         generate(metafunc)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if any(marker_table.marked(item) for item in items):
-        from pytest_onnxaccel.plugin import markers
+        from pytest_onnxaccel.plugin.markers import requests as markers
 
         markers.validate(items)
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_onnxaccel.isolation.staging import Staging
-from pytest_onnxaccel.plugin.settings import read_settings
+from pytest_onnxaccel.isolation.staging.run_folder import Staging
+from pytest_onnxaccel.plugin.options.settings import read_settings
 from pytest_onnxaccel.plugin.state import STATE, State
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def activate(config: pytest.Config, staging: Staging | None = None) -> State:
     """
     if STATE not in config.stash:
         from pytest_onnxaccel.plugin.hooks import Hooks
-        from pytest_onnxaccel.plugin.signals import Signals
-        from pytest_onnxaccel.plugin.unfinished import Unfinished
+        from pytest_onnxaccel.plugin.interruption.signals import Signals
+        from pytest_onnxaccel.plugin.interruption.unfinished import Unfinished
 
         config.stash[STATE] = state = State(config, read_settings(config), staging)
         config.pluginmanager.register(Hooks(state), _HOOKS)

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from pytest_onnxaccel.errors import BackendUnavailable
+from pytest_onnxaccel.core.errors import BackendUnavailable
+from pytest_onnxaccel.core.unexpected import as_error
 from pytest_onnxaccel.plugin.state import LET_THROUGH, STATE
-from pytest_onnxaccel.unexpected import as_error
 
 
 def shows_tracebacks(config: pytest.Config) -> bool:

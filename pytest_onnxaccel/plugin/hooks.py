@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.errors import OnnxAccelError
-from pytest_onnxaccel.plugin import marker_table
-from pytest_onnxaccel.plugin.ahead import LEASES
-from pytest_onnxaccel.plugin.arguments_as_text import packed
-from pytest_onnxaccel.plugin.collect import CheckItem, builtin_items
-from pytest_onnxaccel.plugin.crashes import end_of, is_crash, tell_crash
-from pytest_onnxaccel.plugin.deferral import DEFERRED, Deferral
-from pytest_onnxaccel.plugin.fixtures import NO_MODEL
-from pytest_onnxaccel.plugin.records import recorded, shorten
+from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.plugin.fixtures.fixtures import NO_MODEL
+from pytest_onnxaccel.plugin.interruption.crashes import end_of, is_crash, tell_crash
+from pytest_onnxaccel.plugin.items.collect import CheckItem, builtin_items
+from pytest_onnxaccel.plugin.items.rerun import DEFERRED, Deferral
+from pytest_onnxaccel.plugin.items.results import recorded, shorten
+from pytest_onnxaccel.plugin.markers import table as marker_table
+from pytest_onnxaccel.plugin.options.arguments_as_text import packed
+from pytest_onnxaccel.plugin.options.settings import header
+from pytest_onnxaccel.plugin.prestart import LEASES
 from pytest_onnxaccel.plugin.sandbox import line
-from pytest_onnxaccel.plugin.settings import header
 from pytest_onnxaccel.plugin.state import State
 
 
@@ -63,7 +63,7 @@ class Hooks:
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
         result = yield
         if marker_table.marked(pyfuncitem):
-            from pytest_onnxaccel.plugin.marked import run_marked
+            from pytest_onnxaccel.plugin.items.marked import run_marked
 
             run_marked(self._state, pyfuncitem)
         return result
@@ -139,7 +139,7 @@ class Hooks:
         writes = settings.report is not None or "write" in (settings.lock, settings.golden)
         if hasattr(session.config, "workerinput") or not writes:
             return  # only the controlling process has every result, and writes
-        from pytest_onnxaccel.plugin.reporting import write_lock, write_report
+        from pytest_onnxaccel.plugin.summary import write_lock, write_report
 
         try:
             if settings.report is not None:
@@ -159,14 +159,14 @@ class Hooks:
         """The exit status: what was asked for by name and judged by nothing fails a run that is green otherwise."""
         if exitstatus != pytest.ExitCode.OK or not self._state.results:
             return exitstatus
-        from pytest_onnxaccel.plugin.reporting import asked_of
+        from pytest_onnxaccel.plugin.summary import asked_of
 
         if any(one.failed for one in asked_of(self._state)):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         return int(session.exitstatus)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        from pytest_onnxaccel.plugin.reporting import summarize
+        from pytest_onnxaccel.plugin.summary import summarize
 
         summarize(self._state, terminalreporter)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_onnxaccel.isolation.level import Level, level
+from pytest_onnxaccel.isolation.confinement.level import Level, level
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.plugin.settings import Settings
+    from pytest_onnxaccel.plugin.options.settings import Settings
 
 
 def reached(settings: Settings) -> Level:

@@ -10,27 +10,27 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_onnxaccel.backends.protocol import Availability, Backend
-from pytest_onnxaccel.failures import FOLDER
+from pytest_onnxaccel.config.validators import is_function
+from pytest_onnxaccel.core.failure_folder import FOLDER
+from pytest_onnxaccel.core.results import CheckResult
+from pytest_onnxaccel.core.specs import ModelSpec
+from pytest_onnxaccel.core.unexpected import as_error
 from pytest_onnxaccel.isolation.lifeline import Lifeline
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.isolation.staging import Staging
-from pytest_onnxaccel.plugin.ahead import shared_folder
-from pytest_onnxaccel.plugin.imports import undisturbed, undisturbed_end
-from pytest_onnxaccel.plugin.settings import Settings
-from pytest_onnxaccel.results import CheckResult
-from pytest_onnxaccel.runner.engines import Engines
-from pytest_onnxaccel.runner.faults import verdict_of
+from pytest_onnxaccel.isolation.staging.run_folder import Staging
+from pytest_onnxaccel.plugin.gc_pause import undisturbed, undisturbed_end
+from pytest_onnxaccel.plugin.options.settings import Settings
+from pytest_onnxaccel.plugin.prestart import shared_folder
+from pytest_onnxaccel.runner.fault_verdict import verdict_of
 from pytest_onnxaccel.runner.plan import Plan, make_plan, registered
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.scalars import is_function
-from pytest_onnxaccel.spec import ModelSpec
-from pytest_onnxaccel.unexpected import as_error
+from pytest_onnxaccel.runner.sessions.engines import Engines
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.runner.foresight import Foresight
-    from pytest_onnxaccel.runner.leases import Leases
+    from pytest_onnxaccel.runner.machine_lock import Leases
     from pytest_onnxaccel.runner.request import Request
     from pytest_onnxaccel.runner.runner import Runner
+    from pytest_onnxaccel.runner.sessions.prefetch import Foresight
 
 STATE = pytest.StashKey["State"]()
 
@@ -112,7 +112,7 @@ class State:
     @cached_property
     def leases(self) -> Leases | None:
         """What an xdist worker shares with the others; None in a process that is alone."""
-        from pytest_onnxaccel.runner.leases import Leases
+        from pytest_onnxaccel.runner.machine_lock import Leases
 
         folder = shared_folder(self.config)
         return None if folder is None else Leases(folder)
@@ -165,8 +165,8 @@ class State:
         foresight = self._foresight(first) if first is not None else None
         # Here, because the worker imports its runtime at the same time: what would wait for it later is free now
         with undisturbed():
-            import pytest_onnxaccel.plugin.reporting
-            import pytest_onnxaccel.report.failures
+            import pytest_onnxaccel.plugin.summary
+            import pytest_onnxaccel.report.failure_text
             import pytest_onnxaccel.report.junit  # noqa: F401
             from pytest_onnxaccel.runner.runner import Runner
 
@@ -178,7 +178,7 @@ class State:
 
     def _foresight(self, model: str) -> Foresight | None:
         """What the worker can begin with while this process still imports what it needs to judge."""
-        from pytest_onnxaccel.runner.foresight import foresee
+        from pytest_onnxaccel.runner.sessions.prefetch import foresee
 
         names = [spec.name for spec in self.settings.models]
         checks = frozenset(check for check, _ in self.selected.get(model, frozenset()))

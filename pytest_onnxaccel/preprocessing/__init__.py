@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_onnxaccel.preprocessing.equivalence import assert_equivalent, compare
-from pytest_onnxaccel.preprocessing.kinds import KINDS
+from pytest_onnxaccel.preprocessing.compare import assert_equivalent, compare
+from pytest_onnxaccel.preprocessing.difference_kinds import KINDS
 from pytest_onnxaccel.preprocessing.report import Report
 
 __all__ = ["KINDS", "Report", "assert_equivalent", "compare"]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_onnxaccel.frozen_class import record
-from pytest_onnxaccel.results import Verdict, finite
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.results import Verdict, finite
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -166,7 +166,7 @@ class Report:
 
     def save(self, folder: str | Path) -> Path:
         """Write the case to *folder*: ``case.npz``, pictures, ``report.json`` and ``repro.py``; gives the folder."""
-        from pytest_onnxaccel.preprocessing.case import save
+        from pytest_onnxaccel.preprocessing.saved_case import save
 
         return save(self, Path(folder))
 

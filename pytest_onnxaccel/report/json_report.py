@@ -7,11 +7,11 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 
-from pytest_onnxaccel.errors import ConfigError, to_write
-from pytest_onnxaccel.printing import harmless
-from pytest_onnxaccel.report.best_batch import best_batches
-from pytest_onnxaccel.report.tally import counts, ordered, worst
-from pytest_onnxaccel.results import SCHEMA_VERSION, CheckResult, Json, finite
+from pytest_onnxaccel.core.errors import ConfigError, to_write
+from pytest_onnxaccel.core.printing import harmless
+from pytest_onnxaccel.core.results import SCHEMA_VERSION, CheckResult, Json, finite
+from pytest_onnxaccel.report.counts import counts, ordered, worst
+from pytest_onnxaccel.report.terminal.best_batch import best_batches
 
 SCHEMA = "onnxaccel-report"
 
@@ -27,7 +27,7 @@ def dumps(
     """The report as text; the order of *results* does not matter.
 
     Args:
-        run: from :func:`pytest_onnxaccel.report.run.run_facts`.
+        run: from :func:`pytest_onnxaccel.report.run_info.run_facts`.
         models: facts by model, each with its ``name``; models that only *results* name are added.
     """
     rows = ordered(results)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_onnxaccel.report.text import safe
-from pytest_onnxaccel.results import CheckResult, Json, Verdict, finite
+from pytest_onnxaccel.core.results import CheckResult, Json, Verdict, finite
+from pytest_onnxaccel.report.terminal.format import safe
 
 PREFIX = "onnxaccel."
 

@@ -6,15 +6,15 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pytest_onnxaccel.errors import ConfigError
-from pytest_onnxaccel.registry import nearest
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.registry import nearest
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.runner.plan import Plan, make_plan
-from pytest_onnxaccel.runner.referring import referring
+from pytest_onnxaccel.runner.references import referring
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.spec import ModelSpec
+from pytest_onnxaccel.runner.sessions.engines import Engines
 
 #: Names of the built-in checks of one model.
 CHECKS = ("structure", "contract", "hygiene", "parity", "batch", "latency")

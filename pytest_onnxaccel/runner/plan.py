@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
-from pytest_onnxaccel.frozen_class import record
-from pytest_onnxaccel.runner.golden import golden_of
-from pytest_onnxaccel.runner.referring import function_source, names_function
+from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec
+from pytest_onnxaccel.runner.golden.data import golden_of
+from pytest_onnxaccel.runner.references import function_source, names_function
 from pytest_onnxaccel.runner.request import GOLDEN, UNOPTIMIZED, Request
-from pytest_onnxaccel.spec import ModelSpec, SourceSpec
 
 #: The backend that others are compared with where the user names none: what most people deploy.
 _USUAL = "ort-cpu"

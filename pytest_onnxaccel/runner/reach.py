@@ -9,17 +9,17 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session
-from pytest_onnxaccel.checks.parity import SAMPLES, sample
-from pytest_onnxaccel.checks.reach import Reach, reach_of
-from pytest_onnxaccel.errors import OnnxAccelError
-from pytest_onnxaccel.numerics.coverage import Coverage
-from pytest_onnxaccel.numerics.inputs import WIDE, Inputs
-from pytest_onnxaccel.numerics.sensitivity import Effort
-from pytest_onnxaccel.printing import cut
-from pytest_onnxaccel.runner.engines import Engines
-from pytest_onnxaccel.runner.sides import derived
-from pytest_onnxaccel.runner.subject import Subject
-from pytest_onnxaccel.unexpected import as_error
+from pytest_onnxaccel.checks.parity.check import SAMPLES, sample
+from pytest_onnxaccel.checks.reach.sensitivity import Reach, reach_of
+from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.core.printing import cut
+from pytest_onnxaccel.core.unexpected import as_error
+from pytest_onnxaccel.numerics.reach.coverage import Coverage
+from pytest_onnxaccel.numerics.reach.sensitivity import Effort
+from pytest_onnxaccel.numerics.sampling.input_sets import WIDE, Inputs
+from pytest_onnxaccel.runner.sessions.comparison_sides import derived
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.model_session import Subject
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array

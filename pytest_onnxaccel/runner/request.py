@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.specs import Decision, LatencyBudget, SourceSpec, Tolerance
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.spec import Decision, LatencyBudget, SourceSpec, Tolerance
 
 #: The reference of a backend that is alone: the same backend with its graph optimizations off.
 UNOPTIMIZED = "unoptimized"

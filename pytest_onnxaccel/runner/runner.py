@@ -9,33 +9,33 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from pytest_onnxaccel.checks.batch import batch
+from pytest_onnxaccel.checks.batch.check import batch
 from pytest_onnxaccel.checks.contract import contract
+from pytest_onnxaccel.checks.find_inputs import on_guessed_sizes, sized
 from pytest_onnxaccel.checks.hygiene import hygiene
 from pytest_onnxaccel.checks.interface import input_problems
-from pytest_onnxaccel.checks.parity import parity
-from pytest_onnxaccel.checks.reach import Reach, with_reach
-from pytest_onnxaccel.checks.settle import on_guessed_sizes, sized
+from pytest_onnxaccel.checks.parity.check import parity
+from pytest_onnxaccel.checks.reach.sensitivity import Reach, with_reach
+from pytest_onnxaccel.checks.reach.telling import Telling
 from pytest_onnxaccel.checks.structure import structure
-from pytest_onnxaccel.checks.telling import Telling
-from pytest_onnxaccel.errors import BackendUnavailable, OnnxAccelError
-from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.printing import identifier
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.runner import noise
-from pytest_onnxaccel.runner.engines import Engines
-from pytest_onnxaccel.runner.faults import ElsewhereFault, verdict_of
-from pytest_onnxaccel.runner.foresight import Foresight
-from pytest_onnxaccel.runner.leases import Leases
-from pytest_onnxaccel.runner.opposite import opposite
+from pytest_onnxaccel.core.errors import BackendUnavailable, OnnxAccelError
+from pytest_onnxaccel.core.printing import identifier
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import ModelInfo, ModelSpec
+from pytest_onnxaccel.core.unexpected import as_error
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.runner.fault_verdict import ElsewhereFault, verdict_of
+from pytest_onnxaccel.runner.machine_lock import Leases
 from pytest_onnxaccel.runner.reach import Reaching
 from pytest_onnxaccel.runner.request import GOLDEN, Request, RunOptions
-from pytest_onnxaccel.runner.sides import Side
-from pytest_onnxaccel.runner.subject import Ready, Subject
-from pytest_onnxaccel.runner.subjects import Subjects
-from pytest_onnxaccel.runner.ways import ways
-from pytest_onnxaccel.spec import ModelInfo, ModelSpec
-from pytest_onnxaccel.unexpected import as_error
+from pytest_onnxaccel.runner.sessions import noise_variants as noise
+from pytest_onnxaccel.runner.sessions.batch_sessions import ways
+from pytest_onnxaccel.runner.sessions.comparison_sides import Side
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.model_session import Ready, Subject
+from pytest_onnxaccel.runner.sessions.model_sessions import Subjects
+from pytest_onnxaccel.runner.sessions.prefetch import Foresight
+from pytest_onnxaccel.runner.sessions.reference_side import opposite
 
 
 class Runner:
@@ -126,7 +126,7 @@ class Runner:
     def _parity(self, request: Request, subject: Subject) -> CheckResult:
         self._taken(request, subject)
         if request.reference == GOLDEN:
-            from pytest_onnxaccel.runner.replay import replay
+            from pytest_onnxaccel.runner.golden.replay import replay
 
             return replay(request, subject, self._options, partial(self._ready, request, subject))
         ready, path = self._ready(request, subject, request.backend), self._file(request, subject)
@@ -155,12 +155,12 @@ class Runner:
         )  # fmt: skip
         result = sized(noise.elsewhere(result, request.reported), ready.settled)
         if result.verdict is Verdict.FAILED and self._options.localise:
-            from pytest_onnxaccel.runner.autopsy import looked_into, worst_sample
+            from pytest_onnxaccel.runner.localise.localise import looked_into, worst_sample
 
             ours = Side(request.backend, subject, request.backend, path)
             theirs = against.side(inputs.for_sample(worst_sample(result)))
             if theirs is None and request.source is not None:
-                from pytest_onnxaccel.runner.outside import not_looked_into
+                from pytest_onnxaccel.runner.localise.no_graph import not_looked_into
 
                 return not_looked_into(
                     result, request, ours, request.source, against.session, inputs, self.engines, self._options.failures
@@ -201,9 +201,15 @@ class Runner:
         return sized(result, ready.settled)
 
     def _latency(self, request: Request, subject: Subject) -> CheckResult:
-        from pytest_onnxaccel.runner import latency
-        from pytest_onnxaccel.runner.bench import Bench
-        from pytest_onnxaccel.runner.further import advises, has_scenario, in_a_row, with_advice, with_scenario
+        from pytest_onnxaccel.runner.advice.latency_advice import (
+            advises,
+            has_scenario,
+            in_a_row,
+            with_advice,
+            with_scenario,
+        )
+        from pytest_onnxaccel.runner.latency import check as latency
+        from pytest_onnxaccel.runner.latency.timing_sessions import Bench
 
         self._taken(request, subject)
         budget = request.budget if request.budget is not None else subject.spec.budget

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.core.errors import ConfigError
 
 __all__ = ["image_programs", "images", "model_inputs"]
 

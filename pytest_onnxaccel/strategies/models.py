@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from hypothesis import strategies as st
 
-from pytest_onnxaccel.errors import ConfigError, ModelError
-from pytest_onnxaccel.numerics.sampling import DEFAULT_RANGE, array_dtype, unguessable
-from pytest_onnxaccel.spec import Dim, ModelInfo, TensorSpec
+from pytest_onnxaccel.core.errors import ConfigError, ModelError
+from pytest_onnxaccel.core.specs import Dim, ModelInfo, TensorSpec
+from pytest_onnxaccel.numerics.sampling.draw import DEFAULT_RANGE, array_dtype, unguessable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,7 +49,8 @@ def model_inputs(
     """Legal inputs of *model*: a dict of arrays, with one size per symbolic dimension throughout.
 
     Args:
-        model: path of an ``.onnx`` file, a :class:`~pytest_onnxaccel.spec.ModelInfo`, or the ``onnx_model`` fixture.
+        model: path of an ``.onnx`` file, a :class:`~pytest_onnxaccel.core.specs.ModelInfo`, or the ``onnx_model``
+            fixture.
         ranges: by input name, ``(low, high)`` of its values, *high* left out; without, floats come from [-1, 1)
             and integers are 0 and 1.
         specials: also inputs whose float elements hold NaN, Inf, denormals; ``.special`` of what is drawn says which.
@@ -82,7 +83,7 @@ def _info(model: Any) -> ModelInfo:
     if isinstance(model, ModelInfo):
         return model
     if isinstance(model, (str, os.PathLike)):
-        from pytest_onnxaccel.graph.inspect import inspect
+        from pytest_onnxaccel.graph.describe import inspect
 
         return ModelInfo.from_json(inspect(os.fspath(model)))
     info = getattr(model, "info", None)

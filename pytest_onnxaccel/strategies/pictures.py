@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.strategies.programs import LAYOUTS, PATTERNS, ImageProgram
 
 if TYPE_CHECKING:

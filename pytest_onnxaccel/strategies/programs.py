@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.core.frozen import record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

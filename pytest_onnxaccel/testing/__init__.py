@@ -1,7 +1,7 @@
 """For authors of backends: the conformance kit. See ``docs/backends.md``.
 
 :class:`BackendConformance` checks what runs ONNX models, :class:`SourceConformance` what runs their sources. Both are
-loaded when they are used: a worker imports :mod:`~pytest_onnxaccel.testing.watched` without pytest.
+loaded when they are used: a worker imports :mod:`~pytest_onnxaccel.testing.probe_backend` without pytest.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pytest_onnxaccel.isolation.worker import GRAPH_FUNCTIONS
+from pytest_onnxaccel.testing.common import Promises
 from pytest_onnxaccel.testing.harness import case, check_refusal, check_specs, require
-from pytest_onnxaccel.testing.promises import Promises
 
 #: Codes of a model that cannot be loaded; ``E_ERROR``, what an unforeseen exception becomes, is none of them.
 LOAD_CODES = ("E_EXTERNAL", "E_GRAPH", "E_MEMORY", "E_NOTMODEL", "E_PARSE", "E_SCHEMA", "E_SIZE", "E_UNSAFE")
@@ -90,7 +90,7 @@ class BackendConformance(Promises):
 
     def test_refuses_an_unknown_operator(self) -> None:
         """load() or prepare() raises ModelError with the code E_SCHEMA for an operator that it lacks."""
-        from pytest_onnxaccel.testing.cases import UNKNOWN_OPERATOR
+        from pytest_onnxaccel.testing.tiny_models import UNKNOWN_OPERATOR
 
         self.session(case("add"))
         check_refusal("load() of an unknown operator", ("E_SCHEMA",), lambda: self.bench().session(UNKNOWN_OPERATOR))
@@ -110,7 +110,7 @@ class BackendConformance(Promises):
 
     def test_fails_as_a_model_error(self) -> None:
         """A model that fails on legal inputs raises ModelError with a documented code, and does not crash."""
-        from pytest_onnxaccel.testing.cases import CLASHING
+        from pytest_onnxaccel.testing.tiny_models import CLASHING
 
         session = self.session(CLASHING)
         check_refusal("run() of a model that adds 2 numbers to 3", RUN_CODES, lambda: session.run(CLASHING.feeds(2)))

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn
 import pytest
 
 from pytest_onnxaccel.backends.protocol import Backend, LoadOptions
-from pytest_onnxaccel.errors import BackendUnavailable, ModelError, OnnxAccelError
-from pytest_onnxaccel.testing import watched
-from pytest_onnxaccel.testing.bench import Bench, reference_of
+from pytest_onnxaccel.core.errors import BackendUnavailable, ModelError, OnnxAccelError
+from pytest_onnxaccel.testing import probe_backend as watched
+from pytest_onnxaccel.testing.workbench import Bench, reference_of
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.backends.guard import GuardedSession
-    from pytest_onnxaccel.spec import SourceSpec, TensorSpec
-    from pytest_onnxaccel.testing.cases import Arrays, Case
+    from pytest_onnxaccel.backends.checked_session import GuardedSession
+    from pytest_onnxaccel.core.specs import SourceSpec, TensorSpec
+    from pytest_onnxaccel.testing.tiny_models import Arrays, Case
 
 
 def fail(message: str) -> NoReturn:
@@ -31,7 +31,7 @@ def require(truth: object, message: str) -> None:
 
 def case(name: str) -> Case:
     """The tiny model *name*; numpy and onnx are imported here."""
-    from pytest_onnxaccel.testing.cases import CASES
+    from pytest_onnxaccel.testing.tiny_models import CASES
 
     return CASES[name]
 

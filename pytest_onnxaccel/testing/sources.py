@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.convert.kinds import KINDS
-from pytest_onnxaccel.spec import SourceSpec
+from pytest_onnxaccel.convert.formats import KINDS
+from pytest_onnxaccel.core.specs import SourceSpec
+from pytest_onnxaccel.testing.common import Promises
 from pytest_onnxaccel.testing.conformance import LOAD_CODES
 from pytest_onnxaccel.testing.harness import case, check_refusal, fail, require
-from pytest_onnxaccel.testing.promises import Promises
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
-    from pytest_onnxaccel.testing.cases import Case
+    from pytest_onnxaccel.testing.tiny_models import Case
 
 
 class SourceConformance(Promises):
@@ -45,7 +45,7 @@ class SourceConformance(Promises):
         fail(f"define source() in {type(self).__name__}: it writes a source that the backend runs")
 
     def source_of(self, model: Case) -> SourceSpec:
-        from pytest_onnxaccel.testing.cases import AFFINE
+        from pytest_onnxaccel.testing.tiny_models import AFFINE
 
         bench = self.bench()
         if bench.source is None:

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pytest_onnxaccel.results import CheckResult
+from pytest_onnxaccel.core.results import CheckResult
+from pytest_onnxaccel.core.specs import BatchPlan, InputSpec, ModelSpec
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.spec import BatchPlan, InputSpec, ModelSpec
 from suites.rebatch.cases import Case, prepared, torch_results
 from suites.rebatch.proof import session
 

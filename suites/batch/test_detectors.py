@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.results import Verdict
+from pytest_onnxaccel.core.results import Verdict
+from pytest_onnxaccel.core.specs import BatchPlan, ModelSpec
 from pytest_onnxaccel.runner.api import validate
-from pytest_onnxaccel.spec import BatchPlan, ModelSpec
 
 SHIPPED = Path(__file__).parents[2] / "fixtures" / "models"
 PUBLISHED = Path(os.environ.get("ONNXACCEL_MODELS", "")) / "ulfd"

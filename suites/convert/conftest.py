@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch_nets import seeded
 
-from pytest_onnxaccel.convert.kinds import kind_of
+from pytest_onnxaccel.convert.formats import kind_of
+from pytest_onnxaccel.convert.from_pytorch.converter import TorchOnnx
 from pytest_onnxaccel.convert.protocol import Converted, ConvertOptions
-from pytest_onnxaccel.convert.torch_onnx import TorchOnnx
-from pytest_onnxaccel.isolation.intake_source import StagedSource, stage_source
+from pytest_onnxaccel.core.specs import TensorSpec
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.isolation.staging.stage_source import StagedSource, stage_source
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.spec import TensorSpec
+from pytest_onnxaccel.runner.sessions.engines import Engines
 
 HERE = str(Path(__file__).parent)
 X = (TensorSpec("x", "float32", (1, 4, 4)),)

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.convert import locks
-from pytest_onnxaccel.convert.cache import Cache, key_of
-from pytest_onnxaccel.convert.locks import acquire
-from pytest_onnxaccel.convert.pruning import ROOM, UNUSED, Entry, doomed, lock_of, prune
+from pytest_onnxaccel.convert.cache import locks
+from pytest_onnxaccel.convert.cache.cache import Cache, key_of
+from pytest_onnxaccel.convert.cache.locks import acquire
+from pytest_onnxaccel.convert.cache.pruning import ROOM, UNUSED, Entry, doomed, lock_of, prune
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.runner.conversions import Conversions
-from pytest_onnxaccel.runner.engines import Engines
 from pytest_onnxaccel.runner.request import RunOptions
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.source_conversions import Conversions
 
 DAY = 86400
 NOW = 1_000_000_000.0
@@ -112,7 +112,7 @@ def test_an_entry_in_use_by_another_process_stays(store: Store, folder: Path) ->
     key = store("old", days=91)
     script = f"""
 import sys
-from pytest_onnxaccel.convert.cache import Cache
+from pytest_onnxaccel.convert.cache.cache import Cache
 with Cache({str(folder)!r}).building({key!r}):
     print("held", flush=True)
     sys.stdin.read()
@@ -130,7 +130,7 @@ with Cache({str(folder)!r}).building({key!r}):
 
 
 def test_an_entry_used_since_it_was_listed_stays(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pytest_onnxaccel.convert import pruning
+    from pytest_onnxaccel.convert.cache import pruning
 
     key = store("old", days=91)
 

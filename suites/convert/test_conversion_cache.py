@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.convert import cache as module
-from pytest_onnxaccel.convert.cache import Cache, key_of
-from pytest_onnxaccel.convert.loader_files import loader_digest, loader_files
+from pytest_onnxaccel.convert.cache import cache as module
+from pytest_onnxaccel.convert.cache.cache import Cache, key_of
+from pytest_onnxaccel.convert.cache.loader_digest import loader_digest, loader_files
 
 KEY = key_of(source="abc", options={"batch": 1})
 
@@ -177,7 +177,7 @@ def test_a_leftover_of_a_killed_run_is_in_nobodys_way(cache: Cache, made: Path, 
 def test_many_processes_build_once(tmp_path: Path, made: Path) -> None:
     script = f"""
 import sys, time, pathlib
-from pytest_onnxaccel.convert.cache import Cache
+from pytest_onnxaccel.convert.cache.cache import Cache
 cache, target = Cache({str(tmp_path / "cache")!r}), sys.argv[1]
 pathlib.Path(target).mkdir()
 with cache.building({KEY!r}):

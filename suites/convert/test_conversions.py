@@ -14,14 +14,14 @@ from torch_nets import Baked, Deciding, Lstm, Mlp, Unsupported, seeded
 
 from conftest import HERE, X
 from pytest_onnxaccel.convert.protocol import ConvertOptions
-from pytest_onnxaccel.errors import BackendUnavailable, ConversionError, ModelError
-from pytest_onnxaccel.results import Verdict
-from pytest_onnxaccel.runner.conversion_proof import prove
-from pytest_onnxaccel.runner.conversions import Conversion
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.core.errors import BackendUnavailable, ConversionError, ModelError
+from pytest_onnxaccel.core.results import Verdict
+from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec
+from pytest_onnxaccel.runner.conversion.prove import prove
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.spec import ModelSpec, SourceSpec
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.source_conversions import Conversion
 
 Make = Callable[..., Engines]
 
@@ -37,7 +37,7 @@ def converted(engines: Engines, source: SourceSpec, **options: Any) -> Conversio
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Sources that a converter was really asked to convert."""
-    from pytest_onnxaccel.runner.conversions import Conversions
+    from pytest_onnxaccel.runner.sessions.source_conversions import Conversions
 
     seen: list[str] = []
     real = Conversions._made
@@ -147,7 +147,7 @@ def test_refusals_name_the_source_and_are_remembered(engines: Make, weights: Cal
 
 
 def test_packages_that_are_missing(engines: Make, weights: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pytest_onnxaccel.convert import torch_onnx
+    from pytest_onnxaccel.convert.from_pytorch import converter as torch_onnx
 
     monkeypatch.setattr(torch_onnx, "versions_of", lambda *names: {"torch": "2.13.0"})
     with pytest.raises(BackendUnavailable, match=r"torch\.onnx: onnxscript is not installed - python -m pip"):

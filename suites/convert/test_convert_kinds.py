@@ -13,11 +13,11 @@ import torch
 from torch_nets import Mlp, seeded
 
 from fixtures import graphs
-from pytest_onnxaccel.convert import kinds
-from pytest_onnxaccel.convert.kinds import kind_of
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.isolation import intake_source
-from pytest_onnxaccel.isolation.intake_source import stage_source
+from pytest_onnxaccel.convert import formats as kinds
+from pytest_onnxaccel.convert.formats import kind_of
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.isolation.staging import stage_source as intake_source
+from pytest_onnxaccel.isolation.staging.stage_source import stage_source
 
 SAMPLE = (torch.rand(2, 4, 4),)
 

@@ -12,14 +12,14 @@ import pytest
 import torch
 from torch_nets import seeded
 
-from pytest_onnxaccel.convert import kinds
-from pytest_onnxaccel.convert.kinds import kind_of
-from pytest_onnxaccel.errors import ModelError, OnnxAccelError
-from pytest_onnxaccel.isolation.intake_source import stage_source
+from pytest_onnxaccel.convert import formats as kinds
+from pytest_onnxaccel.convert.formats import kind_of
+from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError
+from pytest_onnxaccel.core.specs import SourceSpec
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.isolation.staging.stage_source import stage_source
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.spec import SourceSpec
+from pytest_onnxaccel.runner.sessions.engines import Engines
 
 #: A SavedModel, and a MetaGraphDef with one node, as protobuf messages.
 SAVED_MODEL = b"\x08\x01\x12\x02\n\x00"

@@ -13,8 +13,8 @@ from torch_nets import Baked, Deciding, Lstm, Mlp, Named, OneByOne, Steps, Two, 
 
 from fixtures.running import run as run_model
 from pytest_onnxaccel.convert.protocol import Converted
-from pytest_onnxaccel.errors import ConfigError, ConversionError, ModelError, OnnxAccelError
-from pytest_onnxaccel.spec import TensorSpec
+from pytest_onnxaccel.core.errors import ConfigError, ConversionError, ModelError, OnnxAccelError
+from pytest_onnxaccel.core.specs import TensorSpec
 
 Export = Callable[..., Converted]
 EXPORTERS = ("dynamo", "torchscript")

@@ -14,10 +14,10 @@ from torch_hostile import Writing
 from torch_nets import seeded
 
 from conftest import HERE
-from pytest_onnxaccel.backends.torch_load import load_source
-from pytest_onnxaccel.backends.torch_trust import may_offer, may_trust
-from pytest_onnxaccel.convert.kinds import kind_of
-from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.backends.pytorch.load import load_source
+from pytest_onnxaccel.backends.pytorch.safety.trust import may_offer, may_trust
+from pytest_onnxaccel.convert.formats import kind_of
+from pytest_onnxaccel.core.errors import ModelError
 
 RUNNING = [
     "os.system", "posix.system", "nt.system", "builtins.eval", "builtins.exec", "builtins.getattr", "builtins.open",

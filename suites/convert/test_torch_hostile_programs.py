@@ -11,8 +11,8 @@ import torch
 from torch_hostile import MODEL, Writing, archive, members, program, saved
 from torch_hostile_programs import DAMAGED, OTHERS, RUNS, SAMPLES, member, target
 
-from pytest_onnxaccel.backends.torch_load import load_source
-from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.backends.pytorch.load import load_source
+from pytest_onnxaccel.core.errors import ModelError
 
 
 @pytest.fixture

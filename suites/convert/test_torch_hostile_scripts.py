@@ -13,10 +13,10 @@ import pytest
 import torch
 from torch_hostile import CODE, Change, Plain, Writing, archive, line, members, script
 
-from pytest_onnxaccel.backends import torch_archive
-from pytest_onnxaccel.backends.torch_load import load_source
-from pytest_onnxaccel.backends.torch_script_graph import check_graphs
-from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.backends.pytorch.load import load_source
+from pytest_onnxaccel.backends.pytorch.safety import archive as torch_archive
+from pytest_onnxaccel.backends.pytorch.safety.script_graph import check_graphs
+from pytest_onnxaccel.core.errors import ModelError
 
 #: Lines of code that PyTorch compiles, and that write the file @ when they run.
 RUNS = [

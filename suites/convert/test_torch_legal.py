@@ -11,16 +11,16 @@ import torch
 from torch_corpus import PROGRAMS, SCRIPTS, STATES
 
 from conftest import HERE
-from pytest_onnxaccel.backends.torch_allowed import (
+from pytest_onnxaccel.backends.pytorch.load import load_source
+from pytest_onnxaccel.backends.pytorch.safety.allowed import (
     attribute_computes,
     may_trust_operator,
     operator_computes,
     target_computes,
 )
-from pytest_onnxaccel.backends.torch_load import load_source
-from pytest_onnxaccel.backends.torch_pickle import weights_only
-from pytest_onnxaccel.backends.torch_program_scan import check_program
-from pytest_onnxaccel.backends.torch_program_sizes import is_arithmetic, is_guard
+from pytest_onnxaccel.backends.pytorch.safety.pickles import weights_only
+from pytest_onnxaccel.backends.pytorch.safety.program_scan import check_program
+from pytest_onnxaccel.backends.pytorch.safety.program_sizes import is_arithmetic, is_guard
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch_nets import Mlp, Payload, seeded
 
-from pytest_onnxaccel.backends.torch_safety import only_weights
+from pytest_onnxaccel.backends.pytorch.safety.scan import only_weights
 from pytest_onnxaccel.convert.protocol import Converted
-from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.core.errors import ModelError
 
 Export = Callable[..., Converted]
 

@@ -13,10 +13,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pytest_onnxaccel.convert.protocol import ConvertOptions
-from pytest_onnxaccel.errors import ConfigError, ConversionError
-from pytest_onnxaccel.runner.conversions import Conversion
-from pytest_onnxaccel.runner.engines import Engines
-from pytest_onnxaccel.spec import SourceSpec
+from pytest_onnxaccel.core.errors import ConfigError, ConversionError
+from pytest_onnxaccel.core.specs import SourceSpec
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.source_conversions import Conversion
 
 pytestmark = pytest.mark.usefixtures("onnx_tf")
 

@@ -14,14 +14,14 @@ from onnx import helper
 
 from pytest_onnxaccel import convert_source
 from pytest_onnxaccel.backends.protocol import Availability
-from pytest_onnxaccel.backends.tensorflow_backend import TensorflowBackend
+from pytest_onnxaccel.backends.tensorflow.backend import TensorflowBackend
 from pytest_onnxaccel.convert.protocol import ConvertOptions
-from pytest_onnxaccel.errors import ConversionError
-from pytest_onnxaccel.runner.conversions import Conversion
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.core.errors import ConversionError
+from pytest_onnxaccel.core.specs import SourceSpec
+from pytest_onnxaccel.runner.conversion.result_proof import prove_result
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.result_proof import prove_result
-from pytest_onnxaccel.spec import SourceSpec
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.source_conversions import Conversion
 from suites.convert_tf.test_onnx_to_tensorflow import detector, saved
 
 pytestmark = pytest.mark.usefixtures("onnx_tf")
@@ -75,7 +75,7 @@ def test_nothing_is_saved_that_differs(
     def wrong(_: Any, engines: Engines, *__: Any, **___: Any) -> Any:
         return prove_result(swapped(engines, tmp_path, "graphdef"), engines)
 
-    monkeypatch.setattr("pytest_onnxaccel.runner.converting.prove_result", wrong)
+    monkeypatch.setattr("pytest_onnxaccel.runner.conversion.convert.prove_result", wrong)
     with pytest.raises(ConversionError):
         convert_source(source, tmp_path / "net.pb", options=run_options)
     assert not (tmp_path / "net.pb").exists()

@@ -14,12 +14,12 @@ import pytest
 from onnx import numpy_helper
 
 from pytest_onnxaccel import round_trip
-from pytest_onnxaccel.errors import ConfigError
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import SourceSpec, TensorSpec
+from pytest_onnxaccel.runner.conversion.round_trip import RoundTrip
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.roundtrip import RoundTrip
-from pytest_onnxaccel.spec import SourceSpec, TensorSpec
+from pytest_onnxaccel.runner.sessions.engines import Engines
 from suites.convert_tf import sources
 
 SPEC = TensorSpec("input", "float32", (1, 3, 240, 320))

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.backends.tensorflow_files import read_graph, read_meta_graph
-from pytest_onnxaccel.backends.tensorflow_keras_config import refuse_config
-from pytest_onnxaccel.backends.tensorflow_keras_scan import refuse_keras
-from pytest_onnxaccel.backends.tensorflow_open import open_tensorflow
-from pytest_onnxaccel.backends.tensorflow_unsafe import refuse_graph, refuse_meta_graphs
-from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.backends.tensorflow.graph_files import read_graph, read_meta_graph
+from pytest_onnxaccel.backends.tensorflow.keras.config import refuse_config
+from pytest_onnxaccel.backends.tensorflow.keras.scan import refuse_keras
+from pytest_onnxaccel.backends.tensorflow.open import open_tensorflow
+from pytest_onnxaccel.backends.tensorflow.safety.graph_scan import refuse_graph, refuse_meta_graphs
+from pytest_onnxaccel.core.errors import ModelError
 from suites.convert_tf import sources
 from suites.convert_tf.test_tensorflow_unsafe_sources import refusal
 
@@ -261,7 +261,7 @@ def test_every_class_of_keras_is_on_the_list_or_left_out_on_purpose() -> None:
 
     import keras
 
-    from pytest_onnxaccel.backends.tensorflow_keras_names import is_class
+    from pytest_onnxaccel.backends.tensorflow.keras.names import is_class
 
     left_out = {
         "layers": {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "InputSpec"},
@@ -291,7 +291,7 @@ def test_nothing_that_fetches_loads_or_calls_is_on_the_list() -> None:
 
     import keras
 
-    from pytest_onnxaccel.backends.tensorflow_keras_names import is_function
+    from pytest_onnxaccel.backends.tensorflow.keras.names import is_function
 
     named = re.compile(r"(?<!top_)path|file|url|fname|origin|weights_|callable|^f$|^fn$|_fn$|func")
     for module in ("activations", "losses", "metrics", "ops"):

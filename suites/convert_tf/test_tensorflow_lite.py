@@ -15,15 +15,15 @@ import onnxruntime as ort
 import pytest
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.backends.tensorflow_backend import TensorflowBackend
-from pytest_onnxaccel.backends.tensorflow_lite_files import read_lite
+from pytest_onnxaccel.backends.tensorflow.backend import TensorflowBackend
+from pytest_onnxaccel.backends.tensorflow.lite.files import read_lite
 from pytest_onnxaccel.convert.protocol import ConvertOptions
-from pytest_onnxaccel.errors import ConfigError, ConversionError, ModelError
-from pytest_onnxaccel.runner.conversion_proof import prove
-from pytest_onnxaccel.runner.conversions import Conversion
-from pytest_onnxaccel.runner.engines import Engines
-from pytest_onnxaccel.runner.sources import backend_for, open_source
-from pytest_onnxaccel.spec import ModelInfo, SourceSpec, TensorSpec
+from pytest_onnxaccel.core.errors import ConfigError, ConversionError, ModelError
+from pytest_onnxaccel.core.specs import ModelInfo, SourceSpec, TensorSpec
+from pytest_onnxaccel.runner.conversion.prove import prove
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.source import backend_for, open_source
+from pytest_onnxaccel.runner.sessions.source_conversions import Conversion
 from suites.convert_tf import sources
 from suites.convert_tf.test_tensorflow_unsafe_sources import reads, refusal
 

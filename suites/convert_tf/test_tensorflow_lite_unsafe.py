@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.backends.tensorflow_lite_files import read_lite
-from pytest_onnxaccel.backends.tensorflow_lite_unsafe import LAST, is_allowed
-from pytest_onnxaccel.backends.tensorflow_open import open_tensorflow
-from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.backends.tensorflow.lite.files import read_lite
+from pytest_onnxaccel.backends.tensorflow.lite.scan import LAST, is_allowed
+from pytest_onnxaccel.backends.tensorflow.open import open_tensorflow
+from pytest_onnxaccel.core.errors import ModelError
 from suites.convert_tf import sources
 
 X = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)

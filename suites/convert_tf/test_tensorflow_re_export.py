@@ -13,12 +13,12 @@ import onnxruntime as ort
 import pytest
 
 from pytest_onnxaccel.convert.protocol import ConvertOptions
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.runner.engines import Engines
-from pytest_onnxaccel.runner.frozen import Frozen
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec, TensorSpec
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.spec import ModelSpec, SourceSpec, TensorSpec
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.frozen_batch import Frozen
 from suites.convert_tf import sources
 
 X = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)

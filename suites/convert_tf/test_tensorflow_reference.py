@@ -11,10 +11,10 @@ import pytest
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.convert.protocol import ConvertOptions
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.runner.engines import Engines
-from pytest_onnxaccel.runner.sources import backend_for, open_source
-from pytest_onnxaccel.spec import ModelInfo, SourceSpec, TensorSpec
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.specs import ModelInfo, SourceSpec, TensorSpec
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.source import backend_for, open_source
 from suites.convert_tf import sources
 
 X = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
@@ -87,7 +87,7 @@ def test_an_output_that_the_model_lost_is_a_breach(engines: Engines, tmp_path: P
 
 
 def test_variants_compute_the_same_otherwise(engines: Engines, tmp_path: Path) -> None:
-    from pytest_onnxaccel.backends.tensorflow_backend import TensorflowBackend
+    from pytest_onnxaccel.backends.tensorflow.backend import TensorflowBackend
     from pytest_onnxaccel.runner.request import QUIET
 
     path, info = sources.saved_model(tmp_path / "saved"), declared(("x",), ("scores",))

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.backends.tensorflow_allowed import ALLOWED
-from pytest_onnxaccel.backends.tensorflow_refused import REFUSED, TRUSTABLE
-from pytest_onnxaccel.backends.tensorflow_saving import RESTORES, SAVES
-from pytest_onnxaccel.backends.tensorflow_unsafe import CONDITIONAL, TENSORRT
+from pytest_onnxaccel.backends.tensorflow.safety.allowed import ALLOWED
+from pytest_onnxaccel.backends.tensorflow.safety.graph_scan import CONDITIONAL, TENSORRT
+from pytest_onnxaccel.backends.tensorflow.safety.refused import REFUSED, TRUSTABLE
+from pytest_onnxaccel.backends.tensorflow.saving import RESTORES, SAVES
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,8 @@ def refusal(path: Path, kind: str) -> tuple[str, str, bool]:
     """Code and line of the refusal of *path*, and whether TensorFlow had been imported by then."""
     code = (
         "import json, sys\n"
-        "from pytest_onnxaccel.backends.tensorflow_open import open_tensorflow\n"
-        "from pytest_onnxaccel.errors import OnnxAccelError\n"
+        "from pytest_onnxaccel.backends.tensorflow.open import open_tensorflow\n"
+        "from pytest_onnxaccel.core.errors import OnnxAccelError\n"
         "try: open_tensorflow(sys.argv[1], sys.argv[2])\n"
         "except OnnxAccelError as e: print(json.dumps([e.code, str(e), 'tensorflow' in sys.modules]))\n"
     )

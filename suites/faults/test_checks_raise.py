@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.results import Verdict
+from pytest_onnxaccel.core.results import Verdict
 from pytest_onnxaccel.runner.api import validate
 from pytest_onnxaccel.runner.request import RunOptions
 from suites.faults.running import Run, model
@@ -80,7 +80,7 @@ def test_marked_tests_and_fixtures(launch: Callable[..., Run], tmp_path: Path) -
     (tmp_path / "conftest.py").write_text(
         "from pytest_onnxaccel.plugin import preprocessing\n"
         "from pytest_onnxaccel.runner import runner\n"
-        "from pytest_onnxaccel.runner.subject import Subject\n"
+        "from pytest_onnxaccel.runner.sessions.model_session import Subject\n"
         "def raises(*_, **__): raise KeyError('x')\n"
         "runner.batch = raises\n"
         "preprocessing._compared = raises\n"
@@ -91,7 +91,7 @@ def test_marked_tests_and_fixtures(launch: Callable[..., Run], tmp_path: Path) -
     assert sorted((row["check"], row["code"]) for row in rows) == [("batch", "E_ERROR"), ("preprocessing", "E_ERROR")]
     # A fixture that raises is a test that fails before it begins: one line as well
     (tmp_path / "conftest.py").write_text(
-        "from pytest_onnxaccel.runner.subjects import Subjects\n"
+        "from pytest_onnxaccel.runner.sessions.model_sessions import Subjects\n"
         "def raises(*_, **__): raise ZeroDivisionError('by zero')\n"
         "Subjects.of = raises\n"
     )

@@ -130,7 +130,7 @@ def test_a_cache_that_cannot_be_written_is_one_notice(options: str, tmp_path: Pa
     cache.mkdir()
     script = (
         "import json, pathlib, sys\n"
-        "from pytest_onnxaccel.convert.cache import Cache\n"
+        "from pytest_onnxaccel.convert.cache.cache import Cache\n"
         "cache, made = Cache(sys.argv[1]), pathlib.Path(sys.argv[2])\n"
         "made.mkdir(); (made / 'model.onnx').write_bytes(b'x' * 100_000)\n"
         "with cache.building('k' * 64):\n"

@@ -9,11 +9,11 @@ from typing import Any
 import onnx
 import pytest
 
+from pytest_onnxaccel.core.results import CheckResult
+from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.results import CheckResult
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.spec import ModelSpec
 
 Check = Callable[..., CheckResult]
 

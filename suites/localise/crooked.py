@@ -10,11 +10,11 @@ from importlib.metadata import EntryPoint
 import onnx
 from onnx import ModelProto, helper
 
-from pytest_onnxaccel import registry
-from pytest_onnxaccel.backends.ort_cpu import OrtCpu
+from pytest_onnxaccel.backends.onnxruntime.cpu import OrtCpu
 from pytest_onnxaccel.backends.protocol import GROUP, LoadOptions, Session
 from pytest_onnxaccel.backends.reference import ReferenceBackend
-from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.core.errors import ModelError
 
 
 class RawReference(ReferenceBackend):

@@ -17,7 +17,7 @@ import pytest
 
 from fixtures import faults, graphs
 from pytest_onnxaccel import report
-from pytest_onnxaccel.results import CheckResult, Verdict
+from pytest_onnxaccel.core.results import CheckResult, Verdict
 from suites.localise import crooked
 from suites.localise.conftest import Check
 from suites.localise.test_engines import normalising
@@ -124,7 +124,7 @@ def test_a_disk_that_refuses_leaves_the_verdict(check: Check, tmp_path: Path) ->
 def test_an_error_of_our_own_is_a_note_and_leaves_the_verdict(
     check: Check, monkeypatch: pytest.MonkeyPatch, broken: str, note: str
 ) -> None:
-    from pytest_onnxaccel.runner import autopsy
+    from pytest_onnxaccel.runner.localise import localise as autopsy
 
     def raises(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("planted")

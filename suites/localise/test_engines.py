@@ -10,8 +10,8 @@ from onnx import helper
 
 from fixtures import graphs
 from fixtures.graphs.assembly import assemble, seeded, value
-from pytest_onnxaccel.backends.onnx_tf import OnnxTf
-from pytest_onnxaccel.results import CheckResult, Verdict
+from pytest_onnxaccel.backends.onnx_tf.backend import OnnxTf
+from pytest_onnxaccel.core.results import CheckResult, Verdict
 from suites.localise import crooked
 from suites.localise.conftest import Check, names, origin
 

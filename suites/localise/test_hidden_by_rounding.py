@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from pytest_onnxaccel.graph.contrast import contrast, contrasts
-from pytest_onnxaccel.results import Verdict
+from pytest_onnxaccel.core.results import Verdict
+from pytest_onnxaccel.graph.probe.node_diff import contrast, contrasts
 from suites.localise.conftest import Check, origin
 
 #: Slopes: the second is four units in the last place more, as exact a number as the first.

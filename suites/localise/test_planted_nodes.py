@@ -12,7 +12,7 @@ import pytest
 from onnx import ModelProto, helper, numpy_helper
 
 from fixtures import faults, graphs
-from pytest_onnxaccel.results import Verdict
+from pytest_onnxaccel.core.results import Verdict
 from suites.localise.conftest import Check, names, origin
 from suites.localise.planting import PLANTERS, copied, every, renamed
 
@@ -163,7 +163,8 @@ def test_a_fault_inside_a_branch_is_the_node_that_holds_it(check: Check) -> None
 
 
 def test_chunks_are_bounded_and_find_the_same(check: Check, shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pytest_onnxaccel.runner import autopsy, dissect
+    from pytest_onnxaccel.runner.localise import intermediates as dissect
+    from pytest_onnxaccel.runner.localise import localise as autopsy
 
     good = good_one("slim-320", shipped)
     one = next(one for one in every(good) if one.kind == "operator")

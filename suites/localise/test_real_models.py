@@ -8,7 +8,7 @@ import onnx
 import pytest
 
 from fixtures import faults
-from pytest_onnxaccel.results import Verdict
+from pytest_onnxaccel.core.results import Verdict
 from suites.localise.conftest import Check, names, origin
 from suites.localise.planting import every, renamed
 

@@ -11,12 +11,12 @@ import onnx
 import pytest
 
 from fixtures import faults
-from pytest_onnxaccel.runner.findings import Finding
-from pytest_onnxaccel.runner.modules import localise_source
+from pytest_onnxaccel.core.specs import ModelSpec
+from pytest_onnxaccel.runner.localise.describe import Finding
+from pytest_onnxaccel.runner.localise.source_modules import localise_source
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.runner.sides import Side
-from pytest_onnxaccel.spec import ModelSpec
+from pytest_onnxaccel.runner.sessions.comparison_sides import Side
 from suites.localise.planting import copied
 
 Recorded = list[tuple[str, np.ndarray]]

@@ -10,17 +10,17 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pytest_onnxaccel.backends._ort import OrtSession, make_session
+from pytest_onnxaccel.backends.onnxruntime.session import OrtSession, make_session
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session, SessionInfo
-from pytest_onnxaccel.checks.parity import SAMPLES, Noisy, parity
-from pytest_onnxaccel.errors import OnnxAccelError
-from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.results import CheckResult
-from pytest_onnxaccel.runner import noise
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.checks.parity.check import SAMPLES, Noisy, parity
+from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.core.results import CheckResult
+from pytest_onnxaccel.core.specs import ModelSpec, Timing, TimingPlan, Tolerance
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.subject import Subject
-from pytest_onnxaccel.spec import ModelSpec, Timing, TimingPlan, Tolerance
+from pytest_onnxaccel.runner.sessions import noise_variants as noise
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.model_session import Subject
 
 Arrays = dict[str, NDArray[Any]]
 BACKEND = "ort-cpu"

@@ -13,8 +13,8 @@ from fixtures.graphs.residual import residual_classifier
 from fixtures.mutations.truth import Truth
 from fixtures.variants import Variant, variants_of
 from pytest_onnxaccel.backends.protocol import SessionInfo
-from pytest_onnxaccel.results import CheckResult
-from pytest_onnxaccel.spec import Timing, TimingPlan
+from pytest_onnxaccel.core.results import CheckResult
+from pytest_onnxaccel.core.specs import Timing, TimingPlan
 from suites.mutation.floor import options_of, save
 from suites.mutation.judge import Arrays, Judge
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from onnx import ModelProto
 
 from fixtures.mutations import Fault, faults_of
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.spec import Tolerance
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import Tolerance
 from suites.mutation.floor import Floor, save
 from suites.mutation.judge import Judge
 

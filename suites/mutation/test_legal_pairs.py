@@ -9,8 +9,8 @@ import pytest
 
 from fixtures.graphs.residual import residual_classifier
 from fixtures.variants import VARIANTS
-from pytest_onnxaccel.results import Verdict
-from pytest_onnxaccel.spec import Tolerance
+from pytest_onnxaccel.core.results import Verdict
+from pytest_onnxaccel.core.specs import Tolerance
 from suites.mutation.corpus import models
 from suites.mutation.judge import Judge
 from suites.mutation.legal import SEEDS, Pairs, classifiers, detectors

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from fixtures.mutations import FAMILIES, faults_of
-from pytest_onnxaccel.checks.parity import SAMPLES
+from pytest_onnxaccel.checks.parity.check import SAMPLES
+from pytest_onnxaccel.core.specs import ModelSpec, Tolerance
 from pytest_onnxaccel.runner.api import validate
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.spec import ModelSpec, Tolerance
 from suites.mutation.corpus import detector_path, models
 from suites.mutation.score import BELOW, FOUND, MISSED, Planted
 

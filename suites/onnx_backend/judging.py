@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_onnxaccel.core.specs import ModelSpec, Tolerance
 from pytest_onnxaccel.runner.api import validate
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.spec import ModelSpec, Tolerance
 from suites.onnx_backend.cases import Case
 from suites.onnx_backend.plain import evaluator_agrees, ort_agrees
 

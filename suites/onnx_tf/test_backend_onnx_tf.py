@@ -16,19 +16,19 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from pytest_onnxaccel.backends.onnx_tf import OnnxTf
-from pytest_onnxaccel.environments import environment
-from pytest_onnxaccel.errors import BackendUnavailable, ModelError
-from pytest_onnxaccel.graph.legacy import prepare
-from pytest_onnxaccel.isolation.host import WorkerProcess
+from pytest_onnxaccel.backends.onnx_tf.backend import OnnxTf
+from pytest_onnxaccel.core.errors import BackendUnavailable, ModelError
+from pytest_onnxaccel.environments import locate as environment
+from pytest_onnxaccel.graph.onnx_tf_copy.prepare import prepare
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.isolation.sentinel import Sentinel
+from pytest_onnxaccel.isolation.orphan_reaper import Sentinel
+from pytest_onnxaccel.isolation.supervisor import WorkerProcess
 
 ort = pytest.importorskip("onnxruntime")
 
 node = helper.make_node
 Feeds = Mapping[str, np.ndarray]
-REFERENCE = "pytest_onnxaccel.backends.onnx_tf:OnnxTf"
+REFERENCE = "pytest_onnxaccel.backends.onnx_tf.backend:OnnxTf"
 
 
 class Loaded:

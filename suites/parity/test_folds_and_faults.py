@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.core.results import Verdict
+from pytest_onnxaccel.graph.equivalents import initializers_as_inputs
 from pytest_onnxaccel.graph.fold_batchnorm import fold_batchnorm
 from pytest_onnxaccel.graph.upgrade import upgraded
-from pytest_onnxaccel.graph.variants import initializers_as_inputs
-from pytest_onnxaccel.results import Verdict
 from suites.parity.convnets import SHAPE, exported, liveliest, network
 from suites.parity.verdicts import Judge
 

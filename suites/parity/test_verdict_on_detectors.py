@@ -10,9 +10,9 @@ import pytest
 
 from fixtures import faults
 from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.core.results import Verdict
+from pytest_onnxaccel.graph.equivalents import at_other_opset, initializers_as_inputs, initializers_inside
 from pytest_onnxaccel.graph.fold_batchnorm import fold_batchnorm, foldable
-from pytest_onnxaccel.graph.variants import at_other_opset, initializers_as_inputs, initializers_inside
-from pytest_onnxaccel.results import Verdict
 from suites.parity.verdicts import Judge
 
 REAL = ("version-RFB-320", "version-RFB-320_simplified", "version-slim-320")

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import onnx
 
-from pytest_onnxaccel.backends.ort_cpu import OrtCpu
+from pytest_onnxaccel.backends.onnxruntime.cpu import OrtCpu
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session
 from pytest_onnxaccel.backends.reference import ReferenceBackend
-from pytest_onnxaccel.checks.noise import Variants
-from pytest_onnxaccel.checks.parity import Noisy, parity
-from pytest_onnxaccel.errors import OnnxAccelError
-from pytest_onnxaccel.graph.inspect import inspect
-from pytest_onnxaccel.graph.variants import applicable, variant
-from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.results import CheckResult
-from pytest_onnxaccel.spec import ModelInfo, Tolerance
+from pytest_onnxaccel.checks.parity.check import Noisy, parity
+from pytest_onnxaccel.checks.parity.noise_floor import Variants
+from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.core.results import CheckResult
+from pytest_onnxaccel.core.specs import ModelInfo, Tolerance
+from pytest_onnxaccel.graph.describe import inspect
+from pytest_onnxaccel.graph.equivalents import applicable, variant
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 
 QUIET = LoadOptions(threads=1, spin=False)
 

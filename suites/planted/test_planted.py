@@ -8,11 +8,11 @@ from pathlib import Path
 import onnx
 import pytest
 
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.spec import ModelSpec
+from pytest_onnxaccel.runner.sessions.engines import Engines
 from suites.planted import branches, numbers, rows, steps, tables
 from suites.planted.making import KINDS, twin
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel import registry
-from pytest_onnxaccel.plugin.settings import Settings, read_settings
+from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.plugin.options.settings import Settings, read_settings
 from suites.plugin.probe import Probe, Read
 
 

@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_onnxaccel.plugin import options
-from pytest_onnxaccel.plugin.settings import Settings
+from pytest_onnxaccel.plugin.options import read as options
+from pytest_onnxaccel.plugin.options.settings import Settings
 
 Read = Callable[..., Settings]
 
 NATIVE = pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="native TOML settings came with pytest 9.0")
 
 PROBE = """
-from pytest_onnxaccel.plugin.options import add_options as pytest_addoption
-from pytest_onnxaccel.plugin.settings import header, read_settings
+from pytest_onnxaccel.plugin.options.read import add_options as pytest_addoption
+from pytest_onnxaccel.plugin.options.settings import header, read_settings
 
 def pytest_configure(config):
     config.onnxaccel_settings = read_settings(config)

@@ -57,7 +57,7 @@ def site(tmp_path: Path) -> Callable[..., str]:
 
 CRASH = """
 import os
-from pytest_onnxaccel.backends.ort_cpu import OrtCpu
+from pytest_onnxaccel.backends.onnxruntime.cpu import OrtCpu
 
 class Crash(OrtCpu):
     name = "acme-crash"

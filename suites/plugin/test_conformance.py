@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
-from pytest_onnxaccel.backends.onnx_tf import OnnxTf
-from pytest_onnxaccel.backends.ort_cpu import OrtCpu
-from pytest_onnxaccel.backends.ort_cuda import OrtCuda
+from pytest_onnxaccel.backends.onnx_tf.backend import OnnxTf
+from pytest_onnxaccel.backends.onnxruntime.cpu import OrtCpu
+from pytest_onnxaccel.backends.onnxruntime.cuda import OrtCuda
 from pytest_onnxaccel.backends.reference import ReferenceBackend
 from pytest_onnxaccel.testing import BackendConformance
 from suites.plugin.pythonpath import before

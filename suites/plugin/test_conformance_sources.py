@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.backends.torch_backend import TorchBackend
+from pytest_onnxaccel.backends.pytorch.backend import TorchBackend
 from pytest_onnxaccel.testing import SourceConformance
 from suites.plugin.pythonpath import before
 
@@ -56,7 +56,7 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]
     lines.append("class TestUnwritten(SourceConformance):\n    make = MyTorch")
     (folder / "test_toys.py").write_text("\n".join(lines))
     (folder / "my_torch.py").write_text(
-        "from pytest_onnxaccel.backends.torch_backend import TorchBackend\n"
+        "from pytest_onnxaccel.backends.pytorch.backend import TorchBackend\n"
         "class MyTorch(TorchBackend):\n    name = 'my-torch'\n"
     )
     done = subprocess.run(

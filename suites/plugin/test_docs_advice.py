@@ -68,9 +68,9 @@ def test_a_manifest_allows_more_error(gate: Callable, tmp_path: Path) -> None:
 def test_the_written_session_is_used_as_shown(tmp_path: Path, shipped: Path) -> None:
     """The example against a script that was written for a model with that input."""
     from pytest_onnxaccel.backends.protocol import LoadOptions
-    from pytest_onnxaccel.checks.advice import Advice
-    from pytest_onnxaccel.checks.gains import Gain
-    from pytest_onnxaccel.runner.advice_files import script
+    from pytest_onnxaccel.checks.advice.recommend import Advice
+    from pytest_onnxaccel.checks.advice.speedup import Gain
+    from pytest_onnxaccel.runner.advice.write_files import script
 
     shutil.copy(shipped / "rfb-320.onnx", tmp_path / "detector.onnx")
     advice = Advice((), titles=("no memory arena",), whole=Gain(2.0, 1.9, 2.1))
@@ -100,6 +100,6 @@ def test_the_test_file(gate: Callable, detector: Path, tmp_path: Path) -> None:
 
 
 def test_every_scenario_is_on_the_page() -> None:
-    from pytest_onnxaccel.spec import Scenario
+    from pytest_onnxaccel.core.specs import Scenario
 
     assert {name for name in Scenario.KINDS if f"`{name}" in SCENARIOS} == set(Scenario.KINDS)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.budgets import FIELDS
+from pytest_onnxaccel.config.budget_syntax import FIELDS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "latency.md").read_text(encoding="utf-8")
 

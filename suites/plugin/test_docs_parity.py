@@ -14,8 +14,8 @@ import onnx
 import pytest
 
 from fixtures import faults
-from pytest_onnxaccel.checks.second_look import ENOUGH, FEW, LEAST, MOST
-from pytest_onnxaccel.numerics.noise import FACTOR, SURE, UNITS
+from pytest_onnxaccel.checks.parity.resample import ENOUGH, FEW, LEAST, MOST
+from pytest_onnxaccel.numerics.compare.tolerance_floor import FACTOR, SURE, UNITS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "parity.md").read_text(encoding="utf-8")
 LOCK = "onnxaccel.lock.toml"

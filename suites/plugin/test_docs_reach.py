@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from fixtures.graphs.encoders import encoder
-from pytest_onnxaccel.checks.hollow import MORE, WIDER
-from pytest_onnxaccel.checks.reach import LEAST
-from pytest_onnxaccel.numerics.inputs import WIDENED
-from pytest_onnxaccel.numerics.sensitivity import LARGE_SHARE, SHARE, Effort
+from pytest_onnxaccel.checks.reach.answers import MORE, WIDER
+from pytest_onnxaccel.checks.reach.sensitivity import LEAST
+from pytest_onnxaccel.numerics.reach.sensitivity import LARGE_SHARE, SHARE, Effort
+from pytest_onnxaccel.numerics.sampling.input_sets import WIDENED
 from pytest_onnxaccel.runner.reach import FURTHER
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reach.md").read_text(encoding="utf-8")

@@ -15,9 +15,9 @@ import pytest
 
 from fixtures.functions import BIAS, DEEP, REFS, WEIGHT, classifier, damaged, deep, zipped
 from pytest_onnxaccel import ModelSpec, validate
-from pytest_onnxaccel.errors import ConfigError
-from pytest_onnxaccel.isolation.level import level
-from pytest_onnxaccel.results import Verdict
+from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.results import Verdict
+from pytest_onnxaccel.isolation.confinement.level import level
 
 HERE = level()
 ROOT = Path(__file__).parents[2]

@@ -20,8 +20,8 @@ from suites.plugin.pythonpath import before
 BACKEND = """
 from pathlib import Path
 
-from pytest_onnxaccel.backends.ort_cpu import OrtCpu
-from pytest_onnxaccel.spec import Timing
+from pytest_onnxaccel.backends.onnxruntime.cpu import OrtCpu
+from pytest_onnxaccel.core.specs import Timing
 
 HERE = Path(__file__).parent
 

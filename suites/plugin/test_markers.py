@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel import registry
-from pytest_onnxaccel.errors import ConfigError
-from pytest_onnxaccel.plugin import markers
-from pytest_onnxaccel.plugin.arguments import PARSERS
-from pytest_onnxaccel.plugin.markers import BatchRequest, LatencyRequest, ParityRequest
-from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, Scenario, Tolerance
+from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.specs import BatchPlan, LatencyBudget, Scenario, Tolerance
+from pytest_onnxaccel.plugin.markers import requests as markers
+from pytest_onnxaccel.plugin.markers.arguments import PARSERS
+from pytest_onnxaccel.plugin.markers.requests import BatchRequest, LatencyRequest, ParityRequest
 
 pytest_plugins = ("pytester",)
 
 PROBE = """
-from pytest_onnxaccel.plugin import markers
-from pytest_onnxaccel.plugin.markers import register as pytest_configure
+from pytest_onnxaccel.plugin.markers import requests as markers
+from pytest_onnxaccel.plugin.markers.requests import register as pytest_configure
 
 def pytest_generate_tests(metafunc):
     markers.validate_function(metafunc)

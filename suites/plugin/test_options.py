@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pytest_onnxaccel.plugin import options, reference
-from pytest_onnxaccel.plugin.settings import Settings
-from pytest_onnxaccel.plugin.values import PARSERS
-from pytest_onnxaccel.spec import Scenario
+from pytest_onnxaccel.core.specs import Scenario
+from pytest_onnxaccel.plugin import reference_docs as reference
+from pytest_onnxaccel.plugin.options import read as options
+from pytest_onnxaccel.plugin.options.parsers import PARSERS
+from pytest_onnxaccel.plugin.options.settings import Settings
 from suites.plugin.probe import NATIVE, PROBE, Probe, Read
 
 pytest_plugins = ("pytester",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_onnxaccel.plugin import options
+from pytest_onnxaccel.plugin.options import read as options
 from suites.plugin.probe import NATIVE, PROBE, Read
 
 pytest_plugins = ("pytester",)

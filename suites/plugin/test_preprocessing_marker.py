@@ -10,11 +10,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from pytest_onnxaccel.errors import ConfigError
-from pytest_onnxaccel.functions import resolve
-from pytest_onnxaccel.manifest import read, read_preprocessing
-from pytest_onnxaccel.plugin import markers
-from pytest_onnxaccel.spec import PreprocessingSpec
+from pytest_onnxaccel.config.manifest import read, read_preprocessing
+from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.import_string import resolve
+from pytest_onnxaccel.core.specs import PreprocessingSpec
+from pytest_onnxaccel.plugin.markers import requests as markers
 
 pytest_plugins = ("pytester",)
 

@@ -11,18 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.manifest_keys import TABLES
-from pytest_onnxaccel.plugin import conversions, handles, reference
-from pytest_onnxaccel.plugin.fixture_table import FIXTURES
-from pytest_onnxaccel.plugin.marker_table import MARKERS
-from pytest_onnxaccel.plugin.options import OPTIONS
-from pytest_onnxaccel.results import CheckResult
+from pytest_onnxaccel.config.manifest_schema import TABLES
+from pytest_onnxaccel.core.results import CheckResult
+from pytest_onnxaccel.plugin import reference_docs as reference
+from pytest_onnxaccel.plugin.fixtures import convert as conversions
+from pytest_onnxaccel.plugin.fixtures import handles
+from pytest_onnxaccel.plugin.fixtures.table import FIXTURES
+from pytest_onnxaccel.plugin.markers.table import MARKERS
+from pytest_onnxaccel.plugin.options.read import OPTIONS
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_pages_of_the_repository_are_up_to_date() -> None:
-    command = [sys.executable, "-m", "pytest_onnxaccel.plugin.reference", "--check"]
+    command = [sys.executable, "-m", "pytest_onnxaccel.plugin.reference_docs", "--check"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
@@ -32,7 +34,7 @@ def test_check_writes_nothing_and_names_what_differs(tmp_path: Path, capsys: pyt
     printed = capsys.readouterr()
     assert len(printed.out.splitlines()) == 4
     assert "options.md: differs from the tables" in printed.out
-    assert printed.err == "run: python -m pytest_onnxaccel.plugin.reference\n"
+    assert printed.err == "run: python -m pytest_onnxaccel.plugin.reference_docs\n"
     assert not list(tmp_path.iterdir())
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel import registry
-from pytest_onnxaccel.plugin.models import distinct
-from pytest_onnxaccel.plugin.settings import Settings, header
-from pytest_onnxaccel.spec import BatchPlan, LatencyBudget, Tolerance
+from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.core.specs import BatchPlan, LatencyBudget, Tolerance
+from pytest_onnxaccel.plugin.options.model_paths import distinct
+from pytest_onnxaccel.plugin.options.settings import Settings, header
 from suites.plugin.probe import Read
 
 pytest_plugins = ("pytester",)
@@ -238,8 +238,8 @@ def test_the_header_names_every_value_that_is_not_the_default(read: Read, files:
 
 
 PROBE = """
-from pytest_onnxaccel.plugin.options import add_options as pytest_addoption
-from pytest_onnxaccel.plugin.settings import read_settings
+from pytest_onnxaccel.plugin.options.read import add_options as pytest_addoption
+from pytest_onnxaccel.plugin.options.settings import read_settings
 
 def pytest_configure(config):
     print("rtol", read_settings(config).rtol)

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from fixtures import graphs
-from pytest_onnxaccel.plugin.signals import Signals
+from pytest_onnxaccel.plugin.interruption.signals import Signals
 
 ALONE: Any = SimpleNamespace()
 XDIST_WORKER: Any = SimpleNamespace(workerinput={})

@@ -12,7 +12,7 @@ import pytest
 
 import pytest_onnxaccel.strategies
 from pytest_onnxaccel import CheckFailure, Verdict
-from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.preprocessing import assert_equivalent, compare
 from pytest_onnxaccel.strategies.programs import lay_out
 from suites.preprocessing.equivalents import table, tiled_mean

@@ -13,11 +13,11 @@ from onnx import TensorProto, helper
 
 from pytest_onnxaccel.backends.lookup import backend
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session
-from pytest_onnxaccel.checks.foldin import foldin
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.graph.foldin import fold_into_first_conv, prepend, tap
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.runner.folding import fold_in
+from pytest_onnxaccel.checks.conversion.folded_preprocessing import foldin
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.graph.fold_preprocessing.fold import fold_into_first_conv, prepend, tap
+from pytest_onnxaccel.runner.conversion.fold_preprocessing import fold_in
 
 Image = NDArray[np.uint8]
 

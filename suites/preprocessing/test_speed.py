@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pytest_onnxaccel.errors import ConfigError
-from pytest_onnxaccel.numerics import alternation
-from pytest_onnxaccel.numerics.alternation import Alternation, Calls, Pairs
+from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.results import Verdict
+from pytest_onnxaccel.numerics.timing import interleave as alternation
+from pytest_onnxaccel.numerics.timing.interleave import Alternation, Calls, Pairs
 from pytest_onnxaccel.preprocessing import compare
-from pytest_onnxaccel.preprocessing import speed as judging
-from pytest_onnxaccel.preprocessing.speed import contiguous, images, judge_speed
-from pytest_onnxaccel.results import Verdict
+from pytest_onnxaccel.preprocessing.speed import verdict as judging
+from pytest_onnxaccel.preprocessing.speed.verdict import contiguous, images, judge_speed
 
 Image = NDArray[Any]
 

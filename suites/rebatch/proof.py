@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from pytest_onnxaccel.graph.rebatch_join import joined
+from pytest_onnxaccel.graph.rebatch.join import joined
 
 Feeds = dict[str, np.ndarray]
 

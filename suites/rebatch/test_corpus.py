@@ -14,8 +14,8 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.graph.rebatch import METHODS, diagnose, methods, rebatch
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.graph.rebatch.rebatch import METHODS, diagnose, methods, rebatch
 from suites.rebatch.cases import Case, export, torch_results
 from suites.rebatch.corpus import BAKED, CASES, MIXING
 from suites.rebatch.proof import Original, prove, session

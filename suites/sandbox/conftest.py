@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from fixtures import graphs
-from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends.protocol import GROUP
+from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.isolation.staging import Staging
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.isolation.staging.run_folder import Staging
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.subject import Subject
-from pytest_onnxaccel.spec import ModelSpec
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.model_session import Subject
 from suites.sandbox import escaping
 
 ROOT = Path(__file__).parents[2]

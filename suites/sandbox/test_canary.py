@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends.protocol import GROUP
-from pytest_onnxaccel.isolation.level import MOVES, level
+from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.isolation.confinement.level import MOVES, level
 from suites.sandbox.conftest import Escape, Outside
 
 HERE = level()

@@ -8,8 +8,8 @@ import pytest
 
 from fixtures import graphs
 from pytest_onnxaccel.__main__ import main
-from pytest_onnxaccel.isolation import landlock
-from pytest_onnxaccel.isolation.level import level
+from pytest_onnxaccel.isolation.confinement import landlock
+from pytest_onnxaccel.isolation.confinement.level import level
 
 
 @pytest.mark.parametrize("mode", ["auto", "off"])

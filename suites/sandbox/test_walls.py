@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from pytest_onnxaccel.backends.protocol import Availability
-from pytest_onnxaccel.isolation import places
-from pytest_onnxaccel.isolation.confine import Wall
-from pytest_onnxaccel.isolation.landlock import DEVICE, LOOK, OWN, USE
-from pytest_onnxaccel.isolation.level import Level, level
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.isolation.confinement import places
+from pytest_onnxaccel.isolation.confinement.confine import Wall
+from pytest_onnxaccel.isolation.confinement.landlock import DEVICE, LOOK, OWN, USE
+from pytest_onnxaccel.isolation.confinement.level import Level, level
 from pytest_onnxaccel.runner.request import RunOptions
+from pytest_onnxaccel.runner.sessions.engines import Engines
 from suites.sandbox.conftest import Escape, Outside
 
 HERE = level()
@@ -174,7 +174,7 @@ def test_what_computes_elsewhere_than_on_the_cpu_has_a_driver(monkeypatch: pytes
 
 
 def test_a_worker_that_is_not_confined_does_nothing(tmp_path: Path) -> None:
-    from pytest_onnxaccel.errors import OnnxAccelError
+    from pytest_onnxaccel.core.errors import OnnxAccelError
     from pytest_onnxaccel.isolation.worker import Worker
 
     nothing: Any = None

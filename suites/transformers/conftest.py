@@ -10,7 +10,7 @@ import torch
 from tiny_nets import NETS, seeded
 
 from pytest_onnxaccel import convert_source
-from pytest_onnxaccel.runner.converting import Saved
+from pytest_onnxaccel.runner.conversion.convert import Saved
 from pytest_onnxaccel.runner.request import RunOptions
 
 HERE = str(Path(__file__).parent)

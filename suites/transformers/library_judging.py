@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from pytest_onnxaccel import convert_source
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.runner.converting import Saved
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec
+from pytest_onnxaccel.runner.conversion.convert import Saved
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.spec import ModelSpec, SourceSpec
+from pytest_onnxaccel.runner.sessions.engines import Engines
 from suites.transformers.damage import damage_input, damage_weight
 from suites.transformers.library_faults import InputFault, WeightFault
 from suites.transformers.library_nets import NETS, Net, seeded

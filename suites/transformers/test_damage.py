@@ -10,12 +10,12 @@ import pytest
 from damage import Change, columns, damage_input, damage_weight, replaced, rows, scaled, shifted, swapped
 from tiny_nets import HEADS, LAYERS, NETS, WIDTH, seeded
 
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.runner.converting import Saved
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec
+from pytest_onnxaccel.runner.conversion.convert import Saved
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.spec import ModelSpec, SourceSpec
+from pytest_onnxaccel.runner.sessions.engines import Engines
 
 _HEAD = WIDTH // HEADS
 _LAST = f"layers.{LAYERS - 1}"

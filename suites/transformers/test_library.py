@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("transformers", minversion="5", reason="needs the transformers library: tox -e transformers")
 
-from pytest_onnxaccel.results import Verdict
-from pytest_onnxaccel.runner.converting import Saved
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.core.results import Verdict
+from pytest_onnxaccel.runner.conversion.convert import Saved
+from pytest_onnxaccel.runner.sessions.engines import Engines
 from suites.transformers.library_faults import INPUTS, WEIGHTS
 from suites.transformers.library_judging import caught, converted, gated, names_it, plant, run_options
 from suites.transformers.library_nets import NETS

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.backends.onnx_tf import OnnxTf
+from pytest_onnxaccel.backends.onnx_tf.backend import OnnxTf
 
 NAMES = ("version-RFB-320.onnx", "version-slim-320.onnx")
 REQUIRED = bool(os.environ.get("ONNXACCEL_REQUIRE_ONNX_TF"))

@@ -10,13 +10,13 @@ from typing import Any
 import onnx
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.checks.advice import Advice
-from pytest_onnxaccel.checks.gains import Gain
-from pytest_onnxaccel.printing import identifier
-from pytest_onnxaccel.runner.advising import Advising
-from pytest_onnxaccel.runner.engines import Engines
-from pytest_onnxaccel.runner.subject import Subject
-from pytest_onnxaccel.spec import ModelSpec
+from pytest_onnxaccel.checks.advice.recommend import Advice
+from pytest_onnxaccel.checks.advice.speedup import Gain
+from pytest_onnxaccel.core.printing import identifier
+from pytest_onnxaccel.core.specs import ModelSpec
+from pytest_onnxaccel.runner.advice.advise import Advising
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.model_session import Subject
 
 CPU = "ort-cpu"
 FAST, SAME = Gain(2.0, 1.9, 2.1), Gain(1.0, 0.99, 1.01)

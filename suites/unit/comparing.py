@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from pytest_onnxaccel.numerics.compare import figures
-from pytest_onnxaccel.spec import Tolerance
+from pytest_onnxaccel.core.specs import Tolerance
+from pytest_onnxaccel.numerics.compare.elementwise import figures
 
 #: Nothing that NumPy would warn about happens on the way, whatever the outputs hold.
 WITHOUT_WARNINGS = pytest.mark.filterwarnings("error")

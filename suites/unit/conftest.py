@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_onnxaccel.isolation.host import WorkerProcess
 from pytest_onnxaccel.isolation.launch import own_command
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.isolation.sentinel import Sentinel
+from pytest_onnxaccel.isolation.orphan_reaper import Sentinel
+from pytest_onnxaccel.isolation.supervisor import WorkerProcess
 from suites.unit.hosting import Start
 from suites.unit.processes import children, open_files, running
 
@@ -53,9 +53,10 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 @pytest.fixture
 def advise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Advise]:
     """Advises on models; what is faster than what, the test says."""
-    from pytest_onnxaccel.runner import advising, throughput
-    from pytest_onnxaccel.runner.engines import Engines
+    from pytest_onnxaccel.runner.advice import advise as advising
+    from pytest_onnxaccel.runner.latency import throughput
     from pytest_onnxaccel.runner.request import RunOptions
+    from pytest_onnxaccel.runner.sessions.engines import Engines
     from suites.unit.advise import Advise
 
     engines = Engines(RunOptions(in_process=True))

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_onnxaccel.backends.protocol import SessionInfo
-from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.spec import Dim, InputSpec, ModelInfo, TensorSpec, Timing, TimingPlan
+from pytest_onnxaccel.core.specs import Dim, InputSpec, ModelInfo, TensorSpec, Timing, TimingPlan
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 
 Arrays = Mapping[str, NDArray[Any]]
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from onnx import numpy_helper
 
+from pytest_onnxaccel.core.specs import TensorSpec
 from pytest_onnxaccel.golden.read import read
 from pytest_onnxaccel.golden.values import unpack
-from pytest_onnxaccel.spec import TensorSpec
 
 #: Of a model that takes the three largest of each row.
 TAKES = (TensorSpec("x", "float32", (2, 4)), TensorSpec("k", "int64", (1,)))

@@ -9,11 +9,11 @@ from typing import Any
 import onnx
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.errors import OnnxAccelError
-from pytest_onnxaccel.isolation.host import WorkerProcess
+from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.isolation.supervisor import WorkerProcess
 
 OBEDIENT = "suites.unit.misbehaving:Obedient"
-ORT = "pytest_onnxaccel.backends.ort_cpu:OrtCpu"
+ORT = "pytest_onnxaccel.backends.onnxruntime.cpu:OrtCpu"
 Start = Callable[..., WorkerProcess]
 
 

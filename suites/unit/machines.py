@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_onnxaccel.backends.protocol import SessionInfo
-from pytest_onnxaccel.numerics.blocks import Block
-from pytest_onnxaccel.spec import Timing, TimingPlan
+from pytest_onnxaccel.core.specs import Timing, TimingPlan
+from pytest_onnxaccel.numerics.timing.blocks import Block
 
 MS = 1e6
 ONE_THREAD = {"provider": "CPUExecutionProvider", "threads": 1}

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from pytest_onnxaccel.backends.protocol import LoadOptions, SessionInfo
-from pytest_onnxaccel.errors import BackendUnavailable
-from pytest_onnxaccel.spec import TensorSpec, Timing, TimingPlan
+from pytest_onnxaccel.core.errors import BackendUnavailable
+from pytest_onnxaccel.core.specs import TensorSpec, Timing, TimingPlan
 
 #: What :class:`Obedient` does at each run, by the ``path`` that it was loaded from.
 ACTIONS: dict[str, Callable[[Mapping[str, Any]], Any]] = {}

@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.graph.rebatch import METHODS, rebatch
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.graph.rebatch.rebatch import METHODS, rebatch
 from suites.rebatch.proof import Original, prove
 
 FLOAT = TensorProto.FLOAT

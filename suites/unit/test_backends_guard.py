@@ -8,9 +8,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.backends.guard import GuardedSession, check_feeds
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.spec import TensorSpec, TimingPlan
+from pytest_onnxaccel.backends.checked_session import GuardedSession, check_feeds
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.specs import TensorSpec, TimingPlan
 from suites.unit.fakes import FakeSession, tensor, timing
 
 IMAGE = tensor("image", 1, 3, "H", "W")

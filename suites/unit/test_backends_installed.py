@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pytest_onnxaccel.backends import installed
+from pytest_onnxaccel.backends import distributions as installed
 
 
 def test_versions_of_what_is_there_and_nothing_else() -> None:
@@ -28,7 +28,7 @@ def test_a_distribution_without_its_module_does_not_count(monkeypatch: pytest.Mo
 
 def test_asking_imports_nothing() -> None:
     code = (
-        "import sys; from pytest_onnxaccel.backends import installed as i; i.onnxruntime_distributions(); "
+        "import sys; from pytest_onnxaccel.backends import distributions as i; i.onnxruntime_distributions(); "
         "print('onnxruntime' in sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -16,11 +16,11 @@ from onnx.helper import make_node
 
 from fixtures import graphs, hazards
 from fixtures.graphs.assembly import assemble, value
-from pytest_onnxaccel.backends import _ort
-from pytest_onnxaccel.backends.ort_cpu import OrtCpu
+from pytest_onnxaccel.backends.onnxruntime import session as _ort
+from pytest_onnxaccel.backends.onnxruntime.cpu import OrtCpu
 from pytest_onnxaccel.backends.protocol import Backend, LoadOptions, Session
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.spec import TimingPlan
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.specs import TimingPlan
 from suites.unit.test_errors import HOSTILE
 
 

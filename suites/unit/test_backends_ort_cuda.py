@@ -9,10 +9,12 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from pytest_onnxaccel.backends import _ort, ort_cpu, ort_cuda
-from pytest_onnxaccel.backends.ort_cuda import OrtCuda
+from pytest_onnxaccel.backends.onnxruntime import cpu as ort_cpu
+from pytest_onnxaccel.backends.onnxruntime import cuda as ort_cuda
+from pytest_onnxaccel.backends.onnxruntime import session as _ort
+from pytest_onnxaccel.backends.onnxruntime.cuda import OrtCuda
 from pytest_onnxaccel.backends.protocol import Backend, LoadOptions
-from pytest_onnxaccel.errors import BackendUnavailable
+from pytest_onnxaccel.core.errors import BackendUnavailable
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 

@@ -15,8 +15,8 @@ from fixtures.graphs.assembly import assemble, value
 from fixtures.running import run_seeded
 from pytest_onnxaccel.backends.protocol import Backend, LoadOptions, Session
 from pytest_onnxaccel.backends.reference import ReferenceBackend
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.spec import TimingPlan
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.specs import TimingPlan
 
 
 def loaded(model: onnx.ModelProto, folder: Path) -> Session:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_onnxaccel.domains import Domain
+from pytest_onnxaccel.core.domains import Domain
+from pytest_onnxaccel.core.specs import Dim, TensorSpec
 from pytest_onnxaccel.graph.inputs.batch_axes import anonymous, batch_axes
-from pytest_onnxaccel.spec import Dim, TensorSpec
 
 
 def specs(**shapes: tuple[Dim, ...]) -> list[TensorSpec]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel import beneath
-from pytest_onnxaccel.beneath import (
+from pytest_onnxaccel.core import beneath
+from pytest_onnxaccel.core.beneath import (
     DEEPEST,
     Refused,
     create_beneath,

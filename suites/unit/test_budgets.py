@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_onnxaccel import budgets
-from pytest_onnxaccel.errors import ConfigError
-from pytest_onnxaccel.spec import LatencyBudget, Scenario
+from pytest_onnxaccel.config import budget_syntax as budgets
+from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.specs import LatencyBudget, Scenario
 
 
 @pytest.mark.parametrize(

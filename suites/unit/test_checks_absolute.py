@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.checks import absolute
-from pytest_onnxaccel.checks.absolute import Sampled, judge, limits, on_processor, sample, slowness
-from pytest_onnxaccel.numerics import counters
-from pytest_onnxaccel.results import Verdict
-from pytest_onnxaccel.spec import LatencyBudget
+from pytest_onnxaccel.checks.latency import absolute_budget as absolute
+from pytest_onnxaccel.checks.latency.absolute_budget import Sampled, judge, limits, on_processor, sample, slowness
+from pytest_onnxaccel.core.results import Verdict
+from pytest_onnxaccel.core.specs import LatencyBudget
+from pytest_onnxaccel.numerics.timing import perf_counters as counters
 from suites.unit.machines import MS, ONE_THREAD, Machine, Timed, block, bursts
 
 
 @pytest.fixture(autouse=True)
 def steady_canary(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of this machine nothing may come in."""
-    monkeypatch.setattr("pytest_onnxaccel.numerics.canary.run", lambda: 20_000)
+    monkeypatch.setattr("pytest_onnxaccel.numerics.timing.machine_speed_probe.run", lambda: 20_000)
     monkeypatch.setattr(counters, "read", lambda: {"queued_ns": 0.0, "switches": 0.0})
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_onnxaccel.checks.advice import Advice, combined, judged, winners
-from pytest_onnxaccel.checks.gains import Finding, Gain, Outcome
-from pytest_onnxaccel.checks.trials import Setup, Surroundings, Trial, trials
+from pytest_onnxaccel.checks.advice.candidates import Setup, Surroundings, Trial, trials
+from pytest_onnxaccel.checks.advice.recommend import Advice, combined, judged, winners
+from pytest_onnxaccel.checks.advice.speedup import Finding, Gain, Outcome
 from suites.unit.fakes import info_of, tensor
 
 INFO = info_of([tensor("x", 1, 4)], [tensor("y", 1, 4)], 1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pytest_onnxaccel.checks.agreement import Agreement
-from pytest_onnxaccel.spec import Tolerance
+from pytest_onnxaccel.checks.parity.comparison import Agreement
+from pytest_onnxaccel.core.specs import Tolerance
 
 
 def made(**more: object) -> Agreement:

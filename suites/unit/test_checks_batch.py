@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.checks.agreement import Agreement
-from pytest_onnxaccel.checks.batch import batch
-from pytest_onnxaccel.checks.proof import Prover
-from pytest_onnxaccel.checks.singles import Singles
-from pytest_onnxaccel.checks.sizes import DYNAMIC_SIZES, FROZEN_SIZES
-from pytest_onnxaccel.domains import InputFacts
-from pytest_onnxaccel.errors import BackendCrashed, ModelError
-from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.spec import InputSpec, Tolerance
+from pytest_onnxaccel.checks.batch.check import batch
+from pytest_onnxaccel.checks.batch.proof import Prover
+from pytest_onnxaccel.checks.batch.single_runs import Singles
+from pytest_onnxaccel.checks.batch.sizes import DYNAMIC_SIZES, FROZEN_SIZES
+from pytest_onnxaccel.checks.parity.comparison import Agreement
+from pytest_onnxaccel.core.domains import InputFacts
+from pytest_onnxaccel.core.errors import BackendCrashed, ModelError
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import InputSpec, Tolerance
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from suites.unit.fakes import Arrays, FakeSession, doubling, info_of, inputs_of, tensor
 
 Function = Callable[[Arrays], Arrays]

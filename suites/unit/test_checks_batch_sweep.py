@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.checks import sizes as sizes_module
-from pytest_onnxaccel.checks.batch import batch
-from pytest_onnxaccel.checks.shuffle import order_of
-from pytest_onnxaccel.checks.singles import Singles
-from pytest_onnxaccel.checks.sizes import SWEEP_SIZES, choose
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.graph.rebatch_join import concat, same, stack
-from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.spec import InputSpec, Tolerance
+from pytest_onnxaccel.checks.batch import sizes as sizes_module
+from pytest_onnxaccel.checks.batch.check import batch
+from pytest_onnxaccel.checks.batch.permutation import order_of
+from pytest_onnxaccel.checks.batch.single_runs import Singles
+from pytest_onnxaccel.checks.batch.sizes import SWEEP_SIZES, choose
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import InputSpec, Tolerance
+from pytest_onnxaccel.graph.rebatch.join import concat, same, stack
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from suites.unit.fakes import Arrays, FakeSession, doubling, inputs_of, tensor
 
 DYNAMIC = inputs_of(tensor("x", "N", 4), batch="N")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.checks.blame import blame
+from pytest_onnxaccel.checks.localise.odd_one_out import blame
 
 BASE = np.linspace(-1, 1, 20, dtype=np.float32)
 

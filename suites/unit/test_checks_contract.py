@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from pytest_onnxaccel.checks.contract import contract
-from pytest_onnxaccel.checks.settle import settle
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.spec import ModelSpec, TensorSpec
+from pytest_onnxaccel.checks.find_inputs import settle
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import ModelSpec, TensorSpec
 from suites.unit.fakes import Arrays, FakeSession, doubling, info_of, tensor
 
 SPEC = ModelSpec("m", "m.onnx", "m.onnx")

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.checks.parity import Noisy, parity
-from pytest_onnxaccel.errors import ConfigError, ModelError
-from pytest_onnxaccel.numerics.decisions import flips_of, iou, kept, looks_like_classes
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.scalars import decision
-from pytest_onnxaccel.spec import Decision, Tolerance
+from pytest_onnxaccel.checks.parity.check import Noisy, parity
+from pytest_onnxaccel.config.validators import decision
+from pytest_onnxaccel.core.errors import ConfigError, ModelError
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import Decision, Tolerance
+from pytest_onnxaccel.numerics.compare.boxes import flips_of, iou, kept, looks_like_classes
 from suites.unit.fakes import Arrays, FakeSession, inputs_of, tensor
 
 INPUTS = inputs_of(tensor("x", 1), batch=1)

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.checks.hollow import MORE, WIDER, Answers, further, holding, remedy
-from pytest_onnxaccel.checks.parity import SAMPLES, parity
-from pytest_onnxaccel.checks.reach import Reach, judged_by_reach, percent, with_reach
-from pytest_onnxaccel.checks.telling import Telling
-from pytest_onnxaccel.numerics.coverage import Coverage
-from pytest_onnxaccel.numerics.inputs import WIDE, Inputs
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.spec import InputSpec, Tolerance
+from pytest_onnxaccel.checks.parity.check import SAMPLES, parity
+from pytest_onnxaccel.checks.reach.answers import MORE, WIDER, Answers, further, holding, remedy
+from pytest_onnxaccel.checks.reach.sensitivity import Reach, judged_by_reach, percent, with_reach
+from pytest_onnxaccel.checks.reach.telling import Telling
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import InputSpec, Tolerance
+from pytest_onnxaccel.numerics.reach.coverage import Coverage
+from pytest_onnxaccel.numerics.sampling.input_sets import WIDE, Inputs
 from suites.unit.fakes import Arrays, FakeSession, inputs_of, tensor
 
 X = inputs_of(tensor("x", "N", 4), batch="N")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_onnxaccel.checks.hygiene import hygiene
-from pytest_onnxaccel.results import Verdict
+from pytest_onnxaccel.core.results import Verdict
 
 FOUND = [
     {"kind": "float64", "count": 4, "message": "4 values are float64 (x, y, w and 1 more)"},

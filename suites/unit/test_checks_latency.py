@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.checks import absolute, ratios
-from pytest_onnxaccel.checks.latency import Measured, described, figures, latency, measure
-from pytest_onnxaccel.checks.ratios import Compared
-from pytest_onnxaccel.numerics import counters
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.spec import LatencyBudget, Timing, TimingPlan
+from pytest_onnxaccel.checks.latency import absolute_budget as absolute
+from pytest_onnxaccel.checks.latency import relative_budget as ratios
+from pytest_onnxaccel.checks.latency.check import Measured, described, figures, latency, measure
+from pytest_onnxaccel.checks.latency.relative_budget import Compared
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import LatencyBudget, Timing, TimingPlan
+from pytest_onnxaccel.numerics.timing import perf_counters as counters
 from suites.unit.fakes import FakeSession, doubling, inputs_of, tensor, timing
 from suites.unit.machines import ONE_THREAD, Machine, Timed, block
 from suites.unit.test_checks_relative import ratio
@@ -163,7 +164,7 @@ def test_without_a_limit_a_hundred_samples_are_taken() -> None:
 
 
 def test_figures_are_made_of_the_samples_that_decided(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytest_onnxaccel.numerics.canary.run", lambda: 20_000)
+    monkeypatch.setattr("pytest_onnxaccel.numerics.timing.machine_speed_probe.run", lambda: 20_000)
     monkeypatch.setattr(counters, "read", lambda: {"switches": 3.0})
     session = Timed(Machine(), 5)
     found = measure(session, INPUTS, budget(p95_ns=8 * MS))

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from pytest_onnxaccel.checks.legs import SAMPLES, Stop, legs
-from pytest_onnxaccel.errors import BackendUnavailable, ConversionError, ModelError
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.spec import Tolerance
+from pytest_onnxaccel.checks.conversion.round_trip import SAMPLES, Stop, legs
+from pytest_onnxaccel.core.errors import BackendUnavailable, ConversionError, ModelError
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import Tolerance
 from suites.unit.fakes import Arrays, FakeSession, doubling, inputs_of, tensor
 
 INPUTS = inputs_of(tensor("x", "N", 4), batch="N")

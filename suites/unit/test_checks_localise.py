@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from pytest_onnxaccel.checks.localise import Beside
-from pytest_onnxaccel.checks.wiring import Node, Wiring
-from pytest_onnxaccel.numerics.gaps import Gap
+from pytest_onnxaccel.checks.localise.first_difference import Beside
+from pytest_onnxaccel.checks.localise.graph_view import Node, Wiring
+from pytest_onnxaccel.numerics.compare.distance import Gap
 
 
 def wiring(*nodes: tuple[str, str, str], outputs: tuple[str, ...] = ("y",)) -> Wiring:

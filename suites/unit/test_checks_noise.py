@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.checks.noise import AGAIN, Noise, Variants, measure
-from pytest_onnxaccel.checks.parity import Noisy, parity
-from pytest_onnxaccel.errors import BackendCrashed, ModelError
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.spec import Tolerance
+from pytest_onnxaccel.checks.parity.check import Noisy, parity
+from pytest_onnxaccel.checks.parity.noise_floor import AGAIN, Noise, Variants, measure
+from pytest_onnxaccel.core.errors import BackendCrashed, ModelError
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import Tolerance
 from suites.unit.fakes import Arrays, FakeSession, doubling, inputs_of, tensor
 
 INPUTS = inputs_of(tensor("x", "N", 64), batch="N")

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from pytest_onnxaccel.backends.protocol import Session
-from pytest_onnxaccel.checks.noise import measure
-from pytest_onnxaccel.checks.nudged import NudgedSession, nudged
-from pytest_onnxaccel.checks.parity import Noisy, parity
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.spec import TensorSpec, Tolerance
+from pytest_onnxaccel.checks.parity.check import Noisy, parity
+from pytest_onnxaccel.checks.parity.noise_floor import measure
+from pytest_onnxaccel.checks.parity.rounded_inputs import NudgedSession, nudged
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import TensorSpec, Tolerance
 from suites.unit.fakes import FakeSession, inputs_of
 
 F = np.float32

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pytest_onnxaccel.checks.pairing import by_content, by_name, by_structure
-from pytest_onnxaccel.numerics.digest import Digest
+from pytest_onnxaccel.checks.localise.value_matching import by_content, by_name, by_structure
+from pytest_onnxaccel.numerics.compare.digest import Digest
 from suites.unit.test_checks_localise import wiring
 
 NET = wiring(("Conv", "x", "a"), ("Relu", "a", "b"), ("Conv", "b", "c"), ("Relu", "c", "y"))

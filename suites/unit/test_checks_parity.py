@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from pytest_onnxaccel.checks.interface import input_problems
-from pytest_onnxaccel.checks.parity import SAMPLES, parity
-from pytest_onnxaccel.errors import BackendCrashed
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.spec import TensorSpec, Tolerance
+from pytest_onnxaccel.checks.parity.check import SAMPLES, parity
+from pytest_onnxaccel.core.errors import BackendCrashed
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import TensorSpec, Tolerance
 from suites.unit.fakes import Arrays, FakeSession, doubling, inputs_of, tensor
 
 INPUTS = inputs_of(tensor("x", "N", 4), batch="N")

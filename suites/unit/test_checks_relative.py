@@ -7,9 +7,10 @@ import math
 
 import pytest
 
-from pytest_onnxaccel.checks import ratios, relative
-from pytest_onnxaccel.checks.relative import Arm, Interval, Ratio, compare
-from pytest_onnxaccel.results import Verdict
+from pytest_onnxaccel.checks.latency import paired_ratio as relative
+from pytest_onnxaccel.checks.latency import relative_budget as ratios
+from pytest_onnxaccel.checks.latency.paired_ratio import Arm, Interval, Ratio, compare
+from pytest_onnxaccel.core.results import Verdict
 from suites.unit.machines import Machine, Timed, bursts
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.checks.noise import Noise, Variants
-from pytest_onnxaccel.checks.parity import Noisy, parity
-from pytest_onnxaccel.checks.second_look import ENOUGH, FEW, LEAST, MOST, further
-from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.numerics.noise import FACTOR, SURE
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.spec import Decision, Tolerance
+from pytest_onnxaccel.checks.parity.check import Noisy, parity
+from pytest_onnxaccel.checks.parity.noise_floor import Noise, Variants
+from pytest_onnxaccel.checks.parity.resample import ENOUGH, FEW, LEAST, MOST, further
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import Decision, Tolerance
+from pytest_onnxaccel.numerics.compare.tolerance_floor import FACTOR, SURE
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from suites.unit.fakes import Arrays, FakeSession, doubling, inputs_of, tensor
 
 WIDE = inputs_of(tensor("x", "N", 512), batch="N")

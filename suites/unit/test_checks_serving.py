@@ -6,11 +6,19 @@ import random
 
 import pytest
 
-from pytest_onnxaccel.checks.serving import Served, bearable, confirmed, idle_gap, limits, offline, server
-from pytest_onnxaccel.numerics.pacing import Paced
-from pytest_onnxaccel.numerics.scenarios import throughput
-from pytest_onnxaccel.results import Verdict
-from pytest_onnxaccel.spec import LatencyBudget, Scenario, Timing
+from pytest_onnxaccel.checks.latency.load_scenarios import (
+    Served,
+    bearable,
+    confirmed,
+    idle_gap,
+    limits,
+    offline,
+    server,
+)
+from pytest_onnxaccel.core.results import Verdict
+from pytest_onnxaccel.core.specs import LatencyBudget, Scenario, Timing
+from pytest_onnxaccel.numerics.queueing.arrivals import Paced
+from pytest_onnxaccel.numerics.queueing.load_test import throughput
 from suites.unit.fakes import timing
 
 MS = 1e6

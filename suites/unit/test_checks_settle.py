@@ -10,14 +10,14 @@ import onnx
 import pytest
 
 from fixtures import graphs
-from pytest_onnxaccel.backends.guard import GuardedSession
-from pytest_onnxaccel.backends.ort_cpu import OrtCpu
+from pytest_onnxaccel.backends.checked_session import GuardedSession
+from pytest_onnxaccel.backends.onnxruntime.cpu import OrtCpu
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.checks.settle import Settled, is_finite, prepare_inputs, settle
-from pytest_onnxaccel.domains import Domain, InputFacts
-from pytest_onnxaccel.errors import BackendCrashed, ModelError
-from pytest_onnxaccel.graph.inspect import describe
-from pytest_onnxaccel.spec import InputSpec, ModelInfo, ModelSpec, TensorSpec
+from pytest_onnxaccel.checks.find_inputs import Settled, is_finite, prepare_inputs, settle
+from pytest_onnxaccel.core.domains import Domain, InputFacts
+from pytest_onnxaccel.core.errors import BackendCrashed, ModelError
+from pytest_onnxaccel.core.specs import InputSpec, ModelInfo, ModelSpec, TensorSpec
+from pytest_onnxaccel.graph.describe import describe
 from suites.unit.fakes import Arrays, FakeSession, info_of, tensor
 
 SPEC = ModelSpec("m", "m.onnx", "m.onnx")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_onnxaccel.checks.structure import structure
-from pytest_onnxaccel.results import Verdict
+from pytest_onnxaccel.core.results import Verdict
 from suites.unit.fakes import info_of
 
 OK = {"ok": True, "error": "", "code": "OK"}

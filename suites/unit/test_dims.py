@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_onnxaccel.dims import base_names, evaluate, is_expression, names_in
+from pytest_onnxaccel.core.dims import base_names, evaluate, is_expression, names_in
 
 SIZES = {"past": 3, "sequence": 4, "h": 7, "t": 9, "batch-size": 2}
 

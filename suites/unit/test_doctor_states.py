@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends.protocol import GROUP
+from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.core.errors import BackendCrashed, BackendUnavailable
 from pytest_onnxaccel.doctor import states
 from pytest_onnxaccel.doctor.ask import ask
 from pytest_onnxaccel.doctor.trial import Trial, Trials
-from pytest_onnxaccel.errors import BackendCrashed, BackendUnavailable
 
 THIRD = """
 import os, time
-from pytest_onnxaccel.backends.ort_cpu import OrtCpu
+from pytest_onnxaccel.backends.onnxruntime.cpu import OrtCpu
 from pytest_onnxaccel.backends.protocol import Availability
 
 class Good(OrtCpu):
@@ -141,7 +141,7 @@ class TestStates:
     def test_crash_of_an_environment_is_mended_by_building_it_anew(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ONNXACCEL_PYTHON_ONNX_TF", os.devnull)
         item = next(item for item in states.registered() if item.point.name == "onnx-tf")
-        monkeypatch.setattr("pytest_onnxaccel.environments.environment.interpreter", lambda *_: "/x/python")
+        monkeypatch.setattr("pytest_onnxaccel.environments.locate.interpreter", lambda *_: "/x/python")
         crash = Trial(1.0, BackendCrashed("the runtime died of SIGSEGV", remedy="the model kills this runtime"))
         found = states.state(item, False, lambda name: crash)
         assert found.reason == "the runtime died of SIGSEGV"
@@ -151,7 +151,7 @@ class TestStates:
     def test_gpu_backend_without_a_driver(self, monkeypatch: pytest.MonkeyPatch) -> None:
         item = next(item for item in states.registered() if item.point.name == "ort-cuda")
         monkeypatch.setattr(
-            "pytest_onnxaccel.backends.ort_cuda.onnxruntime_distributions",
+            "pytest_onnxaccel.backends.onnxruntime.cuda.onnxruntime_distributions",
             lambda: {"onnxruntime-gpu": "1.31.0"},
         )
         fallen = Trial(1.0, BackendUnavailable("fell back to the CPU", remedy="pip install cuda"))

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError
 from pytest_onnxaccel.environments import build as environment_build
-from pytest_onnxaccel.environments import environment
-from pytest_onnxaccel.errors import BackendUnavailable, ConfigError
+from pytest_onnxaccel.environments import locate as environment
 
 OWN = sys.version_info[:2]
 
@@ -31,7 +31,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", f"tiny.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
     (pins / "tiny.txt").write_text(f"{pins / 'tiny-1.0-py3-none-any.whl'}\n")
-    recipe = environment.Recipe({OWN: "tiny.txt"}, "pytest_onnxaccel.errors", 1, ("tiny",))
+    recipe = environment.Recipe({OWN: "tiny.txt"}, "pytest_onnxaccel.core.errors", 1, ("tiny",))
     monkeypatch.setattr(environment, "_PINS", pins)
     monkeypatch.setattr(environment, "RECIPES", {"tiny": recipe})
     monkeypatch.setenv("ONNXACCEL_CACHE", str(tmp_path / "cache"))
@@ -215,7 +215,7 @@ def test_of_two_builders_one_builds(installer: FakeInstaller) -> None:
 
 
 def test_no_fitting_python_is_one_line(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = environment.Recipe({(3, 99): "tiny.txt"}, "pytest_onnxaccel.errors", 1, ())
+    other = environment.Recipe({(3, 99): "tiny.txt"}, "pytest_onnxaccel.core.errors", 1, ())
     monkeypatch.setattr(environment, "RECIPES", {"tiny": other})
     with pytest.raises(BackendUnavailable, match=r"tiny runs on Python 3\.99.* ONNXACCEL_PYTHON_TINY"):
         environment.build("tiny", say=quiet)
@@ -225,7 +225,7 @@ def test_the_launcher_shows_only_this_package(tmp_path: Path) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('a file of the model folder was imported')")
     code = (
         "import json, sys\n"
-        "from pytest_onnxaccel.errors import ModelError\n"
+        "from pytest_onnxaccel.core.errors import ModelError\n"
         "print(json.dumps([sys.path, sys.argv, 'pytest_onnxaccel.plugin' in sys.modules]))"
     )
     done = subprocess.run(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel import errors
-from pytest_onnxaccel.errors import (
+from pytest_onnxaccel.core import errors
+from pytest_onnxaccel.core.errors import (
     REFUSAL_LIMIT,
     BackendCrashed,
     CheckFailure,
@@ -21,7 +21,7 @@ from pytest_onnxaccel.errors import (
     refusal,
     to_write,
 )
-from pytest_onnxaccel.results import CheckResult, Verdict
+from pytest_onnxaccel.core.results import CheckResult, Verdict
 
 HOSTILE = {
     "long": "x" * 500_000,

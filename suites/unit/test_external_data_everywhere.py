@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto, NodeProto, SparseTensorProto, TensorProto, helper
 
-from pytest_onnxaccel.results import CheckResult, Verdict
+from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.api import validate
 from pytest_onnxaccel.runner.request import RunOptions
 

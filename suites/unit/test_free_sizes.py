@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pytest_onnxaccel.domains import InputFacts
-from pytest_onnxaccel.numerics.free_sizes import assignments, free_sizes, other_lengths, sweep
-from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.spec import Dim, DimSpec, ModelInfo, TensorSpec
+from pytest_onnxaccel.core.domains import InputFacts
+from pytest_onnxaccel.core.specs import Dim, DimSpec, ModelInfo, TensorSpec
+from pytest_onnxaccel.numerics.sampling.free_sizes import assignments, free_sizes, other_lengths, sweep
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 
 
 def base(*shapes: tuple[Dim, ...], axes: dict[str, int] | None = None) -> tuple[Inputs, InputFacts]:

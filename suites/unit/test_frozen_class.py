@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.core.frozen import record
 
 
 @record(frozen=True)

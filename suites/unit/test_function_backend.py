@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.backends.function_backend import FunctionBackend
-from pytest_onnxaccel.backends.function_values import named_arrays
+from pytest_onnxaccel.backends.function.backend import FunctionBackend
+from pytest_onnxaccel.backends.function.values import named_arrays
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session, SourceOptions
-from pytest_onnxaccel.errors import ConfigError, ModelError, OnnxAccelError
-from pytest_onnxaccel.spec import TensorSpec, TimingPlan
+from pytest_onnxaccel.core.errors import ConfigError, ModelError, OnnxAccelError
+from pytest_onnxaccel.core.specs import TensorSpec, TimingPlan
 
 X = TensorSpec("x", "float32", ("N", 4))
 OUTPUTS = (TensorSpec("label", "int64", ("N",)), TensorSpec("p", "float32", ("N", 3)))

@@ -11,8 +11,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.spec import TensorSpec
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.specs import TensorSpec
 from suites.unit.golden_files import (
     FEEDS,
     GIVES,

@@ -10,12 +10,12 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.specs import TensorSpec
 from pytest_onnxaccel.golden.recorded import read_recorded, render
 from pytest_onnxaccel.golden.session import GoldenSession
 from pytest_onnxaccel.golden.sets import GoldenSet, fitted
 from pytest_onnxaccel.golden.values import unpack, write_packed
-from pytest_onnxaccel.spec import TensorSpec
 from suites.unit.fakes import info_of
 from suites.unit.golden_files import FEEDS, GIVES, RIGHT, TAKES, X, same
 

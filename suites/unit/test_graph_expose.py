@@ -12,12 +12,12 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from fixtures import faults, graphs
 from fixtures.graphs.assembly import assemble, value
 from fixtures.running import run
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.graph.anatomy import anatomy
-from pytest_onnxaccel.graph.contrast import contrast
-from pytest_onnxaccel.graph.excerpt import excerpt
-from pytest_onnxaccel.graph.expose import expose
-from pytest_onnxaccel.graph.modules import SCOPES, module_of
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.graph.probe.anatomy import anatomy
+from pytest_onnxaccel.graph.probe.expose import expose
+from pytest_onnxaccel.graph.probe.extract import excerpt
+from pytest_onnxaccel.graph.probe.modules import SCOPES, module_of
+from pytest_onnxaccel.graph.probe.node_diff import contrast
 
 IMAGE = np.random.default_rng(0).uniform(-1, 1, (1, 3, 8, 8)).astype(np.float32)
 

@@ -13,7 +13,7 @@ from onnx.helper import make_node
 
 from fixtures import graphs, hazards
 from fixtures.graphs.assembly import assemble, initializer, value
-from pytest_onnxaccel.graph.hygiene import hygiene
+from pytest_onnxaccel.graph.lint import hygiene
 
 PLANTED = {
     "float64_model": {"float64": 4},

@@ -11,11 +11,11 @@ from onnx import TensorProto, helper
 
 from fixtures import graphs, hazards
 from fixtures.graphs.assembly import assemble, initializer, value
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.graph.hygiene import hygiene
-from pytest_onnxaccel.graph.inspect import describe, dtype_name, external_locations, inspect
-from pytest_onnxaccel.graph.load import all_graphs
-from pytest_onnxaccel.spec import Dim, ModelInfo
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.specs import Dim, ModelInfo
+from pytest_onnxaccel.graph.describe import describe, dtype_name, external_locations, inspect
+from pytest_onnxaccel.graph.files import all_graphs
+from pytest_onnxaccel.graph.lint import hygiene
 
 BUILDERS = [n for n in graphs.__all__ if n != "external_data"]
 PROTOS = [

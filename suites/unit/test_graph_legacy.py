@@ -11,9 +11,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.graph.legacy import prepare
-from pytest_onnxaccel.graph.legacy_names import Namer
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.graph.onnx_tf_copy.names import Namer
+from pytest_onnxaccel.graph.onnx_tf_copy.prepare import prepare
 
 ort = pytest.importorskip("onnxruntime")
 
@@ -202,7 +202,7 @@ def test_external_data(tmp_path: Path) -> None:
 
 
 def test_a_large_copy_keeps_its_weights_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytest_onnxaccel.graph.legacy.ONE_FILE_LIMIT", 100)
+    monkeypatch.setattr("pytest_onnxaccel.graph.onnx_tf_copy.prepare.ONE_FILE_LIMIT", 100)
     original = model([node("Mul", ["x", "w"], ["y"])], 15, {"w": np.ones(IMAGE, np.float32)})
     for _ in range(2):  # a data file that is there already must not grow
         _, said = copied(tmp_path, original)

@@ -12,8 +12,8 @@ from onnx import TensorProto, helper
 
 from fixtures import graphs, hazards
 from fixtures.graphs.assembly import assemble, value
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.graph.load import all_graphs, load_graph
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.graph.files import all_graphs, load_graph
 
 
 def save(model: onnx.ModelProto, path: Path) -> str:

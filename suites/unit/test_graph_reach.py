@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fixtures import graphs
 from fixtures.graphs.encoders import WORDS, encoder
-from pytest_onnxaccel.backends.ort_cpu import OrtCpu
+from pytest_onnxaccel.backends.onnxruntime.cpu import OrtCpu
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.backends.reference import ReferenceBackend
 from pytest_onnxaccel.graph.reach.variant import movable, moved, mover

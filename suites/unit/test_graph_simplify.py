@@ -13,8 +13,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from fixtures import graphs
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.graph.precision import to_float16, to_int8
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.graph.quantize import to_float16, to_int8
 from pytest_onnxaccel.graph.simplify import free_initializers, simplify
 
 Save = Callable[[onnx.ModelProto], str]

@@ -9,8 +9,8 @@ import onnx
 import pytest
 
 from fixtures import graphs, hazards
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.graph.structure import structure
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.graph.validate import structure
 
 VALID = [n for n in graphs.__all__ if n != "external_data"]
 #: Valid as far as onnx can tell: what they do to a runtime is another question.
@@ -68,7 +68,7 @@ def test_invalid_models_are_refused_by_the_right_part(
 
 
 def test_the_sentence_is_whole() -> None:
-    from pytest_onnxaccel.graph.structure import _short
+    from pytest_onnxaccel.graph.validate import _short
 
     text = "input 'y' of node:\nname:  OpType: Add\n is not output of any previous nodes.\n\n==> Context: node"
     assert _short(text) == (

@@ -11,10 +11,10 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.helper import make_node, make_tensor_value_info
 
 from fixtures.running import run
-from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.graph.describe import inspect
+from pytest_onnxaccel.graph.equivalents import applicable, rounded, variant
 from pytest_onnxaccel.graph.fold_batchnorm import fold_batchnorm, foldable
-from pytest_onnxaccel.graph.inspect import inspect
-from pytest_onnxaccel.graph.variants import applicable, rounded, variant
 
 EPS = 2.0**-23
 

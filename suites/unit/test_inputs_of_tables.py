@@ -10,12 +10,12 @@ import pytest
 from onnx import TensorProto, helper
 
 from fixtures.forests import COLUMNS, forest, with_one_threshold_moved, with_thresholds_permuted
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.graph.inputs.facts import facts_of
 from pytest_onnxaccel.graph.inputs.rules.tables import between
-from pytest_onnxaccel.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.api import validate
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.spec import ModelSpec
 
 
 def parity(model: onnx.ModelProto, original: onnx.ModelProto, folder: Path) -> CheckResult:

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from pytest_onnxaccel.domains import Domain, InputFacts
+from pytest_onnxaccel.core.domains import Domain, InputFacts
 from pytest_onnxaccel.graph.inputs.facts import facts_of
 
 FLOAT, INT, BOOL, BYTE = (int(t) for t in (TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL, TensorProto.UINT8))

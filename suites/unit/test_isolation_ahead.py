@@ -11,20 +11,20 @@ from pathlib import Path
 import pytest
 
 from fixtures import graphs, hazards
-from pytest_onnxaccel.errors import BackendCrashed
+from pytest_onnxaccel.core.errors import BackendCrashed
+from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.isolation.engine import WorkerEngine, graph_request, load_request
-from pytest_onnxaccel.isolation.staging import Staging
+from pytest_onnxaccel.isolation.staging.run_folder import Staging
 from pytest_onnxaccel.isolation.waiting import ended_within
-from pytest_onnxaccel.plugin import ahead
-from pytest_onnxaccel.runner.engines import Engines
-from pytest_onnxaccel.runner.foresight import foresee
+from pytest_onnxaccel.plugin import prestart as ahead
 from pytest_onnxaccel.runner.request import QUIET, RunOptions
-from pytest_onnxaccel.spec import ModelSpec
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.prefetch import foresee
 from suites.unit.processes import needs_proc, running
 
 pytestmark = needs_proc
 
-ORT = "pytest_onnxaccel.backends.ort_cpu:OrtCpu"
+ORT = "pytest_onnxaccel.backends.onnxruntime.cpu:OrtCpu"
 ALL = frozenset(("structure", "hygiene", "contract", "parity", "batch"))
 
 

@@ -8,14 +8,14 @@ import pytest
 
 from fixtures import graphs
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.checks.relative import Arm, compare
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.isolation.blocks import take_blocks
-from pytest_onnxaccel.runner.bench import Bench
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.checks.latency.paired_ratio import Arm, compare
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.specs import ModelSpec
+from pytest_onnxaccel.isolation.remote_blocks import take_blocks
+from pytest_onnxaccel.runner.latency.timing_sessions import Bench
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.subject import Subject
-from pytest_onnxaccel.spec import ModelSpec
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.model_session import Subject
 
 ONE = LoadOptions(threads=1, spin=False)
 

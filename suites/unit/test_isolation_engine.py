@@ -11,18 +11,18 @@ import pytest
 
 from fixtures import graphs, hazards
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session
-from pytest_onnxaccel.errors import BackendCrashed, ModelError
+from pytest_onnxaccel.core.errors import BackendCrashed, ModelError
+from pytest_onnxaccel.core.specs import TimingPlan
 from pytest_onnxaccel.isolation.engine import Engine, LocalEngine, WorkerEngine
-from pytest_onnxaccel.isolation.host import WorkerProcess
 from pytest_onnxaccel.isolation.launch import own_command
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.isolation.sentinel import Sentinel
-from pytest_onnxaccel.spec import TimingPlan
+from pytest_onnxaccel.isolation.orphan_reaper import Sentinel
+from pytest_onnxaccel.isolation.supervisor import WorkerProcess
 from suites.unit.processes import needs_proc, running
 
 ROOT = Path(__file__).parents[2]
 OBEDIENT = "suites.unit.misbehaving:Obedient"
-ORT = "pytest_onnxaccel.backends.ort_cpu:OrtCpu"
+ORT = "pytest_onnxaccel.backends.onnxruntime.cpu:OrtCpu"
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import pytest
 
 from fixtures import graphs
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.errors import (
+from pytest_onnxaccel.core.errors import (
     BackendCrashed,
     BackendUnavailable,
     ModelError,
     OnnxAccelError,
 )
-from pytest_onnxaccel.isolation.host import WorkerProcess
+from pytest_onnxaccel.isolation.supervisor import WorkerProcess
 from suites.unit.hosting import ORT, Start, line_of, load, run, saved
 from suites.unit.processes import needs_proc
 

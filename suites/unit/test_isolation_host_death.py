@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from fixtures import hazards
-from pytest_onnxaccel.errors import BackendCrashed
+from pytest_onnxaccel.core.errors import BackendCrashed
 from pytest_onnxaccel.isolation.limits import Limits
 from suites.unit.hosting import ORT, Start, line_of, load, run, saved
 from suites.unit.processes import eventually, needs_proc, running

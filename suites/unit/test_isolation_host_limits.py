@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from fixtures import hazards
-from pytest_onnxaccel.errors import BackendTimedOut, OutOfMemory
-from pytest_onnxaccel.isolation import host
-from pytest_onnxaccel.isolation.host import WorkerProcess
+from pytest_onnxaccel.core.errors import BackendTimedOut, OutOfMemory
+from pytest_onnxaccel.isolation import supervisor as host
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.log import ROOM
+from pytest_onnxaccel.isolation.supervisor import WorkerProcess
 from suites.unit.hosting import ORT, Start, line_of, load, run, saved
 from suites.unit.processes import needs_proc, running
 

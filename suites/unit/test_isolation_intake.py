@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from fixtures import graphs, hazards
-from pytest_onnxaccel import beneath
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.isolation import copying
-from pytest_onnxaccel.isolation.intake import Staged, folder_name, stage
+from pytest_onnxaccel.core import beneath
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.isolation.staging import copying
+from pytest_onnxaccel.isolation.staging.stage_model import Staged, folder_name, stage
 
 MODEL = graphs.small_cnn().SerializeToString()
 
@@ -110,8 +110,8 @@ def test_devices_and_sockets(tmp_path: Path, private: str) -> None:
 AS_NOBODY = """
 import os, sys
 sys.path[:] = sys.argv[3].split(os.pathsep)
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.isolation.intake import stage
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.isolation.staging.stage_model import stage
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from fixtures import graphs, hazards
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.isolation import copying, external
-from pytest_onnxaccel.isolation.copying import Allowance
-from pytest_onnxaccel.isolation.external import stage_external
-from pytest_onnxaccel.isolation.intake import Staged, stage
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.isolation.staging import copying
+from pytest_onnxaccel.isolation.staging import external_data as external
+from pytest_onnxaccel.isolation.staging.copying import Allowance
+from pytest_onnxaccel.isolation.staging.external_data import stage_external
+from pytest_onnxaccel.isolation.staging.stage_model import Staged, stage
 
 MODEL = graphs.small_cnn().SerializeToString()
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.isolation import intake_golden
-from pytest_onnxaccel.isolation.intake_golden import stage_golden
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.isolation.staging import stage_golden as intake_golden
+from pytest_onnxaccel.isolation.staging.stage_golden import stage_golden
 from suites.unit.golden_files import FEEDS, RIGHT, write_set
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_onnxaccel.isolation.lifeline import Lifeline, reading_ends
-from pytest_onnxaccel.isolation.sentinel import Sentinel
+from pytest_onnxaccel.isolation.orphan_reaper import Sentinel
 from suites.unit.processes import children, eventually, needs_proc, open_files, running
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ def test_no_pipes(tmp_path: Path) -> None:
 #: Guarded: starts a worker of its own group, says who is who, and waits for good; takes SIGTERM as told.
 GUARDED = """
 import signal, subprocess, sys, time
-from pytest_onnxaccel.isolation.sentinel import Sentinel
+from pytest_onnxaccel.isolation.orphan_reaper import Sentinel
 folder, controller, heeds = sys.argv[1:]
 signal.signal(signal.SIGTERM, (lambda *_: sys.exit(3)) if heeds == "heeds" else signal.SIG_IGN)
 sentinel = Sentinel(folder, controller)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from fixtures import hazards
-from pytest_onnxaccel.isolation.sentinel import Sentinel
+from pytest_onnxaccel.isolation.orphan_reaper import Sentinel
 from suites.unit.processes import children, eventually, heeds_interrupts, needs_proc, running
 
 pytestmark = needs_proc
@@ -135,17 +135,17 @@ import json, os, sys, time
 import numpy as np
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.isolation.engine import WorkerEngine
-from pytest_onnxaccel.isolation.host import WorkerProcess
-from pytest_onnxaccel.isolation.intake import stage
+from pytest_onnxaccel.isolation.supervisor import WorkerProcess
+from pytest_onnxaccel.isolation.staging.stage_model import stage
 from pytest_onnxaccel.isolation.launch import own_command
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.isolation.sentinel import Sentinel
+from pytest_onnxaccel.isolation.orphan_reaper import Sentinel
 
 model, folder, stuck = sys.argv[1:]
 os.makedirs(folder)
 sentinel = Sentinel(folder)
 worker = WorkerProcess("ort-cpu", own_command(), (), folder, sentinel, Limits(seconds=600))
-engine = WorkerEngine("pytest_onnxaccel.backends.ort_cpu:OrtCpu", lambda: worker)
+engine = WorkerEngine("pytest_onnxaccel.backends.onnxruntime.cpu:OrtCpu", lambda: worker)
 staged = stage(model, model, os.path.join(folder, "000-m"))
 session = engine.load(staged.path, LoadOptions(threads=1))
 print(json.dumps({"worker": worker.pid, "sentinel": sentinel._process.pid}), flush=True)

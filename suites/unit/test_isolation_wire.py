@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.isolation import wire
 from pytest_onnxaccel.isolation.wire import (
     FRAME_LIMIT,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.backends.ort_cpu import OrtCpu
+from pytest_onnxaccel.backends.onnxruntime.cpu import OrtCpu
 from pytest_onnxaccel.isolation.worker import (
     GRAPH_FUNCTIONS,
     make_backend,
@@ -50,7 +50,7 @@ def test_a_warning_of_any_length_is_cut() -> None:
 
 
 def test_backends_by_reference_and_by_name() -> None:
-    assert isinstance(make_backend("pytest_onnxaccel.backends.ort_cpu:OrtCpu"), OrtCpu)
+    assert isinstance(make_backend("pytest_onnxaccel.backends.onnxruntime.cpu:OrtCpu"), OrtCpu)
     assert isinstance(make_backend("ort-cpu"), OrtCpu)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel import lockfile
-from pytest_onnxaccel.errors import ConfigError
-from pytest_onnxaccel.spec import Tolerance
+from pytest_onnxaccel.config import lockfile
+from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.specs import Tolerance
 
 ENTRY = Tolerance(2e-6, 1.5e-5, "4 x measured drift")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.errors import ConfigError
-from pytest_onnxaccel.manifest import read
-from pytest_onnxaccel.spec import BatchPlan, Decision, InputSpec, LatencyBudget, Tolerance
+from pytest_onnxaccel.config.manifest import read
+from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.specs import BatchPlan, Decision, InputSpec, LatencyBudget, Tolerance
 
 DOCS = Path(__file__).parents[2] / "docs" / "manifest.md"
 

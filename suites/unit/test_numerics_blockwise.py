@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.numerics.blockwise import design_effect, estimate
-from pytest_onnxaccel.numerics.stats import bounds
+from pytest_onnxaccel.numerics.timing.block_bounds import design_effect, estimate
+from pytest_onnxaccel.numerics.timing.order_stats import bounds
 
 
 def test_independent_samples_have_the_bounds_of_order_statistics() -> None:

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
-from pytest_onnxaccel.numerics.compare import (
+from pytest_onnxaccel.core.specs import Tolerance
+from pytest_onnxaccel.numerics.compare.elementwise import (
     cosine,
     figures,
     max_ulp,
     name_problems,
     value_problems,
 )
-from pytest_onnxaccel.spec import Tolerance
 from suites.unit.comparing import WITHOUT_WARNINGS, share
 
 pytestmark = WITHOUT_WARNINGS

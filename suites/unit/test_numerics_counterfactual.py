@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.numerics.counterfactual import FEWEST, as_kinds, moods
+from pytest_onnxaccel.numerics.queueing.counterfactual import FEWEST, as_kinds, moods
 
 #: How much longer a request of each kind takes, and requests of a run.
 EFFECTS, COUNT = (1.3, 1.0), 20_000

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.numerics.coverage import Coverage, counted
+from pytest_onnxaccel.numerics.reach.coverage import Coverage, counted
 
 
 def probe(kind: str, value: str, label: str = "there", size: int = 0) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.domains import Domain
-from pytest_onnxaccel.numerics.drawing import draw
+from pytest_onnxaccel.core.domains import Domain
+from pytest_onnxaccel.numerics.sampling.from_domain import draw
 
 
 def drawn(domain: Domain, dtype: str, shape: tuple[int, ...], index: int = 0, **sizes: int) -> Any:

@@ -6,10 +6,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.numerics.archive import write_npz
-from pytest_onnxaccel.numerics.digest import KEPT, Digest
-from pytest_onnxaccel.numerics.gaps import floor, gap, magnitude
-from pytest_onnxaccel.numerics.shaken import shaken
+from pytest_onnxaccel.numerics.compare.digest import KEPT, Digest
+from pytest_onnxaccel.numerics.compare.distance import floor, gap, magnitude
+from pytest_onnxaccel.numerics.compare.perturb import shaken
+from pytest_onnxaccel.numerics.sampling.npz import write_npz
 
 ROWS = np.array([[1, -8, 2], [0, 4, 3]], np.float32)
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.numerics import images
-from pytest_onnxaccel.numerics.images import MOST, load_images
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.numerics.sampling import images
+from pytest_onnxaccel.numerics.sampling.images import MOST, load_images
 
 pillow = pytest.importorskip("PIL.Image")
 

@@ -9,10 +9,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.domains import Domain, InputFacts
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.numerics.inputs import Inputs
-from pytest_onnxaccel.spec import InputSpec
+from pytest_onnxaccel.core.domains import Domain, InputFacts
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.specs import InputSpec
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from suites.unit.fakes import info_of, inputs_of, tensor
 
 # -- which axis is the batch ------------------------------------------------------------------------------------

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.numerics.noise import FACTOR, UNITS, drift, floor, is_rounding, scale_of, unit_of
+from pytest_onnxaccel.numerics.compare.tolerance_floor import (
+    FACTOR,
+    UNITS,
+    drift,
+    floor,
+    is_rounding,
+    scale_of,
+    unit_of,
+)
 
 
 def test_the_floor_follows_the_outputs_own_scale() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.numerics import pacing
-from pytest_onnxaccel.numerics.pacing import Paced, PacePlan, caller, pace
+from pytest_onnxaccel.numerics.queueing import arrivals as pacing
+from pytest_onnxaccel.numerics.queueing.arrivals import Paced, PacePlan, caller, pace
 from suites.unit.queueing import lindley
 
 MS = 1_000_000

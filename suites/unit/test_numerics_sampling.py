@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.numerics import archive
-from pytest_onnxaccel.numerics.sampling import (
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.specs import InputSpec, TensorSpec
+from pytest_onnxaccel.numerics.sampling import npz as archive
+from pytest_onnxaccel.numerics.sampling.draw import (
     DEFAULT_RANGE,
     POSITIVE_RANGE,
     concrete,
@@ -26,7 +27,6 @@ from pytest_onnxaccel.numerics.sampling import (
     sample,
     unguessable,
 )
-from pytest_onnxaccel.spec import InputSpec, TensorSpec
 from suites.unit.fakes import tensor
 
 INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]

@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.numerics.scenarios import (
+from pytest_onnxaccel.numerics.queueing.load_test import (
     Throughput,
     after_pauses,
     best,
@@ -17,7 +17,7 @@ from pytest_onnxaccel.numerics.scenarios import (
     throughput,
     utilisation,
 )
-from pytest_onnxaccel.numerics.services import Services
+from pytest_onnxaccel.numerics.queueing.service_times import Services
 from suites.unit.queueing import lindley
 
 MS = 1e6

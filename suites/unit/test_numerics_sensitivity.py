@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.numerics.grouping import grouped, role, summed_up
-from pytest_onnxaccel.numerics.sensitivity import Effort, Sensitivity, differs
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.numerics.reach.grouping import grouped, role, summed_up
+from pytest_onnxaccel.numerics.reach.sensitivity import Effort, Sensitivity, differs
 
 X = [{"x": np.array([value], np.float32)} for value in (1.0, 2.0, 3.0)]
 

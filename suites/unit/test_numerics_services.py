@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_onnxaccel.numerics.pacing import Paced
-from pytest_onnxaccel.numerics.scenarios import replay, saturation, steady, utilisation
-from pytest_onnxaccel.numerics.services import Services, computed, measured
-from pytest_onnxaccel.numerics.stats import percentile
+from pytest_onnxaccel.numerics.queueing.arrivals import Paced
+from pytest_onnxaccel.numerics.queueing.load_test import replay, saturation, steady, utilisation
+from pytest_onnxaccel.numerics.queueing.service_times import Services, computed, measured
+from pytest_onnxaccel.numerics.timing.order_stats import percentile
 
 MS = 1e6
 #: Service time of a request by its place in its busy period (from 0), its number, and chance.

@@ -9,7 +9,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.numerics.stats import binomial_tail, bounds, least_samples, mean, percentile
+from pytest_onnxaccel.numerics.timing.order_stats import binomial_tail, bounds, least_samples, mean, percentile
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 10, 59, 100, 101])

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_onnxaccel.numerics.timing import measure
-from pytest_onnxaccel.spec import TimingPlan
+from pytest_onnxaccel.core.specs import TimingPlan
+from pytest_onnxaccel.numerics.timing.loop import measure
 
 
 def counted(work: Callable[[], object] = lambda: None) -> tuple[Callable[[], None], list[int]]:

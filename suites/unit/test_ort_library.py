@@ -9,10 +9,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from pytest_onnxaccel.backends.ort_cpu import OrtCpu
+from pytest_onnxaccel.backends.onnxruntime.cpu import OrtCpu
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.errors import ConfigError, ModelError
-from pytest_onnxaccel.manifest_values import libraries
+from pytest_onnxaccel.config.manifest_values import libraries
+from pytest_onnxaccel.core.errors import ConfigError, ModelError
 
 
 def custom(path: Path) -> str:

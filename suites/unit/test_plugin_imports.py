@@ -6,11 +6,11 @@ import gc
 import subprocess
 import sys
 
-from pytest_onnxaccel.plugin.imports import undisturbed
+from pytest_onnxaccel.plugin.gc_pause import undisturbed
 
 _SCRIPT = """
 import atexit, weakref
-from pytest_onnxaccel.plugin.imports import undisturbed_end
+from pytest_onnxaccel.plugin.gc_pause import undisturbed_end
 
 class Tied:
     def __init__(self): self.me = self

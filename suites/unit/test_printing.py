@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pytest_onnxaccel import printing
+from pytest_onnxaccel.core import printing
 
 #: What CI services obey: at the start of a line, white space before it or not, and anywhere in one.
 LINE = re.compile(r"^\s*::")

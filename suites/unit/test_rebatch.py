@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.graph.rebatch import diagnose, methods, rebatch
-from pytest_onnxaccel.graph.rebatch_join import concat, joined, same, stack
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.graph.rebatch.join import concat, joined, same, stack
+from pytest_onnxaccel.graph.rebatch.rebatch import diagnose, methods, rebatch
 from suites.rebatch.proof import session
 from suites.unit.rebatching import (
     FLOAT,

@@ -8,8 +8,8 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-from pytest_onnxaccel.graph.rebatch import methods, rebatch
-from pytest_onnxaccel.graph.rebatch_join import concat, same, stack
+from pytest_onnxaccel.graph.rebatch.join import concat, same, stack
+from pytest_onnxaccel.graph.rebatch.rebatch import methods, rebatch
 from suites.rebatch.proof import session
 from suites.unit.rebatching import Save, const, node, only, relu, saver, value, verdict, verdicts, weights
 
@@ -79,7 +79,7 @@ def test_blocks_of_the_original_batch(save: Save) -> None:
 
 
 def test_unroll_refuses_what_no_runtime_loads(save: Save, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytest_onnxaccel.graph.rebatch_unroll.NODE_LIMIT", 5)
+    monkeypatch.setattr("pytest_onnxaccel.graph.rebatch.methods.unroll.NODE_LIMIT", 5)
     assert "passes the limit" in verdict(relu(save), "unroll", 6)
 
 

@@ -9,9 +9,9 @@ import onnx
 import pytest
 from onnx import helper
 
-from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.graph import rebatch_files
-from pytest_onnxaccel.graph.rebatch import diagnose, rebatch
+from pytest_onnxaccel.graph.rebatch.rebatch import diagnose, rebatch
 from suites.rebatch.proof import Original, prove
 from suites.unit.rebatching import Save, const, node, saver, value, verdict, weights
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.graph.rebatch import GLANCE, rebatch
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.graph.rebatch.rebatch import GLANCE, rebatch
 from suites.rebatch.proof import Original, prove
 from suites.unit.rebatching import Save, const, node, relu, saver, weights
 

@@ -11,8 +11,8 @@ import onnx
 import pytest
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
-from pytest_onnxaccel.graph.rebatch import diagnose, methods, rebatch
-from pytest_onnxaccel.graph.rebatch_join import concat
+from pytest_onnxaccel.graph.rebatch.join import concat
+from pytest_onnxaccel.graph.rebatch.rebatch import diagnose, methods, rebatch
 from suites.rebatch.proof import session
 from suites.unit.rebatching import Save, const, node, only, saver, value, verdict, verdicts, weights
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec
 from pytest_onnxaccel.runner.plan import Plan
-from pytest_onnxaccel.runner.referring import function_source, is_source, reference, referring
-from pytest_onnxaccel.spec import ModelSpec, SourceSpec
+from pytest_onnxaccel.runner.references import function_source, is_source, reference, referring
 
 SPEC = ModelSpec("m", "/m.onnx", "m.onnx", source=SourceSpec("/net.pth", "net.pth"))
 

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from pytest_onnxaccel import registry
 from pytest_onnxaccel.backends.protocol import GROUP
-from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.core.errors import ConfigError
 
 
 def test_the_built_in_backends_are_registered() -> None:
@@ -22,11 +22,11 @@ def test_a_group_that_nobody_fills_is_empty() -> None:
 
 
 def test_references_name_the_place() -> None:
-    assert registry.reference(GROUP, "ort-cpu") == "pytest_onnxaccel.backends.ort_cpu:OrtCpu"
+    assert registry.reference(GROUP, "ort-cpu") == "pytest_onnxaccel.backends.onnxruntime.cpu:OrtCpu"
 
 
 def test_loading_gives_the_object() -> None:
-    from pytest_onnxaccel.backends.ort_cpu import OrtCpu
+    from pytest_onnxaccel.backends.onnxruntime.cpu import OrtCpu
 
     assert registry.load(GROUP, "ort-cpu") is OrtCpu
 
@@ -44,7 +44,7 @@ def test_a_name_like_no_other_is_told_them_all() -> None:
 
 def test_nothing_is_imported_until_an_object_is_used() -> None:
     code = (
-        "import sys; from pytest_onnxaccel import registry; g = 'pytest_onnxaccel.backends'; registry.names(g); "
+        "import sys; from pytest_onnxaccel.core import registry; g = 'pytest_onnxaccel.backends'; registry.names(g); "
         "[registry.reference(g, n) for n in registry.names(g)]; "
         "print(sorted({'numpy', 'onnx', 'onnxruntime', 'pytest'} & set(sys.modules)))"
     )

@@ -8,11 +8,11 @@ from typing import Any
 
 import jsonschema
 
-from pytest_onnxaccel.report.best_batch import best_batches
+from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.report.json_report import dumps
-from pytest_onnxaccel.report.run import run_facts
-from pytest_onnxaccel.report.table import table
-from pytest_onnxaccel.results import CheckResult, Verdict
+from pytest_onnxaccel.report.run_info import run_facts
+from pytest_onnxaccel.report.terminal.best_batch import best_batches
+from pytest_onnxaccel.report.terminal.table import table
 
 
 def timed(

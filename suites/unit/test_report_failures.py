@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from pytest_onnxaccel.report.failures import DETAIL_LINES, failure_lines
-from pytest_onnxaccel.results import CheckResult, Verdict
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.report.failure_text import DETAIL_LINES, failure_lines
 
 RESULT = CheckResult(
     "version-RFB-320",

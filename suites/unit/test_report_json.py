@@ -12,11 +12,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.report.formats import writer_for
 from pytest_onnxaccel.report.json_report import dumps, write
-from pytest_onnxaccel.report.run import run_facts
-from pytest_onnxaccel.report.writers import writer_for
-from pytest_onnxaccel.results import CheckResult, Verdict
+from pytest_onnxaccel.report.run_info import run_facts
 
 DIFFERENCE = {"max_abs": 2.98e-07, "max_rel": "nan", "max_ulp": float("inf"), "cosine": 1.0, "rtol": 1e-5}
 RESULTS = [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.report.junit import properties
-from pytest_onnxaccel.results import CheckResult, Verdict
 
 
 def test_a_timing() -> None:

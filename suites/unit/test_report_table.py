@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.report import units
-from pytest_onnxaccel.report.table import table
-from pytest_onnxaccel.report.text import cells, wrap
-from pytest_onnxaccel.results import CheckResult, Verdict
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.report.terminal import units
+from pytest_onnxaccel.report.terminal.format import cells, wrap
+from pytest_onnxaccel.report.terminal.table import table
 
 P, F, U, N = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE
 PREPARED = ("a prepared copy ran: opset 17",)
@@ -332,7 +332,7 @@ def test_units(function: Any, value: Any, text: str) -> None:
 def test_importing_it_loads_only_small_modules() -> None:
     code = (
         "import dataclasses, json, re, sys, typing; before = set(sys.modules)\n"
-        "import pytest_onnxaccel.report.table, pytest_onnxaccel.report.failures\n"
+        "import pytest_onnxaccel.report.terminal.table, pytest_onnxaccel.report.failure_text\n"
         "new = {n for n in set(sys.modules) - before if not n.startswith('pytest_onnxaccel')}\n"
         "print(','.join(sorted(new)))"
     )

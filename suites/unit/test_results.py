@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.results import CheckResult, Verdict, finite
+from pytest_onnxaccel.core.results import CheckResult, Verdict, finite
 
 RESULT = CheckResult(
     "m", "parity", Verdict.FAILED, "V_PARITY", "differs", "ort-cpu", "onnx-tf", 3,

@@ -13,9 +13,9 @@ import pytest
 
 from fixtures import graphs
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.checks.advice import Advice
-from pytest_onnxaccel.errors import ConfigError
-from pytest_onnxaccel.runner import advice_files
+from pytest_onnxaccel.checks.advice.recommend import Advice
+from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.runner.advice import write_files as advice_files
 from suites.unit.advise import CPU, FAST, Advise
 
 

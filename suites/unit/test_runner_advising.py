@@ -13,17 +13,17 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from fixtures import graphs
-from pytest_onnxaccel.backends._ort import OrtSession
+from pytest_onnxaccel.backends.onnxruntime.session import OrtSession
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.backends.reference import ReferenceBackend
-from pytest_onnxaccel.checks.advice import Advice
-from pytest_onnxaccel.checks.gains import Finding, Gain, Outcome
+from pytest_onnxaccel.checks.advice.recommend import Advice
+from pytest_onnxaccel.checks.advice.speedup import Finding, Gain, Outcome
+from pytest_onnxaccel.core.specs import ModelSpec, Tolerance
 from pytest_onnxaccel.isolation import worker
-from pytest_onnxaccel.runner.duel import duel
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.runner.latency.paired_timing import duel
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.subject import Subject
-from pytest_onnxaccel.spec import ModelSpec, Tolerance
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.model_session import Subject
 from suites.unit.advise import CPU, Advise
 
 #: Options of a session that trials change, by the kind of the trial.

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.errors import ModelError, NoBaseline
-from pytest_onnxaccel.runner import baseline
-from pytest_onnxaccel.runner.baseline import LFS, at_revision
+from pytest_onnxaccel.core.errors import ModelError, NoBaseline
+from pytest_onnxaccel.runner.latency import git_baseline as baseline
+from pytest_onnxaccel.runner.latency.git_baseline import LFS, at_revision
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.errors import BackendCrashed, BackendTimedOut, BackendUnavailable, ModelError, OutOfMemory
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.runner.faults import ElsewhereFault, verdict_of
+from pytest_onnxaccel.core.errors import BackendCrashed, BackendTimedOut, BackendUnavailable, ModelError, OutOfMemory
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec
+from pytest_onnxaccel.runner.fault_verdict import ElsewhereFault, verdict_of
 from pytest_onnxaccel.runner.request import Request
-from pytest_onnxaccel.spec import ModelSpec, SourceSpec
 
 ENGINES: Any = SimpleNamespace(backend=lambda name: SimpleNamespace(complete=name != "reference"))
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from pytest_onnxaccel.checks.contract import contract
-from pytest_onnxaccel.checks.limits import Limits
-from pytest_onnxaccel.checks.parity import samples
-from pytest_onnxaccel.checks.settle import settle
-from pytest_onnxaccel.domains import Domain, InputFacts
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.runner.golden import Golden, golden_of
-from pytest_onnxaccel.spec import DimSpec, GoldenSpec, ModelSpec, TensorSpec, Tolerance
+from pytest_onnxaccel.checks.find_inputs import settle
+from pytest_onnxaccel.checks.parity.check import samples
+from pytest_onnxaccel.checks.parity.tolerances import Limits
+from pytest_onnxaccel.core.domains import Domain, InputFacts
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import DimSpec, GoldenSpec, ModelSpec, TensorSpec, Tolerance
+from pytest_onnxaccel.runner.golden.data import Golden, golden_of
 from suites.unit.fakes import FakeSession, info_of, tensor
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.runner import latency
-from pytest_onnxaccel.runner.latency import Course, check, confirmed
-from pytest_onnxaccel.spec import LatencyBudget
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import LatencyBudget
+from pytest_onnxaccel.runner.latency import check as latency
+from pytest_onnxaccel.runner.latency.check import Course, check, confirmed
 from suites.unit.fakes import inputs_of, tensor
 
 

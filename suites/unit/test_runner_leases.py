@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.runner.leases import Leases
+from pytest_onnxaccel.runner.machine_lock import Leases
 from suites.unit.processes import PATIENCE
 
 HOLDER = """
 import sys
-from pytest_onnxaccel.runner.leases import Leases
+from pytest_onnxaccel.runner.machine_lock import Leases
 print("asking", flush=True)
 with getattr(Leases(sys.argv[1]), sys.argv[2])():
     print("held", flush=True)

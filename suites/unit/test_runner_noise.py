@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from fixtures import graphs
-from pytest_onnxaccel.checks.parity import Noisy
-from pytest_onnxaccel.errors import OnnxAccelError
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.runner import noise
-from pytest_onnxaccel.runner.engines import Engines
+from pytest_onnxaccel.checks.parity.check import Noisy
+from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import ModelSpec, Tolerance
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.runner.subject import Subject
-from pytest_onnxaccel.spec import ModelSpec, Tolerance
+from pytest_onnxaccel.runner.sessions import noise_variants as noise
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.model_session import Subject
 
 BACKENDS = ("ort-cpu", "reference")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.runner import refreeze
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.runner.conversion import freeze as refreeze
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ import onnx
 import pytest
 
 from fixtures import faults, graphs, hazards
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import InputSpec, ModelSpec, Tolerance
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.results import CheckResult, Verdict
-from pytest_onnxaccel.runner import engines
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.spec import InputSpec, ModelSpec, Tolerance
+from pytest_onnxaccel.runner.sessions import engines
 from suites.unit.processes import children, eventually, needs_proc, running
 
 CPU, ONNX = "ort-cpu", "reference"
@@ -220,7 +220,7 @@ def test_an_endless_model_times_out_once(runner: Make, started: list[str]) -> No
 def test_a_backend_that_is_not_here_does_not_apply_unless_it_is_required(
     runner: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pytest_onnxaccel.backends import ort_cuda
+    from pytest_onnxaccel.backends.onnxruntime import cuda as ort_cuda
 
     monkeypatch.setattr(ort_cuda, "onnxruntime_distributions", lambda: {"onnxruntime": "1"})
     optional = ask(runner(graphs.mlp(), backends=(CPU, "ort-cuda")), "contract", "ort-cuda")

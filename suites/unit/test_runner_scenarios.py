@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.numerics.pacing import Paced, PacePlan, gaps
-from pytest_onnxaccel.results import Verdict
-from pytest_onnxaccel.runner.scenarios import RUN, WARMUP, _server
-from pytest_onnxaccel.spec import Scenario, Timing, TimingPlan
+from pytest_onnxaccel.core.results import Verdict
+from pytest_onnxaccel.core.specs import Scenario, Timing, TimingPlan
+from pytest_onnxaccel.numerics.queueing.arrivals import Paced, PacePlan, gaps
+from pytest_onnxaccel.runner.latency.load_scenarios import RUN, WARMUP, _server
 from suites.unit.fakes import timing
 from suites.unit.queueing import lindley
 

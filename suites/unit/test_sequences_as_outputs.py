@@ -9,10 +9,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from pytest_onnxaccel.results import Verdict
+from pytest_onnxaccel.core.results import Verdict
+from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.runner.api import validate
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.spec import ModelSpec
 
 OPTIONS = RunOptions(in_process=True)
 

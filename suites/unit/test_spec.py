@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.spec import (
+from pytest_onnxaccel.core.specs import (
     LatencyBudget,
     ModelInfo,
     TensorSpec,

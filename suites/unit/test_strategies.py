@@ -13,8 +13,8 @@ pytest.importorskip("hypothesis")
 from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
-from pytest_onnxaccel.errors import ConfigError, ModelError
-from pytest_onnxaccel.spec import ModelInfo, TensorSpec
+from pytest_onnxaccel.core.errors import ConfigError, ModelError
+from pytest_onnxaccel.core.specs import ModelInfo, TensorSpec
 from pytest_onnxaccel.strategies import find_failing, image_programs, images, model_inputs
 from pytest_onnxaccel.strategies.programs import LAYOUTS, PATTERNS
 

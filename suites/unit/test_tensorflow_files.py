@@ -11,10 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_onnxaccel.backends import tensorflow_files, tensorflow_nodes
-from pytest_onnxaccel.backends.tensorflow_files import read_graph, read_meta_graph, read_saved_model
-from pytest_onnxaccel.backends.tensorflow_wire import Message
-from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.backends.tensorflow import graph_files as tensorflow_files
+from pytest_onnxaccel.backends.tensorflow.graph_files import read_graph, read_meta_graph, read_saved_model
+from pytest_onnxaccel.backends.tensorflow.protobuf import Message
+from pytest_onnxaccel.backends.tensorflow.safety import nodes as tensorflow_nodes
+from pytest_onnxaccel.core.errors import ModelError
 from suites.unit.graph_bytes import call, calls, field, graph, meta_graph, node, saved_model, text
 
 
@@ -166,7 +167,8 @@ def test_other_forms_are_named(tmp_path: Path) -> None:
 
 def test_nothing_heavy_is_imported() -> None:
     code = (
-        "import sys, pytest_onnxaccel.backends.tensorflow_unsafe, pytest_onnxaccel.backends.tensorflow_backend as b;"
+        "import sys, pytest_onnxaccel.backends.tensorflow.safety.graph_scan;"
+        "import pytest_onnxaccel.backends.tensorflow.backend as b;"
         "b.TensorflowBackend().availability();"
         "print([m for m in ('tensorflow', 'numpy', 'keras', 'h5py', 'google.protobuf') if m in sys.modules])"
     )

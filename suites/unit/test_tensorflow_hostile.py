@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.backends import tensorflow_graph
-from pytest_onnxaccel.backends.tensorflow_open import open_tensorflow
-from pytest_onnxaccel.errors import ModelError, OnnxAccelError
+from pytest_onnxaccel.backends.tensorflow import graph as tensorflow_graph
+from pytest_onnxaccel.backends.tensorflow.open import open_tensorflow
+from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError
 from suites.unit.graph_bytes import (
     call,
     call_with,

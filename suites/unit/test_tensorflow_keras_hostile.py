@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.backends.tensorflow_keras_config import refuse_config
-from pytest_onnxaccel.backends.tensorflow_keras_scan import refuse_keras
-from pytest_onnxaccel.errors import ModelError
+from pytest_onnxaccel.backends.tensorflow.keras.config import refuse_config
+from pytest_onnxaccel.backends.tensorflow.keras.scan import refuse_keras
+from pytest_onnxaccel.core.errors import ModelError
 
 Config = dict[str, Any]
 

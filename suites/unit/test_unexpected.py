@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.errors import ModelError, OnnxAccelError, error_from_json
-from pytest_onnxaccel.unexpected import as_error, traceback_lines
+from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError, error_from_json
+from pytest_onnxaccel.core.unexpected import as_error, traceback_lines
 
 
 class Unspeakable(Exception):

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel import units
-from pytest_onnxaccel.errors import ConfigError
+from pytest_onnxaccel.config import units
+from pytest_onnxaccel.core.errors import ConfigError
 
 
 @pytest.mark.parametrize(

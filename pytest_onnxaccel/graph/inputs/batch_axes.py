@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from pytest_onnxaccel.domains import Domain
-from pytest_onnxaccel.spec import Dim, TensorSpec
+from pytest_onnxaccel.core.domains import Domain
+from pytest_onnxaccel.core.specs import Dim, TensorSpec
 
 _BATCH = re.compile(r"(?i)^(n|b|bs|bsz|.*batch.*)$")
 #: Names of a first axis that is something else: sequences, point clouds, graphs.

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_onnxaccel.domains import InputFacts
+from pytest_onnxaccel.core.domains import InputFacts
+from pytest_onnxaccel.graph.describe import describe
+from pytest_onnxaccel.graph.files import all_graphs, load_graph
 from pytest_onnxaccel.graph.inputs.batch_axes import batch_axes
 from pytest_onnxaccel.graph.inputs.names import suggested
 from pytest_onnxaccel.graph.inputs.rules import all_rules
 from pytest_onnxaccel.graph.inputs.walk import Walk
-from pytest_onnxaccel.graph.inspect import describe
-from pytest_onnxaccel.graph.load import all_graphs, load_graph
 
 
 def input_facts(path: str) -> dict[str, Any]:
-    """JSON form of :class:`~pytest_onnxaccel.domains.InputFacts` of the model at *path*.
+    """JSON form of :class:`~pytest_onnxaccel.core.domains.InputFacts` of the model at *path*.
 
     Raises:
         ModelError: ``E_PARSE``.

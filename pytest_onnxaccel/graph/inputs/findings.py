@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pytest_onnxaccel.domains import Bound, Domain
-from pytest_onnxaccel.errors import printable
-from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.core.domains import Bound, Domain
+from pytest_onnxaccel.core.errors import printable
+from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.graph.inputs.trace import Trace
 
 #: At most so many telling points are kept of one input.

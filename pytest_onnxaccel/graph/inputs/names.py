@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from pytest_onnxaccel.domains import Bound, Domain
-from pytest_onnxaccel.spec import Dim, TensorSpec
+from pytest_onnxaccel.core.domains import Bound, Domain
+from pytest_onnxaccel.core.specs import Dim, TensorSpec
 
 _MASK = re.compile(r"(?i)(^|_|\.)(attention_|padding_|pad_|encoder_|decoder_)*mask$|attn_mask")
 _LENGTHS = re.compile(r"(?i)(^|_|\.)(seq(uence)?_?)?len(gth)?s?$")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.core.frozen import record
 
 #: Constants of more elements are known by their shape alone.
 MOST_ELEMENTS = 1 << 16

@@ -11,12 +11,12 @@ from typing import Any
 
 import onnx
 
-from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.graph.files import fed_values
 from pytest_onnxaccel.graph.inputs import flow
 from pytest_onnxaccel.graph.inputs.backward import carried_back
 from pytest_onnxaccel.graph.inputs.findings import Findings
 from pytest_onnxaccel.graph.inputs.trace import UNKNOWN, Trace, Value
-from pytest_onnxaccel.graph.load import fed_values
 
 #: Subgraphs and functions are walked to this depth.
 _DEEPEST = 12

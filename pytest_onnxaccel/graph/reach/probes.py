@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from pytest_onnxaccel.frozen_class import record
+from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.graph.reach.lift import BYTES, FLOATS, elements
 
 #: So many of one kind are looked at.

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, TensorProto, ValueInfoProto, helper
 
-from pytest_onnxaccel.graph.expose import write_beside
-from pytest_onnxaccel.graph.load import load_graph
+from pytest_onnxaccel.graph.files import load_graph
+from pytest_onnxaccel.graph.probe.expose import write_beside
 from pytest_onnxaccel.graph.reach.lift import array_of, lift
 from pytest_onnxaccel.graph.reach.paths import answering, weights
 from pytest_onnxaccel.graph.reach.probes import Probe, measuring, probes
@@ -40,7 +40,7 @@ def movable(source: str, target: str) -> dict[str, Any]:
         depend on the values of an input; ``probes``: what is looked at, see :class:`~.probes.Probe`.
 
     Raises:
-        ModelError: as :func:`~pytest_onnxaccel.graph.load.load_graph`; ``E_FILE`` or ``E_EXTERNAL``.
+        ModelError: as :func:`~pytest_onnxaccel.graph.files.load_graph`; ``E_FILE`` or ``E_EXTERNAL``.
     """
     model = ModelProto()
     model.CopyFrom(load_graph(source))

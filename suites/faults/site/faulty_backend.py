@@ -16,8 +16,8 @@ import time
 from typing import Any
 
 from pytest_onnxaccel.backends.protocol import Availability, SessionInfo
-from pytest_onnxaccel.numerics.timing import measure
-from pytest_onnxaccel.spec import TensorSpec
+from pytest_onnxaccel.core.specs import TensorSpec
+from pytest_onnxaccel.numerics.timing.loop import measure
 
 
 class Panic(BaseException):

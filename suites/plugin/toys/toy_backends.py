@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from pytest_onnxaccel.backends.protocol import Availability, SessionInfo
-from pytest_onnxaccel.errors import ModelError
-from pytest_onnxaccel.numerics.timing import measure
-from pytest_onnxaccel.spec import TensorSpec
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.specs import TensorSpec
+from pytest_onnxaccel.numerics.timing.loop import measure
 
 
 class ToySession:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.backends.torch_backend import TorchBackend
+from pytest_onnxaccel.backends.pytorch.backend import TorchBackend
 
 
 class Runtime(TorchBackend):

@@ -18,11 +18,11 @@ from typing import Any
 
 #: The classes whose sessions are changed; the isolated onnx-tf has an interpreter of its own, out of reach.
 BACKENDS = {
-    "pytest_onnxaccel.backends.ort_cpu": "OrtCpu",
-    "pytest_onnxaccel.backends.ort_cuda": "OrtCuda",
+    "pytest_onnxaccel.backends.onnxruntime.cpu": "OrtCpu",
+    "pytest_onnxaccel.backends.onnxruntime.cuda": "OrtCuda",
     "pytest_onnxaccel.backends.reference": "ReferenceBackend",
-    "pytest_onnxaccel.backends.torch_backend": "TorchBackend",
-    "pytest_onnxaccel.backends.tensorflow_backend": "TensorflowBackend",
+    "pytest_onnxaccel.backends.pytorch.backend": "TorchBackend",
+    "pytest_onnxaccel.backends.tensorflow.backend": "TensorflowBackend",
 }
 #: What of the options chooses kernels; the others change when memory is had and given back.
 _CHOICES = ("optimize", "level", "threads", "kernels")

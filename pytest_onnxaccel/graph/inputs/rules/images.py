@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_onnxaccel.domains import Bound
+from pytest_onnxaccel.core.domains import Bound
 from pytest_onnxaccel.graph.inputs.findings import Finding, named
 from pytest_onnxaccel.graph.inputs.rules.sizes import exact
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from pytest_onnxaccel.domains import Bound
+from pytest_onnxaccel.core.domains import Bound
 from pytest_onnxaccel.graph.inputs.findings import Finding, named
 from pytest_onnxaccel.graph.inputs.trace import Value
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site

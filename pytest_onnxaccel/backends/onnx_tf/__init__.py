@@ -1,0 +1,1 @@
+"""onnx-tf in an environment of its own."""

@@ -1,0 +1,77 @@
+"""onnx-tf 1.10 as a runtime: the model as TensorFlow computes it, in an interpreter of its own.
+
+Importing this needs neither TensorFlow nor NumPy: the pytest process asks for the availability, and a worker
+in the isolated environment loads the copy that :mod:`pytest_onnxaccel.graph.onnx_tf_copy.prepare` wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pytest_onnxaccel.backends.onnx_tf.nodes import RECURRENT
+from pytest_onnxaccel.backends.protocol import Availability, LoadOptions, Session
+from pytest_onnxaccel.core.errors import ModelError
+
+_BUILD = "python -m pytest_onnxaccel env onnx-tf"
+
+
+class OnnxTf:
+    """The backend ``onnx-tf``.
+
+    Args:
+        interpreter: a Python that has onnx-tf, instead of the built environment.
+    """
+
+    name = "onnx-tf"
+    role = "runtime"
+    environment = "onnx-tf"
+    keep_worker = True
+    preload = ("pytest_onnxaccel.backends.onnx_tf.preload",)
+    optimizes = True
+    complete = False
+
+    def __init__(self, interpreter: str | None = None) -> None:
+        self.interpreter = interpreter
+
+    def availability(self) -> Availability:
+        """Whether the isolated environment is there; looks at files, starts nothing."""
+        from pytest_onnxaccel.environments import locate as environment
+
+        found = environment.interpreter(self.environment, self.interpreter)
+        if found is not None:
+            return Availability(True, versions=environment.versions(found), devices=("CPU",))
+        named = environment.configured(self.environment, self.interpreter)
+        if named is not None:
+            return Availability(False, f"the interpreter named for onnx-tf is not there: {named}", _BUILD)
+        return Availability(False, "the isolated environment onnx-tf is not built", _BUILD)
+
+    def prepare(self, operators: Mapping[str, int], opset: int) -> str:
+        """Every graph needs the copy; graphs with several recurrent nodes are refused.
+
+        Raises:
+            ModelError: ``E_SCHEMA``, naming the recurrent operators.
+        """
+        recurrent = {name: operators[name] for name in RECURRENT if operators.get(name)}
+        if sum(recurrent.values()) > 1:
+            counted = ", ".join(f"{name} x{count}" for name, count in recurrent.items())
+            raise ModelError(
+                f"onnx-tf computes several recurrent nodes in one graph wrongly: {counted} (opset {opset})",
+                code="E_SCHEMA",
+                remedy="compare this model with another backend",
+            )
+        return "legacy"
+
+    def fresh_process_per_model(self, operators: Mapping[str, int]) -> bool:
+        """Whether a model with these operators needs a process that has loaded no other recurrent model."""
+        return any(operators.get(name) for name in RECURRENT)
+
+    def load(self, path: str, options: LoadOptions) -> Session:
+        """Load the prepared copy at *path*; called in the legacy interpreter.
+
+        Raises:
+            ModelError: ``E_SCHEMA``: an operator, or a use of it, that onnx-tf lacks.
+            BackendUnavailable: onnx-tf cannot be imported, or a recurrent model needs a fresh process.
+        """
+        from pytest_onnxaccel.backends.onnx_tf.load import load
+
+        return load(path, options)

@@ -1,0 +1,1 @@
+"""PyTorch sources: modules, TorchScript, exported programs."""

@@ -1,0 +1,1 @@
+"""TensorFlow sources: SavedModels, frozen graphs, checkpoints."""

@@ -1,0 +1,1 @@
+"""What a TensorFlow graph must not hold, by list."""

@@ -1,0 +1,1 @@
+"""Is another batch the results of its samples."""

@@ -1,0 +1,213 @@
+"""Does the model hold at other batch sizes: f(stack of N samples) is the N samples' own results, sample by sample."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from pytest_onnxaccel.backends.protocol import Session
+from pytest_onnxaccel.checks.batch.proof import Proof, Prover, Ways
+from pytest_onnxaccel.checks.batch.single_runs import Singles
+from pytest_onnxaccel.checks.batch.sizes import Sizes, choose
+from pytest_onnxaccel.checks.parity.comparison import Agreement
+from pytest_onnxaccel.checks.reach.answers import Answers, further
+from pytest_onnxaccel.checks.reach.telling import Telling
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import Tolerance
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+
+#: So many samples show whether outputs answer.
+FEW = 2
+#: Names of a dynamic axis 0 that is something else: time-major sequences, point clouds, graphs.
+_NO_BATCH = re.compile(r"(?i)^(?!.*batch).*(seq|time|step|frame|token|len|point|node|edge)")
+
+
+def batch(
+    model: str,
+    backend: str,
+    session: Session,
+    inputs: Inputs,
+    ways: Ways,
+    sizes: Sequence[int],
+    tolerance: Tolerance,
+    outputs: Mapping[str, Tolerance] | None = None,
+    holders: Callable[[], str] = lambda: "",
+    singles: Singles | None = None,
+    wide: bool = False,
+    memory: int = 0,
+    telling: Telling | None = None,
+) -> CheckResult:
+    """Each batch size gives what the samples give by themselves.
+
+    Args:
+        session: the model as it is.
+        ways: sessions at another batch size; for a dynamic model, *session* itself.
+        sizes: sizes that the user asked for; empty for the defaults, of which a frozen model may fail any without
+            failing the check, because it promised none of them.
+        holders: names the nodes that hold the batch, for the message.
+        singles: results of single samples that are known already, and how they combine.
+        telling: whether what was compared tells anything.
+        wide: beside *sizes*, sweep over a dynamic model's batch as far as time and *memory* (bytes) allow.
+    """
+    result = CheckResult(model, "batch", Verdict.PASSED, backend=backend, batch=inputs.batch, notes=session.info.notes)
+    if inputs.batch is None:
+        # What nobody asked for is not held against a model that carries no batch; what was named cannot be judged
+        return _unjudged(result, sizes, "the inputs share no batch axis")
+    if inputs.dynamic and not sizes and _NO_BATCH.search(inputs.symbol or ""):
+        return _not_applicable(result, f"the free axis of the inputs is called {inputs.symbol!r}: it is not a batch")
+    singles = singles or Singles(session, inputs)
+    refusal = ""
+    if not inputs.dynamic:
+        refusal = _refusal(session, inputs)
+        if not refusal:
+            other = inputs.batch + 1
+            cause = f"the model is frozen to batch {inputs.batch}, and batch {other} ran without an error"
+            return result.with_(verdict=Verdict.FAILED, code="V_BATCH", message=cause)
+    original = prover_of(backend, singles, inputs, tolerance, outputs, False)
+    # What nobody asked for is not held against a model of which it cannot be told
+    unproven = result.with_(verdict=Verdict.FAILED if sizes else Verdict.NOT_APPLICABLE)
+    unstable = original.unstable()
+    if unstable:
+        return unproven.with_(code="V_UNSTABLE", message=unstable)
+    if inputs.batch > 1 and not inputs.dynamic:
+        mixed = original.own_batch(session)
+        if mixed:
+            cause = f"frozen at batch {inputs.batch}, and its samples depend on each other: {mixed}{_held(holders)}"
+            return unproven.with_(code="V_BATCH", message=cause)
+    plan = choose(sizes, inputs.batch, inputs.dynamic, wide, singles, session, memory)
+    proofs: dict[int, Proof] = {}
+    try:
+        for size in plan.sizes:
+            prover = prover_of(backend, singles, inputs, tolerance, outputs, size in plan.full)
+            found = prover.first(size, ways(size))
+            if found.proof is None:
+                return _refuted(result, size, inputs, found.refuted, bool(sizes), holders)
+            proofs[size] = found.proof
+    except ModelError as error:
+        if error.code != "V_BATCH":
+            raise
+        # The runs of the original do not combine, whatever the batch: there is nothing to compare with
+        return _not_applicable(result, error.cause)
+    result = _passed(result, proofs, plan, inputs, refusal)
+    return _telling(result, telling, singles, session) if telling is not None else result
+
+
+def _telling(result: CheckResult, telling: Telling, singles: Singles, session: Session) -> CheckResult:
+    """*result*, judged by what the samples alone gave; more of them are run while no output answers."""
+    answers = Answers()
+    for index in range(FEW):
+        answers.add(telling.inputs.feeds(index), singles.block(index))
+    if answers.silent():
+        for index in further(telling.inputs, FEW):
+            if not answers.silent(telling.by_design()):
+                break
+            try:
+                answers.add(telling.inputs.feeds(index), session.run(telling.inputs.feeds(index)))
+            except ModelError as error:
+                if error.code not in ("E_RUN", "E_INPUT"):
+                    raise
+    return telling.judged(result, answers, session.run)
+
+
+def prover_of(
+    backend: str,
+    singles: Singles,
+    inputs: Inputs,
+    tolerance: Tolerance,
+    outputs: Mapping[str, Tolerance] | None,
+    full: bool,
+) -> Prover:
+    """Proves sessions of *backend* within these tolerances."""
+    sides = (f"{backend} at the batch", "the samples alone")
+    return Prover(singles, inputs, lambda: Agreement(sides, tolerance, outputs or {}), full)
+
+
+def _passed(result: CheckResult, proofs: Mapping[int, Proof], plan: Sizes, inputs: Inputs, refusal: str) -> CheckResult:
+    worst = max(proofs.values(), key=lambda p: p.agreement.summary().get("max_abs", 0.0))
+    methods = {str(size): proof.method for size, proof in proofs.items()}
+    figures = {**worst.agreement.summary(), "samples": max(proofs), "sizes": list(proofs), "method": methods}
+    mixed = [size for size, proof in proofs.items() if proof.full]
+    figures["shuffled"] = mixed
+    if refusal:
+        figures["refuses"] = refusal
+    if plan.left_out:
+        figures["left_out"] = {str(size): why for size, why in plan.left_out.items()}
+    promise = "dynamic batch" if inputs.dynamic else f"frozen at batch {inputs.batch} and refuses others"
+    message = f"{promise}; proven at batch {_named(proofs)}"
+    if mixed:
+        everywhere = mixed == [size for size in proofs if size > 1]
+        message += ", samples independent of each other" + ("" if everywhere else f" at {max(mixed)}")
+    if plan.left_out:
+        message += "; left out: " + ", ".join(f"batch {size} {why}" for size, why in plan.left_out.items())
+    alike = _alike(inputs, max(proofs))
+    notes = (*result.notes, alike) if alike else result.notes
+    return result.with_(message=message, figures=figures, batch=max(proofs), notes=notes)
+
+
+def _named(proofs: Mapping[int, Proof]) -> str:
+    """``1 (as is), 3, 10 (dims)``: a method once, behind the sizes that it made."""
+    groups = groupby(proofs.items(), key=lambda item: item[1].method)
+    return ", ".join(", ".join(str(size) for size, _ in found) + f" ({method})" for method, found in groups)
+
+
+def _alike(inputs: Inputs, size: int) -> str:
+    """A remark where the samples in a batch are all the same: leakage between them cannot be seen."""
+    if size < 2 or (not inputs.files and any("float" in spec.dtype for spec in inputs.specs)):
+        return ""
+    feeds = inputs.feeds(0, size)
+    first = {name: np.take(feeds[name], [0], axis=axis) for name, axis in inputs.axes.items()}
+    if all((feeds[name] == array).all() for name, array in first.items()):
+        return f"the {size} samples of the batch are all alike, so that swapped ones cannot be seen: give more samples"
+    return ""
+
+
+def _refuted(
+    result: CheckResult,
+    size: int,
+    inputs: Inputs,
+    refuted: Sequence[Proof],
+    asked: bool,
+    holders: Callable[[], str],
+) -> CheckResult:
+    result = result.with_(code="V_BATCH", figures={"sizes": [size]}, batch=size)
+    held = _held(holders)
+    if inputs.dynamic:
+        why = refuted[0].why() if refuted else "it does not run"
+        message = f"the batch axis is declared dynamic, but batch {size} is not its samples: {why}{held}"
+        details = refuted[0].agreement.details() if refuted and not refuted[0].error else ()
+        return result.with_(verdict=Verdict.FAILED, message=message, details=details)
+    tried = [f"{proof.method}: {proof.why()}" for proof in refuted]
+    message = f"frozen at batch {inputs.batch}, and no way to batch {size} could be proven{held}"
+    verdict = Verdict.FAILED if asked else Verdict.NOT_APPLICABLE
+    return result.with_(verdict=verdict, message=message, details=tuple(tried))
+
+
+def _held(holders: Callable[[], str]) -> str:
+    found = holders()
+    return f"; the batch is held by {found}" if found else ""
+
+
+def _refusal(session: Session, inputs: Inputs) -> str:
+    """A frozen model fed with another batch must be refused, in every backend: how; empty when it is not."""
+    assert inputs.batch is not None
+    try:
+        session.run(inputs.feeds(0, inputs.batch + 1))
+    except ModelError as error:
+        return error.cause
+    return ""
+
+
+def _unjudged(result: CheckResult, sizes: Sequence[int], reason: str) -> CheckResult:
+    if not sizes:
+        return _not_applicable(result, reason)
+    named = ", ".join(map(str, sizes))
+    message = f"batch {named} was asked for and cannot be judged: {reason}; say it by batch_axis of an input"
+    return result.with_(verdict=Verdict.FAILED, code="V_NOTJUDGED", message=message)
+
+
+def _not_applicable(result: CheckResult, reason: str) -> CheckResult:
+    return result.with_(verdict=Verdict.NOT_APPLICABLE, code="V_BATCH", message=reason)

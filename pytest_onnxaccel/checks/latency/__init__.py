@@ -1,0 +1,1 @@
+"""Budgets: absolute, relative, under load."""

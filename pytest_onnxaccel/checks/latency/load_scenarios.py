@@ -1,0 +1,254 @@
+"""What a client sees of a model: pauses between calls, requests that queue, and samples per second in bulk.
+
+Samples in, results out; taking them is the runner's. A limit passes when the upper confidence bound of its percentile
+is inside it, and fails when the CPU time alone is past it; anything between is inconclusive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.results import Verdict
+from pytest_onnxaccel.core.specs import LatencyBudget, Scenario, Timing
+from pytest_onnxaccel.numerics.queueing.arrivals import Paced
+from pytest_onnxaccel.numerics.queueing.load_test import (
+    Throughput,
+    after_pauses,
+    best,
+    replay,
+    saturation,
+    steady,
+    utilisation,
+)
+from pytest_onnxaccel.numerics.queueing.service_times import Services, computed, measured
+from pytest_onnxaccel.numerics.timing.order_stats import bounds, least_samples, percentile
+
+_MS = 1e6
+_SHARES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
+#: Rates of a search are told apart to this share, each by so many replays.
+_RESOLUTION = 0.01
+_SEARCH = 100
+
+
+@record(frozen=True)
+class Served:
+    """One scenario.
+
+    Attributes:
+        line: what was found.
+        figures: for the report, under ``scenario``.
+        judged: what decided on the limits, one clause each.
+    """
+
+    verdict: Verdict
+    line: str
+    figures: Mapping[str, Any]
+    judged: tuple[str, ...] = ()
+
+    @property
+    def message(self) -> str:
+        """What decided, and what was found."""
+        return "; ".join((*self.judged, self.line))
+
+
+def confirmed(first: Served, second: Served) -> Served:
+    """A failure that a fresh process shows too; never a pass, whatever *second* says."""
+    if second.verdict is Verdict.FAILED:
+        return replace(second, judged=(*second.judged, "confirmed in a fresh process"))
+    told = f"failed, and not again in a fresh process: at first {first.message}; then {second.line}"
+    return Served(Verdict.INCONCLUSIVE, told, second.figures)
+
+
+def limits(budget: LatencyBudget) -> dict[str, float]:
+    """Limited percentiles with their limits in nanoseconds."""
+    found = {key: getattr(budget, f"{key}_ns") for key in _SHARES}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def idle_gap(scenario: Scenario, paced: Paced, busy: Timing, asked: Mapping[str, float]) -> Served:
+    """Percentiles of calls after a pause.
+
+    Args:
+        busy: of the same session without pauses, for comparison.
+        asked: see :func:`limits`.
+    """
+    wall, cpu = sorted(paced.response_ns), sorted(paced.cpu_ns)
+    factor = after_pauses(busy.wall_ns, paced.response_ns)
+    figures = {**_named(scenario), "samples": len(wall), **_percentiles(wall), "over_no_pause": factor}
+    text = f"after pauses of {_ms(scenario.pause_ns or 0)}: {_shown(figures)}, {factor:.2f} times a call without pause"
+    judged = []
+    for key, limit in asked.items():
+        _, upper = bounds(wall, _SHARES[key])
+        lower, _ = bounds(cpu, _SHARES[key])
+        own = None if lower is None else lower / _parallel(paced.cpu_ns, paced.response_ns)
+        judged.append(_judge(key, limit, upper, own, len(wall)))
+    return _served(judged, text, figures)
+
+
+def server(
+    scenario: Scenario,
+    row: Timing,
+    run: Paced | None,
+    asked: Mapping[str, float],
+    live: Paced | None = None,
+    seed: int = 0,
+) -> Served:
+    """Response times, waiting included, of requests that come in at random at the scenario's rate.
+
+    Args:
+        row: calls one after the other.
+        run: requests that came in at the scenario's rate, which the queue is replayed over; None where calls one after
+            the other already take too long for it.
+        live: another such run, where it was asked for. A limit that the replay keeps and the live run does not is
+            inconclusive.
+    """
+    rate = scenario.rate_per_s or 0.0
+    services, own = _services(row, run)
+    load = utilisation(services, rate)
+    figures: dict[str, Any] = {**_named(scenario), "rate_per_s": rate, "utilisation": load}
+    if not steady(services, rate):
+        load = figures["utilisation"] = max(load, saturation(services, rate))
+        text = f"cannot serve {rate:g}/s: that would keep it busy for {load:.0%} of the time"
+        verdict = (Verdict.INCONCLUSIVE if steady(own, rate) else Verdict.FAILED) if asked else Verdict.PASSED
+        return Served(verdict, text, figures)
+    found = replay(services, rate, seed)
+    figures |= {f"{key}_ms": getattr(found, f"{key}_ns") / _MS for key in _SHARES}
+    figures |= {f"{key}_upper_ms": found.upper_ns[key] / _MS for key in _SHARES}
+    text = f"at {rate:g}/s (busy for {load:.0%} of the time): {_shown(figures)}"
+    judged = []
+    alone = replay(own, rate, seed) if steady(own, rate) else None
+    for key, limit in asked.items():
+        by_cpu = None if alone is None else getattr(alone, f"{key}_ns")
+        judged.append(_judge(key, limit, found.upper_ns[key], by_cpu, len(services.busy_ns)))
+    if live is not None:
+        ordered = sorted(live.response_ns)
+        figures |= {f"live_{key}": value for key, value in _percentiles(ordered).items()}
+        figures["live_samples"] = len(ordered)
+        text += f"; live p95 {_ms(percentile(ordered, 0.95))}, p99 {_ms(percentile(ordered, 0.99))}"
+        for key, limit in asked.items():
+            seen = percentile(ordered, _SHARES[key])
+            if seen > limit:
+                judged.append((Verdict.INCONCLUSIVE, f"{key} of the live run is {_ms(seen)}, limit {_ms(limit)}"))
+    return _served(judged, text, figures)
+
+
+def bearable(scenario: Scenario, row: Timing, run: Paced, seed: int = 0) -> Served:
+    """The highest rate of random requests at which p99 certainly keeps the scenario's target.
+
+    Args:
+        row: calls one after the other.
+        run: requests that came in at random, at a rate between the ones searched.
+    """
+    target = scenario.target_ns or 0.0
+    services, own = _services(row, run)
+    most = 1 / saturation(services, 1.0)
+
+    def keeps(rate: float) -> bool:
+        return replay(services, rate, seed, seeds=_SEARCH).upper_ns["p99"] <= target
+
+    low, high = 0.0, most * (1 - _RESOLUTION)
+    if keeps(high):
+        low = high
+    while high - low > _RESOLUTION * most:
+        middle = (low + high) / 2
+        low, high = (middle, high) if keeps(middle) else (low, middle)
+    figures = {**_named(scenario), "target_ms": target / _MS, "bearable_per_s": low, "capacity_per_s": most}
+    if low:
+        share = low / most
+        text = (
+            f"bears {low:.4g} random requests/s with p99 within {_ms(target)}, {share:.0%} of what it can do in a row"
+        )
+        return Served(Verdict.PASSED, text, figures)
+    lower, _ = bounds(sorted(own.idle_ns), 0.5)
+    past = lower is not None and lower > target
+    alone = percentile(sorted(services.idle_ns), 0.99)
+    text = f"bears no rate with p99 within {_ms(target)}: a single request takes {_ms(alone)}"
+    return Served(Verdict.FAILED if past else Verdict.INCONCLUSIVE, text, figures)
+
+
+def offline(
+    scenario: Scenario, found: Sequence[tuple[Throughput, Timing]], asked: Mapping[str, float], left: Mapping[int, str]
+) -> Served:
+    """Samples per second over batch sizes, by lower bounds; with limits, of the sizes that keep them.
+
+    Args:
+        left: sizes that were not timed, with the reason.
+    """
+    judged = {t.batch: [_limit(key, value, timing) for key, value in asked.items()] for t, timing in found}
+    inside = [t for t, _ in found if all(v is Verdict.PASSED for v, _ in judged[t.batch])]
+    figures: dict[str, Any] = {**_named(scenario), "sizes": [asdict(t) for t, _ in found]}
+    if left:
+        figures["left_out"] = {str(size): why for size, why in left.items()}
+    if not inside:
+        # The size that is nearest to its limits speaks for all
+        worst = [_served(verdicts, "", {}) for verdicts in judged.values()]
+        verdict = Verdict.INCONCLUSIVE if any(w.verdict is Verdict.INCONCLUSIVE for w in worst) else Verdict.FAILED
+        return Served(verdict, f"no batch size of {_sizes(found)} keeps its limits: {worst[0].judged[0]}", figures)
+    top = best(inside)
+    figures |= {"batch": top.batch, "throughput_per_s": top.per_s, "throughput_lower_per_s": top.lower_per_s}
+    text = f"{top.per_s:.4g} samples/s at batch {top.batch}, certainly {top.lower_per_s:.4g}/s (timed: {_sizes(found)})"
+    return Served(Verdict.PASSED, text, figures)
+
+
+def _limit(key: str, limit: float, timing: Timing) -> tuple[Verdict, str]:
+    _, upper = bounds(sorted(timing.wall_ns), _SHARES[key])
+    lower, _ = bounds(sorted(timing.cpu_ns), _SHARES[key])
+    own = None if lower is None else lower / _parallel(timing.cpu_ns, timing.wall_ns)
+    return _judge(key, limit, upper, own, len(timing.wall_ns))
+
+
+def _judge(key: str, limit: float, upper: float | None, own: float | None, samples: int) -> tuple[Verdict, str]:
+    if upper is None:
+        need = least_samples(_SHARES[key])
+        return Verdict.INCONCLUSIVE, f"{samples} samples cannot bound {key}, which needs {need}"
+    if upper <= limit:
+        return Verdict.PASSED, f"{key} is at most {_ms(upper)}, limit {_ms(limit)}"
+    if own is not None and own > limit:
+        return Verdict.FAILED, f"{key} is over the limit of {_ms(limit)}: by CPU time alone it is {_ms(own)}"
+    return Verdict.INCONCLUSIVE, (
+        f"{key} may be over the limit of {_ms(limit)} (bound {_ms(upper)}), but not by the model's own computing "
+        "alone: measure on a quieter machine"
+    )
+
+
+def _served(judged: Sequence[tuple[Verdict, str]], text: str, figures: Mapping[str, Any]) -> Served:
+    ranks = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED)
+    worst = min((v for v, _ in judged), key=ranks.index, default=Verdict.PASSED)
+    lines = [line for verdict, line in judged if verdict is worst]
+    return Served(worst, text, figures, tuple(lines))
+
+
+def _services(row: Timing, run: Paced | None) -> tuple[Services, Services]:
+    """Service times, and those of the CPU time alone."""
+    if run is None:
+        scale = _parallel(row.cpu_ns, row.wall_ns)
+        return Services.of(row.wall_ns), Services.of([ns / scale for ns in row.cpu_ns])
+    return measured(run, row.wall_ns), computed(run, row.cpu_ns, _parallel(run.cpu_ns, run.service_ns))
+
+
+def _parallel(cpu_ns: Sequence[float], wall_ns: Sequence[float]) -> float:
+    """CPU time counts all threads; over wall time it says how many ran side by side, at least one."""
+    return max(1.0, sum(cpu_ns) / max(1, sum(wall_ns)))
+
+
+def _named(scenario: Scenario) -> dict[str, Any]:
+    return {"name": str(scenario), "kind": scenario.kind}
+
+
+def _percentiles(ordered: Sequence[float]) -> dict[str, float]:
+    return {f"{key}_ms": percentile(ordered, share) / _MS for key, share in _SHARES.items()}
+
+
+def _shown(figures: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {figures[f'{key}_ms']:.3g} ms" for key in _SHARES)
+
+
+def _sizes(found: Sequence[tuple[Throughput, Timing]]) -> str:
+    return ", ".join(str(t.batch) for t, _ in found)
+
+
+def _ms(ns: float) -> str:
+    return f"{ns / _MS:.3g} ms"

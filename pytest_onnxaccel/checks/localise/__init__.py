@@ -1,0 +1,1 @@
+"""The first node that differs, and the engine that is odd."""

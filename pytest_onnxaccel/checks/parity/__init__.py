@@ -1,0 +1,1 @@
+"""Does a candidate give what a reference gives."""

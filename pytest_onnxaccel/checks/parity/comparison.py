@@ -1,0 +1,163 @@
+"""Outputs of two sides over several samples: what parity and batch checks share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_onnxaccel.core.printing import counted
+from pytest_onnxaccel.core.specs import Tolerance
+from pytest_onnxaccel.numerics.compare.boxes import flips_of
+from pytest_onnxaccel.numerics.compare.elementwise import (
+    Problem,
+    figures,
+    name_problems,
+    nothing_finite,
+    value_problems,
+)
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
+
+
+@dataclass
+class Agreement:
+    """Collects comparisons and keeps the worst of each output.
+
+    Args:
+        sides: names of the candidate and the reference, for messages.
+        tolerance: for outputs without one of their own.
+        outputs: tolerance by output name.
+        limit: gives an output's complete tolerance by its name and the reference's values, instead of the two above;
+            it may change later, see :meth:`judge_again`.
+    """
+
+    sides: tuple[str, str]
+    tolerance: Tolerance
+    outputs: Mapping[str, Tolerance] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    worst: dict[str, dict[str, Any]] = field(default_factory=dict)
+    samples: int = 0
+    #: Number of the sample that was compared last.
+    last: int = 0
+    limit: Callable[[str, Array], Tolerance] | None = None
+    #: The reference was stored: values that are not finite are right where it has them.
+    stored: bool = False
+    #: Outputs that may hold infinities alone, by what the graph says.
+    infinite: Collection[str] = ()
+    #: By output, the pair that needs the widest tolerance, kept where *limit* may change: sample, candidate, reference.
+    hardest: dict[str, tuple[int, Array, Array]] = field(default_factory=dict)
+    needed: dict[str, float] = field(default_factory=dict)
+    #: Argmax flips over all samples, by classifier-like output.
+    flips: dict[str, int] = field(default_factory=dict)
+    #: Outputs without an element in any sample so far.
+    empty: dict[str, bool] = field(default_factory=dict)
+
+    def add(self, candidate: Mapping[str, Array], reference: Mapping[str, Array], number: int | None = None) -> None:
+        """Compare one sample's outputs; after a breach of the contract no further figures are taken.
+
+        Args:
+            number: of the sample, where samples are left out: what is told of the worst one.
+        """
+        number = self.samples if number is None else number
+        self.samples += 1
+        self.last = number
+        self.problems += name_problems(candidate, reference, self.sides)
+        if self.problems:
+            return
+        for name in reference:
+            breaches = value_problems(name, candidate[name], reference[name])
+            if self.limit is not None and not breaches and not self.stored and name not in self.infinite:
+                breaches = nothing_finite(name, reference[name])
+            self.problems += breaches
+            if breaches:
+                continue
+            found = self._figures(name, candidate[name], reference[name])
+            if name not in self.worst or _badness(found) > _badness(self.worst[name]):
+                self.worst[name] = {**found, "sample": number}
+            self.empty[name] = self.empty.get(name, True) and not reference[name].size
+            flips = flips_of(candidate[name], reference[name])
+            if flips is not None:
+                self.flips[name] = self.flips.get(name, 0) + flips
+            if self.limit is not None and found.get("needed_atol", 0.0) >= self.needed.get(name, 0.0):
+                self.needed[name] = found.get("needed_atol", 0.0)
+                self.hardest[name] = (number, candidate[name], reference[name])
+
+    def _figures(self, name: str, candidate: Array, reference: Array) -> dict[str, Any]:
+        limit = self.limit(name, reference) if self.limit else self.outputs.get(name, self.tolerance)
+        return {**figures(candidate, reference, limit), "tolerance_from": limit.origin}
+
+    def judge_again(self) -> None:
+        """Take the figures of each output's hardest sample anew, after *limit* changed."""
+        for name, (sample, candidate, reference) in self.hardest.items():
+            self.worst[name] = {**self._figures(name, candidate, reference), "sample": sample}
+
+    def bad(self) -> list[str]:
+        """Outputs with elements past their tolerance."""
+        return [name for name, found in self.worst.items() if found["bad_share"]]
+
+    @property
+    def ok(self) -> bool:
+        """No breach, and no element past its tolerance."""
+        return not self.problems and all(f["bad_share"] == 0 for f in self.worst.values())
+
+    def summary(self) -> dict[str, Any]:
+        """Figures of the worst output, and those of each."""
+        if not self.worst:
+            return {"samples": self.samples}
+        name, top = max(self.worst.items(), key=lambda item: _badness(item[1]))
+        keys = ("max_abs", "max_rel", "max_rel_range", "max_ulp", "cosine", "bad_share", "rtol", "atol", "worst_index")
+        figures = {key: top.get(key) for key in keys}
+        figures["max_abs"] = max(f["max_abs"] for f in self.worst.values())
+        if self.flips:
+            figures["flips"] = sum(self.flips.values())
+        outputs = {n: {**f, "flips": self.flips[n]} if n in self.flips else f for n, f in self.worst.items()}
+        return {**figures, "worst_output": name, "samples": self.samples, "outputs": outputs}
+
+    def message(self) -> str:
+        """What was asked and what is, in one line, for a failure."""
+        if self.problems:
+            return self.problems[0].message
+        name, top = max(self.worst.items(), key=lambda item: _badness(item[1]))
+        if "worst_index" not in top:
+            return f"output {name!r}: {top['bad_share']:.2%} of the texts differ"
+        return (
+            f"output {name!r}: {top['bad_share']:.2%} of the elements are past atol {top['atol']:.2g} + "
+            f"rtol {top['rtol']:.2g}; max abs error {top['max_abs']:.3g}"
+        )
+
+    def details(self) -> tuple[str, ...]:
+        """Further lines for a failure: the other breaches, or the worst element of each output."""
+        if self.problems:
+            return tuple(p.message for p in self.problems[1:])
+        lines = []
+        for name, top in self.worst.items():
+            if top["bad_share"] and "worst_index" in top:
+                lines.append(
+                    f"{name}{top['worst_index']}: {self.sides[0]} {top['worst_candidate']:.7g}, "
+                    f"{self.sides[1]} {top['worst_reference']:.7g} (sample {top['sample']}, "
+                    f"{_ulp(top)}cosine {top['cosine']:.6f}{self._flipped(name)})"
+                )
+        lines.append(f"tolerance: {self.origin()}")
+        return tuple(lines)
+
+    def _flipped(self, name: str) -> str:
+        return f", {self.flips[name]} argmax flips" if self.flips.get(name) else ""
+
+    def origin(self) -> str:
+        """Where the tolerances come from."""
+        if self.limit is not None:
+            told = [f"{name}: {self.worst[name]['tolerance_from']}" for name in self.bad() or self.worst]
+            return counted(told, 240, "; ")
+        origins = dict.fromkeys(self.outputs.get(name, self.tolerance).origin for name in self.worst)
+        text = ", ".join(origins) or self.tolerance.origin
+        return text.replace("default", "the default for the dtype, scaled to the largest reference value")
+
+
+def _ulp(top: Mapping[str, Any]) -> str:
+    return f"{top['max_ulp']:.0f} ULP at most, " if top.get("max_ulp") is not None else ""
+
+
+def _badness(found: Mapping[str, Any]) -> tuple[float, float]:
+    return (found["bad_share"], found["max_abs"])

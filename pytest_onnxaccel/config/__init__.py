@@ -1,0 +1,1 @@
+"""What the user wrote: manifest, lock file, values and units."""

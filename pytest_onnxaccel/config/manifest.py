@@ -1,0 +1,247 @@
+"""``onnxaccel.toml`` to model specs: every key known and of the right type, every error with its line."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pytest_onnxaccel.config import manifest_schema as keys
+from pytest_onnxaccel.config.layers import merged, tolerance
+from pytest_onnxaccel.config.manifest_values import dim
+from pytest_onnxaccel.config.toml_positions import dotted, line_of
+from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.printing import identifier
+from pytest_onnxaccel.core.registry import nearest
+from pytest_onnxaccel.core.specs import (
+    BatchPlan,
+    DimSpec,
+    InputSpec,
+    LatencyBudget,
+    ModelSpec,
+    PreprocessingSpec,
+    SourceSpec,
+    Tolerance,
+)
+
+_Path = tuple[str, ...]
+
+
+def read(path: str | os.PathLike[str]) -> list[ModelSpec]:
+    """The models of the manifest *path*, in the order written, the defaults already in them.
+
+    Raises:
+        ConfigError: the file cannot be read, or a key is unknown, missing, given twice or of the wrong type.
+    """
+    file = Path(path)
+    return _Reader(file.name, file.absolute().parent, _text(file)).models()
+
+
+def read_preprocessing(path: str | os.PathLike[str]) -> list[PreprocessingSpec]:
+    """The pairs of preprocessing functions of the manifest *path*, in the order written.
+
+    Raises:
+        ConfigError: as :func:`read`.
+    """
+    file = Path(path)
+    return _Reader(file.name, file.absolute().parent, _text(file)).preprocessing()
+
+
+def _text(file: Path) -> str:
+    """The text of *file*, when it is a regular file in UTF-8."""
+
+    def refused(cause: str, remedy: str = "name a manifest such as onnxaccel.toml") -> ConfigError:
+        return ConfigError(f"{cause} in {file.absolute().parent}", subject=file.name, remedy=remedy)
+
+    if not file.exists():
+        raise refused("no such file")
+    if not file.is_file():
+        raise refused("not a regular file")
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise refused(f"cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise refused("is not UTF-8 text,", "save it as UTF-8") from None
+
+
+@record(frozen=True)
+class _Reader:
+    """One manifest: its name for messages, its folder for relative paths, its text for line numbers."""
+
+    name: str
+    folder: Path
+    text: str
+
+    def models(self) -> list[ModelSpec]:
+        data = self._load()
+        self._known(keys.TOP, (), data)
+        defaults = self._model(("defaults",), self._table(data, ("defaults",)), keys.DEFAULTS, None)
+        models = self._table(data, ("models",))
+        if not models and not self._table(data, ("preprocessing",)):
+            raise self._error(("models",), "names no model", "add a table such as [models.rfb] with a path")
+        return [
+            self._model(("models", name), self._table(models, ("models", name)), keys.MODEL, defaults)
+            for name in models
+        ]
+
+    def preprocessing(self) -> list[PreprocessingSpec]:
+        tables = self._table(self._load(), ("preprocessing",))
+        return [self._pair(("preprocessing", name), tables) for name in tables]
+
+    def _pair(self, at: _Path, tables: Mapping[str, Any]) -> PreprocessingSpec:
+        values = self._values(keys.PREPROCESSING, at, self._table(tables, at))
+        self._named(at, "pair of functions")
+        return PreprocessingSpec(name=at[-1], origin=self._origin(at), **values)
+
+    def _named(self, at: _Path, kind: str) -> None:
+        """Refuse a name that a test id cannot hold."""
+        name = at[-1]
+        if not name.strip() or identifier(name) != name:
+            raise self._error(at, f"{name!r} cannot name a {kind}", "use printable text without :: and ##name[")
+
+    def _model(self, at: _Path, table: Mapping[str, Any], kind: keys.Table, base: ModelSpec | None) -> ModelSpec:
+        """The spec of one table; that of [defaults] is the *base* of the others."""
+        values = self._values(kind, at, table)
+        name = at[-1]
+        self._named(at, "model")
+        base = base or ModelSpec(name="", path="", shown="")
+        origin = self._origin(at)
+        reference, source = self._reference(at, values, base)
+        own = tolerance(base.tolerance, values.get("rtol"), values.get("atol"), origin, origin)
+        shown = values.get("path", "")
+        return ModelSpec(
+            name=name,
+            path=os.path.abspath(self.folder / os.path.expanduser(shown)),
+            shown=shown,
+            inputs=tuple(self._input((*at, "inputs", key), table) for key in self._sub(at, table, "inputs")),
+            tolerance=own,
+            output_tolerances={
+                key: self._output((*at, "outputs", key), table, own) for key in self._sub(at, table, "outputs")
+            },
+            batch=BatchPlan(values["batch"], origin) if "batch" in values else base.batch,
+            budget=merged(base.budget, self._budget((*at, "budget"), table)),
+            reference=reference,
+            backends=values.get("backends", base.backends),
+            decision=values.get("decision"),
+            origin=origin,
+            source=source,
+            golden=replace(values["golden"], origin=origin) if "golden" in values else None,
+            dims=self._dims((*at, "dims"), self._sub(at, table, "dims")),
+            libraries=values.get("libraries", ()),
+            reach=values.get("reach", base.reach),
+        )
+
+    def _reference(self, at: _Path, values: Mapping[str, Any], base: ModelSpec) -> tuple[str | None, SourceSpec | None]:
+        """The reference, and the source of a model; a source that *reference* names is both."""
+        named, own = values.get("reference"), values.get("source")
+        if isinstance(named, SourceSpec) and own is not None:
+            cause = f"{named.shown!r} is given as reference beside the source {own.shown!r} in [{dotted(at)}]"
+            raise self._error((*at, "reference"), cause, "keep one of source, reference")
+        if isinstance(named, SourceSpec):
+            return None, replace(named, origin=self._origin(at))
+        if own is not None:
+            return named or base.reference, replace(own, origin=self._origin(at))
+        return named or base.reference, None if named else base.source
+
+    def _dims(self, at: _Path, table: Mapping[str, Any]) -> tuple[DimSpec, ...]:
+        found = []
+        for name, value in table.items():
+            try:
+                found.append(dim(value, name))
+            except ConfigError as error:
+                raise self._error((*at, name), f"{name} in [{dotted(at)}]: {error.cause}", error.remedy) from None
+        return tuple(found)
+
+    def _input(self, at: _Path, model: Mapping[str, Any]) -> InputSpec:
+        values = self._values(keys.INPUT, at, self._table(model["inputs"], at))
+        for samples in ("file", "images"):
+            others = ("range", "shape", "file", "value", "values")
+            both = [name for name in others if {name, samples} <= set(values) and name != samples]
+            if both:
+                cause = f"{both[0]} is given beside {samples} in [{dotted(at)}]"
+                raise self._error((*at, both[0]), cause, "keep one of them")
+        said = [name for name in ("range", "value", "values") if name in values]
+        if len(said) > 1:
+            cause = f"{said[1]} is given beside {said[0]} in [{dotted(at)}]"
+            raise self._error((*at, said[1]), cause, "keep one of them")
+        if "preprocess" in values and "images" not in values:
+            cause = f"preprocess is given without images in [{dotted(at)}]"
+            raise self._error((*at, "preprocess"), cause, 'add images = "imgs/*.jpg"')
+        low, high = values.get("range", (None, None))
+        return InputSpec(
+            at[-1], low, high, values.get("file"), values.get("shape"), values.get("images"), values.get("preprocess"),
+            values.get("values", values.get("value")), values.get("batch_axis"),
+        )  # fmt: skip
+
+    def _output(self, at: _Path, model: Mapping[str, Any], own: Tolerance) -> Tolerance:
+        values = self._values(keys.OUTPUT, at, self._table(model["outputs"], at))
+        origin = self._origin(at)
+        return tolerance(own, values.get("rtol"), values.get("atol"), origin, origin)
+
+    def _budget(self, at: _Path, model: Mapping[str, Any]) -> LatencyBudget:
+        values = self._values(keys.BUDGET, at, self._table(model, at))
+        return LatencyBudget(**values, origin=self._origin(at))
+
+    def _values(self, kind: keys.Table, at: _Path, table: Mapping[str, Any]) -> dict[str, Any]:
+        """The parsed keys of *table* by the field that they fill."""
+        self._known(kind, at, table)
+        values: dict[str, Any] = {}
+        for key in kind.keys:
+            if key.name in table:
+                try:
+                    parse = partial(key.parse, folder=self.folder) if key.relative else key.parse
+                    values[key.field] = parse(table[key.name])
+                except ConfigError as error:
+                    cause = f"{key.name} in [{dotted(at)}]: {error.cause}"
+                    raise self._error((*at, key.name), cause, error.remedy) from None
+            elif key.required:
+                remedy = f"add {key.name} = {key.example}"
+                raise self._error(at, f"[{dotted(at)}] has no {key.name}", remedy)
+        return values
+
+    def _known(self, kind: keys.Table, at: _Path, table: Mapping[str, Any]) -> None:
+        """Refuse the first key that *kind* does not have."""
+        for name, value in table.items():
+            if name not in kind.names:
+                remedy = nearest(name, kind.names)
+                if kind is keys.MODEL and isinstance(value, dict) and "path" in value:
+                    remedy = f'quote a name with a dot: [models."{at[-1]}.{name}"]'
+                where = f"[{dotted(at)}]" if at else "the manifest's top level"
+                raise self._error((*at, name), f"{name!r} is no key of {where}", remedy)
+
+    def _sub(self, at: _Path, table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+        return self._table(table, (*at, name))
+
+    def _table(self, parent: Mapping[str, Any], at: _Path) -> Mapping[str, Any]:
+        """The table under the last part of *at*; an empty one when it is left out."""
+        value = parent.get(at[-1], {})
+        if not isinstance(value, dict):
+            example = dotted(at) + (".NAME" if at in (("models",), ("preprocessing",)) else "")
+            raise self._error(at, f"{dotted(at)} is {value!r}", f"expected a table such as [{example}]")
+        return value
+
+    def _load(self) -> dict[str, Any]:
+        try:
+            return tomllib.loads(self.text + "\n")  # an error at the very end has no line number
+        except tomllib.TOMLDecodeError as error:
+            message, line = str(error), 0
+            if match := re.search(r" \(at line (\d+), column \d+\)$", message):
+                message, line = message[: match.start()], int(match[1])
+            subject = f"{self.name}:{line}" if line else self.name
+            if line and ("overwrite" in message or message.endswith("twice")):
+                again = self.text.splitlines()[line - 1].strip()
+                raise ConfigError(f"given a second time: {again}", subject=subject, remedy="keep one") from None
+            raise ConfigError(f"no TOML: {message}", subject=subject, remedy="mend the line") from None
+
+    def _origin(self, at: _Path) -> str:
+        return f"{self.name} [{dotted(at)}]"
+
+    def _error(self, at: _Path, cause: str, remedy: str) -> ConfigError:
+        return ConfigError(cause, subject=f"{self.name}:{line_of(self.text, at)}", remedy=remedy)

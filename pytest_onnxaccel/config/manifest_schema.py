@@ -1,0 +1,310 @@
+"""The tables and keys that a manifest may hold; docs/manifest.md is generated from here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from pytest_onnxaccel.config import budget_syntax as budgets
+from pytest_onnxaccel.config import manifest_values as values
+from pytest_onnxaccel.config import validators as scalars
+
+
+class Key(NamedTuple):
+    """One key of a table.
+
+    Attributes:
+        type: what is expected, in words.
+        parse: from the TOML value to the value of the spec.
+        field: the attribute of the spec that holds it.
+        relative: there is a path in it: *parse* also takes the manifest's folder.
+    """
+
+    name: str
+    type: str
+    parse: Callable[..., Any]
+    help: str
+    example: str
+    field: str
+    required: bool = False
+    relative: bool = False
+
+
+class Table(NamedTuple):
+    """One kind of table; *tables* are the kinds it may hold: by a fixed name, or by any name under it."""
+
+    title: str
+    help: str
+    keys: tuple[Key, ...] = ()
+    tables: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*(key.name for key in self.keys), *self.tables)
+
+
+LAYOUT_HELP = "What the result's memory layout must be: `any`, `same` as the reference's, or `C`."
+
+_PARITY = (
+    Key("rtol", "number", scalars.tolerance, "Relative tolerance of parity.", "1e-3", "rtol"),
+    Key("atol", "number", scalars.tolerance, "Absolute tolerance of parity.", "1e-5", "atol"),
+)
+
+_COMMON = (
+    Key(
+        "reference",
+        "text or table",
+        values.reference,
+        "What the outputs must agree with: a backend's name, the path of another `.onnx` file, `golden`, a source as "
+        "`source` takes it, or `package.module:function` ([parity.md](parity.md#a-function-as-the-reference)).",
+        '"onnx-tf"',
+        "reference",
+        relative=True,
+    ),
+    Key(
+        "backends",
+        "text or list of texts",
+        values.backends,
+        "Backends to run on; every one that runs here when left out.",
+        '["ort-cpu", "onnx-tf"]',
+        "backends",
+    ),
+    Key(
+        "batch",
+        "whole number or list of them",
+        values.batch,
+        "Batch sizes to try.",
+        "[1, 3, 10]",
+        "batch",
+    ),
+    *_PARITY,
+    Key(
+        "reach",
+        "number from 0 to 1",
+        scalars.portion,
+        "Least share of the weights that the inputs of parity and batch must reach ([reach.md](reach.md#reach)).",
+        "0.9",
+        "reach",
+    ),
+)
+
+TOP = Table(
+    "top level",
+    "The manifest holds these tables and nothing else.",
+    (),
+    ("defaults", "models", "preprocessing"),
+)
+
+DEFAULTS = Table(
+    "[defaults]", "What holds for every model whose own table does not say otherwise.", _COMMON, ("budget",)
+)
+
+MODEL = Table(
+    "[models.NAME]",
+    'One model; NAME is shown in reports and test ids. A name with a dot is quoted: `[models."rfb.onnx"]`.',
+    (
+        Key("path", "text", values.path_text, "The `.onnx` file.", '"models/rfb.onnx"', "path", required=True),
+        Key(
+            "source",
+            "path or table",
+            values.source,
+            "What the model was converted from: the default reference, and what another batch is exported from. "
+            "`loader` builds the module of a file that holds only weights.",
+            '{path = "rfb.pth", loader = "models.ulfd:build_rfb"}',
+            "source",
+            relative=True,
+        ),
+        *_COMMON,
+        Key(
+            "golden",
+            "path or false",
+            values.golden,
+            "Stored inputs and the outputs that are right for them ([golden.md](golden.md)); false leaves aside what "
+            "lies beside the model.",
+            '"rfb.golden"',
+            "golden",
+            relative=True,
+        ),
+        Key(
+            "ort_library",
+            "text or list of texts",
+            values.libraries,
+            "Libraries of custom operators for ONNX Runtime: a path, or `package.module:function` that gives one. They "
+            "are code, and loaded where they are named alone.",
+            '"onnxruntime_extensions:get_library_path"',
+            "libraries",
+            relative=True,
+        ),
+        Key(
+            "decision",
+            "text or table",
+            scalars.decision,
+            "Decisions that must be taken alike: `classification`, or a table with `kind` and the keys of "
+            "[parity.md](parity.md#decisions).",
+            '"classification"',
+            "decision",
+        ),
+    ),
+    ("inputs", "outputs", "budget", "dims"),
+)
+
+INPUT = Table(
+    "[models.NAME.inputs.INPUT]",
+    "How the input INPUT is filled; without a table, by what the model declares.",
+    (
+        Key(
+            "range",
+            "list of two numbers",
+            values.value_range,
+            "Random values are drawn from here; equal ends fill the input.",
+            "[-1, 1]",
+            "range",
+        ),
+        Key(
+            "file",
+            "text",
+            values.samples,
+            "Samples from a `.npy` or `.npz` file; excludes `range` and `shape`.",
+            '"samples.npz"',
+            "file",
+            relative=True,
+        ),
+        Key("shape", "list of whole numbers", values.shape, "Sizes of free dimensions.", "[1, 3, 240, 320]", "shape"),
+        Key(
+            "value",
+            "number, text or boolean",
+            values.element,
+            "Fills the input; excludes `range`, `values`, `file` and `images`.",
+            "16000",
+            "value",
+        ),
+        Key(
+            "values",
+            "list of numbers, texts or booleans",
+            values.elements,
+            "The only elements there may be, all of which are drawn; excludes `range`, `file` and `images`.",
+            "[8000, 16000]",
+            "values",
+        ),
+        Key(
+            "batch_axis",
+            "whole number",
+            values.batch_axis,
+            "Where the input carries the batch, where the graph does not tell.",
+            "1",
+            "batch_axis",
+        ),
+        Key(
+            "images",
+            "text",
+            values.path,
+            "A glob of images, each of which is a sample; excludes `range`, `shape` and `file`.",
+            '"imgs/*.jpg"',
+            "images",
+            relative=True,
+        ),
+        Key(
+            "preprocess",
+            "MODULE:FUNCTION",
+            scalars.function,
+            "Makes a sample of one image (height x width x 3, uint8, RGB); without it the image itself is fed.",
+            '"serve.pre:prepare"',
+            "preprocess",
+        ),
+    ),
+)
+
+DIMS = Table(
+    "[models.NAME.dims]",
+    "Sizes of free dimensions by their names: a number, a list of numbers that are tried one after the other, or an "
+    'expression of other names: `sequence = [7, 128]`, `total = "past + sequence"`. A size holds for every axis of '
+    "that name.",
+)
+
+OUTPUT = Table("[models.NAME.outputs.OUTPUT]", "Tolerances of the output OUTPUT.", _PARITY)
+
+BUDGET = Table(
+    "[models.NAME.budget]",
+    "Latency budget; `[defaults.budget]` takes the same keys.",
+    (
+        Key("p50", "duration", scalars.duration, "Most that the median may take.", '"8ms"', "p50_ns"),
+        Key("p95", "duration", scalars.duration, "Most that the 95th percentile may take.", '"12ms"', "p95_ns"),
+        Key("p99", "duration", scalars.duration, "Most that the 99th percentile may take.", '"20ms"', "p99_ns"),
+        Key(
+            "speedup_over",
+            "BACKEND:FACTOR",
+            values.speedup,
+            "Least speed-up over another backend.",
+            '"onnx-tf:3"',
+            "speedup_over",
+        ),
+        Key(
+            "regression",
+            "PERCENT or PERCENT git:REVISION",
+            budgets.regression,
+            "Most that the model may be slower than the reference model, or than its own file at a revision.",
+            '"10% git:origin/main"',
+            "regression",
+        ),
+        Key(
+            "scenario",
+            "text",
+            budgets.scenario,
+            "How the model is called: `single-stream`, `offline`, `server:RATE`, `server:TARGET`, `idle-gap:PAUSE`.",
+            '"server:100/s"',
+            "scenario",
+        ),
+        Key("threads", "whole number", scalars.threads, "Intra-op threads.", "1", "threads"),
+        Key("advise", "boolean", budgets.advise, "Print what would make the model faster.", "true", "advise"),
+        Key(
+            "inconclusive",
+            "`warn`, `fail` or `skip`",
+            budgets.inconclusive,
+            "What a measurement that cannot decide does to the test; `--onnx-inconclusive` by default.",
+            '"fail"',
+            "inconclusive",
+        ),
+    ),
+)
+
+PREPROCESSING = Table(
+    "[preprocessing.NAME]",
+    "Two functions that must make the same of every image; NAME is shown in reports and test ids.",
+    (
+        Key(
+            "reference",
+            "MODULE:FUNCTION",
+            scalars.function,
+            "What training used: takes an image (uint8, height x width x channels), gives an array.",
+            '"train.data:normalise"',
+            "reference",
+            required=True,
+        ),
+        Key(
+            "candidate",
+            "MODULE:FUNCTION",
+            scalars.function,
+            "What is deployed.",
+            '"deploy.fast:normalise"',
+            "candidate",
+            required=True,
+        ),
+        Key("faster", "number", scalars.factor, "Least factor by which the candidate is faster.", "1.5", "faster"),
+        Key("shape", "list of whole numbers", scalars.image_shape, "Shape as deployed.", "[240, 320, 3]", "shape"),
+        Key("shapes", '"any" or list of sizes', scalars.image_sizes, "Legal sizes.", "[[240, 320]]", "shapes"),
+        Key(
+            "tolerance",
+            "number",
+            scalars.tolerance,
+            "Largest difference of floats, in units in the last place of the largest value; integers are exact.",
+            "4",
+            "tolerance",
+        ),
+        Key("layout", "text", scalars.layout, LAYOUT_HELP, '"C"', "layout"),
+        Key("examples", "whole number", values.examples, "Random images to try.", "500", "examples"),
+        Key("seed", "whole number", scalars.seed, "Seed of the random images.", "7", "seed"),
+    ),
+)
+
+#: Every kind of table, in the order of the reference.
+TABLES = (TOP, DEFAULTS, MODEL, INPUT, DIMS, OUTPUT, BUDGET, PREPROCESSING)

@@ -1,0 +1,147 @@
+"""Checks of single typed values of a manifest or a marker: what is there, what is expected."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+from pytest_onnxaccel.config import units
+from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.specs import Decision
+from pytest_onnxaccel.core.specs import is_function as is_function
+
+
+def text(value: object, kind: str = "text") -> str:
+    """Text that is not empty; a path object counts as its path."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigError(f"{value!r} is not {kind}", remedy=f"expected {kind}, written as text")
+    return value.strip()
+
+
+def tolerance(value: object) -> float:
+    """A finite number from 0 up."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise ConfigError(f"{value!r} is no tolerance", remedy="expected a number from 0 up, such as 1e-3")
+    return float(value)
+
+
+def whole(value: object, kind: str, example: str = "1") -> int:
+    """A whole number from 1 up that a C int holds."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
+        raise ConfigError(f"{value!r} is no {kind}", remedy=f"expected whole numbers from 1 up, such as {example}")
+    return value
+
+
+def threads(value: object) -> int:
+    """A number of intra-op threads."""
+    return whole(value, "number of threads")
+
+
+def duration(value: object) -> float:
+    """Nanoseconds of text with a unit; a bare number is told which unit is missing."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = f"{value}"
+    return units.duration_ns(text(value, 'a duration such as "12ms"'))
+
+
+def function(value: object) -> str:
+    """``package.module:function``, as written; nothing is imported."""
+    name = text(value, 'a function such as "package.module:function"')
+    if not is_function(name):
+        raise ConfigError(f"{name!r} names no function", remedy='write "package.module:function"')
+    return name
+
+
+def factor(value: object) -> float:
+    """A finite number above zero: how many times as fast."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise ConfigError(f"{value!r} is no factor", remedy="expected a number above 0, such as 1.5")
+    return float(value)
+
+
+def seed(value: object) -> int:
+    """A whole number from 0 up."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+        raise ConfigError(f"{value!r} is no seed", remedy="expected a whole number from 0 up")
+    return value
+
+
+def portion(value: object) -> float:
+    """A number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ConfigError(f"{value!r} is no share", remedy="expected a number from 0 to 1, such as 0.9")
+    return float(value)
+
+
+def image_shape(value: object) -> tuple[int, ...]:
+    """The shape of an image: (height, width, channels), or (height, width) of one without channels."""
+    remedy = "expected height, width and channels, such as [240, 320, 3]"
+    if not isinstance(value, (list, tuple)) or len(value) not in (2, 3):
+        raise ConfigError(f"{value!r} is no shape of an image", remedy=remedy)
+    return tuple(whole(entry, "size of an image", "[240, 320, 3]") for entry in value)
+
+
+def image_sizes(value: object) -> tuple[tuple[int, int], ...]:
+    """The legal (height, width) sizes; empty for ``any``."""
+    if value == "any":
+        return ()
+    if not isinstance(value, (list, tuple)) or not value:
+        remedy = 'expected "any" or (height, width) pairs, such as [[240, 320], [480, 640]]'
+        raise ConfigError(f"{value!r} is no list of sizes", remedy=remedy)
+    found = []
+    for entry in value:
+        if not isinstance(entry, (list, tuple)) or len(entry) != 2:
+            raise ConfigError(f"{entry!r} is no size", remedy="expected height and width, such as [240, 320]")
+        height, width = (whole(side, "height or width", "[240, 320]") for side in entry)
+        found.append((height, width))
+    return tuple(dict.fromkeys(found))
+
+
+#: Memory layouts that a result may be asked to have.
+LAYOUTS = ("any", "same", "C")
+
+
+def layout(value: object) -> str:
+    """One of :data:`LAYOUTS`."""
+    if value not in LAYOUTS:
+        raise ConfigError(f"{value!r} is no layout", remedy=f"write one of {', '.join(LAYOUTS)}")
+    return str(value)
+
+
+#: Keys of a decision by its kind, and what each must be.
+_DECISIONS = {
+    "classification": ("output",),
+    "detection": ("scores", "boxes", "threshold", "iou", "background"),
+}
+
+
+def decision(value: object) -> Decision:
+    """``"classification"``, ``"detection"``, or a table with ``kind`` and the keys of that kind."""
+    table = value if isinstance(value, dict) else {"kind": value}
+    kind = table.get("kind")
+    if not isinstance(kind, str) or kind not in _DECISIONS:
+        raise ConfigError(f"{kind!r} is no kind of decision", remedy=f"write one of {', '.join(_DECISIONS)}")
+    given = {}
+    for key, entry in table.items():
+        if key == "kind":
+            continue
+        if key not in _DECISIONS[kind]:
+            raise ConfigError(f"a {kind} has no key {key!r}", remedy=f"keys: kind, {', '.join(_DECISIONS[kind])}")
+        given[key] = _decision_key(key, entry)
+    return Decision(kind, **given)
+
+
+def _decision_key(key: str, value: object) -> Any:
+    if key in ("output", "scores", "boxes"):
+        return text(value, "an output's name")
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if key == "background":
+        if not number or not isinstance(value, int) or value < -1:
+            raise ConfigError(f"background {value!r} is no class", remedy="expected a number from 0 up, or -1 for none")
+        return value
+    if not number or not 0 <= float(value) <= 1:  # type: ignore[arg-type]
+        raise ConfigError(f"{key} {value!r} is not from 0 to 1", remedy="expected a number such as 0.5")
+    return float(value)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""What every layer knows: errors, results, specifications, domains; imports nothing above it."""

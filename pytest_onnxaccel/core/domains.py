@@ -1,0 +1,108 @@
+"""What values an input may take, and how it is known: builtins only, safe to carry between processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, field, fields
+from typing import Any, ClassVar
+
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.specs import Dim
+
+#: A bound or an element: a number, or the name of a dimension (or an expression of names) whose size it is.
+Bound = int | float | str
+
+
+@record(frozen=True)
+class Domain:
+    """The values that one input may take.
+
+    Attributes:
+        name: of the input.
+        kind: what the values are, one of :attr:`KINDS`.
+        low, high: least and greatest legal value, both inclusive; None where there is no bound. A text is the size
+            of the dimension of that name, or of an expression of names.
+        exclude: numbers that are not legal: 0 of a divisor.
+        points: numbers or texts that tell most: each is drawn where there is room for it.
+        choices: only these are legal; empty for no such list.
+        exact: the whole array in row-major order, where only that gives the declared outputs; a text is the size of
+            a dimension.
+        origin: who says so, one of :attr:`ORIGINS`.
+        facts: a line for each fact, with the node that gives it: ``indexes 30522 rows in Gather 'embed'``.
+        columns: telling numbers by place on the last axis: both sides of the thresholds of a table's column.
+    """
+
+    #: number: any; index: rows of a table; mask: 0 and 1, valid first; length: of a sequence; size: sizes of a shape,
+    #: counts, axes and the like that decide the shape of an output; text; category: one of a list.
+    KINDS: ClassVar[tuple[str, ...]] = ("number", "index", "mask", "length", "size", "text", "category")
+    ORIGINS: ClassVar[tuple[str, ...]] = ("golden", "given", "graph", "name", "search")
+
+    name: str
+    kind: str = "number"
+    low: Bound | None = None
+    high: Bound | None = None
+    exclude: tuple[int | float, ...] = ()
+    points: tuple[int | float | str, ...] = ()
+    choices: tuple[int | float | str, ...] = ()
+    exact: tuple[Bound, ...] | None = None
+    origin: str = "graph"
+    facts: tuple[str, ...] = ()
+    columns: tuple[tuple[int | float, ...], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Domain:
+        values = {f.name: data[f.name] for f in fields(cls) if f.name in data}
+        for name in ("exclude", "points", "choices", "facts"):
+            values[name] = tuple(values.get(name, ()))
+        values["columns"] = tuple(map(tuple, values.get("columns", ())))
+        if values.get("exact") is not None:
+            values["exact"] = tuple(values["exact"])
+        return cls(**values)
+
+
+@record(frozen=True)
+class InputFacts:
+    """What a graph says of its inputs together.
+
+    Attributes:
+        domains: by input name; an input that nothing restricts has none.
+        batch: size or name of the batch dimension; None where the inputs carry none.
+        axes: axis of the batch by input name; an input that carries no batch is missing.
+        plausible: sizes to try for a free dimension, best first: by its name, or by ``input:axis`` where it has none.
+        unread: inputs that no node reads.
+        value_shaped: outputs whose sizes hang on values: the inputs that hold those, by output.
+        lengths: names of dimensions that are lengths (time, tokens, cache), of which several are tried.
+        infinite: outputs that may hold infinities by what the graph says: masks of minus infinity, reductions of
+            nothing.
+        shares: outputs of a Sigmoid, which engines compute to the last digit of 1 and not of each number.
+    """
+
+    domains: Mapping[str, Domain] = field(default_factory=dict)
+    batch: Dim = None
+    axes: Mapping[str, int] = field(default_factory=dict)
+    plausible: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+    value_shaped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lengths: tuple[str, ...] = ()
+    infinite: tuple[str, ...] = ()
+    shares: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> InputFacts:
+        return cls(
+            {name: Domain.from_json(item) for name, item in data["domains"].items()},
+            data["batch"],
+            dict(data["axes"]),
+            {name: tuple(sizes) for name, sizes in data["plausible"].items()},
+            tuple(data["unread"]),
+            {name: tuple(inputs) for name, inputs in data["value_shaped"].items()},
+            tuple(data["lengths"]),
+            tuple(data.get("infinite", ())),
+            tuple(data.get("shares", ())),
+        )

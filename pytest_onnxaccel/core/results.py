@@ -1,0 +1,127 @@
+"""The result of a check: frozen, and JSON in builtins only, because it crosses processes as one string."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, field, fields, replace
+from enum import Enum
+from typing import Any
+
+from pytest_onnxaccel.core import printing
+from pytest_onnxaccel.core.frozen import record
+
+#: Version of the JSON form; see docs/report-schema.md for what may change within one version.
+SCHEMA_VERSION = 1
+
+#: What JSON can hold and what figures are made of.
+Json = Any
+
+
+class Verdict(str, Enum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+    NOT_APPLICABLE = "not_applicable"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@record(frozen=True)
+class CheckResult:
+    """One row of a report; what it says is printable, its message one line of at most 300 characters.
+
+    Attributes:
+        model: name of the model under test.
+        check: ``structure``, ``hygiene``, ``contract``, ``parity``, ``batch``, ``latency``, ``preprocessing``.
+        verdict: one of the four verdicts.
+        code: ``OK``, or the code of the failure or of the reason (``V_PARITY``, ``E_CRASH`` ...).
+        message: one line that says what was asked and what is; what has no room in it begins the *details*.
+        backend: the candidate backend; empty for checks of the file itself.
+        reference: what the candidate was compared with; empty where nothing was.
+        batch: batch size that ran; None where none applies.
+        figures: numbers by documented name; units are in the name (``p50_ms``).
+        details: further lines of the message, for a person; like notes and warnings at most 50 of 300 characters.
+        notes: facts that qualify the verdict ("a prepared copy ran").
+        warnings: findings that do not decide the verdict.
+        duration_s: wall time of the check, seconds.
+        traceback: of an exception that nobody expected inside the check, for whoever mends it.
+    """
+
+    model: str
+    check: str
+    verdict: Verdict
+    code: str = "OK"
+    message: str = ""
+    backend: str = ""
+    reference: str = ""
+    batch: int | None = None
+    figures: Mapping[str, Json] = field(default_factory=dict)
+    details: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    duration_s: float = 0.0
+    nodeid: str = ""
+    traceback: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        # Here, because every result passes: texts come from models and runtimes, and may be of any length
+        message, rest = printing.split(self.message)
+        plain: dict[str, object] = {
+            "model": printing.identifier(self.model),
+            "backend": printing.identifier(self.backend),
+            "reference": printing.identifier(self.reference),
+            "nodeid": printing.escaped(self.nodeid),
+            "code": printing.printable(self.code, 40),
+            "message": message,
+            "details": printing.lines((*rest, *self.details)),
+            "notes": printing.lines(self.notes),
+            "warnings": printing.lines(self.warnings),
+            "traceback": printing.lines(self.traceback),
+        }
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
+
+    def __str__(self) -> str:
+        return "\n".join([self.message, *self.details])
+
+    def with_(self, **changes: Any) -> CheckResult:
+        """A copy with *changes*."""
+        return replace(self, **changes)
+
+    def to_json(self) -> dict[str, Json]:
+        data = asdict(self)
+        data["verdict"] = self.verdict.value
+        return data
+
+    def dumps(self) -> str:
+        """One line of JSON, every text in it harmless; figures that are not finite are ``nan``, ``inf``, ``-inf``."""
+        # What a check put into its figures by mistake is told as text, as in the report
+        return json.dumps(printing.harmless(finite(self.to_json())), separators=(",", ":"), default=str)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> CheckResult:
+        known = {f.name for f in fields(cls)}
+        values = {k: v for k, v in data.items() if k in known}
+        values["verdict"] = Verdict(values["verdict"])
+        for name in ("details", "notes", "warnings", "traceback"):
+            values[name] = tuple(values.get(name, ()))
+        return cls(**values)
+
+    @classmethod
+    def loads(cls, text: str) -> CheckResult:
+        return cls.from_json(json.loads(text))
+
+
+def finite(value: Json) -> Json:
+    """*value* with non-finite floats as the strings ``nan``, ``inf``, ``-inf``: JSON has no such numbers."""
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(k): finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(v) for v in value]
+    return value

@@ -1,0 +1,1 @@
+"""Preprocessing folded into a graph."""

@@ -1,0 +1,1 @@
+"""The copy of a model that onnx-tf can read."""

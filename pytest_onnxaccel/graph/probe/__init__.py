@@ -1,0 +1,1 @@
+"""Values inside a graph, exposed and cut out."""

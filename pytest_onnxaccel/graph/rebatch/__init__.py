@@ -1,0 +1,1 @@
+"""A graph frozen at another batch."""

@@ -1,0 +1,1 @@
+"""Models, sources and golden data, copied to where a worker may read them."""

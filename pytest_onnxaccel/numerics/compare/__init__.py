@@ -1,0 +1,1 @@
+"""Distances of outputs, and what rounding explains."""

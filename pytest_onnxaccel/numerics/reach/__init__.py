@@ -1,0 +1,1 @@
+"""Sensitivity to groups of weights, and coverage."""

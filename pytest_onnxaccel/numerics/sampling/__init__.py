@@ -1,0 +1,1 @@
+"""Inputs: sizes, domains, samples."""

@@ -1,0 +1,252 @@
+"""Values of one input drawn from its domain: both ends, each telling point, then at random inside."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_onnxaccel.core.dims import evaluate
+from pytest_onnxaccel.core.domains import Bound, Domain
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.generic]
+
+#: Width of a range whose other end nothing bounds.
+_WIDTH_OF_FLOATS = 2.0
+_WIDTH_OF_INTEGERS = 64
+#: What stands for 0 where it is an end of a range.
+_BESIDE_ZERO = 1e-3
+#: Least share of a masked row that is valid.
+_VALID = 0.5
+
+
+def draw(
+    generator: np.random.Generator,
+    domain: Domain,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    index: int,
+    sizes: Mapping[str, int],
+) -> Array | None:
+    """One array of *shape* inside *domain*.
+
+    Args:
+        index: of the sample. Where an array has no room for every telling point, the next one takes the next points.
+        sizes: of the named dimensions, for bounds that are sizes.
+
+    Returns:
+        None where the domain has no value that can be drawn: a size that is not known, an empty range.
+    """
+    if domain.exact is not None:
+        return _exact(domain.exact, dtype, shape, sizes)
+    maker: Callable[..., Array | None] = _KINDS.get(domain.kind, _numbers)
+    made = maker(generator, domain, dtype, shape, index, sizes)
+    return made if made is None or made.dtype == dtype else made.astype(dtype)
+
+
+def _exact(
+    elements: tuple[Bound, ...], dtype: np.dtype[Any], shape: tuple[int, ...], sizes: Mapping[str, int]
+) -> Array | None:
+    found = [bound(item, sizes) for item in elements]
+    if any(item is None for item in found) or len(found) != math.prod(shape):
+        return None
+    return np.asarray(found, dtype=dtype).reshape(shape)
+
+
+def bound(value: Bound | None, sizes: Mapping[str, int]) -> int | float | None:
+    """A bound as a number: a text is a size."""
+    return evaluate(value, sizes) if isinstance(value, str) else value
+
+
+def limits(domain: Domain, dtype: np.dtype[Any], sizes: Mapping[str, int]) -> tuple[float, float] | None:
+    """The inclusive range to draw from; None where it is empty, or hangs on a size that is not known."""
+    low, high = bound(domain.low, sizes), bound(domain.high, sizes)
+    if (low is None and domain.low is not None) or (high is None and domain.high is not None):
+        return None
+    whole = dtype.kind in "iu"
+    width = _WIDTH_OF_INTEGERS if whole else _WIDTH_OF_FLOATS
+    if low is None and high is None:
+        low, high = (0, width) if dtype.kind == "u" else (-width / 2, width / 2)
+    if low is None and high is not None:
+        # Far from the other end the usual numbers are legal
+        low, high = (-width / 2, width / 2) if high >= width / 2 else (high - width, high)
+    elif high is None and low is not None:
+        low, high = low, max(low + width, width / 2)
+    assert low is not None
+    assert high is not None
+    if whole:
+        info = np.iinfo(dtype)
+        low, high = max(math.ceil(low), info.min), min(math.floor(high), info.max)
+    return (low, high) if low <= high else None
+
+
+def _numbers(
+    generator: np.random.Generator,
+    domain: Domain,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    index: int,
+    sizes: Mapping[str, int],
+) -> Array | None:
+    if domain.choices:
+        return _chosen(generator, domain, dtype, shape, index, sizes)
+    ends = limits(domain, dtype, sizes)
+    if ends is None:
+        return None
+    low, high = ends
+    made: NDArray[Any]
+    if dtype.kind in "iu":
+        made = generator.integers(int(low), int(high), shape, dtype=dtype, endpoint=True)
+    else:
+        unit = generator.random(shape)
+        made = np.asarray(low + (high - low) * unit)
+    made = np.asarray(_without(made, domain.exclude, low, high))
+    # A bound that was only chosen here to draw from is none for the points
+    least = -math.inf if domain.low is None else low
+    most = math.inf if domain.high is None else high
+    points = [p for p in domain.points if not isinstance(p, str) and p not in domain.exclude]
+    points = [p for p in points if least <= p <= most or math.isnan(p)]
+    points = [p for p in points if _fits(p, dtype)]
+    if dtype.kind in "iu":
+        given = [int(end) for end, known in ((low, domain.low), (high, domain.high)) if known is not None]
+        points = [p for p in dict.fromkeys([*given, *points]) if p not in domain.exclude]
+    if dtype.kind not in "iu":
+        reached = (_end(domain.low, low, 1), _end(domain.high, high, -1))
+        points = [*dict.fromkeys([end for end in reached if end is not None and end not in domain.exclude]), *points]
+    made = _by_column(domain.columns, made, index) if domain.columns and shape else made
+    return _with_points(generator, made, points, index)
+
+
+def _end(bound_: Bound | None, drawn: float, inwards: int) -> float | None:
+    """An end of a range of floats that is legal and reached; beside 0, where 1 / x is none."""
+    if isinstance(bound_, str) or bound_ is None or bound_ != drawn:
+        return None
+    return float(drawn) or inwards * _BESIDE_ZERO
+
+
+def _by_column(columns: tuple[tuple[int | float, ...], ...], made: Any, index: int) -> Array:
+    """*made* with each column's telling numbers, one after the other over rows and samples."""
+    table = np.array(made).reshape(-1, made.shape[-1])
+    for place, numbers in enumerate(columns[: table.shape[1]]):
+        if not numbers:
+            continue
+        # Not in their order, and each time round in another one, so that columns meet in many ways; the ends first
+        rounds, at = np.divmod(index * len(table) + np.arange(len(table)), len(numbers))
+        turn = np.array([_order(place, len(numbers), int(one))[i] for one, i in zip(rounds, at, strict=True)], np.intp)
+        table[:, place] = np.asarray(numbers, dtype=np.float64)[turn].astype(table.dtype)
+    return np.asarray(table.reshape(made.shape))
+
+
+@lru_cache(maxsize=4096)
+def _order(place: int, count: int, turn: int) -> tuple[int, ...]:
+    found = np.random.default_rng([place, count, turn]).permutation(count).tolist()
+    ends = {0: (0, count - 1), 1: (count - 1, 0)}.get((place + turn) % 2, ()) if turn < 2 and count > 1 else ()
+    return (*ends, *(i for i in found if i not in ends))
+
+
+def _fits(number: float, dtype: np.dtype[Any]) -> bool:
+    if dtype.kind not in "iu":
+        return True
+    info = np.iinfo(dtype)
+    return not math.isnan(number) and bool(info.min <= number <= info.max)
+
+
+def _without(values: Any, exclude: tuple[int | float, ...], low: float, high: float) -> Any:
+    """*values* with each excluded one moved to a legal neighbour."""
+    for value in exclude:
+        hit = values == value
+        if values.dtype.kind == "f":
+            # As far from what is not legal as a unit of the range: the result of 1 / x should not overflow
+            step = min(1.0, (high - low) / 64) or 1.0
+            hit |= np.abs(values - value) < step / 64
+            values = np.where(hit, value + step if value + step <= high else value - step, values)
+        elif hit.any():
+            near = sorted({*range(-8, 9)} - {0}, key=lambda gap: (abs(gap), -gap))
+            legal = [value + gap for gap in near if low <= value + gap <= high and value + gap not in exclude]
+            values = np.where(hit, legal[0] if legal else value, values).astype(values.dtype)
+    return values
+
+
+def _with_points(generator: np.random.Generator, made: Any, points: list[Any], index: int) -> Array:
+    """*made* with *points* at random places; where there is no room for all, those whose turn it is in this sample."""
+    if not points or not made.size:
+        return np.asarray(made)
+    room = max(1, made.size // 2) if made.size > 1 else 1
+    first = index * room % len(points) if len(points) > room else 0
+    turn = [points[(first + i) % len(points)] for i in range(min(room, len(points)))]
+    flat = np.array(made).reshape(-1)
+    places = generator.permutation(flat.size)[: len(turn)]
+    flat[places] = np.asarray(turn).astype(flat.dtype)
+    return np.asarray(flat.reshape(made.shape))
+
+
+def _chosen(
+    generator: np.random.Generator,
+    domain: Domain,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    index: int,
+    sizes: Mapping[str, int],
+) -> Array | None:
+    if not domain.choices:
+        return None
+    words = any(isinstance(choice, str) for choice in domain.choices)
+    choices: NDArray[Any] = np.asarray(domain.choices, dtype=object if words else None)
+    made = choices[generator.integers(0, len(choices), shape)] if shape else choices[generator.integers(len(choices))]
+    found = _with_points(generator, np.asarray(made), [*domain.choices, *domain.points], index)
+    return found.astype(object) if words else found
+
+
+def _mask(
+    generator: np.random.Generator,
+    domain: Domain,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    index: int,
+    sizes: Mapping[str, int],
+) -> Array:
+    """Rows along the last axis: valid first, then padding; the first row of the first sample has none."""
+    if not shape or shape[-1] == 1:
+        # One flag for all: a branch of each kind within the first two samples
+        return np.full(shape, index % 2 == 0 if not shape or math.prod(shape) == 1 else True)
+    length = shape[-1]
+    rows = math.prod(shape[:-1])
+    valid = generator.integers(max(1, math.ceil(length * _VALID)), length, (rows,), endpoint=True)
+    if rows and index == 0:
+        valid[0] = length
+    elif rows == 1 and length > 1:
+        valid[0] = min(int(valid[0]), length - 1)  # a padded tail in some sample
+    return np.asarray((np.arange(length) < valid[:, None]).reshape(shape))
+
+
+def _lengths(
+    generator: np.random.Generator,
+    domain: Domain,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    index: int,
+    sizes: Mapping[str, int],
+) -> Array | None:
+    """Lengths of sequences: the whole axis at least once, for many a runtime takes nothing else as the longest."""
+    ends = limits(domain, dtype, sizes)
+    if ends is None:
+        return None
+    made: NDArray[Any] = generator.integers(max(1, int(ends[0])), int(ends[1]), shape, endpoint=True)
+    made = np.asarray(made)
+    if made.size and (made.size > 1 or index == 0):
+        made.reshape(-1)[0] = int(ends[1])
+    return made
+
+
+_KINDS: Mapping[str, Callable[..., Array | None]] = {
+    "mask": _mask,
+    "length": _lengths,
+    "text": _chosen,
+    "category": _chosen,
+}

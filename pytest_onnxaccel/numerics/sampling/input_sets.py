@@ -1,0 +1,433 @@
+"""The inputs of one model, settled: sizes of its free dimensions, values that are drawn, files that are read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_onnxaccel.core.domains import Domain, InputFacts
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.specs import Dim, InputSpec, ModelInfo, TensorSpec, dtype_label
+from pytest_onnxaccel.numerics.sampling.around import golden_range, is_held
+from pytest_onnxaccel.numerics.sampling.draw import DEFAULT_RANGE, array_dtype, concrete, sample
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.generic]
+
+#: Elements that are made up of a sequence.
+_ELEMENTS = 3
+#: Samples that are fed at most so that every telling number is among them; of more of them where a sample has few
+#: elements, as a row of a table has: such models are quick.
+_MOST_SAMPLES, _MOST_ROWS = 24, 256
+_FEW_ELEMENTS = 256
+#: Rows of a table are fed so often that columns meet in many ways.
+_MIXED = 4
+#: Drawn samples are kept up to this size, bytes: several checks feed the same ones.
+_KEPT = 32 << 20
+#: From this number on samples have floats from a range that is wider by WIDENED, where nobody says what is legal.
+WIDE, WIDENED = 1 << 20, 8.0
+#: From this number on samples have what the file tells that a model is compared with (:attr:`Inputs.beyond`).
+BEYOND = 1 << 40
+
+
+@record(frozen=True)
+class Inputs:
+    """Makes feeds for one model.
+
+    Attributes:
+        specs: the declared inputs; of a sequence, its elements.
+        batch: size of the batch that the model runs at by itself: its fixed one; when that axis is free, what the
+            user's shapes and samples have there, or 1; None when the inputs share no batch axis.
+        symbol: name of the batch dimension when it is a symbol.
+        axes: axis of the batch by input name. An input that is missing carries no batch: all samples of one share it.
+        sizes: chosen size by name of a dimension; of one without a name by ``input:axis``, or under ``?``.
+        others: further sizes of free lengths, for samples that are told apart by them (:meth:`at`).
+        variant: which of those this makes feeds of; 0 for *sizes*.
+        domains: what values an input may take, by name.
+        floats: range of float inputs without a declared one.
+        integers: range of integer inputs without a declared one; None for the sampler's default.
+        redrawn: how often a sample was drawn again because the model does not run on what came first.
+        files: samples by input name, as read from the user's files.
+        golden: samples that come first, whole and as declared; all have the shapes of the first one.
+        repeated: past the golden samples they come again, because the model does not run on others.
+        infinite: outputs that may hold infinities, as the graph says.
+        shares: outputs that engines compute to the last digit of 1, as the graph says.
+        beyond: other domains, of samples from BEYOND on, see :meth:`with_beyond`.
+    """
+
+    specs: tuple[TensorSpec, ...]
+    batch: int | None
+    symbol: str | None = None
+    seed: int = 0
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    floats: tuple[float, float] = DEFAULT_RANGE
+    integers: tuple[int, int] | None = None
+    given: tuple[InputSpec, ...] = ()
+    files: Mapping[str, Sequence[Array]] = field(default_factory=dict)
+    axes: Mapping[str, int] = field(default_factory=dict)
+    domains: Mapping[str, Domain] = field(default_factory=dict)
+    others: tuple[Mapping[str, int], ...] = ()
+    variant: int = 0
+    redrawn: Mapping[int, int] = field(default_factory=dict)
+    golden: tuple[Mapping[str, Array], ...] = ()
+    repeated: bool = False
+    infinite: tuple[str, ...] = ()
+    beyond: Mapping[str, Domain] = field(default_factory=dict)
+    shares: tuple[str, ...] = ()
+    _drawn: dict[tuple[int, int], dict[str, Array]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _variants: dict[int, Inputs] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @classmethod
+    def of(
+        cls,
+        info: ModelInfo,
+        given: Sequence[InputSpec],
+        seed: int,
+        files: Mapping[str, Sequence[Array]],
+        facts: InputFacts | None = None,
+        golden: Sequence[Mapping[str, Array]] = (),
+    ) -> Inputs:
+        """Inputs of a model before its free dimensions are settled."""
+        facts = facts or declared_facts(info)
+        batch, axes = facts.batch, dict(facts.axes)
+        for item in given:
+            if item.batch_axis is not None:
+                axes[item.name] = item.batch_axis
+        size: int | None = None
+        if axes:
+            size = batch if isinstance(batch, int) else None
+            if size is None:
+                shown = {name: [array] for name, array in golden[0].items()} if golden else files
+                leading = _batch_sizes(info.inputs, axes, () if golden else given, shown)
+                size = leading.pop() if len(leading) == 1 else 0 if golden else 1
+        symbol = batch if isinstance(batch, str) else None
+        domains = dict(facts.domains)
+        for spec in info.inputs:
+            if spec.holds_tensors and spec.name in domains:
+                domains |= {one.name: replace(domains[spec.name], name=one.name) for one in elements([spec])}
+        return cls(
+            elements(info.inputs), size or None, symbol, seed, given=tuple(given), files=files,
+            axes=axes if size else {}, domains=domains, golden=tuple(golden), infinite=facts.infinite,
+            shares=facts.shares,
+        )  # fmt: skip
+
+    @property
+    def shared(self) -> bool:
+        """Some input carries no batch: samples that are fed at once have it in common."""
+        return self.batch is not None and any(spec.name not in self.axes for spec in self.specs)
+
+    @property
+    def dynamic(self) -> bool:
+        """The batch axis is declared free."""
+        return self.batch is not None and any(
+            not isinstance(dim_at(spec, self.axes[spec.name]), int) for spec in self.specs if spec.name in self.axes
+        )
+
+    # -- sizes ------------------------------------------------------------------------------------------------
+
+    @property
+    def variants(self) -> int:
+        """How many sets of sizes there are: samples of a parity check go through them."""
+        return 1 + len(self.others)
+
+    def at(self, variant: int) -> Inputs:
+        """These inputs at another set of sizes; itself at its own."""
+        if variant == self.variant:
+            return self
+        if variant not in self._variants:
+            self._variants[variant] = replace(self, variant=variant)
+        return self._variants[variant]
+
+    def for_sample(self, index: int) -> Inputs:
+        """These inputs at the sizes of sample *index* of a check: the golden ones first, then all sets of sizes."""
+        return self.at(0 if index < len(self.golden) else (index - len(self.golden)) % self.variants)
+
+    def symbols(self, batch: int | None = None) -> dict[str, int]:
+        """Size by name, that of the batch included, at *batch* or at the model's own."""
+        size = batch if batch is not None else self.batch
+        found = dict(self.sizes) | dict(self.others[self.variant - 1] if self.variant else {})
+        if self.symbol is not None and size is not None:
+            found[self.symbol] = size
+        if size is not None:  # names that exporters made up for the one batch
+            for spec in self.specs:
+                dim = dim_at(spec, self.axes.get(spec.name, -1))
+                if isinstance(dim, str):
+                    found[dim] = size
+        return found
+
+    def shapes(self, batch: int | None = None) -> dict[str, tuple[int, ...]]:
+        """Concrete shape by input name at *batch*, or at the model's own."""
+        size = batch if batch is not None else self.batch
+        if self.golden and self.variant == 0 and size == self.batch:
+            return {spec.name: tuple(self.golden[0][spec.name].shape) for spec in self.specs}
+        symbols = self.symbols(batch)
+        return {spec.name: concrete(spec, symbols, size, self.axes.get(spec.name), self.given) for spec in self.specs}
+
+    # -- values -----------------------------------------------------------------------------------------------
+
+    def feeds(self, index: int = 0, batch: int | None = None, turn: int = 0) -> dict[str, Array]:
+        """Sample *index*: one array per input, at *batch* or at the model's own batch.
+
+        At another batch than its own, a feed is the concatenation of the samples *index*, *index* + 1 ... along the
+        axis of its batch. The arrays may be read-only: samples are drawn once and kept.
+
+        Args:
+            turn: which values inputs without a batch have: samples of one batch have them in common, and samples
+                that are compared one by one go through them.
+        """
+        if batch is None or batch == self.batch or self.batch is None:
+            return self._one(index, turn)
+        blocks = -(-batch // self.batch)
+        parts = [self._one(index + i, turn) for i in range(blocks)]
+        return {name: self._joined(name, [part[name] for part in parts], batch) for name in parts[0]}
+
+    def seeded(self, seed: int, batch: int | None = None) -> dict[str, Array]:
+        """One drawn sample of another *seed*, the same for the same one."""
+        return replace(self, seed=seed).feeds(len(self.golden), batch)
+
+    def _joined(self, name: str, parts: Sequence[Array], batch: int) -> Array:
+        axis = self.axes.get(name)
+        if axis is None:
+            return parts[0]
+        found: Array = np.concatenate(parts, axis)
+        return found[(slice(None),) * axis + (slice(batch),)]
+
+    def _one(self, index: int, turn: int = 0) -> dict[str, Array]:
+        key = (index, turn)
+        if key in self._drawn:
+            return dict(self._drawn[key])
+        feeds = self._make(index, turn)
+        for array in feeds.values():
+            array.flags.writeable = False  # every check is fed the same
+        self._drawn[key] = feeds
+        while sum(map(_size, self._drawn.values())) > _KEPT:
+            self._drawn.pop(next(iter(self._drawn)))
+        return dict(feeds)
+
+    def _make(self, index: int, turn: int) -> dict[str, Array]:
+        stored = self.golden[index % len(self.golden)] if self.golden else {}
+        if stored and (index < len(self.golden) or self.repeated):
+            return {spec.name: stored[spec.name].copy() for spec in self.specs}
+        held = {spec.name: stored[spec.name].copy() for spec in self.specs if stored and self._held(spec)}
+        drawn = [spec for spec in self.specs if spec.name not in self.files and spec.name not in held]
+        shared = [spec for spec in drawn if self.batch is not None and spec.name not in self.axes]
+        own = [spec for spec in drawn if spec not in shared]
+        feeds = self._sampled(own, index)
+        if shared:  # the samples of one batch have it in common
+            feeds |= self._sampled(shared, turn or self.variant)
+        feeds |= held
+        for spec in self.specs:
+            if spec.name in self.files:
+                arrays = self.files[spec.name]
+                own_index = index - len(self.golden)
+                place = own_index if self.batch is None or spec.name in self.axes else turn or self.variant
+                feeds[spec.name] = as_declared(arrays[place % len(arrays)], spec, self.axes.get(spec.name))
+        return {spec.name: feeds[spec.name] for spec in self.specs}
+
+    def _held(self, spec: TensorSpec) -> bool:
+        """Past the golden samples, input *spec* keeps their values."""
+        return not self._given_values(spec.name) and is_held(self.golden, spec, self.domains.get(spec.name))
+
+    def _sampled(self, specs: Sequence[TensorSpec], index: int) -> dict[str, Array]:
+        again = self.redrawn.get(index, 0)
+        given, floats = self.given, self.floats
+        if self.golden:
+            free = (s for s in specs if not self._given_values(s.name) and s.name not in self.domains)
+            given += tuple(filter(None, (golden_range(self.golden, s) for s in free)))
+        if WIDE <= index < BEYOND:
+            floats = (floats[0] * (WIDENED if floats[0] < 0 else 1.0), floats[1] * WIDENED)
+        return sample(
+            specs, self.shapes(), self.seed + 7919 * again, index + again, given, floats, self.integers,
+            self.domains if index < BEYOND else {**self.domains, **self.beyond}, self.symbols(),
+        )  # fmt: skip
+
+    @cached_property
+    def telling(self) -> int:
+        """Samples after which every telling number was fed once; at most :data:`_MOST_SAMPLES` of large ones."""
+        shapes = self.shapes()
+        wanted = 1
+        for spec in self.specs:
+            domain = self.domains.get(spec.name)
+            if domain is None or not self.made_up(spec.name) or domain.exact is not None:
+                continue
+            size = math.prod(shapes[spec.name])
+            wanted = max(wanted, -(-(len(domain.points) + len(domain.choices)) // max(size // 2, 1)))
+            if domain.columns and size:
+                rows = max(size // (shapes[spec.name] or (1,))[-1], 1)
+                wanted = max(wanted, -(-_MIXED * max(map(len, domain.columns)) // rows))
+        few = sum(map(math.prod, shapes.values())) <= _FEW_ELEMENTS
+        return min(wanted, _MOST_ROWS if few else _MOST_SAMPLES)
+
+    def with_beyond(self, other: Mapping[str, Domain]) -> Inputs:
+        """These inputs with samples of their own for what the *other* file's graph tells and this one's does not.
+
+        A limit, a branch or a row that a damaged file lost is told by the healthy one alone.
+        """
+        found = {}
+        for spec in self.specs:
+            domain, own = other.get(spec.name), self.domains.get(spec.name)
+            if domain is None or not self.made_up(spec.name) or domain.kind == "size" or domain.origin != "graph":
+                continue
+            if own is None or (own.kind != "size" and _values(own) != _values(domain)):
+                found[spec.name] = domain
+        return replace(self, beyond=found) if found else self
+
+    @property
+    def beyond_samples(self) -> range:
+        """Numbers of the samples of :attr:`beyond`; empty where there is none."""
+        if not self.beyond:
+            return range(0)
+        return range(BEYOND, BEYOND + max(_ELEMENTS, replace(self, domains=self.beyond).telling))
+
+    # -- what is told -----------------------------------------------------------------------------------------
+
+    def made_up(self, name: str) -> bool:
+        """Nobody gave values of input *name*, in a file or by a range."""
+        return not self.golden and not self._given_values(name)
+
+    def _given_values(self, name: str) -> bool:
+        return name in self.files or any(item.name == name and item.says_values for item in self.given)
+
+    def origin(self, name: str) -> str:
+        """Where the values of input *name* come from: one of ``Domain.ORIGINS``."""
+        if self.golden:
+            return "golden"
+        if name in self.files:
+            return "given"
+        if not self.made_up(name):
+            return "given"
+        return self.domains[name].origin if name in self.domains else "search"
+
+    def report(self) -> dict[str, dict[str, object]]:
+        """What was drawn and why, by input: for the JSON report."""
+        shapes, found = self.shapes(), {}
+        for spec in self.specs:
+            entry: dict[str, object] = {"shape": list(shapes[spec.name]), "origin": self.origin(spec.name)}
+            domain = self.domains.get(spec.name)
+            if domain is not None and self.made_up(spec.name):
+                told = {k: v for k, v in domain.to_json().items() if v not in (None, (), {}) and k not in _UNTOLD}
+                entry["domain"] = told
+            found[spec.name] = entry
+        return found
+
+    def sizes_text(self) -> str:
+        """The sizes that ran, where the declarations leave some open beside the batch; empty where they do not."""
+        free = [
+            spec
+            for spec in self.specs
+            if any(not isinstance(d, int) and self.axes.get(spec.name) != i for i, d in enumerate(spec.shape or ()))
+        ]
+        if not free:
+            return ""
+        shapes = self.shapes()
+        if len(self.specs) == 1:
+            return "x".join(map(str, shapes[self.specs[0].name]))
+        if self.sizes:
+            return " ".join(f"{key}={size}" for key, size in list(self.symbols().items())[:3] if key in self.sizes)
+        return " ".join("x".join(map(str, shapes[spec.name])) for spec in free[:2])
+
+    def described(self) -> str:
+        """The choices that were made, for the result: ``H=32, W=32``, or an empty string."""
+        parts = [f"{name if name != '?' else 'free dimensions'}={size}" for name, size in self.sizes.items()]
+        for other in self.others:
+            changed = [f"{name}={size}" for name, size in other.items() if self.sizes.get(name) != size]
+            parts += [f"also {' '.join(changed)}"] if changed else []
+        free = [s.name for s in self.specs if s.name not in self.domains and self.made_up(s.name)]
+        if self.floats != DEFAULT_RANGE and any("float" in s.dtype for s in self.specs if s.name in free):
+            parts.append(f"float inputs from [{self.floats[0]:g}, {self.floats[1]:g})")
+        if self.integers is not None and any(s.dtype.startswith(("int", "uint")) for s in self.specs if s.name in free):
+            parts.append(f"integer inputs from [{self.integers[0]}, {self.integers[1]})")
+        return ", ".join(parts)
+
+
+_UNTOLD = ("name", "origin")
+
+
+def declared_facts(info: ModelInfo) -> InputFacts:
+    """What the declared inputs say by themselves, where the graph was not walked: the batch is axis 0 of them all."""
+    free = bool(info.inputs) and all(spec.shape and not isinstance(spec.shape[0], int) for spec in info.inputs)
+    shared = info.batch is not None or (free and len(info.inputs) == 1)
+    return InputFacts(batch=info.batch, axes={spec.name: 0 for spec in info.inputs} if shared else {})
+
+
+def elements(specs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
+    """What is fed of *specs*: of a sequence of tensors, its elements, :data:`_ELEMENTS` of them."""
+    return tuple(
+        part
+        for spec in specs
+        for part in ([spec.element(place) for place in range(_ELEMENTS)] if spec.holds_tensors else [spec])
+    )
+
+
+def dim_at(spec: TensorSpec, axis: int) -> Dim:
+    """The declared size of *axis*; None where it is open, or there is no such axis."""
+    shape = spec.shape or ()
+    return shape[axis] if 0 <= axis < len(shape) else None
+
+
+def _values(domain: Domain) -> tuple[object, ...]:
+    ends = (domain.kind, domain.low, domain.high, domain.choices, domain.columns)
+    return (*ends, frozenset(map(str, domain.points)))
+
+
+def _size(feeds: Mapping[str, Array]) -> int:
+    return sum(array.nbytes for array in feeds.values())
+
+
+def _batch_sizes(
+    specs: Sequence[TensorSpec],
+    axes: Mapping[str, int],
+    given: Sequence[InputSpec],
+    files: Mapping[str, Sequence[Array]],
+) -> set[int]:
+    """Sizes of the batch axis in the shapes that the user declared and in the samples that the user gave."""
+    found = {item.shape[axes[item.name]] for item in given if item.shape and axes.get(item.name, 99) < len(item.shape)}
+    for spec in specs:
+        axis, rank = axes.get(spec.name), len(spec.shape or ())
+        if axis is not None:
+            arrays = files.get(spec.name, ())
+            found |= {array.shape[axis] if array.ndim == rank else 1 for array in arrays if array.ndim > axis}
+    return found
+
+
+def as_declared(array: Array, spec: TensorSpec, axis: int | None = 0) -> Array:
+    """*array* of a sample file, in the declared dtype where nothing is lost by it, and with a batch axis.
+
+    Args:
+        axis: where the batch belongs that a single sample lacks; None for an input without one.
+
+    Raises:
+        ModelError: ``E_INPUT``: the file holds another kind of number.
+    """
+    if spec.shape is not None and array.ndim == len(spec.shape) - 1 and axis is not None:
+        array = np.expand_dims(array, axis)
+    if spec.dtype and dtype_label(array.dtype) != spec.dtype and spec.dtype != "string":
+        if not _fits(array, spec.dtype):
+            raise ModelError(
+                f"the sample file of input {spec.name!r} holds {array.dtype}, the model takes {spec.dtype}",
+                code="E_INPUT",
+                remedy="save the samples after preprocessing, in the dtype the model takes",
+            )
+        array = array.astype(array_dtype(spec.dtype))
+    if array.dtype.byteorder == ">":
+        array = array.astype(array.dtype.newbyteorder("="))
+    # ascontiguousarray would turn a scalar into a vector
+    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
+
+
+def _fits(array: Array, dtype: str) -> bool:
+    """*array* can be cast to *dtype*; between floats the digits that the model drops anyway do not count."""
+    try:
+        target = array_dtype(dtype)
+    except TypeError:
+        return False
+    floats = array.dtype.kind == "f" and dtype in ("float16", "float32", "float64", "bfloat16")
+    return floats or np.can_cast(array.dtype, target, "safe")

@@ -1,0 +1,1 @@
+"""Timing in blocks, and bounds on its statistics."""

@@ -1,0 +1,1 @@
+"""Signals, crashes, and tests that did not end."""

@@ -1,0 +1,1 @@
+"""Items that are collected, and their results."""

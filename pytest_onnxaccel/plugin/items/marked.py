@@ -1,0 +1,87 @@
+"""The checks that a test's markers declare, run after its body."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from pytest_onnxaccel.core.specs import SourceSpec
+from pytest_onnxaccel.plugin.faults import one_line
+from pytest_onnxaccel.plugin.fixtures.handles import BackendHandle, FrozenBatch, OnnxModel
+from pytest_onnxaccel.plugin.items import preprocessing
+from pytest_onnxaccel.plugin.items.results import conclude, record
+from pytest_onnxaccel.plugin.markers import requests as markers
+from pytest_onnxaccel.plugin.markers import table as marker_table
+from pytest_onnxaccel.plugin.markers.requests import BatchRequest, LatencyRequest, ParityRequest
+from pytest_onnxaccel.plugin.options import names as known
+from pytest_onnxaccel.plugin.options.settings import completed
+from pytest_onnxaccel.plugin.state import State
+from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
+
+
+def run_marked(state: State, item: pytest.Function) -> None:
+    """Run every check that a marker of *item* declares, record the results, and end the test by them."""
+    __tracebackhide__ = True
+    declared = markers.closest(item, "preprocessing_parity")
+    results = []
+    if declared is not None:
+        results.append(record(item, preprocessing.check(state, preprocessing.named(declared, item))))
+    if not marker_table.marked(item, of_models=True):
+        conclude(results, state.settings.inconclusive)
+        return
+    model, backend = item.funcargs["onnx_model"], item.funcargs["backend"]
+    frozen = item.funcargs.get("frozen_batch")
+    assert isinstance(model, OnnxModel)
+    assert isinstance(backend, BackendHandle)
+    assert frozen is None or isinstance(frozen, FrozenBatch)
+    latency = state.spec(model.name).budget.inconclusive
+    with one_line(item.config):
+        requests = list(_requests(state, item, model.name, backend.name, frozen))
+    for request in requests:
+        results.append(record(item, state.run(request)))
+        latency = (request.budget and request.budget.inconclusive) or latency
+    conclude(results, state.settings.inconclusive, latency)
+
+
+def _requests(
+    state: State, item: pytest.Function, model: str, backend: str, frozen: FrozenBatch | None
+) -> Iterator[Request]:
+    batch = frozen.batch_size if frozen is not None else None
+    for name in marker_table.BY_NAME:
+        declared = markers.closest(item, name)
+        if isinstance(declared, ParityRequest):
+            tolerance = None if declared.tolerance == state.spec(model).tolerance.__class__() else declared.tolerance
+            reference, source = _reference(state, declared, model, backend, item)
+            yield Request(
+                model, "parity", backend, reference, batch=batch, tolerance=tolerance, seeds=declared.seeds,
+                decision=declared.decision, source=source,
+            )  # fmt: skip
+        elif isinstance(declared, BatchRequest):
+            sizes = (batch,) if batch is not None else declared.plan.sizes
+            yield Request(model, "batch", backend, sizes=sizes)
+        elif isinstance(declared, LatencyRequest):
+            yield Request(model, "latency", backend, batch=batch, budget=declared.budget)
+
+
+def _reference(
+    state: State, declared: ParityRequest, model: str, backend: str, item: pytest.Function
+) -> tuple[str, SourceSpec | None]:
+    """What the marker names, relative paths from the rootdir; else what the built-in parity check compares with."""
+    named = declared.source or declared.reference
+    origin = "@pytest.mark.conversion_parity"
+    if declared.reference and known.names_function(declared.reference):
+        return declared.reference, known.function_source(declared.reference, origin)
+    if named and (declared.source or known.is_path(named)):
+        path = os.path.abspath(item.config.rootpath / os.path.expanduser(named))
+        if path.lower().endswith(".onnx"):
+            return path, None
+        return path, completed(SourceSpec(path, named, declared.loader, origin=origin), state.settings)
+    if named:
+        return named, None
+    plan = state.plan(model)
+    for candidate, reference in plan.pairs():
+        if backend in (candidate, reference):
+            return (reference, plan.source) if candidate == backend else (candidate, None)
+    return UNOPTIMIZED, None

@@ -1,0 +1,108 @@
+"""Pairs of preprocessing functions as pytest items, and as the check of a marker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_onnxaccel.core.failure_folder import FOLDER
+from pytest_onnxaccel.core.import_string import resolve
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import PreprocessingSpec
+from pytest_onnxaccel.core.unexpected import as_error
+from pytest_onnxaccel.plugin.items.collect import place
+from pytest_onnxaccel.plugin.items.results import conclude, record
+from pytest_onnxaccel.plugin.state import LET_THROUGH, STATE, State
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.plugin.markers.requests import Request
+
+
+class PreprocessingNode(pytest.Collector):
+    """One pair of functions that the manifest declares."""
+
+    @classmethod
+    def of(cls, session: pytest.Session, spec: PreprocessingSpec) -> PreprocessingNode:
+        node: PreprocessingNode = cls.from_parent(session, name=spec.name, nodeid=f"preprocessing/{spec.name}")
+        manifest = session.config.stash[STATE].settings.manifest
+        node.path = Path(manifest or session.config.rootpath)
+        node.declared = spec
+        return node
+
+    declared: PreprocessingSpec
+
+    def collect(self) -> Iterator[PreprocessingItem]:
+        nodeid = f"{self.nodeid}::parity"
+        yield PreprocessingItem.from_parent(self, name="parity", nodeid=nodeid, declared=self.declared)
+
+
+class PreprocessingItem(pytest.Item):
+    """The comparison of one pair."""
+
+    def __init__(self, *, declared: PreprocessingSpec, **kwargs: object) -> None:
+        super().__init__(**kwargs)  # type: ignore[arg-type]
+        self.declared = declared
+
+    def runtest(self) -> None:
+        state = self.config.stash[STATE]
+        conclude([record(self, check(state, self.declared))], state.settings.inconclusive)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        return place(self)
+
+
+def named(declared: Request, item: pytest.Item) -> PreprocessingSpec:
+    """What a marker declares, under the name of its test."""
+    assert isinstance(declared, PreprocessingSpec)
+    return replace(declared, name=item.name)
+
+
+def check(state: State, spec: PreprocessingSpec) -> CheckResult:
+    """Import both functions and compare them; a function that cannot be had is a failed check with one line."""
+    start = time.perf_counter()
+    try:
+        result = _compared(state, spec)
+    except LET_THROUGH:
+        raise
+    except BaseException as error:
+        told = as_error(error).about(spec.origin)
+        result = CheckResult(
+            spec.name, "preprocessing", Verdict.FAILED, told.code, str(told), reference=spec.reference,
+            traceback=told.traceback,
+        )  # fmt: skip
+    return result.with_(duration_s=time.perf_counter() - start)
+
+
+def _compared(state: State, spec: PreprocessingSpec) -> CheckResult:
+    settings, root = state.settings, state.config.rootpath
+    reference = resolve(spec.reference, root, spec.origin)
+    candidate = resolve(spec.candidate, root, spec.origin)
+    from pytest_onnxaccel.preprocessing import compare
+    from pytest_onnxaccel.preprocessing.check_result import outcome
+
+    examples = spec.examples
+    if examples is None or settings.origin("fuzz_examples") != "default":
+        examples = settings.fuzz_examples
+    leases = state.leases
+    alone = nullcontext() if leases is None else leases.exclusive() if spec.faster else leases.shared()
+    with alone:
+        report = compare(
+            reference,
+            candidate,
+            shape=spec.shape,
+            shapes=spec.shapes or "any",
+            tolerance=spec.tolerance,
+            layout=spec.layout,
+            faster=spec.faster,
+            seed=settings.seed if spec.seed is None else spec.seed,
+            examples=examples,
+            derandomize=settings.fuzz_profile == "ci",
+            corpus=settings.fuzz_corpus,
+        )
+    return outcome(spec, report, root / FOLDER)

@@ -1,0 +1,76 @@
+"""A result on its way: into a test item's ``user_properties``, which pytest-xdist carries, and out of its report."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+from pytest_onnxaccel.core.printing import breakable, printable
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.plugin import KEY
+from pytest_onnxaccel.plugin.faults import shows_tracebacks
+
+
+class OnnxAccelWarning(pytest.PytestWarning):
+    """A finding that does not fail a test: hygiene, or a measurement that cannot decide."""
+
+
+def record(item: pytest.Item, result: CheckResult) -> CheckResult:
+    """Attach *result* to *item*: once as JSON, and as flat properties for JUnit."""
+    from pytest_onnxaccel.report.junit import properties
+
+    result = result.with_(nodeid=item.nodeid)
+    item.user_properties.append((KEY, result.dumps()))
+    item.user_properties.extend(properties(result))
+    if result.traceback and shows_tracebacks(item.config):
+        item.add_report_section("call", f"traceback of {result.check}", "\n".join(result.traceback))
+    return result
+
+
+def recorded(report: pytest.TestReport) -> list[CheckResult]:
+    """The results that *report* carries."""
+    return [CheckResult.loads(str(value)) for name, value in report.user_properties if name == KEY]
+
+
+def shorten(report: pytest.TestReport) -> None:
+    """Leave the first line of a failure of ours in the attribute that JUnit gives it; all of it stands in its text."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if report.failed and crash is not None and any(name == KEY for name, _ in report.user_properties):
+        crash.message = printable(crash.message.partition("\n")[0])
+
+
+def conclude(results: list[CheckResult], inconclusive: str, latency: str | None = None) -> None:
+    """End a test by its results.
+
+    A failure fails it; an inconclusive check does what the user chose; a test whose checks are all not applicable is
+    skipped.
+
+    Args:
+        inconclusive: ``warn``, ``fail`` or ``skip``.
+        latency: the same for a latency check whose budget says so.
+    """
+    __tracebackhide__ = True
+    from pytest_onnxaccel.report.failure_text import failure_lines
+
+    for result in results:
+        for warning in result.warnings:
+            _warn(result, warning)
+    failed = [r for r in results if r.verdict is Verdict.FAILED]
+    undecided = [r for r in results if r.verdict is Verdict.INCONCLUSIVE]
+    policies = [(r, (latency if r.check == "latency" else None) or inconclusive) for r in undecided]
+    failed += [r for r, policy in policies if policy == "fail"]
+    if failed:
+        pytest.fail("\n".join(line for r in failed for line in failure_lines(r)), pytrace=False)
+    if skipped := [r.message for r, policy in policies if policy == "skip"]:
+        pytest.skip(breakable("inconclusive: " + "; ".join(skipped)))
+    for result in undecided:
+        _warn(result, f"inconclusive: {result.message}")
+    if results and all(r.verdict is Verdict.NOT_APPLICABLE for r in results):
+        pytest.skip(breakable("not applicable: " + "; ".join(r.message for r in results)))
+
+
+def _warn(result: CheckResult, text: str) -> None:
+    """A warning that names the model instead of a line of this file."""
+    message = OnnxAccelWarning(f"{result.check}: {text}")
+    warnings.warn_explicit(message, OnnxAccelWarning, filename=result.model, lineno=0)

@@ -1,0 +1,167 @@
+"""The table of markers. Every pytest run imports it, so it loads nothing; parsers are given by name."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+
+class Argument(NamedTuple):
+    """One keyword of a marker.
+
+    Attributes:
+        type: what it takes, in words.
+        parser: name of its parser in :mod:`~pytest_onnxaccel.plugin.markers.arguments`.
+    """
+
+    name: str
+    type: str
+    parser: str
+    help: str
+
+
+class Marker(NamedTuple):
+    """One row of the table.
+
+    Attributes:
+        signature: the arguments as pytest shows them in ``--markers``.
+        help: one sentence.
+        example: a use, as written above a test.
+        fixtures: what the test of the example asks for.
+        arguments: by keyword; empty for a marker that takes positional sizes.
+    """
+
+    name: str
+    signature: str
+    help: str
+    example: str
+    fixtures: str
+    arguments: tuple[Argument, ...] = ()
+
+    @property
+    def line(self) -> str:
+        return f"{self.name}({self.signature}): {self.help}"
+
+
+MARKERS: tuple[Marker, ...] = (
+    Marker(
+        "conversion_parity",
+        "*, source=None, loader=None, reference=None, rtol=None, atol=None, seeds=None, decision=None",
+        "after the test's body, the model's outputs must agree with the source, the reference, or the "
+        "default reference.",
+        '@pytest.mark.conversion_parity(reference="onnx-tf", rtol=1e-3)',
+        "onnx_model, backend",
+        (
+            Argument(
+                "source",
+                "path",
+                "source",
+                "Converted from: .onnx, .pth, .pt, .pt2, .pb, .meta, .keras, .h5, .tflite, a SavedModel.",
+            ),
+            Argument(
+                "loader",
+                "MODULE:CALLABLE",
+                "loader",
+                "Builds the module of a source that holds only weights; called without arguments.",
+            ),
+            Argument(
+                "reference",
+                "backend, path or MODULE:FUNCTION",
+                "reference",
+                "Backend, other .onnx file, source or function (parity.md) to agree with.",
+            ),
+            Argument("rtol", "number", "tolerance", "Relative tolerance."),
+            Argument("atol", "number", "tolerance", "Absolute tolerance."),
+            Argument("seeds", "whole numbers", "seeds", "Seeds of the inputs to try, such as range(3)."),
+            Argument("decision", "text or dict", "decision", "Decisions that must be taken alike, see parity.md."),
+        ),
+    ),
+    Marker(
+        "batch_size",
+        "*sizes",
+        "run the test at these batch sizes; after its body, a batch must give what its samples give alone.",
+        "@pytest.mark.batch_size(1, 3, 10)",
+        "onnx_model, backend, frozen_batch",
+    ),
+    Marker(
+        "latency_budget",
+        "*, p50=None, p95=None, p99=None, speedup_over=None, regression=None, scenario=None, threads=None, "
+        "advise=None, inconclusive=None",
+        "after the test's body, one run of the model must stay within the budget.",
+        '@pytest.mark.latency_budget(p95="12ms", speedup_over="onnx-tf:3")',
+        "onnx_model, backend, frozen_batch",
+        (
+            Argument("p50", "duration", "duration", 'Most that the median may take, such as "8ms".'),
+            Argument("p95", "duration", "duration", "Most that the 95th percentile may take."),
+            Argument("p99", "duration", "duration", "Most that the 99th percentile may take."),
+            Argument("speedup_over", "BACKEND:FACTOR", "speedup", "Least speed-up over another backend."),
+            Argument(
+                "regression",
+                "PERCENT or PERCENT git:REVISION",
+                "regression",
+                "Most that the model may be slower than the reference model, or than its own file at a revision.",
+            ),
+            Argument(
+                "scenario",
+                "single-stream, offline, server:RATE, server:TARGET or idle-gap:PAUSE",
+                "scenario",
+                'How the model is called, such as "server:100/s" or "idle-gap:50ms"; single-stream by default.',
+            ),
+            Argument(
+                "threads",
+                "whole number",
+                "threads",
+                "Intra-op threads; the runtime's own by default.",
+            ),
+            Argument("advise", "boolean", "advise", "Print what would make the model faster."),
+            Argument(
+                "inconclusive",
+                "warn, fail or skip",
+                "inconclusive",
+                "What a measurement that cannot decide does to the test; --onnx-inconclusive by default.",
+            ),
+        ),
+    ),
+    Marker(
+        "preprocessing_parity",
+        "*, reference, candidate, faster=None, shape=None, shapes=None, tolerance=None, layout=None, examples=None, "
+        "seed=None",
+        "after the test's body, both functions must make the same of every image.",
+        '@pytest.mark.preprocessing_parity(reference="train.data:normalise", candidate="deploy.fast:normalise")',
+        "",
+        (
+            Argument("reference", "MODULE:FUNCTION", "function", "What training used: takes an image, gives an array."),
+            Argument("candidate", "MODULE:FUNCTION", "function", "What is deployed."),
+            Argument("faster", "number", "factor", "Least factor by which the candidate is faster."),
+            Argument("shape", "whole numbers", "image_shape", "Shape as deployed; (240, 320, 3) by default."),
+            Argument("shapes", '"any" or sizes', "image_sizes", "Legal (height, width) sizes; any by default."),
+            Argument(
+                "tolerance",
+                "number",
+                "tolerance",
+                "Largest difference of floats, in units in the last place of the largest value; 4 by default.",
+            ),
+            Argument("layout", "text", "layout", "Memory layout of the result: any, same as the reference's, or C."),
+            Argument("examples", "whole number", "examples", "Random images to try; --onnx-fuzz-examples wins."),
+            Argument("seed", "whole number", "seed", "Seed of the random images; --onnx-seed by default."),
+        ),
+    ),
+)
+
+#: Markers whose check needs no model.
+WITHOUT_MODEL = frozenset(("preprocessing_parity",))
+
+BY_NAME = {marker.name: marker for marker in MARKERS}
+
+
+def marked(node: pytest.Item, of_models: bool = False) -> bool:
+    """Whether *node* carries one of our marks; with *of_models*, one whose check needs a model."""
+    names = BY_NAME.keys() - WITHOUT_MODEL if of_models else BY_NAME
+    return any(node.get_closest_marker(name) is not None for name in names)
+
+
+def register(config: pytest.Config) -> None:
+    """Declare the markers of the table; part of ``pytest_configure``."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker.line)

@@ -1,0 +1,1 @@
+"""The options: their table, parsers and settings."""

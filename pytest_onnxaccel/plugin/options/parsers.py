@@ -1,0 +1,304 @@
+"""One parser per option: what the user gave to the typed value of ``Settings``."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+
+from pytest_onnxaccel.config import budget_syntax as budgets
+from pytest_onnxaccel.config import units
+from pytest_onnxaccel.config import validators as scalars
+from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.specs import BatchPlan, LatencyBudget
+from pytest_onnxaccel.isolation.confinement.level import MODES
+from pytest_onnxaccel.plugin.options import names as known
+from pytest_onnxaccel.plugin.options.read import Given
+
+#: Formats of ``--onnx-report`` by extension.
+REPORTS = (".json",)
+
+
+def parse(field: str, answer: Given) -> Any:
+    """The value of the setting *field*.
+
+    Raises:
+        ConfigError: the value cannot be used; the message starts with where it was given.
+    """
+    try:
+        return PARSERS[field](answer)
+    except ConfigError as error:
+        raise error.about(answer.origin) from None
+
+
+def models(answer: Given) -> list[str]:
+    """The files, globs and folders of ``--onnx-model``, as written."""
+    try:
+        return texts(answer, strip=False)  # a file's name may begin with a space
+    except ConfigError as error:
+        raise error.about(answer.origin) from None
+
+
+def texts(answer: Given, strip: bool = True) -> list[str]:
+    """The entries of an option that may hold several."""
+    entries = answer.value if isinstance(answer.value, list) else [answer.value]
+    return list(dict.fromkeys(_scalar(entry, strip) for entry in entries))
+
+
+def _text(answer: Given) -> str:
+    if isinstance(answer.value, list):
+        raise ConfigError(f"{answer.value!r} is a list", remedy="give one value")
+    return _scalar(answer.value)
+
+
+def _scalar(value: object, strip: bool = True) -> str:
+    """Text of a string or number; TOML also has booleans, tables and dates, which no such option takes."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ConfigError(f"{value!r} is a {type(value).__name__}", remedy="give text or a number")
+    text = str(value)
+    if not text.strip():
+        raise ConfigError("the value is empty", remedy="give one, or leave the option out")
+    return text.strip() if strip else text
+
+
+def _path(answer: Given) -> str:
+    return os.path.abspath(answer.base / os.path.expanduser(_text(answer)))
+
+
+def _names(answer: Given) -> tuple[str, ...]:
+    parts = [part.strip() for text in texts(answer) for part in text.split(",")]
+    if "" in parts:
+        raise ConfigError(f"{','.join(parts)!r} has an empty name", remedy="write NAME or NAME,NAME")
+    return tuple(dict.fromkeys(known.backend(part) for part in parts))
+
+
+def _reference(answer: Given) -> str:
+    return known.reference(_text(answer), answer.base)
+
+
+def _golden(answer: Given) -> str:
+    """``write``, ``no``, or an absolute path."""
+    text = _text(answer)
+    if text in ("write", "no"):
+        return text
+    path = _path(answer)
+    if not os.path.exists(path):
+        raise ConfigError(f"{text!r} does not exist", remedy="name golden data, or write to record it")
+    return path
+
+
+def _loader(answer: Given) -> str:
+    return scalars.function(_text(answer))
+
+
+#: An operator of TensorFlow; those of a package have its name before theirs.
+_OPERATOR = re.compile(r"tensorflow:[A-Za-z_]\w*(?:>[A-Za-z_]\w*)*")
+
+
+def _trusted(answer: Given) -> tuple[str, ...]:
+    names = [part.strip() for text in texts(answer) for part in text.split(",")]
+    for name in names:
+        if _OPERATOR.fullmatch(name):
+            continue
+        if not all(part.isidentifier() for part in name.replace("*", "x").split(".")) or "." not in name:
+            raise ConfigError(f"{name!r} names nothing in a module", remedy="write a name such as models.net.Net")
+    return tuple(dict.fromkeys(names))
+
+
+def _batch(answer: Given) -> BatchPlan:
+    return BatchPlan(units.batch_sizes(",".join(texts(answer))), answer.origin)
+
+
+def _tolerance(answer: Given) -> float:
+    text = _text(answer)
+    try:
+        value = float(text)
+    except ValueError:
+        raise ConfigError(f"{text!r} is no number", remedy="write a number from 0 up, such as 1e-3") from None
+    if not 0 <= value < math.inf:
+        raise ConfigError(f"{text!r} is not from 0 up and finite", remedy="write a number such as 1e-3")
+    return value
+
+
+def whole(text: str, least: int) -> int:
+    """The whole number *text*, *least* or more."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least or value >= 2**63:
+        raise ConfigError(f"{text!r} is no whole number from {least} up", remedy=f"write a number such as {least}")
+    return value
+
+
+def _seed(answer: Given) -> int:
+    return whole(_text(answer), 0)
+
+
+def _timeout(answer: Given) -> float:
+    text = _text(answer)
+    try:
+        float(text)
+    except ValueError:
+        return units.duration_ns(text) / 1e9
+    return units.duration_ns(f"{text}s") / 1e9
+
+
+def _memory(answer: Given) -> int:
+    return units.size_bytes(_text(answer))
+
+
+def _report(answer: Given) -> str:
+    path = _path(answer)
+    extension = os.path.splitext(path)[1].lower()
+    if extension not in REPORTS:
+        said = f"the extension {extension!r}" if extension else "no extension"
+        raise ConfigError(
+            f"{_text(answer)!r} has {said}, which names no report format",
+            remedy=f"known: {', '.join(REPORTS)}",
+        )
+    if os.path.isdir(path):
+        raise ConfigError(f"{_text(answer)!r} is a folder", remedy="name a file to write")
+    return path
+
+
+def _choice(*choices: str) -> Callable[[Given], str]:
+    def parser(answer: Given) -> str:
+        text = _text(answer)
+        if text not in choices:
+            raise ConfigError(f"{text!r} is none of {', '.join(choices)}", remedy=registry.nearest(text, choices))
+        return text
+
+    return parser
+
+
+def _pairs(answer: Given, form: str) -> dict[str, str]:
+    """The entries ``KEY=VALUE`` of an option, each key once."""
+    pairs: dict[str, str] = {}
+    for text in texts(answer):
+        key, equals, value = (part.strip() for part in text.partition("="))
+        if not (key and equals and value):
+            raise ConfigError(f"{text!r} is not of the form {form}", remedy=f"write {form}")
+        if key in pairs:
+            raise ConfigError(f"{key} is given twice, {pairs[key]!r} and {value!r}", remedy="keep one")
+        pairs[key] = value
+    return pairs
+
+
+def _budget(answer: Given) -> LatencyBudget:
+    limits: dict[str, Any] = {}
+    for key, text in _pairs(answer, "KEY=VALUE").items():
+        if key not in budgets.FIELDS:
+            raise ConfigError(f"{key!r} is no key of a budget", remedy=registry.nearest(key, tuple(budgets.FIELDS)))
+        limits[budgets.FIELDS[key]] = limit(key, text)
+    return LatencyBudget(**limits, origin=answer.origin)
+
+
+def limit(key: str, text: str) -> Any:
+    """The value of one key of a budget."""
+    if key in _OF_BUDGET:
+        return _OF_BUDGET[key](text)
+    if key == "threads":
+        return whole(text, 1)
+    if key == "speedup_over":
+        name, factor = units.speedup(text)
+        return known.backend(name), factor
+    return units.duration_ns(text)
+
+
+_OF_BUDGET: dict[str, Callable[[str], Any]] = {
+    "regression": budgets.regression,
+    "scenario": budgets.scenario,
+    "advise": budgets.advise,
+    "inconclusive": budgets.inconclusive,
+}
+
+
+def _pythons(answer: Given) -> dict[str, str]:
+    return {
+        known.backend(name): os.path.abspath(answer.base / os.path.expanduser(path))
+        for name, path in _pairs(answer, "NAME=PATH").items()
+    }
+
+
+def _switch(answer: Given) -> bool:
+    if not isinstance(answer.value, bool):
+        raise ConfigError(f"{answer.value!r} is no boolean", remedy="write true or false")
+    return answer.value
+
+
+def _folder(answer: Given) -> str:
+    path = _path(answer)
+    if os.path.lexists(path) and not os.path.isdir(path):
+        raise ConfigError(f"{_text(answer)!r} is no folder", remedy="name a folder; it may be missing yet")
+    return path
+
+
+def _advise(answer: Given) -> str | None:
+    """None for no advice, empty for advice, else the folder that it is written to."""
+    said = {True: "", False: None, "true": "", "false": None}
+    return said[answer.value] if answer.value in said else _folder(answer)
+
+
+def _readable(answer: Given) -> tuple[str, ...]:
+    paths = [os.path.abspath(answer.base / os.path.expanduser(text)) for text in texts(answer)]
+    for path in paths:
+        if not os.path.exists(path):
+            raise ConfigError(f"{path!r} does not exist", remedy="name a file or a folder")
+    return tuple(paths)
+
+
+def _libraries(answer: Given) -> tuple[str, ...]:
+    from pytest_onnxaccel.config.manifest_values import libraries
+
+    return libraries(list(texts(answer)), answer.base)
+
+
+def _variables(answer: Given) -> tuple[str, ...]:
+    names = [part.strip() for text in texts(answer) for part in text.split(",")]
+    for name in names:
+        if not (name.isascii() and name.isidentifier()):
+            raise ConfigError(f"{name!r} does not name a variable", remedy="write exact names, such as ORT_LOG_LEVEL")
+    return tuple(dict.fromkeys(names))
+
+
+def _count(answer: Given) -> int:
+    return whole(_text(answer), 1)
+
+
+#: By the name of the setting; ``models`` is expanded by :mod:`~pytest_onnxaccel.plugin.options.model_paths`.
+PARSERS: dict[str, Callable[[Given], Any]] = {
+    "manifest": _path,
+    "backends": _names,
+    "reference": _reference,
+    "golden": _golden,
+    "loader": _loader,
+    "trusted": _trusted,
+    "batch": _batch,
+    "required": _names,
+    "rtol": _tolerance,
+    "atol": _tolerance,
+    "seed": _seed,
+    "timeout_s": _timeout,
+    "memory_bytes": _memory,
+    "report": _report,
+    "inconclusive": _choice(*budgets.POLICIES),
+    "lock": _choice("use", "write", "ignore"),
+    "hygiene": _choice("warn", "fail"),
+    "localise": _choice("yes", "no"),
+    "budget": _budget,
+    "advise": _advise,
+    "pythons": _pythons,
+    "fuzz_examples": _count,
+    "fuzz_profile": _choice("ci", "nightly"),
+    "fuzz_corpus": _folder,
+    "sandbox": _choice(*MODES),
+    "readable": _readable,
+    "libraries": _libraries,
+    "env": _variables,
+    "strict": _switch,
+    "in_process": _switch,
+}

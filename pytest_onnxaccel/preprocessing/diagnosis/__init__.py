@@ -1,0 +1,1 @@
+"""What kind of difference it is."""

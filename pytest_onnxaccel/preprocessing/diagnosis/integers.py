@@ -1,0 +1,148 @@
+"""Explanations of wrong values by integer types: what wraps, and what loses its fractions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pytest_onnxaccel.preprocessing.diagnosis.evidence import LOOSE, Affine, Evidence, Finding, Trial
+from pytest_onnxaccel.preprocessing.diagnosis.values import listed
+
+#: A wrapped value may have been multiplied by so much before it wrapped.
+_FACTORS = range(1, 17)
+
+
+def wrapped(evidence: Evidence) -> Finding | None:
+    """The result is off by whole periods of an integer type."""
+    return _wrapped_whole(evidence) or _wrapped_scaled(evidence)
+
+
+def _wrapped_whole(evidence: Evidence) -> Finding | None:
+    """Both sides are whole numbers, here and there multiples of 256 or 65536 apart."""
+    pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
+    if not pairs:
+        return None
+    left = np.concatenate([t.reference.reshape(-1) for t in pairs]).astype(np.float64)
+    right = np.concatenate([t.candidate.reshape(-1) for t in pairs]).astype(np.float64)
+    if not (np.array_equal(left, np.rint(left)) and np.array_equal(right, np.rint(right))):
+        return None
+    apart = right - left
+    for period, name in ((65536, "16"), (256, "8")):
+        # equal here and there: a constant offset is another fault; and not all in step with the reference
+        if not np.mod(apart, period).any() and (apart == 0).any() and len(np.unique(apart)) > 1:
+            return "wraparound", f"integer arithmetic wraps: off by multiples of {period} where {name} bits are too few"
+    return None
+
+
+def _wrapped_scaled(evidence: Evidence) -> Finding | None:
+    """In levels of a grey image, the result is off by whole periods."""
+    if evidence.greys is None or evidence.affine is None or not evidence.affine[0].usable:
+        return None
+    left, right = evidence.greys
+    slope = evidence.affine[0].slope
+    for period, name in ((256, "uint8"), (65536, "uint16")):
+        for factor in _FACTORS if period == 256 else (1,):
+            turns = (right - left) * factor / (slope * period)
+            whole = np.rint(turns)
+            if np.all(np.abs(turns - whole) <= 5e-3) and whole.any() and not whole.all(axis=0).all():
+                by = f"{period} levels" if factor == 1 else f"{period}/{factor} levels"
+                return "wraparound", f"integer arithmetic wraps: off by {by} where a value leaves the range of {name}"
+    return None
+
+
+def wrapped_type(evidence: Evidence) -> Finding | None:
+    """An integer result equal to a whole-numbered reference but for whole periods."""
+    pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
+    if not pairs or pairs[0].candidate.dtype.kind not in "iu" or pairs[0].reference.dtype.kind not in "iuf":
+        return None
+    info = np.iinfo(pairs[0].candidate.dtype)
+    period, outside = 2.0**info.bits, False
+    for trial in pairs:
+        mine = trial.reference.astype(np.float64)
+        if not np.array_equal(mine, np.rint(mine)):
+            return None
+        if not np.array_equal(np.mod(mine, period), np.mod(trial.candidate.astype(np.float64), period)):
+            return None
+        outside = outside or bool(((mine < info.min) | (mine > info.max)).any())
+    if not outside:
+        return None
+    return "wraparound", f"the candidate's {info.dtype} wraps: the reference goes outside {info.min} to {info.max}"
+
+
+def truncated_type(evidence: Evidence) -> Finding | None:
+    """An integer result that is the reference without its fractions."""
+    pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
+    if not pairs or pairs[0].candidate.dtype.kind not in "iub" or pairs[0].reference.dtype.kind != "f":
+        return None
+    if not _cut(pairs):
+        return None
+    name = pairs[0].candidate.dtype
+    return "truncation", f"truncated to {name}: floats are written into an array of {name} and lose their fractions"
+
+
+def _cut(pairs: list[Trial]) -> bool:
+    """Candidates are whole numbers and equal the references cut off towards zero, where those are not negative."""
+    lost = False
+    for trial in pairs:
+        mine, theirs = trial.reference.astype(np.float64), trial.candidate.astype(np.float64)
+        sure = mine >= 0  # below zero a cast to an unsigned type gives what the platform likes
+        if not (np.array_equal(theirs, np.rint(theirs)) and np.array_equal(np.trunc(mine[sure]), theirs[sure])):
+            return False
+        lost = lost or bool((mine[sure] != theirs[sure]).any())
+    return lost
+
+
+def truncated(evidence: Evidence) -> Finding | None:
+    """Values, means or scales whose fractions are gone."""
+    pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
+    if not pairs:
+        return None
+    if pairs[0].reference.dtype.kind in "iu":
+        apart = [t.reference.astype(np.int64) - t.candidate.astype(np.int64) for t in pairs]
+        down = np.concatenate([part.reshape(-1) for part in apart])
+        if down.min() == 0 and down.max() == 1 and int(down.sum()) >= 8:
+            return "truncation", "integers are one too low and never too high: cut off where the reference rounds"
+        return None
+    if _cut(pairs):
+        return "truncation", "the candidate's values are the reference's without their fractions: cut off after scaling"
+    for cut, word in ((np.trunc, "truncated"), (np.floor, "rounded down")):
+        if evidence.explains(lambda t, cut=cut: cut(t.reference)):  # type: ignore[misc]
+            return "truncation", f"the candidate's values are the reference's {word}"
+    if evidence.affine is None:
+        return None
+    left, right = evidence.affine
+    return _cut_before(evidence, left, pairs) or _cut_stats(left, right)
+
+
+def _cut_before(evidence: Evidence, affine: Affine, pairs: list[Trial]) -> Finding | None:
+    """In levels of the image the candidate's values are whole and the reference's are not."""
+    if not affine.usable:
+        return None
+    whole, cut, near_by, lost = True, True, True, False
+    for trial in pairs:
+        slope = evidence.per_channel(affine.slope, trial.reference)
+        offset = evidence.per_channel(affine.offset, trial.reference)
+        mine, theirs = (trial.reference - offset) / slope, (trial.candidate - offset) / slope
+        near = 2e-3 + 255 * LOOSE
+        whole = whole and bool(np.all(np.abs(theirs - np.rint(theirs)) < near))
+        cut = cut and bool(np.all((mine - theirs > -near) & (mine - theirs < 1 + near)))
+        near_by = near_by and bool(np.all(np.abs(mine - theirs) < 1 + near))
+        lost = lost or bool(np.any(np.abs(mine - np.rint(mine)) > 0.2))
+    if not (whole and lost):
+        return None
+    if cut:
+        return "truncation", "truncated to integers before scaling"
+    return ("precision", "levels are rounded to integers before scaling") if near_by else None
+
+
+def _cut_stats(left: Affine, right: Affine) -> Finding | None:
+    """The candidate's mean or divisor is the reference's without its fraction."""
+    if not (left.usable and right.usable):
+        return None
+    for what, mine, theirs in (("mean", left.mean, right.mean), ("divisor", left.divisor, right.divisor)):
+        gone = np.abs(mine - np.rint(mine)) > 0.01
+        if gone.any() and np.all(np.abs(theirs - np.trunc(mine + 1e-3)) < 5e-3):
+            return (
+                "truncation",
+                f"the {what} lost its fraction: {listed(theirs)} where the reference has {listed(mine)}",
+            )
+    return None

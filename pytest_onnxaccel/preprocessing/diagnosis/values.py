@@ -1,0 +1,194 @@
+"""Explanations of wrong values that do not depend on where in the image they are."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_onnxaccel.preprocessing.diagnosis.evidence import LOOSE, Affine, Evidence, Finding, Trial
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+#: Factors that turn one usual range of values into another.
+_RANGES = (255.0, 256.0, 128.0, 127.5)
+
+
+def precise(evidence: Evidence) -> Finding | None:
+    """Errors too small for anything but rounding."""
+    pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
+    if not pairs or pairs[0].reference.dtype.kind not in "fiu":
+        return None
+    left = np.concatenate([t.reference.reshape(-1) for t in pairs]).astype(np.float64)
+    right = np.concatenate([t.candidate.reshape(-1) for t in pairs]).astype(np.float64)
+    if not (np.isfinite(left).all() and np.isfinite(right).all()):
+        return None
+    apart = right - left
+    if pairs[0].reference.dtype.kind in "iu":
+        # always too low is another fault, unless it is rare
+        if np.abs(apart).max() <= 1 and ((apart > 0).any() or (apart != 0).sum() < 8):
+            return "precision", f"{(apart != 0).mean():.2%} of the integers are off by one: rounded otherwise"
+        return None
+    worst = float(np.abs(apart).max())
+    for name, share in (("float32", 1e-6), ("float16", 2e-3)):
+        small = np.dtype(name)
+        if pairs[0].reference.dtype.itemsize > small.itemsize and worst <= share * evidence.scale:
+            with np.errstate(over="ignore"):
+                if np.array_equal(right, right.astype(small).astype(np.float64)):
+                    wide = pairs[0].reference.dtype
+                    return "precision", f"the candidate computes in {name}, the reference in {wide}"
+    if worst <= 1e-4 * evidence.scale or (worst <= 2e-3 * evidence.scale and _noisy(apart, left)):
+        return "precision", f"small errors, up to {worst:.3g}: computed in a smaller type or in another order"
+    return None
+
+
+def _noisy(apart: Array, left: Array) -> bool:
+    """Errors of both signs that follow no straight line in the reference's values: rounding, no factor or offset."""
+    if not ((apart > 0).any() and (apart < 0).any()):
+        return False
+    design = np.stack([left, np.ones_like(left)], axis=1)
+    fit = np.linalg.lstsq(design, apart, rcond=None)[0]
+    rest = apart - design @ fit
+    return bool(np.square(rest).sum() > 0.7 * np.square(apart).sum())
+
+
+def swapped(evidence: Evidence) -> Finding | None:
+    """Channels, or the statistics of channels, in another order."""
+    depth = evidence.domain.depth
+    if depth < 2 or depth > 4:
+        return None
+    for order in permutations(range(depth)):
+        if order == tuple(range(depth)):
+            continue
+        shown = "reversed (RGB, BGR)" if order == tuple(reversed(range(depth))) else f"ordered {list(order)}"
+        if evidence.explains(lambda t, o=order: evidence.reference(t.image[..., o])):  # type: ignore[misc]
+            return "channel-swap", f"channels swapped: the candidate is the reference on an image with channels {shown}"
+        if evidence.explains(lambda t, o=order: _picked(evidence, t.reference, o)):  # type: ignore[misc]
+            return "channel-swap", f"channels swapped: the candidate's channels are the reference's {shown}"
+        if evidence.explains(lambda t, o=order: _stats(evidence, t, o)):  # type: ignore[misc]
+            word = "BGR" if "BGR" in shown else "another"
+            return "channel-stat-order", f"mean in {word} order: mean and scale are applied with channels {shown}"
+    return None
+
+
+def stats_swapped(evidence: Evidence) -> Finding | None:
+    """Of mean and scale, one alone is in another channel order."""
+    if evidence.affine is None:
+        return None
+    left, right = evidence.affine
+    if left.usable and right.usable and left.slope.size > 1:
+        for what, mine, theirs in (("mean", left.mean, right.mean), ("scale", left.divisor, right.divisor)):
+            if not _near(mine, theirs) and _near(np.sort(mine), np.sort(theirs)):
+                shown = f"{listed(theirs)} where the reference has {listed(mine)}"
+                return "channel-stat-order", f"{what} in another channel order: {shown}"
+    return None
+
+
+def _picked(evidence: Evidence, result: Array, order: tuple[int, ...]) -> Array | None:
+    axis = evidence.axis(result)
+    return None if axis is None else np.take(result, order, axis=axis)
+
+
+def _stats(evidence: Evidence, trial: Trial, order: tuple[int, ...]) -> Array | None:
+    """What the reference would give with its statistics in *order*: channels turned on the way in and back out."""
+    result = evidence.reference(trial.image[..., order])
+    return None if result is None else _picked(evidence, result, tuple(int(i) for i in np.argsort(order)))
+
+
+def ranged(evidence: Evidence) -> Finding | None:
+    """The same affine function into, or from, another range."""
+    if evidence.affine is None:
+        return None
+    left, right = evidence.affine
+    if not (left.usable and right.usable):
+        return None
+    ratio = right.slope / left.slope
+    same_factor = _near(ratio, np.full_like(ratio, ratio[0]))
+    spans = f"the candidate gives {_span(right)}, the reference {_span(left)}"
+    usual = any(_near(ratio[:1], np.array([k])) for n in _RANGES for k in (n, 1 / n))
+    if same_factor and usual:
+        if np.allclose(right.offset, left.offset, atol=LOOSE * evidence.scale):
+            return "value-range", f"the mean is subtracted from values of another range: {spans}"
+        return "value-range", f"another range of values: {spans}"
+    known = ((0, 1), (-1, 1), (0, 255))
+    mine, theirs = _ends(left), _ends(right)
+    plain = ((0, 1), (0, 255))
+    if mine != theirs and (mine in plain or theirs in plain or (mine in known and theirs in known)):
+        return "value-range", f"another range of values: {spans}"
+    big, small = max(np.abs(ratio).max(), 1 / np.abs(ratio).min()), min(np.abs(ratio).max(), 1 / np.abs(ratio).min())
+    if big >= 20 and small > 0:
+        return "value-range", f"another range of values: {spans}"
+    return None
+
+
+def scaled(evidence: Evidence) -> Finding | None:
+    """The same affine function with another mean or scale."""
+    if evidence.affine is None:
+        return None
+    left, right = evidence.affine
+    if not (left.usable and right.usable):
+        return None
+    same = _near(left.slope, right.slope) and np.allclose(left.offset, right.offset, atol=LOOSE * evidence.scale)
+    if same:
+        return None
+    if _near(left.mean, right.mean):
+        factor = right.slope / left.slope
+        many = listed(factor if not _near(factor, np.full_like(factor, factor[0])) else factor[:1])
+        divisors = f"divided by {listed(right.divisor)}, the reference by {listed(left.divisor)}"
+        return "scale", f"off by a factor of {many}: {divisors}"
+    if _near(left.slope, right.slope):
+        return "scale", f"another mean: {listed(right.mean)}, the reference has {listed(left.mean)}"
+    mine, theirs = (f"(level - {listed(side.mean)}) / {listed(side.divisor)}" for side in (left, right))
+    return "scale", f"another mean and scale: the candidate is {theirs}, the reference {mine}"
+
+
+def odd(evidence: Evidence) -> Finding | None:
+    """Numbers that are none, and results that do not depend on the image: no kind of their own, but worth a word."""
+    pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape and t.candidate.size]
+    if not pairs:
+        return None
+    if any(np.isfinite(t.reference).all() and not np.isfinite(t.candidate).all() for t in pairs):
+        return "other", "the candidate gives NaN or Inf where the reference is finite"
+    if any(np.isfinite(t.candidate).all() and not np.isfinite(t.reference).all() for t in pairs):
+        return "other", "the reference gives NaN or Inf where the candidate is finite"
+    first = pairs[0].candidate.flat[0]
+    if all((t.candidate == first).all() for t in pairs):
+        return "other", f"the candidate gives {first:g} whatever the image"
+    return None
+
+
+def clipped(evidence: Evidence) -> Finding | None:
+    """The reference's values, kept inside a range."""
+    pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape and t.candidate.size]
+    if not pairs:
+        return None
+    low, high = min(t.candidate.min() for t in pairs), max(t.candidate.max() for t in pairs)
+    if low < high and evidence.explains(lambda t: np.clip(t.reference, low, high)):
+        return "value-range", f"the candidate's values are clipped to {low:g} to {high:g}"
+    return None
+
+
+def _near(left: Array, right: Array) -> bool:
+    return left.shape == right.shape and bool(np.allclose(left, right, rtol=1e-3, atol=1e-6))
+
+
+def _ends(affine: Affine) -> tuple[int, int] | None:
+    """The results of black and white where they are whole and equal in all channels."""
+    ends = np.stack([affine.offset, affine.offset + 255 * affine.slope])
+    if np.all(np.abs(ends - np.rint(ends[:, :1])) < 0.02):
+        return int(np.rint(ends[0, 0])), int(np.rint(ends[1, 0]))
+    return None
+
+
+def _span(affine: Affine) -> str:
+    ends = [affine.offset, affine.offset + 255 * affine.slope]
+    return f"{float(np.min(ends)) + 0.0:.4g} to {float(np.max(ends)) + 0.0:.4g}"
+
+
+def listed(values: Array) -> str:
+    shown = [f"{float(v) + 0.0:.5g}" for v in values]
+    return shown[0] if len(set(shown)) == 1 else "[" + ", ".join(shown) + "]"

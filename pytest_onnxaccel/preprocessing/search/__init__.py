@@ -1,0 +1,1 @@
+"""The search for an image that tells two functions apart."""

@@ -1,0 +1,54 @@
+"""The deterministic battery: about fifty images that between them show nearly every known fault, small ones first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pytest_onnxaccel.preprocessing.search.domain import Domain
+from pytest_onnxaccel.strategies.programs import LAYOUTS, ImageProgram
+
+#: Sizes off powers of two, with single rows, columns and pixels.
+SIZES = ((16, 16), (1, 1), (3, 5), (7, 9), (17, 31), (33, 1), (1, 37), (64, 64), (13, 100), (45, 66))
+
+
+def battery(domain: Domain) -> list[ImageProgram]:
+    """The programs in the order of use; for a domain of few sizes each is rendered at one of them."""
+    seen: set[ImageProgram] = set()
+    chosen = []
+    for index, program in enumerate(_programs(domain)):
+        if domain.sizes is not None and not domain.legal(program.height, program.width):
+            size = domain.sizes[index % len(domain.sizes)]
+            program = program.at(*size)
+        if program not in seen:
+            seen.add(program)
+            chosen.append(program)
+    return chosen
+
+
+def _programs(domain: Domain) -> Iterator[ImageProgram]:
+    base = ImageProgram(16, 16, domain.channels, domain.dtype)
+    # every level in every channel, twice in other orders: the proof for functions of one channel
+    yield replace(base, pattern="ramp")
+    yield replace(base, pattern="ramp", width=21, values=(10, 100, 250))
+    for seed, (height, width) in enumerate(SIZES):
+        yield replace(base, pattern="noise", seed=seed, height=height, width=width)
+    for layout in LAYOUTS[1:]:
+        yield replace(base, pattern="noise", seed=20, height=13, width=18, layout=layout)
+    for level in (0, 1, 127, 128, 255):
+        yield replace(base, height=6, width=7, values=(level,))
+    for values in ((255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 255, 255), (255, 255, 0), (10, 100, 250), (250, 100, 10)):
+        yield replace(base, height=5, width=8, values=values)
+    for pattern in ("gradient-x", "gradient-y"):
+        yield replace(base, pattern=pattern, height=24, width=52)
+        yield replace(base, pattern=pattern, height=31, width=33, values=(0, 60, 200))
+    for seed in (0, 1, 3):
+        yield replace(base, pattern="checker", height=32, width=33, seed=seed)
+    for seed in (0, 10, 49, 88, 98):
+        yield replace(base, pattern="hot", height=9, width=11, seed=seed)
+    yield replace(base, pattern="saturated", height=15, width=20, seed=1)
+    big = replace(base, height=domain.height, width=domain.width)
+    yield replace(big, pattern="noise", seed=30)
+    yield replace(big, pattern="gradient-x", values=(0, 40, 80))
+    yield replace(big, pattern="noise", seed=31, layout="F")
+    yield replace(big, pattern="noise", seed=32, layout="columns")

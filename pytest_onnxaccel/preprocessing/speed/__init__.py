@@ -1,0 +1,1 @@
+"""Which is faster, and what would be."""

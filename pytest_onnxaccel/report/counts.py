@@ -1,0 +1,71 @@
+"""The order of results, the worst of them, and how many of each: what every report needs alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.report.terminal.format import name
+
+#: The order in which a model's checks are shown; checks of other names follow by name.
+CHECK_ORDER = ("structure", "contract", "hygiene", "parity", "batch", "latency", "preprocessing")
+
+#: *Not applicable* comes last: it says nothing against a row in which another check passed.
+WORST_FIRST = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED, Verdict.NOT_APPLICABLE)
+
+_COUNT_ORDER = (Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE)
+
+
+def check_rank(check: str) -> tuple[int, str]:
+    """Sort key of a check's name."""
+    return (CHECK_ORDER.index(check) if check in CHECK_ORDER else len(CHECK_ORDER), check)
+
+
+def _key(result: CheckResult) -> tuple[object, ...]:
+    batch = -1 if result.batch is None else result.batch
+    # The last two break ties between tests that ask for the same check, so that no worker's pace decides.
+    return (
+        result.model,
+        check_rank(result.check),
+        result.backend,
+        result.reference,
+        batch,
+        result.nodeid,
+        result.message,
+    )
+
+
+def ordered(results: Iterable[CheckResult]) -> list[CheckResult]:
+    """*results* in an order that does not depend on the order in which they ran."""
+    return sorted(results, key=_key)
+
+
+def worst(results: Iterable[CheckResult]) -> Verdict:
+    """The verdict that stands for all *results*; *not applicable* for none."""
+    return min((r.verdict for r in results), key=WORST_FIRST.index, default=Verdict.NOT_APPLICABLE)
+
+
+def counts(results: Iterable[CheckResult]) -> dict[str, int]:
+    """Number of results by verdict, all four present."""
+    found = {verdict.value: 0 for verdict in _COUNT_ORDER}
+    for result in results:
+        found[result.verdict.value] += 1
+    return found
+
+
+def words(verdict: Verdict | str) -> str:
+    """A verdict as people write it."""
+    return str(verdict).replace("_", " ")
+
+
+def pair(result: CheckResult) -> str:
+    """``[backend~reference b1]``, as far as the parts are known; empty for a check of the file itself."""
+    sides = [name(side, 40) for side in (result.backend, result.reference) if side]
+    batch = "" if result.batch is None else f"b{result.batch}"
+    inside = " ".join(part for part in ("~".join(sides), batch) if part)
+    return f"[{inside}]" if inside else ""
+
+
+def subject(result: CheckResult) -> str:
+    """``model [backend~reference b1]``."""
+    return " ".join(part for part in (name(result.model, 80), pair(result)) if part)

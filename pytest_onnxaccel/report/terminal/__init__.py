@@ -1,0 +1,1 @@
+"""The table at the end of a run."""

@@ -1,0 +1,1 @@
+"""Advice, proven and written."""

@@ -1,0 +1,217 @@
+"""Tries what advice says is worth trying on one model in one backend: file, proof, timing, the combination, the files.
+
+Nothing is timed before it gave the outputs of the model as shipped, within the model's own tolerances.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.checks.advice import recommend as decide
+from pytest_onnxaccel.checks.advice.candidates import Setup, Surroundings, Trial, trials
+from pytest_onnxaccel.checks.advice.recommend import Advice
+from pytest_onnxaccel.checks.advice.speedup import Finding, Gain, Outcome
+from pytest_onnxaccel.checks.parity.check import sample
+from pytest_onnxaccel.checks.parity.comparison import Agreement
+from pytest_onnxaccel.checks.reach.answers import Answers, remedy
+from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.core.printing import file_name
+from pytest_onnxaccel.runner.advice import write_files as advice_files
+from pytest_onnxaccel.runner.advice.model_variants import Variants
+from pytest_onnxaccel.runner.latency.paired_timing import TRIAL, WHOLE, Opens, duel
+from pytest_onnxaccel.runner.latency.throughput import batch_finding
+from pytest_onnxaccel.runner.plan import available
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.model_session import Ready, Subject
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
+
+#: Distinct inputs on which a candidate must give what the model as shipped gives.
+SAMPLES = 5
+#: Seconds after which nothing further is tried.
+SECONDS = 240.0
+
+
+class NotTheModel(Exception):
+    """A candidate that gives other outputs than the model as shipped, or none; the reason as its text."""
+
+
+class Advising:
+    """One model in one backend at one batch.
+
+    Args:
+        path: of the file that is asked about; None for the model as it is.
+        batch: of the samples; None for the model's own.
+        threads: intra-op threads that the budget pins.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        engines: Engines,
+        backend: str,
+        ready: Ready,
+        path: str | None = None,
+        batch: int | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self._subject = subject
+        self._engines = engines
+        self._backend = backend
+        self._ready = ready
+        self._batch = batch
+        self._base = LoadOptions(threads=threads)
+        self._source = path or subject.path
+        self._shown = file_name(os.path.basename(subject.spec.path))
+        folder = os.path.join(subject.folder, f"advice-{backend}-{batch or 0}")
+        self._variants = Variants(subject.graph, self._source, self._shown, folder)
+        inputs = ready.settled.inputs
+        self._feeds = [sample(inputs, (), batch, index) for index in range(max(SAMPLES, inputs.variants))]
+        # What is timed is the longest of the lengths that are tried, the first of several
+        self._timed = max(self._feeds, key=lambda feeds: sum(array.nbytes for array in feeds.values()))
+        self._expected: list[Mapping[str, Array]] = []
+        self._proofs: dict[str, float | NotTheModel | None] = {}
+
+    def advise(self, target: str = "") -> Advice:
+        """Try everything that applies, and write what is advised below the folder *target*, where one is named.
+
+        Raises:
+            OnnxAccelError: the model as shipped fails, or the folder cannot be written.
+        """
+        end = time.monotonic() + SECONDS
+        with closing(self._opens(Setup())()) as shipped:
+            self._expected = [shipped.run(feeds) for feeds in self._feeds]
+            answers = Answers()
+            for feeds, outputs in zip(self._feeds, self._expected, strict=True):
+                answers.add(feeds, outputs)
+            again = self._agreement()
+            again.add(shipped.run(self._feeds[0]), self._expected[0])
+        if not again.ok:
+            why = f"two equal runs of the model differ, so that nothing can be proven: {again.message()}"
+            return Advice((), limit=why)
+        if answers.hollow():
+            what = remedy([], self._ready.settled.inputs, self._subject.spec.name)
+            return Advice((), limit=f"{answers.told(answers.silent())}, so that nothing can be proven: {what}")
+        listed, found = trials(self._around())
+        tried: list[tuple[Trial, Finding]] = []
+        late: list[str] = []
+        for trial in listed:
+            if time.monotonic() > end:
+                late.append(trial.title)
+                continue
+            tried.append((trial, self._tried(trial)))
+        findings = (*(finding for _, finding in tried), *found)
+        setup, titles, left = decide.combined(decide.winners(tried), self._further)
+        advice = Advice(findings, setup, titles, left=left)
+        if late:
+            advice = replace(advice, limit=f"{', '.join(late)}: the time was up after {SECONDS:g} s")
+        if titles:
+            advice = advice.confirmed(self._further(Setup(), setup, WHOLE))
+        if self._batch is None:
+            advice = replace(advice, throughput=batch_finding(self._subject, self._backend, self._ready, self._base))
+        return self._written(advice, target) if target and advice.advised else advice
+
+    def _around(self) -> Surroundings:
+        engines = self._engines
+        names = available(engines.backend, engines.availability)
+        others = [n for n in names if n != self._backend and engines.backend(n).role == "runtime"]
+        return Surroundings(
+            self._subject.info,
+            tuple(getattr(engines.backend(self._backend), "tunes", ())),
+            self._base.threads,
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+            tuple(n for n in others if not engines.backend(n).environment),
+        )
+
+    # -- one trial --------------------------------------------------------------------------------------------
+
+    def _tried(self, trial: Trial) -> Finding:
+        variant = self._variants.file(trial.setup.steps)
+        if variant.reason:
+            return Finding(trial.kind, trial.title, Outcome.NOT_APPLICABLE, why=variant.reason)
+        try:
+            if variant.refused:
+                raise NotTheModel(variant.refused)
+            error = self._proven(trial.setup)
+            return decide.judged(trial, self._duel(Setup(), trial.setup), error)
+        except NotTheModel as refusal:
+            return Finding(trial.kind, trial.title, Outcome.REFUSED, why=str(refusal))
+
+    def _further(self, before: Setup, after: Setup, looks: tuple[int, ...] = TRIAL) -> Gain | None:
+        """The gain of *after* over *before*; None where *after* is not the model."""
+        try:
+            self._proven(after)
+            return self._duel(before, after, looks)
+        except NotTheModel:
+            return None
+
+    def _duel(self, before: Setup, after: Setup, looks: tuple[int, ...] = TRIAL) -> Gain:
+        feeds = self._timed
+        # Sessions that take turns would spin against each other, so they do only where that is the question
+        asked = {"spin", "threads"} & {*before.options, *after.options} or looks is WHOLE
+        quiet: dict[str, object] = {} if asked else {"spin": False}
+        try:
+            return duel((self._opens(before, quiet), feeds), (self._opens(after, quiet), feeds), looks)
+        except OnnxAccelError as error:
+            raise NotTheModel(error.cause) from None
+
+    def _options(self, setup: Setup) -> LoadOptions:
+        return replace(self._base, **setup.options)
+
+    def _opens(self, setup: Setup, changes: Mapping[str, Any] | None = None) -> Opens:
+        path, options = self._variants.file(setup.steps).path, replace(self._options(setup), **(changes or {}))
+        return partial(self._subject.fresh, setup.backend or self._backend, path, options)
+
+    def _proven(self, setup: Setup) -> float | None:
+        """The largest difference of *setup* from the model as shipped, over all samples.
+
+        Raises:
+            NotTheModel: it is past the tolerance, or it does not run.
+        """
+        key = repr(setup)
+        if key not in self._proofs:
+            try:
+                self._proofs[key] = self._proof(setup)
+            except NotTheModel as refusal:
+                self._proofs[key] = refusal
+        known = self._proofs[key]
+        if isinstance(known, NotTheModel):
+            raise known
+        return known
+
+    def _proof(self, setup: Setup) -> float | None:
+        agreement = self._agreement()
+        try:
+            with closing(self._opens(setup)()) as session:
+                for feeds, expected in zip(self._feeds, self._expected, strict=True):
+                    agreement.add(session.run(feeds), expected)
+                    if not agreement.ok:
+                        raise NotTheModel(f"outputs differ: {agreement.message()}")
+        except OnnxAccelError as error:
+            raise NotTheModel(error.cause) from None
+        worst: float | None = agreement.summary().get("max_abs")
+        return worst
+
+    def _agreement(self) -> Agreement:
+        spec = self._subject.spec
+        return Agreement(("the candidate", "the model as shipped"), spec.tolerance, spec.output_tolerances)
+
+    # -- files ------------------------------------------------------------------------------------------------
+
+    def _written(self, advice: Advice, target: str) -> Advice:
+        name, path = advice.setup.backend or self._backend, self._variants.file(advice.setup.steps).path
+        options = self._options(advice.setup)
+        with closing(self._opens(advice.setup)()) as session:
+            facts = session.info.facts
+        external: Sequence[str] = self._subject.graph("inspect", path=path)["external"]
+        folder = advice_files.folder_of(target, self._subject.spec.name, self._backend, self._batch)
+        files = advice_files.write(folder, path, self._shown, external, options, advice, facts, name)
+        return replace(advice, files=files)

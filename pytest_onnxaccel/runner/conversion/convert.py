@@ -1,0 +1,210 @@
+"""A source converted, proven and saved: the function ``convert_source`` and the command ``convert``."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from pytest_onnxaccel.convert import formats as kinds
+from pytest_onnxaccel.convert.formats import kind_called
+from pytest_onnxaccel.convert.protocol import DYNAMIC, Converted, ConvertOptions
+from pytest_onnxaccel.core.dims import is_expression
+from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError, ModelError, to_write
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.printing import file_name
+from pytest_onnxaccel.core.specs import SourceSpec, TensorSpec, Tolerance
+from pytest_onnxaccel.runner.conversion.freeze import check_target, save
+from pytest_onnxaccel.runner.conversion.prove import ConversionProof, prove
+from pytest_onnxaccel.runner.conversion.result_proof import prove_result
+from pytest_onnxaccel.runner.request import RunOptions
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.source_conversions import Conversion
+
+_INPUT = re.compile(r"(?P<name>.+?):(?P<dtype>\w+):(?P<shape>scalar|[\w?]+(?:[x,][\w?+*/ -]+)*)", re.ASCII)
+
+
+@record(frozen=True)
+class Saved:
+    """A conversion that was saved.
+
+    Attributes:
+        path: where.
+        proof: that it does what its source does; None for a TensorFlow result where TensorFlow, which would run it,
+            is not here: then a note says so.
+    """
+
+    path: str
+    conversion: Conversion
+    proof: ConversionProof | None
+
+    @property
+    def converted(self) -> Converted:
+        """What the converter says of it."""
+        return self.conversion.converted
+
+    def lines(self) -> list[str]:
+        """What a person wants to know of it."""
+        made = self.converted
+        exporter = made.facts.get("exporter")
+        how = self.conversion.converter + (f" ({exporter})" if exporter else "")
+        found = [f"{self.path}: {how}" + (f", opset {made.opset}" if made.opset else "")]
+        found += [f"  input {spec}" for spec in made.inputs] + [f"  output {spec}" for spec in made.outputs]
+        found += [f"  {note}" for note in self.conversion.notes]
+        if self.proof is not None:
+            sizes = ", ".join(map(str, self.proof.sizes))
+            figures = self.proof.figures
+            found.append(
+                f"proven on {self.proof.backend}: gives what the source gives"
+                + (f" at batch {sizes}" if sizes else "")
+                + (f" and {self.proof.lengths_text()}" if sizes else f" at {self.proof.lengths_text()}")
+                * bool(self.proof.lengths)
+                + f": max abs error {figures.get('max_abs', 0.0):.3g}"
+                + f" (rtol {figures.get('rtol', 0):.2g}, atol {figures.get('atol', 0):.2g})"
+            )
+            if figures.get("hollow"):
+                found.append(f"  {figures['hollow']}: of that nothing is proven, try it on real inputs")
+        return found
+
+
+def convert_source(
+    source: str | os.PathLike[str] | SourceSpec,
+    target: str | os.PathLike[str],
+    loader: str | None = None,
+    batch: int | str | None = None,
+    inputs: Sequence[str | TensorSpec] = (),
+    outputs: Sequence[str] = (),
+    gives: str = "",
+    exporter: str = "",
+    opset: int | None = None,
+    signature: str = "",
+    trusted: Sequence[str] = (),
+    tolerance: Tolerance | None = None,
+    options: RunOptions | None = None,
+) -> Saved:
+    """Convert *source*, prove that the result does the same, and save it at *target*.
+
+    Args:
+        loader: ``package.module:callable`` that builds the module of a file that holds only weights.
+        batch: samples that the result takes, or ``"dynamic"``.
+        inputs: what it takes, where the source does not know: specs, or texts such as ``input:float32:1x3x240x320``;
+            names are sizes that stay open (``input_ids:int64:batchxsequence``).
+        outputs: names for the outputs, in order.
+        gives: ``onnx``, ``saved_model`` or ``pb`` (also ``graphdef``); by default what the suffix of *target* says.
+        exporter: ``dynamo`` or ``torchscript``, for PyTorch.
+        trusted: names that a pickled source may refer to.
+
+    Raises:
+        ConfigError: an argument that cannot be used.
+        OnnxAccelError: the source cannot be read or converted, or the result is not the source.
+    """
+    shown = source.shown if isinstance(source, SourceSpec) else os.fspath(source)
+    spec = source
+    if not isinstance(spec, SourceSpec):
+        spec = SourceSpec(os.path.abspath(shown), shown, loader, tuple(trusted), "convert")
+    saved_as = os.fspath(target)
+    kind = kind_called(gives) if gives else _kind(saved_as)
+    check_target(saved_as, spec.path, folder=kind == kinds.SAVED_MODEL)
+    wanted = ConvertOptions(
+        stem=file_name(Path(saved_as).stem), batch=batch, opset=opset, exporter=exporter, outputs=tuple(outputs),
+        inputs=tuple(one if isinstance(one, TensorSpec) else input_spec(one) for one in inputs), signature=signature,
+    )  # fmt: skip
+    engines = Engines(options or RunOptions())
+    try:
+        made = engines.conversions.convert(spec, wanted, kind)
+        if kind == kinds.ONNX:
+            proof: ConversionProof | None = prove(made, engines, tolerance) if _provable(engines) else None
+        else:
+            proof, unproven = prove_result(made, engines, tolerance)
+            made = replace(made, notes=(*made.notes, *filter(None, [unproven])))
+        save_all(made.path, saved_as)
+        return Saved(saved_as, made, proof)
+    finally:
+        engines.close()
+
+
+def _provable(engines: Engines) -> bool:
+    """ONNX Runtime is here.
+
+    Raises:
+        BackendUnavailable: it is not: nothing is saved without proof.
+    """
+    found = engines.availability("ort-cpu")
+    if not found.ok:
+        raise BackendUnavailable(f"ort-cpu, where it is proven: {found.reason}", remedy=found.remedy)
+    return True
+
+
+def input_spec(text: str) -> TensorSpec:
+    """``NAME:DTYPE:SHAPE`` as a spec; a size that is not a number is a name and stays open.
+
+    Sizes are separated by ``x``, or by commas, which let names hold an ``x`` and sizes follow from others:
+    ``attention_mask:int64:batch,past+sequence``.
+
+    Raises:
+        ConfigError: it is not of that form.
+    """
+    match = _INPUT.fullmatch(text)
+    if match is None:
+        raise ConfigError(
+            f"{text!r} is not an input",
+            remedy="write NAME:DTYPE:SHAPE, such as input:float32:1x3x240x320 or input_ids:int64:batchxsequence",
+        )
+    shape = match["shape"]
+    parts = [] if shape == "scalar" else [part.strip() for part in shape.split("," if "," in shape else "x")]
+    sizes = tuple(int(part) if part.isdecimal() else None if part == "?" else part for part in parts)
+    wrong = next((size for size in sizes if size in ("", 0) or (isinstance(size, str) and not _is_size(size))), None)
+    if wrong is not None:
+        raise ConfigError(
+            f"{text!r}: {str(wrong)!r} is not a size",
+            remedy="write a number from 1 up, a name or a sum of names, with commas between where a name has an x",
+        )
+    return TensorSpec(match["name"], match["dtype"], sizes)
+
+
+def _is_size(text: str) -> bool:
+    return text.isidentifier() or is_expression(text)
+
+
+def batch_of(text: str) -> int | str:
+    """A number of samples, or :data:`DYNAMIC`.
+
+    Raises:
+        ConfigError: neither.
+    """
+    if text == DYNAMIC:
+        return DYNAMIC
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise ConfigError(f"{text!r} is no number of samples", remedy=f"write a number from 1 up, or {DYNAMIC}")
+    return int(text)
+
+
+def _kind(target: str) -> str:
+    suffix = os.path.splitext(target)[1].lower()
+    return {".onnx": kinds.ONNX, ".pb": kinds.GRAPHDEF, "": kinds.SAVED_MODEL}.get(suffix, kinds.ONNX)
+
+
+def save_all(made: str, target: str) -> None:
+    """Copy a file or a folder; each appears whole or not at all.
+
+    Raises:
+        ModelError: ``E_FILE``: it cannot be written.
+    """
+    if not os.path.isdir(made):
+        list(save(made, target, set()))
+        return
+    temporary = f"{os.path.abspath(target)}.{os.urandom(4).hex()}.tmp"
+    try:
+        shutil.copytree(made, temporary)
+        if os.path.isdir(target) and not os.listdir(target):
+            os.rmdir(target)
+        os.rename(temporary, target)
+    except OSError as error:
+        with suppress(OSError):
+            shutil.rmtree(temporary)
+        cause = f"cannot be written: {error.strerror or error}"
+        raise ModelError(cause, code="E_FILE", subject=target, remedy=to_write(error)) from None

@@ -1,0 +1,166 @@
+"""Whether an ONNX file does what its source does: both run the same inputs, at every batch that it promises."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import TYPE_CHECKING, Any
+
+from pytest_onnxaccel.backends.checked_session import GuardedSession
+from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.checks.find_inputs import settle
+from pytest_onnxaccel.checks.parity.check import SAMPLES
+from pytest_onnxaccel.checks.parity.comparison import Agreement
+from pytest_onnxaccel.checks.reach.answers import Answers
+from pytest_onnxaccel.core.domains import InputFacts
+from pytest_onnxaccel.core.errors import ConversionError, ModelError, OnnxAccelError
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.specs import InputSpec, ModelInfo, ModelSpec, Tolerance
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.runner.sessions.source import backend_for, open_source
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.runner.sessions.engines import Engines
+    from pytest_onnxaccel.runner.sessions.source_conversions import Conversion
+
+#: Batch sizes that a dynamic batch is tried at: an exporter that took its example's size for a constant is found out.
+SIZES = (1, 2, 3)
+
+
+@record(frozen=True)
+class ConversionProof:
+    """What a proof found.
+
+    Attributes:
+        backend: in which the ONNX file ran.
+        sizes: batch sizes that ran; empty where the inputs share no batch.
+        lengths: sizes of other open dimensions that ran, by name.
+        figures: of the comparison, those of a parity check; ``hollow`` where no output answers: it proves nothing.
+    """
+
+    backend: str
+    sizes: tuple[int, ...]
+    figures: dict[str, Any]
+    lengths: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def lengths_text(self) -> str:
+        """``sequence 8, 13``."""
+        return " and ".join(f"{name} {', '.join(map(str, sizes))}" for name, sizes in self.lengths.items())
+
+
+def prove(
+    conversion: Conversion, engines: Engines, tolerance: Tolerance | None = None, inputs: tuple[InputSpec, ...] = (),
+    backend: str = "ort-cpu", seed: int = 0,
+) -> ConversionProof:  # fmt: skip
+    """Compare the converted file with its source.
+
+    Raises:
+        ConversionError: they differ, or the file does not run where the source does; the batch is named.
+        OnnxAccelError: one of them does not run at all.
+    """
+    source, path = conversion.source, conversion.path
+    name = backend_for(source, engines)
+    runtime, framework = engines.open(backend, {}), engines.open(name, {})
+    try:
+        info = ModelInfo.from_json(runtime.graph("inspect", path=path))
+        ours = GuardedSession(runtime.load(path, LoadOptions(spin=False)), info.inputs, info.outputs)
+        theirs = open_source(source, name, framework, LoadOptions(spin=False), info, engines)
+        spec = ModelSpec(source.shown, path, source.shown, inputs=inputs, origin="the conversion")
+        facts = InputFacts.from_json(runtime.graph("input_facts", path=path))
+        found = settle(ours, info, spec, seed, facts=facts)
+        for name, (held, why) in found.stuck.items():
+            raise _stuck(name, f"it runs at {held} alone: {why}")
+        both = _Both((backend, ours), (name, theirs), tolerance or Tolerance())
+        both.compare(found.inputs)
+        return ConversionProof(backend, tuple(both.batches), both.figures(), both.lengths)
+    except OnnxAccelError as error:
+        raise error.about(source.shown) from None
+    finally:
+        engines.release(backend, runtime)
+        engines.release(name, framework)
+
+
+class _Both:
+    """Runs the ONNX file and its source on the same inputs, at every size."""
+
+    def __init__(
+        self, ours: tuple[str, GuardedSession], theirs: tuple[str, GuardedSession], tolerance: Tolerance
+    ) -> None:
+        self._ours, self._theirs = ours[1], theirs[1]
+        self.agreement, self.answers = Agreement((ours[0], theirs[0]), tolerance), Answers()
+        self.batches: dict[int, None] = {}
+        self.lengths: dict[str, tuple[int, ...]] = {}
+
+    def compare(self, inputs: Inputs) -> None:
+        """Compare at every length, and at every batch where that is open.
+
+        Raises:
+            ConversionError: they differ.
+            OnnxAccelError: the source runs at none of the sizes.
+        """
+        sizes: tuple[int | None, ...] = SIZES if inputs.dynamic else (inputs.batch,)
+        refused: OnnxAccelError | None = None
+        ran = 0
+        for variant in range(inputs.variants):
+            here = inputs.at(variant)
+            for size in sizes:
+                for index in range(SAMPLES if len(sizes) == 1 else 1):
+                    place = variant + inputs.variants * index
+                    feeds = here.feeds(place * (size or 1), size)
+                    try:
+                        expected = self._theirs.run(feeds)
+                    except ModelError as error:
+                        if error.code not in ("E_RUN", "E_INPUT"):
+                            raise
+                        refused = refused or error  # a size that the source itself does not take
+                        continue
+                    self.answers.add(feeds, expected)
+                    self._one(here, size, feeds, expected, first=not ran)
+                    ran += 1
+                    self._note(here, size)
+        if refused is not None and (not ran or inputs.batch not in (*self.batches, None)):
+            raise refused
+
+    def figures(self) -> dict[str, Any]:
+        """Those of a parity check; ``hollow`` where no output answers."""
+        figures = self.agreement.summary()
+        if self.answers.hollow():
+            figures["hollow"] = self.answers.told(self.answers.silent())
+        return figures
+
+    def _note(self, inputs: Inputs, size: int | None) -> None:
+        if size is not None:
+            self.batches[size] = None
+        symbols = inputs.symbols(size)
+        for name in inputs.sizes:
+            self.lengths[name] = tuple(dict.fromkeys((*self.lengths.get(name, ()), symbols[name])))
+
+    def _one(self, inputs: Inputs, size: int | None, feeds: Any, expected: Any, first: bool) -> None:
+        try:
+            self.agreement.add(self._ours.run(feeds), expected)
+        except ModelError as error:
+            raise self._differs(inputs, size, f"does not run: {error.cause}", first) from None
+        if not self.agreement.ok:
+            raise self._differs(inputs, size, self.agreement.message(), first)
+
+    def _differs(self, inputs: Inputs, size: int | None, why: str, first: bool) -> ConversionError:
+        symbols = inputs.symbols(size)
+        changed = [name for name in inputs.sizes if symbols[name] not in self.lengths.get(name, (symbols[name],))]
+        if changed and not first:
+            return _stuck(changed[0], f"at {changed[0]} {symbols[changed[0]]} it {why}")
+        return _differs(size, inputs.dynamic, why, inputs.sizes_text())
+
+
+def _stuck(name: str, why: str) -> ConversionError:
+    return ConversionError(
+        f"dimension {name!r} did not stay dynamic: {why}",
+        remedy=f"give a number for it, or try the other exporter: {name!r} is what --input calls it",
+    )
+
+
+def _differs(size: int | None, dynamic: bool, why: str, sizes: str) -> ConversionError:
+    at = ("" if size is None else f" at batch {size}") + (f" ({sizes})" if sizes else "")
+    stayed = "the batch did not stay dynamic" if dynamic and size != 2 else "the ONNX file is not its source"
+    return ConversionError(
+        f"{stayed}:{at} it {why}" if why.startswith("does") else f"{stayed}:{at} {why}",
+        remedy="ask for a fixed batch, or try the other exporter" if dynamic else "try the other exporter",
+    )

@@ -1,0 +1,84 @@
+"""A model against its golden data: the stored outputs are the reference, and nothing else needs to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from pytest_onnxaccel.backends.protocol import Session
+from pytest_onnxaccel.checks.parity.check import Noisy, parity
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import Tolerance
+from pytest_onnxaccel.golden.session import GoldenSession
+from pytest_onnxaccel.golden.sets import GoldenSet
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.runner.golden.data import Golden
+from pytest_onnxaccel.runner.request import GOLDEN, Request, RunOptions
+from pytest_onnxaccel.runner.sessions import noise_variants as noise
+from pytest_onnxaccel.runner.sessions.model_session import Ready, Subject
+
+
+def replay(request: Request, subject: Subject, options: RunOptions, ready: Callable[[str], Ready]) -> CheckResult:
+    """The outputs of the model in the requested backend are those of its golden data.
+
+    Args:
+        ready: the model running in a backend.
+
+    Raises:
+        OnnxAccelError: the golden data, or the model, cannot be had.
+    """
+    golden = subject.golden
+    if not golden.spec.path:
+        raise ModelError(
+            f"there is no golden data: none is named, and no test_data_set_* lies beside {subject.spec.shown}",
+            code="E_GOLDEN", remedy="name it: --onnx-golden=PATH, or golden in onnxaccel.toml",
+        )  # fmt: skip
+    if not golden.fits:
+        return _of_another(request, golden)
+    if golden.error is not None:
+        raise golden.error
+    own_batch = ready(request.backend).settled.inputs.batch
+    if request.batch not in (None, own_batch):
+        cause = f"golden data is stored at batch {own_batch} and says nothing of batch {request.batch}"
+        raise ModelError(cause, code="V_GOLDEN", remedy="compare it at its own batch")
+    unfed = next(((one.name, one.unfed) for one in golden.sets if one.unfed), None)
+    if unfed is not None:
+        raise ModelError(
+            f"golden data of {unfed[0]} has no tensor for input {unfed[1]!r}: only tensors are fed", code="E_INPUT"
+        )
+    session: Session = ready(request.backend).session
+    stored: Session = GoldenSession(golden.sets, subject.info, [golden.note()])
+    own = {} if request.tolerance else subject.spec.output_tolerances
+    given = request.tolerance or subject.spec.tolerance
+    result = parity(
+        request.model, request.backend, GOLDEN, session, stored, _inputs_of(golden.sets, subject), given,
+        {**_stored_tolerances(golden, given), **own}, (), None, None,
+        _noisy(options, request, subject, session), request.decision or subject.spec.decision,
+    )  # fmt: skip
+    return golden.judged(result, subject.source_hash(golden.recorded_of))
+
+
+def _inputs_of(sets: tuple[GoldenSet, ...], subject: Subject) -> Inputs:
+    """The inputs of all sets, and no others; they may differ in their shapes."""
+    inputs = Inputs.of(subject.info, (), 0, {}, None, [one.inputs for one in sets])
+    return replace(inputs, repeated=True)
+
+
+def _noisy(options: RunOptions, request: Request, subject: Subject, session: Session) -> Noisy:
+    """What was stored has no variants to measure: the model's own, in the backend that is judged, stand for them."""
+    found = noise.noisy(options, request.model, request.backend, GOLDEN, noise.variants(subject, request.backend))
+    return replace(found, base=session, stored=True, least=subject.golden.tolerances(given=False))
+
+
+def _stored_tolerances(golden: Golden, given: Tolerance) -> dict[str, Tolerance]:
+    """Those that are stored with the data, where the user gave none."""
+    return golden.tolerances(given=True) if given.rtol is None and given.atol is None else {}
+
+
+def _of_another(request: Request, golden: Golden) -> CheckResult:
+    message = (
+        f"the golden data beside it is of another model in {golden.spec.shown or 'this folder'}: {golden.error}; "
+        "name it with golden in onnxaccel.toml if it is of this one"
+    )
+    return CheckResult(request.model, "parity", Verdict.NOT_APPLICABLE, "V_GOLDEN", message, request.backend, GOLDEN)

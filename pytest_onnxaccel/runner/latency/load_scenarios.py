@@ -1,0 +1,106 @@
+"""Takes the samples of one scenario: at a client's pace in the worker, or over proven batch sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.checks.latency import load_scenarios as serving
+from pytest_onnxaccel.checks.latency.load_scenarios import Served
+from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError
+from pytest_onnxaccel.core.specs import LatencyBudget, Scenario, Timing, TimingPlan
+from pytest_onnxaccel.numerics.queueing.arrivals import PacePlan
+from pytest_onnxaccel.numerics.queueing.load_test import Throughput, throughput
+from pytest_onnxaccel.numerics.timing.order_stats import least_samples
+from pytest_onnxaccel.runner.latency.throughput import MULTIPLES
+from pytest_onnxaccel.runner.latency.timing_sessions import Bench
+from pytest_onnxaccel.runner.sessions.frozen_batch import freeze
+from pytest_onnxaccel.runner.sessions.model_session import Ready
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.checked_session import GuardedSession
+    from pytest_onnxaccel.backends.protocol import Array
+
+#: Calls in a row, which say whether a rate can be served at all; requests of the run that a queue is replayed over, and
+#: of a live one, each after requests that are not counted.
+ROW, RUN, LIVE, WARMUP = 100, 600, 1500, 50
+#: Seconds of each of them at most.
+SECONDS = 20.0
+
+
+def serve(
+    bench: Bench, backend: str, ready: Ready, budget: LatencyBudget, path: str | None = None,
+    batch: int | None = None, seed: int = 0,
+) -> Served:  # fmt: skip
+    """Measure the budget's scenario in sessions of *bench*, and judge its percentiles.
+
+    Raises:
+        OnnxAccelError: the model does not run.
+    """
+    assert budget.scenario is not None
+    scenario, asked, options = budget.scenario, serving.limits(budget), LoadOptions(threads=budget.threads)
+    if scenario.kind == "offline":
+        return _offline(bench, backend, ready, scenario, asked, options)
+    feeds = ready.settled.inputs.feeds(0, batch)
+    session = bench.session(backend, path, options)
+    if scenario.kind == "idle-gap":
+        need = max((least_samples(share) for share in _shares(asked)), default=0)
+        calls = max(100, need + need // 4)
+        busy = session.time(feeds, TimingPlan(samples=100))
+        paced = session.pace(feeds, PacePlan("pause", scenario.pause_ns or 0.0, calls, seconds=3 * SECONDS, seed=seed))
+        return serving.idle_gap(scenario, paced, busy, asked)
+    return _server(session, feeds, scenario, asked, seed)
+
+
+def _server(
+    session: GuardedSession, feeds: Mapping[str, Array], scenario: Scenario, asked: Mapping[str, float], seed: int
+) -> Served:
+    row = session.time(feeds, TimingPlan(samples=ROW, seconds=SECONDS))
+    mean = sum(row.wall_ns) / len(row.wall_ns)
+    # Without a rate: busy for half of the time
+    gap = 1e9 / scenario.rate_per_s if scenario.rate_per_s else 2 * mean
+    if mean >= gap:
+        return serving.server(scenario, row, None, asked, seed=seed)
+    run = session.pace(feeds, PacePlan("poisson", gap, RUN, warmup=WARMUP, seconds=SECONDS, seed=seed))
+    if scenario.target_ns is not None:
+        return serving.bearable(scenario, row, run, seed)
+    live = None
+    if scenario.live and sum(run.occupied_ns) < gap * len(run.occupied_ns):
+        plan = PacePlan("poisson", gap, LIVE, warmup=WARMUP, seconds=3 * SECONDS, seed=seed + 1)
+        live = session.pace(feeds, plan)
+    return serving.server(scenario, row, run, asked, live, seed)
+
+
+def _shares(asked: Mapping[str, float]) -> list[float]:
+    return [int(key[1:]) / 100 for key in asked]
+
+
+def _offline(
+    bench: Bench, backend: str, ready: Ready, scenario: Scenario, asked: Mapping[str, float], options: LoadOptions
+) -> Served:
+    inputs = ready.settled.inputs
+    own = inputs.batch or 1
+    sizes = bench.subject.spec.batch.sizes or (own, *(own * m for m in MULTIPLES))
+    found: list[tuple[Throughput, Timing]] = []
+    left: dict[int, str] = {}
+    need = max((least_samples(share) for share in _shares(asked)), default=0)
+    plan = TimingPlan(samples=max(100, need + need // 4), seconds=SECONDS if need else 5.0)
+    for size in sorted(set(sizes)):
+        if inputs.batch is None and size != own:
+            left[size] = "the inputs share no batch axis (axis 0)"
+            continue
+        try:
+            path = None if size == own else freeze(bench.subject, backend, ready, size).path
+            with closing(bench.session(backend, path, options)) as session:
+                timing = session.time(inputs.feeds(0, size if inputs.batch else None), plan)
+        except OnnxAccelError as error:
+            if size == own:
+                raise
+            left[size] = error.cause
+            continue
+        found.append((throughput(timing.wall_ns, size), timing))
+    if not found:
+        raise ModelError(f"no batch size could be timed: {next(iter(left.values()))}", code="V_BATCH")
+    return serving.offline(scenario, found, asked, left)

@@ -1,0 +1,60 @@
+"""Sessions for one timing: each used by nothing else, closed together, on request in processes of their own."""
+
+from __future__ import annotations
+
+import contextlib
+from types import TracebackType
+
+from pytest_onnxaccel.backends.checked_session import GuardedSession
+from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.isolation.engine import Engine
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.model_session import Subject
+
+
+class Bench:
+    """Opens sessions of *subject* and of files derived from it, until it is left.
+
+    Args:
+        fresh: in new workers, which end with it; else in those that the subject has open.
+    """
+
+    def __init__(self, subject: Subject, engines: Engines, fresh: bool = False) -> None:
+        self.subject = subject
+        self._engines = engines
+        self._fresh = fresh
+        self._own: dict[str, Engine] = {}
+        self._sessions: list[GuardedSession] = []
+
+    def session(self, backend: str, path: str | None = None, options: LoadOptions | None = None) -> GuardedSession:
+        """A new session of *backend* on the model, or on the file at *path*.
+
+        Raises:
+            OnnxAccelError: it cannot be loaded.
+        """
+        made = self.subject.fresh(backend, path, options, self._engine(backend))
+        self._sessions.append(made)
+        return made
+
+    def _engine(self, backend: str) -> Engine | None:
+        if not self._fresh:
+            return None
+        if backend not in self._own:
+            self._own[backend] = self._engines.open(
+                backend, self.subject.info.operators, fresh=True, own=self.subject.folder
+            )
+        return self._own[backend]
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for session in self._sessions:
+            with contextlib.suppress(OnnxAccelError):
+                if session.alive:
+                    session.close()
+        for engine in self._own.values():
+            engine.close()

@@ -1,0 +1,1 @@
+"""The search for the node that is wrong."""

@@ -1,0 +1,153 @@
+"""Lays the insides of two sides beside each other: chunk by chunk, on one sample, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from pytest_onnxaccel.checks.localise.first_difference import Beside
+from pytest_onnxaccel.checks.localise.graph_view import Wiring
+from pytest_onnxaccel.checks.localise.value_matching import by_content, by_name, by_structure
+from pytest_onnxaccel.numerics.compare.digest import Digest
+from pytest_onnxaccel.numerics.compare.distance import Gap, floor, gap
+from pytest_onnxaccel.numerics.compare.perturb import shaken
+from pytest_onnxaccel.numerics.unpacked import holder
+from pytest_onnxaccel.runner.localise.inside import Inside
+from pytest_onnxaccel.runner.sessions.comparison_sides import Side
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
+
+#: Bytes of intermediates that one chunk may hold, both sides together.
+CAP = 256 << 20
+
+_DTYPES = ("float64", "float32", "float16", "bfloat16")
+
+
+@dataclass
+class Dissection:
+    """What was seen inside.
+
+    Attributes:
+        kept: arrays by side and value, where all of them fit into the cap; empty otherwise.
+        outputs: of both sides, in the run with values exposed.
+        unrun: values of the candidate that could not be computed alone.
+    """
+
+    beside: Beside
+    ours: Inside
+    theirs: Inside
+    feeds: Mapping[str, Array]
+    chunks: int = 0
+    largest: int = 0
+    kept: tuple[dict[str, Array], dict[str, Array]] = field(default_factory=lambda: ({}, {}))
+    outputs: tuple[dict[str, Array], dict[str, Array]] = field(default_factory=lambda: ({}, {}))
+    unrun: set[str] = field(default_factory=set)
+
+    def reference(self, values: Sequence[str]) -> dict[str, Array]:
+        """What the reference computes for *values*, inputs among them."""
+        known = {**self.feeds, **self.kept[1]}
+        missing = [name for name in values if name not in known]
+        if missing:
+            known |= self.theirs.run(missing, self.feeds)[0]
+        return {name: known[name] for name in values if name in known}
+
+
+def dissect(ours: Side, theirs: Side, feeds: Mapping[str, Array], wrong: Sequence[str], cap: int = CAP) -> Dissection:
+    """Compare what two sides compute inside, on *feeds*.
+
+    Args:
+        wrong: outputs that failed.
+        cap: bytes of intermediates that are held at a time.
+
+    Raises:
+        OnnxAccelError: a side cannot be run.
+    """
+    shapes = {name: list(array.shape) for name, array in feeds.items()}
+    mine = _wiring(ours, shapes)
+    other = mine if ours.shares_file(theirs) else _wiring(theirs, shapes)
+    pairs = by_name(mine, other)
+    found = Dissection(Beside(mine, other, pairs, {}), Inside(ours, mine), Inside(theirs, other), feeds)
+    unpaired = any(name not in pairs for name in mine.exposable)
+    moved, keep = shaken(feeds), True
+    gaps: dict[str, Gap] = {}
+    noise: dict[str, float] = {}
+    digests: tuple[dict[str, Digest], dict[str, Digest]] = ({}, {})
+    for first, second in chunks(mine, other, pairs, cap):
+        (a,) = found.ours.run(first, feeds)
+        b, again = found.theirs.run(second, feeds, moved)
+        found.chunks += 1
+        found.largest = max(found.largest, sum(x.nbytes for side in (a, b, again) for x in side.values()))
+        found.outputs = (_of(mine.outputs, a), _of(other.outputs, b))
+        gaps |= {name: gap(a[name], b[pairs[name]]) for name in a if pairs.get(name) in b and name in mine.makers}
+        noise |= {name: gap(again[name], b[name]).share for name in b}
+        for side, arrays, kept in ((0, a, found.kept[0]), (1, b, found.kept[1])):
+            if unpaired:
+                digests[side].update((name, Digest.of(array)) for name, array in arrays.items())
+            if keep:
+                kept.update(arrays)
+        if keep and sum(x.nbytes for side in found.kept for x in side.values()) > cap:
+            keep = False
+            found.kept = ({}, {})
+    if unpaired:
+        more = by_content(digests[0], digests[1], pairs, {name: 4 * floor(name) for name in _DTYPES})
+        pairs = pairs | more
+        pairs |= by_structure(mine, other, pairs)
+        for name in set(pairs) & set(digests[0]) - set(gaps):
+            if pairs[name] in digests[1]:
+                gaps[name] = _gap(found, digests, name, pairs[name])
+    # One that is not finite says nothing of the reference's noise
+    noise = {name: share for name, share in noise.items() if isfinite(share)}
+    found.beside = Beside(mine, other, pairs, gaps, noise, tuple(dict.fromkeys(holder(w, mine.outputs) for w in wrong)))
+    return found
+
+
+def _of(outputs: Sequence[str], arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Those of *arrays* that are outputs, or parts of one."""
+    return {name: array for name, array in arrays.items() if holder(name, outputs) in outputs}
+
+
+def _gap(found: Dissection, digests: tuple[dict[str, Digest], dict[str, Digest]], name: str, other: str) -> Gap:
+    if name in found.kept[0] and other in found.kept[1]:
+        return gap(found.kept[0][name], found.kept[1][other])
+    share = digests[0][name].apart(digests[1][other])
+    return Gap(share, share * digests[1][other].scale)
+
+
+def _wiring(side: Side, shapes: Mapping[str, list[int]]) -> Wiring:
+    return Wiring.from_json(side.subject.graph("anatomy", path=side.file, shapes=shapes))
+
+
+def chunks(ours: Wiring, theirs: Wiring, pairs: Mapping[str, str], cap: int) -> Iterator[tuple[list[str], list[str]]]:
+    """Values of both sides in the candidate's order, paired ones in one chunk; the reference's count twice, as they are
+    had twice.
+
+    A value of unknown size counts as much as the largest of known size; where none is known, as an eighth of the cap.
+    """
+    sizes = [size for wiring in (ours, theirs) for name in wiring.makers if (size := wiring.size(name)) is not None]
+    unknown = max(sizes, default=cap // 8)
+    rows: list[tuple[str | None, str | None]] = [(name, pairs.get(name)) for name in ours.exposable]
+    counterparts = {pairs[name] for name in ours.exposable if name in pairs}
+    rows += [(None, name) for name in theirs.exposable if name not in counterparts]
+    chunk: tuple[list[str], list[str]] = ([], [])
+    filled, given = 0, False
+    for mine, other in rows:
+        if other is not None and other not in theirs.exposable:
+            other = None  # an output of the reference, which every run gives
+        size = sum(
+            times * (unknown if (known := wiring.size(name)) is None else known)
+            for times, wiring, name in ((1, ours, mine), (2, theirs, other))
+            if name is not None
+        )
+        if filled and filled + size > cap:
+            yield chunk
+            chunk, filled, given = ([], []), 0, True
+        filled += size
+        if mine is not None:
+            chunk[0].append(mine)
+        if other is not None:
+            chunk[1].append(other)
+    if filled or not given:
+        yield chunk

@@ -1,0 +1,119 @@
+"""The test of a suspect: its nodes alone, fed what the reference computes there, in both sides' backends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pytest_onnxaccel.checks.localise.first_difference import Suspect
+from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.specs import dtype_label
+from pytest_onnxaccel.numerics.compare.distance import Gap, gap
+from pytest_onnxaccel.runner.localise.inside import Inside
+from pytest_onnxaccel.runner.localise.intermediates import Dissection
+from pytest_onnxaccel.runner.sessions.comparison_sides import Side, derived
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
+
+#: So many suspects are tried; each costs two small sessions.
+TRIES = 6
+
+#: Alone, a suspect must show at least this share of the gap that it shows in the model.
+_SHOWN = 0.05
+
+
+@record(frozen=True)
+class Reduced:
+    """A part of both models that shows the difference by itself.
+
+    Attributes:
+        files: of candidate and reference; the second is empty where the candidate has a node too many.
+        feeds: by value, for each side.
+        outputs: one array of each side.
+        gap: between them.
+    """
+
+    suspect: Suspect
+    files: tuple[str, str]
+    feeds: tuple[Mapping[str, Array], Mapping[str, Array]]
+    outputs: tuple[Array, Array]
+    gap: Gap
+
+
+def origin(found: Dissection) -> tuple[Suspect | None, Reduced | None]:
+    """The first suspect that shows the difference alone, or else the first one and nothing.
+
+    A suspect that agrees when both sides are fed the same has only passed on what came in: it is cleared, and the
+    next one is looked for behind it; after a few of them the limits are raised past what they showed.
+    """
+    first: Suspect | None = None
+    cleared: set[str] = set()
+    scale = 1.0
+    for attempt in range(TRIES):
+        suspect = next(found.beside.suspects(scale, cleared), None)
+        if suspect is None:
+            break
+        first = first or suspect
+        reduced = _alone(found, suspect)
+        if reduced is not None:
+            return suspect, reduced
+        if suspect.value in cleared | set(found.beside.wrong):
+            break
+        cleared.add(suspect.value)
+        if attempt % 2:
+            scale *= 4
+    return first, None
+
+
+def _alone(found: Dissection, suspect: Suspect) -> Reduced | None:
+    """*suspect* by itself; None where it shows nothing there, or cannot be run alone."""
+    ours, theirs = found.ours.side, found.theirs.side
+    files: list[tuple[Side, str]] = []
+    try:
+        known = found.reference([found.beside.pairs.get(name, name) for name in suspect.reads])
+        mine = {name: known[found.beside.pairs.get(name, name)] for name in suspect.reads}
+        others = found.reference(suspect.their_reads)
+        files.append((ours, _excerpt(found.ours, mine, suspect.value)))
+        left = _run(*files[0], mine, suspect.value)
+        if suspect.theirs:
+            files.append((theirs, _excerpt(found.theirs, others, suspect.counterpart)))
+            right = _run(*files[1], others, suspect.counterpart)
+        else:
+            right = found.reference([suspect.counterpart])[suspect.counterpart]
+        shown = gap(left, right)
+        if shown.share > suspect.limit and shown.share >= _SHOWN * min(suspect.gap.share, 1e30):
+            paths = [path for _, path in files]
+            return Reduced(
+                suspect, (paths[0], paths[1] if suspect.theirs else ""), (mine, others), (left, right), shown
+            )
+    except (OnnxAccelError, KeyError):
+        found.unrun.add(suspect.value)  # what cannot be run alone is not confirmed
+    for side, path in files:
+        side.subject.forget(path)
+    return None
+
+
+def _excerpt(inside: Inside, feeds: Mapping[str, Array], value: str) -> str:
+    side, known = inside.side, {value: inside.wiring.values[value]}
+    target = derived(side.subject, "excerpt")
+    declared = {name: [dtype_label(array.dtype), list(array.shape)] for name, array in feeds.items()}
+    side.subject.graph("excerpt", source=side.file, target=target, feeds=declared, values=[value], known=known)
+    return target
+
+
+def _run(side: Side, path: str, feeds: Mapping[str, Array], value: str) -> Array:
+    return side.at(path).session().run(feeds)[value]
+
+
+@contextmanager
+def swept(sides: Sequence[Side], reduced: Reduced | None) -> Iterator[None]:
+    """Remove the files of *reduced* at the end."""
+    try:
+        yield
+    finally:
+        for side, path in zip(sides, reduced.files if reduced else (), strict=False):
+            if path:
+                side.subject.forget(path)

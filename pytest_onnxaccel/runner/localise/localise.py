@@ -1,0 +1,185 @@
+"""After a parity check has failed by value: where the two part, which engine is wrong, and a case that shows it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from typing import TYPE_CHECKING, Any
+
+from pytest_onnxaccel.checks.localise.odd_one_out import Blame
+from pytest_onnxaccel.checks.parity.check import sample
+from pytest_onnxaccel.core.errors import OnnxAccelError, printable
+from pytest_onnxaccel.core.failure_folder import case_folder
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.numerics.compare.distance import gap
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.runner.localise.describe import Finding, finding
+from pytest_onnxaccel.runner.localise.engine_vote import voices
+from pytest_onnxaccel.runner.localise.fused_nodes import fused, still
+from pytest_onnxaccel.runner.localise.intermediates import dissect
+from pytest_onnxaccel.runner.localise.isolate_node import Reduced, origin, swept
+from pytest_onnxaccel.runner.localise.saved_case import save_case
+from pytest_onnxaccel.runner.request import Request
+from pytest_onnxaccel.runner.sessions.comparison_sides import EXPORTED_AGAIN, Side
+from pytest_onnxaccel.runner.sessions.engines import Engines
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
+
+
+def looked_into(
+    result: CheckResult,
+    request: Request,
+    sides: tuple[Side, Side],
+    inputs: Inputs,
+    backends: Sequence[str],
+    engines: Engines,
+    failures: str | None,
+) -> CheckResult:
+    """*result* of a failed parity check with what can be found of its cause.
+
+    Whatever goes wrong here is a note of the result and leaves the verdict as it is.
+    """
+    if not by_value(result):
+        return result
+    try:
+        feeds = sample(inputs, request.seeds, request.batch, worst_sample(result))
+        return Autopsy(sides, feeds, backends, engines, failures)(result)
+    except Exception as error:
+        return result.with_(notes=(*result.notes, _note("not looked into", error)))
+
+
+@record(frozen=True)
+class Autopsy:
+    """What is needed to look into one failure.
+
+    Attributes:
+        sides: candidate and reference.
+        feeds: of the sample that failed worst.
+        backends: of the run.
+        failures: folder that cases are saved in; None saves none.
+    """
+
+    sides: tuple[Side, Side]
+    feeds: Mapping[str, Array]
+    backends: Sequence[str]
+    engines: Engines
+    failures: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def __call__(self, result: CheckResult) -> CheckResult:
+        """*result* with what was found.
+
+        Raises:
+            OnnxAccelError: a side no longer runs the sample.
+        """
+        start = time.perf_counter()
+        ours, theirs = self.sides
+        figures: dict[str, Any] = {}
+        details: list[str] = []
+        outputs = ours.session().run(self.feeds), theirs.session().run(self.feeds)
+        wrong = wrong_outputs(result, outputs)
+        reduced, told = self._localised(wrong, outputs)
+        with swept(self.sides, reduced):
+            if told is not None:
+                details += told.details
+                figures["localisation"] = told.figures | {"seconds": time.perf_counter() - start}
+            if (blamed := self._blamed(reduced)) is not None:
+                details.append(f"engines: {blamed.sentence}")
+                figures["blame"] = blamed.to_json()
+            message = result.message + (told.clause if told else "")
+            ends = (told.seen,) if told else ()
+            complete = result.with_(message=message, details=(*details, *result.details, *ends))
+            complete = complete.with_(figures={**result.figures, **figures})
+            if self.failures is not None:
+                complete = self._saved(complete, outputs, reduced, len(details))
+        return complete.with_(notes=(*complete.notes, *self.notes))
+
+    def _localised(
+        self, wrong: tuple[str, ...], outputs: tuple[Mapping[str, Array], Mapping[str, Array]]
+    ) -> tuple[Reduced | None, Finding | None]:
+        if self.sides[1].label == EXPORTED_AGAIN and all(
+            gap(outputs[0][name], outputs[1][name]).share == 0 for name in wrong if name in outputs[1]
+        ):
+            # Nothing inside can tell: what differs lies between the framework and its export, rounding above all
+            line = f"not localised: {EXPORTED_AGAIN} gives the very same; what differs is the framework and its export"
+            return None, Finding(f"; {EXPORTED_AGAIN} gives the same", (line,), "compared the outputs alone", {})
+        try:
+            found = dissect(*self.sides, self.feeds, wrong)
+            if not still(wrong, found.outputs, outputs):
+                return None, finding(found, None, None, True, fused(found, wrong, outputs))
+            suspect, reduced = origin(found)
+            return reduced, finding(found, suspect, reduced, False)
+        except Exception as error:  # an error of ours, too, must not hide the verdict
+            self.notes.append(_note("not localised", error))
+        return None, None
+
+    def _blamed(self, reduced: Reduced | None) -> Blame | None:
+        try:
+            return voices(self.sides, self.backends, self.engines, self.feeds, reduced)
+        except Exception as error:
+            self.notes.append(_note("engines not compared", error))
+            return None
+
+    def _saved(
+        self,
+        result: CheckResult,
+        outputs: tuple[Mapping[str, Array], Mapping[str, Array]],
+        reduced: Reduced | None,
+        at: int,
+    ) -> CheckResult:
+        """*result* with the folder of its case, told as the detail number *at*."""
+        batch = f"b{result.batch}" if result.batch is not None else ""
+        assert self.failures is not None
+        folder = case_folder(self.failures, result.model, "parity", result.backend, result.reference, batch)
+        tolerances = {
+            name: (float(told.get("rtol") or 0.0), float(told.get("atol") or 0.0))
+            for name, told in result.figures.get("outputs", {}).items()
+        }
+        try:
+            save_case(folder, self.sides, self.engines, self.feeds, outputs, tolerances, reduced, str(result))
+        except Exception as error:
+            self.notes.append(_note(f"no case in {folder}", error))
+            return result
+        shown = printable(str(folder), 200)
+        details = (*result.details[:at], f"case: {shown} (python repro.py)", *result.details[at:])
+        return result.with_(details=details, figures={**result.figures, "case": shown})
+
+
+def _note(what: str, error: Exception) -> str:
+    text = error.cause if isinstance(error, OnnxAccelError) else f"{type(error).__name__}: {error}"
+    return f"{what}: {printable(text, 160)}"
+
+
+#: Breaches of the contract that are differences of values all the same.
+BY_VALUE = ("nan", "inf", "shape", "rank")
+
+
+def by_value(result: CheckResult) -> bool:
+    """The check failed by what the outputs hold, not by their names or types."""
+    if result.verdict is not Verdict.FAILED:
+        return False
+    return result.code == "V_PARITY" or result.figures.get("breach") in BY_VALUE
+
+
+def wrong_outputs(result: CheckResult, outputs: tuple[Mapping[str, Array], Mapping[str, Array]]) -> tuple[str, ...]:
+    """Outputs past their tolerance, or not comparable."""
+    told = result.figures.get("outputs", {})
+    found = [name for name, figures in told.items() if figures.get("bad_share")]
+    ours, theirs = outputs
+    found += [
+        name
+        for name in theirs
+        if name in ours and name not in found and gap(ours[name], theirs[name]).share == float("inf")
+    ]
+    return tuple(found) or tuple(name for name in theirs if name in ours)
+
+
+def worst_sample(result: CheckResult) -> int:
+    """Number of the sample that is looked into: the one of the worst output, or the one that broke the contract."""
+    told = result.figures.get("outputs", {}).get(result.figures.get("worst_output", ""), {})
+    if result.figures.get("breach"):
+        return int(result.figures.get("breach_sample", 0))
+    return int(told.get("sample", 0))

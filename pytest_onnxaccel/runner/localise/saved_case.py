@@ -1,0 +1,147 @@
+"""A failed parity check on disk: inputs, both outputs, the models, what they were reduced to, and a script."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_onnxaccel.core.errors import OnnxAccelError, printable
+from pytest_onnxaccel.numerics.compare.distance import magnitude
+from pytest_onnxaccel.numerics.sampling.npz import write_npz
+from pytest_onnxaccel.runner.localise.isolate_node import Reduced
+from pytest_onnxaccel.runner.localise.reproduce import script
+from pytest_onnxaccel.runner.sessions.comparison_sides import Side
+from pytest_onnxaccel.runner.sessions.engines import Engines
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
+
+#: A model beyond this size, external data included, is named in the case and not copied.
+LARGEST = 1 << 30
+
+
+def save_case(
+    folder: Path,
+    sides: tuple[Side, Side | str],
+    engines: Engines,
+    feeds: Mapping[str, Array],
+    outputs: tuple[Mapping[str, Array], Mapping[str, Array]],
+    tolerances: Mapping[str, tuple[float, float]],
+    reduced: Reduced | None,
+    report: str,
+) -> Path:
+    """Write the case to *folder*, in place of what an earlier run left there; gives the folder.
+
+    Args:
+        sides: candidate and reference; of what is no file, its name alone.
+        outputs: of candidate and reference on *feeds*.
+        tolerances: (rtol, atol) by output.
+        report: what is known, for ``report.txt``.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    _clear(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    names = ("candidate", "reference")
+    write_npz(folder / "inputs.npz", feeds)
+    told: dict[str, object] = {}
+    for name, side, arrays in zip(names, sides, outputs, strict=True):
+        write_npz(folder / f"{name}.npz", arrays)
+        # One file for two backends is copied once, unless a backend runs another copy of it
+        told[name] = _side(folder, name, side, engines) if isinstance(side, Side) else _unseen(side)
+    pairs = [(name, name, *tolerances.get(name, (0.0, 0.0))) for name in outputs[1] if name in outputs[0]]
+    (folder / "repro.py").write_text(script(told, pairs, _reduced(folder, sides, engines, reduced)), encoding="utf-8")
+    (folder / "report.txt").write_text(report + "\n", encoding="utf-8")
+    return folder
+
+
+def _unseen(label: str) -> dict[str, Any]:
+    """A side that is no file: what it gave is there, and no script can call it."""
+    return {"label": printable(label), "model": "", "runtime": "", "optimize": True}
+
+
+def _side(folder: Path, name: str, side: Side, engines: Engines) -> dict[str, Any]:
+    runtime = getattr(engines.backend(side.backend), "script", "")
+    model = ""
+    if _size(side.file) <= LARGEST:
+        model = f"{name}.onnx"
+        runtime = runtime if _model(side, engines, side.file, folder / model) else ""
+    info = side.subject.declared(side.file)
+    if any(spec.kind != "tensor" for spec in (*info.inputs, *info.outputs)):
+        runtime = ""  # the script feeds and compares arrays alone
+    optimize = side.options is None or side.options.optimize
+    return {"label": printable(side.label), "model": model, "runtime": runtime if model else "", "optimize": optimize}
+
+
+def _model(side: Side, engines: Engines, source: str, target: Path) -> bool:
+    """Copy what the side's backend runs, external data included; whether the copy is what it runs."""
+    upgrades = getattr(engines.backend(side.backend), "upgrades", None)
+    info = side.subject.info
+    if upgrades is not None and upgrades(info.opset):
+        try:
+            _written(side, target, "upgrade", source=source, opset=upgrades(info.opset))
+            return True
+        except OnnxAccelError:
+            shutil.copyfile(source, target)
+            return False
+    if not info.external:
+        shutil.copyfile(source, target)
+    else:
+        _written(side, target, "expose", source=source, values=[], known={})
+    return True
+
+
+def _written(side: Side, target: Path, function: str, **arguments: Any) -> None:
+    """What a graph function writes, with its data files, at *target*: the worker itself may not write there."""
+    folder = os.path.join(side.subject.folder, f"case-{os.urandom(6).hex()}")
+    os.mkdir(folder, 0o700)
+    try:
+        side.subject.graph(function, target=os.path.join(folder, target.name), **arguments)
+        for name in os.listdir(folder):
+            shutil.copyfile(os.path.join(folder, name), target.with_name(name))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _reduced(
+    folder: Path, sides: tuple[Side, Side | str], engines: Engines, reduced: Reduced | None
+) -> dict[str, object]:
+    if reduced is None:
+        return {}
+    suspect = reduced.suspect
+    files = {}
+    for which in (0, 1):
+        name = ("candidate", "reference")[which]
+        value = (suspect.value, suspect.counterpart)[which]
+        write_npz(folder / f"reduced-{name}-inputs.npz", reduced.feeds[which])
+        write_npz(folder / f"reduced-{name}.npz", {value: reduced.outputs[which]})
+        path, side = reduced.files[which], sides[which]
+        files[name] = f"reduced-{name}.onnx" if path else ""
+        if path and isinstance(side, Side):
+            _model(side, engines, path, folder / files[name])
+    title = printable(", ".join(f"{node.op} {node.name or node.outputs[0]}" for node in suspect.nodes[-3:]))
+    limit = suspect.limit * magnitude(reduced.outputs[1]) if reduced.outputs[1].dtype.kind in "fV" else 0.0
+    return {"title": title, **files, "pair": (suspect.value, suspect.counterpart, 0.0, limit)}
+
+
+def _size(path: str) -> int:
+    folder, stem = os.path.dirname(path), os.path.getsize(path)
+    beside = (os.path.join(folder, name) for name in os.listdir(folder) if not name.endswith(".onnx"))
+    return stem + sum(os.path.getsize(file) for file in beside if os.path.isfile(file))
+
+
+#: What a case consists of: nothing else in the folder is touched.
+_PARTS = ("inputs.npz", "candidate.npz", "reference.npz", "repro.py", "report.txt")
+
+
+def _clear(folder: Path) -> None:
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        ours = path.name in _PARTS or path.name.startswith(("reduced-", "candidate.onnx", "reference.onnx"))
+        if ours and path.is_file():
+            path.unlink()

@@ -1,0 +1,1 @@
+"""Models as they run: sources, engines, batches."""

@@ -1,0 +1,47 @@
+"""Ways to run a model at another batch size: sessions of its candidates in one backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pytest_onnxaccel.backends.protocol import Session
+from pytest_onnxaccel.checks.batch.proof import Ways
+from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.runner.sessions.batch_files import AS_IS, AUTO, RE_EXPORT, Candidate
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.runner.sessions.model_session import Subject
+
+
+def ways(subject: Subject, name: str) -> Ways:
+    """For *subject* in backend *name*: sessions at a batch size."""
+
+    def at(size: int) -> Iterator[tuple[str, Session | OnnxAccelError]]:
+        ready = subject.ready(name)
+        inputs = ready.settled.inputs
+        if inputs.dynamic or inputs.batch == size:
+            yield ("dynamic" if inputs.dynamic else AS_IS), ready.session
+            return
+        for candidate in subject.candidates.files(size, glance=True):
+            yield at_batch(subject, name, candidate)
+        # Last, though it is the best way: it takes seconds, and here nobody wants the file
+        if subject.spec.source is not None:
+            for candidate in subject.sourced.re_exports(size, inputs):
+                yield at_batch(subject, name, candidate, RE_EXPORT)
+
+    return at
+
+
+def at_batch(
+    subject: Subject, name: str, candidate: Candidate | OnnxAccelError, method: str = AUTO
+) -> tuple[str, Session | OnnxAccelError]:
+    """The method of *candidate*, with its session in backend *name* or with what stands against it."""
+    if isinstance(candidate, OnnxAccelError):
+        return method, candidate
+    if candidate.info is not None:
+        subject.declares(candidate.path, candidate.info)
+    try:
+        return candidate.method, subject.session(name, candidate.path)
+    except OnnxAccelError as error:
+        return candidate.method, error

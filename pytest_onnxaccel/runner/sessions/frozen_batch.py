@@ -1,0 +1,102 @@
+"""A model frozen to one batch size, as a file, with its proof."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from pytest_onnxaccel.backends.protocol import Session
+from pytest_onnxaccel.checks.batch.check import prover_of
+from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.specs import ModelInfo
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.runner.sessions.batch_files import AS_IS, AUTO, RE_EXPORT, Candidate
+from pytest_onnxaccel.runner.sessions.batch_sessions import at_batch
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.runner.sessions.model_session import Ready, Subject
+
+
+@record(frozen=True)
+class Frozen:
+    """What the proof accepted.
+
+    Attributes:
+        path: ``{stem}-batch-{n}.onnx``; of a model that has this batch already, its copy.
+        method: how it was obtained, the cheapest one that could be proven.
+        inputs: makes feeds of the original; ``feeds(index, batch)`` gives those of this file.
+        proof: figures of N distinct samples at once against the original's own runs.
+        backend: in which it was proven.
+        edited: what was changed in the model, a line each.
+        refuted: cheaper methods that gave something else, each with what.
+    """
+
+    model: str
+    path: str
+    batch_size: int
+    method: str
+    info: ModelInfo
+    inputs: Inputs
+    proof: Mapping[str, Any]
+    backend: str = ""
+    edited: tuple[str, ...] = ()
+    refuted: tuple[str, ...] = ()
+
+
+def freeze(subject: Subject, backend: str, ready: Ready, size: int, method: str = AUTO) -> Frozen:
+    """The model frozen to batch *size*, proven in *backend*.
+
+    Args:
+        method: instead of the cheapest one.
+
+    Raises:
+        ModelError: ``V_BATCH``: nothing could be proven; the nodes that hold the batch are named. ``V_UNSTABLE``:
+            two equal runs of the model differ.
+    """
+    spec, inputs = subject.spec, ready.settled.inputs
+    if inputs.batch is None:
+        raise ModelError("the inputs share no batch axis (axis 0)", code="V_BATCH", subject=spec.shown)
+    if inputs.batch == size and not inputs.dynamic and method == AUTO:
+        return Frozen(spec.name, subject.path, size, AS_IS, subject.info, inputs, {}, backend)
+    made: dict[str, Candidate] = {}
+
+    def ways() -> Iterator[tuple[str, Session | OnnxAccelError]]:
+        anew = method in (AUTO, RE_EXPORT) and spec.source is not None
+        again = subject.sourced.re_exports(size, inputs) if anew else ()
+        edited = subject.candidates.files(size, method) if method != RE_EXPORT else ()
+        for way, candidate in chain(((RE_EXPORT, one) for one in again), ((AUTO, one) for one in edited)):
+            if isinstance(candidate, Candidate):
+                made[candidate.method] = candidate
+            yield at_batch(subject, backend, candidate, way)
+
+    prover = prover_of(backend, ready.singles, inputs, spec.tolerance, spec.output_tolerances, full=True)
+    unstable = prover.unstable()
+    if unstable:
+        raise ModelError(unstable, code="V_UNSTABLE", subject=spec.shown)
+    if inputs.batch > 1 and not inputs.dynamic:
+        mixed = prover.own_batch(ready.session)
+        if mixed:
+            raise _cannot(subject, f"frozen at batch {inputs.batch}, and its samples depend on each other", mixed)
+    try:
+        found = prover.first(size, ways())
+    except ModelError as error:
+        raise error.about(spec.shown) from None
+    refuted = tuple(f"{proof.method}: {proof.why()}" for proof in found.refuted)
+    if found.proof is None:
+        asked = "no way" if method == AUTO else f"no {method!r} way"
+        raise _cannot(subject, f"{asked} to batch {size} could be proven", refuted[0] if refuted else "")
+    chosen = made[found.proof.method]
+    info = subject.declared(chosen.path)
+    return Frozen(
+        spec.name, chosen.path, size, chosen.method, info, inputs, found.proof.figures(), backend,
+        chosen.edited, refuted,
+    )  # fmt: skip
+
+
+def _cannot(subject: Subject, what: str, why: str) -> ModelError:
+    """The nodes come before the figures: a refusal is one short line, and its end is cut first."""
+    held = subject.candidates.holders(most=1)
+    cause = what + (f"; the batch is held by {held}" if held else "") + (f" ({why})" if why else "")
+    return ModelError(cause, code="V_BATCH", subject=subject.spec.shown, remedy="export it again with this batch")

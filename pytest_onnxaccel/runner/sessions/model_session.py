@@ -1,0 +1,383 @@
+"""One model under test: its private copy, what it declares, and its open sessions."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pytest_onnxaccel.backends.checked_session import GuardedSession
+from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.checks.batch.single_runs import Singles
+from pytest_onnxaccel.checks.find_inputs import Settled, settle
+from pytest_onnxaccel.convert.cache.loader_digest import loader_files
+from pytest_onnxaccel.core.domains import InputFacts
+from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.printing import file_name
+from pytest_onnxaccel.core.specs import GoldenSpec, ModelInfo, ModelSpec, SourceSpec, is_function
+from pytest_onnxaccel.isolation.engine import Engine
+from pytest_onnxaccel.isolation.staging.external_data import stage_external
+from pytest_onnxaccel.isolation.staging.stage_model import Staged, stage
+from pytest_onnxaccel.runner.golden.data import Golden, golden_of, take_in
+from pytest_onnxaccel.runner.request import QUIET
+from pytest_onnxaccel.runner.sessions.batch_files import Candidates
+from pytest_onnxaccel.runner.sessions.engines import TOOLS, Engines
+from pytest_onnxaccel.runner.sessions.prefetch import Foresight
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.checks.reach.sensitivity import Reach
+    from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+    from pytest_onnxaccel.runner.sessions.source_session import Sourced
+
+
+@record(frozen=True)
+class Ready:
+    """A backend in which the model runs: an open session, and inputs with their outputs there."""
+
+    session: GuardedSession
+    settled: Settled
+    singles: Singles
+
+
+class Subject:
+    """Holds what is open for one model. Faults are remembered: what killed a worker once is not tried again.
+
+    Args:
+        primary: backends in the order in which they are asked to settle the inputs.
+        foresight: what was begun ahead for this model.
+        beside: other models are compared with it: their workers may read it.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        engines: Engines,
+        number: int,
+        primary: tuple[str, ...],
+        seed: int,
+        foresight: Foresight | None = None,
+        beside: bool = False,
+    ) -> None:
+        self.spec = spec
+        self._engines = engines
+        if foresight is not None:
+            self._folder = foresight.staged.folder
+        else:
+            self._folder = engines.private_folder(spec.name, number, beside)
+        self._holders = 0
+        self._closed = False
+        self._primary = primary
+        self._seed = seed
+        self._foresight = foresight
+        self._derived: dict[str, ModelInfo] = {}
+        self._open: dict[str, Engine] = {} if foresight is None else {foresight.backend: foresight.engine}
+        self._sessions: dict[tuple[str, str, LoadOptions, SourceSpec | None], GuardedSession] = {}
+        self._ready: dict[str, Ready] = {}
+        self._faults: dict[str, OnnxAccelError] = {}
+        self._taken: tuple[Staged, ModelInfo] | None = None
+        self._prepared: dict[str, dict[str, Any]] = {}
+        #: Whose worker serves graph functions; asked once, for a look at what is installed takes milliseconds
+        self._tooled = ""
+        #: What inputs reach in it, by their id, with the inputs
+        self.reached: dict[int, tuple[Inputs, Reach]] = {}
+
+    # -- the file ---------------------------------------------------------------------------------------------
+
+    def taken(self) -> tuple[Staged, ModelInfo]:
+        """The staged copy and what it declares.
+
+        Raises:
+            OnnxAccelError: the file cannot be taken in; the same error each time.
+        """
+        if "" in self._faults:
+            raise self._faults[""]
+        if self._taken is None:
+            try:
+                self._taken = self._take_in()
+            except OnnxAccelError as error:
+                self._faults[""] = error.about(self.spec.shown)
+                raise
+        return self._taken
+
+    def _take_in(self) -> tuple[Staged, ModelInfo]:
+        self._tools()  # its interpreter starts while the file is copied
+        ahead = self._foresight
+        seconds = self._engines.options.limits.seconds
+        staged = ahead.staged if ahead is not None else stage(self.spec.path, self.spec.shown, self._folder, seconds)
+        info = ModelInfo.from_json(self.graph("inspect", path=staged.path))
+        if ahead is not None and info.external:
+            ahead.engine.forget_ahead()  # it looked at the model without its data
+        stage_external(staged, info.external, self.spec.shown, seconds)
+        return staged, info
+
+    @property
+    def info(self) -> ModelInfo:
+        """What the model declares."""
+        return self.taken()[1]
+
+    @property
+    def path(self) -> str:
+        """The staged copy."""
+        return self.taken()[0].path
+
+    @property
+    def folder(self) -> str:
+        """Private folder for files derived from the model."""
+        return self._folder
+
+    def graph(self, function: str, **arguments: Any) -> Any:
+        """Call a graph function in a worker of this interpreter."""
+        return self._tools().graph(function, **arguments)
+
+    def _tools(self) -> Engine:
+        """The primary backend's own worker where that runs in this interpreter: one worker serves all checks.
+
+        One that is kept for other models may not write in this model's folder.
+        """
+        if not self._tooled:
+            backend, availability = self._engines.backend, self._engines.availability
+            here = (name for name in self._primary if not (backend(name).environment or backend(name).keep_worker))
+            self._tooled = next((name for name in here if availability(name).ok), TOOLS)
+        return self.engine(self._tooled)
+
+    # -- sessions ---------------------------------------------------------------------------------------------
+
+    def engine(self, name: str) -> Engine:
+        """The engine of backend *name* for this model."""
+        if name not in self._open:
+            operators = self._taken[1].operators if self._taken is not None else {}
+            self._open[name] = self._engines.open(name, operators, own=self._folder)
+        return self._open[name]
+
+    def session(
+        self,
+        name: str,
+        path: str | None = None,
+        options: LoadOptions | None = None,
+        source: SourceSpec | None = None,
+    ) -> GuardedSession:
+        """A session of backend *name* on the model, or on a file derived from it.
+
+        A backend that runs sources runs *source*, by default the model's own, as the model or that file declares.
+
+        Raises:
+            OnnxAccelError: it cannot be loaded.
+        """
+        info, engine = self.info, self.engine(name)
+        file, wanted = path or self.path, options or QUIET
+        key = (name, file, wanted, source)
+        if key not in self._sessions or not self._sessions[key].alive:
+            declared = info if path is None else self.declared(file)
+            self._sessions[key] = self._load(name, engine, file, wanted, declared, source)
+        return self._sessions[key]
+
+    def optimizes(self, name: str) -> bool:
+        """Backend *name* has graph optimizations, and threads, to choose."""
+        return bool(getattr(self._engines.backend(name), "optimizes", False))
+
+    def fresh(
+        self,
+        name: str,
+        path: str | None = None,
+        options: LoadOptions | None = None,
+        engine: Engine | None = None,
+        like: str | None = None,
+    ) -> GuardedSession:
+        """As :meth:`session`, but one that nothing else uses; whoever asked for it closes it.
+
+        Args:
+            engine: instead of the one that the other sessions of backend *name* are in.
+            like: path of the file whose declared inputs and outputs it takes and gives; *path* by default.
+
+        Raises:
+            OnnxAccelError: it cannot be loaded.
+        """
+        source = path or self.path
+        info = self.declared(like or source)
+        return self._load(name, engine or self.engine(name), source, options or LoadOptions(), info)
+
+    def declared(self, path: str) -> ModelInfo:
+        """What the file at *path*, the model's own copy or one derived from it, declares."""
+        if path == self.path:
+            return self.info
+        return self._derived.get(path) or ModelInfo.from_json(self.graph("inspect", path=path))
+
+    def declares(self, path: str, info: ModelInfo) -> None:
+        """The derived file at *path* declares *info*, as whoever made it knows: it need not be inspected."""
+        self._derived[path] = info
+
+    def _load(
+        self,
+        name: str,
+        engine: Engine,
+        path: str,
+        options: LoadOptions,
+        info: ModelInfo,
+        source: SourceSpec | None = None,
+    ) -> GuardedSession:
+        if self.spec.libraries:
+            options = replace(options, libraries=self.spec.libraries, import_paths=self._engines.options.import_paths)
+        if self._engines.backend(name).role == "source":
+            return self.sourced.opened(source or self.spec.source, name, engine, options, info)
+        preparation = self._engines.backend(name).prepare(info.operators, info.opset)
+        if not preparation:
+            return GuardedSession(engine.load(path, options), info.inputs, info.outputs)
+        target = f"{self._stem_of(path)}-{preparation}.onnx"
+        if target not in self._prepared:
+            self._prepared[target] = self.graph(preparation, source=path, target=target)
+        made = self._prepared[target]
+        renamed = {original: new for side in ("inputs", "outputs") for new, original in made[side].items()}
+        session = engine.load(target, options)
+        return GuardedSession(session, info.inputs, info.outputs, renamed, tuple(made["notes"]))
+
+    def _stem_of(self, path: str) -> str:
+        """What files derived from *path* begin with: in the model's own folder, where alone its workers may write."""
+        stem = os.path.splitext(path)[0]
+        if path.startswith(self._folder + os.sep):
+            return stem
+        return os.path.join(self._folder, f"{os.path.basename(stem)}-{hashlib.sha256(path.encode()).hexdigest()[:12]}")
+
+    def forget(self, path: str) -> None:
+        """Close every session on the derived file at *path*, and remove it."""
+        for key in [key for key in self._sessions if key[1] == path]:
+            session = self._sessions.pop(key)
+            with contextlib.suppress(OnnxAccelError):
+                session.close()
+        derived = [target for target in self._prepared if target.startswith(self._stem_of(path) + "-")]
+        for file in (path, *derived):
+            self._prepared.pop(file, None)
+            with contextlib.suppress(OSError):
+                os.unlink(file)
+
+    def ready(self, name: str) -> Ready:
+        """The model running in backend *name*.
+
+        Raises:
+            OnnxAccelError: it does not; the same error each time.
+        """
+        self.taken()
+        if name in self._faults:
+            raise self._faults[name]
+        if name in self._ready and self._ready[name].session.alive:
+            return self._ready[name]
+        try:
+            session = self.session(name)
+            settled = self._settle(name, session)
+            if self.golden.unfinite:
+                settled = replace(settled, unfinite=self.golden.unfinite)
+            singles = Singles(session, settled.inputs, settled.outputs, lambda: self.candidates.joins())
+            self._ready[name] = Ready(session, settled, singles)
+        except OnnxAccelError as error:
+            error.backend = error.backend or name
+            self._faults[name] = error.about(self.spec.shown)
+            raise
+        return self._ready[name]
+
+    def _settle(self, name: str, session: GuardedSession) -> Settled:
+        """Inputs are settled by the first primary backend in which the model runs, so that all are fed the same."""
+        for first in self._primary:
+            if first == name:
+                break
+            try:
+                inputs = self.ready(first).settled.inputs
+            except OnnxAccelError:
+                continue
+            return replace(self.ready(first).settled, outputs=session.run(inputs.feeds(0)), tries=1)
+        return settle(
+            session, self.info, self.spec, self._seed, self._engines.root, self.facts, self.golden.fed
+        )  # fmt: skip
+
+    @cached_property
+    def facts(self) -> InputFacts:
+        """What the graph says of its inputs."""
+        return InputFacts.from_json(self.graph("input_facts", path=self.path))
+
+    @cached_property
+    def golden(self) -> Golden:
+        """Its golden data, and what stands against that."""
+        spec = golden_of(self.spec)
+        if spec is None:
+            return Golden(GoldenSpec("", ""))
+        return take_in(spec, self.info, self._folder, self.graph, self._engines.options.limits.seconds)
+
+    def source_hash(self, recorded: str = "") -> str | None:
+        """SHA-256 of what the model was converted from; None where nobody names it, or it is not here.
+
+        Args:
+            recorded: name of what golden data was recorded of; of a function, the code that it has now counts.
+        """
+        source = self.spec.source
+        if is_function(recorded):
+            found = loader_files(recorded.partition(":")[0], self._engines.options.import_paths)
+            source = SourceSpec(recorded, recorded) if found else None
+        elif source is None or not os.path.exists(source.path):
+            return None
+        if source is None:
+            return None
+        try:
+            return self._engines.conversions.stage(source).sha256
+        except OnnxAccelError:
+            return None  # the check that runs it says so
+
+    @cached_property
+    def sourced(self) -> Sourced:
+        """The model's source, and whatever else it is compared with as one."""
+        from pytest_onnxaccel.runner.sessions.source_session import Sourced  # few runs have sources
+
+        return Sourced(self, self._engines)
+
+    # -- batch ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def candidates(self) -> Candidates:
+        """The model at other batch sizes."""
+        given = {item.name: item.batch_axis for item in self.spec.inputs if item.batch_axis is not None}
+        axes = {**self.facts.axes, **given}
+        plain = not any(axes.values()) and len(axes) == len(self.info.inputs)
+        return Candidates(self.graph, self.path, self.stem, self._folder, None if plain else axes)
+
+    @property
+    def stem(self) -> str:
+        """What files derived from the model are called by."""
+        return file_name(os.path.splitext(os.path.basename(self.spec.path))[0])
+
+    def close(self) -> None:
+        """Close what is open for the model. Not to be used afterwards.
+
+        Its workers are handed back to the run, which keeps those that another model can use, their sessions closed, and
+        ends the others with the sessions in them. Staged and derived files go, once nobody holds them.
+        """
+        for name, engine in self._open.items():
+            if engine.alive and self._engines.kept(name):
+                for key, session in self._sessions.items():
+                    if key[0] == name:
+                        with contextlib.suppress(OnnxAccelError):  # its worker has died meanwhile
+                            session.close()
+            self._engines.release(name, engine)
+        self._open.clear()
+        self._sessions.clear()
+        self._ready.clear()
+        self._closed = True
+        self._tidy()
+
+    def hold(self) -> Callable[[], None]:
+        """Keep the model's files beyond :meth:`close`, until what this gives is called."""
+        self._holders += 1
+
+        def release() -> None:
+            self._holders -= 1
+            self._tidy()
+
+        return release
+
+    def _tidy(self) -> None:
+        if self._closed and not self._holders:
+            if "sourced" in self.__dict__:
+                self.sourced.close()
+            shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,0 +1,127 @@
+"""The models of one run: opened one at a time, with the files that they are compared with and their frozen batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pytest_onnxaccel.core.errors import BackendUnavailable, OnnxAccelError
+from pytest_onnxaccel.core.printing import identifier
+from pytest_onnxaccel.core.specs import GoldenSpec, ModelSpec
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.runner.sessions.batch_files import AUTO
+from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.frozen_batch import Frozen, freeze
+from pytest_onnxaccel.runner.sessions.model_session import Ready, Subject
+from pytest_onnxaccel.runner.sessions.prefetch import Foresight
+
+
+class Subjects:
+    """Opens models. Sessions of one model, and of what it is compared with, are open at a time.
+
+    Args:
+        specs: the models, by which they are named.
+        backends: backends of the run by model, in the order in which they settle inputs.
+        foresight: what was begun ahead for the first model.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[ModelSpec],
+        backends: Mapping[str, tuple[str, ...]],
+        engines: Engines,
+        seed: int,
+        foresight: Foresight | None = None,
+    ) -> None:
+        self._specs = {spec.name: spec for spec in specs}
+        self._numbers = {spec.name: i for i, spec in enumerate(specs)}
+        self._backends = backends
+        self._engines = engines
+        self._seed = seed
+        self._foresight = foresight
+        self._open: Subject | None = None
+        self._others: dict[str, Subject] = {}
+        self._frozen: dict[tuple[str, int, str], Frozen] = {}
+
+    def of(self, model: str) -> Subject:
+        """The model named *model*; what was open for another one is closed."""
+        if self._open is None or self._open.spec.name != model:
+            self._leave()
+            self._open = self._make(self._specs[model], self._numbers[model])
+        return self._open
+
+    def spec(self, model: str) -> ModelSpec | None:
+        """What the user declared of the model named *model*."""
+        return self._specs.get(model)
+
+    def done(self, model: str) -> None:
+        """Nothing will be asked of *model* for now: close it, and remove its private copies."""
+        if self._open is not None and self._open.spec.name == model:
+            self._leave()
+
+    def _make(self, spec: ModelSpec, number: int) -> Subject:
+        foresight, self._foresight = self._foresight, None
+        if foresight is not None and foresight.model != spec.name:
+            foresight.drop()
+            foresight = None
+        return Subject(spec, self._engines, number, self._backends.get(spec.name, ()), self._seed, foresight)
+
+    def other(self, path: str) -> Subject:
+        """The model at *path*, which the open one is compared with; it closes with that."""
+        if path not in self._others:
+            name = identifier(path.rpartition("/")[2])
+            assert self._open is not None
+            spec = ModelSpec(
+                name, path, path, origin="reference", golden=GoldenSpec("", ""), libraries=self._open.spec.libraries
+            )
+            backends = self._backends.get(self._open.spec.name, ())
+            self._others[path] = Subject(
+                spec, self._engines, 900 + len(self._others), backends, self._seed, beside=True
+            )
+        return self._others[path]
+
+    def inputs(self, model: str) -> Inputs:
+        """Inputs of *model*, settled on the first backend in which it runs.
+
+        Raises:
+            OnnxAccelError: it runs in none.
+        """
+        return self._first_ready(self.of(model))[1].settled.inputs
+
+    def frozen(self, model: str, size: int, method: str = AUTO) -> Frozen:
+        """The model as a file frozen to batch *size*, proven on the first backend in which it runs.
+
+        Args:
+            method: instead of the cheapest one that can be proven.
+
+        Raises:
+            ModelError: ``V_BATCH``: no way to that batch could be proven; the nodes that hold it are named.
+        """
+        subject = self.of(model)
+        key = (model, size, method)
+        if key not in self._frozen:
+            name, ready = self._first_ready(subject)
+            self._frozen[key] = freeze(subject, name, ready, size, method)
+        return self._frozen[key]
+
+    def _first_ready(self, subject: Subject) -> tuple[str, Ready]:
+        error: OnnxAccelError | None = None
+        for name in self._backends.get(subject.spec.name, ()):
+            try:
+                return name, subject.ready(name)
+            except OnnxAccelError as caught:
+                error = error or caught
+        raise error or BackendUnavailable("no backend was chosen")
+
+    def _leave(self) -> None:
+        for subject in (*self._others.values(), *([self._open] if self._open is not None else [])):
+            subject.close()
+        self._others.clear()
+        self._frozen = {}
+        self._open = None
+
+    def close(self) -> None:
+        """Close what is open, and what was begun ahead for a model that nobody asked for."""
+        if self._foresight is not None:
+            self._foresight.drop()
+            self._foresight = None
+        self._leave()

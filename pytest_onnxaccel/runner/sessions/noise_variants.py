@@ -1,0 +1,96 @@
+"""Opens legal variants of a reference, one at a time, when its noise is to be measured."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator, Set
+from contextlib import suppress
+
+from pytest_onnxaccel.backends.protocol import LoadOptions, Session
+from pytest_onnxaccel.checks.parity.check import Noisy
+from pytest_onnxaccel.checks.parity.noise_floor import Variants
+from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.runner.request import QUIET, RunOptions
+from pytest_onnxaccel.runner.sessions.model_session import Subject
+
+#: One file name is never used for two variants: sessions and prepared copies are told apart by it.
+_NUMBERS = itertools.count()
+
+
+def variants(subject: Subject, backend: str, path: str | None = None, alone: bool = False) -> Variants:
+    """Variants of the model in *backend*: how it is run, then what its graph says.
+
+    Args:
+        path: of the file that is the reference, where it is derived from the model.
+        alone: the reference is this backend without its graph optimizations. Then nothing runs with them: the
+            candidate does, and would set its own tolerance.
+    """
+    source = path or subject.path
+    plain = LoadOptions(optimize=False, spin=False) if alone else QUIET
+
+    def opened() -> Iterator[tuple[str, Session | OnnxAccelError]]:
+        for name, options in _ways(subject, backend, alone):
+            yield name, _try(subject, backend, source, options, source)
+        try:
+            names = subject.graph("variants", source=source)
+        except OnnxAccelError as error:
+            yield "variants of the graph", error
+            return
+        for name in names:
+            target = os.path.join(subject.folder, f"variant-{next(_NUMBERS)}.onnx")
+            try:
+                subject.graph("variant", source=source, target=target, name=name)
+                yield name, _try(subject, backend, target, plain, source)
+            except OnnxAccelError as error:
+                yield name, error
+            finally:
+                with suppress(OSError):
+                    os.unlink(target)
+
+    return opened
+
+
+def _ways(subject: Subject, backend: str, alone: bool) -> Iterator[tuple[str, LoadOptions]]:
+    """The same file, run in another way; only where the backend has the choice."""
+    if not subject.optimizes(backend):
+        return
+    if not alone:
+        yield "graph optimizations off", LoadOptions(optimize=False, spin=False)
+    for threads in (1, 3):
+        yield f"threads={threads}", LoadOptions(optimize=not alone, threads=threads, spin=False)
+
+
+def _try(subject: Subject, backend: str, path: str, options: LoadOptions, like: str) -> Session | OnnxAccelError:
+    try:
+        return subject.fresh(backend, path, options, like=like)
+    except OnnxAccelError as error:
+        return error
+
+
+def noisy(
+    options: RunOptions,
+    model: str,
+    backend: str,
+    reference: str,
+    found: Variants,
+    alike: bool = False,
+    base: Session | None = None,
+) -> Noisy:
+    """What a parity check of this pair knows of noise; *reference* as it is shown, *alike* as the opposite has it.
+
+    Args:
+        base: what *found* are variants of, where that is not the reference.
+    """
+    locked = options.locked.get(model, {}).get(f"{backend}~{reference}", {})
+    return Noisy(found, {} if options.write_lock else locked, options.write_lock, alike, base)
+
+
+def elsewhere(result: CheckResult, reported: Set[tuple[str, str]]) -> CheckResult:
+    """*result*; outputs without a finite value are the contract check's to report where it runs."""
+    if result.code != "V_NONFINITE" or ("contract", result.backend) not in reported:
+        return result
+    return result.with_(
+        verdict=Verdict.NOT_APPLICABLE, message=f"{result.message} (see contract[{result.backend}])", details=()
+    )

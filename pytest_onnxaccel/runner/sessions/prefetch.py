@@ -1,0 +1,65 @@
+"""What the first checks of a model will ask, asked ahead: the worker computes while this process imports NumPy."""
+
+from __future__ import annotations
+
+import shutil
+
+from pytest_onnxaccel.backends.protocol import GROUP
+from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.specs import ModelSpec
+from pytest_onnxaccel.isolation.engine import WorkerEngine, graph_request, load_request
+from pytest_onnxaccel.isolation.staging.stage_model import Staged, stage
+from pytest_onnxaccel.runner.request import QUIET
+from pytest_onnxaccel.runner.sessions.engines import Engines
+
+
+@record(frozen=True)
+class Foresight:
+    """One model that was taken in ahead, and the engine of *backend* that already works on it."""
+
+    model: str
+    backend: str
+    staged: Staged
+    engine: WorkerEngine
+
+    def drop(self) -> None:
+        """Nobody asks for that model: end its worker and remove its copy."""
+        self.engine.close()
+        shutil.rmtree(self.staged.folder, ignore_errors=True)
+
+
+def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, checks: frozenset[str]) -> Foresight | None:
+    """Take the model in and begin with what *checks* need of *backend*, the one that serves the model's graph too.
+
+    None where there is nothing to gain, or where the model cannot be taken in: whoever takes it in next will say so.
+    """
+    runtime = engines.backend(backend)
+    if runtime.environment or runtime.keep_worker or not engines.availability(backend).ok:
+        return None
+    try:
+        folder = engines.private_folder(spec.name, number)
+    except OnnxAccelError:
+        return None
+    engine = None
+    try:
+        engine = engines.open(backend, {}, own=folder)
+        if isinstance(engine, WorkerEngine):
+            staged = stage(spec.path, spec.shown, folder, engines.options.limits.seconds)
+            return _begun(spec, backend, staged, engine, checks)
+    except OnnxAccelError:
+        pass
+    if engine is not None:
+        engine.close()
+    shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+def _begun(spec: ModelSpec, backend: str, staged: Staged, engine: WorkerEngine, checks: frozenset[str]) -> Foresight:
+    requests = [graph_request("inspect", {"path": staged.path})]
+    requests += [graph_request(f, {"path": staged.path}) for f in ("structure", "hygiene") if f in checks]
+    if checks - {"structure", "latency"}:
+        requests.append(load_request(registry.reference(GROUP, backend), staged.path, QUIET))
+    engine.ask_ahead(requests)
+    return Foresight(spec.name, backend, staged, engine)

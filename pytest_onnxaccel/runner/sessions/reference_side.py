@@ -1,0 +1,94 @@
+"""What a model is compared with: a backend, its own without optimizations, another file, its source, a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from pytest_onnxaccel.backends.checked_session import GuardedSession
+from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.checks.parity.noise_floor import Variants
+from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.specs import SourceSpec
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
+from pytest_onnxaccel.runner.sessions import noise_variants as noise
+from pytest_onnxaccel.runner.sessions.batch_files import Candidate
+from pytest_onnxaccel.runner.sessions.comparison_sides import EXPORTED_AGAIN, Side
+from pytest_onnxaccel.runner.sessions.model_session import Ready, Subject
+
+
+@record(frozen=True)
+class Opposite:
+    """The reference of one parity check.
+
+    Attributes:
+        variants: opens the same model, legally computed otherwise.
+        side: the reference as a graph that can be looked into; None where there is none.
+        alike: it is another file, in the engine that the model itself runs in.
+        borrowed: it has no variants of its own: *variants* are those of the candidate.
+    """
+
+    session: GuardedSession
+    variants: Variants
+    side: Callable[[Inputs], Side | None]
+    alike: bool = False
+    borrowed: bool = False
+
+
+def opposite(
+    request: Request,
+    subject: Subject,
+    path: str | None,
+    other: Callable[[str], Subject],
+    ready: Callable[[str], Ready],
+) -> Opposite:
+    """What *request* compares the model with.
+
+    Args:
+        path: of the model's file at the requested batch; None for its own.
+        other: the model at a path.
+        ready: the model running in a backend.
+
+    Raises:
+        OnnxAccelError: it cannot be loaded.
+    """
+    if request.reference == UNOPTIMIZED:
+        plain = LoadOptions(optimize=False, spin=False)
+        side = Side(f"{request.backend} unoptimized", subject, request.backend, path, plain)
+        return Opposite(side.session(), noise.variants(subject, request.backend, path, alone=True), lambda _: side)
+    if request.source is not None and request.source.function:
+        variants = noise.variants(subject, request.backend, path)
+        return Opposite(subject.sourced.session(request.source, path), variants, lambda _: None, borrowed=True)
+    if request.source is not None:
+        found = partial(_exported, request, request.source, subject, other, path)
+        variants = partial(subject.sourced.variants, request.source, path)
+        return Opposite(subject.sourced.session(request.source, path), variants, found)
+    if request.reference.endswith(".onnx"):
+        model = other(request.reference)
+        named = Side(model.spec.name, model, request.backend)
+        return Opposite(named.session(), noise.variants(model, request.backend), lambda _: named, alike=True)
+    known = ready(request.reference)
+    session = known.session if path is None else subject.session(request.reference, path)
+    same = Side(request.reference, subject, request.reference, path)
+    return Opposite(session, noise.variants(subject, request.reference, path), lambda _: same)
+
+
+def _exported(
+    request: Request, source: SourceSpec, subject: Subject, other: Callable[[str], Subject], path: str | None,
+    inputs: Inputs,
+) -> Side | None:  # fmt: skip
+    """The source exported anew: its own framework shows no graph, and a right export has the same values inside.
+
+    Open sizes stay open where the model has some: at one size, an exporter folds what computes with it. Where that
+    cannot be had, it is exported at the sizes of *inputs*.
+    """
+    made: Candidate | OnnxAccelError | None = None
+    if path is None and any(not isinstance(dim, int) for spec in subject.info.inputs for dim in spec.shape or ()):
+        made = subject.sourced.exported_open(source)
+    if not isinstance(made, Candidate):
+        made = subject.sourced.exported(source, request.batch or inputs.batch or 1, inputs)
+    if isinstance(made, OnnxAccelError):
+        return None
+    return Side(EXPORTED_AGAIN, other(made.path), request.backend)
