@@ -262,7 +262,7 @@ def _record(given: argparse.Namespace) -> int:
     from pytest_onnxaccel.config.layers import tolerance
     from pytest_onnxaccel.config.units import size_bytes
     from pytest_onnxaccel.runner.conversion.freeze import spec_of
-    from pytest_onnxaccel.runner.golden.record import record_golden
+    from pytest_onnxaccel.runner.golden_record import record_golden
     from pytest_onnxaccel.runner.references import referring
     from pytest_onnxaccel.runner.request import GOLDEN, RunOptions
 
@@ -315,13 +315,14 @@ def _path(name: str) -> int:
 
 
 def _env(name: str, rebuild: bool) -> int:
+    from pytest_onnxaccel.environments import build
     from pytest_onnxaccel.environments import locate as environment
 
     if rebuild:
         for version in environment.versions_tried(name):
             # Without this mark it counts as not built, and the next building clears it away
             (environment.location(name, version) / environment.READY).unlink(missing_ok=True)
-    environment.build(name, say=_show)
+    build.build(name, say=_show)
     return 0
 
 

@@ -41,8 +41,16 @@ class _Failed(Exception):
     """A step of the building failed; the text is the line that says why."""
 
 
-def build_environment(name: str, say: Say) -> str:
-    """See :func:`pytest_onnxaccel.environments.locate.build`."""
+def build(name: str, *, say: Callable[[str], object] = print) -> str:
+    """Build environment *name* unless it is there, and return its interpreter.
+
+    Args:
+        say: told of each step in one line.
+
+    Raises:
+        BackendUnavailable: it cannot be built; ``say`` was given the end of the installer's output.
+        ConfigError: there is no such environment.
+    """
     version, base = find_python(name)
     folder = location(name, version)
     log = folder.with_name(folder.name + ".log")

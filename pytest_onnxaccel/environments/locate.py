@@ -13,7 +13,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_onnxaccel.core.errors import ConfigError
@@ -144,21 +144,6 @@ def versions(python: str) -> dict[str, str]:
         return {str(name): str(version) for name, version in noted["versions"].items()}
     except (OSError, ValueError, KeyError, AttributeError):
         return {}
-
-
-def build(name: str, *, say: Callable[[str], object] = print) -> str:
-    """Build environment *name* unless it is there, and return its interpreter.
-
-    Args:
-        say: told of each step in one line.
-
-    Raises:
-        BackendUnavailable: it cannot be built; ``say`` was given the end of the installer's output.
-        ConfigError: there is no such environment.
-    """
-    from pytest_onnxaccel.environments.build import build_environment
-
-    return build_environment(name, say)
 
 
 def bootstrap(statement: str) -> str:

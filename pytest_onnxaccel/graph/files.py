@@ -10,6 +10,9 @@ import onnx
 
 from pytest_onnxaccel.core.errors import ModelError, printable
 
+#: Most elements of a tensor whose value is followed.
+FOLLOWED = 256
+
 
 def load_graph(path: str) -> onnx.ModelProto:
     """The model at *path* without its external data. Shared: callers must not change it.

@@ -13,8 +13,7 @@ from onnx.external_data_helper import load_external_data_for_tensor, uses_extern
 
 from pytest_onnxaccel.core.beneath import Refused, open_beneath, open_folder, split
 from pytest_onnxaccel.core.errors import ModelError
-from pytest_onnxaccel.graph.files import all_graphs, load_graph
-from pytest_onnxaccel.graph.rebatch.shape_values import FOLLOWED
+from pytest_onnxaccel.graph.files import FOLLOWED, all_graphs, load_graph
 
 #: Largest model in bytes that is written as one file; protobuf refuses 2 GiB and some readers half of it.
 ONE_FILE_LIMIT = 1 << 30

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.plugin.state import State
-from pytest_onnxaccel.runner.golden.record import own_folder, record_golden
+from pytest_onnxaccel.runner.golden_record import own_folder, record_golden
 
 #: Checks in which a runtime judges a model.
 _RUNTIME = ("contract", "parity", "batch", "latency")

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from pytest_onnxaccel.core.errors import OnnxAccelError
-from pytest_onnxaccel.plugin.fixtures.fixtures import NO_MODEL
 from pytest_onnxaccel.plugin.interruption.crashes import end_of, is_crash, tell_crash
 from pytest_onnxaccel.plugin.items.collect import CheckItem, builtin_items
 from pytest_onnxaccel.plugin.items.rerun import DEFERRED, Deferral
 from pytest_onnxaccel.plugin.items.results import recorded, shorten
+from pytest_onnxaccel.plugin.keys import NO_MODEL
 from pytest_onnxaccel.plugin.markers import table as marker_table
 from pytest_onnxaccel.plugin.options.arguments_as_text import packed
 from pytest_onnxaccel.plugin.options.settings import header

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_onnxaccel.plugin.activate import activate
-from pytest_onnxaccel.plugin.fixtures.fixtures import NO_MODEL
+from pytest_onnxaccel.plugin.keys import NO_MODEL
 from pytest_onnxaccel.plugin.markers import requests as markers
 from pytest_onnxaccel.plugin.markers.requests import BatchRequest
 from pytest_onnxaccel.plugin.state import State

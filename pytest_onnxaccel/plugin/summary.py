@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,13 +14,15 @@ from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import Tolerance
 from pytest_onnxaccel.plugin.options.settings import DEFAULT
 from pytest_onnxaccel.plugin.sandbox import reached
-from pytest_onnxaccel.plugin.state import State
 from pytest_onnxaccel.report.asked import Asked, asked, lines_of
 from pytest_onnxaccel.report.formats import writer_for
 from pytest_onnxaccel.report.run_info import run_facts
-from pytest_onnxaccel.report.terminal.format import safe
 from pytest_onnxaccel.report.terminal.speedups import with_speedups
 from pytest_onnxaccel.report.terminal.table import table
+from pytest_onnxaccel.report.text_format import safe
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.plugin.state import State
 
 
 def final_results(state: State) -> list[CheckResult]:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from pytest_onnxaccel.core.errors import CheckFailure
 from pytest_onnxaccel.core.results import Verdict
 from pytest_onnxaccel.preprocessing.differences import Bound
+from pytest_onnxaccel.preprocessing.domain import Domain
 from pytest_onnxaccel.preprocessing.failure_figures import first_difference, worst
 from pytest_onnxaccel.preprocessing.guarded_call import Failure, Function, Pair, name_of
 from pytest_onnxaccel.preprocessing.report import Report
 from pytest_onnxaccel.preprocessing.search import standard_images as corpora
-from pytest_onnxaccel.preprocessing.search.domain import Domain
 from pytest_onnxaccel.preprocessing.search.fuzz import Search, given_images
 from pytest_onnxaccel.preprocessing.search.shrink import Shrinker
 

@@ -11,7 +11,7 @@ import numpy as np
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.preprocessing.differences import Bound, beyond, differences, magnitude
-from pytest_onnxaccel.preprocessing.search.domain import Domain
+from pytest_onnxaccel.preprocessing.domain import Domain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult, Json, Verdict
-from pytest_onnxaccel.report.terminal.format import name as shown
+from pytest_onnxaccel.report.text_format import name as shown
 
 #: Checks in which a runtime judges a model.
 _RUNTIME = ("contract", "parity", "batch", "latency")

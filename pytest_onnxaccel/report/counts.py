@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pytest_onnxaccel.core.results import CheckResult, Verdict
-from pytest_onnxaccel.report.terminal.format import name
+from pytest_onnxaccel.report.text_format import name
 
 #: The order in which a model's checks are shown; checks of other names follow by name.
 CHECK_ORDER = ("structure", "contract", "hygiene", "parity", "batch", "latency", "preprocessing")

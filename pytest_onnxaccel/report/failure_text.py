@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_onnxaccel.core.errors import REFUSAL_LIMIT
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.report.counts import subject
-from pytest_onnxaccel.report.terminal.format import safe
+from pytest_onnxaccel.report.text_format import safe
 
 #: Most lines below the first one.
 DETAIL_LINES = 6

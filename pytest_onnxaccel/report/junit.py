@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_onnxaccel.core.results import CheckResult, Json, Verdict, finite
-from pytest_onnxaccel.report.terminal.format import safe
+from pytest_onnxaccel.report.text_format import safe
 
 PREFIX = "onnxaccel."
 

@@ -8,7 +8,7 @@ from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
 from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec
-from pytest_onnxaccel.runner.golden.data import golden_of
+from pytest_onnxaccel.runner.golden_data import golden_of
 from pytest_onnxaccel.runner.references import function_source, names_function
 from pytest_onnxaccel.runner.request import GOLDEN, UNOPTIMIZED, Request
 

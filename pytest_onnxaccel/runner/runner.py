@@ -126,7 +126,7 @@ class Runner:
     def _parity(self, request: Request, subject: Subject) -> CheckResult:
         self._taken(request, subject)
         if request.reference == GOLDEN:
-            from pytest_onnxaccel.runner.golden.replay import replay
+            from pytest_onnxaccel.runner.golden_replay import replay
 
             return replay(request, subject, self._options, partial(self._ready, request, subject))
         ready, path = self._ready(request, subject, request.backend), self._file(request, subject)

@@ -18,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pytest_onnxaccel.backends.onnx_tf.backend import OnnxTf
 from pytest_onnxaccel.core.errors import BackendUnavailable, ModelError
+from pytest_onnxaccel.environments import build as environment_build
 from pytest_onnxaccel.environments import locate as environment
 from pytest_onnxaccel.graph.onnx_tf_copy.prepare import prepare
 from pytest_onnxaccel.isolation.limits import Limits
@@ -80,7 +81,7 @@ class Host:
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     python = environment.interpreter("onnx-tf")
     if python is None and os.environ.get("ONNXACCEL_REQUIRE_ONNX_TF"):
-        python = environment.build("onnx-tf")
+        python = environment_build.build("onnx-tf")
     if python is None:
         pytest.skip("the environment onnx-tf is not built: python -m pytest_onnxaccel env onnx-tf")
     made = Host(python, tmp_path_factory.mktemp("onnx-tf"))

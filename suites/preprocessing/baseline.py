@@ -14,8 +14,8 @@ import numpy as np
 
 from pytest_onnxaccel.preprocessing import compare
 from pytest_onnxaccel.preprocessing.differences import Bound
+from pytest_onnxaccel.preprocessing.domain import Domain
 from pytest_onnxaccel.preprocessing.guarded_call import Pair
-from pytest_onnxaccel.preprocessing.search.domain import Domain
 from suites.preprocessing.equivalents import PAIRS
 from suites.preprocessing.fault import Fault
 from suites.preprocessing.planted import FAULTS

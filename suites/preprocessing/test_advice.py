@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pytest_onnxaccel.preprocessing import compare
 from pytest_onnxaccel.preprocessing.diagnosis.affine_fit import Affine, detect, rounded
 from pytest_onnxaccel.preprocessing.speed.rewrites import ladder
-from pytest_onnxaccel.preprocessing.speed.suggestions import advise
+from pytest_onnxaccel.preprocessing.suggestions import advise
 
 Image = NDArray[Any]
 SHAPE = (24, 36, 3)
@@ -117,7 +117,7 @@ def test_the_source_shown_is_complete() -> None:
 
 
 def test_a_module_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pytest_onnxaccel.preprocessing.speed import suggestions as module
+    from pytest_onnxaccel.preprocessing import suggestions as module
 
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     found = {rung.name: rung for rung in advise(article, SHAPE, seconds=0.05).rungs}

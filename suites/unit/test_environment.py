@@ -98,7 +98,7 @@ def test_unknown_environment_names_the_nearest() -> None:
 def test_build_with_pip(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment_build.shutil, "which", lambda command: None)
     said: list[str] = []
-    python = environment.build("tiny", say=said.append)
+    python = environment_build.build("tiny", say=said.append)
     assert environment.interpreter("tiny") == python
     assert environment.versions(python) == {"tiny": "1.0"}
     assert "installing with pip" in said
@@ -107,14 +107,14 @@ def test_build_with_pip(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_ready_environment_is_not_built_again(installer: FakeInstaller) -> None:
-    first = environment.build("tiny", say=quiet)
+    first = environment_build.build("tiny", say=quiet)
     installer.commands.clear()
-    assert environment.build("tiny", say=quiet) == first
+    assert environment_build.build("tiny", say=quiet) == first
     assert installer.commands == []
 
 
 def test_other_pins_are_another_environment(installer: FakeInstaller) -> None:
-    environment.build("tiny", say=quiet)
+    environment_build.build("tiny", say=quiet)
     environment.pins_file("tiny", OWN).write_text("# nothing\n")
     assert environment.interpreter("tiny") is None
 
@@ -125,16 +125,16 @@ def test_a_broken_build_is_cleared_away(installer: FakeInstaller) -> None:
     left.parent.mkdir(parents=True)
     left.touch()
     assert environment.interpreter("tiny") is None
-    environment.build("tiny", say=quiet)
+    environment_build.build("tiny", say=quiet)
     assert not left.exists()
 
 
 def test_an_environment_whose_python_is_gone_is_built_again(installer: FakeInstaller) -> None:
-    python = Path(environment.build("tiny", say=quiet))
+    python = Path(environment_build.build("tiny", say=quiet))
     python.unlink()
     python.symlink_to("/nowhere/python")
     assert environment.interpreter("tiny") is None
-    assert environment.build("tiny", say=quiet) == str(python)
+    assert environment_build.build("tiny", say=quiet) == str(python)
     assert environment.interpreter("tiny") == str(python)
 
 
@@ -142,7 +142,7 @@ def test_pip_takes_over_when_uv_fails(installer: FakeInstaller) -> None:
     why = "no such index"
     installer.failing = lambda command: why if command[0].endswith("/uv") and "pip" in command else ""
     said: list[str] = []
-    environment.build("tiny", say=said.append)
+    environment_build.build("tiny", say=said.append)
     assert any("no such index" in line for line in said)
     assert [command[1:3] for command in installer.commands] == [
         ["venv", "--python"],
@@ -154,7 +154,7 @@ def test_pip_takes_over_when_uv_fails(installer: FakeInstaller) -> None:
 
 
 def test_nothing_given_to_pip_overrides_the_users_settings(installer: FakeInstaller) -> None:
-    environment.build("tiny", say=quiet)
+    environment_build.build("tiny", say=quiet)
     for command in installer.commands:
         assert not {"--index-url", "--find-links", "--no-index", "--isolated", "--extra-index-url"} & set(command)
 
@@ -163,7 +163,7 @@ def test_a_failure_is_one_line_and_the_end_of_the_output(installer: FakeInstalle
     installer.failing = lambda command: "ERROR: No matching distribution found for tiny" if "pip" in command else ""
     said: list[str] = []
     with pytest.raises(BackendUnavailable) as caught:
-        environment.build("tiny", say=said.append)
+        environment_build.build("tiny", say=said.append)
     assert "tiny could not be built: ERROR: No matching distribution" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "line one" in said
@@ -176,14 +176,14 @@ def test_a_cache_that_cannot_be_written_is_one_line(
     (tmp_path / "file").touch()
     monkeypatch.setenv("ONNXACCEL_CACHE", str(tmp_path / "file"))
     with pytest.raises(BackendUnavailable, match="set ONNXACCEL_CACHE"):
-        environment.build("tiny", say=quiet)
+        environment_build.build("tiny", say=quiet)
 
 
 def test_a_full_disk_is_one_line(installer: FakeInstaller, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = environment_build.shutil.disk_usage("/")._replace(free=0)
     monkeypatch.setattr(environment_build.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(BackendUnavailable, match="needs 1 MB, 0 MB are free"):
-        environment.build("tiny", say=quiet)
+        environment_build.build("tiny", say=quiet)
 
 
 def test_of_two_builders_one_builds(installer: FakeInstaller) -> None:
@@ -192,7 +192,7 @@ def test_of_two_builders_one_builds(installer: FakeInstaller) -> None:
     found: list[str] = []
 
     def build(say: Callable[[str], object]) -> None:
-        found.append(environment.build("tiny", say=say))
+        found.append(environment_build.build("tiny", say=say))
 
     waiting = threading.Event()
 
@@ -218,7 +218,7 @@ def test_no_fitting_python_is_one_line(tiny: Path, monkeypatch: pytest.MonkeyPat
     other = environment.Recipe({(3, 99): "tiny.txt"}, "pytest_onnxaccel.core.errors", 1, ())
     monkeypatch.setattr(environment, "RECIPES", {"tiny": other})
     with pytest.raises(BackendUnavailable, match=r"tiny runs on Python 3\.99.* ONNXACCEL_PYTHON_TINY"):
-        environment.build("tiny", say=quiet)
+        environment_build.build("tiny", say=quiet)
 
 
 def test_the_launcher_shows_only_this_package(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.report.terminal import units
-from pytest_onnxaccel.report.terminal.format import cells, wrap
 from pytest_onnxaccel.report.terminal.table import table
+from pytest_onnxaccel.report.text_format import cells, wrap
 
 P, F, U, N = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE
 PREPARED = ("a prepared copy ran: opset 17",)

@@ -16,7 +16,7 @@ from pytest_onnxaccel.core.domains import Domain, InputFacts
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import DimSpec, GoldenSpec, ModelSpec, TensorSpec, Tolerance
-from pytest_onnxaccel.runner.golden.data import Golden, golden_of
+from pytest_onnxaccel.runner.golden_data import Golden, golden_of
 from suites.unit.fakes import FakeSession, info_of, tensor
 
 

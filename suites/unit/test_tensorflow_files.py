@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_onnxaccel.backends.tensorflow import graph_files as tensorflow_files
+from pytest_onnxaccel.backends.tensorflow import nodes as tensorflow_nodes
 from pytest_onnxaccel.backends.tensorflow.graph_files import read_graph, read_meta_graph, read_saved_model
 from pytest_onnxaccel.backends.tensorflow.protobuf import Message
-from pytest_onnxaccel.backends.tensorflow.safety import nodes as tensorflow_nodes
 from pytest_onnxaccel.core.errors import ModelError
 from suites.unit.graph_bytes import call, calls, field, graph, meta_graph, node, saved_model, text
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pytest_onnxaccel.backends.tensorflow.graph_files import MetaGraph, read_graph, read_saved_model
+from pytest_onnxaccel.backends.tensorflow.nodes import Graph
 from pytest_onnxaccel.backends.tensorflow.safety.graph_scan import refuse_graph, refuse_meta_graphs
-from pytest_onnxaccel.backends.tensorflow.safety.nodes import Graph
 from pytest_onnxaccel.backends.tensorflow.safety.refused import REFUSED
 from pytest_onnxaccel.core.errors import ModelError
 from suites.unit.graph_bytes import call, calls, field, graph, meta_graph, node, saved_model, text

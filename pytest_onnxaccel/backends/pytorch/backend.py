@@ -10,9 +10,7 @@ from dataclasses import replace
 
 from pytest_onnxaccel.backends.distributions import versions_of
 from pytest_onnxaccel.backends.protocol import Availability, LoadOptions, Session
-
-#: :attr:`LoadOptions.kernels` for convolutions and matrix products without oneDNN.
-NO_ONEDNN = "no-onednn"
+from pytest_onnxaccel.backends.pytorch.kernels import NO_ONEDNN
 
 
 class TorchBackend:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import LoadOptions, SessionInfo, SourceOptions
 from pytest_onnxaccel.backends.pytorch.argument_names import bind, flatten, pair, to_array, to_tensor
-from pytest_onnxaccel.backends.pytorch.backend import NO_ONEDNN
+from pytest_onnxaccel.backends.pytorch.kernels import NO_ONEDNN
 from pytest_onnxaccel.backends.pytorch.load import Loaded, load_source
 from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError, printable
 from pytest_onnxaccel.core.specs import TensorSpec, Timing, TimingPlan

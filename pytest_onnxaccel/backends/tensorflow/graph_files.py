@@ -11,8 +11,8 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 
+from pytest_onnxaccel.backends.tensorflow.nodes import Graph, graph_of
 from pytest_onnxaccel.backends.tensorflow.protobuf import Message, garbled
-from pytest_onnxaccel.backends.tensorflow.safety.nodes import Graph, graph_of
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.frozen import record
 

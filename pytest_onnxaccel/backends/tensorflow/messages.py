@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pytest_onnxaccel.backends.tensorflow.nodes import Graph, Node, graph_of
 from pytest_onnxaccel.backends.tensorflow.protobuf import Message, varint
-from pytest_onnxaccel.backends.tensorflow.safety.nodes import Graph, Node, graph_of
 from pytest_onnxaccel.core.errors import ModelError
 
 #: Texts within texts; TensorFlow itself writes none in any.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from pytest_onnxaccel.backends.tensorflow.graph_files import MetaGraph
-from pytest_onnxaccel.backends.tensorflow.safety.nodes import Graph, Node
+from pytest_onnxaccel.backends.tensorflow.nodes import Graph, Node
 from pytest_onnxaccel.backends.tensorflow.tensor_names import NO_OUTPUT
 
 SAVES = ("Save", "SaveV2", "SaveSlices", "MergeV2Checkpoints")

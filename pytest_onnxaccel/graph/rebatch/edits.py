@@ -10,8 +10,9 @@ from onnx import NodeProto, TensorProto
 
 from pytest_onnxaccel.core.errors import printable
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.graph.files import FOLLOWED
 from pytest_onnxaccel.graph.rebatch.facts import Fact
-from pytest_onnxaccel.graph.rebatch.shape_values import FOLLOWED, Array
+from pytest_onnxaccel.graph.rebatch.shape_values import Array
 
 _INTEGERS = frozenset(
     {

@@ -15,7 +15,8 @@ import onnx
 from onnx import NodeProto, TensorProto, TypeProto, helper, numpy_helper, shape_inference
 from onnx.external_data_helper import uses_external_data
 
-from pytest_onnxaccel.graph.rebatch.shape_values import FOLLOWED, Array
+from pytest_onnxaccel.graph.files import FOLLOWED
+from pytest_onnxaccel.graph.rebatch.shape_values import Array
 
 Shape = tuple[int | None, ...]
 

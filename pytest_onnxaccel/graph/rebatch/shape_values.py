@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, helper, numpy_helper
 
-Array = NDArray[Any]
+from pytest_onnxaccel.graph.files import FOLLOWED
 
-#: Most elements of a tensor whose value is followed.
-FOLLOWED = 256
+Array = NDArray[Any]
 
 
 def attribute(node: NodeProto, name: str, default: Any = None) -> Any:

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_onnxaccel.core.printing import identifier
 from pytest_onnxaccel.core.specs import ModelSpec
+from pytest_onnxaccel.plugin.items.place import place
 from pytest_onnxaccel.plugin.items.results import conclude, record
 from pytest_onnxaccel.plugin.state import STATE, State
 from pytest_onnxaccel.runner.request import Request
@@ -57,15 +58,6 @@ class CheckItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, None, str]:
         return place(self)
-
-
-def place(item: pytest.Item) -> tuple[Path, None, str]:
-    """Where *item* comes from and its heading, harmless: both are printed, and pytest-xdist sends them.
-
-    The heading is not the id: of one that ends it, pytest's ``-v`` would turn each ``.`` into ``::``.
-    """
-    assert item.parent is not None
-    return Path(*map(identifier, item.path.parts)), None, f"{item.name} of {item.parent.name}"
 
 
 def item_name(request: Request) -> str:

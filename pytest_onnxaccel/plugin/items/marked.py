@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from pytest_onnxaccel.core.specs import SourceSpec
 from pytest_onnxaccel.plugin.faults import one_line
-from pytest_onnxaccel.plugin.fixtures.handles import BackendHandle, FrozenBatch, OnnxModel
 from pytest_onnxaccel.plugin.items import preprocessing
 from pytest_onnxaccel.plugin.items.results import conclude, record
 from pytest_onnxaccel.plugin.markers import requests as markers
@@ -19,6 +19,9 @@ from pytest_onnxaccel.plugin.options import names as known
 from pytest_onnxaccel.plugin.options.settings import completed
 from pytest_onnxaccel.plugin.state import State
 from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.plugin.fixtures.handles import BackendHandle, FrozenBatch, OnnxModel
 
 
 def run_marked(state: State, item: pytest.Function) -> None:
@@ -31,11 +34,9 @@ def run_marked(state: State, item: pytest.Function) -> None:
     if not marker_table.marked(item, of_models=True):
         conclude(results, state.settings.inconclusive)
         return
-    model, backend = item.funcargs["onnx_model"], item.funcargs["backend"]
-    frozen = item.funcargs.get("frozen_batch")
-    assert isinstance(model, OnnxModel)
-    assert isinstance(backend, BackendHandle)
-    assert frozen is None or isinstance(frozen, FrozenBatch)
+    model = cast("OnnxModel", item.funcargs["onnx_model"])
+    backend = cast("BackendHandle", item.funcargs["backend"])
+    frozen = cast("FrozenBatch | None", item.funcargs.get("frozen_batch"))
     latency = state.spec(model.name).budget.inconclusive
     with one_line(item.config):
         requests = list(_requests(state, item, model.name, backend.name, frozen))

@@ -16,7 +16,7 @@ from pytest_onnxaccel.core.import_string import resolve
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import PreprocessingSpec
 from pytest_onnxaccel.core.unexpected import as_error
-from pytest_onnxaccel.plugin.items.collect import place
+from pytest_onnxaccel.plugin.items.place import place
 from pytest_onnxaccel.plugin.items.results import conclude, record
 from pytest_onnxaccel.plugin.state import LET_THROUGH, STATE, State
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.preprocessing.domain import Domain
 from pytest_onnxaccel.preprocessing.saved_case import memory
-from pytest_onnxaccel.preprocessing.search.domain import Domain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pytest_onnxaccel.core.results import CheckResult
-from pytest_onnxaccel.report.terminal.format import name, safe
+from pytest_onnxaccel.report.text_format import name, safe
 
 #: Longest line that a figure may ask for: the texts hold messages of runtimes.
 _LONGEST = 600

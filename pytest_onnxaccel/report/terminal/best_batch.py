@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult, Json
 from pytest_onnxaccel.report.terminal import units
-from pytest_onnxaccel.report.terminal.format import name
+from pytest_onnxaccel.report.text_format import name
 
 #: Percentiles that a budget limits, and their names in a message.
 _LIMITS = {"p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99"}

@@ -8,7 +8,7 @@ from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.report.counts import counts, ordered, subject, words, worst
 from pytest_onnxaccel.report.terminal.advice import advice_lines, scenario_lines
 from pytest_onnxaccel.report.terminal.best_batch import best_batches
-from pytest_onnxaccel.report.terminal.format import name, safe, wrap
+from pytest_onnxaccel.report.text_format import name, safe, wrap
 
 #: Most lines of one kind of remark; inconclusive ones are exempt, because nobody may overlook them.
 _MOST = 6

@@ -8,7 +8,7 @@ from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult, Json, Verdict
 from pytest_onnxaccel.report.counts import check_rank, ordered, words, worst
 from pytest_onnxaccel.report.terminal import units
-from pytest_onnxaccel.report.terminal.format import name, safe
+from pytest_onnxaccel.report.text_format import name, safe
 
 #: What a failure of the run itself is called: a mismatch, a crash and a time-out must read differently.
 _CAUSES = {"E_TIMEOUT": "time-out", "E_BACKEND": "unavailable", "E_NOTMODEL": "no model"}

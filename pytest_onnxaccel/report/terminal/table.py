@@ -8,8 +8,8 @@ from dataclasses import replace
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.report.terminal.footnotes import footnotes
-from pytest_onnxaccel.report.terminal.format import cells, elide, pad, wrap
 from pytest_onnxaccel.report.terminal.rows import Row, rows
+from pytest_onnxaccel.report.text_format import cells, elide, pad, wrap
 
 _GAP = "  "
 _LEFT = ("model", "backend", "verdict")

@@ -18,12 +18,10 @@ from pytest_onnxaccel.isolation.staging.run_folder import Staging
 from pytest_onnxaccel.isolation.staging.stage_model import folder_name, new_folder
 from pytest_onnxaccel.isolation.supervisor import WorkerProcess
 from pytest_onnxaccel.runner.request import RunOptions
+from pytest_onnxaccel.runner.sessions.tools import TOOLS
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.runner.sessions.source_conversions import Conversions
-
-#: A worker that serves graph functions alone.
-TOOLS = "tools"
 
 
 def named_interpreter(environment: str, path: str) -> Availability:

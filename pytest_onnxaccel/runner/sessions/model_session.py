@@ -24,11 +24,12 @@ from pytest_onnxaccel.core.specs import GoldenSpec, ModelInfo, ModelSpec, Source
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.isolation.staging.external_data import stage_external
 from pytest_onnxaccel.isolation.staging.stage_model import Staged, stage
-from pytest_onnxaccel.runner.golden.data import Golden, golden_of, take_in
+from pytest_onnxaccel.runner.golden_data import Golden, golden_of, take_in
 from pytest_onnxaccel.runner.request import QUIET
 from pytest_onnxaccel.runner.sessions.batch_files import Candidates
-from pytest_onnxaccel.runner.sessions.engines import TOOLS, Engines
+from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.prefetch import Foresight
+from pytest_onnxaccel.runner.sessions.tools import TOOLS
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.checks.reach.sensitivity import Reach

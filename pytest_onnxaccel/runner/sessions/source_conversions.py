@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.config import units
@@ -22,7 +23,10 @@ from pytest_onnxaccel.environments.locate import cache_folder
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.isolation.staging.stage_model import new_folder
 from pytest_onnxaccel.isolation.staging.stage_source import StagedSource, stage_source
-from pytest_onnxaccel.runner.sessions.engines import TOOLS, Engines
+from pytest_onnxaccel.runner.sessions.tools import TOOLS
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.runner.sessions.engines import Engines
 
 #: Where the result of an ONNX conversion must load before it counts.
 _LOADS_IN = "ort-cpu"

@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from pytest_onnxaccel.backends.tensorflow.graph_files import MetaGraph
 from pytest_onnxaccel.backends.tensorflow.messages import DEEPEST, graphs_in, is_certain, texts_of
+from pytest_onnxaccel.backends.tensorflow.nodes import Graph, Node
 from pytest_onnxaccel.backends.tensorflow.safety.allowed import ALLOWED
-from pytest_onnxaccel.backends.tensorflow.safety.nodes import Graph, Node
 from pytest_onnxaccel.backends.tensorflow.safety.refused import READS, REFUSED, TRUSTABLE, WRITES
 from pytest_onnxaccel.backends.tensorflow.saving import RESTORES, SAVES, strays
 from pytest_onnxaccel.core.errors import ModelError, printable

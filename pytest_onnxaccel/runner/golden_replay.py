@@ -13,7 +13,7 @@ from pytest_onnxaccel.core.specs import Tolerance
 from pytest_onnxaccel.golden.session import GoldenSession
 from pytest_onnxaccel.golden.sets import GoldenSet
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
-from pytest_onnxaccel.runner.golden.data import Golden
+from pytest_onnxaccel.runner.golden_data import Golden
 from pytest_onnxaccel.runner.request import GOLDEN, Request, RunOptions
 from pytest_onnxaccel.runner.sessions import noise_variants as noise
 from pytest_onnxaccel.runner.sessions.model_session import Ready, Subject

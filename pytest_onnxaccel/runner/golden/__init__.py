@@ -1,1 +1,0 @@
-"""Golden data: read, recorded, replayed."""
