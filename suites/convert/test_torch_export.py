@@ -203,7 +203,7 @@ def test_the_opset_is_the_one_that_was_asked_for(export: Export, weights: Callab
         ({"loader": "torch_nets:needing"}, ConfigError, "loader torch_nets:needing needs the arguments width"),
         ({"loader": "torch_nets:no_module"}, ConfigError, "gives a dict, not a torch.nn.Module"),
         ({"loader": "torch_nets:Mpl"}, ConfigError, "torch_nets has no 'Mpl' - did you mean 'Mlp'?"),
-        ({"loader": "torch_net:Mlp"}, ConfigError, "no module named 'torch_net' - modules are found in"),
+        ({"loader": "torch_net:Mlp"}, ConfigError, "no module named 'torch_net' - did you mean 'torch_nets'?"),
         ({"loader": "torch_nets:X"}, ConfigError, "loader torch_nets:X"),
         ({"loader": "torch_nets:Mlp", "inputs": ()}, ConfigError, "nothing says what inputs it takes"),
         (
