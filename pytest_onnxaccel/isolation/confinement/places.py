@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from pytest_onnxaccel.isolation.confinement.landlock import DEVICE, LOOK, USE
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_PACKAGE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 
 #: Programs and libraries of the system, its package managers, and of processors' vendors.
 SYSTEM = (
