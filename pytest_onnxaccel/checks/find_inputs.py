@@ -379,39 +379,37 @@ class _Search:
             self._run(inputs, index)
         redrawn: dict[int, int] = {}
         for index in range(len(inputs.golden), max(SETTLED, inputs.telling, len(inputs.golden) + inputs.variants)):
-            for again in range(_REDRAWS):
-                trial = replace(inputs, redrawn={**redrawn, index: again})
-                try:
-                    outputs = self._run(trial.for_sample(index), index)
-                except ModelError as error:
-                    if error.code not in ("E_RUN", "E_INPUT"):
-                        raise
-                    continue
-                if self._is_finite(inputs, outputs):
-                    redrawn[index] = again
-                    break
-            else:
+            again = self._legal(inputs, redrawn, index)
+            if again is None:
                 return replace(inputs, repeated=True, others=(), redrawn={})
+            redrawn[index] = again
         return replace(inputs, redrawn=redrawn)
 
     def _redrawn(self, inputs: Inputs) -> Inputs:
         redrawn = dict(inputs.redrawn)
         for index in range(1, max(SETTLED, inputs.telling)):
-            for again in range(_REDRAWS):
-                trial = replace(inputs, redrawn={**redrawn, index: again})
-                try:
-                    outputs = self._run(trial.for_sample(index), index)
-                except ModelError as error:
-                    if error.code not in ("E_RUN", "E_INPUT"):
-                        raise
-                    continue
-                if self._is_finite(inputs, outputs) or _sure_of_all(inputs):
-                    break
-            else:
-                again = 0
+            again = self._legal(inputs, redrawn, index, sure=_sure_of_all(inputs))
             if again:
                 redrawn[index] = again
         return replace(inputs, redrawn=redrawn)
+
+    def _legal(self, inputs: Inputs, redrawn: Mapping[int, int], index: int, sure: bool = False) -> int | None:
+        """How often sample *index* is drawn again until it runs; None where no draw does.
+
+        Args:
+            sure: all values are known to be legal, so outputs need not be finite.
+        """
+        for again in range(_REDRAWS):
+            trial = replace(inputs, redrawn={**redrawn, index: again})
+            try:
+                outputs = self._run(trial.for_sample(index), index)
+            except ModelError as error:
+                if error.code not in ("E_RUN", "E_INPUT"):
+                    raise
+                continue
+            if sure or self._is_finite(inputs, outputs):
+                return again
+        return None
 
 
 def _sure(inputs: Inputs, name: str) -> bool:

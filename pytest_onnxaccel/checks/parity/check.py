@@ -151,8 +151,12 @@ def parity(
             own = _of_large_inputs(limits) if large else replace(limits, floors=dict(limits.floors))
             trial = replace(agreement, limit=own, problems=[], worst={}, hardest={}, needed={}, flips={}, empty={})
             trial.add(*both, index)
-            for variants in (noisy.variants, None if noisy.alike or noisy.locked else rounded):
-                if variants is None or trial.problems or not _worth_measuring(trial, own, None):
+            # Rounding the inputs otherwise takes a few runs, and each variant of the model a load
+            first = rounded if large or not (noisy.alike or noisy.locked) else None
+            for variants in (first, noisy.variants):
+                if variants is None:
+                    continue
+                if trial.problems or not _worth_measuring(trial, own, None):
                     break
                 found = measure(of, base, variants, [feeds])
                 own.noise = own.noise.joined(found) if own.noise is not None else found
