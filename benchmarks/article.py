@@ -31,15 +31,17 @@ from pytest_onnxaccel.runner.advice.advise import Advising
 from pytest_onnxaccel.runner.latency.paired_timing import measured
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
 BY_ADVICE, OVER_TF = 2.3, 5.0
 LOOKS = (20, 40, 80, 160)
 
 
-def advised(subject: Subject, engines: Engines, threads: int | None, folder: str) -> tuple[Advice, str, LoadOptions]:
+def advised(
+    model_session: ModelSession, engines: Engines, threads: int | None, folder: str
+) -> tuple[Advice, str, LoadOptions]:
     """The advice, the advised file and its options."""
-    found = Advising(subject, engines, "ort-cpu", subject.ready("ort-cpu"), threads=threads).advise(folder)
+    found = Advising(model_session, engines, "ort-cpu", model_session.ready("ort-cpu"), threads=threads).advise(folder)
     if not found.advised:
         raise SystemExit("\n".join(["nothing is advised:", *found.lines()]))
     return found, found.files[0], LoadOptions(**{"threads": threads, **found.setup.options})
@@ -68,14 +70,14 @@ def main() -> int:
     plain = LoadOptions(threads=arguments.threads)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            subject = Subject(spec, engines, 0, ("ort-cpu", "onnx-tf"), 0)
-            advice, file, options = advised(subject, engines, arguments.threads, folder)
+            model_session = ModelSession(spec, engines, 0, ("ort-cpu", "onnx-tf"), 0)
+            advice, file, options = advised(model_session, engines, arguments.threads, folder)
             print("\n".join(advice.lines()), end="\n\n")
-            feeds = subject.ready("onnx-tf").settled.inputs.feeds(0)
-            tensorflow = (partial(subject.fresh, "onnx-tf", None, plain), feeds)
-            documented = (opener(engines, subject, plain, RunOptions().limits), feeds)
-            shipped = (partial(subject.fresh, "ort-cpu", None, plain), feeds)
-            faster = (partial(subject.fresh, "ort-cpu", file, options), feeds)
+            feeds = model_session.ready("onnx-tf").resolved.inputs.feeds(0)
+            tensorflow = (partial(model_session.fresh, "onnx-tf", None, plain), feeds)
+            documented = (opener(engines, model_session, plain, RunOptions().limits), feeds)
+            shipped = (partial(model_session.fresh, "ort-cpu", None, plain), feeds)
+            faster = (partial(model_session.fresh, "ort-cpu", file, options), feeds)
             plan = (
                 ("as shipped -> advised", shipped, faster, BY_ADVICE),
                 ("onnx-tf run -> as shipped", documented, shipped, None),

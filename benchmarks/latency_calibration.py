@@ -41,7 +41,7 @@ from pytest_onnxaccel.numerics.timing.order_stats import percentile
 from pytest_onnxaccel.runner.latency.timing_sessions import Bench
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
 SHARE, PLANTED, ROOM, OVER = 0.10, 0.20, 1.7, 1.30
 BACKEND = "ort-cpu"
@@ -65,13 +65,13 @@ class Bed:
     def __init__(self, path: str, threads: int | None) -> None:
         self.threads = threads
         self.engines = Engines(RunOptions())
-        self.subject = Subject(ModelSpec("model", path, path), self.engines, 0, (BACKEND,), 0)
-        self.inputs = self.subject.ready(BACKEND).settled.inputs
+        self.model_session = ModelSession(ModelSpec("model", path, path), self.engines, 0, (BACKEND,), 0)
+        self.inputs = self.model_session.ready(BACKEND).resolved.inputs
         self.feeds = self.inputs.feeds(0)
         self._made = 0
 
     def bench(self) -> Bench:
-        return Bench(self.subject, self.engines, fresh=True)
+        return Bench(self.model_session, self.engines, fresh=True)
 
     def arm(self, bench: Bench, path: str | None, spin: bool = False) -> Arm:
         options = LoadOptions(threads=self.threads, spin=spin)
@@ -85,17 +85,17 @@ class Bed:
         return percentile(sorted(timing.wall_ns), share) / 1e6
 
     def close(self) -> None:
-        self.subject.close()
+        self.model_session.close()
         self.engines.close()
 
 
 def heavier(bed: Bed, folder: str, share: float) -> tuple[str, float]:
     """A copy of the model that computes *share* more, and by how much it truly does (paired, all looks)."""
-    low, high, found = 1, 4096, (bed.subject.path, 0.0)
+    low, high, found = 1, 4096, (bed.model_session.path, 0.0)
     for _ in range(9):
         size = (low + high) // 2
         path = os.path.join(folder, f"heavier-{size}.onnx")
-        onnx.save(_with_work(bed.subject.path, size), path)
+        onnx.save(_with_work(bed.model_session.path, size), path)
         with bed.bench() as bench:
             ratio = compare(*(bed.arm(bench, p) for p in (path, None, None)), against=None, seconds=6, looks=(40,))
         found = (path, ratio.ratio - 1)
@@ -178,7 +178,7 @@ def _pedantic(bed: Bed, path: str | None) -> float:
             "    options = ort.SessionOptions()\n"
             "    options.log_severity_level = 3\n"
             f"    options.intra_op_num_threads = {bed.threads or 0}\n"
-            f"    session = ort.InferenceSession({path or bed.subject.path!r}, options, ['CPUExecutionProvider'])\n"
+            f"    session = ort.InferenceSession({path or bed.model_session.path!r}, options, ['CPUExecutionProvider'])\n"
             f"    feeds = dict(np.load({os.path.join(folder, 'feeds.npz')!r}))\n"
             "    benchmark(session.run, None, feeds)\n"
         )

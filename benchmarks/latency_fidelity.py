@@ -25,7 +25,7 @@ from pytest_onnxaccel.numerics.timing.interleave import Alternation, interval
 from pytest_onnxaccel.runner.latency.timing_sessions import Bench
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
 #: Calls of a block, of which the first is dropped.
 CALLS = 8
@@ -112,21 +112,21 @@ def main() -> None:
     arguments = parser.parse_args()
     options = LoadOptions(threads=arguments.threads or None, spin=False)
     engines = Engines(RunOptions())
-    subject = Subject(ModelSpec("model", arguments.model, arguments.model), engines, 0, ("ort-cpu",), 0)
+    model_session = ModelSession(ModelSpec("model", arguments.model, arguments.model), engines, 0, ("ort-cpu",), 0)
     try:
-        feeds = subject.ready("ort-cpu").settled.inputs.feeds(0)
-        path = subject.path
+        feeds = model_session.ready("ort-cpu").resolved.inputs.feeds(0)
+        path = model_session.path
         print(f"{'':44}      first     second      first longer by")
         control = (bare(path, options, feeds), bare(path, options, feeds))
         shown("a bare loop and a bare loop", *control, arguments.rounds)
         with silence():
             local = OrtCpu().load(path, options)
         shown("our loop and a bare loop, one process", ours(local, feeds), control[0], arguments.rounds)
-        with Bench(subject, engines, fresh=True) as bench:
+        with Bench(model_session, engines, fresh=True) as bench:
             hosted = bench.session("ort-cpu", options=options)
             shown("the worker and a bare loop here", ours(hosted, feeds), control[1], arguments.rounds)
     finally:
-        subject.close()
+        model_session.close()
         engines.close()
 
 

@@ -51,9 +51,9 @@ class OnnxTfRun:
         return RunSession(prepare(model, logging_level="ERROR"), info)
 
 
-def opener(engines: Any, subject: Any, options: Any, limits: Any) -> Callable[[], Any]:
+def opener(engines: Any, model_session: Any, options: Any, limits: Any) -> Callable[[], Any]:
     """Opens sessions of the model in one worker of the isolated environment, as ``Subject.fresh`` does."""
-    from pytest_onnxaccel.backends.checked_session import GuardedSession
+    from pytest_onnxaccel.backends.checked_session import CheckedSession
     from pytest_onnxaccel.environments.locate import bootstrap, interpreter
     from pytest_onnxaccel.isolation.engine import WorkerEngine
     from pytest_onnxaccel.isolation.supervisor import WorkerProcess
@@ -75,5 +75,5 @@ def opener(engines: Any, subject: Any, options: Any, limits: Any) -> Callable[[]
         return WorkerProcess("onnx-tf run", command, (), staging.folder, staging.sentinel, limits, legacy=True)
 
     engine = WorkerEngine("onnx_tf_run:OnnxTfRun", process)
-    info = subject.info
-    return lambda: GuardedSession(engine.load(subject.path, options), info.inputs, info.outputs)
+    info = model_session.info
+    return lambda: CheckedSession(engine.load(model_session.path, options), info.inputs, info.outputs)

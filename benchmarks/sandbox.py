@@ -105,22 +105,22 @@ def latency(model: str, blocks: int) -> None:
     from pytest_onnxaccel.core.specs import ModelSpec, TimingPlan
     from pytest_onnxaccel.runner.request import RunOptions
     from pytest_onnxaccel.runner.sessions.engines import Engines
-    from pytest_onnxaccel.runner.sessions.model_session import Subject
+    from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
     open_, sides = [], {}
     for mode in ("auto", "off"):
         engines = Engines(RunOptions(sandbox=mode))
-        subject = Subject(ModelSpec("m", model, model), engines, 0, ("ort-cpu",), 0)
-        feeds = subject.ready("ort-cpu").settled.inputs.feeds(0)
-        session = subject.fresh("ort-cpu", options=LoadOptions(spin=False))
-        open_.append((subject, engines))
+        model_session = ModelSession(ModelSpec("m", model, model), engines, 0, ("ort-cpu",), 0)
+        feeds = model_session.ready("ort-cpu").resolved.inputs.feeds(0)
+        session = model_session.fresh("ort-cpu", options=LoadOptions(spin=False))
+        open_.append((model_session, engines))
         plan = TimingPlan(samples=CALLS, warmup=3, seconds=60.0, least=CALLS, steady=False)
         sides[mode] = partial(medians, session, feeds, plan)
     name, taken = f"p50 of {os.path.basename(model)} on ort-cpu", in_turns(sides, blocks)
     show(name, [{mode: wall for mode, (wall, _) in one.items()} for one in taken])
     show(f"{name}, processor time", [{mode: cpu for mode, (_, cpu) in one.items()} for one in taken])
-    for subject, engines in open_:
-        subject.close()
+    for model_session, engines in open_:
+        model_session.close()
         engines.close()
 
 

@@ -33,22 +33,22 @@ from pytest_onnxaccel.numerics.queueing.load_test import throughput
 from pytest_onnxaccel.numerics.timing.order_stats import bounds, percentile
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
 #: Shares of the time in which the model is kept busy, by its calls in a row.
 LOADS = (0.3, 0.5, 0.7)
 
 
-def model(subject: Subject, options: LoadOptions, arguments: argparse.Namespace) -> None:
-    """The scenarios of *subject* on ``ort-cpu``."""
-    feeds = subject.ready("ort-cpu").settled.inputs.feeds(0)
+def model(model_session: ModelSession, options: LoadOptions, arguments: argparse.Namespace) -> None:
+    """The scenarios of *model_session* on ``ort-cpu``."""
+    feeds = model_session.ready("ort-cpu").resolved.inputs.feeds(0)
     if arguments.only != "offline":
-        with closing(subject.fresh("ort-cpu", None, options)) as session:
+        with closing(model_session.fresh("ort-cpu", None, options)) as session:
             session.time(feeds, TimingPlan(samples=200))
             each = TimingPlan(samples=60, warmup=5, steady=False)
             server(partial(session.pace, feeds), lambda: session.time(feeds, each).wall_ns, arguments)
     if arguments.only != "server":
-        print(offline(subject, options, arguments.rounds))
+        print(offline(model_session, options, arguments.rounds))
 
 
 def steady(ns: int, arguments: argparse.Namespace) -> None:
@@ -69,17 +69,17 @@ def server(pacer: Pacer, row: Row, arguments: argparse.Namespace) -> None:
         print(queue(pacer, row, load, arguments.rounds, arguments.requests, arguments.seed), flush=True)
 
 
-def offline(subject: Subject, options: LoadOptions, rounds: int) -> str:
+def offline(model_session: ModelSession, options: LoadOptions, rounds: int) -> str:
     """A line: throughput of the scenario's calls and of a bare loop in this process."""
     import onnxruntime as ort
 
-    inputs = subject.ready("ort-cpu").settled.inputs
+    inputs = model_session.ready("ort-cpu").resolved.inputs
     feeds, batch = inputs.feeds(0), inputs.batch or 1
-    session = subject.fresh("ort-cpu", None, options)
+    session = model_session.fresh("ort-cpu", None, options)
     settings = ort.SessionOptions()
     settings.log_severity_level = 4
     settings.intra_op_num_threads = options.threads or 0
-    bare = ort.InferenceSession(subject.path, settings, providers=["CPUExecutionProvider"])
+    bare = ort.InferenceSession(model_session.path, settings, providers=["CPUExecutionProvider"])
     names = [output.name for output in bare.get_outputs()]
     walls: list[int] = []
     ratios, calls, warmup, draw = [], 10, 2, random.Random(0)
@@ -131,8 +131,8 @@ def main() -> None:
         return
     path, engines = os.path.abspath(arguments.model), Engines(RunOptions())
     try:
-        subject = Subject(ModelSpec(Path(path).name, path, arguments.model), engines, 0, ("ort-cpu",), 0)
-        model(subject, LoadOptions(threads=arguments.threads or None), arguments)
+        model_session = ModelSession(ModelSpec(Path(path).name, path, arguments.model), engines, 0, ("ort-cpu",), 0)
+        model(model_session, LoadOptions(threads=arguments.threads or None), arguments)
     finally:
         engines.close()
 

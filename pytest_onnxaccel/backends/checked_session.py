@@ -89,7 +89,7 @@ def _little() -> bool:
     return sys.byteorder == "little"
 
 
-class GuardedSession:
+class CheckedSession:
     """Checks feeds, speaks the model's own names, and otherwise passes everything on.
 
     Args:
@@ -169,6 +169,6 @@ class GuardedSession:
 
 def bare(session: Session, feeds: Mapping[str, Array]) -> tuple[Session, Mapping[str, Array]]:
     """*session* without its guard, and *feeds*, which the guard has checked, under the session's own names."""
-    while isinstance(session, GuardedSession):
+    while isinstance(session, CheckedSession):
         session, feeds = session.bare(feeds)
     return session, feeds

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_onnxaccel.backends.protocol import Session
-from pytest_onnxaccel.checks.find_inputs import Settled
+from pytest_onnxaccel.checks.find_inputs import ResolvedInputs
 from pytest_onnxaccel.core.dims import evaluate, is_expression
 from pytest_onnxaccel.core.printing import counted, left_out
 from pytest_onnxaccel.core.results import CheckResult, Verdict
@@ -22,62 +22,62 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
 
 
-def contract(model: str, backend: str, info: ModelInfo, session: Session, settled: Settled) -> CheckResult:
+def contract(model: str, backend: str, info: ModelInfo, session: Session, resolved: ResolvedInputs) -> CheckResult:
     """The model runs, and its outputs are finite, repeatable and as declared.
 
     Args:
         settled: inputs that run in *session*, with the outputs of their first run.
     """
-    first = settled.outputs
-    again = session.run(settled.inputs.feeds(0))
+    first = resolved.outputs
+    again = session.run(resolved.inputs.feeds(0))
     declared = dict.fromkeys(spec.name for spec in info.outputs if spec.kind != "sparse")
     given = dict.fromkeys(holder(name, declared) for name in first)
     problems = [p.message for p in name_problems(given, declared, ("the session", "the model"))]
-    sizes = _declared(info, settled.inputs, first)
-    nonfinite = _nonfinite(first, settled)
-    for index in range(1, settled.samples):
-        sized = settled.inputs.for_sample(index)
+    sizes = _declared(info, resolved.inputs, first)
+    nonfinite = _nonfinite(first, resolved)
+    for index in range(1, resolved.samples):
+        sized = resolved.inputs.for_sample(index)
         found = session.run(sized.feeds(index, turn=index))
-        unsure = settled.drawn_shaped if index >= len(settled.inputs.golden) else ()
+        unsure = resolved.drawn_shaped if index >= len(resolved.inputs.golden) else ()
         sizes = sizes or [breach for breach in _declared(info, sized, found) if breach[0] not in unsure]
-        nonfinite = nonfinite or [f"{text} (sample {index})" for text in _nonfinite(found, settled)]
+        nonfinite = nonfinite or [f"{text} (sample {index})" for text in _nonfinite(found, resolved)]
     unstable = [name for name in first if not _same(first[name], again.get(name))]
     figures = {
         "outputs": {name: [str(a.dtype), list(a.shape)] for name, a in first.items()},
-        "runs": settled.tries + 1,
-        "dims": dict(settled.inputs.sizes),
-        "inputs": settled.inputs.report(),
-        "input_range": list(settled.inputs.floats),
+        "runs": resolved.tries + 1,
+        "dims": dict(resolved.inputs.sizes),
+        "inputs": resolved.inputs.report(),
+        "input_range": list(resolved.inputs.floats),
         "load_ms": session.info.facts.get("load_ms"),
     }
     result = CheckResult(
-        model, "contract", Verdict.PASSED, backend=backend, batch=settled.inputs.batch, figures=figures,
+        model, "contract", Verdict.PASSED, backend=backend, batch=resolved.inputs.batch, figures=figures,
         notes=session.info.notes,
     )  # fmt: skip
     unseen = [f"output {spec.name!r} is a {spec.kind} tensor, which is not compared"
               for spec in info.outputs if spec.kind == "sparse"]  # fmt: skip
     result = result.with_(notes=(*result.notes, *unseen))
-    chosen = settled.inputs.described()
+    chosen = resolved.inputs.described()
     if chosen:
         result = result.with_(notes=(*result.notes, f"inputs chosen here: {chosen}"))
     if problems:
         return _failed(result, "V_CONTRACT", problems)
     if sizes:
-        made_up = {name for output, _ in sizes for name in settled.value_shaped.get(output, ())}
-        if all(settled.value_shaped.get(output) for output, _ in sizes):
+        made_up = {name for output, _ in sizes for name in resolved.value_shaped.get(output, ())}
+        if all(resolved.value_shaped.get(output) for output, _ in sizes):
             return _not_judged(result, sizes[0][1], sorted(made_up))
         return _failed(result, "V_CONTRACT", [text for _, text in sizes])
     if nonfinite:
-        return _failed(result, "V_NONFINITE", [nonfinite[0] + _doubt(settled), *nonfinite[1:]])
+        return _failed(result, "V_NONFINITE", [nonfinite[0] + _doubt(resolved), *nonfinite[1:]])
     if unstable:
         return _failed(result, "V_UNSTABLE", [f"output {name!r} differs between two equal runs" for name in unstable])
-    if settled.refused:
+    if resolved.refused:
         told = [
-            f"{key!r} = {size} was asked for and does not run: {why}" for key, (size, why) in settled.refused.items()
+            f"{key!r} = {size} was asked for and does not run: {why}" for key, (size, why) in resolved.refused.items()
         ]
         return _failed(result, "V_DYNAMIC", told)
-    if settled.stuck:
-        return _failed(result, "V_DYNAMIC", [_held(key, *why) for key, why in settled.stuck.items()])
+    if resolved.stuck:
+        return _failed(result, "V_DYNAMIC", [_held(key, *why) for key, why in resolved.stuck.items()])
     told = [f"{name} {a.dtype}{list(a.shape)}" for name, a in first.items()]
     shapes = counted(told)
     return result.with_(message=f"runs, finite, repeatable: {shapes}", details=left_out(", ".join(told), shapes))
@@ -90,9 +90,9 @@ def _not_judged(result: CheckResult, problem: str, made_up: list[str]) -> CheckR
     return result.with_(verdict=Verdict.NOT_APPLICABLE, code="E_INPUT", message=message)
 
 
-def _doubt(settled: Settled) -> str:
+def _doubt(resolved: ResolvedInputs) -> str:
     """A hint at inputs that were only guessed; empty where the graph or the user says what is legal."""
-    guessed = [spec.name for spec in settled.inputs.specs if settled.inputs.origin(spec.name) in ("search", "name")]
+    guessed = [spec.name for spec in resolved.inputs.specs if resolved.inputs.origin(spec.name) in ("search", "name")]
     if not guessed:
         return ""
     named = ", ".join(map(repr, guessed[:2])) + (f" and {len(guessed) - 2} more" if len(guessed) > 2 else "")
@@ -143,13 +143,13 @@ def _declared_one(spec: TensorSpec, array: Array, symbols: dict[str, int]) -> li
     return []
 
 
-def _nonfinite(outputs: Mapping[str, Array], settled: Settled) -> list[str]:
+def _nonfinite(outputs: Mapping[str, Array], resolved: ResolvedInputs) -> list[str]:
     found = []
     for name, array in outputs.items():
-        if array.dtype.kind not in "fcV" or name in settled.unfinite:
+        if array.dtype.kind not in "fcV" or name in resolved.unfinite:
             continue
         values: Any = array.astype(np.float32) if array.dtype.kind == "V" else array
-        nans, infs = int(np.isnan(values).sum()), 0 if name in settled.inputs.infinite else int(np.isinf(values).sum())
+        nans, infs = int(np.isnan(values).sum()), 0 if name in resolved.inputs.infinite else int(np.isinf(values).sum())
         if nans or infs:
             words = [f"{count} {word}" for count, word in ((nans, "NaN"), (infs, "Inf")) if count]
             found.append(f"output {name!r} holds {' and '.join(words)} among {array.size} elements")

@@ -45,7 +45,7 @@ _ROUNDS = 4
 
 
 @record(frozen=True)
-class Settled:
+class ResolvedInputs:
     """Inputs that run, with what the first sample gave: a later run of it must give the same.
 
     Attributes:
@@ -138,7 +138,7 @@ def _images(declared: InputSpec, takes: TensorSpec, origin: str, root: str) -> l
     return made
 
 
-def settle(
+def find_inputs(
     session: Session,
     info: ModelInfo,
     spec: ModelSpec,
@@ -146,7 +146,7 @@ def settle(
     root: str = "",
     facts: InputFacts | None = None,
     golden: Sequence[Mapping[str, Array]] = (),
-) -> Settled:
+) -> ResolvedInputs:
     """Inputs on which *session* runs.
 
     Args:
@@ -162,7 +162,7 @@ def settle(
     free = free_sizes(base, facts, spec.dims)
     search = _Search(session, info, free, facts)
     last = ModelError("no size was small enough to be tried", code="E_INPUT", remedy=give_data(spec.name))
-    fallback: Settled | None = None
+    fallback: ResolvedInputs | None = None
     for inputs in _candidates(base, free, info):
         try:
             found = search.run(inputs)
@@ -236,7 +236,7 @@ class _Search:
         self._facts = facts
         self.tries = 0
 
-    def run(self, inputs: Inputs) -> Settled:
+    def run(self, inputs: Inputs) -> ResolvedInputs:
         """What the first sample gives, at sizes that its outputs do not contradict where there are such."""
         outputs = self._run(inputs, 0)
         agreed = inputs
@@ -253,9 +253,9 @@ class _Search:
                     raise
                 outputs = self._run(inputs, 0)
                 break
-        return self._settled(inputs, outputs)
+        return self._resolved(inputs, outputs)
 
-    def _settled(self, inputs: Inputs, outputs: Mapping[str, Array]) -> Settled:
+    def _resolved(self, inputs: Inputs, outputs: Mapping[str, Array]) -> ResolvedInputs:
         guessed = {key: inputs.sizes[key] for key in self._free.open if key in inputs.sizes}
         shaped = {
             output: tuple(name for name in names if inputs.made_up(name) and not _sure(inputs, name))
@@ -266,7 +266,7 @@ class _Search:
             for output, names in self._facts.value_shaped.items()
             if inputs.golden and not all(_sure(inputs, name) for name in names)
         )
-        return Settled(
+        return ResolvedInputs(
             inputs, outputs, self.tries, 1, guessed, {k: v for k, v in shaped.items() if v}, drawn_shaped=drawn
         )
 
@@ -294,7 +294,7 @@ class _Search:
                     return self._free.complete({**inputs.sizes, dim: size})
         return None
 
-    def finite(self, found: Settled) -> Settled:
+    def finite(self, found: ResolvedInputs) -> ResolvedInputs:
         """*found*, or the same sizes with other floats where those give outputs that are finite and not immense."""
         inputs = found.inputs
         whole = without_missing(inputs)
@@ -325,7 +325,7 @@ class _Search:
         floats = (a for name, a in outputs.items() if name not in inputs.infinite and _kind(a) in "fV" and a.size)
         return all(float(np.abs(_float(array)).max()) <= _IMMENSE for array in floats)
 
-    def widened(self, found: Settled) -> Settled:
+    def widened(self, found: ResolvedInputs) -> ResolvedInputs:
         """*found* with further lengths, and with every sample that is compared made sure to run."""
         inputs = found.inputs
         kept: list[Mapping[str, int]] = []
@@ -467,20 +467,20 @@ def _float(array: Any) -> Any:
     return array.astype(np.float32) if array.dtype.kind == "V" else array
 
 
-def sized(result: CheckResult, settled: Settled) -> CheckResult:
+def sized(result: CheckResult, resolved: ResolvedInputs) -> CheckResult:
     """*result* with the sizes that ran, where the model's declarations leave some open."""
-    text = settled.inputs.sizes_text()
+    text = resolved.inputs.sizes_text()
     if not text:
         return result
-    figures = {**result.figures, "input_sizes": text, "guessed_sizes": dict(settled.guessed)}
+    figures = {**result.figures, "input_sizes": text, "guessed_sizes": dict(resolved.guessed)}
     return result.with_(figures=figures)
 
 
-def on_guessed_sizes(result: CheckResult, settled: Settled, budget: bool) -> CheckResult:
+def on_guessed_sizes(result: CheckResult, resolved: ResolvedInputs, budget: bool) -> CheckResult:
     """A budget that was held, or missed, at sizes that nobody named decides nothing."""
-    if not budget or not settled.guessed or result.verdict not in (Verdict.PASSED, Verdict.FAILED):
+    if not budget or not resolved.guessed or result.verdict not in (Verdict.PASSED, Verdict.FAILED):
         return result
-    named = ", ".join(f"{key}={size}" for key, size in settled.guessed.items())
+    named = ", ".join(f"{key}={size}" for key, size in resolved.guessed.items())
     message = (
         f"a budget cannot be judged at sizes that were guessed ({named}): "
         "give shape of the input, or [models.NAME.dims], in onnxaccel.toml"

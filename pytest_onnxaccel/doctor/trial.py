@@ -12,7 +12,7 @@ from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
 #: Time limit of each stage; a cold start of TensorFlow takes 10 s.
 SECONDS = 60.0
@@ -61,13 +61,13 @@ class Trials:
             ) from None
         self._number += 1
         spec = ModelSpec("trial", path, "the doctor's model", origin="doctor")
-        subject = Subject(spec, self._engines, self._number, (name,), 0)
+        model_session = ModelSession(spec, self._engines, self._number, (name,), 0)
         try:
-            session = subject.session(name)
+            session = model_session.session(name)
             value = session.run(feeds)["y"]
             facts = dict(session.info.facts)
         finally:
-            subject.close()
+            model_session.close()
         if value.shape != expected.shape or abs(value - expected).max() > 1e-2:
             raise BackendUnavailable(
                 f"it computes a small model wrongly: {value.tolist()} instead of {expected.tolist()}"

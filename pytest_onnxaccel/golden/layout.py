@@ -26,14 +26,14 @@ _REMEDY = "give the folder of test_data_set_*, or an .npz, .safetensors or .json
 _AGAIN = "record it again, or correct the file"
 
 
-def wrong(cause: str, subject: str = "", remedy: str = _AGAIN) -> ModelError:
+def wrong(cause: str, model_session: str = "", remedy: str = _AGAIN) -> ModelError:
     """The refusal of golden data that cannot be read."""
-    return ModelError(cause, code="E_GOLDEN", subject=subject, remedy=remedy)
+    return ModelError(cause, code="E_GOLDEN", subject=model_session, remedy=remedy)
 
 
-def misfit(cause: str, subject: str = "", remedy: str = _AGAIN) -> ModelError:
+def misfit(cause: str, model_session: str = "", remedy: str = _AGAIN) -> ModelError:
     """The refusal of golden data that can be read, and is not of this model."""
-    return ModelError(cause, code="V_GOLDEN", subject=subject, remedy=remedy)
+    return ModelError(cause, code="V_GOLDEN", subject=model_session, remedy=remedy)
 
 
 @record(frozen=True)

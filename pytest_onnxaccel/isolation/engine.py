@@ -61,15 +61,15 @@ class WorkerEngine:
     def load(self, path: str, options: LoadOptions) -> Session:
         request = load_request(self._backend, path, options)
         worker = self._reached(request)
-        return HostedSession(worker, worker.call("load", request))
+        return WorkerSession(worker, worker.call("load", request))
 
-    def ask_ahead(self, requests: Sequence[Mapping[str, Any]]) -> None:
+    def prefetch(self, requests: Sequence[Mapping[str, Any]]) -> None:
         """What :meth:`graph` and :meth:`load` will be asked next, in this order; the worker begins with it now."""
-        self._worker.ask_ahead(requests)
+        self._worker.prefetch(requests)
 
-    def forget_ahead(self) -> None:
+    def forget_prefetched(self) -> None:
         """What was asked ahead does not hold any more."""
-        self._worker.forget_ahead()
+        self._worker.forget_prefetched()
 
     def _reached(self, request: Mapping[str, Any]) -> WorkerProcess:
         """A worker that is ready for *request*: what was asked ahead and in vain may have ended the last one."""
@@ -81,7 +81,7 @@ class WorkerEngine:
         self._worker.close()
 
 
-class HostedSession:
+class WorkerSession:
     """A session that lives in a worker."""
 
     def __init__(self, worker: WorkerProcess, loaded: Mapping[str, Any]) -> None:

@@ -41,7 +41,7 @@ rm -rf -- "$1" 2>/dev/null || { sleep 1; rm -rf -- "$1"; }
 """
 
 
-class Sentinel:
+class OrphanReaper:
     """Guards the workers of this process and *folder*, which it removes if this process dies without :meth:`close`.
 
     Args:

@@ -7,38 +7,38 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.checked_session import bare
 from pytest_onnxaccel.backends.protocol import Session
-from pytest_onnxaccel.isolation.engine import HostedSession
+from pytest_onnxaccel.isolation.engine import WorkerSession
 from pytest_onnxaccel.numerics.timing.blocks import Block, take
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
 
 #: A session with what it is fed.
-Side = tuple[Session, Mapping[str, "Array"]]
+SessionFeeds = tuple[Session, Mapping[str, "Array"]]
 
 
-def take_blocks(sides: Sequence[Side], order: Sequence[int], calls: int, canary: bool = False) -> list[Block]:
+def take_blocks(sides: Sequence[SessionFeeds], order: Sequence[int], calls: int, canary: bool = False) -> list[Block]:
     """One block for each entry of *order*, which numbers *sides*.
 
     Sessions of one worker alternate inside it; where they live in several, this process asks one after the other.
     Either way a block is timed where its session is, so that transport never enters a figure.
     """
     found = [bare(session, feeds) for session, feeds in sides]
-    workers = {id(session.worker) if isinstance(session, HostedSession) else None for session, _ in found}
+    workers = {id(session.worker) if isinstance(session, WorkerSession) else None for session, _ in found}
     if None not in workers and len(workers) == 1:
         return _hosted(found, order, calls, canary)
     blocks: list[Block] = []
     for number in order:
         session, feeds = found[number]
-        if isinstance(session, HostedSession):
+        if isinstance(session, WorkerSession):
             blocks += _hosted([(session, feeds)], [0], calls, canary)
         else:
             blocks.append(take(session, feeds, calls, canary))
     return blocks
 
 
-def _hosted(sides: Sequence[Side], order: Sequence[int], calls: int, canary: bool) -> list[Block]:
-    sessions = [session for session, _ in sides if isinstance(session, HostedSession)]
+def _hosted(sides: Sequence[SessionFeeds], order: Sequence[int], calls: int, canary: bool) -> list[Block]:
+    sessions = [session for session, _ in sides if isinstance(session, WorkerSession)]
     worker = sessions[0].worker
     arrays: dict[str, Any] = {
         f"{i}/{name}": array for i, (_, feeds) in enumerate(sides) for name, array in feeds.items()

@@ -29,7 +29,7 @@ from pytest_onnxaccel.isolation.wire import Closed, Garbled, Inbox, Outbox, anon
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
     from pytest_onnxaccel.isolation.confinement.confine import Wall
-    from pytest_onnxaccel.isolation.orphan_reaper import Sentinel
+    from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
 
 #: How often a busy worker's memory is looked at, in seconds.
 _POLL = 0.02
@@ -54,7 +54,7 @@ class WorkerProcess:
         command: Sequence[str],
         preload: Sequence[str],
         folder: str,
-        sentinel: Sentinel,
+        sentinel: OrphanReaper,
         limits: Limits,
         legacy: bool = False,
         wall: Wall | None = None,
@@ -101,9 +101,9 @@ class WorkerProcess:
     def narrow(self, wall: Wall) -> None:
         """Have it confine itself to *wall*, within the one that it has, before it does anything else."""
         self.wall = wall
-        self.ask_ahead([{"op": "confine", "wall": wall.to_json()}])
+        self.prefetch([{"op": "confine", "wall": wall.to_json()}])
 
-    def ask_ahead(self, requests: Sequence[Mapping[str, Any]]) -> None:
+    def prefetch(self, requests: Sequence[Mapping[str, Any]]) -> None:
         """Send *requests* whose answers :meth:`call` will want in this order, while this process does something else.
 
         They carry no arrays, and do no harm when nobody comes for their answers.
@@ -113,7 +113,7 @@ class WorkerProcess:
                 send_frame(self._channel, request)
                 self._ahead.append(request)
 
-    def forget_ahead(self) -> None:
+    def forget_prefetched(self) -> None:
         """Drop the answers to what was asked ahead; sessions that it opened stay until the worker ends."""
         self.reach({})
         self._answers.clear()

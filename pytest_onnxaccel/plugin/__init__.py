@@ -29,9 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     marker_table.register(config)
     if options.is_configured(config):
-        from pytest_onnxaccel.plugin.prestart import start_ahead
+        from pytest_onnxaccel.plugin.prestart import prestart
 
-        staging = start_ahead(config)
+        staging = prestart(config)
         from pytest_onnxaccel.plugin.activate import activate
 
         activate(config, staging)

@@ -29,7 +29,7 @@ def start_at_a_hint() -> None:
         _hinted.extend(filter(None, [_started(None, f"{_SANDBOX}=off" not in sys.argv)]))
 
 
-def start_ahead(config: pytest.Config) -> Staging | None:
+def prestart(config: pytest.Config) -> Staging | None:
     """The run's private folder with a worker that is starting; None where no check will run in this process."""
     only_looks = config.option.collectonly or getattr(config.option, "help", False)
     controls = config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput")
@@ -67,5 +67,5 @@ def _started(controller: str | None, confined: bool) -> Staging | None:
     except (OSError, OnnxAccelError):
         return None
     with contextlib.suppress(OnnxAccelError):
-        staging.start_ahead(confined)
+        staging.prestart(confined)
     return staging

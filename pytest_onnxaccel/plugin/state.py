@@ -27,10 +27,10 @@ from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.runner.machine_lock import Leases
+    from pytest_onnxaccel.runner.machine_lock import MachineLock
     from pytest_onnxaccel.runner.request import Request
     from pytest_onnxaccel.runner.runner import Runner
-    from pytest_onnxaccel.runner.sessions.prefetch import Foresight
+    from pytest_onnxaccel.runner.sessions.prefetch import Prefetch
 
 STATE = pytest.StashKey["State"]()
 
@@ -110,12 +110,12 @@ class State:
         return [f"onnxaccel without: {', '.join(names)} ({why})"] if names else []
 
     @cached_property
-    def leases(self) -> Leases | None:
+    def machine_lock(self) -> MachineLock | None:
         """What an xdist worker shares with the others; None in a process that is alone."""
-        from pytest_onnxaccel.runner.machine_lock import Leases
+        from pytest_onnxaccel.runner.machine_lock import MachineLock
 
         folder = shared_folder(self.config)
-        return None if folder is None else Leases(folder)
+        return None if folder is None else MachineLock(folder)
 
     # -- running ----------------------------------------------------------------------------------------------
 
@@ -162,7 +162,7 @@ class State:
 
     def _make_runner(self, first: str | None = None) -> Runner:
         """The runner; *first* is the model that it will be asked for first, where that is known."""
-        foresight = self._foresight(first) if first is not None else None
+        prefetch = self._prefetch(first) if first is not None else None
         # Here, because the worker imports its runtime at the same time: what would wait for it later is free now
         with undisturbed():
             import pytest_onnxaccel.plugin.summary
@@ -174,9 +174,9 @@ class State:
             undisturbed_end()
         models = self.settings.models
         backends = {spec.name: self.plan(spec.name).backends for spec in models}
-        return Runner(models, backends, self._options, self.leases, self._engines, foresight)
+        return Runner(models, backends, self._options, self.machine_lock, self._engines, prefetch)
 
-    def _foresight(self, model: str) -> Foresight | None:
+    def _prefetch(self, model: str) -> Prefetch | None:
         """What the worker can begin with while this process still imports what it needs to judge."""
         from pytest_onnxaccel.runner.sessions.prefetch import foresee
 
@@ -211,7 +211,7 @@ class State:
         waiting = self._waiting.get(model, set())
         waiting.discard(test)
         if not waiting and self._runner is not None:
-            self._runner.subjects.done(model)
+            self._runner.model_sessions.done(model)
 
     def spec(self, model: str) -> ModelSpec:
         """The model named *model*."""

@@ -12,7 +12,7 @@ from typing import Any
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.preprocessing.diagnosis.affine_fit import Affine, detect
 from pytest_onnxaccel.preprocessing.speed.onnx_rewrite import GRAPH, in_graph
-from pytest_onnxaccel.preprocessing.speed.rewrites import Rewrite, ladder
+from pytest_onnxaccel.preprocessing.speed.rewrites import Rewrite, rewrites
 
 #: Time for the measurement of all rewrites together, seconds.
 SECONDS = 1.0
@@ -108,7 +108,7 @@ def advise(function: Callable[[Any], Any], shape: tuple[int, ...] = (240, 320, 3
     def yours(image: Any) -> Any:
         return np.ascontiguousarray(function(image), np.float32)
 
-    drafts = [*ladder(found), *in_graph(found)]
+    drafts = [*rewrites(found), *in_graph(found)]
     candidates: dict[str, Callable[[Any], Any]] = {}
     proven: dict[str, str] = {}
     for draft in drafts:

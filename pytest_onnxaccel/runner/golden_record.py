@@ -18,7 +18,7 @@ from pytest_onnxaccel.runner.plan import Plan, make_plan
 from pytest_onnxaccel.runner.request import GOLDEN, Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 from pytest_onnxaccel.runner.sessions.reference_side import opposite
 from pytest_onnxaccel.runner.sessions.source import backend_for
 
@@ -102,16 +102,16 @@ def record_golden(
         if result is not None and result.verdict is not Verdict.PASSED:
             remedy = "mend the model, or what it is compared with: nothing was written"
             raise ModelError(result.message, code=result.code, subject=spec.shown, remedy=remedy)
-        subject = runner.subjects.of(spec.name)
-        ready = subject.ready(request.backend)
+        model_session = runner.model_sessions.of(spec.name)
+        ready = model_session.ready(request.backend)
         session: Session = ready.session
         if request.reference:
-            session = opposite(request, subject, None, runner.subjects.other, subject.ready).session
+            session = opposite(request, model_session, None, runner.model_sessions.other, model_session.ready).session
         sets = []
         for index in range(samples):
-            feeds = ready.settled.inputs.for_sample(index).feeds(index, turn=index)
+            feeds = ready.resolved.inputs.for_sample(index).feeds(index, turn=index)
             sets.append((f"sample {index}", {"input": feeds, "output": _tensors(session.run(feeds))}))
-        told = _told(spec, request, subject, engines, runner, result)
+        told = _told(spec, request, model_session, engines, runner, result)
         files = render(sets, told)
     finally:
         runner.close()
@@ -160,7 +160,12 @@ def _giver(spec: ModelSpec, request: Request) -> str:
 
 
 def _told(
-    spec: ModelSpec, request: Request, subject: Subject, engines: Engines, runner: Runner, result: CheckResult | None
+    spec: ModelSpec,
+    request: Request,
+    model_session: ModelSession,
+    engines: Engines,
+    runner: Runner,
+    result: CheckResult | None,
 ) -> dict[str, Any]:
     """What stands beside the arrays: where they come from, and how far from them others may be."""
     giver, source = request.backend, None
@@ -169,25 +174,25 @@ def _told(
         digest = engines.conversions.stage(request.source).sha256
         source = {"name": os.path.basename(request.source.path), "sha256": digest, "loader": request.source.loader}
     elif request.reference.endswith(".onnx"):
-        digest = runner.subjects.other(request.reference).taken()[0].sha256
+        digest = runner.model_sessions.other(request.reference).taken()[0].sha256
         source = {"name": os.path.basename(request.reference), "sha256": digest, "loader": None}
     elif request.reference:
         giver = request.reference
     versions = {"pytest-onnxaccel": _own_version(), **engines.availability(giver).versions}
     return {
-        "model": {"name": os.path.basename(spec.path), "sha256": subject.taken()[0].sha256},
+        "model": {"name": os.path.basename(spec.path), "sha256": model_session.taken()[0].sha256},
         "source": source,
         "by": {"backend": giver, "versions": versions},
         "seed": engines.options.seed,
-        "tolerances": _tolerances(spec, subject, result),
+        "tolerances": _tolerances(spec, model_session, result),
     }
 
 
-def _tolerances(spec: ModelSpec, subject: Subject, result: CheckResult | None) -> dict[str, dict[str, Any]]:
+def _tolerances(spec: ModelSpec, model_session: ModelSession, result: CheckResult | None) -> dict[str, dict[str, Any]]:
     """Those that the user gave, and for other outputs what rounding and the reference's noise need."""
     proposed: Mapping[str, Any] = dict(result.figures.get("lock", {})) if result is not None else {}
     found: dict[str, dict[str, Any]] = {}
-    for output in subject.info.outputs:
+    for output in model_session.info.outputs:
         given: Tolerance = spec.output_tolerances.get(output.name, spec.tolerance)
         if given.rtol is not None or given.atol is not None:
             found[output.name] = {"rtol": given.rtol or 0.0, "atol": given.atol or 0.0, "origin": "given"}
@@ -221,4 +226,6 @@ def _write(folder: str, files: Mapping[str, bytes]) -> None:
                 raise
     except OSError as error:
         cause = f"cannot be written: {error.strerror or error}"
-        raise ModelError(cause, code="E_FILE", subject=folder, remedy="make room, or name another folder") from None
+        raise ModelError(
+            cause, code="E_FILE", subject=folder, remedy="make room, or name another folder"
+        ) from None

@@ -16,10 +16,12 @@ from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.golden_data import Golden
 from pytest_onnxaccel.runner.request import GOLDEN, Request, RunOptions
 from pytest_onnxaccel.runner.sessions import noise_variants as noise
-from pytest_onnxaccel.runner.sessions.model_session import Ready, Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
 
 
-def replay(request: Request, subject: Subject, options: RunOptions, ready: Callable[[str], Ready]) -> CheckResult:
+def replay(
+    request: Request, model_session: ModelSession, options: RunOptions, ready: Callable[[str], Ready]
+) -> CheckResult:
     """The outputs of the model in the requested backend are those of its golden data.
 
     Args:
@@ -28,17 +30,17 @@ def replay(request: Request, subject: Subject, options: RunOptions, ready: Calla
     Raises:
         OnnxAccelError: the golden data, or the model, cannot be had.
     """
-    golden = subject.golden
+    golden = model_session.golden
     if not golden.spec.path:
         raise ModelError(
-            f"there is no golden data: none is named, and no test_data_set_* lies beside {subject.spec.shown}",
+            f"there is no golden data: none is named, and no test_data_set_* lies beside {model_session.spec.shown}",
             code="E_GOLDEN", remedy="name it: --onnx-golden=PATH, or golden in onnxaccel.toml",
         )  # fmt: skip
     if not golden.fits:
         return _of_another(request, golden)
     if golden.error is not None:
         raise golden.error
-    own_batch = ready(request.backend).settled.inputs.batch
+    own_batch = ready(request.backend).resolved.inputs.batch
     if request.batch not in (None, own_batch):
         cause = f"golden data is stored at batch {own_batch} and says nothing of batch {request.batch}"
         raise ModelError(cause, code="V_GOLDEN", remedy="compare it at its own batch")
@@ -48,27 +50,27 @@ def replay(request: Request, subject: Subject, options: RunOptions, ready: Calla
             f"golden data of {unfed[0]} has no tensor for input {unfed[1]!r}: only tensors are fed", code="E_INPUT"
         )
     session: Session = ready(request.backend).session
-    stored: Session = GoldenSession(golden.sets, subject.info, [golden.note()])
-    own = {} if request.tolerance else subject.spec.output_tolerances
-    given = request.tolerance or subject.spec.tolerance
+    stored: Session = GoldenSession(golden.sets, model_session.info, [golden.note()])
+    own = {} if request.tolerance else model_session.spec.output_tolerances
+    given = request.tolerance or model_session.spec.tolerance
     result = parity(
-        request.model, request.backend, GOLDEN, session, stored, _inputs_of(golden.sets, subject), given,
+        request.model, request.backend, GOLDEN, session, stored, _inputs_of(golden.sets, model_session), given,
         {**_stored_tolerances(golden, given), **own}, (), None, None,
-        _noisy(options, request, subject, session), request.decision or subject.spec.decision,
+        _noisy(options, request, model_session, session), request.decision or model_session.spec.decision,
     )  # fmt: skip
-    return golden.judged(result, subject.source_hash(golden.recorded_of))
+    return golden.judged(result, model_session.source_hash(golden.recorded_of))
 
 
-def _inputs_of(sets: tuple[GoldenSet, ...], subject: Subject) -> Inputs:
+def _inputs_of(sets: tuple[GoldenSet, ...], model_session: ModelSession) -> Inputs:
     """The inputs of all sets, and no others; they may differ in their shapes."""
-    inputs = Inputs.of(subject.info, (), 0, {}, None, [one.inputs for one in sets])
+    inputs = Inputs.of(model_session.info, (), 0, {}, None, [one.inputs for one in sets])
     return replace(inputs, repeated=True)
 
 
-def _noisy(options: RunOptions, request: Request, subject: Subject, session: Session) -> Noisy:
+def _noisy(options: RunOptions, request: Request, model_session: ModelSession, session: Session) -> Noisy:
     """What was stored has no variants to measure: the model's own, in the backend that is judged, stand for them."""
-    found = noise.noisy(options, request.model, request.backend, GOLDEN, noise.variants(subject, request.backend))
-    return replace(found, base=session, stored=True, least=subject.golden.tolerances(given=False))
+    found = noise.noisy(options, request.model, request.backend, GOLDEN, noise.variants(model_session, request.backend))
+    return replace(found, base=session, stored=True, least=model_session.golden.tolerances(given=False))
 
 
 def _stored_tolerances(golden: Golden, given: Tolerance) -> dict[str, Tolerance]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Leases:
+class MachineLock:
     """Two lock files in *folder*, which all processes of a run share.
 
     The machine's lock is shared by ordinary checks and held alone by a timing. Whoever wants either passes a

@@ -19,7 +19,7 @@ from pytest_onnxaccel.numerics.reach.sensitivity import Effort
 from pytest_onnxaccel.numerics.sampling.input_sets import WIDE, Inputs
 from pytest_onnxaccel.runner.sessions.comparison_sides import derived
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -46,34 +46,34 @@ class Reaching:
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
 
-    def of(self, subject: Subject, inputs: Inputs, backends: Sequence[str]) -> Reach:
-        """What *inputs* reach in *subject*.
+    def of(self, model_session: ModelSession, inputs: Inputs, backends: Sequence[str]) -> Reach:
+        """What *inputs* reach in *model_session*.
 
         Args:
             backends: to run it in, best first; one that cannot be fed other weights is passed over.
         """
-        known = subject.reached.get(id(inputs))
+        known = model_session.reached.get(id(inputs))
         if known is None:
             # The inputs are kept too, so that no others get their number
-            known = subject.reached[id(inputs)] = (inputs, self._measured(subject, inputs, backends))
+            known = model_session.reached[id(inputs)] = (inputs, self._measured(model_session, inputs, backends))
         return known[1]
 
-    def _measured(self, subject: Subject, inputs: Inputs, backends: Sequence[str]) -> Reach:
-        shown = subject.spec.name
+    def _measured(self, model_session: ModelSession, inputs: Inputs, backends: Sequence[str]) -> Reach:
+        shown = model_session.spec.name
         backend = next(self._able([*backends, *_ELSE]), "")
         if not backend:
             return Reach(shown, why="no backend is here that can be fed other weights")
-        size = os.path.getsize(subject.path)
+        size = os.path.getsize(model_session.path)
         if size > _LARGEST:
             return Reach(shown, why=f"a copy of {size >> 20} MB is too large")
-        target = derived(subject, "reach")
+        target = derived(model_session, "reach")
         try:
-            told = subject.graph("movable", source=subject.path, target=target)
+            told = model_session.graph("movable", source=model_session.path, target=target)
             if not told["weights"] and not told["probes"]:
                 return reach_of(shown, told, None, Coverage(), ())
-            session = subject.engine(backend).load(target, LoadOptions(optimize=False, spin=False))
+            session = model_session.engine(backend).load(target, LoadOptions(optimize=False, spin=False))
             try:
-                return _looked(subject, inputs, session, target, told)
+                return _looked(model_session, inputs, session, target, told)
             finally:
                 session.close()
         except OnnxAccelError as error:
@@ -92,8 +92,8 @@ class Reaching:
                     yield name
 
 
-def _looked(subject: Subject, inputs: Inputs, session: Session, path: str, told: Mapping[str, Any]) -> Reach:
-    large = os.path.getsize(subject.path) > _LARGE
+def _looked(model_session: ModelSession, inputs: Inputs, session: Session, path: str, told: Mapping[str, Any]) -> Reach:
+    large = os.path.getsize(model_session.path) > _LARGE
     effort = Effort(most=4) if large else Effort()
     wanted = {
         "weights": told["weights"], "outputs": told["outputs"], "probes": told["probes"],
@@ -108,7 +108,7 @@ def _looked(subject: Subject, inputs: Inputs, session: Session, path: str, told:
     if not coverage.whole and not inputs.files:
         # A silent channel is what large numbers reach, and there are some in most networks: fewer runs for those
         numbers = [] if coverage.only_channels else [*range(SAMPLES, SAMPLES + FURTHER)]
-        wide = WIDER if numbers or os.path.getsize(subject.path) < _SMALL else WIDER_FOR_CHANNELS
+        wide = WIDER if numbers or os.path.getsize(model_session.path) < _SMALL else WIDER_FOR_CHANNELS
         numbers += range(WIDE, WIDE + wide) if _free_floats(inputs) else ()
         more = _look(session, [sample(inputs, (), None, i) for i in numbers], path, {**wanted, "weights": []})
         for number, one in zip(numbers, more["coverage"], strict=True):
@@ -118,7 +118,7 @@ def _looked(subject: Subject, inputs: Inputs, session: Session, path: str, told:
             if reached.more_than(coverage):
                 coverage = coverage | reached
                 further.append(number)
-    return reach_of(subject.spec.name, told, found["shown"], coverage, tuple(further))
+    return reach_of(model_session.spec.name, told, found["shown"], coverage, tuple(further))
 
 
 def _free_floats(inputs: Inputs) -> bool:

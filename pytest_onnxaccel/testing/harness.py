@@ -13,7 +13,7 @@ from pytest_onnxaccel.testing import probe_backend as watched
 from pytest_onnxaccel.testing.workbench import Bench, reference_of
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.backends.checked_session import GuardedSession
+    from pytest_onnxaccel.backends.checked_session import CheckedSession
     from pytest_onnxaccel.core.specs import SourceSpec, TensorSpec
     from pytest_onnxaccel.testing.tiny_models import Arrays, Case
 
@@ -93,7 +93,7 @@ class Harness:
         """What the backend runs as *model*, where it does not run the ONNX file itself."""
         return None
 
-    def session(self, model: Case, options: LoadOptions | None = None, watch: bool = False) -> GuardedSession:
+    def session(self, model: Case, options: LoadOptions | None = None, watch: bool = False) -> CheckedSession:
         """A session of *model*, which the backend must be able to load."""
         bench = self.bench()
         try:
@@ -105,7 +105,7 @@ class Harness:
                 pytest.skip(f"it is known not to be complete, and lacks this: {error}")
             fail(f"the model {model.name!r} cannot be loaded: {error}")
 
-    def check_values(self, session: GuardedSession, model: Case, batch: int) -> None:
+    def check_values(self, session: CheckedSession, model: Case, batch: int) -> None:
         """*session* gives what NumPy gives for *model* at *batch*."""
         import numpy as np
 
@@ -121,7 +121,7 @@ class Harness:
             near = np.array_equal(got, right) if exact else np.allclose(got, right, self.rtol, self.atol)
             require(near, f"output {name!r} is wrong\n  got      {got.tolist()}\n  expected {right.tolist()}")
 
-    def run(self, session: GuardedSession, model: Case, feeds: Arrays) -> Arrays:
+    def run(self, session: CheckedSession, model: Case, feeds: Arrays) -> Arrays:
         """The outputs of a run that must succeed."""
         try:
             return session.run(feeds)

@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING
 
-from pytest_onnxaccel.backends.checked_session import GuardedSession
+from pytest_onnxaccel.backends.checked_session import CheckedSession
 from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend, LoadOptions, Session
 from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 from pytest_onnxaccel.runner.sessions.source import source_options
 from pytest_onnxaccel.testing import probe_backend as watched
 
@@ -63,7 +63,7 @@ class Bench:
         registry.replace(GROUP, self._names[True], given(name, watched.reference(reference), GROUP))
         limits = Limits(seconds, Limits.default().memory)
         self._engines = Engines(RunOptions(limits=limits, pythons=pythons, readable=(self.folder,)))
-        self._subjects: dict[bool, Subject] = {}
+        self._model_sessions: dict[bool, ModelSession] = {}
         #: What a watched session was caught at; None until one was.
         self.caught: list[str] | None = None
         #: What a source backend runs, once it is written.
@@ -74,12 +74,12 @@ class Bench:
         """Whether the backend can be tried here."""
         return self._engines.availability(self._names[False])
 
-    def _subject(self, case: Case, watch: bool) -> Subject:
-        if watch not in self._subjects:
+    def _model_session(self, case: Case, watch: bool) -> ModelSession:
+        if watch not in self._model_sessions:
             name, path = self._names[watch], case.write(self.folder)
             spec = ModelSpec(case.name, path, path, origin="conformance")
-            self._subjects[watch] = Subject(spec, self._engines, len(self._subjects), (name,), 0)
-        return self._subjects[watch]
+            self._model_sessions[watch] = ModelSession(spec, self._engines, len(self._model_sessions), (name,), 0)
+        return self._model_sessions[watch]
 
     def session(
         self,
@@ -87,19 +87,19 @@ class Bench:
         options: LoadOptions | None = None,
         watch: bool = False,
         source: SourceSpec | None = None,
-    ) -> GuardedSession:
+    ) -> CheckedSession:
         """A session of *case*, or of *source* as that, prepared and guarded as in any run; all share one worker."""
         path = case.write(self.folder)
-        return self._subject(case, watch).session(self._names[watch], path, options, source)
+        return self._model_session(case, watch).session(self._names[watch], path, options, source)
 
     def load(self, case: Case, path: str, source: SourceSpec | None = None) -> Session:
         """What the backend itself makes of the file at *path*; *case* is any model that it can take.
 
         With *source*, it is told to run the file as it runs that: what the intake would refuse gets to it, too.
         """
-        subject = self._subject(case, False)
-        wanted = None if source is None else source_options(source, subject.info, self._engines)
-        return subject.engine(self._names[False]).load(path, LoadOptions(source=wanted))
+        model_session = self._model_session(case, False)
+        wanted = None if source is None else source_options(source, model_session.info, self._engines)
+        return model_session.engine(self._names[False]).load(path, LoadOptions(source=wanted))
 
     def file(self, name: str, data: bytes) -> str:
         """*data* as a file."""
@@ -110,8 +110,8 @@ class Bench:
 
     def close(self) -> None:
         """End the workers and forget the backend."""
-        for subject in self._subjects.values():
-            subject.close()
+        for model_session in self._model_sessions.values():
+            model_session.close()
         self._engines.close()
         registry.replace(GROUP, self._names[True], None)
         registry.replace(GROUP, self._names[False], self._before)

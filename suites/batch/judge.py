@@ -44,7 +44,7 @@ def check(path: Path, sizes: Sequence[int] = SIZES, integers: Sequence[str] = ()
             for size in sizes:
                 # A copy, because the runner's folder goes with it
                 files[size] = path.with_name(f"{path.stem}-batch-{size}.onnx")
-                shutil.copy(runner.subjects.frozen(spec.name, size).path, files[size])
+                shutil.copy(runner.model_sessions.frozen(spec.name, size).path, files[size])
         return Judged(result, files)
     finally:
         runner.close()
@@ -71,8 +71,8 @@ def keeps_apart(item: Case) -> bool:
     model, inputs = prepared(item, 3)
     with torch.no_grad():
         whole = _flat(model(*inputs))
-        singles = [_flat(model(*(x[i : i + 1] for x in inputs))) for i in range(3)]
-    for got, *parts in zip(whole, *singles, strict=True):
+        single_runs = [_flat(model(*(x[i : i + 1] for x in inputs))) for i in range(3)]
+    for got, *parts in zip(whole, *single_runs, strict=True):
         wanted = [join(parts) for join in (torch.cat, torch.stack) if parts[0].dim() or join is torch.stack]
         fits = any(got.shape == one.shape and torch.allclose(got, one, rtol=1e-3, atol=1e-5) for one in wanted)
         if not fits:

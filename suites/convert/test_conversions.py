@@ -182,7 +182,7 @@ def test_a_frozen_batch_is_exported_again_from_its_source(
     engines: Make, weights: Callable, runner: Any, tmp_path: Path
 ) -> None:
     spec = model_of(engines(), source_of(weights(Lstm), Lstm), tmp_path, outputs=("states",), batch=1)
-    frozen = runner(spec).subjects.frozen("m", 4)
+    frozen = runner(spec).model_sessions.frozen("m", 4)
     assert (frozen.method, Path(frozen.path).name) == ("re-export", "m-batch-4.onnx")
     assert frozen.edited[0] == "exported again from given/net.pth by torch.onnx (dynamo), opset 18"
     assert [str(s) for s in (*frozen.info.inputs, *frozen.info.outputs)] == [
@@ -197,7 +197,7 @@ def test_a_source_that_is_not_the_models_is_refuted_and_another_way_wins(
 ) -> None:
     spec = model_of(engines(), source_of(weights(Mlp)), tmp_path, batch=1)
     weights(Mlp, seed=1)  # trained on, and the model not exported again
-    frozen = runner(spec).subjects.frozen("m", 3)
+    frozen = runner(spec).model_sessions.frozen("m", 3)
     assert frozen.method in ("dims", "rewrite")
     assert frozen.refuted[0].startswith("re-export: output 'output': ")
 
@@ -207,10 +207,10 @@ def test_a_source_that_cannot_be_exported_is_said_and_another_way_wins(
 ) -> None:
     spec = model_of(engines(), source_of(weights(Mlp)), tmp_path, batch=1)
     (tmp_path / "net.pth").unlink()
-    frozen = runner(spec).subjects.frozen("m", 3)
+    frozen = runner(spec).model_sessions.frozen("m", 3)
     assert frozen.refuted[0] == "re-export: does not exist"
     with pytest.raises(ModelError, match=r"no 're-export' way to batch 3 could be proven.*does not exist"):
-        runner(spec).subjects.frozen("m", 3, "re-export")
+        runner(spec).model_sessions.frozen("m", 3, "re-export")
 
 
 def test_the_batch_check_finds_the_source_where_nothing_else_holds(
@@ -271,10 +271,10 @@ def test_variants_of_the_reference_are_legal_and_close(
     engines: Make, weights: Callable, runner: Any, tmp_path: Path
 ) -> None:
     source = source_of(weights(Mlp))
-    subject = runner(model_of(engines(), source, tmp_path, batch=1)).subjects.of("m")
-    feeds = subject.ready("ort-cpu").settled.inputs.feeds(0)
-    plain = subject.sourced.session(source).run(feeds)["output"]
-    found = dict(subject.sourced.variants(source))
+    model_session = runner(model_of(engines(), source, tmp_path, batch=1)).model_sessions.of("m")
+    feeds = model_session.ready("ort-cpu").resolved.inputs.feeds(0)
+    plain = model_session.sourced.session(source).run(feeds)["output"]
+    found = dict(model_session.sourced.variants(source))
     assert list(found) == ["1 thread", "without oneDNN"]
     for session in found.values():
         assert abs(session.run(feeds)["output"] - plain).max() < 1e-5

@@ -33,7 +33,7 @@ def freeze(run_options: RunOptions) -> Iterator[Freeze]:
 
     def frozen(spec: ModelSpec, size: int, method: str = "auto") -> Frozen:
         made.append(Runner([spec], {spec.name: ("ort-cpu",)}, run_options))
-        return made[-1].subjects.frozen(spec.name, size, method)
+        return made[-1].model_sessions.frozen(spec.name, size, method)
 
     yield frozen
     for one in made:

@@ -91,9 +91,9 @@ def test_marked_tests_and_fixtures(launch: Callable[..., Run], tmp_path: Path) -
     assert sorted((row["check"], row["code"]) for row in rows) == [("batch", "E_ERROR"), ("preprocessing", "E_ERROR")]
     # A fixture that raises is a test that fails before it begins: one line as well
     (tmp_path / "conftest.py").write_text(
-        "from pytest_onnxaccel.runner.sessions.model_sessions import Subjects\n"
+        "from pytest_onnxaccel.runner.sessions.model_sessions import ModelSessions\n"
         "def raises(*_, **__): raise ZeroDivisionError('by zero')\n"
-        "Subjects.of = raises\n"
+        "ModelSessions.of = raises\n"
     )
     run = launch("-k", "test_marked", ".", models=[model(tmp_path / "m.onnx")]).wait()
     assert run.status == 1, run.out

@@ -60,9 +60,9 @@ def versioned(graph_def: bytes) -> bytes:
     return graph_def + field(4, field(1, 1882))
 
 
-def plain(*more: Node, functions: Mapping[str, Iterable[Node]] | None = None, **wiring: Any) -> bytes:
+def plain(*more: Node, functions: Mapping[str, Iterable[Node]] | None = None, **graph_view: Any) -> bytes:
     """The network as a ``GraphDef``."""
-    return versioned(graph(added(*more, **wiring), functions))
+    return versioned(graph(added(*more, **graph_view), functions))
 
 
 def from_text(inner: bytes, *before: Node) -> bytes:

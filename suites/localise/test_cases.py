@@ -120,16 +120,18 @@ def test_a_disk_that_refuses_leaves_the_verdict(check: Check, tmp_path: Path) ->
     assert "origin" in result.figures["localisation"]
 
 
-@pytest.mark.parametrize(("broken", "note"), [("dissect", "not localised"), ("voices", "engines not compared")])
+@pytest.mark.parametrize(
+    ("broken", "note"), [("intermediates", "not localised"), ("engine_vote", "engines not compared")]
+)
 def test_an_error_of_our_own_is_a_note_and_leaves_the_verdict(
     check: Check, monkeypatch: pytest.MonkeyPatch, broken: str, note: str
 ) -> None:
-    from pytest_onnxaccel.runner.localise import localise as autopsy
+    from pytest_onnxaccel.runner.localise import localise as analysis
 
     def raises(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr(autopsy, broken, raises)
+    monkeypatch.setattr(analysis, broken, raises)
     result = check(faults.move_bias(graphs.mlp()), graphs.mlp())
     assert (result.verdict, result.code) == (Verdict.FAILED, "V_PARITY")
     assert f"{note}: ZeroDivisionError: planted" in result.notes

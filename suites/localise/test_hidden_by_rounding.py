@@ -10,7 +10,7 @@ import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from pytest_onnxaccel.core.results import Verdict
-from pytest_onnxaccel.graph.probe.node_diff import contrast, contrasts
+from pytest_onnxaccel.graph.probe.node_diff import node_diff, node_diffs
 from suites.localise.conftest import Check, origin
 
 #: Slopes: the second is four units in the last place more, as exact a number as the first.
@@ -78,8 +78,8 @@ def pair(tmp_path: Path) -> tuple[str, str]:
 
 
 def test_many_pairs_are_contrasted_as_one_is(pair: tuple[str, str]) -> None:
-    told = contrasts(*pair, [["a", "a"], ["b", "b"], ["y", "y"], ["gone", "b"]])["differences"]
+    told = node_diffs(*pair, [["a", "a"], ["b", "b"], ["y", "y"], ["gone", "b"]])["differences"]
     assert list(told) == ["a", "y"]
     for value, differences in told.items():
-        assert differences == contrast(pair[0], value, pair[1], value)["differences"]
+        assert differences == node_diff(pair[0], value, pair[1], value)["differences"]
     assert "alpha=" in told["y"][0]

@@ -163,14 +163,16 @@ def test_a_fault_inside_a_branch_is_the_node_that_holds_it(check: Check) -> None
 
 
 def test_chunks_are_bounded_and_find_the_same(check: Check, shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pytest_onnxaccel.runner.localise import intermediates as dissect
-    from pytest_onnxaccel.runner.localise import localise as autopsy
+    from pytest_onnxaccel.runner.localise import intermediates as taken_apart
+    from pytest_onnxaccel.runner.localise import localise as analysis
 
     good = good_one("slim-320", shipped)
     one = next(one for one in every(good) if one.kind == "operator")
     whole = check(one.model, good)
     cap = 12 << 20
-    monkeypatch.setattr(autopsy, "dissect", lambda *sides_feeds_wrong: dissect.dissect(*sides_feeds_wrong, cap=cap))
+    monkeypatch.setattr(
+        analysis, "intermediates", lambda *sides_feeds_wrong: taken_apart.intermediates(*sides_feeds_wrong, cap=cap)
+    )
     for model in (one.model, renamed(one.model)):
         result = check(model, good)
         told = result.figures["localisation"]

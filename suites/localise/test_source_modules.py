@@ -16,7 +16,7 @@ from pytest_onnxaccel.runner.localise.describe import Finding
 from pytest_onnxaccel.runner.localise.source_modules import localise_source
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.runner.sessions.comparison_sides import Side
+from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
 from suites.localise.planting import copied
 
 Recorded = list[tuple[str, np.ndarray]]
@@ -54,7 +54,7 @@ def localised(source: tuple[np.ndarray, Recorded], tmp_path: Path) -> Iterator[C
         path = tmp_path / "export.onnx"
         path.write_bytes(model.SerializeToString())
         made.append(Runner([ModelSpec("m", str(path), "m")], {"m": ("ort-cpu",)}, RunOptions(in_process=True)))
-        side = Side("export", made[-1].subjects.of("m"), "ort-cpu")
+        side = ComparisonSide("export", made[-1].model_sessions.of("m"), "ort-cpu")
         return localise_source(side, recorded or source[1], {"input": source[0]}, **more)
 
     yield run

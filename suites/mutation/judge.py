@@ -20,7 +20,7 @@ from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions import noise_variants as noise
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
 Arrays = dict[str, NDArray[Any]]
 BACKEND = "ort-cpu"
@@ -67,8 +67,8 @@ class Judge:
     def __init__(self, original: Path, tolerance: Tolerance | None = None) -> None:
         spec = ModelSpec(original.name, str(original), original.name, backends=(BACKEND,))
         engines = Engines(RunOptions(in_process=True))
-        self._subject = Subject(spec, engines, next(self._numbers), (BACKEND,), 0)
-        self._inputs = Inputs.of(self._subject.info, (), 0, {})
+        self._model_session = ModelSession(spec, engines, next(self._numbers), (BACKEND,), 0)
+        self._inputs = Inputs.of(self._model_session.info, (), 0, {})
         self._original = Remembered(load(original))
         self._tolerance = tolerance or Tolerance()
         self._made: list[tuple[str, Session | OnnxAccelError]] | None = None
@@ -85,7 +85,7 @@ class Judge:
     def _variants(self) -> Iterator[tuple[str, Session | OnnxAccelError]]:
         """The original's legal variants, each made once and run once on a sample for all verdicts."""
         if self._made is None:
-            found = noise.variants(self._subject, BACKEND)()
+            found = noise.variants(self._model_session, BACKEND)()
             self._made = [(name, one if isinstance(one, OnnxAccelError) else Remembered(one)) for name, one in found]
         return iter(self._made)
 
@@ -96,7 +96,7 @@ class Judge:
 
     def close(self) -> None:
         self._made = None
-        self._subject.close()
+        self._model_session.close()
 
 
 def load(path: Path, options: LoadOptions = OPTIONS) -> Session:

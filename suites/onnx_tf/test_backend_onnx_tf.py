@@ -22,7 +22,7 @@ from pytest_onnxaccel.environments import build as environment_build
 from pytest_onnxaccel.environments import locate as environment
 from pytest_onnxaccel.graph.onnx_tf_copy.prepare import prepare
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.isolation.orphan_reaper import Sentinel
+from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
 from pytest_onnxaccel.isolation.supervisor import WorkerProcess
 
 ort = pytest.importorskip("onnxruntime")
@@ -57,7 +57,7 @@ class Host:
 
     def __init__(self, python: str, folder: Path) -> None:
         self.python, self.folder = python, folder
-        self.sentinel = Sentinel(str(folder))
+        self.sentinel = OrphanReaper(str(folder))
         self.workers: list[WorkerProcess] = []
         self.count = 0
 

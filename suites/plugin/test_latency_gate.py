@@ -62,8 +62,8 @@ def scripted(tmp_path: Path, gate: Callable, save: Callable) -> Callable:
     (info / "entry_points.txt").write_text("[pytest_onnxaccel.backends]\nscripted = scripted:Scripted\n")
     model = save(graphs.mlp(), "mlp.onnx")
 
-    def run(moods: str, *arguments: str, only: str = "latency or test_", slow: str = "- 1") -> Any:
-        (site / "moods").write_text("\n".join(moods.split(", ")))
+    def run(regimes: str, *arguments: str, only: str = "latency or test_", slow: str = "- 1") -> Any:
+        (site / "moods").write_text("\n".join(regimes.split(", ")))
         (site / "slow").write_text(slow)
         return gate(
             # The backend counts its sessions in a file beside it, which a confined worker may not write

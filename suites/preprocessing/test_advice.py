@@ -1,4 +1,4 @@
-"""Advice: what is affine is found, its rewrites run as shown, hold, and are ranked by what they take."""
+"""Advice: what is affine is found, its found run as shown, hold, and are ranked by what they take."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pytest_onnxaccel.preprocessing.speed.found import rewrites
 
 from pytest_onnxaccel.preprocessing import compare
 from pytest_onnxaccel.preprocessing.diagnosis.affine_fit import Affine, detect, rounded
-from pytest_onnxaccel.preprocessing.speed.rewrites import ladder
 from pytest_onnxaccel.preprocessing.suggestions import advise
 
 Image = NDArray[Any]
@@ -61,9 +61,9 @@ def test_every_rewrite_holds_on_images_of_any_size(function: Callable[[Image], I
     def single(image: Image) -> Image:
         return function(image).astype(np.float32)
 
-    rewrites = list(ladder(AFFINE[function]))
-    assert len(rewrites) >= 5
-    for rewrite in rewrites:
+    found = list(rewrites(AFFINE[function]))
+    assert len(found) >= 5
+    for rewrite in found:
         if "cv2" in rewrite.needs:
             pytest.importorskip("cv2")
         # The plainest rung leaves the layout to NumPy, which keeps that of a Fortran-ordered image

@@ -21,7 +21,7 @@ from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.staging.run_folder import Staging
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 from suites.sandbox import escaping
 
 ROOT = Path(__file__).parents[2]
@@ -132,21 +132,21 @@ def escape(outside: Outside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         replaced.append((backend, registry.replace(GROUP, backend, Escapist(backend, made, GROUP))))
         staging = Staging()
         if ahead:
-            staging.start_ahead(options.get("sandbox") != "off")
+            staging.prestart(options.get("sandbox") != "off")
         engines = Engines(RunOptions(limits=Limits(240), cache="", **options), staging)
         open_.append(engines)
         path = tmp_path / "cnn.onnx"
         path.write_bytes(graphs.small_cnn().SerializeToString())
-        victim = Subject(ModelSpec("victim", str(path), "victim"), engines, 1, (), 0)
+        victim = ModelSession(ModelSpec("victim", str(path), "victim"), engines, 1, (), 0)
         outside.victim = victim.path
-        subject = Subject(ModelSpec("cnn", str(path), "cnn"), engines, 0, (), 0)
+        model_session = ModelSession(ModelSpec("cnn", str(path), "cnn"), engines, 0, (), 0)
 
         def plan(staged: str, own: str) -> None:
             ways = [*outside.ways(own), ["own", own], ["sealed"]]
             Path(os.path.dirname(staged), escaping.PLAN).write_text(json.dumps(ways))
             Path(own, "moved").write_text("moved")
 
-        session = loads.loaded(backend, engines, subject, tmp_path, plan)
+        session = loads.loaded(backend, engines, model_session, tmp_path, plan)
         tried: dict[str, str] = session.info.facts["tried"]
         return tried
 

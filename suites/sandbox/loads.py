@@ -14,14 +14,14 @@ from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.core.specs import ModelInfo, SourceSpec, TensorSpec
 from pytest_onnxaccel.runner.request import QUIET
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 from pytest_onnxaccel.runner.sessions.source import open_source
 
 #: Told the staged file, and the folder that its worker may write in.
 Plan = Callable[[str, str], None]
 
 
-def loaded(backend: str, engines: Engines, subject: Subject, folder: Path, plan: Plan) -> Session:
+def loaded(backend: str, engines: Engines, model_session: ModelSession, folder: Path, plan: Plan) -> Session:
     """A session of *backend* that has computed its model; *plan* is made before anything is loaded."""
     found = engines.availability(backend)
     if not found.ok:
@@ -30,11 +30,11 @@ def loaded(backend: str, engines: Engines, subject: Subject, folder: Path, plan:
     if engines.backend(backend).role == "source":
         return _source(backend, engines, folder, plan)
     kept = engines.backend(backend).keep_worker
-    own = os.path.join(engines.folder, f"worker-000-{backend}") if kept else subject.folder
+    own = os.path.join(engines.folder, f"worker-000-{backend}") if kept else model_session.folder
     os.makedirs(own, exist_ok=True)
-    plan(subject.path, own)
-    ready = subject.ready(backend)
-    assert all(np.isfinite(value).all() for value in ready.settled.outputs.values())
+    plan(model_session.path, own)
+    ready = model_session.ready(backend)
+    assert all(np.isfinite(value).all() for value in ready.resolved.outputs.values())
     return ready.session
 
 

@@ -16,7 +16,7 @@ from pytest_onnxaccel.core.printing import identifier
 from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.runner.advice.advise import Advising
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
 CPU = "ort-cpu"
 FAST, SAME = Gain(2.0, 1.9, 2.1), Gain(1.0, 0.99, 1.01)
@@ -43,7 +43,7 @@ class Advise:
         """A side that meets more of *conditions* than the other is twice as fast."""
         self._score = lambda side: sum(condition(side) for condition in conditions)
 
-    def duel(self, first: Any, second: Any, looks: Any = ()) -> Gain:
+    def paired_timing(self, first: Any, second: Any, looks: Any = ()) -> Gain:
         sides = []
         for opens, feeds in (first, second):
             assert isinstance(opens, partial)
@@ -59,5 +59,5 @@ class Advise:
         path = self._folder / self.name
         path.write_bytes(model.SerializeToString())
         given = ModelSpec(identifier(self.name), str(path), self.name, **spec)
-        made = Subject(given, self._engines, 0, (backend,), 0)
+        made = ModelSession(given, self._engines, 0, (backend,), 0)
         return Advising(made, self._engines, backend, made.ready(backend), threads=threads).advise(target)

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_onnxaccel.isolation.launch import own_command
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.isolation.orphan_reaper import Sentinel
+from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
 from pytest_onnxaccel.isolation.supervisor import WorkerProcess
 from suites.unit.hosting import Start
 from suites.unit.processes import children, open_files, running
@@ -31,7 +31,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     staging.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     before, files = set(children()), open_files()
-    sentinel = Sentinel(str(staging))
+    sentinel = OrphanReaper(str(staging))
     made: list[WorkerProcess] = []
 
     def start(limits: Limits | None = None, preload: tuple[str, ...] = (), command: Any = None) -> WorkerProcess:
@@ -61,8 +61,8 @@ def advise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Advise]:
 
     engines = Engines(RunOptions(in_process=True))
     made = Advise(engines, tmp_path)
-    monkeypatch.setattr(advising, "duel", made.duel)
-    monkeypatch.setattr(throughput, "duel", made.duel)
+    monkeypatch.setattr(advising, "paired_timing", made.paired_timing)
+    monkeypatch.setattr(throughput, "paired_timing", made.paired_timing)
     monkeypatch.setattr(advising.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     yield made
     engines.close()

@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.backends.checked_session import GuardedSession, check_feeds
+from pytest_onnxaccel.backends.checked_session import CheckedSession, check_feeds
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import TensorSpec, TimingPlan
 from suites.unit.fakes import FakeSession, tensor, timing
@@ -100,12 +100,12 @@ def test_what_is_no_array_is_told_so() -> None:
 # -- the session around it --------------------------------------------------------------------------------------
 
 
-def guarded(renamed: dict[str, str] | None = None) -> tuple[GuardedSession, FakeSession]:
+def guarded(renamed: dict[str, str] | None = None) -> tuple[CheckedSession, FakeSession]:
     session = FakeSession(
         lambda feeds: {"out": next(iter(feeds.values())) * 2},
         taken=timing([1.0]), notes=("inner",), facts={"provider": "fake"}, outputs=(tensor("out", "N"),),
     )  # fmt: skip
-    return GuardedSession(session, [tensor("x:0", "N")], [tensor("y", "N")], renamed, ["outer"]), session
+    return CheckedSession(session, [tensor("x:0", "N")], [tensor("y", "N")], renamed, ["outer"]), session
 
 
 def test_a_session_speaks_the_models_own_names() -> None:

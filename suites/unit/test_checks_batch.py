@@ -10,7 +10,7 @@ import pytest
 
 from pytest_onnxaccel.checks.batch.check import batch
 from pytest_onnxaccel.checks.batch.proof import Prover
-from pytest_onnxaccel.checks.batch.single_runs import Singles
+from pytest_onnxaccel.checks.batch.single_runs import SingleRuns
 from pytest_onnxaccel.checks.batch.sizes import DYNAMIC_SIZES, FROZEN_SIZES
 from pytest_onnxaccel.checks.parity.comparison import Agreement
 from pytest_onnxaccel.core.domains import InputFacts
@@ -39,17 +39,19 @@ def frozen_at(size: int, function: Function = doubling) -> FakeSession:
 def dynamic(function: Function, *sizes: int, inputs: Inputs = DYNAMIC) -> CheckResult:
     session = FakeSession(function)
 
-    def ways(size: int) -> Iterator[tuple[str, Any]]:
+    def batch_sessions(size: int) -> Iterator[tuple[str, Any]]:
         yield "dynamic", session
 
-    return batch("m", "ort-cpu", session, inputs, ways, sizes, Tolerance())
+    return batch("m", "ort-cpu", session, inputs, batch_sessions, sizes, Tolerance())
 
 
-def frozen(*sizes: int, ways: Any = None, session: Any = None, inputs: Inputs = FROZEN, **more: Any) -> CheckResult:
+def frozen(
+    *sizes: int, batch_sessions: Any = None, session: Any = None, inputs: Inputs = FROZEN, **more: Any
+) -> CheckResult:
     def default(size: int) -> Iterator[tuple[str, Any]]:
         yield "dims", frozen_at(size)
 
-    return batch("m", "ort-cpu", session or frozen_at(1), inputs, ways or default, sizes, Tolerance(), **more)
+    return batch("m", "ort-cpu", session or frozen_at(1), inputs, batch_sessions or default, sizes, Tolerance(), **more)
 
 
 # -- dynamic ----------------------------------------------------------------------------------------------------
@@ -141,27 +143,29 @@ def test_a_frozen_model_that_swallows_another_batch_fails() -> None:
 
 
 def ways_of(*sessions: tuple[str, Function]) -> Any:
-    def ways(size: int) -> Iterator[tuple[str, Any]]:
+    def batch_sessions(size: int) -> Iterator[tuple[str, Any]]:
         for method, function in sessions:
             yield method, FakeSession(function)
 
-    return ways
+    return batch_sessions
 
 
 def test_the_first_way_that_is_proven_is_taken_and_no_further_one_made() -> None:
     asked: list[str] = []
 
-    def ways(size: int) -> Iterator[tuple[str, Any]]:
+    def batch_sessions(size: int) -> Iterator[tuple[str, Any]]:
         for method, function in (("dims", less_the_mean), ("rewrite", doubling), ("scan", doubling)):
             asked.append(method)
             yield method, FakeSession(function)
 
-    assert frozen(3, ways=ways).figures["method"] == {"3": "rewrite"}
+    assert frozen(3, batch_sessions=batch_sessions).figures["method"] == {"3": "rewrite"}
     assert asked == ["dims", "rewrite"]
 
 
 def test_a_batch_that_was_asked_for_and_cannot_be_had_fails_with_its_holders() -> None:
-    result = frozen(10, ways=ways_of(("dims", less_the_mean), ("scan", running_sum)), holders=lambda: "Reshape 'r'")
+    result = frozen(
+        10, batch_sessions=ways_of(("dims", less_the_mean), ("scan", running_sum)), holders=lambda: "Reshape 'r'"
+    )
     assert (result.verdict, result.code, result.batch) == (Verdict.FAILED, "V_BATCH", 10)
     assert result.message == (
         "frozen at batch 1, and no way to batch 10 could be proven; the batch is held by Reshape 'r'"
@@ -170,13 +174,13 @@ def test_a_batch_that_was_asked_for_and_cannot_be_had_fails_with_its_holders() -
 
 
 def test_a_batch_that_nobody_asked_for_is_not_held_against_a_frozen_model() -> None:
-    result = frozen(ways=ways_of(("dims", less_the_mean)))
+    result = frozen(batch_sessions=ways_of(("dims", less_the_mean)))
     assert (result.verdict, result.code) == (Verdict.NOT_APPLICABLE, "V_BATCH")
     assert "no way to batch 3 could be proven" in result.message
 
 
 def test_without_any_way_the_message_still_says_what_was_asked() -> None:
-    assert frozen(3, ways=ways_of()).message == "frozen at batch 1, and no way to batch 3 could be proven"
+    assert frozen(3, batch_sessions=ways_of()).message == "frozen at batch 1, and no way to batch 3 could be proven"
 
 
 def test_an_own_batch_above_one_is_cut_from_blocks() -> None:
@@ -221,28 +225,28 @@ def test_outputs_whose_size_depends_on_the_values() -> None:
 
 def test_each_sample_runs_once_however_many_sizes_are_proven() -> None:
     session = FakeSession(doubling)
-    singles = Singles(session, DYNAMIC)
+    single_runs = SingleRuns(session, DYNAMIC)
     for size in (3, 1, 2, 3):
-        assert len(singles.outputs(size)["y"]) == size
+        assert len(single_runs.outputs(size)["y"]) == size
     assert len(session.calls) == 3
 
 
 def test_stacking_what_has_other_shapes_is_refused_by_name() -> None:
     sizes = iter((2, 3))
-    singles = Singles(FakeSession(lambda feeds: {"y": np.zeros((1, next(sizes)))}), DYNAMIC)
+    single_runs = SingleRuns(FakeSession(lambda feeds: {"y": np.zeros((1, next(sizes)))}), DYNAMIC)
     with pytest.raises(ModelError, match="output 'y' has another shape for each sample") as caught:
-        singles.outputs(2)
+        single_runs.outputs(2)
     assert caught.value.code == "V_BATCH"
 
 
 def test_the_refuted_ways_are_kept_with_their_reasons() -> None:
-    ways = [("a", FakeSession(less_the_mean)), ("b", frozen_at(1)), ("c", FakeSession(doubling))]
-    singles = Singles(FakeSession(doubling), DYNAMIC)
-    prover = Prover(singles, DYNAMIC, lambda: Agreement(("a", "b"), Tolerance()))
-    found = prover.first(2, ways)  # type: ignore[arg-type]
+    batch_sessions = [("a", FakeSession(less_the_mean)), ("b", frozen_at(1)), ("c", FakeSession(doubling))]
+    single_runs = SingleRuns(FakeSession(doubling), DYNAMIC)
+    prover = Prover(single_runs, DYNAMIC, lambda: Agreement(("a", "b"), Tolerance()))
+    found = prover.first(2, batch_sessions)  # type: ignore[arg-type]
     proof, session, refuted = found.proof, found.session, found.refuted
     assert proof is not None
-    assert (proof.method, proof.size, session) == ("c", 2, ways[2][1])
+    assert (proof.method, proof.size, session) == ("c", 2, batch_sessions[2][1])
     assert [r.method for r in refuted] == ["a", "b"]
     assert refuted[1].why() == "batch 2 does not run: the model is frozen to batch 1"
 
@@ -261,9 +265,9 @@ def test_a_crash_is_no_refusal(error: Exception) -> None:
 def test_declared_batches_are_used_for_the_blocks() -> None:
     inputs = inputs_of(tensor("x", "N", 4), batch="N", given=[InputSpec("x", shape=(2, 4))])
     session = FakeSession(doubling)
-    singles = Singles(session, inputs)
-    assert singles.without_batch() == []
-    assert len(singles.outputs(3)["y"]) == 3
+    single_runs = SingleRuns(session, inputs)
+    assert single_runs.without_batch() == []
+    assert len(single_runs.outputs(3)["y"]) == 3
     assert [len(feeds["x"]) for feeds in session.calls] == [2, 2]
 
 
@@ -278,5 +282,5 @@ def test_a_guessed_axis_gives_way_to_that_of_the_states(guessed: dict[str, bool]
         InputFacts({}, "N", {"x": 0, "h": 1}),
     )
     session = FakeSession(lambda feeds: {"h1": feeds["h"]})
-    singles = Singles(session, inputs, None, lambda: {"h1": {"join": "concat", "axis": 0, **guessed}})
-    assert singles.joins["h1"] == {"join": "concat", "axis": axis}
+    single_runs = SingleRuns(session, inputs, None, lambda: {"h1": {"join": "concat", "axis": 0, **guessed}})
+    assert single_runs.joins["h1"] == {"join": "concat", "axis": axis}

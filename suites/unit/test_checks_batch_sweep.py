@@ -11,7 +11,7 @@ import pytest
 from pytest_onnxaccel.checks.batch import sizes as sizes_module
 from pytest_onnxaccel.checks.batch.check import batch
 from pytest_onnxaccel.checks.batch.permutation import order_of
-from pytest_onnxaccel.checks.batch.single_runs import Singles
+from pytest_onnxaccel.checks.batch.single_runs import SingleRuns
 from pytest_onnxaccel.checks.batch.sizes import SWEEP_SIZES, choose
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
@@ -28,11 +28,11 @@ def dynamic(
 ) -> CheckResult:
     session = session or FakeSession(function)
 
-    def ways(size: int) -> Iterator[tuple[str, Any]]:
+    def batch_sessions(size: int) -> Iterator[tuple[str, Any]]:
         yield "dynamic", session
 
-    singles = Singles(session, inputs, None, None if joins is None else lambda: joins)
-    return batch("m", "ort-cpu", session, inputs, ways, sizes, Tolerance(), singles=singles, **more)
+    single_runs = SingleRuns(session, inputs, None, None if joins is None else lambda: joins)
+    return batch("m", "ort-cpu", session, inputs, batch_sessions, sizes, Tolerance(), single_runs=single_runs, **more)
 
 
 # -- another order, another neighbour ---------------------------------------------------------------------------
@@ -195,10 +195,10 @@ def test_a_dynamic_model_is_swept_beyond_what_was_asked() -> None:
 
 def test_sizes_that_take_too_long_are_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     session = FakeSession(doubling)
-    singles = Singles(session, DYNAMIC)
-    singles.block(0)
-    singles.seconds = 1.0
-    found = choose((2,), 1, True, True, singles, session, 0)
+    single_runs = SingleRuns(session, DYNAMIC)
+    single_runs.block(0)
+    single_runs.seconds = 1.0
+    found = choose((2,), 1, True, True, single_runs, session, 0)
     assert found.sizes == (1, 2, 3)
     assert found.left_out == {7: "would take about 18 s", 10: "would take about 27 s", 16: "would take about 45 s"}
     monkeypatch.setattr(sizes_module, "SWEEP_SECONDS", 0.0)
@@ -211,7 +211,7 @@ def test_sizes_that_take_too_long_are_left_out_and_named(monkeypatch: pytest.Mon
 def test_sizes_that_take_too_much_memory_are_left_out() -> None:
     session = FakeSession(doubling, facts={"memory_loaded_mb": 100.0})
     session.run_memory_mb = 600.0  # type: ignore[attr-defined]
-    found = choose((2,), 1, True, True, Singles(session, DYNAMIC), session, 8 * 10**9)
+    found = choose((2,), 1, True, True, SingleRuns(session, DYNAMIC), session, 8 * 10**9)
     assert found.sizes == (1, 2, 3, 7)
     assert found.left_out == {10: "would take about 5.0 GB", 16: "would take about 8.0 GB"}
 
@@ -222,5 +222,5 @@ def test_sizes_that_were_asked_for_are_never_left_out(monkeypatch: pytest.Monkey
 
 
 def test_a_frozen_model_of_several_samples_is_given_whole_runs() -> None:
-    singles = Singles(FakeSession(doubling), inputs_of(tensor("x", 4, 2), batch=4))
-    assert choose((), 4, False, True, singles, FakeSession(doubling), 0).sizes == (8,)
+    single_runs = SingleRuns(FakeSession(doubling), inputs_of(tensor("x", 4, 2), batch=4))
+    assert choose((), 4, False, True, single_runs, FakeSession(doubling), 0).sizes == (8,)

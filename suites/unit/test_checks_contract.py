@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pytest_onnxaccel.checks.contract import contract
-from pytest_onnxaccel.checks.find_inputs import settle
+from pytest_onnxaccel.checks.find_inputs import find_inputs
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelSpec, TensorSpec
@@ -26,7 +26,7 @@ def judged(
 ) -> CheckResult:
     info = info_of(inputs, outputs, inputs[0].shape[0] if inputs and inputs[0].shape else None)
     session = FakeSession(function, **more)
-    return contract("m", "ort-cpu", info, session, settle(session, info, SPEC, 0))
+    return contract("m", "ort-cpu", info, session, find_inputs(session, info, SPEC, 0))
 
 
 def failed(result: CheckResult, code: str) -> str:

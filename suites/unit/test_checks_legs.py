@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_onnxaccel.checks.conversion.round_trip import SAMPLES, Stop, legs
+from pytest_onnxaccel.checks.conversion.round_trip import SAMPLES, Stop, round_trip_runs
 from pytest_onnxaccel.core.errors import BackendUnavailable, ConversionError, ModelError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import Tolerance
@@ -28,7 +28,7 @@ def judged(*functions: Any, **more: Any) -> CheckResult:
         Stop(name, FakeSession(function) if callable(function) else function)
         for name, function in zip(NAMES, functions, strict=False)
     ]
-    return legs("m", stops, INPUTS, more.pop("tolerance", Tolerance()), **more)
+    return round_trip_runs("m", stops, INPUTS, more.pop("tolerance", Tolerance()), **more)
 
 
 def test_a_trip_that_changes_nothing_passes_and_shows_each_leg() -> None:
@@ -41,7 +41,7 @@ def test_a_trip_that_changes_nothing_passes_and_shows_each_leg() -> None:
 
 def test_every_stop_gets_the_same_distinct_samples() -> None:
     sessions = [FakeSession(doubling) for _ in range(3)]
-    legs("m", [Stop(n, s) for n, s in zip(NAMES, sessions, strict=False)], INPUTS, Tolerance())
+    round_trip_runs("m", [Stop(n, s) for n, s in zip(NAMES, sessions, strict=False)], INPUTS, Tolerance())
     fed = [[feeds["x"].tobytes() for feeds in session.calls] for session in sessions]
     assert fed[0] == fed[1] == fed[2]
     assert len(set(fed[0])) == SAMPLES
@@ -109,4 +109,4 @@ def test_a_run_that_fails_is_the_fault_of_its_leg() -> None:
 
 def test_notes_say_which_leg_they_are_of() -> None:
     stops = [Stop("m.onnx", FakeSession(doubling)), Stop(NAMES[2], FakeSession(doubling), ("a prepared copy ran",))]
-    assert legs("m", stops, INPUTS, Tolerance()).notes == (f"{NAMES[2]}: a prepared copy ran",)
+    assert round_trip_runs("m", stops, INPUTS, Tolerance()).notes == (f"{NAMES[2]}: a prepared copy ran",)

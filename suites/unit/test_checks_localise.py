@@ -7,19 +7,19 @@ from collections.abc import Mapping
 import pytest
 
 from pytest_onnxaccel.checks.localise.first_difference import Beside
-from pytest_onnxaccel.checks.localise.graph_view import Node, Wiring
+from pytest_onnxaccel.checks.localise.graph_view import GraphView, Node
 from pytest_onnxaccel.numerics.compare.distance import Gap
 
 
-def wiring(*nodes: tuple[str, str, str], outputs: tuple[str, ...] = ("y",)) -> Wiring:
+def graph_view(*nodes: tuple[str, str, str], outputs: tuple[str, ...] = ("y",)) -> GraphView:
     """Nodes as (operator, what it reads, what it gives), of a graph that reads ``x``."""
     made = tuple(Node(out, op, tuple(reads.split()), (out,)) for op, reads, out in nodes)
     values = {out: (4, "float32", [1]) for _, _, out in nodes}
-    return Wiring(("x",), outputs, made, values, tuple(out for out in values if out not in outputs))
+    return GraphView(("x",), outputs, made, values, tuple(out for out in values if out not in outputs))
 
 
 def beside(
-    ours: Wiring, gaps: Mapping[str, float], theirs: Wiring | None = None, pairs: Mapping[str, str] | None = None,
+    ours: GraphView, gaps: Mapping[str, float], theirs: GraphView | None = None, pairs: Mapping[str, str] | None = None,
     noise: Mapping[str, float] | None = None, wrong: tuple[str, ...] = ("y",),
 ) -> Beside:  # fmt: skip
     theirs = theirs or ours
@@ -28,7 +28,7 @@ def beside(
     return Beside(ours, theirs, pairs, {k: Gap(v, v) for k, v in gaps.items()}, noise or {}, wrong)
 
 
-CHAIN = wiring(("Conv", "x", "a"), ("Relu", "a", "b"), ("Conv", "b", "c"), ("Relu", "c", "y"))
+CHAIN = graph_view(("Conv", "x", "a"), ("Relu", "a", "b"), ("Conv", "b", "c"), ("Relu", "c", "y"))
 SMALL, LARGE = 1e-7, 0.1
 
 
@@ -63,12 +63,14 @@ def test_a_difference_that_has_vanished_again_is_passed_by() -> None:
 
 
 def test_a_difference_that_no_wrong_output_depends_on_is_passed_by() -> None:
-    graph = wiring(("Conv", "x", "a"), ("Conv", "x", "b"), ("Relu", "a", "y"), ("Relu", "b", "z"), outputs=("y", "z"))
+    graph = graph_view(
+        ("Conv", "x", "a"), ("Conv", "x", "b"), ("Relu", "a", "y"), ("Relu", "b", "z"), outputs=("y", "z")
+    )
     assert values(beside(graph, {"a": SMALL, "b": LARGE, "y": LARGE, "z": SMALL})) == ["y"]
 
 
 def test_two_origins_in_parallel_branches() -> None:
-    graph = wiring(("Conv", "x", "a"), ("Conv", "x", "b"), ("Add", "a b", "y"))
+    graph = graph_view(("Conv", "x", "a"), ("Conv", "x", "b"), ("Add", "a b", "y"))
     assert values(beside(graph, {"a": LARGE, "b": LARGE, "y": LARGE})) == ["a", "b"]
 
 
@@ -91,7 +93,7 @@ def test_values_without_a_counterpart_make_the_region_larger() -> None:
 
 
 def test_a_node_that_the_candidate_lacks_is_in_the_reference_region() -> None:
-    ours = wiring(("Conv", "x", "a"), ("Conv", "a", "c"), ("Relu", "c", "y"))
+    ours = graph_view(("Conv", "x", "a"), ("Conv", "a", "c"), ("Relu", "c", "y"))
     (suspect,) = beside(ours, {"a": 0.0, "c": LARGE, "y": LARGE}, CHAIN).suspects()
     assert [node.op for node in suspect.nodes] == ["Conv"]
     assert [node.op for node in suspect.theirs] == ["Relu", "Conv"]
@@ -99,8 +101,8 @@ def test_a_node_that_the_candidate_lacks_is_in_the_reference_region() -> None:
 
 
 def test_a_node_too_many_has_no_counterpart() -> None:
-    ours = wiring(("Conv", "x", "raw"), ("Add", "raw", "y"))
-    theirs = wiring(("Conv", "x", "y"))
+    ours = graph_view(("Conv", "x", "raw"), ("Add", "raw", "y"))
+    theirs = graph_view(("Conv", "x", "y"))
     (suspect,) = beside(ours, {"raw": 0.0, "y": LARGE}, theirs, {"raw": "y"}).suspects()
     assert [node.op for node in suspect.nodes] == ["Add"]
     assert suspect.theirs == ()

@@ -6,10 +6,10 @@ import numpy as np
 
 from pytest_onnxaccel.checks.localise.value_matching import by_content, by_name, by_structure
 from pytest_onnxaccel.numerics.compare.digest import Digest
-from suites.unit.test_checks_localise import wiring
+from suites.unit.test_checks_localise import graph_view
 
-NET = wiring(("Conv", "x", "a"), ("Relu", "a", "b"), ("Conv", "b", "c"), ("Relu", "c", "y"))
-OTHER = wiring(("Conv", "x", "1"), ("Relu", "1", "2"), ("Conv", "2", "3"), ("Relu", "3", "y"))
+NET = graph_view(("Conv", "x", "a"), ("Relu", "a", "b"), ("Conv", "b", "c"), ("Relu", "c", "y"))
+OTHER = graph_view(("Conv", "x", "1"), ("Relu", "1", "2"), ("Conv", "2", "3"), ("Relu", "3", "y"))
 
 
 def digests(**values: float) -> dict[str, Digest]:
@@ -23,12 +23,12 @@ def test_equal_names_of_equal_operators_are_pairs() -> None:
 
 def test_one_other_operator_among_equal_names_is_still_a_pair() -> None:
     """That is what a fault looks like."""
-    changed = wiring(("Conv", "x", "a"), ("LeakyRelu", "a", "b"), ("Conv", "b", "c"), ("Relu", "c", "y"))
+    changed = graph_view(("Conv", "x", "a"), ("LeakyRelu", "a", "b"), ("Conv", "b", "c"), ("Relu", "c", "y"))
     assert by_name(changed, NET)["b"] == "b"
 
 
 def test_numbers_that_happen_to_be_equal_are_not_believed() -> None:
-    shifted = wiring(("Relu", "x", "1"), ("Conv", "1", "2"), ("Relu", "2", "3"), ("Conv", "3", "y"))
+    shifted = graph_view(("Relu", "x", "1"), ("Conv", "1", "2"), ("Relu", "2", "3"), ("Conv", "3", "y"))
     assert by_name(shifted, OTHER) == {"x": "x", "y": "y"}
 
 
@@ -51,17 +51,17 @@ def test_structure_pairs_a_whole_chain() -> None:
 
 
 def test_structure_goes_round_another_operator_from_both_sides() -> None:
-    changed = wiring(("Conv", "x", "1"), ("LeakyRelu", "1", "2"), ("Conv", "2", "3"), ("Relu", "3", "y"))
+    changed = graph_view(("Conv", "x", "1"), ("LeakyRelu", "1", "2"), ("Conv", "2", "3"), ("Relu", "3", "y"))
     assert by_structure(NET, changed, {"x": "x", "y": "y"}) == {"a": "1", "b": "2", "c": "3"}
 
 
 def test_structure_leaves_what_it_cannot_tell() -> None:
-    ours = wiring(("Conv", "x", "a"), ("Add", "a", "y"))
-    theirs = wiring(("Gemm", "x", "1"), ("Mul", "1", "y"))
+    ours = graph_view(("Conv", "x", "a"), ("Add", "a", "y"))
+    theirs = graph_view(("Gemm", "x", "1"), ("Mul", "1", "y"))
     assert by_structure(ours, theirs, {"x": "x", "y": "y"}) == {}
 
 
 def test_parallel_nodes_of_unequal_number_are_left() -> None:
-    ours = wiring(("Conv", "x", "a"), ("Conv", "x", "b"), ("Sum", "a b", "y"))
-    theirs = wiring(("Conv", "x", "1"), ("Conv", "x", "2"), ("Conv", "x", "3"), ("Sum", "1 2 3", "y"))
+    ours = graph_view(("Conv", "x", "a"), ("Conv", "x", "b"), ("Sum", "a b", "y"))
+    theirs = graph_view(("Conv", "x", "1"), ("Conv", "x", "2"), ("Conv", "x", "3"), ("Sum", "1 2 3", "y"))
     assert by_structure(ours, theirs, {"x": "x", "y": "y"}) == {}

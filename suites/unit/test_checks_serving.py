@@ -8,10 +8,10 @@ import pytest
 
 from pytest_onnxaccel.checks.latency.load_scenarios import (
     Served,
-    bearable,
     confirmed,
     idle_gap,
     limits,
+    max_sustainable_rate,
     offline,
     server,
 )
@@ -114,7 +114,7 @@ def test_two_threads_are_not_taken_for_twice_the_work() -> None:
 
 
 def test_the_highest_bearable_rate() -> None:
-    found = bearable(Scenario("server", target_ns=30 * MS), calls(4), requests(4))
+    found = max_sustainable_rate(Scenario("server", target_ns=30 * MS), calls(4), requests(4))
     rate = found.figures["bearable_per_s"]
     assert found.verdict is PASSED
     assert server(Scenario("server", rate_per_s=rate), calls(4), requests(4), {"p99": 30 * MS}).verdict is PASSED
@@ -123,13 +123,13 @@ def test_the_highest_bearable_rate() -> None:
 
 
 def test_a_long_target_bears_almost_all() -> None:
-    found = bearable(Scenario("server", target_ns=60e9), calls(4), requests(4))
+    found = max_sustainable_rate(Scenario("server", target_ns=60e9), calls(4), requests(4))
     assert found.figures["bearable_per_s"] == pytest.approx(250, rel=0.03)
 
 
 @pytest.mark.parametrize(("cpu_ms", "verdict"), [(4.0, FAILED), (0.5, INCONCLUSIVE)])
 def test_no_rate_bears_less_than_one_call(cpu_ms: float, verdict: Verdict) -> None:
-    found = bearable(Scenario("server", target_ns=1 * MS), calls(4, cpu_ms), requests(4, cpu_ms))
+    found = max_sustainable_rate(Scenario("server", target_ns=1 * MS), calls(4, cpu_ms), requests(4, cpu_ms))
     assert found.verdict is verdict
     assert found.line == "bears no rate with p99 within 1 ms: a single request takes 4 ms"
 

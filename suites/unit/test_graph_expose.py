@@ -15,9 +15,9 @@ from fixtures.running import run
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.graph.probe.anatomy import anatomy
 from pytest_onnxaccel.graph.probe.expose import expose
-from pytest_onnxaccel.graph.probe.extract import excerpt
+from pytest_onnxaccel.graph.probe.extract import extract
 from pytest_onnxaccel.graph.probe.modules import SCOPES, module_of
-from pytest_onnxaccel.graph.probe.node_diff import contrast
+from pytest_onnxaccel.graph.probe.node_diff import node_diff
 
 IMAGE = np.random.default_rng(0).uniform(-1, 1, (1, 3, 8, 8)).astype(np.float32)
 
@@ -110,7 +110,7 @@ def test_an_excerpt_computes_what_the_model_computes_there(tmp_path: Path) -> No
     expose(path, str(tmp_path / "more.onnx"), ["convolved", "activated"], {})
     inside = run(tmp_path / "more.onnx", {"image": IMAGE})
     feeds = {"convolved": ["float32", [1, 4, 8, 8]]}
-    told = excerpt(
+    told = extract(
         path, str(tmp_path / "part.onnx"), feeds, ["activated"], {"activated": [None, "float32", [1, 4, 8, 8]]}
     )
     assert told == {"nodes": 2, "inputs": ["convolved"]}
@@ -126,11 +126,11 @@ def test_an_excerpt_computes_what_the_model_computes_there(tmp_path: Path) -> No
 def test_an_excerpt_takes_what_branches_capture_and_refuses_open_ends(tmp_path: Path) -> None:
     path = saved(branching(), tmp_path)
     feeds = {"doubled": ["float32", [2, 3]], "positive": ["bool", []]}
-    excerpt(path, str(tmp_path / "part.onnx"), feeds, ["chosen"], {})
+    extract(path, str(tmp_path / "part.onnx"), feeds, ["chosen"], {})
     found = run(tmp_path / "part.onnx", {"doubled": np.ones((2, 3), np.float32), "positive": np.array(True)})
     assert found["chosen"].tolist() == [[-1] * 3] * 2
     with pytest.raises(ModelError, match="also depends on the input 'x'"):
-        excerpt(path, str(tmp_path / "open.onnx"), {"positive": ["bool", []]}, ["chosen"], {})
+        extract(path, str(tmp_path / "open.onnx"), {"positive": ["bool", []]}, ["chosen"], {})
 
 
 def test_contrast_names_what_differs(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_contrast_names_what_differs(tmp_path: Path) -> None:
     path = saved(wrong, tmp_path, "wrong.onnx")
 
     def told(name: str) -> list[str]:
-        return list(contrast(path, name, good, name)["differences"])
+        return list(node_diff(path, name, good, name)["differences"])
 
     assert told("activated") == ["LeakyRelu instead of Relu"]
     assert told("convolved") == ["pads=[0, 0, 2, 2] instead of [1, 1, 1, 1]"]
@@ -157,7 +157,7 @@ def test_contrast_tells_swapped_inputs(tmp_path: Path) -> None:
         return assemble("m", nodes, [value("x", 2)], [value("y", 2)])
 
     ours, theirs = saved(made("x", "n"), tmp_path, "a.onnx"), saved(made("n", "x"), tmp_path, "b.onnx")
-    assert contrast(ours, "y", theirs, "y")["differences"] == ["inputs in the order x, n instead of n, x"]
+    assert node_diff(ours, "y", theirs, "y")["differences"] == ["inputs in the order x, n instead of n, x"]
 
 
 def scoped(scopes: str) -> onnx.NodeProto:

@@ -47,7 +47,7 @@ def engine_on(engines: Engines, path: str) -> WorkerEngine:
     engine = engines.open("ort-cpu", {}, own=os.path.dirname(path))
     assert isinstance(engine, WorkerEngine)
     graph = [graph_request(name, {"path": path}) for name in ("inspect", "structure")]
-    engine.ask_ahead([*graph, load_request(ORT, path, QUIET)])
+    engine.prefetch([*graph, load_request(ORT, path, QUIET)])
     return engine
 
 
@@ -94,7 +94,7 @@ def test_what_is_forgotten_is_asked_again(engines: Engines, tmp_path: Path) -> N
     path = saved(tmp_path)
     engine = engine_on(engines, path)
     engine.graph("inspect", path=path)
-    engine.forget_ahead()
+    engine.forget_prefetched()
     Path(path).write_bytes(b"\x08")
     assert engine.graph("structure", path=saved(tmp_path))["checker"]["ok"]
     engine.close()

@@ -15,27 +15,27 @@ from pytest_onnxaccel.isolation.remote_blocks import take_blocks
 from pytest_onnxaccel.runner.latency.timing_sessions import Bench
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
 ONE = LoadOptions(threads=1, spin=False)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["worker", "in-process"])
-def subject(
+def model_session(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Subject, Engines]]:
+) -> Iterator[tuple[ModelSession, Engines]]:
     path = tmp_path_factory.mktemp("blocks") / "cnn.onnx"
     path.write_bytes(graphs.small_cnn().SerializeToString())
     engines = Engines(RunOptions(in_process=request.param))
-    made = Subject(ModelSpec("cnn", str(path), str(path)), engines, 0, ("ort-cpu",), 0)
+    made = ModelSession(ModelSpec("cnn", str(path), str(path)), engines, 0, ("ort-cpu",), 0)
     yield made, engines
     made.close()
     engines.close()
 
 
-def test_sessions_take_turns_in_the_order_asked_for(subject: tuple[Subject, Engines]) -> None:
-    model, engines = subject
-    feeds = model.ready("ort-cpu").settled.inputs.feeds(0)
+def test_sessions_take_turns_in_the_order_asked_for(model_session: tuple[ModelSession, Engines]) -> None:
+    model, engines = model_session
+    feeds = model.ready("ort-cpu").resolved.inputs.feeds(0)
     with Bench(model, engines) as bench:
         sides = [(bench.session("ort-cpu", options=ONE), feeds) for _ in range(2)]
         blocks = take_blocks(sides, [0, 1, 1, 0], 7, canary=True)
@@ -46,21 +46,21 @@ def test_sessions_take_turns_in_the_order_asked_for(subject: tuple[Subject, Engi
     assert all(block.noise["switches"] >= 0 for block in blocks)
 
 
-def test_a_session_of_its_own_for_each_and_none_left_open(subject: tuple[Subject, Engines]) -> None:
-    model, engines = subject
+def test_a_session_of_its_own_for_each_and_none_left_open(model_session: tuple[ModelSession, Engines]) -> None:
+    model, engines = model_session
     with Bench(model, engines) as bench:
         first, second = (bench.session("ort-cpu", options=ONE) for _ in range(2))
         assert first is not second
         assert first is not model.session("ort-cpu", options=ONE)
-    feeds = model.ready("ort-cpu").settled.inputs.feeds(0)
+    feeds = model.ready("ort-cpu").resolved.inputs.feeds(0)
     with pytest.raises(Exception, match=r"\d|closed|NoneType"):
         first.run(feeds)
 
 
-def test_sessions_of_two_workers_are_compared(subject: tuple[Subject, Engines]) -> None:
+def test_sessions_of_two_workers_are_compared(model_session: tuple[ModelSession, Engines]) -> None:
     """The evaluator of onnx is slower than the runtime by far more than any machine's noise."""
-    model, engines = subject
-    feeds = model.ready("ort-cpu").settled.inputs.feeds(0)
+    model, engines = model_session
+    feeds = model.ready("ort-cpu").resolved.inputs.feeds(0)
     with Bench(model, engines, fresh=True) as bench:
         slow = Arm("reference", bench.session("reference"), feeds)
         fast, twin = (Arm("ort-cpu", bench.session("ort-cpu", options=ONE), feeds) for _ in range(2))
@@ -69,18 +69,18 @@ def test_sessions_of_two_workers_are_compared(subject: tuple[Subject, Engines]) 
     assert found.decisive.low > 1.5
 
 
-def test_feeds_are_checked_before_they_are_timed(subject: tuple[Subject, Engines]) -> None:
-    model, engines = subject
+def test_feeds_are_checked_before_they_are_timed(model_session: tuple[ModelSession, Engines]) -> None:
+    model, engines = model_session
     with Bench(model, engines) as bench, pytest.raises(ModelError, match="was not fed"):
         take_blocks([(bench.session("ort-cpu"), {})], [0], 1)
 
 
-def test_a_fresh_bench_has_workers_of_its_own(subject: tuple[Subject, Engines]) -> None:
-    model, engines = subject
+def test_a_fresh_bench_has_workers_of_its_own(model_session: tuple[ModelSession, Engines]) -> None:
+    model, engines = model_session
     kept = model.ready("ort-cpu").session
     with Bench(model, engines, fresh=True) as bench:
         session = bench.session("ort-cpu", options=ONE)
-        assert session.bare(model.ready("ort-cpu").settled.inputs.feeds(0))[0] is not kept
+        assert session.bare(model.ready("ort-cpu").resolved.inputs.feeds(0))[0] is not kept
         engine = bench._own["ort-cpu"]
         assert engine is not model.engine("ort-cpu")
     assert kept.alive

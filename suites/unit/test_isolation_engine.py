@@ -16,7 +16,7 @@ from pytest_onnxaccel.core.specs import TimingPlan
 from pytest_onnxaccel.isolation.engine import Engine, LocalEngine, WorkerEngine
 from pytest_onnxaccel.isolation.launch import own_command
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.isolation.orphan_reaper import Sentinel
+from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
 from pytest_onnxaccel.isolation.supervisor import WorkerProcess
 from suites.unit.processes import needs_proc, running
 
@@ -29,7 +29,7 @@ ORT = "pytest_onnxaccel.backends.onnxruntime.cpu:OrtCpu"
 def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     """Makes an engine in a worker, or in this process."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
-    sentinel = Sentinel(str(tmp_path / "staging"))
+    sentinel = OrphanReaper(str(tmp_path / "staging"))
     (tmp_path / "staging").mkdir()
     made: list[Engine] = []
 

@@ -95,7 +95,7 @@ def test_a_link_that_stays_inside(staged: Staged) -> None:
 
 
 def test_a_link_that_stays_inside_and_climbs_out_by_its_target(staged: Staged, tmp_path: Path) -> None:
-    """Inside for the file system, above the private copy as a text: so a file was written anywhere."""
+    """ExposedModel for the file system, above the private copy as a text: so a file was written anywhere."""
     repo = Path(staged.source_folder)
     (repo / "a" / "b" / "c").mkdir(parents=True)
     (repo / "link").symlink_to("a/b/c")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_onnxaccel.isolation.lifeline import Lifeline, reading_ends
-from pytest_onnxaccel.isolation.orphan_reaper import Sentinel
+from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
 from suites.unit.processes import children, eventually, needs_proc, open_files, running
 
 ROOT = Path(__file__).parents[2]
@@ -64,10 +64,10 @@ def test_no_pipes(tmp_path: Path) -> None:
 #: Guarded: starts a worker of its own group, says who is who, and waits for good; takes SIGTERM as told.
 GUARDED = """
 import signal, subprocess, sys, time
-from pytest_onnxaccel.isolation.orphan_reaper import Sentinel
+from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
 folder, controller, heeds = sys.argv[1:]
 signal.signal(signal.SIGTERM, (lambda *_: sys.exit(3)) if heeds == "heeds" else signal.SIG_IGN)
-sentinel = Sentinel(folder, controller)
+sentinel = OrphanReaper(folder, controller)
 worker = subprocess.Popen(["sleep", "1000"], start_new_session=True)
 sentinel.started(worker.pid)
 print(worker.pid, flush=True)
@@ -114,7 +114,7 @@ def test_a_sentinel_that_watches_leaves_nothing(tmp_path: Path) -> None:
     """Neither its second process nor a descriptor, and the pipes' end afterwards hurts nobody."""
     files, before = open_files(), set(children())
     lifeline = Lifeline(str(tmp_path))
-    sentinel = Sentinel(str(tmp_path / "staging"), str(tmp_path))
+    sentinel = OrphanReaper(str(tmp_path / "staging"), str(tmp_path))
     group = os.getpgid(sentinel._process.pid)
     sentinel.close()
     lifeline.close()

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from fixtures import hazards
-from pytest_onnxaccel.isolation.orphan_reaper import Sentinel
+from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
 from suites.unit.processes import children, eventually, heeds_interrupts, needs_proc, running
 
 pytestmark = needs_proc
@@ -54,7 +54,7 @@ def _group_of(pid: int) -> int:
         return 0
 
 
-def abandoned(sentinel: Sentinel) -> None:
+def abandoned(sentinel: OrphanReaper) -> None:
     """What the system does to its pipe when this process ends."""
     assert sentinel._process.stdin is not None
     sentinel._process.stdin.close()
@@ -64,7 +64,7 @@ def abandoned(sentinel: Sentinel) -> None:
 def test_closed_it_touches_nothing_and_leaves_no_process(tmp_path: Path, group: subprocess.Popen[bytes]) -> None:
     before = set(children())
     (tmp_path / "staging").mkdir()
-    sentinel = Sentinel(str(tmp_path / "staging"))
+    sentinel = OrphanReaper(str(tmp_path / "staging"))
     sentinel.started(group.pid)
     sentinel.close()
     sentinel.close()
@@ -78,7 +78,7 @@ def test_abandoned_it_kills_whole_groups_and_removes_the_folder(tmp_path: Path, 
     (folder / "deep").mkdir(parents=True)
     (folder / "deep" / "model.onnx").write_bytes(b"x")
     (tmp_path / "other").mkdir()
-    sentinel = Sentinel(str(folder))
+    sentinel = OrphanReaper(str(folder))
     sentinel.started(group.pid)
     abandoned(sentinel)
     assert group.wait(30) == -signal.SIGKILL
@@ -89,7 +89,7 @@ def test_abandoned_it_kills_whole_groups_and_removes_the_folder(tmp_path: Path, 
 
 def test_workers_that_ended_are_not_killed_again(tmp_path: Path, group: subprocess.Popen[bytes]) -> None:
     """Their numbers may belong to somebody else by then."""
-    sentinel = Sentinel(str(tmp_path / "staging"))
+    sentinel = OrphanReaper(str(tmp_path / "staging"))
     others = [child() for _ in range(3)]
     for process in (*others, group):
         sentinel.started(process.pid)
@@ -107,7 +107,7 @@ def test_workers_that_ended_are_not_killed_again(tmp_path: Path, group: subproce
 def test_it_is_not_stopped_by_what_stops_the_host(number: int, tmp_path: Path) -> None:
     folder = tmp_path / "staging"
     folder.mkdir()
-    sentinel = Sentinel(str(folder))
+    sentinel = OrphanReaper(str(folder))
     # It has to have set its traps
     sentinel.started(999_999_999)
     time.sleep(0.3)
@@ -119,7 +119,7 @@ def test_it_is_not_stopped_by_what_stops_the_host(number: int, tmp_path: Path) -
 
 
 def test_a_sentinel_that_was_killed_does_not_hurt_the_host(tmp_path: Path) -> None:
-    sentinel = Sentinel(str(tmp_path / "staging"))
+    sentinel = OrphanReaper(str(tmp_path / "staging"))
     sentinel._process.kill()
     sentinel._process.wait()
     sentinel.started(999_999_999)
@@ -139,11 +139,11 @@ from pytest_onnxaccel.isolation.supervisor import WorkerProcess
 from pytest_onnxaccel.isolation.staging.stage_model import stage
 from pytest_onnxaccel.isolation.launch import own_command
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.isolation.orphan_reaper import Sentinel
+from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
 
 model, folder, stuck = sys.argv[1:]
 os.makedirs(folder)
-sentinel = Sentinel(folder)
+sentinel = OrphanReaper(folder)
 worker = WorkerProcess("ort-cpu", own_command(), (), folder, sentinel, Limits(seconds=600))
 engine = WorkerEngine("pytest_onnxaccel.backends.onnxruntime.cpu:OrtCpu", lambda: worker)
 staged = stage(model, model, os.path.join(folder, "000-m"))

@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.numerics.queueing.counterfactual import FEWEST, as_kinds, moods
+from pytest_onnxaccel.numerics.queueing.counterfactual import FEWEST, as_kinds, regimes
 
 #: How much longer a request of each kind takes, and requests of a run.
 EFFECTS, COUNT = (1.3, 1.0), 20_000
@@ -87,10 +87,10 @@ def test_chance_of_one_kind_alone_stays_with_that_kind() -> None:
 def test_few_requests_have_no_mood() -> None:
     rising = np.arange(1.0, FEWEST)
     even = np.arange(FEWEST - 1) % 2 == 0
-    assert (moods(rising, (even, ~even)) == 1).all()
+    assert (regimes(rising, (even, ~even)) == 1).all()
     longer = np.arange(1.0, FEWEST * 4)
     even = np.arange(FEWEST * 4 - 1) % 2 == 0
-    assert moods(longer, (even, ~even)).std() > 0.1
+    assert regimes(longer, (even, ~even)).std() > 0.1
 
 
 def test_a_kind_without_members_has_no_times() -> None:

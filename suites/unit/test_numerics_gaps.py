@@ -8,7 +8,7 @@ import pytest
 
 from pytest_onnxaccel.numerics.compare.digest import KEPT, Digest
 from pytest_onnxaccel.numerics.compare.distance import floor, gap, magnitude
-from pytest_onnxaccel.numerics.compare.perturb import shaken
+from pytest_onnxaccel.numerics.compare.perturb import perturb
 from pytest_onnxaccel.numerics.sampling.npz import write_npz
 
 ROWS = np.array([[1, -8, 2], [0, 4, 3]], np.float32)
@@ -83,7 +83,7 @@ def test_a_digest_of_what_is_not_finite_and_of_integers() -> None:
 
 def test_shaken_inputs_are_off_by_a_few_units_and_always_the_same() -> None:
     feeds = {"x": np.linspace(-1, 1, 100, dtype=np.float32), "n": np.arange(3)}
-    first, second = shaken(feeds), shaken(feeds)
+    first, second = perturb(feeds), perturb(feeds)
     assert np.array_equal(first["x"], second["x"])
     assert first["x"].dtype == np.float32
     assert 0 < gap(first["x"], feeds["x"]).share < 1e-6

@@ -71,9 +71,9 @@ def test_a_batch_is_the_stack_of_its_samples() -> None:
     inputs = inputs_of(tensor("x", "N", 3), tensor("z", "N", dtype="int64"), batch="N", given=[InputSpec("z", 0, 1e9)])
     three = inputs.feeds(5, 3)
     for name, stacked in three.items():
-        singles = [inputs.feeds(5 + i)[name] for i in range(3)]
-        assert np.array_equal(stacked, np.concatenate(singles))
-        assert len({single.tobytes() for single in singles}) == 3, "the samples are not distinct"
+        single_runs = [inputs.feeds(5 + i)[name] for i in range(3)]
+        assert np.array_equal(stacked, np.concatenate(single_runs))
+        assert len({single.tobytes() for single in single_runs}) == 3, "the samples are not distinct"
 
 
 def test_a_batch_of_a_larger_own_batch_is_cut_from_whole_blocks() -> None:

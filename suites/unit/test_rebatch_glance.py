@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_onnxaccel.core.errors import ModelError
-from pytest_onnxaccel.graph.rebatch.rebatch import GLANCE, rebatch
+from pytest_onnxaccel.graph.rebatch.rebatch import QUICK_SURVEY, rebatch
 from suites.rebatch.proof import Original, prove
 from suites.unit.rebatching import Save, const, node, relu, saver, weights
 
@@ -21,7 +21,7 @@ def save(tmp_path: Path) -> Save:
 
 def glanced(path: str, n: int = 3) -> tuple[dict[str, Any], str]:
     """The candidate, and what the proof says of it."""
-    done = rebatch(path, path + ".new", n, GLANCE)
+    done = rebatch(path, path + ".new", n, QUICK_SURVEY)
     return done, prove(Original(path, n, 1), path + ".new", n, done["outputs"]) or "proven"  # type: ignore[arg-type]
 
 

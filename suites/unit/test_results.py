@@ -57,7 +57,7 @@ def test_every_text_leaves_harmless() -> None:
     assert '"::' not in text
     assert CheckResult.loads(text).dumps() == text
     assert all(line.isprintable() for line in (result.model, result.code, result.message, *result.details))
-    # Inside the process figures keep the names that arrays go by
+    # ExposedModel the process figures keep the names that arrays go by
     assert evil in result.figures
 
 

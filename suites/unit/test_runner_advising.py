@@ -20,10 +20,10 @@ from pytest_onnxaccel.checks.advice.recommend import Advice
 from pytest_onnxaccel.checks.advice.speedup import Finding, Gain, Outcome
 from pytest_onnxaccel.core.specs import ModelSpec, Tolerance
 from pytest_onnxaccel.isolation import worker
-from pytest_onnxaccel.runner.latency.paired_timing import duel
+from pytest_onnxaccel.runner.latency.paired_timing import paired_timing
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 from suites.unit.advise import CPU, Advise
 
 #: Options of a session that trials change, by the kind of the trial.
@@ -210,10 +210,10 @@ def test_a_real_duel(tmp_path: Path) -> None:
     path.write_bytes(graphs.mlp().SerializeToString())
     engines = Engines(RunOptions())
     try:
-        subject = Subject(ModelSpec("m", str(path), "m.onnx"), engines, 0, (CPU,), 0)
-        feeds = subject.ready(CPU).settled.inputs.feeds(0)
-        opens = partial(subject.fresh, CPU, None, LoadOptions(threads=1))
-        gain = duel((opens, feeds), (opens, feeds), looks=(20,), seconds=30)
+        model_session = ModelSession(ModelSpec("m", str(path), "m.onnx"), engines, 0, (CPU,), 0)
+        feeds = model_session.ready(CPU).resolved.inputs.feeds(0)
+        opens = partial(model_session.fresh, CPU, None, LoadOptions(threads=1))
+        gain = paired_timing((opens, feeds), (opens, feeds), looks=(20,), seconds=30)
     finally:
         engines.close()
     assert 0 < gain.low <= gain.ratio <= gain.high

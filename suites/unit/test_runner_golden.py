@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pytest_onnxaccel.checks.contract import contract
-from pytest_onnxaccel.checks.find_inputs import settle
+from pytest_onnxaccel.checks.find_inputs import find_inputs
 from pytest_onnxaccel.checks.parity.check import samples
 from pytest_onnxaccel.checks.parity.tolerances import Limits
 from pytest_onnxaccel.core.domains import Domain, InputFacts
@@ -69,7 +69,7 @@ def top(feeds: Any) -> dict[str, Any]:
 
 def settled_on(golden: list[dict[str, Any]], session: FakeSession, facts: InputFacts = FACTS, **more: Any) -> Any:
     info = info_of((X, K), (tensor("best", "n", 3),), "n")
-    return settle(session, info, ModelSpec("m", "m", "m", **more), 0, "", facts, golden)
+    return find_inputs(session, info, ModelSpec("m", "m", "m", **more), 0, "", facts, golden)
 
 
 def test_golden_samples_come_first_and_further_ones_keep_what_nobody_can_make_up() -> None:
@@ -120,11 +120,11 @@ def test_sizes_follow_from_golden_data_and_those_that_are_asked_for_come_after()
     info = info_of((takes,), (gives,))
     session = FakeSession(lambda feeds: {"y": feeds["x"] * 2}, inputs=(takes,))
     golden = [{"x": np.linspace(0, 1, 5, dtype=np.float32).reshape(1, 5)}]
-    found = settle(session, info, ModelSpec("m", "m", "m"), 0, "", InputFacts(), golden)
+    found = find_inputs(session, info, ModelSpec("m", "m", "m"), 0, "", InputFacts(), golden)
     assert found.inputs.sizes == {"t": 5}
     assert not found.guessed
     asked = ModelSpec("m", "m", "m", dims=(DimSpec("t", (9,)),))
-    found = settle(session, info, asked, 0, "", InputFacts(), golden)
+    found = find_inputs(session, info, asked, 0, "", InputFacts(), golden)
     assert [feeds["x"].shape for feeds in samples(found.inputs, (), None)] == [(1, 5), (1, 5), (1, 9)]
 
 
@@ -138,7 +138,7 @@ def test_values_that_are_not_finite_are_right_where_golden_data_has_them() -> No
     takes, gives = TensorSpec("x", "float32", (2,)), TensorSpec("y", "float32", (2,))
     info = info_of((takes,), (gives,))
     session = FakeSession(lambda feeds: {"y": np.array([np.inf, 1], np.float32)}, inputs=(takes,), outputs=(gives,))
-    found = settle(session, info, ModelSpec("m", "m", "m"), 0, "", InputFacts(), [{"x": np.ones(2, np.float32)}])
+    found = find_inputs(session, info, ModelSpec("m", "m", "m"), 0, "", InputFacts(), [{"x": np.ones(2, np.float32)}])
     assert contract("m", "b", info, session, found).code == "V_NONFINITE"
     from dataclasses import replace
 

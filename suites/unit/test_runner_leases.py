@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.runner.machine_lock import Leases
+from pytest_onnxaccel.runner.machine_lock import MachineLock
 from suites.unit.processes import PATIENCE
 
 HOLDER = """
 import sys
-from pytest_onnxaccel.runner.machine_lock import Leases
+from pytest_onnxaccel.runner.machine_lock import MachineLock
 print("asking", flush=True)
-with getattr(Leases(sys.argv[1]), sys.argv[2])():
+with getattr(MachineLock(sys.argv[1]), sys.argv[2])():
     print("held", flush=True)
     sys.stdin.readline()
 print("freed", flush=True)
@@ -139,9 +139,9 @@ def test_a_process_that_is_killed_while_it_waits_frees_the_turnstile(holder: Any
 
 
 def test_an_error_inside_frees_the_lease(tmp_path: Path) -> None:
-    leases = Leases(str(tmp_path / "new" / "folder"))
-    with pytest.raises(ZeroDivisionError), leases.exclusive():
+    machine_lock = MachineLock(str(tmp_path / "new" / "folder"))
+    with pytest.raises(ZeroDivisionError), machine_lock.exclusive():
         1 / 0  # noqa: B018
-    with leases.exclusive():
+    with machine_lock.exclusive():
         pass
     assert all(name.startswith("onnxaccel-") for name in os.listdir(tmp_path / "new" / "folder"))

@@ -15,51 +15,53 @@ from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.runner.sessions import noise_variants as noise
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
 BACKENDS = ("ort-cpu", "reference")
 
 
 @pytest.fixture
-def subject(tmp_path: Path) -> Subject:
+def model_session(tmp_path: Path) -> ModelSession:
     path = tmp_path / "cnn.onnx"
     path.write_bytes(graphs.small_cnn().SerializeToString())
     options = RunOptions(in_process=True)
     spec = ModelSpec("cnn", str(path), "cnn.onnx")
-    return Subject(spec, Engines(options), 0, BACKENDS, 0)
+    return ModelSession(spec, Engines(options), 0, BACKENDS, 0)
 
 
-def opened(subject: Subject, backend: str, **more: bool) -> dict[str, object]:
-    return dict(noise.variants(subject, backend, **more)())
+def opened(model_session: ModelSession, backend: str, **more: bool) -> dict[str, object]:
+    return dict(noise.variants(model_session, backend, **more)())
 
 
-def test_a_runtime_gives_ways_to_run_and_other_graphs(subject: Subject) -> None:
-    found = opened(subject, "ort-cpu")
+def test_a_runtime_gives_ways_to_run_and_other_graphs(model_session: ModelSession) -> None:
+    found = opened(model_session, "ort-cpu")
     assert {"graph optimizations off", "threads=1", "threads=3", "weights one rounding off (1)"} <= set(found)
     assert any(name.startswith("initializers") for name in found)
-    feeds = subject.ready("ort-cpu").settled.inputs.feeds(0)
-    wanted = subject.ready("ort-cpu").session.run(feeds)
+    feeds = model_session.ready("ort-cpu").resolved.inputs.feeds(0)
+    wanted = model_session.ready("ort-cpu").session.run(feeds)
     for session in found.values():
         assert not isinstance(session, OnnxAccelError)
         assert list(session.run(feeds)) == list(wanted)  # type: ignore[attr-defined]
 
 
-def test_a_backend_without_optimizations_has_other_graphs_alone(subject: Subject) -> None:
-    assert all("threads" not in name and "optimizations" not in name for name in opened(subject, "reference"))
+def test_a_backend_without_optimizations_has_other_graphs_alone(model_session: ModelSession) -> None:
+    assert all("threads" not in name and "optimizations" not in name for name in opened(model_session, "reference"))
 
 
-def test_the_unoptimized_reference_has_no_variant_that_is_its_candidate(subject: Subject) -> None:
+def test_the_unoptimized_reference_has_no_variant_that_is_its_candidate(model_session: ModelSession) -> None:
     asked = []
-    fresh = subject.fresh
-    subject.fresh = lambda name, path, options, like: asked.append(options) or fresh(name, path, options, like=like)  # type: ignore[assignment, func-returns-value, method-assign]
-    assert "graph optimizations off" not in opened(subject, "ort-cpu", alone=True)
+    fresh = model_session.fresh
+    model_session.fresh = lambda name, path, options, like: (
+        asked.append(options) or fresh(name, path, options, like=like)
+    )  # type: ignore[assignment, func-returns-value, method-assign]
+    assert "graph optimizations off" not in opened(model_session, "ort-cpu", alone=True)
     assert asked
     assert not any(options.optimize for options in asked)
 
 
-def test_no_file_of_a_variant_stays(subject: Subject) -> None:
-    opened(subject, "ort-cpu")
-    assert not list(Path(subject.folder).glob("variant-*"))
+def test_no_file_of_a_variant_stays(model_session: ModelSession) -> None:
+    opened(model_session, "ort-cpu")
+    assert not list(Path(model_session.folder).glob("variant-*"))
 
 
 def test_a_lock_belongs_to_a_model_and_a_pair() -> None:

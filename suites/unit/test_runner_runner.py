@@ -304,17 +304,17 @@ def test_one_worker_serves_all_checks_of_a_model(runner: Make, started: list[str
 
 def test_frozen_files_are_proven_and_named(runner: Make) -> None:
     run = runner(graphs.small_cnn())
-    frozen = run.subjects.frozen("m0", 4)
+    frozen = run.model_sessions.frozen("m0", 4)
     assert os.path.basename(frozen.path) == "m0-batch-4.onnx"
     assert frozen.batch_size == 4
     assert frozen.info.inputs[0].shape == (4, 3, 8, 8)
     assert frozen.inputs.feeds(0, 4)["image"].shape == (4, 3, 8, 8)
-    assert run.subjects.frozen("m0", 4) is frozen
-    as_is = run.subjects.frozen("m0", 1)
+    assert run.model_sessions.frozen("m0", 4) is frozen
+    as_is = run.model_sessions.frozen("m0", 1)
     assert as_is.method == "as is"
 
 
 def test_inputs_are_those_that_were_settled(runner: Make) -> None:
-    feeds = runner(graphs.int_tokens()).subjects.inputs("m0").feeds()
+    feeds = runner(graphs.int_tokens()).model_sessions.inputs("m0").feeds()
     assert feeds["ids"].shape == (1, 8)
     assert len(np.unique(feeds["ids"])) > 2  # rows of the table, its last one among them

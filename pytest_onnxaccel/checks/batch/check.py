@@ -9,8 +9,8 @@ from itertools import groupby
 import numpy as np
 
 from pytest_onnxaccel.backends.protocol import Session
-from pytest_onnxaccel.checks.batch.proof import Proof, Prover, Ways
-from pytest_onnxaccel.checks.batch.single_runs import Singles
+from pytest_onnxaccel.checks.batch.proof import BatchSessions, Proof, Prover
+from pytest_onnxaccel.checks.batch.single_runs import SingleRuns
 from pytest_onnxaccel.checks.batch.sizes import Sizes, choose
 from pytest_onnxaccel.checks.parity.comparison import Agreement
 from pytest_onnxaccel.checks.reach.answers import Answers, further
@@ -31,12 +31,12 @@ def batch(
     backend: str,
     session: Session,
     inputs: Inputs,
-    ways: Ways,
+    batch_sessions: BatchSessions,
     sizes: Sequence[int],
     tolerance: Tolerance,
     outputs: Mapping[str, Tolerance] | None = None,
     holders: Callable[[], str] = lambda: "",
-    singles: Singles | None = None,
+    single_runs: SingleRuns | None = None,
     wide: bool = False,
     memory: int = 0,
     telling: Telling | None = None,
@@ -59,7 +59,7 @@ def batch(
         return _unjudged(result, sizes, "the inputs share no batch axis")
     if inputs.dynamic and not sizes and _NO_BATCH.search(inputs.symbol or ""):
         return _not_applicable(result, f"the free axis of the inputs is called {inputs.symbol!r}: it is not a batch")
-    singles = singles or Singles(session, inputs)
+    single_runs = single_runs or SingleRuns(session, inputs)
     refusal = ""
     if not inputs.dynamic:
         refusal = _refusal(session, inputs)
@@ -67,7 +67,7 @@ def batch(
             other = inputs.batch + 1
             cause = f"the model is frozen to batch {inputs.batch}, and batch {other} ran without an error"
             return result.with_(verdict=Verdict.FAILED, code="V_BATCH", message=cause)
-    original = prover_of(backend, singles, inputs, tolerance, outputs, False)
+    original = prover_of(backend, single_runs, inputs, tolerance, outputs, False)
     # What nobody asked for is not held against a model of which it cannot be told
     unproven = result.with_(verdict=Verdict.FAILED if sizes else Verdict.NOT_APPLICABLE)
     unstable = original.unstable()
@@ -78,12 +78,12 @@ def batch(
         if mixed:
             cause = f"frozen at batch {inputs.batch}, and its samples depend on each other: {mixed}{_held(holders)}"
             return unproven.with_(code="V_BATCH", message=cause)
-    plan = choose(sizes, inputs.batch, inputs.dynamic, wide, singles, session, memory)
+    plan = choose(sizes, inputs.batch, inputs.dynamic, wide, single_runs, session, memory)
     proofs: dict[int, Proof] = {}
     try:
         for size in plan.sizes:
-            prover = prover_of(backend, singles, inputs, tolerance, outputs, size in plan.full)
-            found = prover.first(size, ways(size))
+            prover = prover_of(backend, single_runs, inputs, tolerance, outputs, size in plan.full)
+            found = prover.first(size, batch_sessions(size))
             if found.proof is None:
                 return _refuted(result, size, inputs, found.refuted, bool(sizes), holders)
             proofs[size] = found.proof
@@ -93,14 +93,14 @@ def batch(
         # The runs of the original do not combine, whatever the batch: there is nothing to compare with
         return _not_applicable(result, error.cause)
     result = _passed(result, proofs, plan, inputs, refusal)
-    return _telling(result, telling, singles, session) if telling is not None else result
+    return _telling(result, telling, single_runs, session) if telling is not None else result
 
 
-def _telling(result: CheckResult, telling: Telling, singles: Singles, session: Session) -> CheckResult:
+def _telling(result: CheckResult, telling: Telling, single_runs: SingleRuns, session: Session) -> CheckResult:
     """*result*, judged by what the samples alone gave; more of them are run while no output answers."""
     answers = Answers()
     for index in range(FEW):
-        answers.add(telling.inputs.feeds(index), singles.block(index))
+        answers.add(telling.inputs.feeds(index), single_runs.block(index))
     if answers.silent():
         for index in further(telling.inputs, FEW):
             if not answers.silent(telling.by_design()):
@@ -115,7 +115,7 @@ def _telling(result: CheckResult, telling: Telling, singles: Singles, session: S
 
 def prover_of(
     backend: str,
-    singles: Singles,
+    single_runs: SingleRuns,
     inputs: Inputs,
     tolerance: Tolerance,
     outputs: Mapping[str, Tolerance] | None,
@@ -123,7 +123,7 @@ def prover_of(
 ) -> Prover:
     """Proves sessions of *backend* within these tolerances."""
     sides = (f"{backend} at the batch", "the samples alone")
-    return Prover(singles, inputs, lambda: Agreement(sides, tolerance, outputs or {}), full)
+    return Prover(single_runs, inputs, lambda: Agreement(sides, tolerance, outputs or {}), full)
 
 
 def _passed(result: CheckResult, proofs: Mapping[int, Proof], plan: Sizes, inputs: Inputs, refusal: str) -> CheckResult:

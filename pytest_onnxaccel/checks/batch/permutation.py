@@ -25,7 +25,7 @@ def order_of(size: int) -> list[int]:
     return [*range(1, size, 2), *range((size - 1) // 2 * 2, -1, -2)]
 
 
-def stranger_at(size: int) -> int:
+def replaced_index(size: int) -> int:
     """The place that the stranger takes: in the middle, so that what runs forward and what runs backward meets it."""
     return size // 2
 
@@ -39,9 +39,9 @@ def permuted(feeds: Mapping[str, Array], inputs: Inputs, size: int) -> dict[str,
     }
 
 
-def with_stranger(feeds: Mapping[str, Array], inputs: Inputs, size: int, far: bool) -> dict[str, Array]:
+def replaced_sample(feeds: Mapping[str, Array], inputs: Inputs, size: int, far: bool) -> dict[str, Array]:
     """*feeds* with one sample replaced; *far*: floats whose range was guessed lie far outside of it."""
-    place = stranger_at(size)
+    place = replaced_index(size)
     found: dict[str, Any] = {name: array.copy() for name, array in feeds.items()}
     other = inputs.feeds(-(-size // (inputs.batch or 1)))
     ranged = {item.name for item in inputs.given if item.says_values}

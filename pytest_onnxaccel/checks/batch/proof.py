@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.batch import permutation as shuffle
-from pytest_onnxaccel.checks.batch.single_runs import Singles
+from pytest_onnxaccel.checks.batch.single_runs import SingleRuns
 from pytest_onnxaccel.checks.parity.comparison import Agreement
 from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
 
 #: Ways to get a session at a batch size, cheapest first: how it was obtained, and the session or why there is none.
-Ways = Callable[[int], Iterator[tuple[str, Session | OnnxAccelError]]]
+BatchSessions = Callable[[int], Iterator[tuple[str, Session | OnnxAccelError]]]
 
 
 @record(frozen=True)
@@ -67,7 +67,7 @@ class Prover:
         full: permute the samples and replace one as well, from two samples on.
     """
 
-    singles: Singles
+    single_runs: SingleRuns
     inputs: Inputs
     make: Callable[[], Agreement]
     full: bool = False
@@ -81,15 +81,15 @@ class Prover:
         full = self.full and size > 1
         empty = self.make()
         key = (size, method, empty.tolerance, tuple(sorted(empty.outputs.items(), key=lambda item: item[0])))
-        known = self.singles.proofs.get(key)
+        known = self.single_runs.proofs.get(key)
         if known is None or (full and not known.full):
             known = self._prove(size, method, session, empty, full)
             if known.ok:
-                self.singles.proofs[key] = known
+                self.single_runs.proofs[key] = known
         return known
 
     def _prove(self, size: int, method: str, session: Session, agreement: Agreement, full: bool) -> Proof:
-        expected, feeds = self.singles.outputs(size), self.inputs.feeds(0, size)
+        expected, feeds = self.single_runs.outputs(size), self.inputs.feeds(0, size)
         got = _run(session, feeds)
         if isinstance(got, str):
             return Proof(size, method, agreement, f"batch {size} does not run: {got}")
@@ -103,24 +103,24 @@ class Prover:
     ) -> Proof | None:
         """The proof that failed when samples were permuted and one was replaced; None when none did."""
         mixed = shuffle.permuted(feeds, self.inputs, size)
-        method, place = "", shuffle.stranger_at(size)
+        method, place = "", shuffle.replaced_index(size)
         got: dict[str, Array] | str = ""
         for far in (True, False):
             # A sample far out of range may be more than the model takes, which says nothing of the batch
-            got = _run(session, shuffle.with_stranger(mixed, self.inputs, size, far))
+            got = _run(session, shuffle.replaced_sample(mixed, self.inputs, size, far))
             if not isinstance(got, str):
                 break
         if isinstance(got, str):
             return Proof(size, method, self.make(), f"batch {size} does not run with other samples: {got}")
         agreement = self.make()
-        agreement.add(*shuffle.compared(got, expected, self.singles.joins, size, place))
+        agreement.add(*shuffle.compared(got, expected, self.single_runs.joins, size, place))
         if agreement.ok:
             return None
         # Which of the two it was is asked only now, because it rarely is either
         again = _run(session, mixed)
         alone = self.make()
         if not isinstance(again, str):
-            alone.add(*shuffle.compared(again, expected, self.singles.joins, size))
+            alone.add(*shuffle.compared(again, expected, self.single_runs.joins, size))
             if not alone.ok:
                 return Proof(size, method, alone, step="the order of the samples changes their results: ")
         return Proof(size, method, agreement, step="one sample changes the results of the others: ")
@@ -130,20 +130,20 @@ class Prover:
 
         Of a model that is frozen to several samples: its axis 0 may be time, or a batch that it mixes.
         """
-        size, expected = self.singles.own, self.singles.block(0)
+        size, expected = self.single_runs.own, self.single_runs.block(0)
         for name in expected:
-            how = self.singles.joins.get(name)
+            how = self.single_runs.joins.get(name)
             if how is not None and how["join"] == "stack":
                 return f"output {name!r} is one result for {size} samples"
-        if self.singles.without_batch():
+        if self.single_runs.without_batch():
             return ""
         failed = self._shuffled(size, session, self.inputs.feeds(0), expected)
         return "" if failed is None else failed.why()
 
-    def first(self, size: int, ways: Iterable[tuple[str, Session | OnnxAccelError]]) -> Found:
+    def first(self, size: int, batch_sessions: Iterable[tuple[str, Session | OnnxAccelError]]) -> Found:
         """The first of *ways* that is proven, and the ones that were tried and refuted before it."""
         refuted: list[Proof] = []
-        for method, session in ways:
+        for method, session in batch_sessions:
             if isinstance(session, OnnxAccelError):
                 refuted.append(Proof(size, method, self.make(), session.cause))
                 continue
@@ -162,7 +162,7 @@ class Prover:
         """
         for variant in range(1, self.inputs.variants):
             inputs = self.inputs.at(variant)
-            prover = Prover(self.singles.at(inputs), inputs, self.make)
+            prover = Prover(self.single_runs.at(inputs), inputs, self.make)
             try:
                 proof = prover.prove(size, method, session)
             except ModelError as error:
@@ -178,12 +178,12 @@ class Prover:
 
         To be asked first: a seeded source of noise can give the same numbers to a batch as to its samples.
         """
-        if self.singles.stable:
+        if self.single_runs.stable:
             return ""
-        again, first, agreement = self.singles.again(), self.singles.block(0), self.make()
+        again, first, agreement = self.single_runs.again(), self.single_runs.block(0), self.make()
         agreement.add(again, first)
         if agreement.ok:
-            self.singles.stable = True
+            self.single_runs.stable = True
             return ""
         worst = [name for name, found in agreement.worst.items() if found["bad_share"]]
         named = counted([f"output {name!r}" for name in worst]) or agreement.message()

@@ -23,7 +23,7 @@ Joins = Mapping[str, Mapping[str, Any]]
 NO_JOINS: Joins = {}
 
 
-class Singles:
+class SingleRuns:
     """Runs of the original at its own batch, each done once, and how they combine into a larger batch.
 
     Args:
@@ -137,9 +137,9 @@ class Singles:
             self._blocks[index] = self._run(index)
         return self._blocks[index]
 
-    def at(self, inputs: Inputs) -> Singles:
+    def at(self, inputs: Inputs) -> SingleRuns:
         """The same original, fed other inputs: at other lengths."""
-        return Singles(self._session, inputs, None, self._ask_joins)
+        return SingleRuns(self._session, inputs, None, self._ask_joins)
 
     def again(self) -> Mapping[str, Array]:
         """What sample 0 gives when it is run once more."""

@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from pytest_onnxaccel.backends.protocol import Session
-from pytest_onnxaccel.checks.batch.single_runs import Singles
+from pytest_onnxaccel.checks.batch.single_runs import SingleRuns
 from pytest_onnxaccel.core.frozen import record
 
 #: Proven when the user named no size: of a model that is frozen (each needs another file), and of a dynamic one.
@@ -37,7 +37,7 @@ class Sizes:
 
 
 def choose(
-    asked: Sequence[int], own: int, dynamic: bool, wide: bool, singles: Singles, session: Session, memory: int
+    asked: Sequence[int], own: int, dynamic: bool, wide: bool, single_runs: SingleRuns, session: Session, memory: int
 ) -> Sizes:
     """The sizes to prove of a model.
 
@@ -53,13 +53,13 @@ def choose(
         # A model that takes several samples at once is given whole runs of them: not every method can cut one
         return Sizes(FROZEN_SIZES if own == 1 else (2 * own,), frozenset())
     more = [size for size in SWEEP_SIZES if dynamic and wide and size not in asked]
-    singles.block(0)
+    single_runs.block(0)
     left_out: dict[int, str] = {}
     left, sizes = SWEEP_SECONDS, list(asked)
     for size in more:
-        runs = max(0, singles.missing(size) - max(0, singles.missing(max(sizes))))
-        need = singles.seconds * (2 * size / singles.own + runs)
-        taken = _growth(session) * size / singles.own
+        runs = max(0, single_runs.missing(size) - max(0, single_runs.missing(max(sizes))))
+        need = single_runs.seconds * (2 * size / single_runs.own + runs)
+        taken = _growth(session) * size / single_runs.own
         if memory and taken > memory * SWEEP_MEMORY:
             left_out[size] = f"would take about {taken / 1e9:.1f} GB"
         elif need > left:

@@ -37,7 +37,7 @@ class Stop:
     notes: tuple[str, ...] = ()
 
 
-def legs(
+def round_trip_runs(
     model: str,
     stops: Sequence[Stop],
     inputs: Inputs | None,

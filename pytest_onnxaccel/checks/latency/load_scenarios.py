@@ -135,7 +135,7 @@ def server(
     return _served(judged, text, figures)
 
 
-def bearable(scenario: Scenario, row: Timing, run: Paced, seed: int = 0) -> Served:
+def max_sustainable_rate(scenario: Scenario, row: Timing, run: Paced, seed: int = 0) -> Served:
     """The highest rate of random requests at which p99 certainly keeps the scenario's target.
 
     Args:

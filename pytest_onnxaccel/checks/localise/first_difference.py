@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import field
 from functools import cached_property
 
-from pytest_onnxaccel.checks.localise.graph_view import Node, Wiring
+from pytest_onnxaccel.checks.localise.graph_view import GraphView, Node
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.numerics.compare.distance import Gap, floor
 
@@ -60,8 +60,8 @@ class Beside:
         wrong: outputs that failed the check.
     """
 
-    ours: Wiring
-    theirs: Wiring
+    ours: GraphView
+    theirs: GraphView
     pairs: Mapping[str, str]
     gaps: Mapping[str, Gap]
     noise: Mapping[str, float] = field(default_factory=dict)

@@ -34,7 +34,7 @@ class Node:
 
 
 @record(frozen=True)
-class Wiring:
+class GraphView:
     """Nodes in order, and what is known of their values.
 
     Attributes:
@@ -51,7 +51,7 @@ class Wiring:
     left_alone: tuple[str, ...] = ()
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Wiring:
+    def from_json(cls, data: Mapping[str, Any]) -> GraphView:
         nodes = tuple(
             Node(n["name"], n["op"], tuple(n["inputs"]), tuple(n["outputs"]), n["module"]) for n in data["nodes"]
         )

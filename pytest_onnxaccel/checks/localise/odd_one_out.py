@@ -19,7 +19,7 @@ Distances = Mapping[tuple[str, str], float]
 
 
 @record(frozen=True)
-class Blame:
+class OddOneOut:
     """Engines beside each other.
 
     Attributes:
@@ -38,7 +38,7 @@ class Blame:
         return {"odd": self.odd, "sentence": self.sentence, "distances": pairs}
 
 
-def blame(outputs: Mapping[str, Mapping[str, Array]], runtimes: Mapping[str, str] | None = None) -> Blame:
+def odd_one_out(outputs: Mapping[str, Mapping[str, Array]], runtimes: Mapping[str, str] | None = None) -> OddOneOut:
     """Name the engine whose outputs are far from all others' while those are close to each other.
 
     Variants of one runtime count as one voice where other runtimes speak too; where all that agree are one runtime,
@@ -52,7 +52,9 @@ def blame(outputs: Mapping[str, Mapping[str, Array]], runtimes: Mapping[str, str
     runtime = {name: (runtimes or {}).get(name, name) for name in engines}
     distances = {(a, b): _distance(outputs[a], outputs[b]) for a, b in combinations(engines, 2)}
     if len(engines) < 3:
-        return Blame("", distances, f"{' and '.join(engines)} differ; two engines cannot tell which of them is wrong")
+        return OddOneOut(
+            "", distances, f"{' and '.join(engines)} differ; two engines cannot tell which of them is wrong"
+        )
     for apart in _suspected(engines, runtime):
         rest = [name for name in engines if name not in apart]
         between = min(_of(distances, a, b) for a in apart for b in rest)
@@ -63,12 +65,14 @@ def blame(outputs: Mapping[str, Mapping[str, Array]], runtimes: Mapping[str, str
         sentence = f"{odd} is the odd one out: {between:.1e} of the output's scale from {_and(rest)}, "
         sentence += f"which agree to {within:.1e}"
         alone = len({runtime[name] for name in rest}) == 1
-        return Blame(odd, distances, sentence + (", but are one runtime" if alone else ""))
+        return OddOneOut(odd, distances, sentence + (", but are one runtime" if alone else ""))
     names = list(dict.fromkeys(runtime.values()))
     if len(names) == 2:
-        return Blame("", distances, f"{_and(names)} differ, with and without optimizations: a third runtime would tell")
+        return OddOneOut(
+            "", distances, f"{_and(names)} differ, with and without optimizations: a third runtime would tell"
+        )
     far = max(distances.items(), key=lambda item: item[1])
-    return Blame("", distances, f"no engine stands apart alone; farthest are {_and(list(far[0]))}, by {far[1]:.1e}")
+    return OddOneOut("", distances, f"no engine stands apart alone; farthest are {_and(list(far[0]))}, by {far[1]:.1e}")
 
 
 def _suspected(engines: Sequence[str], runtime: Mapping[str, str]) -> Iterator[list[str]]:

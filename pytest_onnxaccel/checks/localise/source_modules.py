@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_onnxaccel.checks.localise.graph_view import Node, Wiring
+from pytest_onnxaccel.checks.localise.graph_view import GraphView, Node
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.numerics.compare.distance import floor
 
@@ -48,7 +48,7 @@ class Parting:
 
 
 def first_module(
-    recorded: Sequence[tuple[str, Digest]], values: Mapping[str, Digest], wiring: Wiring
+    recorded: Sequence[tuple[str, Digest]], values: Mapping[str, Digest], graph_view: GraphView
 ) -> Parting | None:
     """The first of the *recorded* modules whose result no value of the graph holds, though one bears its name.
 
@@ -68,15 +68,15 @@ def first_module(
         if holder:
             agreeing, since = agreeing + 1, []
             continue
-        value = _named(module, digest, values, wiring)
+        value = _named(module, digest, values, graph_view)
         # A value that is another module's result is right: the exporter has folded this module into that one
         if not value or value in explained:
             missing += 1
             since.append(module)
             continue
         share = values[value].apart(digest)
-        nodes, _ = wiring.between(value, explained - {value})
-        return Parting(module, value, wiring.makers[value], share, tuple(since), nodes, agreeing, missing)
+        nodes, _ = graph_view.between(value, explained - {value})
+        return Parting(module, value, graph_view.makers[value], share, tuple(since), nodes, agreeing, missing)
     return None
 
 
@@ -85,12 +85,12 @@ def _holder(digest: Digest, values: Mapping[str, Digest]) -> str:
     return next((name for name, value in values.items() if value.same(digest, near)), "")
 
 
-def _named(module: str, digest: Digest, values: Mapping[str, Digest], wiring: Wiring) -> str:
+def _named(module: str, digest: Digest, values: Mapping[str, Digest], graph_view: GraphView) -> str:
     """The last value of *module*'s own nodes, or of those inside it, that has the shape of its result."""
     if not module:
         return ""
     found = ""
-    for node in wiring.nodes:
+    for node in graph_view.nodes:
         if node.module == module or node.module.startswith(module + "."):
             found = next((o for o in node.outputs if o in values and values[o].shape == digest.shape), found)
     return found

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pytest_onnxaccel.checks.localise.graph_view import Wiring
+from pytest_onnxaccel.checks.localise.graph_view import GraphView
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.numerics.compare.digest import Digest
@@ -20,7 +20,7 @@ _BELIEVED = 0.6
 _SHARED = 0.3
 
 
-def by_name(ours: Wiring, theirs: Wiring) -> dict[str, str]:
+def by_name(ours: GraphView, theirs: GraphView) -> dict[str, str]:
     """Inputs, outputs and, where the names can be believed, the values between: candidate's name to reference's.
 
     Exporters number values. Two exports that number differently share names that mean nothing, which shows in their
@@ -71,7 +71,7 @@ def by_content(
     return found
 
 
-def by_structure(ours: Wiring, theirs: Wiring, pairs: Mapping[str, str]) -> dict[str, str]:
+def by_structure(ours: GraphView, theirs: GraphView, pairs: Mapping[str, str]) -> dict[str, str]:
     """Further pairs, from both ends: results of the same operator on paired values, and what the same operator reads
     to give paired values.
 
@@ -84,7 +84,7 @@ def by_structure(ours: Wiring, theirs: Wiring, pairs: Mapping[str, str]) -> dict
     return {name: other for name, other in found.items() if name not in pairs}
 
 
-def _forward(ours: Wiring, theirs: Wiring, found: Mapping[str, str]) -> dict[str, str]:
+def _forward(ours: GraphView, theirs: GraphView, found: Mapping[str, str]) -> dict[str, str]:
     taken = set(found.values())
     ours_left = _open(ours, found)
     theirs_left = _open(theirs, {name: name for name in taken})
@@ -96,7 +96,7 @@ def _forward(ours: Wiring, theirs: Wiring, found: Mapping[str, str]) -> dict[str
     return more
 
 
-def _backward(ours: Wiring, theirs: Wiring, found: Mapping[str, str]) -> dict[str, str]:
+def _backward(ours: GraphView, theirs: GraphView, found: Mapping[str, str]) -> dict[str, str]:
     taken = set(found.values())
     more: dict[str, str] = {}
     for name, other in found.items():
@@ -112,19 +112,19 @@ def _backward(ours: Wiring, theirs: Wiring, found: Mapping[str, str]) -> dict[st
     return more
 
 
-def _open(wiring: Wiring, names: Mapping[str, str]) -> dict[tuple[object, ...], list[str]]:
+def _open(graph_view: GraphView, names: Mapping[str, str]) -> dict[tuple[object, ...], list[str]]:
     """Unpaired results of nodes that read paired values, by operator, what is read, place among the results and shape.
 
     Args:
         names: the reference's name of each paired value.
     """
     found: dict[tuple[object, ...], list[str]] = defaultdict(list)
-    for node in wiring.nodes:
+    for node in graph_view.nodes:
         if not node.inputs or any(name not in names for name in node.inputs):
             continue
         reads = tuple(sorted(Counter(names[name] for name in node.inputs).items()))
         for place, value in enumerate(node.outputs):
             if value not in names:
-                shape = wiring.shape(value)
+                shape = graph_view.shape(value)
                 found[node.op, reads, place, None if shape is None else tuple(shape)].append(value)
     return found

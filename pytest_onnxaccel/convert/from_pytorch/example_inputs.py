@@ -93,7 +93,7 @@ def examples(options: ConvertOptions, known: Sequence[TensorSpec] = (), turn: in
     open_names = [dim for found in axes.values() for dim in found.values()]
     taken = {dim for shape in shapes_of.values() for dim in shape if isinstance(dim, int)}
     sizes = _chosen(open_names, symbol if places else "", taken, turn)
-    tensors = {spec.name: _example(replace(spec, shape=_settled(spec, shapes_of[spec.name], sizes))) for spec in specs}
+    tensors = {spec.name: _example(replace(spec, shape=_resolved(spec, shapes_of[spec.name], sizes))) for spec in specs}
     dynamic = bool(places) and wanted == DYNAMIC
     size = (sizes[symbol] if dynamic else int(wanted)) if places else None
     return Examples(tensors, tuple(places), dynamic, size, axes, sizes, symbol if dynamic else "")
@@ -130,7 +130,7 @@ def _chosen(dims: Sequence[str], batch: str, taken: set[int], turn: int) -> dict
     return found
 
 
-def _settled(spec: TensorSpec, shape: Sequence[Dim], sizes: Mapping[str, int]) -> tuple[int, ...]:
+def _resolved(spec: TensorSpec, shape: Sequence[Dim], sizes: Mapping[str, int]) -> tuple[int, ...]:
     found = []
     for dim in shape:
         size = evaluate(dim, sizes) if isinstance(dim, str) else dim

@@ -12,7 +12,7 @@ from pytest_onnxaccel.graph.probe.anatomy import captured
 from pytest_onnxaccel.graph.probe.expose import declared, element_type, write_beside
 
 
-def excerpt(
+def extract(
     source: str,
     target: str,
     feeds: Mapping[str, Sequence[object]],

@@ -16,7 +16,7 @@ from pytest_onnxaccel.graph.files import load_graph
 _TOLD, _LARGEST = 4, 1 << 24
 
 
-def contrast(candidate: str, value: str, reference: str, counterpart: str) -> dict[str, Any]:
+def node_diff(candidate: str, value: str, reference: str, counterpart: str) -> dict[str, Any]:
     """What differs between the node that gives *value* in the model at *candidate* and the one that gives
     *counterpart* in the model at *reference*: operator, attributes, number and values of constants.
 
@@ -28,8 +28,8 @@ def contrast(candidate: str, value: str, reference: str, counterpart: str) -> di
     return {"differences": _differences(_makers(candidate), value, _makers(reference), counterpart)}
 
 
-def contrasts(candidate: str, reference: str, pairs: list[list[str]]) -> dict[str, Any]:
-    """As :func:`contrast` for many pairs of values: ``differences`` by value, of those whose nodes are not alike."""
+def node_diffs(candidate: str, reference: str, pairs: list[list[str]]) -> dict[str, Any]:
+    """As :func:`node_diff` for many pairs of values: ``differences`` by value, of those whose nodes are not alike."""
     ours, theirs = _makers(candidate), _makers(reference)
     found = {value: _differences(ours, value, theirs, counterpart) for value, counterpart in pairs}
     return {"differences": {value: told for value, told in found.items() if told}}

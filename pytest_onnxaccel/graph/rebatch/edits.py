@@ -60,7 +60,7 @@ def named(node: NodeProto) -> str:
 
 
 @dataclass
-class Ledger:
+class Edits:
     """Edits and holds between the original batch *batch* and the other one, *n*."""
 
     batch: int

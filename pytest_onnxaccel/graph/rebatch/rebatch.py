@@ -20,7 +20,7 @@ from pytest_onnxaccel.graph.rebatch.methods.dims import dims, fixed
 from pytest_onnxaccel.graph.rebatch.methods.rewrite import rewrite
 from pytest_onnxaccel.graph.rebatch.methods.scan import LEAST_OPSET, scan
 from pytest_onnxaccel.graph.rebatch.methods.unroll import unroll
-from pytest_onnxaccel.graph.rebatch.survey import Survey, glance, survey
+from pytest_onnxaccel.graph.rebatch.survey import Survey, quick_survey, survey
 from pytest_onnxaccel.graph.rebatch_files import read_model, write_model
 
 _Method = Callable[[ModelProto, Survey, int], list[str]]
@@ -34,7 +34,7 @@ _METHODS: dict[str, _Method] = {
 }
 
 #: ``dims`` or ``rewrite`` by what a look shows, without a survey of the graph: the cheapest candidate to have.
-GLANCE = "glance"
+QUICK_SURVEY = "quick_survey"
 
 #: Every method, cheapest result first.
 METHODS = tuple(_METHODS)
@@ -49,7 +49,7 @@ def rebatch(
         source: path of the model; external data beside it.
         target: path of the new model, which then needs nothing of the source's folder.
         batch: samples that the new model takes, at least 1.
-        method: one of :data:`METHODS`, ``auto`` for the first of :func:`methods` that applies, or :data:`GLANCE`.
+        method: one of :data:`METHODS`, ``auto`` for the first of :func:`methods` that applies, or :data:`QUICK_SURVEY`.
         axes: of the batch by input; without it, axis 0 of every input.
 
     Returns:
@@ -66,8 +66,8 @@ def rebatch(
     if batch < 1:
         raise cannot(f"batch {batch} is no number of samples")
     model = read_model(source)
-    if method == GLANCE:
-        glanced = glance(model, batch, axes)
+    if method == QUICK_SURVEY:
+        glanced = quick_survey(model, batch, axes)
         return _candidate(source, target, batch, "rewrite" if glanced.edits else "dims", model, glanced)
     found = survey(model, batch, axes)
     if method != "auto":

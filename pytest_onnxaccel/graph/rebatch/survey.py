@@ -10,7 +10,7 @@ from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, inliner, n
 from pytest_onnxaccel.core.errors import ModelError, printable
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.graph.rebatch.batch_axis import Batch, cannot, find_batch, shape_of
-from pytest_onnxaccel.graph.rebatch.edits import Edit, Hold, Ledger
+from pytest_onnxaccel.graph.rebatch.edits import Edit, Edits, Hold
 from pytest_onnxaccel.graph.rebatch.facts import UNKNOWN, Fact
 from pytest_onnxaccel.graph.rebatch.join import Join, concat, same, stack
 from pytest_onnxaccel.graph.rebatch.walker import Walker
@@ -64,16 +64,16 @@ def survey(model: ModelProto, n: int | None = None, axes: Mapping[str, int] | No
             cause = f"its local functions cannot be inlined: {printable(str(error), 120)}"
             raise ModelError(cause, code="E_GRAPH") from error
     graph = model.graph
-    ledger = Ledger(batch.size, other)
+    edits = Edits(batch.size, other)
     declared = {v.name: shape_of(v) or () for v in [*graph.value_info, *graph.output]}
-    walker = Walker(ledger, list(model.opset_import), declared)
+    walker = Walker(edits, list(model.opset_import), declared)
     formals = {v.name: _formal(v, batch, other) for v in graph.input if v.name in (*batch.inputs, *batch.shared)}
     facts = walker.graph(graph, formals, {})
     joins = {v.name: _join(v, facts.get(v.name, UNKNOWN), batch) for v in graph.output}
-    return Survey(model, batch, other, facts, tuple(ledger.edits), tuple(ledger.holds), joins)
+    return Survey(model, batch, other, facts, tuple(edits.edits), tuple(edits.holds), joins)
 
 
-def glance(model: ModelProto, n: int, axes: Mapping[str, int] | None = None) -> Survey:
+def quick_survey(model: ModelProto, n: int, axes: Mapping[str, int] | None = None) -> Survey:
     """What the declarations and the targets of Reshapes alone say: axis 0 is the batch. Cheap; a proof tells.
 
     Raises:
@@ -89,7 +89,7 @@ def glance(model: ModelProto, n: int, axes: Mapping[str, int] | None = None) -> 
         if not batch.fixed or not shape or shape[0] != batch.size:
             raise cannot(f"output '{value.name}' does not declare the batch on axis 0")
         joins[value.name] = concat(0)
-    ledger = Ledger(batch.size, n)
+    edits = Edits(batch.size, n)
     held = {name: sizes for name, sizes in _lists_of_sizes(model.graph) if sizes[0] == batch.size}
     for node in model.graph.node:
         for slot, name in enumerate(node.input):
@@ -97,8 +97,8 @@ def glance(model: ModelProto, n: int, axes: Mapping[str, int] | None = None) -> 
                 continue
             if node.op_type != "Reshape" or slot != 1:
                 raise cannot("a constant may hold the batch")
-            ledger.set_value(node, slot, held[name], [n, *held[name][1:]], np.int64)
-    return Survey(model, batch, n, {}, tuple(ledger.edits), (), joins)
+            edits.set_value(node, slot, held[name], [n, *held[name][1:]], np.int64)
+    return Survey(model, batch, n, {}, tuple(edits.edits), (), joins)
 
 
 def _lists_of_sizes(graph: GraphProto) -> Iterator[tuple[str, list[int]]]:

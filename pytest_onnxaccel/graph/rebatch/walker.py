@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from onnx import AttributeProto, GraphProto, NodeProto
 
-from pytest_onnxaccel.graph.rebatch.edits import Ledger
+from pytest_onnxaccel.graph.rebatch.edits import Edits
 from pytest_onnxaccel.graph.rebatch.facts import (
     UNKNOWN,
     DoesNotFit,
@@ -39,8 +39,8 @@ class Walker:
         declared: shapes of values that the file declares, for operators that onnx does not know.
     """
 
-    def __init__(self, ledger: Ledger, opsets: Sequence[Any], declared: Mapping[str, tuple[Any, ...]]) -> None:
-        self.ledger = ledger
+    def __init__(self, edits: Edits, opsets: Sequence[Any], declared: Mapping[str, tuple[Any, ...]]) -> None:
+        self.edits = edits
         self.opsets = opsets
         self.declared = declared
         self.opset = next((o.version for o in opsets if o.domain in ("", "ai.onnx")), 1)
@@ -52,13 +52,13 @@ class Walker:
             env[tensor.name] = fact_of_tensor(tensor)
         env.update(formals)
         for node in graph.node:
-            mark = self.ledger.mark()
+            mark = self.edits.mark()
             try:
                 found = self.node(node, env)
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
                 # Operands or attributes of a kind that the operator does not take: the runtime's to refuse
-                self.ledger.back(mark)
-                self.ledger.note(node, UNREADABLE)
+                self.edits.back(mark)
+                self.edits.note(node, UNREADABLE)
                 found = [UNKNOWN for _ in node.output]
             env.update((name, fact) for name, fact in zip(node.output, found, strict=False) if name)
         return env
@@ -69,26 +69,26 @@ class Walker:
         if node.op_type == "Constant":
             return [_constant(node)]
         if any(a.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) for a in node.attribute):
-            return control(self.ledger, node, facts, lambda g, formals: self._body(g, formals, env))
+            return control(self.edits, node, facts, lambda g, formals: self._body(g, formals, env))
         standard = node.domain in ("", "ai.onnx")
         if standard and node.op_type in ("Shape", "Size"):
             return [_measured(node, facts[0])]
         if standard and node.op_type == "Reshape":
-            shaped = reshape(self.ledger, node, facts)
+            shaped = reshape(self.edits, node, facts)
             if shaped is not None:
                 return self._finish(node, facts, [shaped])
         if standard and node.op_type in OPERANDS:
-            facts = OPERANDS[node.op_type](self.ledger, node, facts)
+            facts = OPERANDS[node.op_type](self.edits, node, facts)
         try:
-            found = infer(self.ledger.as_edited(node), facts, self.opsets)
+            found = infer(self.edits.as_edited(node), facts, self.opsets)
         except DoesNotFit:
-            facts = broadcast(self.ledger, node, facts)
+            facts = broadcast(self.edits, node, facts)
             try:
                 found = infer(node, facts, self.opsets)
             except DoesNotFit:
                 squeezes = node.op_type == "Squeeze"
                 why = "it squeezes the batch axis away" if squeezes else "its shapes fit no other batch"
-                self.ledger.block(node, why)
+                self.edits.block(node, why)
                 return [UNKNOWN for _ in node.output]
         if not standard:
             found = [self._guess(name, f, facts) for name, f in zip(node.output, found, strict=True)]
@@ -105,7 +105,7 @@ class Walker:
         if fact.small is not None or shape is None or not all(isinstance(d, int) for d in shape):
             return fact
         carried = any(f is not None and 0 in f.batch_axes for f in facts)
-        large = (self.ledger.scaled(shape[0]), *shape[1:]) if shape and carried else shape
+        large = (self.edits.scaled(shape[0]), *shape[1:]) if shape and carried else shape
         return replace(fact, small=shape, large=large)
 
     def _finish(self, node: NodeProto, facts: Facts, found: list[Fact]) -> list[Fact]:
@@ -126,7 +126,7 @@ class Walker:
                 fact = replace(fact, small=None, large=None)  # a constant size says nothing of the batch here
             result.append(fact)
         if why:
-            self.ledger.block(node, why)
+            self.edits.block(node, why)
         return result
 
     def _lost(self, fact: Fact, ins: Sequence[Fact]) -> str:
@@ -143,7 +143,7 @@ class Walker:
             return "it relates the samples of a batch with each other"
         for axis in axes:
             small, large = fact.small[axis], fact.large[axis]
-            if small and large and small * self.ledger.n != large * self.ledger.batch:
+            if small and large and small * self.edits.n != large * self.edits.batch:
                 return f"axis {axis} of its result does not grow with the batch"
         return ""
 
@@ -152,7 +152,7 @@ class Walker:
         inner: dict[int, int] = {}
         for axis in fact.batch_axes:
             size = (fact.small or ())[axis]
-            if size is None or size == self.ledger.batch:
+            if size is None or size == self.edits.batch:
                 continue
             for other in facts:
                 for place, factor in other.inner.items() if other is not None else ():
@@ -161,7 +161,7 @@ class Walker:
                         inner[axis] = factor
             if node.op_type == "Concat" and axis not in inner:
                 parts = {(f.small or (None,) * 9)[axis] for f in facts if f is not None and f.small}
-                if parts == {self.ledger.batch}:
+                if parts == {self.edits.batch}:
                     inner[axis] = 1  # one batch after the other
         return inner
 

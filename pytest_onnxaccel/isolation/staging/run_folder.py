@@ -10,7 +10,7 @@ from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.isolation.confinement.confine import Wall
 from pytest_onnxaccel.isolation.launch import own_command
 from pytest_onnxaccel.isolation.limits import Limits
-from pytest_onnxaccel.isolation.orphan_reaper import Sentinel
+from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
 from pytest_onnxaccel.isolation.supervisor import WorkerProcess
 
 #: What nearly every backend of this interpreter imports.
@@ -46,7 +46,7 @@ class Staging:
         try:
             for folder in (self.shared, self.given, self.made):
                 os.mkdir(folder, 0o700)
-            self.sentinel = Sentinel(self.folder, controller)
+            self.sentinel = OrphanReaper(self.folder, controller)
         except BaseException as error:
             shutil.rmtree(self.folder, ignore_errors=True)
             if isinstance(error, OSError):
@@ -54,7 +54,7 @@ class Staging:
             raise
         self._spare: WorkerProcess | None = None
 
-    def start_ahead(self, confined: bool = True) -> None:
+    def prestart(self, confined: bool = True) -> None:
         """Start a worker of this interpreter that is still nobody's, *confined* to the whole folder."""
         wall = Wall(self.folder, local=True) if confined else None
         self._spare = WorkerProcess("ahead", own_command(), _USUAL, self.folder, self.sentinel, Limits(), wall=wall)

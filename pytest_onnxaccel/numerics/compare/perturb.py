@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ULPS = 4
 
 
-def shaken(feeds: Mapping[str, Array]) -> dict[str, Array]:
+def perturb(feeds: Mapping[str, Array]) -> dict[str, Array]:
     """*feeds* with every float moved up or down by :data:`ULPS` units, at random but always the same way."""
     random = np.random.default_rng(0)
     moved: dict[str, Array] = {}

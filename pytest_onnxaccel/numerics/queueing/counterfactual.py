@@ -41,7 +41,7 @@ def as_kinds(taken: Floats, kinds: Sequence[Flags]) -> list[Floats | None]:
         taken: of each request in order, 0 or more.
         kinds: which requests are of each kind; every request is of one.
     """
-    mood = moods(taken, kinds)
+    mood = regimes(taken, kinds)
     left = taken / mood
     ranks = np.empty(len(taken))
     ordered = [np.flatnonzero(kind)[np.argsort(left[kind], kind="stable")] for kind in kinds]
@@ -51,7 +51,7 @@ def as_kinds(taken: Floats, kinds: Sequence[Flags]) -> list[Floats | None]:
     return [None if like is None else taken[like] * (mood / mood[like]) for like in alike]
 
 
-def moods(taken: Floats, kinds: Sequence[Flags]) -> Floats:
+def regimes(taken: Floats, kinds: Sequence[Flags]) -> Floats:
     """The factor on what each request takes that was to be expected by what those before it took; 1 where too few are.
 
     Least squares of the logarithms: a constant for each kind and a weight for each average.

@@ -89,8 +89,10 @@ def _compared(state: State, spec: PreprocessingSpec) -> CheckResult:
     examples = spec.examples
     if examples is None or settings.origin("fuzz_examples") != "default":
         examples = settings.fuzz_examples
-    leases = state.leases
-    alone = nullcontext() if leases is None else leases.exclusive() if spec.faster else leases.shared()
+    machine_lock = state.machine_lock
+    alone = (
+        nullcontext() if machine_lock is None else machine_lock.exclusive() if spec.faster else machine_lock.shared()
+    )
     with alone:
         report = compare(
             reference,

@@ -33,7 +33,7 @@ class Rewrite:
         return function
 
 
-def ladder(affine: Affine) -> Iterator[Rewrite]:
+def rewrites(affine: Affine) -> Iterator[Rewrite]:
     """The rewrites that can be *affine*, the plainest first."""
     if affine.uniform:
         yield Rewrite("scalar constants", _scalars(affine))

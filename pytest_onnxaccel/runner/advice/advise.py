@@ -25,11 +25,11 @@ from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.printing import file_name
 from pytest_onnxaccel.runner.advice import write_files as advice_files
 from pytest_onnxaccel.runner.advice.model_variants import Variants
-from pytest_onnxaccel.runner.latency.paired_timing import TRIAL, WHOLE, Opens, duel
+from pytest_onnxaccel.runner.latency.paired_timing import TRIAL, WHOLE, Opens, paired_timing
 from pytest_onnxaccel.runner.latency.throughput import batch_finding
 from pytest_onnxaccel.runner.plan import available
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import Ready, Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -55,7 +55,7 @@ class Advising:
 
     def __init__(
         self,
-        subject: Subject,
+        model_session: ModelSession,
         engines: Engines,
         backend: str,
         ready: Ready,
@@ -63,17 +63,17 @@ class Advising:
         batch: int | None = None,
         threads: int | None = None,
     ) -> None:
-        self._subject = subject
+        self._model_session = model_session
         self._engines = engines
         self._backend = backend
         self._ready = ready
         self._batch = batch
         self._base = LoadOptions(threads=threads)
-        self._source = path or subject.path
-        self._shown = file_name(os.path.basename(subject.spec.path))
-        folder = os.path.join(subject.folder, f"advice-{backend}-{batch or 0}")
-        self._variants = Variants(subject.graph, self._source, self._shown, folder)
-        inputs = ready.settled.inputs
+        self._source = path or model_session.path
+        self._shown = file_name(os.path.basename(model_session.spec.path))
+        folder = os.path.join(model_session.folder, f"advice-{backend}-{batch or 0}")
+        self._variants = Variants(model_session.graph, self._source, self._shown, folder)
+        inputs = ready.resolved.inputs
         self._feeds = [sample(inputs, (), batch, index) for index in range(max(SAMPLES, inputs.variants))]
         # What is timed is the longest of the lengths that are tried, the first of several
         self._timed = max(self._feeds, key=lambda feeds: sum(array.nbytes for array in feeds.values()))
@@ -98,7 +98,7 @@ class Advising:
             why = f"two equal runs of the model differ, so that nothing can be proven: {again.message()}"
             return Advice((), limit=why)
         if answers.hollow():
-            what = remedy([], self._ready.settled.inputs, self._subject.spec.name)
+            what = remedy([], self._ready.resolved.inputs, self._model_session.spec.name)
             return Advice((), limit=f"{answers.told(answers.silent())}, so that nothing can be proven: {what}")
         listed, found = trials(self._around())
         tried: list[tuple[Trial, Finding]] = []
@@ -116,7 +116,9 @@ class Advising:
         if titles:
             advice = advice.confirmed(self._further(Setup(), setup, WHOLE))
         if self._batch is None:
-            advice = replace(advice, throughput=batch_finding(self._subject, self._backend, self._ready, self._base))
+            advice = replace(
+                advice, throughput=batch_finding(self._model_session, self._backend, self._ready, self._base)
+            )
         return self._written(advice, target) if target and advice.advised else advice
 
     def _around(self) -> Surroundings:
@@ -124,7 +126,7 @@ class Advising:
         names = available(engines.backend, engines.availability)
         others = [n for n in names if n != self._backend and engines.backend(n).role == "runtime"]
         return Surroundings(
-            self._subject.info,
+            self._model_session.info,
             tuple(getattr(engines.backend(self._backend), "tunes", ())),
             self._base.threads,
             len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
@@ -141,7 +143,7 @@ class Advising:
             if variant.refused:
                 raise NotTheModel(variant.refused)
             error = self._proven(trial.setup)
-            return decide.judged(trial, self._duel(Setup(), trial.setup), error)
+            return decide.judged(trial, self._paired_timing(Setup(), trial.setup), error)
         except NotTheModel as refusal:
             return Finding(trial.kind, trial.title, Outcome.REFUSED, why=str(refusal))
 
@@ -149,17 +151,17 @@ class Advising:
         """The gain of *after* over *before*; None where *after* is not the model."""
         try:
             self._proven(after)
-            return self._duel(before, after, looks)
+            return self._paired_timing(before, after, looks)
         except NotTheModel:
             return None
 
-    def _duel(self, before: Setup, after: Setup, looks: tuple[int, ...] = TRIAL) -> Gain:
+    def _paired_timing(self, before: Setup, after: Setup, looks: tuple[int, ...] = TRIAL) -> Gain:
         feeds = self._timed
         # Sessions that take turns would spin against each other, so they do only where that is the question
         asked = {"spin", "threads"} & {*before.options, *after.options} or looks is WHOLE
         quiet: dict[str, object] = {} if asked else {"spin": False}
         try:
-            return duel((self._opens(before, quiet), feeds), (self._opens(after, quiet), feeds), looks)
+            return paired_timing((self._opens(before, quiet), feeds), (self._opens(after, quiet), feeds), looks)
         except OnnxAccelError as error:
             raise NotTheModel(error.cause) from None
 
@@ -168,7 +170,7 @@ class Advising:
 
     def _opens(self, setup: Setup, changes: Mapping[str, Any] | None = None) -> Opens:
         path, options = self._variants.file(setup.steps).path, replace(self._options(setup), **(changes or {}))
-        return partial(self._subject.fresh, setup.backend or self._backend, path, options)
+        return partial(self._model_session.fresh, setup.backend or self._backend, path, options)
 
     def _proven(self, setup: Setup) -> float | None:
         """The largest difference of *setup* from the model as shipped, over all samples.
@@ -201,7 +203,7 @@ class Advising:
         return worst
 
     def _agreement(self) -> Agreement:
-        spec = self._subject.spec
+        spec = self._model_session.spec
         return Agreement(("the candidate", "the model as shipped"), spec.tolerance, spec.output_tolerances)
 
     # -- files ------------------------------------------------------------------------------------------------
@@ -211,7 +213,7 @@ class Advising:
         options = self._options(advice.setup)
         with closing(self._opens(advice.setup)()) as session:
             facts = session.info.facts
-        external: Sequence[str] = self._subject.graph("inspect", path=path)["external"]
-        folder = advice_files.folder_of(target, self._subject.spec.name, self._backend, self._batch)
+        external: Sequence[str] = self._model_session.graph("inspect", path=path)["external"]
+        folder = advice_files.folder_of(target, self._model_session.spec.name, self._backend, self._batch)
         files = advice_files.write(folder, path, self._shown, external, options, advice, facts, name)
         return replace(advice, files=files)

@@ -11,7 +11,7 @@ from pytest_onnxaccel.core.unexpected import as_error
 from pytest_onnxaccel.runner.latency.timing_sessions import Bench
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import Ready, Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
 
 _RANKS = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED)
 
@@ -34,7 +34,7 @@ def advises(budget: LatencyBudget, options: RunOptions) -> bool:
 def with_scenario(
     result: CheckResult,
     request: Request,
-    subject: Subject,
+    model_session: ModelSession,
     engines: Engines,
     ready: Ready,
     budget: LatencyBudget,
@@ -47,7 +47,7 @@ def with_scenario(
     from pytest_onnxaccel.runner.latency.load_scenarios import serve
 
     def attempt(fresh: bool) -> Served:
-        with Bench(subject, engines, fresh) as bench:
+        with Bench(model_session, engines, fresh) as bench:
             return serve(bench, request.backend, ready, budget, path, request.batch, seed)
 
     served = attempt(False)
@@ -72,7 +72,7 @@ def with_scenario(
 def with_advice(
     result: CheckResult,
     request: Request,
-    subject: Subject,
+    model_session: ModelSession,
     engines: Engines,
     ready: Ready,
     budget: LatencyBudget,
@@ -90,7 +90,7 @@ def with_advice(
     key = (request.model, request.backend, request.batch, budget.threads)
     if key not in known:
         try:
-            advising = Advising(subject, engines, request.backend, ready, path, request.batch, budget.threads)
+            advising = Advising(model_session, engines, request.backend, ready, path, request.batch, budget.threads)
             known[key] = advising.advise(options.advise or "").to_json()
         except Exception as error:  # of ours or not: what would be faster does not decide what is fast enough
             told = as_error(error)

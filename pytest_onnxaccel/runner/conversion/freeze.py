@@ -84,8 +84,11 @@ def refreeze(
     plan = make_plan(spec, (), engines.backend, engines.availability)
     runner = Runner([spec], {spec.name: plan.checked[:1]}, chosen, engines=engines)
     try:
-        frozen = runner.subjects.frozen(spec.name, size, method)
-        own = [os.path.join(os.path.dirname(spec.path), place) for place in runner.subjects.of(spec.name).info.external]
+        frozen = runner.model_sessions.frozen(spec.name, size, method)
+        own = [
+            os.path.join(os.path.dirname(spec.path), place)
+            for place in runner.model_sessions.of(spec.name).info.external
+        ]
         return Saved(frozen, target, tuple(save(frozen.path, target, {os.path.realpath(path) for path in own})))
     finally:
         runner.close()

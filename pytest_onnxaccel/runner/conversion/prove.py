@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
-from pytest_onnxaccel.backends.checked_session import GuardedSession
+from pytest_onnxaccel.backends.checked_session import CheckedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.checks.find_inputs import settle
+from pytest_onnxaccel.checks.find_inputs import find_inputs
 from pytest_onnxaccel.checks.parity.check import SAMPLES
 from pytest_onnxaccel.checks.parity.comparison import Agreement
 from pytest_onnxaccel.checks.reach.answers import Answers
@@ -62,11 +62,11 @@ def prove(
     runtime, framework = engines.open(backend, {}), engines.open(name, {})
     try:
         info = ModelInfo.from_json(runtime.graph("inspect", path=path))
-        ours = GuardedSession(runtime.load(path, LoadOptions(spin=False)), info.inputs, info.outputs)
+        ours = CheckedSession(runtime.load(path, LoadOptions(spin=False)), info.inputs, info.outputs)
         theirs = open_source(source, name, framework, LoadOptions(spin=False), info, engines)
         spec = ModelSpec(source.shown, path, source.shown, inputs=inputs, origin="the conversion")
         facts = InputFacts.from_json(runtime.graph("input_facts", path=path))
-        found = settle(ours, info, spec, seed, facts=facts)
+        found = find_inputs(ours, info, spec, seed, facts=facts)
         for name, (held, why) in found.stuck.items():
             raise _stuck(name, f"it runs at {held} alone: {why}")
         both = _Both((backend, ours), (name, theirs), tolerance or Tolerance())
@@ -83,7 +83,7 @@ class _Both:
     """Runs the ONNX file and its source on the same inputs, at every size."""
 
     def __init__(
-        self, ours: tuple[str, GuardedSession], theirs: tuple[str, GuardedSession], tolerance: Tolerance
+        self, ours: tuple[str, CheckedSession], theirs: tuple[str, CheckedSession], tolerance: Tolerance
     ) -> None:
         self._ours, self._theirs = ours[1], theirs[1]
         self.agreement, self.answers = Agreement((ours[0], theirs[0]), tolerance), Answers()

@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pytest_onnxaccel.backends.checked_session import GuardedSession
+from pytest_onnxaccel.backends.checked_session import CheckedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session
-from pytest_onnxaccel.checks.conversion.round_trip import Stop, legs
-from pytest_onnxaccel.checks.find_inputs import settle
+from pytest_onnxaccel.checks.conversion.round_trip import Stop, round_trip_runs
+from pytest_onnxaccel.checks.find_inputs import find_inputs
 from pytest_onnxaccel.convert import formats as kinds
 from pytest_onnxaccel.convert.formats import kind_called
 from pytest_onnxaccel.convert.protocol import ConvertOptions
@@ -136,7 +136,7 @@ class RoundTrip:
             inputs = self._inputs(stops)
         except OnnxAccelError as error:
             stops = [Stop(stops[0].name, error), *stops[1:]]
-        return legs(self.artefacts[0].name, stops, inputs, tolerance or Tolerance(), outputs, required)
+        return round_trip_runs(self.artefacts[0].name, stops, inputs, tolerance or Tolerance(), outputs, required)
 
     def close(self) -> None:
         """End the workers that ran the stops."""
@@ -197,7 +197,7 @@ class RoundTrip:
             name = backend_for(source, self._engines)
             session = open_source(source, name, self._engine(name), _QUIET, here, self._engines)
         renamed = {own: now for own, now in artefact.names.items() if own != now}
-        return GuardedSession(session, info.inputs, info.outputs, renamed)
+        return CheckedSession(session, info.inputs, info.outputs, renamed)
 
     def _inputs(self, stops: Sequence[Stop]) -> Inputs | None:
         """Inputs on which the first stop runs that can be run at all."""
@@ -207,7 +207,7 @@ class RoundTrip:
         spec = ModelSpec(name, self._source.path, self._source.shown, inputs=self._given, origin="the round trip")
         for stop in stops:
             if stop.session is not None and not isinstance(stop.session, OnnxAccelError):
-                return settle(stop.session, self._info, spec, self._seed).inputs
+                return find_inputs(stop.session, self._info, spec, self._seed).inputs
         return None
 
     def _engine(self, name: str) -> Engine:

@@ -20,7 +20,7 @@ from pytest_onnxaccel.runner.sessions.frozen_batch import freeze
 from pytest_onnxaccel.runner.sessions.model_session import Ready
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.backends.checked_session import GuardedSession
+    from pytest_onnxaccel.backends.checked_session import CheckedSession
     from pytest_onnxaccel.backends.protocol import Array
 
 #: Calls in a row, which say whether a rate can be served at all; requests of the run that a queue is replayed over, and
@@ -43,7 +43,7 @@ def serve(
     scenario, asked, options = budget.scenario, serving.limits(budget), LoadOptions(threads=budget.threads)
     if scenario.kind == "offline":
         return _offline(bench, backend, ready, scenario, asked, options)
-    feeds = ready.settled.inputs.feeds(0, batch)
+    feeds = ready.resolved.inputs.feeds(0, batch)
     session = bench.session(backend, path, options)
     if scenario.kind == "idle-gap":
         need = max((least_samples(share) for share in _shares(asked)), default=0)
@@ -55,7 +55,7 @@ def serve(
 
 
 def _server(
-    session: GuardedSession, feeds: Mapping[str, Array], scenario: Scenario, asked: Mapping[str, float], seed: int
+    session: CheckedSession, feeds: Mapping[str, Array], scenario: Scenario, asked: Mapping[str, float], seed: int
 ) -> Served:
     row = session.time(feeds, TimingPlan(samples=ROW, seconds=SECONDS))
     mean = sum(row.wall_ns) / len(row.wall_ns)
@@ -65,7 +65,7 @@ def _server(
         return serving.server(scenario, row, None, asked, seed=seed)
     run = session.pace(feeds, PacePlan("poisson", gap, RUN, warmup=WARMUP, seconds=SECONDS, seed=seed))
     if scenario.target_ns is not None:
-        return serving.bearable(scenario, row, run, seed)
+        return serving.max_sustainable_rate(scenario, row, run, seed)
     live = None
     if scenario.live and sum(run.occupied_ns) < gap * len(run.occupied_ns):
         plan = PacePlan("poisson", gap, LIVE, warmup=WARMUP, seconds=3 * SECONDS, seed=seed + 1)
@@ -80,9 +80,9 @@ def _shares(asked: Mapping[str, float]) -> list[float]:
 def _offline(
     bench: Bench, backend: str, ready: Ready, scenario: Scenario, asked: Mapping[str, float], options: LoadOptions
 ) -> Served:
-    inputs = ready.settled.inputs
+    inputs = ready.resolved.inputs
     own = inputs.batch or 1
-    sizes = bench.subject.spec.batch.sizes or (own, *(own * m for m in MULTIPLES))
+    sizes = bench.model_session.spec.batch.sizes or (own, *(own * m for m in MULTIPLES))
     found: list[tuple[Throughput, Timing]] = []
     left: dict[int, str] = {}
     need = max((least_samples(share) for share in _shares(asked)), default=0)
@@ -92,7 +92,7 @@ def _offline(
             left[size] = "the inputs share no batch axis (axis 0)"
             continue
         try:
-            path = None if size == own else freeze(bench.subject, backend, ready, size).path
+            path = None if size == own else freeze(bench.model_session, backend, ready, size).path
             with closing(bench.session(backend, path, options)) as session:
                 timing = session.time(inputs.feeds(0, size if inputs.batch else None), plan)
         except OnnxAccelError as error:

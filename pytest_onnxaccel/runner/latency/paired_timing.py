@@ -10,13 +10,13 @@ from pytest_onnxaccel.checks.advice.speedup import Gain
 from pytest_onnxaccel.checks.latency.paired_ratio import Arm, Ratio, compare
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.backends.checked_session import GuardedSession
+    from pytest_onnxaccel.backends.checked_session import CheckedSession
     from pytest_onnxaccel.backends.protocol import Array
 
 #: Opens a session that nothing else uses.
-Opens = Callable[[], "GuardedSession"]
+Opens = Callable[[], "CheckedSession"]
 #: With what it is fed.
-Side = tuple[Opens, Mapping[str, "Array"]]
+TimedSide = tuple[Opens, Mapping[str, "Array"]]
 
 #: Pairs at which a trial is looked at, and those of the advice as a whole.
 TRIAL, WHOLE = (20, 40), (20, 40, 80)
@@ -24,7 +24,9 @@ TRIAL, WHOLE = (20, 40), (20, 40, 80)
 SECONDS = 4.0
 
 
-def duel(first: Side, second: Side, looks: tuple[int, ...] = TRIAL, seconds: float = SECONDS) -> Gain:
+def paired_timing(
+    first: TimedSide, second: TimedSide, looks: tuple[int, ...] = TRIAL, seconds: float = SECONDS
+) -> Gain:
     """How many times as fast *second* is as *first*.
 
     Raises:
@@ -34,9 +36,13 @@ def duel(first: Side, second: Side, looks: tuple[int, ...] = TRIAL, seconds: flo
 
 
 def measured(
-    first: Side, second: Side, looks: tuple[int, ...] = TRIAL, seconds: float = SECONDS, against: float | None = 1.0
+    first: TimedSide,
+    second: TimedSide,
+    looks: tuple[int, ...] = TRIAL,
+    seconds: float = SECONDS,
+    against: float | None = 1.0,
 ) -> Ratio:
-    """As :func:`duel`, with everything that was measured; *against* None takes all the looks that *seconds* allow."""
+    """As :func:`paired_timing`, with everything measured; *against* None takes all looks that *seconds* allow."""
     with ExitStack() as opened:
         arms = [
             Arm(label, opened.enter_context(closing(opens())), feeds)

@@ -10,13 +10,13 @@ from pytest_onnxaccel.core.errors import ConfigError, ModelError
 from pytest_onnxaccel.core.specs import ModelInfo
 from pytest_onnxaccel.runner.latency.git_baseline import at_revision
 from pytest_onnxaccel.runner.sessions.frozen_batch import freeze
-from pytest_onnxaccel.runner.sessions.model_session import Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
 
 def baseline(
-    subject: Subject, wanted: str, other: Callable[[str], Subject], backend: str, batch: int | None
+    model_session: ModelSession, wanted: str, other: Callable[[str], ModelSession], backend: str, batch: int | None
 ) -> tuple[str, str]:
-    """Name and file of the model that *subject* is compared with.
+    """Name and file of the model that *model_session* is compared with.
 
     Args:
         wanted: ``git:REVISION``, or empty for the reference model.
@@ -30,17 +30,19 @@ def baseline(
     """
     revision = wanted[len(GIT) :]
     if revision:
-        path = at_revision(subject.spec.path, revision, subject.folder, lambda file: _external(subject, file))
+        path = at_revision(
+            model_session.spec.path, revision, model_session.folder, lambda file: _external(model_session, file)
+        )
     else:
-        path = subject.spec.reference or ""
+        path = model_session.spec.reference or ""
         if not path.lower().endswith(".onnx"):
             raise ConfigError(
-                "regression has nothing to be compared with", subject=subject.spec.name,
+                "regression has nothing to be compared with", subject=model_session.spec.name,
                 remedy='give --onnx-reference=main.onnx, or regression="10% git:origin/main"',
             )  # fmt: skip
     found = other(path)
     name = f"{found.spec.name} at {revision}" if revision else found.spec.name
-    problems = input_problems(subject.info.inputs, found.info.inputs, (subject.spec.name, name))
+    problems = input_problems(model_session.info.inputs, found.info.inputs, (model_session.spec.name, name))
     if problems:
         raise ModelError(problems[0], code="V_CONTRACT", remedy="compare with a model that takes the same inputs")
     if batch is None:
@@ -48,5 +50,5 @@ def baseline(
     return name, freeze(found, backend, found.ready(backend), batch).path
 
 
-def _external(subject: Subject, path: str) -> tuple[str, ...]:
-    return ModelInfo.from_json(subject.graph("inspect", path=path)).external
+def _external(model_session: ModelSession, path: str) -> tuple[str, ...]:
+    return ModelInfo.from_json(model_session.graph("inspect", path=path)).external

@@ -5,35 +5,35 @@ from __future__ import annotations
 import contextlib
 from types import TracebackType
 
-from pytest_onnxaccel.backends.checked_session import GuardedSession
+from pytest_onnxaccel.backends.checked_session import CheckedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
 
 class Bench:
-    """Opens sessions of *subject* and of files derived from it, until it is left.
+    """Opens sessions of *model_session* and of files derived from it, until it is left.
 
     Args:
-        fresh: in new workers, which end with it; else in those that the subject has open.
+        fresh: in new workers, which end with it; else in those that the model session has open.
     """
 
-    def __init__(self, subject: Subject, engines: Engines, fresh: bool = False) -> None:
-        self.subject = subject
+    def __init__(self, model_session: ModelSession, engines: Engines, fresh: bool = False) -> None:
+        self.model_session = model_session
         self._engines = engines
         self._fresh = fresh
         self._own: dict[str, Engine] = {}
-        self._sessions: list[GuardedSession] = []
+        self._sessions: list[CheckedSession] = []
 
-    def session(self, backend: str, path: str | None = None, options: LoadOptions | None = None) -> GuardedSession:
+    def session(self, backend: str, path: str | None = None, options: LoadOptions | None = None) -> CheckedSession:
         """A new session of *backend* on the model, or on the file at *path*.
 
         Raises:
             OnnxAccelError: it cannot be loaded.
         """
-        made = self.subject.fresh(backend, path, options, self._engine(backend))
+        made = self.model_session.fresh(backend, path, options, self._engine(backend))
         self._sessions.append(made)
         return made
 
@@ -42,7 +42,7 @@ class Bench:
             return None
         if backend not in self._own:
             self._own[backend] = self._engines.open(
-                backend, self.subject.info.operators, fresh=True, own=self.subject.folder
+                backend, self.model_session.info.operators, fresh=True, own=self.model_session.folder
             )
         return self._own[backend]
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from pytest_onnxaccel.checks.localise.first_difference import Suspect
-from pytest_onnxaccel.checks.localise.graph_view import Node, Wiring
+from pytest_onnxaccel.checks.localise.graph_view import GraphView, Node
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.runner.localise.intermediates import Dissection
+from pytest_onnxaccel.runner.localise.intermediates import Intermediates
 from pytest_onnxaccel.runner.localise.isolate_node import Reduced
 
 #: So many nodes of a region are named.
@@ -34,7 +34,7 @@ class Finding:
 
 
 def finding(
-    found: Dissection, suspect: Suspect | None, reduced: Reduced | None, vanished: bool, fused: Sequence[Node] = ()
+    found: Intermediates, suspect: Suspect | None, reduced: Reduced | None, vanished: bool, fused: Sequence[Node] = ()
 ) -> Finding:
     """What *found* says.
 
@@ -71,7 +71,7 @@ def finding(
     return Finding(f"; {word}: {suspect.node}{_lacking(suspect)}", tuple(lines), seen, figures)
 
 
-def only_unlike(found: Dissection, value: str) -> tuple[Node, list[str]] | None:
+def only_unlike(found: Intermediates, value: str) -> tuple[Node, list[str]] | None:
     """The one node before *value* that is another in the other file, and how; None where none is, or several are.
 
     A fault may be smaller than rounding where it arises, and grow further on.
@@ -82,7 +82,9 @@ def only_unlike(found: Dissection, value: str) -> tuple[Node, list[str]] | None:
     before = [node.outputs[0] for node in upstream(beside.ours, value) if node.outputs[0] in beside.pairs]
     pairs = [[name, beside.pairs[name]] for name in before]
     try:
-        told = ours.subject.graph("contrasts", candidate=ours.file, reference=theirs.file, pairs=pairs)["differences"]
+        told = ours.model_session.graph("node_diffs", candidate=ours.file, reference=theirs.file, pairs=pairs)[
+            "differences"
+        ]
     except OnnxAccelError:
         return None
     if len(told) != 1:
@@ -91,20 +93,20 @@ def only_unlike(found: Dissection, value: str) -> tuple[Node, list[str]] | None:
     return beside.ours.makers[name], [str(text) for text in differences]
 
 
-def upstream(wiring: Wiring, value: str) -> list[Node]:
+def upstream(graph_view: GraphView, value: str) -> list[Node]:
     """The nodes that *value* depends on, the one that gives it included."""
     reached, waiting = set[str](), [value]
     while waiting:
         name = waiting.pop()
-        node = wiring.makers.get(name)
+        node = graph_view.makers.get(name)
         if node is not None and node.outputs[0] not in reached:
             reached.add(node.outputs[0])
             waiting += node.inputs
-    return [node for node in wiring.nodes if node.outputs and node.outputs[0] in reached]
+    return [node for node in graph_view.nodes if node.outputs and node.outputs[0] in reached]
 
 
 def _unlike(
-    found: Dissection, suspect: Suspect, unlike: tuple[Node, list[str]], seen: str, figures: dict[str, Any]
+    found: Intermediates, suspect: Suspect, unlike: tuple[Node, list[str]], seen: str, figures: dict[str, Any]
 ) -> Finding:
     node, differences = unlike
     value = node.outputs[0]
@@ -147,7 +149,7 @@ def _share(share: float) -> str:
     return f"{share:.1e} of its scale"
 
 
-def _seen(found: Dissection, compared: int) -> str:
+def _seen(found: Intermediates, compared: int) -> str:
     beside = found.beside
     line = f"compared {compared} of {len(beside.ours.makers)} values, {len(beside.differing)} of those inside differ"
     if beside.ours.left_alone:
@@ -166,20 +168,24 @@ def _vanished(figures: dict[str, Any], seen: str, fused: Sequence[Node]) -> Find
     return Finding(f"; origin: an optimization across {named(fused)}", (line,), seen, figures)
 
 
-def _narrowed(found: Dissection, suspect: Suspect) -> bool:
+def _narrowed(found: Intermediates, suspect: Suspect) -> bool:
     """Something inside agrees or differs by itself: else the two graphs were only compared as a whole."""
     inner = [name for name in found.beside.gaps if name not in found.beside.ours.outputs]
     return bool(inner) or len(suspect.nodes) <= 1 or len(found.beside.ours.nodes) <= _NAMED
 
 
-def _differences(found: Dissection, suspect: Suspect) -> list[str]:
+def _differences(found: Intermediates, suspect: Suspect) -> list[str]:
     """What differs between the two nodes themselves, where they come from two files."""
     ours, theirs = found.ours.side, found.theirs.side
     if ours.shares_file(theirs) or not suspect.theirs:
         return []
     try:
-        told = ours.subject.graph(
-            "contrast", candidate=ours.file, value=suspect.value, reference=theirs.file, counterpart=suspect.counterpart
+        told = ours.model_session.graph(
+            "node_diff",
+            candidate=ours.file,
+            value=suspect.value,
+            reference=theirs.file,
+            counterpart=suspect.counterpart,
         )
     except OnnxAccelError:
         return []

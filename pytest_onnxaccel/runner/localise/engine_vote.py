@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import GROUP, LoadOptions
-from pytest_onnxaccel.checks.localise.odd_one_out import Blame, blame
+from pytest_onnxaccel.checks.localise.odd_one_out import OddOneOut, odd_one_out
 from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.runner.localise.isolate_node import Reduced
-from pytest_onnxaccel.runner.sessions.comparison_sides import Side
+from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
 from pytest_onnxaccel.runner.sessions.engines import Engines
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 _PLAIN = LoadOptions(optimize=False, spin=False)
 
 
-def voices(
-    sides: tuple[Side, Side],
+def engine_vote(
+    sides: tuple[ComparisonSide, ComparisonSide],
     backends: Sequence[str],
     engines: Engines,
     feeds: Mapping[str, Array],
     reduced: Reduced | None,
-) -> Blame | None:
+) -> OddOneOut | None:
     """Which engine is the odd one out on *feeds*; None where the two sides are two files: no engine is to blame then.
 
     Asked are both sides, the run's other *backends*, and the sides' backends without graph optimizations. Where those
@@ -49,7 +49,9 @@ def voices(
     return replace(again, sentence=f"at the origin alone, {again.sentence}") if again.odd else found
 
 
-def _asked(ours: Side, theirs: Side, backends: Sequence[str], engines: Engines) -> dict[str, Side]:
+def _asked(
+    ours: ComparisonSide, theirs: ComparisonSide, backends: Sequence[str], engines: Engines
+) -> dict[str, ComparisonSide]:
     asked = {ours.label: ours, theirs.label: theirs}
     for name in backends:
         if name not in (side.backend for side in asked.values()):
@@ -62,7 +64,7 @@ def _asked(ours: Side, theirs: Side, backends: Sequence[str], engines: Engines) 
     return asked
 
 
-def _hear(asked: Mapping[str, Side], feeds: Mapping[str, Array]) -> Blame:
+def _hear(asked: Mapping[str, ComparisonSide], feeds: Mapping[str, Array]) -> OddOneOut:
     """Blame among those that run; an engine that does not run the model says nothing."""
     outputs = {}
     for label, side in asked.items():
@@ -70,4 +72,4 @@ def _hear(asked: Mapping[str, Side], feeds: Mapping[str, Array]) -> Blame:
             outputs[label] = side.session().run(feeds)
         except OnnxAccelError:
             continue
-    return blame(outputs, {label: side.backend for label, side in asked.items()})
+    return odd_one_out(outputs, {label: side.backend for label, side in asked.items()})

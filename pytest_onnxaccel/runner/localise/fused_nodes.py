@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.checks.localise.graph_view import Node
 from pytest_onnxaccel.numerics.compare.distance import gap
-from pytest_onnxaccel.runner.localise.inside import Inside
-from pytest_onnxaccel.runner.localise.intermediates import Dissection
+from pytest_onnxaccel.runner.localise.exposed_model import ExposedModel
+from pytest_onnxaccel.runner.localise.intermediates import Intermediates
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -16,31 +16,31 @@ if TYPE_CHECKING:
 Outputs = Mapping[str, "Array"]
 
 
-def fused(found: Dissection, wrong: Sequence[str], outputs: tuple[Outputs, Outputs]) -> tuple[Node, ...]:
+def fused(found: Intermediates, wrong: Sequence[str], outputs: tuple[Outputs, Outputs]) -> tuple[Node, ...]:
     """The nodes on both sides of the value whose exposure ends the difference; empty where none can be told.
 
     Each side in turn gives ever more of its values, while the other runs as it is: the last value with which the
     difference goes away is searched for by halving, in about log2(values) sessions.
     """
-    for which, inside in enumerate((found.ours, found.theirs)):
-        values = inside.wiring.exposable
-        if not values or _differs(inside, values, found.feeds, wrong, outputs, which):
+    for which, model in enumerate((found.ours, found.theirs)):
+        values = model.graph_view.exposable
+        if not values or _differs(model, values, found.feeds, wrong, outputs, which):
             continue
         low, high = 0, len(values)
         while high - low > 1:
             middle = (low + high) // 2
-            if _differs(inside, values[:middle], found.feeds, wrong, outputs, which):
+            if _differs(model, values[:middle], found.feeds, wrong, outputs, which):
                 low = middle
             else:
                 high = middle
         value = values[high - 1]
-        readers = [node for node in inside.wiring.nodes if value in node.inputs]
-        return (inside.wiring.makers[value], *readers)
+        readers = [node for node in model.graph_view.nodes if value in node.inputs]
+        return (model.graph_view.makers[value], *readers)
     return ()
 
 
 def _differs(
-    inside: Inside,
+    model: ExposedModel,
     values: Sequence[str],
     feeds: Mapping[str, Array],
     wrong: Sequence[str],
@@ -48,7 +48,7 @@ def _differs(
     which: int,
 ) -> bool:
     """With *values* exposed on one side, the two sides still differ."""
-    (exposed,) = inside.run(values, feeds)
+    (exposed,) = model.run(values, feeds)
     sides = (exposed, outputs[1]) if which == 0 else (outputs[0], exposed)
     return still(wrong, sides, outputs)
 

@@ -8,14 +8,14 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.checks.localise.first_difference import Beside
-from pytest_onnxaccel.checks.localise.graph_view import Wiring
+from pytest_onnxaccel.checks.localise.graph_view import GraphView
 from pytest_onnxaccel.checks.localise.value_matching import by_content, by_name, by_structure
 from pytest_onnxaccel.numerics.compare.digest import Digest
 from pytest_onnxaccel.numerics.compare.distance import Gap, floor, gap
-from pytest_onnxaccel.numerics.compare.perturb import shaken
+from pytest_onnxaccel.numerics.compare.perturb import perturb
 from pytest_onnxaccel.numerics.unpacked import holder
-from pytest_onnxaccel.runner.localise.inside import Inside
-from pytest_onnxaccel.runner.sessions.comparison_sides import Side
+from pytest_onnxaccel.runner.localise.exposed_model import ExposedModel
+from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -27,7 +27,7 @@ _DTYPES = ("float64", "float32", "float16", "bfloat16")
 
 
 @dataclass
-class Dissection:
+class Intermediates:
     """What was seen inside.
 
     Attributes:
@@ -37,8 +37,8 @@ class Dissection:
     """
 
     beside: Beside
-    ours: Inside
-    theirs: Inside
+    ours: ExposedModel
+    theirs: ExposedModel
     feeds: Mapping[str, Array]
     chunks: int = 0
     largest: int = 0
@@ -55,7 +55,9 @@ class Dissection:
         return {name: known[name] for name in values if name in known}
 
 
-def dissect(ours: Side, theirs: Side, feeds: Mapping[str, Array], wrong: Sequence[str], cap: int = CAP) -> Dissection:
+def intermediates(
+    ours: ComparisonSide, theirs: ComparisonSide, feeds: Mapping[str, Array], wrong: Sequence[str], cap: int = CAP
+) -> Intermediates:
     """Compare what two sides compute inside, on *feeds*.
 
     Args:
@@ -69,9 +71,9 @@ def dissect(ours: Side, theirs: Side, feeds: Mapping[str, Array], wrong: Sequenc
     mine = _wiring(ours, shapes)
     other = mine if ours.shares_file(theirs) else _wiring(theirs, shapes)
     pairs = by_name(mine, other)
-    found = Dissection(Beside(mine, other, pairs, {}), Inside(ours, mine), Inside(theirs, other), feeds)
+    found = Intermediates(Beside(mine, other, pairs, {}), ExposedModel(ours, mine), ExposedModel(theirs, other), feeds)
     unpaired = any(name not in pairs for name in mine.exposable)
-    moved, keep = shaken(feeds), True
+    moved, keep = perturb(feeds), True
     gaps: dict[str, Gap] = {}
     noise: dict[str, float] = {}
     digests: tuple[dict[str, Digest], dict[str, Digest]] = ({}, {})
@@ -109,24 +111,31 @@ def _of(outputs: Sequence[str], arrays: Mapping[str, Array]) -> dict[str, Array]
     return {name: array for name, array in arrays.items() if holder(name, outputs) in outputs}
 
 
-def _gap(found: Dissection, digests: tuple[dict[str, Digest], dict[str, Digest]], name: str, other: str) -> Gap:
+def _gap(found: Intermediates, digests: tuple[dict[str, Digest], dict[str, Digest]], name: str, other: str) -> Gap:
     if name in found.kept[0] and other in found.kept[1]:
         return gap(found.kept[0][name], found.kept[1][other])
     share = digests[0][name].apart(digests[1][other])
     return Gap(share, share * digests[1][other].scale)
 
 
-def _wiring(side: Side, shapes: Mapping[str, list[int]]) -> Wiring:
-    return Wiring.from_json(side.subject.graph("anatomy", path=side.file, shapes=shapes))
+def _wiring(side: ComparisonSide, shapes: Mapping[str, list[int]]) -> GraphView:
+    return GraphView.from_json(side.model_session.graph("anatomy", path=side.file, shapes=shapes))
 
 
-def chunks(ours: Wiring, theirs: Wiring, pairs: Mapping[str, str], cap: int) -> Iterator[tuple[list[str], list[str]]]:
+def chunks(
+    ours: GraphView, theirs: GraphView, pairs: Mapping[str, str], cap: int
+) -> Iterator[tuple[list[str], list[str]]]:
     """Values of both sides in the candidate's order, paired ones in one chunk; the reference's count twice, as they are
     had twice.
 
     A value of unknown size counts as much as the largest of known size; where none is known, as an eighth of the cap.
     """
-    sizes = [size for wiring in (ours, theirs) for name in wiring.makers if (size := wiring.size(name)) is not None]
+    sizes = [
+        size
+        for graph_view in (ours, theirs)
+        for name in graph_view.makers
+        if (size := graph_view.size(name)) is not None
+    ]
     unknown = max(sizes, default=cap // 8)
     rows: list[tuple[str | None, str | None]] = [(name, pairs.get(name)) for name in ours.exposable]
     counterparts = {pairs[name] for name in ours.exposable if name in pairs}
@@ -137,8 +146,8 @@ def chunks(ours: Wiring, theirs: Wiring, pairs: Mapping[str, str], cap: int) -> 
         if other is not None and other not in theirs.exposable:
             other = None  # an output of the reference, which every run gives
         size = sum(
-            times * (unknown if (known := wiring.size(name)) is None else known)
-            for times, wiring, name in ((1, ours, mine), (2, theirs, other))
+            times * (unknown if (known := graph_view.size(name)) is None else known)
+            for times, graph_view, name in ((1, ours, mine), (2, theirs, other))
             if name is not None
         )
         if filled and filled + size > cap:

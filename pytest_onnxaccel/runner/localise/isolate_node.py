@@ -11,9 +11,9 @@ from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import dtype_label
 from pytest_onnxaccel.numerics.compare.distance import Gap, gap
-from pytest_onnxaccel.runner.localise.inside import Inside
-from pytest_onnxaccel.runner.localise.intermediates import Dissection
-from pytest_onnxaccel.runner.sessions.comparison_sides import Side, derived
+from pytest_onnxaccel.runner.localise.exposed_model import ExposedModel
+from pytest_onnxaccel.runner.localise.intermediates import Intermediates
+from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide, derived
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -43,7 +43,7 @@ class Reduced:
     gap: Gap
 
 
-def origin(found: Dissection) -> tuple[Suspect | None, Reduced | None]:
+def origin(found: Intermediates) -> tuple[Suspect | None, Reduced | None]:
     """The first suspect that shows the difference alone, or else the first one and nothing.
 
     A suspect that agrees when both sides are fed the same has only passed on what came in: it is cleared, and the
@@ -68,18 +68,18 @@ def origin(found: Dissection) -> tuple[Suspect | None, Reduced | None]:
     return first, None
 
 
-def _alone(found: Dissection, suspect: Suspect) -> Reduced | None:
+def _alone(found: Intermediates, suspect: Suspect) -> Reduced | None:
     """*suspect* by itself; None where it shows nothing there, or cannot be run alone."""
     ours, theirs = found.ours.side, found.theirs.side
-    files: list[tuple[Side, str]] = []
+    files: list[tuple[ComparisonSide, str]] = []
     try:
         known = found.reference([found.beside.pairs.get(name, name) for name in suspect.reads])
         mine = {name: known[found.beside.pairs.get(name, name)] for name in suspect.reads}
         others = found.reference(suspect.their_reads)
-        files.append((ours, _excerpt(found.ours, mine, suspect.value)))
+        files.append((ours, _extract(found.ours, mine, suspect.value)))
         left = _run(*files[0], mine, suspect.value)
         if suspect.theirs:
-            files.append((theirs, _excerpt(found.theirs, others, suspect.counterpart)))
+            files.append((theirs, _extract(found.theirs, others, suspect.counterpart)))
             right = _run(*files[1], others, suspect.counterpart)
         else:
             right = found.reference([suspect.counterpart])[suspect.counterpart]
@@ -92,28 +92,28 @@ def _alone(found: Dissection, suspect: Suspect) -> Reduced | None:
     except (OnnxAccelError, KeyError):
         found.unrun.add(suspect.value)  # what cannot be run alone is not confirmed
     for side, path in files:
-        side.subject.forget(path)
+        side.model_session.forget(path)
     return None
 
 
-def _excerpt(inside: Inside, feeds: Mapping[str, Array], value: str) -> str:
-    side, known = inside.side, {value: inside.wiring.values[value]}
-    target = derived(side.subject, "excerpt")
+def _extract(model: ExposedModel, feeds: Mapping[str, Array], value: str) -> str:
+    side, known = model.side, {value: model.graph_view.values[value]}
+    target = derived(side.model_session, "extract")
     declared = {name: [dtype_label(array.dtype), list(array.shape)] for name, array in feeds.items()}
-    side.subject.graph("excerpt", source=side.file, target=target, feeds=declared, values=[value], known=known)
+    side.model_session.graph("extract", source=side.file, target=target, feeds=declared, values=[value], known=known)
     return target
 
 
-def _run(side: Side, path: str, feeds: Mapping[str, Array], value: str) -> Array:
+def _run(side: ComparisonSide, path: str, feeds: Mapping[str, Array], value: str) -> Array:
     return side.at(path).session().run(feeds)[value]
 
 
 @contextmanager
-def swept(sides: Sequence[Side], reduced: Reduced | None) -> Iterator[None]:
+def swept(sides: Sequence[ComparisonSide], reduced: Reduced | None) -> Iterator[None]:
     """Remove the files of *reduced* at the end."""
     try:
         yield
     finally:
         for side, path in zip(sides, reduced.files if reduced else (), strict=False):
             if path:
-                side.subject.forget(path)
+                side.model_session.forget(path)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
-from pytest_onnxaccel.checks.localise.odd_one_out import Blame
+from pytest_onnxaccel.checks.localise.odd_one_out import OddOneOut
 from pytest_onnxaccel.checks.parity.check import sample
 from pytest_onnxaccel.core.errors import OnnxAccelError, printable
 from pytest_onnxaccel.core.failure_folder import case_folder
@@ -16,13 +16,13 @@ from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.numerics.compare.distance import gap
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.localise.describe import Finding, finding
-from pytest_onnxaccel.runner.localise.engine_vote import voices
+from pytest_onnxaccel.runner.localise.engine_vote import engine_vote
 from pytest_onnxaccel.runner.localise.fused_nodes import fused, still
-from pytest_onnxaccel.runner.localise.intermediates import dissect
+from pytest_onnxaccel.runner.localise.intermediates import intermediates
 from pytest_onnxaccel.runner.localise.isolate_node import Reduced, origin, swept
 from pytest_onnxaccel.runner.localise.saved_case import save_case
 from pytest_onnxaccel.runner.request import Request
-from pytest_onnxaccel.runner.sessions.comparison_sides import EXPORTED_AGAIN, Side
+from pytest_onnxaccel.runner.sessions.comparison_sides import EXPORTED_AGAIN, ComparisonSide
 from pytest_onnxaccel.runner.sessions.engines import Engines
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def looked_into(
     result: CheckResult,
     request: Request,
-    sides: tuple[Side, Side],
+    sides: tuple[ComparisonSide, ComparisonSide],
     inputs: Inputs,
     backends: Sequence[str],
     engines: Engines,
@@ -46,13 +46,13 @@ def looked_into(
         return result
     try:
         feeds = sample(inputs, request.seeds, request.batch, worst_sample(result))
-        return Autopsy(sides, feeds, backends, engines, failures)(result)
+        return FailureAnalysis(sides, feeds, backends, engines, failures)(result)
     except Exception as error:
         return result.with_(notes=(*result.notes, _note("not looked into", error)))
 
 
 @record(frozen=True)
-class Autopsy:
+class FailureAnalysis:
     """What is needed to look into one failure.
 
     Attributes:
@@ -62,7 +62,7 @@ class Autopsy:
         failures: folder that cases are saved in; None saves none.
     """
 
-    sides: tuple[Side, Side]
+    sides: tuple[ComparisonSide, ComparisonSide]
     feeds: Mapping[str, Array]
     backends: Sequence[str]
     engines: Engines
@@ -86,7 +86,7 @@ class Autopsy:
             if told is not None:
                 details += told.details
                 figures["localisation"] = told.figures | {"seconds": time.perf_counter() - start}
-            if (blamed := self._blamed(reduced)) is not None:
+            if (blamed := self._odd_one_out(reduced)) is not None:
                 details.append(f"engines: {blamed.sentence}")
                 figures["blame"] = blamed.to_json()
             message = result.message + (told.clause if told else "")
@@ -107,7 +107,7 @@ class Autopsy:
             line = f"not localised: {EXPORTED_AGAIN} gives the very same; what differs is the framework and its export"
             return None, Finding(f"; {EXPORTED_AGAIN} gives the same", (line,), "compared the outputs alone", {})
         try:
-            found = dissect(*self.sides, self.feeds, wrong)
+            found = intermediates(*self.sides, self.feeds, wrong)
             if not still(wrong, found.outputs, outputs):
                 return None, finding(found, None, None, True, fused(found, wrong, outputs))
             suspect, reduced = origin(found)
@@ -116,9 +116,9 @@ class Autopsy:
             self.notes.append(_note("not localised", error))
         return None, None
 
-    def _blamed(self, reduced: Reduced | None) -> Blame | None:
+    def _odd_one_out(self, reduced: Reduced | None) -> OddOneOut | None:
         try:
-            return voices(self.sides, self.backends, self.engines, self.feeds, reduced)
+            return engine_vote(self.sides, self.backends, self.engines, self.feeds, reduced)
         except Exception as error:
             self.notes.append(_note("engines not compared", error))
             return None

@@ -13,7 +13,7 @@ from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.localise.localise import by_value, worst_sample
 from pytest_onnxaccel.runner.localise.saved_case import save_case
 from pytest_onnxaccel.runner.request import Request
-from pytest_onnxaccel.runner.sessions.comparison_sides import Side
+from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
 from pytest_onnxaccel.runner.sessions.engines import Engines
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def not_looked_into(
     result: CheckResult,
     request: Request,
-    ours: Side,
+    ours: ComparisonSide,
     source: SourceSpec,
     reference: Session,
     inputs: Inputs,

@@ -13,7 +13,7 @@ from pytest_onnxaccel.numerics.compare.distance import magnitude
 from pytest_onnxaccel.numerics.sampling.npz import write_npz
 from pytest_onnxaccel.runner.localise.isolate_node import Reduced
 from pytest_onnxaccel.runner.localise.reproduce import script
-from pytest_onnxaccel.runner.sessions.comparison_sides import Side
+from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
 from pytest_onnxaccel.runner.sessions.engines import Engines
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ LARGEST = 1 << 30
 
 def save_case(
     folder: Path,
-    sides: tuple[Side, Side | str],
+    sides: tuple[ComparisonSide, ComparisonSide | str],
     engines: Engines,
     feeds: Mapping[str, Array],
     outputs: tuple[Mapping[str, Array], Mapping[str, Array]],
@@ -52,7 +52,7 @@ def save_case(
     for name, side, arrays in zip(names, sides, outputs, strict=True):
         write_npz(folder / f"{name}.npz", arrays)
         # One file for two backends is copied once, unless a backend runs another copy of it
-        told[name] = _side(folder, name, side, engines) if isinstance(side, Side) else _unseen(side)
+        told[name] = _side(folder, name, side, engines) if isinstance(side, ComparisonSide) else _unseen(side)
     pairs = [(name, name, *tolerances.get(name, (0.0, 0.0))) for name in outputs[1] if name in outputs[0]]
     (folder / "repro.py").write_text(script(told, pairs, _reduced(folder, sides, engines, reduced)), encoding="utf-8")
     (folder / "report.txt").write_text(report + "\n", encoding="utf-8")
@@ -64,23 +64,23 @@ def _unseen(label: str) -> dict[str, Any]:
     return {"label": printable(label), "model": "", "runtime": "", "optimize": True}
 
 
-def _side(folder: Path, name: str, side: Side, engines: Engines) -> dict[str, Any]:
+def _side(folder: Path, name: str, side: ComparisonSide, engines: Engines) -> dict[str, Any]:
     runtime = getattr(engines.backend(side.backend), "script", "")
     model = ""
     if _size(side.file) <= LARGEST:
         model = f"{name}.onnx"
         runtime = runtime if _model(side, engines, side.file, folder / model) else ""
-    info = side.subject.declared(side.file)
+    info = side.model_session.declared(side.file)
     if any(spec.kind != "tensor" for spec in (*info.inputs, *info.outputs)):
         runtime = ""  # the script feeds and compares arrays alone
     optimize = side.options is None or side.options.optimize
     return {"label": printable(side.label), "model": model, "runtime": runtime if model else "", "optimize": optimize}
 
 
-def _model(side: Side, engines: Engines, source: str, target: Path) -> bool:
+def _model(side: ComparisonSide, engines: Engines, source: str, target: Path) -> bool:
     """Copy what the side's backend runs, external data included; whether the copy is what it runs."""
     upgrades = getattr(engines.backend(side.backend), "upgrades", None)
-    info = side.subject.info
+    info = side.model_session.info
     if upgrades is not None and upgrades(info.opset):
         try:
             _written(side, target, "upgrade", source=source, opset=upgrades(info.opset))
@@ -95,12 +95,12 @@ def _model(side: Side, engines: Engines, source: str, target: Path) -> bool:
     return True
 
 
-def _written(side: Side, target: Path, function: str, **arguments: Any) -> None:
+def _written(side: ComparisonSide, target: Path, function: str, **arguments: Any) -> None:
     """What a graph function writes, with its data files, at *target*: the worker itself may not write there."""
-    folder = os.path.join(side.subject.folder, f"case-{os.urandom(6).hex()}")
+    folder = os.path.join(side.model_session.folder, f"case-{os.urandom(6).hex()}")
     os.mkdir(folder, 0o700)
     try:
-        side.subject.graph(function, target=os.path.join(folder, target.name), **arguments)
+        side.model_session.graph(function, target=os.path.join(folder, target.name), **arguments)
         for name in os.listdir(folder):
             shutil.copyfile(os.path.join(folder, name), target.with_name(name))
     finally:
@@ -108,7 +108,7 @@ def _written(side: Side, target: Path, function: str, **arguments: Any) -> None:
 
 
 def _reduced(
-    folder: Path, sides: tuple[Side, Side | str], engines: Engines, reduced: Reduced | None
+    folder: Path, sides: tuple[ComparisonSide, ComparisonSide | str], engines: Engines, reduced: Reduced | None
 ) -> dict[str, object]:
     if reduced is None:
         return {}
@@ -121,7 +121,7 @@ def _reduced(
         write_npz(folder / f"reduced-{name}.npz", {value: reduced.outputs[which]})
         path, side = reduced.files[which], sides[which]
         files[name] = f"reduced-{name}.onnx" if path else ""
-        if path and isinstance(side, Side):
+        if path and isinstance(side, ComparisonSide):
             _model(side, engines, path, folder / files[name])
     title = printable(", ".join(f"{node.op} {node.name or node.outputs[0]}" for node in suspect.nodes[-3:]))
     limit = suspect.limit * magnitude(reduced.outputs[1]) if reduced.outputs[1].dtype.kind in "fV" else 0.0

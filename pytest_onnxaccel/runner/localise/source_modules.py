@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_onnxaccel.checks.localise.graph_view import Wiring
+from pytest_onnxaccel.checks.localise.graph_view import GraphView
 from pytest_onnxaccel.checks.localise.source_modules import first_module
 from pytest_onnxaccel.numerics.compare.digest import Digest
 from pytest_onnxaccel.runner.localise.describe import Finding, named
-from pytest_onnxaccel.runner.localise.inside import Inside
+from pytest_onnxaccel.runner.localise.exposed_model import ExposedModel
 from pytest_onnxaccel.runner.localise.intermediates import CAP, chunks
-from pytest_onnxaccel.runner.sessions.comparison_sides import Side
+from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
 
 
 def localise_source(
-    side: Side,
+    side: ComparisonSide,
     recorded: Mapping[str, Array | Sequence[Array]] | Iterable[tuple[str, Array]],
     feeds: Mapping[str, Array],
     cap: int = CAP,
@@ -37,15 +37,15 @@ def localise_source(
         OnnxAccelError: the export cannot be run.
     """
     shapes = {name: list(array.shape) for name, array in feeds.items()}
-    wiring = Wiring.from_json(side.subject.graph("anatomy", path=side.file, shapes=shapes))
-    inside, largest, count = Inside(side, wiring), 0, 0
+    graph_view = GraphView.from_json(side.model_session.graph("anatomy", path=side.file, shapes=shapes))
+    exposed, largest, count = ExposedModel(side, graph_view), 0, 0
     values: dict[str, Digest] = {}
-    for mine, _ in chunks(wiring, wiring, {name: name for name in wiring.exposable}, cap):
-        (arrays,) = inside.run(mine, feeds)
+    for mine, _ in chunks(graph_view, graph_view, {name: name for name in graph_view.exposable}, cap):
+        (arrays,) = exposed.run(mine, feeds)
         values.update((name, Digest.of(array)) for name, array in arrays.items())
         largest, count = max(largest, sum(array.nbytes for array in arrays.values())), count + 1
     results = [(path, Digest.of(array)) for path, array in _calls(recorded)]
-    found = first_module(results, values, wiring)
+    found = first_module(results, values, graph_view)
     figures = {"modules": len(results), "values": len(values), "chunks": count, "largest_chunk_bytes": largest}
     seen = f"compared {len(results)} results of modules with {len(values)} values"
     if found is None:

@@ -13,7 +13,7 @@ from pytest_onnxaccel.core.specs import ModelInfo
 #: Cheapest candidate that applies, instead of one method by name.
 AUTO = "auto"
 #: The same without a survey of the graph, by its declarations and Reshape targets; what it claims a proof can tell.
-GLANCE = "glance"
+QUICK_SURVEY = "quick_survey"
 #: The model converted from its source once more.
 RE_EXPORT = "re-export"
 #: Method of a model that has the batch already.
@@ -62,12 +62,12 @@ class Candidates:
         self._made: dict[tuple[int, str], Candidate | OnnxAccelError] = {}
         self._joins: Mapping[str, Any] | None = None
 
-    def files(self, size: int, method: str = AUTO, glance: bool = False) -> Iterator[Candidate | OnnxAccelError]:
+    def files(self, size: int, method: str = AUTO, quick_survey: bool = False) -> Iterator[Candidate | OnnxAccelError]:
         """Candidates for batch *size*, cheapest first, made one by one; an error where a method cannot apply.
 
         With *glance*, the first is what a look suggests: quick to have, and refuted where they mislead.
         """
-        glanced = self._one(size, GLANCE) if glance else None
+        glanced = self._one(size, QUICK_SURVEY) if quick_survey else None
         if isinstance(glanced, Candidate):
             yield glanced
         first = self._one(size, method)

@@ -6,42 +6,42 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session
-from pytest_onnxaccel.checks.batch.proof import Ways
+from pytest_onnxaccel.checks.batch.proof import BatchSessions
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.runner.sessions.batch_files import AS_IS, AUTO, RE_EXPORT, Candidate
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.runner.sessions.model_session import Subject
+    from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
 
-def ways(subject: Subject, name: str) -> Ways:
-    """For *subject* in backend *name*: sessions at a batch size."""
+def batch_sessions(model_session: ModelSession, name: str) -> BatchSessions:
+    """For *model_session* in backend *name*: sessions at a batch size."""
 
     def at(size: int) -> Iterator[tuple[str, Session | OnnxAccelError]]:
-        ready = subject.ready(name)
-        inputs = ready.settled.inputs
+        ready = model_session.ready(name)
+        inputs = ready.resolved.inputs
         if inputs.dynamic or inputs.batch == size:
             yield ("dynamic" if inputs.dynamic else AS_IS), ready.session
             return
-        for candidate in subject.candidates.files(size, glance=True):
-            yield at_batch(subject, name, candidate)
+        for candidate in model_session.candidates.files(size, quick_survey=True):
+            yield at_batch(model_session, name, candidate)
         # Last, though it is the best way: it takes seconds, and here nobody wants the file
-        if subject.spec.source is not None:
-            for candidate in subject.sourced.re_exports(size, inputs):
-                yield at_batch(subject, name, candidate, RE_EXPORT)
+        if model_session.spec.source is not None:
+            for candidate in model_session.sourced.re_exports(size, inputs):
+                yield at_batch(model_session, name, candidate, RE_EXPORT)
 
     return at
 
 
 def at_batch(
-    subject: Subject, name: str, candidate: Candidate | OnnxAccelError, method: str = AUTO
+    model_session: ModelSession, name: str, candidate: Candidate | OnnxAccelError, method: str = AUTO
 ) -> tuple[str, Session | OnnxAccelError]:
     """The method of *candidate*, with its session in backend *name* or with what stands against it."""
     if isinstance(candidate, OnnxAccelError):
         return method, candidate
     if candidate.info is not None:
-        subject.declares(candidate.path, candidate.info)
+        model_session.declares(candidate.path, candidate.info)
     try:
-        return candidate.method, subject.session(name, candidate.path)
+        return candidate.method, model_session.session(name, candidate.path)
     except OnnxAccelError as error:
         return candidate.method, error

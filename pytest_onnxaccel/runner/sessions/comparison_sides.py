@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from pytest_onnxaccel.backends.checked_session import GuardedSession
+from pytest_onnxaccel.backends.checked_session import CheckedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.runner.sessions.model_session import Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
 #: How messages call a source that was exported once more to be looked into.
 EXPORTED_AGAIN = "its source exported again"
 
 
 @record(frozen=True)
-class Side:
+class ComparisonSide:
     """A model's file in a backend.
 
     Attributes:
@@ -24,26 +24,26 @@ class Side:
     """
 
     label: str
-    subject: Subject
+    model_session: ModelSession
     backend: str
     path: str | None = None
     options: LoadOptions | None = None
 
     @property
     def file(self) -> str:
-        return self.path or self.subject.path
+        return self.path or self.model_session.path
 
-    def session(self) -> GuardedSession:
-        return self.subject.session(self.backend, self.path, self.options)
+    def session(self) -> CheckedSession:
+        return self.model_session.session(self.backend, self.path, self.options)
 
-    def at(self, path: str) -> Side:
+    def at(self, path: str) -> ComparisonSide:
         """The same backend on another file."""
         return replace(self, path=path)
 
-    def shares_file(self, other: Side) -> bool:
+    def shares_file(self, other: ComparisonSide) -> bool:
         return self.file == other.file
 
 
-def derived(subject: Subject, kind: str) -> str:
+def derived(model_session: ModelSession, kind: str) -> str:
     """A path for a file derived from the model that nothing lies at."""
-    return os.path.join(subject.folder, f"{kind}-{os.urandom(6).hex()}.onnx")
+    return os.path.join(model_session.folder, f"{kind}-{os.urandom(6).hex()}.onnx")

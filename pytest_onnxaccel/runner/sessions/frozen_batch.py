@@ -16,7 +16,7 @@ from pytest_onnxaccel.runner.sessions.batch_files import AS_IS, AUTO, RE_EXPORT,
 from pytest_onnxaccel.runner.sessions.batch_sessions import at_batch
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.runner.sessions.model_session import Ready, Subject
+    from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
 
 
 @record(frozen=True)
@@ -45,7 +45,7 @@ class Frozen:
     refuted: tuple[str, ...] = ()
 
 
-def freeze(subject: Subject, backend: str, ready: Ready, size: int, method: str = AUTO) -> Frozen:
+def freeze(model_session: ModelSession, backend: str, ready: Ready, size: int, method: str = AUTO) -> Frozen:
     """The model frozen to batch *size*, proven in *backend*.
 
     Args:
@@ -55,30 +55,30 @@ def freeze(subject: Subject, backend: str, ready: Ready, size: int, method: str 
         ModelError: ``V_BATCH``: nothing could be proven; the nodes that hold the batch are named. ``V_UNSTABLE``:
             two equal runs of the model differ.
     """
-    spec, inputs = subject.spec, ready.settled.inputs
+    spec, inputs = model_session.spec, ready.resolved.inputs
     if inputs.batch is None:
         raise ModelError("the inputs share no batch axis (axis 0)", code="V_BATCH", subject=spec.shown)
     if inputs.batch == size and not inputs.dynamic and method == AUTO:
-        return Frozen(spec.name, subject.path, size, AS_IS, subject.info, inputs, {}, backend)
+        return Frozen(spec.name, model_session.path, size, AS_IS, model_session.info, inputs, {}, backend)
     made: dict[str, Candidate] = {}
 
     def ways() -> Iterator[tuple[str, Session | OnnxAccelError]]:
         anew = method in (AUTO, RE_EXPORT) and spec.source is not None
-        again = subject.sourced.re_exports(size, inputs) if anew else ()
-        edited = subject.candidates.files(size, method) if method != RE_EXPORT else ()
+        again = model_session.sourced.re_exports(size, inputs) if anew else ()
+        edited = model_session.candidates.files(size, method) if method != RE_EXPORT else ()
         for way, candidate in chain(((RE_EXPORT, one) for one in again), ((AUTO, one) for one in edited)):
             if isinstance(candidate, Candidate):
                 made[candidate.method] = candidate
-            yield at_batch(subject, backend, candidate, way)
+            yield at_batch(model_session, backend, candidate, way)
 
-    prover = prover_of(backend, ready.singles, inputs, spec.tolerance, spec.output_tolerances, full=True)
+    prover = prover_of(backend, ready.single_runs, inputs, spec.tolerance, spec.output_tolerances, full=True)
     unstable = prover.unstable()
     if unstable:
         raise ModelError(unstable, code="V_UNSTABLE", subject=spec.shown)
     if inputs.batch > 1 and not inputs.dynamic:
         mixed = prover.own_batch(ready.session)
         if mixed:
-            raise _cannot(subject, f"frozen at batch {inputs.batch}, and its samples depend on each other", mixed)
+            raise _cannot(model_session, f"frozen at batch {inputs.batch}, and its samples depend on each other", mixed)
     try:
         found = prover.first(size, ways())
     except ModelError as error:
@@ -86,17 +86,19 @@ def freeze(subject: Subject, backend: str, ready: Ready, size: int, method: str 
     refuted = tuple(f"{proof.method}: {proof.why()}" for proof in found.refuted)
     if found.proof is None:
         asked = "no way" if method == AUTO else f"no {method!r} way"
-        raise _cannot(subject, f"{asked} to batch {size} could be proven", refuted[0] if refuted else "")
+        raise _cannot(model_session, f"{asked} to batch {size} could be proven", refuted[0] if refuted else "")
     chosen = made[found.proof.method]
-    info = subject.declared(chosen.path)
+    info = model_session.declared(chosen.path)
     return Frozen(
         spec.name, chosen.path, size, chosen.method, info, inputs, found.proof.figures(), backend,
         chosen.edited, refuted,
     )  # fmt: skip
 
 
-def _cannot(subject: Subject, what: str, why: str) -> ModelError:
+def _cannot(model_session: ModelSession, what: str, why: str) -> ModelError:
     """The nodes come before the figures: a refusal is one short line, and its end is cut first."""
-    held = subject.candidates.holders(most=1)
+    held = model_session.candidates.holders(most=1)
     cause = what + (f"; the batch is held by {held}" if held else "") + (f" ({why})" if why else "")
-    return ModelError(cause, code="V_BATCH", subject=subject.spec.shown, remedy="export it again with this batch")
+    return ModelError(
+        cause, code="V_BATCH", subject=model_session.spec.shown, remedy="export it again with this batch"
+    )

@@ -11,10 +11,10 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pytest_onnxaccel.backends.checked_session import GuardedSession
+from pytest_onnxaccel.backends.checked_session import CheckedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.checks.batch.single_runs import Singles
-from pytest_onnxaccel.checks.find_inputs import Settled, settle
+from pytest_onnxaccel.checks.batch.single_runs import SingleRuns
+from pytest_onnxaccel.checks.find_inputs import ResolvedInputs, find_inputs
 from pytest_onnxaccel.convert.cache.loader_digest import loader_files
 from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.errors import OnnxAccelError
@@ -28,7 +28,7 @@ from pytest_onnxaccel.runner.golden_data import Golden, golden_of, take_in
 from pytest_onnxaccel.runner.request import QUIET
 from pytest_onnxaccel.runner.sessions.batch_files import Candidates
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.prefetch import Foresight
+from pytest_onnxaccel.runner.sessions.prefetch import Prefetch
 from pytest_onnxaccel.runner.sessions.tools import TOOLS
 
 if TYPE_CHECKING:
@@ -41,17 +41,17 @@ if TYPE_CHECKING:
 class Ready:
     """A backend in which the model runs: an open session, and inputs with their outputs there."""
 
-    session: GuardedSession
-    settled: Settled
-    singles: Singles
+    session: CheckedSession
+    resolved: ResolvedInputs
+    single_runs: SingleRuns
 
 
-class Subject:
+class ModelSession:
     """Holds what is open for one model. Faults are remembered: what killed a worker once is not tried again.
 
     Args:
         primary: backends in the order in which they are asked to settle the inputs.
-        foresight: what was begun ahead for this model.
+        prefetch: what was begun ahead for this model.
         beside: other models are compared with it: their workers may read it.
     """
 
@@ -62,23 +62,23 @@ class Subject:
         number: int,
         primary: tuple[str, ...],
         seed: int,
-        foresight: Foresight | None = None,
+        prefetch: Prefetch | None = None,
         beside: bool = False,
     ) -> None:
         self.spec = spec
         self._engines = engines
-        if foresight is not None:
-            self._folder = foresight.staged.folder
+        if prefetch is not None:
+            self._folder = prefetch.staged.folder
         else:
             self._folder = engines.private_folder(spec.name, number, beside)
         self._holders = 0
         self._closed = False
         self._primary = primary
         self._seed = seed
-        self._foresight = foresight
+        self._prefetch = prefetch
         self._derived: dict[str, ModelInfo] = {}
-        self._open: dict[str, Engine] = {} if foresight is None else {foresight.backend: foresight.engine}
-        self._sessions: dict[tuple[str, str, LoadOptions, SourceSpec | None], GuardedSession] = {}
+        self._open: dict[str, Engine] = {} if prefetch is None else {prefetch.backend: prefetch.engine}
+        self._sessions: dict[tuple[str, str, LoadOptions, SourceSpec | None], CheckedSession] = {}
         self._ready: dict[str, Ready] = {}
         self._faults: dict[str, OnnxAccelError] = {}
         self._taken: tuple[Staged, ModelInfo] | None = None
@@ -108,12 +108,12 @@ class Subject:
 
     def _take_in(self) -> tuple[Staged, ModelInfo]:
         self._tools()  # its interpreter starts while the file is copied
-        ahead = self._foresight
+        ahead = self._prefetch
         seconds = self._engines.options.limits.seconds
         staged = ahead.staged if ahead is not None else stage(self.spec.path, self.spec.shown, self._folder, seconds)
         info = ModelInfo.from_json(self.graph("inspect", path=staged.path))
         if ahead is not None and info.external:
-            ahead.engine.forget_ahead()  # it looked at the model without its data
+            ahead.engine.forget_prefetched()  # it looked at the model without its data
         stage_external(staged, info.external, self.spec.shown, seconds)
         return staged, info
 
@@ -162,7 +162,7 @@ class Subject:
         path: str | None = None,
         options: LoadOptions | None = None,
         source: SourceSpec | None = None,
-    ) -> GuardedSession:
+    ) -> CheckedSession:
         """A session of backend *name* on the model, or on a file derived from it.
 
         A backend that runs sources runs *source*, by default the model's own, as the model or that file declares.
@@ -189,7 +189,7 @@ class Subject:
         options: LoadOptions | None = None,
         engine: Engine | None = None,
         like: str | None = None,
-    ) -> GuardedSession:
+    ) -> CheckedSession:
         """As :meth:`session`, but one that nothing else uses; whoever asked for it closes it.
 
         Args:
@@ -221,21 +221,21 @@ class Subject:
         options: LoadOptions,
         info: ModelInfo,
         source: SourceSpec | None = None,
-    ) -> GuardedSession:
+    ) -> CheckedSession:
         if self.spec.libraries:
             options = replace(options, libraries=self.spec.libraries, import_paths=self._engines.options.import_paths)
         if self._engines.backend(name).role == "source":
             return self.sourced.opened(source or self.spec.source, name, engine, options, info)
         preparation = self._engines.backend(name).prepare(info.operators, info.opset)
         if not preparation:
-            return GuardedSession(engine.load(path, options), info.inputs, info.outputs)
+            return CheckedSession(engine.load(path, options), info.inputs, info.outputs)
         target = f"{self._stem_of(path)}-{preparation}.onnx"
         if target not in self._prepared:
             self._prepared[target] = self.graph(preparation, source=path, target=target)
         made = self._prepared[target]
         renamed = {original: new for side in ("inputs", "outputs") for new, original in made[side].items()}
         session = engine.load(target, options)
-        return GuardedSession(session, info.inputs, info.outputs, renamed, tuple(made["notes"]))
+        return CheckedSession(session, info.inputs, info.outputs, renamed, tuple(made["notes"]))
 
     def _stem_of(self, path: str) -> str:
         """What files derived from *path* begin with: in the model's own folder, where alone its workers may write."""
@@ -269,28 +269,28 @@ class Subject:
             return self._ready[name]
         try:
             session = self.session(name)
-            settled = self._settle(name, session)
+            resolved = self._find_inputs(name, session)
             if self.golden.unfinite:
-                settled = replace(settled, unfinite=self.golden.unfinite)
-            singles = Singles(session, settled.inputs, settled.outputs, lambda: self.candidates.joins())
-            self._ready[name] = Ready(session, settled, singles)
+                resolved = replace(resolved, unfinite=self.golden.unfinite)
+            single_runs = SingleRuns(session, resolved.inputs, resolved.outputs, lambda: self.candidates.joins())
+            self._ready[name] = Ready(session, resolved, single_runs)
         except OnnxAccelError as error:
             error.backend = error.backend or name
             self._faults[name] = error.about(self.spec.shown)
             raise
         return self._ready[name]
 
-    def _settle(self, name: str, session: GuardedSession) -> Settled:
+    def _find_inputs(self, name: str, session: CheckedSession) -> ResolvedInputs:
         """Inputs are settled by the first primary backend in which the model runs, so that all are fed the same."""
         for first in self._primary:
             if first == name:
                 break
             try:
-                inputs = self.ready(first).settled.inputs
+                inputs = self.ready(first).resolved.inputs
             except OnnxAccelError:
                 continue
-            return replace(self.ready(first).settled, outputs=session.run(inputs.feeds(0)), tries=1)
-        return settle(
+            return replace(self.ready(first).resolved, outputs=session.run(inputs.feeds(0)), tries=1)
+        return find_inputs(
             session, self.info, self.spec, self._seed, self._engines.root, self.facts, self.golden.fed
         )  # fmt: skip
 

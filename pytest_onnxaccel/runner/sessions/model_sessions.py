@@ -11,17 +11,17 @@ from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.sessions.batch_files import AUTO
 from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.frozen_batch import Frozen, freeze
-from pytest_onnxaccel.runner.sessions.model_session import Ready, Subject
-from pytest_onnxaccel.runner.sessions.prefetch import Foresight
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
+from pytest_onnxaccel.runner.sessions.prefetch import Prefetch
 
 
-class Subjects:
+class ModelSessions:
     """Opens models. Sessions of one model, and of what it is compared with, are open at a time.
 
     Args:
         specs: the models, by which they are named.
         backends: backends of the run by model, in the order in which they settle inputs.
-        foresight: what was begun ahead for the first model.
+        prefetch: what was begun ahead for the first model.
     """
 
     def __init__(
@@ -30,19 +30,19 @@ class Subjects:
         backends: Mapping[str, tuple[str, ...]],
         engines: Engines,
         seed: int,
-        foresight: Foresight | None = None,
+        prefetch: Prefetch | None = None,
     ) -> None:
         self._specs = {spec.name: spec for spec in specs}
         self._numbers = {spec.name: i for i, spec in enumerate(specs)}
         self._backends = backends
         self._engines = engines
         self._seed = seed
-        self._foresight = foresight
-        self._open: Subject | None = None
-        self._others: dict[str, Subject] = {}
+        self._prefetch = prefetch
+        self._open: ModelSession | None = None
+        self._others: dict[str, ModelSession] = {}
         self._frozen: dict[tuple[str, int, str], Frozen] = {}
 
-    def of(self, model: str) -> Subject:
+    def of(self, model: str) -> ModelSession:
         """The model named *model*; what was open for another one is closed."""
         if self._open is None or self._open.spec.name != model:
             self._leave()
@@ -58,14 +58,14 @@ class Subjects:
         if self._open is not None and self._open.spec.name == model:
             self._leave()
 
-    def _make(self, spec: ModelSpec, number: int) -> Subject:
-        foresight, self._foresight = self._foresight, None
-        if foresight is not None and foresight.model != spec.name:
-            foresight.drop()
-            foresight = None
-        return Subject(spec, self._engines, number, self._backends.get(spec.name, ()), self._seed, foresight)
+    def _make(self, spec: ModelSpec, number: int) -> ModelSession:
+        prefetch, self._prefetch = self._prefetch, None
+        if prefetch is not None and prefetch.model != spec.name:
+            prefetch.drop()
+            prefetch = None
+        return ModelSession(spec, self._engines, number, self._backends.get(spec.name, ()), self._seed, prefetch)
 
-    def other(self, path: str) -> Subject:
+    def other(self, path: str) -> ModelSession:
         """The model at *path*, which the open one is compared with; it closes with that."""
         if path not in self._others:
             name = identifier(path.rpartition("/")[2])
@@ -74,7 +74,7 @@ class Subjects:
                 name, path, path, origin="reference", golden=GoldenSpec("", ""), libraries=self._open.spec.libraries
             )
             backends = self._backends.get(self._open.spec.name, ())
-            self._others[path] = Subject(
+            self._others[path] = ModelSession(
                 spec, self._engines, 900 + len(self._others), backends, self._seed, beside=True
             )
         return self._others[path]
@@ -85,7 +85,7 @@ class Subjects:
         Raises:
             OnnxAccelError: it runs in none.
         """
-        return self._first_ready(self.of(model))[1].settled.inputs
+        return self._first_ready(self.of(model))[1].resolved.inputs
 
     def frozen(self, model: str, size: int, method: str = AUTO) -> Frozen:
         """The model as a file frozen to batch *size*, proven on the first backend in which it runs.
@@ -96,32 +96,32 @@ class Subjects:
         Raises:
             ModelError: ``V_BATCH``: no way to that batch could be proven; the nodes that hold it are named.
         """
-        subject = self.of(model)
+        model_session = self.of(model)
         key = (model, size, method)
         if key not in self._frozen:
-            name, ready = self._first_ready(subject)
-            self._frozen[key] = freeze(subject, name, ready, size, method)
+            name, ready = self._first_ready(model_session)
+            self._frozen[key] = freeze(model_session, name, ready, size, method)
         return self._frozen[key]
 
-    def _first_ready(self, subject: Subject) -> tuple[str, Ready]:
+    def _first_ready(self, model_session: ModelSession) -> tuple[str, Ready]:
         error: OnnxAccelError | None = None
-        for name in self._backends.get(subject.spec.name, ()):
+        for name in self._backends.get(model_session.spec.name, ()):
             try:
-                return name, subject.ready(name)
+                return name, model_session.ready(name)
             except OnnxAccelError as caught:
                 error = error or caught
         raise error or BackendUnavailable("no backend was chosen")
 
     def _leave(self) -> None:
-        for subject in (*self._others.values(), *([self._open] if self._open is not None else [])):
-            subject.close()
+        for model_session in (*self._others.values(), *([self._open] if self._open is not None else [])):
+            model_session.close()
         self._others.clear()
         self._frozen = {}
         self._open = None
 
     def close(self) -> None:
         """Close what is open, and what was begun ahead for a model that nobody asked for."""
-        if self._foresight is not None:
-            self._foresight.drop()
-            self._foresight = None
+        if self._prefetch is not None:
+            self._prefetch.drop()
+            self._prefetch = None
         self._leave()

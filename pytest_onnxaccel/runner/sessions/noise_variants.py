@@ -13,13 +13,13 @@ from pytest_onnxaccel.checks.parity.noise_floor import Variants
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.request import QUIET, RunOptions
-from pytest_onnxaccel.runner.sessions.model_session import Subject
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
 #: One file name is never used for two variants: sessions and prepared copies are told apart by it.
 _NUMBERS = itertools.count()
 
 
-def variants(subject: Subject, backend: str, path: str | None = None, alone: bool = False) -> Variants:
+def variants(model_session: ModelSession, backend: str, path: str | None = None, alone: bool = False) -> Variants:
     """Variants of the model in *backend*: how it is run, then what its graph says.
 
     Args:
@@ -27,22 +27,22 @@ def variants(subject: Subject, backend: str, path: str | None = None, alone: boo
         alone: the reference is this backend without its graph optimizations. Then nothing runs with them: the
             candidate does, and would set its own tolerance.
     """
-    source = path or subject.path
+    source = path or model_session.path
     plain = LoadOptions(optimize=False, spin=False) if alone else QUIET
 
     def opened() -> Iterator[tuple[str, Session | OnnxAccelError]]:
-        for name, options in _ways(subject, backend, alone):
-            yield name, _try(subject, backend, source, options, source)
+        for name, options in _ways(model_session, backend, alone):
+            yield name, _try(model_session, backend, source, options, source)
         try:
-            names = subject.graph("variants", source=source)
+            names = model_session.graph("variants", source=source)
         except OnnxAccelError as error:
             yield "variants of the graph", error
             return
         for name in names:
-            target = os.path.join(subject.folder, f"variant-{next(_NUMBERS)}.onnx")
+            target = os.path.join(model_session.folder, f"variant-{next(_NUMBERS)}.onnx")
             try:
-                subject.graph("variant", source=source, target=target, name=name)
-                yield name, _try(subject, backend, target, plain, source)
+                model_session.graph("variant", source=source, target=target, name=name)
+                yield name, _try(model_session, backend, target, plain, source)
             except OnnxAccelError as error:
                 yield name, error
             finally:
@@ -52,9 +52,9 @@ def variants(subject: Subject, backend: str, path: str | None = None, alone: boo
     return opened
 
 
-def _ways(subject: Subject, backend: str, alone: bool) -> Iterator[tuple[str, LoadOptions]]:
+def _ways(model_session: ModelSession, backend: str, alone: bool) -> Iterator[tuple[str, LoadOptions]]:
     """The same file, run in another way; only where the backend has the choice."""
-    if not subject.optimizes(backend):
+    if not model_session.optimizes(backend):
         return
     if not alone:
         yield "graph optimizations off", LoadOptions(optimize=False, spin=False)
@@ -62,9 +62,11 @@ def _ways(subject: Subject, backend: str, alone: bool) -> Iterator[tuple[str, Lo
         yield f"threads={threads}", LoadOptions(optimize=not alone, threads=threads, spin=False)
 
 
-def _try(subject: Subject, backend: str, path: str, options: LoadOptions, like: str) -> Session | OnnxAccelError:
+def _try(
+    model_session: ModelSession, backend: str, path: str, options: LoadOptions, like: str
+) -> Session | OnnxAccelError:
     try:
-        return subject.fresh(backend, path, options, like=like)
+        return model_session.fresh(backend, path, options, like=like)
     except OnnxAccelError as error:
         return error
 

@@ -16,7 +16,7 @@ from pytest_onnxaccel.runner.sessions.engines import Engines
 
 
 @record(frozen=True)
-class Foresight:
+class Prefetch:
     """One model that was taken in ahead, and the engine of *backend* that already works on it."""
 
     model: str
@@ -30,7 +30,7 @@ class Foresight:
         shutil.rmtree(self.staged.folder, ignore_errors=True)
 
 
-def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, checks: frozenset[str]) -> Foresight | None:
+def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, checks: frozenset[str]) -> Prefetch | None:
     """Take the model in and begin with what *checks* need of *backend*, the one that serves the model's graph too.
 
     None where there is nothing to gain, or where the model cannot be taken in: whoever takes it in next will say so.
@@ -56,10 +56,10 @@ def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, checks
     return None
 
 
-def _begun(spec: ModelSpec, backend: str, staged: Staged, engine: WorkerEngine, checks: frozenset[str]) -> Foresight:
+def _begun(spec: ModelSpec, backend: str, staged: Staged, engine: WorkerEngine, checks: frozenset[str]) -> Prefetch:
     requests = [graph_request("inspect", {"path": staged.path})]
     requests += [graph_request(f, {"path": staged.path}) for f in ("structure", "hygiene") if f in checks]
     if checks - {"structure", "latency"}:
         requests.append(load_request(registry.reference(GROUP, backend), staged.path, QUIET))
-    engine.ask_ahead(requests)
-    return Foresight(spec.name, backend, staged, engine)
+    engine.prefetch(requests)
+    return Prefetch(spec.name, backend, staged, engine)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from pytest_onnxaccel.backends.checked_session import GuardedSession
+from pytest_onnxaccel.backends.checked_session import CheckedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.parity.noise_floor import Variants
 from pytest_onnxaccel.core.errors import OnnxAccelError
@@ -15,12 +15,12 @@ from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
 from pytest_onnxaccel.runner.sessions import noise_variants as noise
 from pytest_onnxaccel.runner.sessions.batch_files import Candidate
-from pytest_onnxaccel.runner.sessions.comparison_sides import EXPORTED_AGAIN, Side
-from pytest_onnxaccel.runner.sessions.model_session import Ready, Subject
+from pytest_onnxaccel.runner.sessions.comparison_sides import EXPORTED_AGAIN, ComparisonSide
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
 
 
 @record(frozen=True)
-class Opposite:
+class ReferenceSide:
     """The reference of one parity check.
 
     Attributes:
@@ -30,20 +30,20 @@ class Opposite:
         borrowed: it has no variants of its own: *variants* are those of the candidate.
     """
 
-    session: GuardedSession
+    session: CheckedSession
     variants: Variants
-    side: Callable[[Inputs], Side | None]
+    side: Callable[[Inputs], ComparisonSide | None]
     alike: bool = False
     borrowed: bool = False
 
 
 def opposite(
     request: Request,
-    subject: Subject,
+    model_session: ModelSession,
     path: str | None,
-    other: Callable[[str], Subject],
+    other: Callable[[str], ModelSession],
     ready: Callable[[str], Ready],
-) -> Opposite:
+) -> ReferenceSide:
     """What *request* compares the model with.
 
     Args:
@@ -56,39 +56,43 @@ def opposite(
     """
     if request.reference == UNOPTIMIZED:
         plain = LoadOptions(optimize=False, spin=False)
-        side = Side(f"{request.backend} unoptimized", subject, request.backend, path, plain)
-        return Opposite(side.session(), noise.variants(subject, request.backend, path, alone=True), lambda _: side)
+        side = ComparisonSide(f"{request.backend} unoptimized", model_session, request.backend, path, plain)
+        return ReferenceSide(
+            side.session(), noise.variants(model_session, request.backend, path, alone=True), lambda _: side
+        )
     if request.source is not None and request.source.function:
-        variants = noise.variants(subject, request.backend, path)
-        return Opposite(subject.sourced.session(request.source, path), variants, lambda _: None, borrowed=True)
+        variants = noise.variants(model_session, request.backend, path)
+        return ReferenceSide(
+            model_session.sourced.session(request.source, path), variants, lambda _: None, borrowed=True
+        )
     if request.source is not None:
-        found = partial(_exported, request, request.source, subject, other, path)
-        variants = partial(subject.sourced.variants, request.source, path)
-        return Opposite(subject.sourced.session(request.source, path), variants, found)
+        found = partial(_exported, request, request.source, model_session, other, path)
+        variants = partial(model_session.sourced.variants, request.source, path)
+        return ReferenceSide(model_session.sourced.session(request.source, path), variants, found)
     if request.reference.endswith(".onnx"):
         model = other(request.reference)
-        named = Side(model.spec.name, model, request.backend)
-        return Opposite(named.session(), noise.variants(model, request.backend), lambda _: named, alike=True)
+        named = ComparisonSide(model.spec.name, model, request.backend)
+        return ReferenceSide(named.session(), noise.variants(model, request.backend), lambda _: named, alike=True)
     known = ready(request.reference)
-    session = known.session if path is None else subject.session(request.reference, path)
-    same = Side(request.reference, subject, request.reference, path)
-    return Opposite(session, noise.variants(subject, request.reference, path), lambda _: same)
+    session = known.session if path is None else model_session.session(request.reference, path)
+    same = ComparisonSide(request.reference, model_session, request.reference, path)
+    return ReferenceSide(session, noise.variants(model_session, request.reference, path), lambda _: same)
 
 
 def _exported(
-    request: Request, source: SourceSpec, subject: Subject, other: Callable[[str], Subject], path: str | None,
+    request: Request, source: SourceSpec, model_session: ModelSession, other: Callable[[str], ModelSession], path: str | None,
     inputs: Inputs,
-) -> Side | None:  # fmt: skip
+) -> ComparisonSide | None:  # fmt: skip
     """The source exported anew: its own framework shows no graph, and a right export has the same values inside.
 
     Open sizes stay open where the model has some: at one size, an exporter folds what computes with it. Where that
     cannot be had, it is exported at the sizes of *inputs*.
     """
     made: Candidate | OnnxAccelError | None = None
-    if path is None and any(not isinstance(dim, int) for spec in subject.info.inputs for dim in spec.shape or ()):
-        made = subject.sourced.exported_open(source)
+    if path is None and any(not isinstance(dim, int) for spec in model_session.info.inputs for dim in spec.shape or ()):
+        made = model_session.sourced.exported_open(source)
     if not isinstance(made, Candidate):
-        made = subject.sourced.exported(source, request.batch or inputs.batch or 1, inputs)
+        made = model_session.sourced.exported(source, request.batch or inputs.batch or 1, inputs)
     if isinstance(made, OnnxAccelError):
         return None
-    return Side(EXPORTED_AGAIN, other(made.path), request.backend)
+    return ComparisonSide(EXPORTED_AGAIN, other(made.path), request.backend)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_onnxaccel.backends.checked_session import GuardedSession
+from pytest_onnxaccel.backends.checked_session import CheckedSession
 from pytest_onnxaccel.backends.protocol import GROUP, LoadOptions, Session, SourceOptions
 from pytest_onnxaccel.convert import formats as kinds
 from pytest_onnxaccel.convert import registry as table
@@ -62,7 +62,7 @@ def source_options(source: SourceSpec, info: ModelInfo, engines: Engines) -> Sou
 
 def open_source(
     source: SourceSpec | None, name: str, engine: Engine, options: LoadOptions, info: ModelInfo, engines: Engines
-) -> GuardedSession:
+) -> CheckedSession:
     """A session of backend *name* on *source*, which takes and gives what the model declares.
 
     Raises:
@@ -82,7 +82,7 @@ def open_source(
         raise _of_source(error, source) from None
     if source.function:
         session = _Called(session, source)
-    return GuardedSession(session, info.inputs, info.outputs)
+    return CheckedSession(session, info.inputs, info.outputs)
 
 
 class _Called:

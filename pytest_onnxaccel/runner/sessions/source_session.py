@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_onnxaccel.backends.checked_session import GuardedSession
+from pytest_onnxaccel.backends.checked_session import CheckedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.specs import ModelInfo, SourceSpec
@@ -20,29 +20,29 @@ from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.source import backend_for, open_source, re_export, ways_of
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.runner.sessions.model_session import Subject
+    from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
 
 class Sourced:
-    """Opens and exports sources as the model of *subject*: under the names and shapes that it declares."""
+    """Opens and exports sources as the model of *model_session*: under the names and shapes that it declares."""
 
-    def __init__(self, subject: Subject, engines: Engines) -> None:
-        self._subject = subject
+    def __init__(self, model_session: ModelSession, engines: Engines) -> None:
+        self._model_session = model_session
         self._engines = engines
         self._used: dict[str, SourceSpec] = {}
         self._folders: list[str] = []
 
-    def session(self, source: SourceSpec, path: str | None = None) -> GuardedSession:
+    def session(self, source: SourceSpec, path: str | None = None) -> CheckedSession:
         """A session of *source* in its own framework, fed as the model, or as the file derived from it, is.
 
         Raises:
             OnnxAccelError: it cannot be loaded.
         """
-        return self._subject.session(self._backend_for(source), path, source=source)
+        return self._model_session.session(self._backend_for(source), path, source=source)
 
     def opened(
         self, source: SourceSpec | None, name: str, engine: Engine, options: LoadOptions, info: ModelInfo
-    ) -> GuardedSession:
+    ) -> CheckedSession:
         """A session of its own, of *source* in backend *name*, which takes and gives what *info* declares.
 
         Raises:
@@ -54,11 +54,11 @@ class Sourced:
 
     def variants(self, source: SourceSpec, path: str | None = None) -> Iterator[tuple[str, Session | OnnxAccelError]]:
         """The same source, legally computed otherwise: what its outputs differ by is its noise. The caller closes."""
-        subject = self._subject
-        name, info = self._backend_for(source), subject.declared(path or subject.path)
+        model_session = self._model_session
+        name, info = self._backend_for(source), model_session.declared(path or model_session.path)
 
         def opened(options: LoadOptions) -> Session:
-            return self.opened(source, name, subject.engine(name), options, info)
+            return self.opened(source, name, model_session.engine(name), options, info)
 
         return ways_of(name, self._engines, QUIET, opened)
 
@@ -68,19 +68,19 @@ class Sourced:
         Args:
             inputs: settled ones of the model.
         """
-        source = self._subject.spec.source
+        source = self._model_session.spec.source
         if source is None or source.function or source.path.endswith(".onnx"):
             return
         yield self.exported(source, size, inputs)
 
     def exported(self, source: SourceSpec, size: int, inputs: Inputs) -> Candidate | OnnxAccelError:
         """*source* exported at batch *size* under the names of the model, or what stands against it."""
-        subject = self._subject
+        model_session = self._model_session
         self._used[source.path] = source
         try:
             shapes = inputs.shapes(size)
-            specs = [replace(spec, shape=shapes[spec.name]) for spec in subject.info.inputs]
-            made = re_export(source, subject.stem, specs, size, subject.info, self._engines)
+            specs = [replace(spec, shape=shapes[spec.name]) for spec in model_session.info.inputs]
+            made = re_export(source, model_session.stem, specs, size, model_session.info, self._engines)
         except OnnxAccelError as error:
             return error
         self._folders.append(os.path.dirname(made.path))  # which holds nothing else
@@ -88,10 +88,12 @@ class Sourced:
 
     def exported_open(self, source: SourceSpec) -> Candidate | OnnxAccelError:
         """*source* exported with the sizes open that the model leaves open, or what stands against it."""
-        subject = self._subject
+        model_session = self._model_session
         self._used[source.path] = source
         try:
-            made = re_export(source, subject.stem, subject.info.inputs, None, subject.info, self._engines)
+            made = re_export(
+                source, model_session.stem, model_session.info.inputs, None, model_session.info, self._engines
+            )
         except OnnxAccelError as error:
             return error
         self._folders.append(os.path.dirname(made.path))

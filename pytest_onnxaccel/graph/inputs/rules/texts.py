@@ -27,7 +27,7 @@ def _chosen(site: Site, keys: Sequence[Any], what: str, place: int = 0) -> None:
             site.findings.add(Finding(trace.input, text, kind, choices=tuple(dict.fromkeys(choices))[:_MOST]))
 
 
-def _with_stranger(keys: Sequence[Any]) -> list[Any]:
+def _replaced_sample(keys: Sequence[Any]) -> list[Any]:
     if keys and isinstance(keys[0], (int, float)):
         return [*keys[: _MOST - 1], max(keys) + 1]
     return [*keys[: _MOST - 1], STRANGER]
@@ -51,7 +51,7 @@ def keys(*names: str) -> Rule:
     def rule(site: Site) -> None:
         found = listed(site)
         if found:
-            _chosen(site, _with_stranger(found), f"knows {len(found)} keys")
+            _chosen(site, _replaced_sample(found), f"knows {len(found)} keys")
 
     return rule
 
@@ -59,7 +59,7 @@ def keys(*names: str) -> Rule:
 def one_hot(site: Site) -> None:
     """OneHotEncoder: its categories; another one only where it gives zeros for it."""
     found = _attributes("cats_strings", "cats_int64s")(site)
-    known = _with_stranger(found) if found and site.attribute("zeros", 1) else found
+    known = _replaced_sample(found) if found and site.attribute("zeros", 1) else found
     _chosen(site, known, f"knows {len(found)} categories")
 
 
@@ -68,7 +68,7 @@ def category_mapper(site: Site) -> None:
     texts = site.operand(0).elem_type == 8
     found = _attributes("cats_strings" if texts else "cats_int64s")(site)
     if found:
-        _chosen(site, _with_stranger(found), f"knows {len(found)} categories")
+        _chosen(site, _replaced_sample(found), f"knows {len(found)} categories")
 
 
 def normalizer(site: Site) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from onnx import GraphProto, NodeProto, TensorProto
 
-from pytest_onnxaccel.graph.rebatch.edits import Ledger, repeatable
+from pytest_onnxaccel.graph.rebatch.edits import Edits, repeatable
 from pytest_onnxaccel.graph.rebatch.facts import UNKNOWN, Fact
 from pytest_onnxaccel.graph.rebatch.shape_values import attribute
 
@@ -17,15 +17,15 @@ Walk = Callable[[GraphProto, Sequence[Fact]], list[Fact]]
 _SCALAR = Fact(TensorProto.INT64, (), (), fed=True)
 
 
-def control(ledger: Ledger, node: NodeProto, facts: Sequence[Fact | None], walk: Walk) -> list[Fact]:
+def control(edits: Edits, node: NodeProto, facts: Sequence[Fact | None], walk: Walk) -> list[Fact]:
     """Facts of the outputs of a node that has subgraphs; unknown for kinds that are not followed."""
     inputs = [UNKNOWN if f is None else f for f in facts]
     if node.op_type == "If":
         return _branches(node, inputs, walk)
     if node.op_type == "Loop":
-        return _loop(ledger, node, inputs, walk)
+        return _loop(edits, node, inputs, walk)
     if node.op_type == "Scan":
-        return _scan(ledger, node, inputs, walk)
+        return _scan(edits, node, inputs, walk)
     return [UNKNOWN for _ in node.output]
 
 
@@ -55,7 +55,7 @@ def _repeatable_axes(start: Fact, end: Fact) -> list[int]:
 
 
 def _fixpoint(
-    ledger: Ledger,
+    edits: Edits,
     node: NodeProto,
     states: list[Fact],
     slots: Sequence[int],
@@ -70,7 +70,7 @@ def _fixpoint(
     repeats: list[tuple[int, int]] = []
     outputs: list[Fact] = []
     for _ in range(len(states) + 2):
-        mark = ledger.mark()
+        mark = edits.mark()
         outputs = body([_carried(s) for s in states])
         changed = False
         for i, (start, end) in enumerate(zip(states, outputs, strict=False)):
@@ -87,21 +87,21 @@ def _fixpoint(
                 states[i] = replace(start, large=tuple(large), after=None)
         if not changed:
             break
-        ledger.back(mark)
+        edits.back(mark)
     for i, axis in repeats:
         if states[i] is not UNKNOWN:
-            ledger.repeat(node, slots[i], replace(states[i], large=states[i].small), axis)
+            edits.repeat(node, slots[i], replace(states[i], large=states[i].small), axis)
     return states, outputs
 
 
-def _loop(ledger: Ledger, node: NodeProto, inputs: list[Fact], walk: Walk) -> list[Fact]:
+def _loop(edits: Edits, node: NodeProto, inputs: list[Fact], walk: Walk) -> list[Fact]:
     graph = attribute(node, "body")
     count = len(inputs) - 2
 
     def body(states: list[Fact]) -> list[Fact]:
         return walk(graph, [_SCALAR, replace(_SCALAR, elem=TensorProto.BOOL), *states])[1:]
 
-    states, outputs = _fixpoint(ledger, node, inputs[2:], range(2, 2 + count), body)
+    states, outputs = _fixpoint(edits, node, inputs[2:], range(2, 2 + count), body)
     return [_carried(s) for s in states] + [_stacked(o, None) for o in outputs[count:]]
 
 
@@ -114,7 +114,7 @@ def _stacked(fact: Fact, length: int | None, other: int | None = None) -> Fact:
     return replace(fact, small=(length, *fact.small), large=large, inner=inner, fed=True, before=None, after=None)
 
 
-def _scan(ledger: Ledger, node: NodeProto, inputs: list[Fact], walk: Walk) -> list[Fact]:
+def _scan(edits: Edits, node: NodeProto, inputs: list[Fact], walk: Walk) -> list[Fact]:
     graph = attribute(node, "body")
     scanned = int(attribute(node, "num_scan_inputs", 0))
     count = len(inputs) - scanned
@@ -127,13 +127,13 @@ def _scan(ledger: Ledger, node: NodeProto, inputs: list[Fact], walk: Walk) -> li
             slices.append(UNKNOWN)
             continue
         if count and 0 in fact.batch_axes:  # without a state, one step per sample is no mixing
-            ledger.block(node, "it carries a state from sample to sample")
+            edits.block(node, "it carries a state from sample to sample")
         inner = {axis - 1: factor for axis, factor in fact.inner.items() if axis}
         slices.append(replace(fact, small=fact.small[1:], large=fact.large[1:], inner=inner, before=None, after=None))
 
     def body(states: list[Fact]) -> list[Fact]:
         return walk(graph, [*states, *slices])
 
-    states, outputs = _fixpoint(ledger, node, inputs[:count], range(count), body)
+    states, outputs = _fixpoint(edits, node, inputs[:count], range(count), body)
     small, large = (inputs[count].small or (None,))[0], (inputs[count].large or (None,))[0]
     return [_carried(s) for s in states] + [_stacked(o, small, large) for o in outputs[count:]]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from onnx import NodeProto
 
-from pytest_onnxaccel.graph.rebatch.edits import Ledger, grows, repeatable
+from pytest_onnxaccel.graph.rebatch.edits import Edits, grows, repeatable
 from pytest_onnxaccel.graph.rebatch.facts import Fact
 from pytest_onnxaccel.graph.rebatch.shape_values import attribute, slice_bounds
 
@@ -27,19 +27,17 @@ def _positive(axis: int, rank: int) -> int:
     return axis + rank if axis < 0 else axis
 
 
-def _replaced(
-    ledger: Ledger, node: NodeProto, facts: Facts, slot: int, old: Sequence[int], new: Sequence[int]
-) -> Facts:
+def _replaced(edits: Edits, node: NodeProto, facts: Facts, slot: int, old: Sequence[int], new: Sequence[int]) -> Facts:
     """*facts* with the constant in *slot* changed from *old* to *new*, written down as an edit."""
     fact = facts[slot]
     if fact is None or fact.after is None:
         return facts
-    ledger.set_value(node, slot, old, new, fact.after.dtype)
+    edits.set_value(node, slot, old, new, fact.after.dtype)
     changed = replace(fact, after=np.asarray(list(new), fact.after.dtype).reshape(fact.after.shape))
     return [*facts[:slot], changed, *facts[slot + 1 :]]
 
 
-def _sizes(ledger: Ledger, node: NodeProto, facts: Facts, slot: int, axes: Sequence[int]) -> Facts:
+def _sizes(edits: Edits, node: NodeProto, facts: Facts, slot: int, axes: Sequence[int]) -> Facts:
     """The constant list in *slot* gives the size of each of *axes* of input 0: follow the batch."""
     data, sizes = facts[0], facts[slot] if slot < len(facts) else None
     if data is None or data.large is None or sizes is None or sizes.before is None or sizes.after is None:
@@ -50,25 +48,25 @@ def _sizes(ledger: Ledger, node: NodeProto, facts: Facts, slot: int, axes: Seque
             new[entry] = data.large[axis] or 0
     if new == [int(v) for v in sizes.after.ravel()]:
         return facts
-    return _replaced(ledger, node, facts, slot, old, new)
+    return _replaced(edits, node, facts, slot, old, new)
 
 
-def _expand(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
+def _expand(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
     """The target is aligned with the last axis; a size of 1 broadcasts, so the batch passes by itself."""
     target, rank = facts[1], _rank(facts[0])
     shift = (0 if target is None or target.before is None else target.before.size) - rank
     if shift < 0 or any(grows(facts[0], axis) and _at(facts[0], axis) == 1 for axis in range(rank)):
         return facts
-    return _sizes(ledger, node, facts, 1, [entry - shift for entry in range(rank + shift)])
+    return _sizes(edits, node, facts, 1, [entry - shift for entry in range(rank + shift)])
 
 
-def _resize(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
+def _resize(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
     rank = _rank(facts[0])
     axes = [_positive(int(a), rank) for a in attribute(node, "axes") or range(rank)]
-    return _sizes(ledger, node, facts, 3, axes)
+    return _sizes(edits, node, facts, 3, axes)
 
 
-def _slice(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
+def _slice(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
     """A slice that takes whole batches at the original size must take as many at the other one."""
     data = facts[0]
     try:
@@ -84,63 +82,63 @@ def _slice(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
         size, large = _at(data, axis), data.large[axis]
         if not grows(data, axis) or size is None or large is None:
             continue
-        unit = ledger.batch * data.inner.get(axis, size // ledger.batch)
+        unit = edits.batch * data.inner.get(axis, size // edits.batch)
         begin, stop, _ = slice(start, end, step).indices(size)
-        want = (ledger.scaled(begin), ledger.scaled(stop), 1)
+        want = (edits.scaled(begin), edits.scaled(stop), 1)
         got = slice(others[entry][1], others[entry][2], others[entry][3]).indices(large)
         if step != 1 or begin % unit or stop % unit:
-            ledger.block(node, "it cuts or turns round the batch axis")
+            edits.block(node, "it cuts or turns round the batch axis")
             return facts
         if got == want:
             continue
         if got[0] != want[0] or others[entry][1:3] != (start, end):
-            ledger.block(node, "it takes a constant part of the batch axis")
+            edits.block(node, "it takes a constant part of the batch axis")
             return facts
         ends[entry] = want[1]
     old = [end for _, _, end, _ in others]
     if ends == old:
         return facts
     if attribute(node, "ends") is not None:
-        ledger.set_attribute(node, "ends", old, ends)
+        edits.set_attribute(node, "ends", old, ends)
         return facts
-    return _replaced(ledger, node, facts, 2, old, ends)
+    return _replaced(edits, node, facts, 2, old, ends)
 
 
-def _split(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
+def _split(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
     """Parts of a batch axis can grow when each is a whole number of batches (halves of [x, flipped x])."""
     data = facts[0]
     axis = _positive(int(attribute(node, "axis", 0)), _rank(data))
     size = _at(data, axis)
     if data is None or size is None or not grows(data, axis):
         return facts
-    unit = ledger.batch * data.inner.get(axis, size // ledger.batch)
+    unit = edits.batch * data.inner.get(axis, size // edits.batch)
     sizes = attribute(node, "split")
     if sizes is None and len(facts) > 1 and facts[1] is not None and facts[1].after is not None:
         sizes = facts[1].after.tolist()
     if sizes is None:
         if len(facts) > 1 or (size // unit) % len(node.output):
-            ledger.block(node, "it splits the batch axis")
+            edits.block(node, "it splits the batch axis")
         return facts
     if sum(sizes) != size:
         return facts  # computed from the input's shape, so right already
     if any(part % unit for part in sizes):
-        ledger.block(node, "it splits the batch axis")
+        edits.block(node, "it splits the batch axis")
         return facts
-    new = [ledger.scaled(part) for part in sizes]
+    new = [edits.scaled(part) for part in sizes]
     if attribute(node, "split") is not None:
-        ledger.set_attribute(node, "split", sizes, new)
+        edits.set_attribute(node, "split", sizes, new)
         return facts
-    return _replaced(ledger, node, facts, 1, sizes, new)
+    return _replaced(edits, node, facts, 1, sizes, new)
 
 
-def _concat(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
+def _concat(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
     """All parts must be equally long on the batch axis, unless it is the one that they are joined on."""
     rank = max((_rank(f) for f in facts), default=0)
     joined = _positive(int(attribute(node, "axis", 1)), rank)
-    return _match(ledger, node, facts, range(len(facts)), skip={joined})
+    return _match(edits, node, facts, range(len(facts)), skip={joined})
 
 
-def _match(ledger: Ledger, node: NodeProto, facts: Facts, slots: Sequence[int], skip: set[int]) -> Facts:
+def _match(edits: Edits, node: NodeProto, facts: Facts, slots: Sequence[int], skip: set[int]) -> Facts:
     """Repeat every operand among *slots* that lacks the batch on an axis where another has it."""
     result = list(facts)
     slots = [s for s in slots if s < len(facts)]
@@ -148,11 +146,11 @@ def _match(ledger: Ledger, node: NodeProto, facts: Facts, slots: Sequence[int], 
     for axis, size in dict(carriers).items():
         for slot in slots:
             if axis not in skip and repeatable(result[slot], axis, size):
-                result[slot] = ledger.repeat(node, slot, result[slot], axis)  # type: ignore[arg-type]
+                result[slot] = edits.repeat(node, slot, result[slot], axis)  # type: ignore[arg-type]
     return result
 
 
-def _recurrent(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
+def _recurrent(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
     """Initial states and sequence lengths have a row per sample, which no inference checks."""
     layout = int(attribute(node, "layout", 0))
     batch_axis = 0 if layout else 1
@@ -161,16 +159,16 @@ def _recurrent(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
     result, size = list(facts), _at(facts[0], batch_axis)
     for slot, axis in ((4, 0), (5, batch_axis), (6, batch_axis)):
         if slot < len(result) and repeatable(result[slot], axis, size):
-            result[slot] = ledger.repeat(node, slot, result[slot], axis)  # type: ignore[arg-type]
+            result[slot] = edits.repeat(node, slot, result[slot], axis)  # type: ignore[arg-type]
     return result
 
 
-def _elements(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
+def _elements(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
     axis = _positive(int(attribute(node, "axis", 0)), _rank(facts[0]))
-    return _match(ledger, node, facts, range(len(facts)), skip={axis})
+    return _match(edits, node, facts, range(len(facts)), skip={axis})
 
 
-def _scatter_nd(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
+def _scatter_nd(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
     """Updates with a batch need data with a batch: data axis q + i takes update axis r - 1 + i."""
     data, indices, updates = facts
     depth, lead = _at(indices, _rank(indices) - 1), _rank(indices) - 1
@@ -179,17 +177,17 @@ def _scatter_nd(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
     for axis in updates.batch_axes:
         place = depth + axis - lead
         if axis < lead and not (indices and indices.batch_axes):
-            ledger.block(node, "it writes to constant positions of the batch axis")
+            edits.block(node, "it writes to constant positions of the batch axis")
         elif axis >= lead and repeatable(data, place, _at(updates, axis)):
-            data = ledger.repeat(node, 0, data, place)
+            data = edits.repeat(node, 0, data, place)
     return [data, indices, updates]
 
 
-def _grid(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
-    return _match(ledger, node, facts, (0, 1), skip=set(range(1, 8)))
+def _grid(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
+    return _match(edits, node, facts, (0, 1), skip=set(range(1, 8)))
 
 
-def broadcast(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
+def broadcast(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
     """Repeat operands of an element-wise node that have a row per sample of a batch above 1."""
     rank = max((_rank(f) for f in facts), default=0)
     result = list(facts)
@@ -199,16 +197,16 @@ def broadcast(ledger: Ledger, node: NodeProto, facts: Facts) -> Facts:
                 place = axis - _rank(fact) + _rank(other)
                 size = _at(fact, axis)
                 if place >= 0 and size != 1 and rank and repeatable(other, place, size):
-                    result[slot] = ledger.repeat(node, slot, other, place)  # type: ignore[arg-type]
+                    result[slot] = edits.repeat(node, slot, other, place)  # type: ignore[arg-type]
     return result
 
 
 #: Nodes whose operands carry the batch by their nature.
-OPERANDS: dict[str, Callable[[Ledger, NodeProto, Facts], Facts]] = {
+OPERANDS: dict[str, Callable[[Edits, NodeProto, Facts], Facts]] = {
     "Expand": _expand,
     "Resize": _resize,
-    "AffineGrid": lambda ledger, node, facts: _sizes(ledger, node, facts, 1, [0]),
-    "MaxUnpool": lambda ledger, node, facts: _sizes(ledger, node, facts, 2, range(_rank(facts[0]))),
+    "AffineGrid": lambda edits, node, facts: _sizes(edits, node, facts, 1, [0]),
+    "MaxUnpool": lambda edits, node, facts: _sizes(edits, node, facts, 2, range(_rank(facts[0]))),
     "Slice": _slice,
     "Split": _split,
     "Concat": _concat,

@@ -13,7 +13,7 @@ import numpy as np
 from onnx import NodeProto
 
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.graph.rebatch.edits import Ledger
+from pytest_onnxaccel.graph.rebatch.edits import Edits
 from pytest_onnxaccel.graph.rebatch.facts import Fact
 from pytest_onnxaccel.graph.rebatch.shape_values import attribute
 
@@ -86,14 +86,14 @@ def place_of_batch(
     return Place(best[0], best[2])
 
 
-def reshape(ledger: Ledger, node: NodeProto, facts: Sequence[Fact | None]) -> Fact | None:
+def reshape(edits: Edits, node: NodeProto, facts: Sequence[Fact | None]) -> Fact | None:
     """The reshaped tensor, with the edit that lets the batch through; None to leave the node to inference."""
     data = facts[0]
     old, new = _targets(node, facts)
     if data is None or old is None or new is None:
         return None
     if not data.known:
-        return _open_reshape(ledger, node, data, old, new)
+        return _open_reshape(edits, node, data, old, new)
     zero = bool(attribute(node, "allowzero", 0))
     small = resolve(old, [d or 0 for d in data.small or ()], zero)
     grown = [d or 0 for d in data.large or ()]
@@ -101,27 +101,27 @@ def reshape(ledger: Ledger, node: NodeProto, facts: Sequence[Fact | None]) -> Fa
     if small is None:
         return None
     axes = data.batch_axes
-    place = place_of_batch(data, small, old, own, ledger.batch) if len(axes) == 1 else None
+    place = place_of_batch(data, small, old, own, edits.batch) if len(axes) == 1 else None
     if place is None:
         if axes or own is None:
-            ledger.block(node, f"its target {old} spreads the batch")
+            edits.block(node, f"its target {old} spreads the batch")
         return Fact(data.elem, small, own)
     want = list(small)
-    want[place.index] = ledger.scaled(want[place.index])
+    want[place.index] = edits.scaled(want[place.index])
     if own != tuple(want):
         target = list(new)
         target[place.index] = want[place.index]
-        _retarget(ledger, node, old, target if resolve(target, grown, zero) == tuple(want) else want)
+        _retarget(edits, node, old, target if resolve(target, grown, zero) == tuple(want) else want)
     return Fact(data.elem, small, tuple(want), {place.index: place.inner})
 
 
-def _open_reshape(ledger: Ledger, node: NodeProto, data: Fact, old: list[int], new: list[int]) -> Fact | None:
+def _open_reshape(edits: Edits, node: NodeProto, data: Fact, old: list[int], new: list[int]) -> Fact | None:
     """With open sizes only a leading batch can be told."""
-    batch, n = ledger.batch, ledger.n
+    batch, n = edits.batch, edits.n
     if data.small is None or data.batch_axes != [0] or data.small[0] != batch or not old:
         return None
     if old[0] == new[0] == batch:
-        _retarget(ledger, node, old, [n, *new[1:]])
+        _retarget(edits, node, old, [n, *new[1:]])
     elif old[0] != 0 and new[0] != n:
         return None
     copied = [data.small[i] if i < len(data.small) else None for i in range(len(old))]
@@ -129,11 +129,11 @@ def _open_reshape(ledger: Ledger, node: NodeProto, data: Fact, old: list[int], n
     return Fact(data.elem, (batch, *rest), (n, *rest))
 
 
-def _retarget(ledger: Ledger, node: NodeProto, old: list[int], target: Sequence[int]) -> None:
+def _retarget(edits: Edits, node: NodeProto, old: list[int], target: Sequence[int]) -> None:
     if attribute(node, "shape") is not None:
-        ledger.set_attribute(node, "shape", old, target)
+        edits.set_attribute(node, "shape", old, target)
     else:
-        ledger.set_value(node, 1, old, target, np.int64)
+        edits.set_value(node, 1, old, target, np.int64)
 
 
 def _targets(node: NodeProto, facts: Sequence[Fact | None]) -> tuple[list[int] | None, list[int] | None]:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_onnxaccel.checks.localise.graph_view import Wiring
+from pytest_onnxaccel.checks.localise.graph_view import GraphView
 from pytest_onnxaccel.core.errors import BackendTimedOut, OnnxAccelError
-from pytest_onnxaccel.runner.sessions.comparison_sides import Side, derived
+from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide, derived
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -18,7 +18,7 @@ _PATIENCE = 6
 
 
 @dataclass
-class Inside:
+class ExposedModel:
     """Gives values from inside a side's model.
 
     Attributes:
@@ -26,8 +26,8 @@ class Inside:
         sessions: how many were loaded.
     """
 
-    side: Side
-    wiring: Wiring
+    side: ComparisonSide
+    graph_view: GraphView
     refused: dict[str, str] = field(default_factory=dict)
     sessions: int = 0
 
@@ -37,7 +37,7 @@ class Inside:
         Raises:
             OnnxAccelError: not even the outputs can be had.
         """
-        wanted = [name for name in values if name not in self.refused and name not in self.wiring.outputs]
+        wanted = [name for name in values if name not in self.refused and name not in self.graph_view.outputs]
         try:
             return self._once(wanted, feeds)
         except OnnxAccelError as error:
@@ -53,11 +53,11 @@ class Inside:
 
     def _once(self, values: Sequence[str], feeds: Sequence[Mapping[str, Array]]) -> list[dict[str, Array]]:
         self.sessions += 1
-        subject, target = self.side.subject, derived(self.side.subject, "exposed")
-        known = {name: self.wiring.values[name] for name in values}
+        model_session, target = self.side.model_session, derived(self.side.model_session, "exposed")
+        known = {name: self.graph_view.values[name] for name in values}
         try:
-            subject.graph("expose", source=self.side.file, target=target, values=list(values), known=known)
+            model_session.graph("expose", source=self.side.file, target=target, values=list(values), known=known)
             session = self.side.at(target).session()
             return [session.run(one) for one in feeds]
         finally:
-            subject.forget(target)
+            model_session.forget(target)
