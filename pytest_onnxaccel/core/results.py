@@ -48,6 +48,7 @@ class CheckResult:
         notes: facts that qualify the verdict ("a prepared copy ran").
         warnings: findings that do not decide the verdict.
         duration_s: wall time of the check, seconds.
+        xfail: why pytest expects the test of a failed check to fail; empty where it does not.
         traceback: of an exception that nobody expected inside the check, for whoever mends it.
     """
 
@@ -66,6 +67,7 @@ class CheckResult:
     duration_s: float = 0.0
     nodeid: str = ""
     traceback: tuple[str, ...] = ()
+    xfail: str = ""
 
     def __post_init__(self) -> None:
         # Here, because every result passes: texts come from models and runtimes, and may be of any length
@@ -76,6 +78,7 @@ class CheckResult:
             "reference": printing.identifier(self.reference),
             "nodeid": printing.escaped(self.nodeid),
             "code": printing.printable(self.code, 40),
+            "xfail": printing.printable(self.xfail),
             "message": message,
             "details": printing.lines((*rest, *self.details)),
             "notes": printing.lines(self.notes),
@@ -87,6 +90,11 @@ class CheckResult:
 
     def __str__(self) -> str:
         return "\n".join([self.message, *self.details])
+
+    @property
+    def expected(self) -> bool:
+        """It failed, as the mark ``xfail`` of its test says."""
+        return self.verdict is Verdict.FAILED and bool(self.xfail)
 
     def with_(self, **changes: Any) -> CheckResult:
         """A copy with *changes*."""

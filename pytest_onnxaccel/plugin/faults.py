@@ -29,4 +29,4 @@ def one_line(config: pytest.Config) -> Iterator[None]:
     except BaseException as error:
         told = as_error(error)
         lines = told.traceback if shows_tracebacks(config) else ()
-        pytest.fail("\n".join([str(told), *lines]), pytrace=False)
+        raise pytest.fail.Exception("\n".join([str(told), *lines]), pytrace=False) from None

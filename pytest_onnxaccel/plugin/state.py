@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Sequence
 from functools import cached_property
@@ -11,6 +12,7 @@ import pytest
 
 from pytest_onnxaccel.backends.protocol import Availability, Backend
 from pytest_onnxaccel.config.validators import is_function
+from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.failure_folder import FOLDER
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.core.specs import ModelSpec
@@ -19,7 +21,9 @@ from pytest_onnxaccel.isolation.lifeline import Lifeline
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.staging.run_folder import Staging
 from pytest_onnxaccel.plugin.gc_pause import undisturbed, undisturbed_end
-from pytest_onnxaccel.plugin.options.settings import Settings
+from pytest_onnxaccel.plugin.keys import ACTIVATE
+from pytest_onnxaccel.plugin.options.model_paths import distinct
+from pytest_onnxaccel.plugin.options.settings import Settings, with_options
 from pytest_onnxaccel.plugin.prestart import shared_folder
 from pytest_onnxaccel.runner.check_table import checks
 from pytest_onnxaccel.runner.fault_verdict import verdict_of
@@ -34,6 +38,16 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.runner.sessions.prefetch import Prefetch
 
 STATE = pytest.StashKey["State"]()
+
+
+def state_of(config: pytest.Config) -> State:
+    """The state of this run, made at the first call.
+
+    Raises:
+        pytest.UsageError: a setting that cannot be used.
+    """
+    return config.stash[STATE] if STATE in config.stash else config.stash[ACTIVATE](config)
+
 
 #: A person's Ctrl-C, and how pytest ends a test or the run: no faults of a check.
 LET_THROUGH = (KeyboardInterrupt, pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)
@@ -78,6 +92,11 @@ class State:
         self._lifeline: Lifeline | None = None
         #: Why the run ends before all its tests did; empty while it does not.
         self.interrupted = ""
+        #: The test that runs.
+        self.test: pytest.Item | None = None
+        #: Models that tests brought themselves.
+        self._adopted: dict[str, ModelSpec] = {}
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         #: Node ids of tests that began and did not end.
         self.unfinished: tuple[str, ...] = ()
 
@@ -95,6 +114,13 @@ class State:
     def runtimes(self) -> tuple[str, ...]:
         """Every registered backend that people deploy."""
         return tuple(name for name in registered(self.backend) if self.backend(name).role == "runtime")
+
+    @property
+    def backends(self) -> list[str]:
+        """Asked for in settings or by a model; else every registered runtime, of which the absent ones are skipped."""
+        settings = self.settings
+        asked = [*settings.backends, *(name for spec in settings.models for name in spec.backends)]
+        return list(dict.fromkeys([*(asked or self.runtimes), *settings.required]))
 
     def plan(self, model: str) -> Plan:
         """Backends and checks of *model*."""
@@ -173,7 +199,7 @@ class State:
 
         if not self.settings.in_process:  # runtimes in this process may want to be taken down in order
             undisturbed_end()
-        models = self.settings.models
+        models = self.models
         backends = {spec.name: self.plan(spec.name).backends for spec in models}
         return Runner(models, backends, self._options, self.machine_lock, self._engines, prefetch)
 
@@ -215,9 +241,49 @@ class State:
         if not waiting and self._runner is not None:
             self._runner.model_sessions.done(model)
 
+    @property
+    def models(self) -> tuple[ModelSpec, ...]:
+        """The models of the run, and those that tests brought so far."""
+        return (*self.settings.models, *self._adopted.values())
+
     def spec(self, model: str) -> ModelSpec:
         """The model named *model*."""
-        return next(spec for spec in self.settings.models if spec.name == model)
+        return next(spec for spec in self.models if spec.name == model)
+
+    def adopt(self, path: str, shown: str, origin: str) -> str:
+        """Name of the model at *path*, which a test brings; with what the options say of every model.
+
+        Raises:
+            ConfigError: what the options say does not fit it.
+        """
+        known = next((spec.name for spec in self.models if spec.path == path), None)
+        if known is not None:
+            return known
+        (name,) = distinct([path], {spec.name for spec in self.models})
+        spec = with_options(ModelSpec(name, path, shown, origin=origin), self.settings)
+        self._adopted[name] = spec
+        self.runner.add(spec, self.plan(name).backends)
+        return name
+
+    def scratch(self) -> str:
+        """A folder for models that tests give as bytes; it goes with the run."""
+        if self._scratch is None:
+            self._scratch = tempfile.TemporaryDirectory(prefix="onnxaccel-given-", ignore_cleanup_errors=True)
+        return self._scratch.name
+
+    def fixture_of_test(self, name: str) -> object:
+        """What the fixture *name* gave to the running test.
+
+        Raises:
+            ConfigError: no test runs, or it does not use that fixture.
+        """
+        found = getattr(self.test, "funcargs", {})
+        if name not in found:
+            raise ConfigError(
+                f"the test does not ask for {name}", subject="frozen_batch", remedy=f"add {name} to its arguments"
+            )
+        value: object = found[name]
+        return value
 
     @cached_property
     def lease_folder(self) -> str:
@@ -237,6 +303,9 @@ class State:
 
     def close(self) -> None:
         """End what runs, and remove what this run laid down."""
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
         if self._lifeline is not None:
             self._lifeline.close()
             self._lifeline = None

@@ -74,7 +74,7 @@ def write_report(state: State, exit_status: int, duration_s: float) -> None:
     """
     settings = state.settings
     assert settings.report is not None
-    hidden = ("models", "preprocessing", "origins", "lock_file", "locked", "named")
+    hidden = ("models", "preprocessing", "origins", "lock_file", "locked", "named", "arguments", "reference_shown")
     shown = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in hidden}
     versions: dict[str, str] = {}
     for spec in settings.models:

@@ -44,14 +44,19 @@ def ordered(results: Iterable[CheckResult]) -> list[CheckResult]:
 
 def worst(results: Iterable[CheckResult]) -> Verdict:
     """The verdict that stands for all *results*; *not applicable* for none."""
-    return min((r.verdict for r in results), key=WORST_FIRST.index, default=Verdict.NOT_APPLICABLE)
+    return min(
+        (Verdict.PASSED if r.expected else r.verdict for r in results),
+        key=WORST_FIRST.index,
+        default=Verdict.NOT_APPLICABLE,
+    )
 
 
 def counts(results: Iterable[CheckResult]) -> dict[str, int]:
-    """Number of results by verdict, all four present."""
+    """Number of results by verdict, all four present; ``xfailed`` where pytest expects some to fail."""
     found = {verdict.value: 0 for verdict in _COUNT_ORDER}
     for result in results:
-        found[result.verdict.value] += 1
+        kind = "xfailed" if result.expected else result.verdict.value
+        found[kind] = found.get(kind, 0) + 1
     return found
 
 

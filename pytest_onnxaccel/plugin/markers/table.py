@@ -44,6 +44,9 @@ class Marker(NamedTuple):
         return f"{self.name}({self.signature}): {self.help}"
 
 
+#: Every built-in check bears it, beside the name of its check.
+ONNX = "onnx"
+
 MARKERS: tuple[Marker, ...] = (
     Marker(
         "conversion_parity",
@@ -163,5 +166,6 @@ def marked(node: pytest.Item, of_models: bool = False) -> bool:
 
 def register(config: pytest.Config) -> None:
     """Declare the markers of the table; part of ``pytest_configure``."""
+    config.addinivalue_line("markers", f"{ONNX}: every built-in check of a model, as -m onnx selects them.")
     for marker in MARKERS:
         config.addinivalue_line("markers", marker.line)

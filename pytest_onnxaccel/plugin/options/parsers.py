@@ -68,6 +68,11 @@ def _path(answer: Given) -> str:
     return os.path.abspath(answer.base / os.path.expanduser(_text(answer)))
 
 
+def _manifest(answer: Given) -> str | None:
+    """None for ``none``, else an absolute path."""
+    return None if _text(answer) == "none" else _path(answer)
+
+
 def _names(answer: Given) -> tuple[str, ...]:
     parts = [part.strip() for text in texts(answer) for part in text.split(",")]
     if "" in parts:
@@ -271,7 +276,7 @@ def _count(answer: Given) -> int:
 
 #: By the name of the setting; ``models`` is expanded by :mod:`~pytest_onnxaccel.plugin.options.model_paths`.
 PARSERS: dict[str, Callable[[Given], Any]] = {
-    "manifest": _path,
+    "manifest": _manifest,
     "backends": _names,
     "reference": _reference,
     "golden": _golden,
@@ -300,5 +305,6 @@ PARSERS: dict[str, Callable[[Given], Any]] = {
     "libraries": _libraries,
     "env": _variables,
     "strict": _switch,
+    "only": _switch,
     "in_process": _switch,
 }

@@ -91,11 +91,23 @@ def swallowed(config: pytest.Config, option: Option) -> str:
     return next((word for flag, word in pairs if option.bare and flag == option.flag and word == value), "")
 
 
+def model_arguments(config: pytest.Config) -> list[Path]:
+    """Files of models that are arguments of pytest itself, with or without the ``::`` of a check."""
+    words = [str(argument).partition("::")[0] for argument in config.args]
+    given = [word for word in words if word.lower().endswith(".onnx")]
+    folder = config.invocation_params.dir
+    files = [Path(os.path.abspath(folder / word)) for word in given]
+    return list(dict.fromkeys(file for file in files if os.path.lexists(file) and not file.is_dir()))
+
+
 def is_active(config: pytest.Config) -> bool:
-    """Whether the run has models: an option, an ini key or a manifest names some."""
-    if any(given(config, BY_NAME[name]) is not None for name in ("model", "manifest")):
+    """Whether the run has models: an argument, an option, an ini key or a manifest names some."""
+    if model_arguments(config):
         return True
-    return usual_manifest(config) is not None
+    if given(config, BY_NAME["model"]) is not None:
+        return True
+    manifest = given(config, BY_NAME["manifest"])
+    return manifest.value != "none" if manifest is not None else usual_manifest(config) is not None
 
 
 def usual_manifest(config: pytest.Config) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
@@ -20,7 +21,7 @@ from pytest_onnxaccel.plugin.options import names as known
 from pytest_onnxaccel.plugin.options import parsers as values
 from pytest_onnxaccel.plugin.options.messages import shown
 from pytest_onnxaccel.plugin.options.model_paths import expand
-from pytest_onnxaccel.plugin.options.read import OPTIONS, Given, given, swallowed, usual_manifest
+from pytest_onnxaccel.plugin.options.read import OPTIONS, Given, given, model_arguments, swallowed, usual_manifest
 from pytest_onnxaccel.plugin.options.rootdir import ignored_config
 from pytest_onnxaccel.runner.request import GOLDEN
 
@@ -43,6 +44,7 @@ class Settings:
         backends: names asked for; empty for every one that runs here.
         reference: a backend's name, a function, or the absolute path of another ``.onnx`` or of a source; None for the
             default.
+        reference_shown: as the user wrote it.
         golden: ``write``, ``no``, or the absolute path of stored inputs and outputs; None for what lies beside a model.
         loader: of sources that name none.
         trusted: names that pickled sources may refer to.
@@ -66,6 +68,8 @@ class Settings:
         env: names of environment variables that workers see beside the usual ones.
         strict: what cannot decide, what hygiene finds and what is absent fails.
         named: names of the models that ``--onnx-model`` names, whatever a manifest says of them.
+        arguments: absolute paths of the models that are arguments of pytest itself: ``pytest models/net.onnx``.
+        only: nothing but built-in checks is run.
         origins: by the name of an attribute, where its value was given: ``--onnx-rtol``,
             ``pyproject.toml: onnx_rtol`` or ``default``.
     """
@@ -75,6 +79,7 @@ class Settings:
     manifest: str | None = None
     backends: tuple[str, ...] = ()
     reference: str | None = None
+    reference_shown: str = ""
     golden: str | None = None
     loader: str | None = None
     trusted: tuple[str, ...] = ()
@@ -105,6 +110,8 @@ class Settings:
     strict: bool = False
     in_process: bool = False
     named: frozenset[str] = frozenset()
+    arguments: frozenset[str] = frozenset()
+    only: bool = False
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def origin(self, name: str) -> str:
@@ -152,8 +159,12 @@ def _read(config: pytest.Config) -> Settings:
         )
 
         pairs = read_preprocessing(settings.manifest)
+    if "reference" in found:
+        settings = replace(settings, reference_shown=str(found["reference"].value))
     settings = _strict(settings)
-    models = _models(settings, found)
+    files = model_arguments(config)
+    settings = replace(settings, arguments=frozenset(map(str, files)))
+    models = _models(settings, found, [str(file) for file in files])
     return replace(settings, models=models, preprocessing=tuple(pairs), named=_named(models, found))
 
 
@@ -183,7 +194,7 @@ def _with_lock(settings: Settings, root: Path) -> Settings:
     return replace(settings, lock_file=str(file), locked=lockfile.read(file) if used else {})
 
 
-def _models(settings: Settings, found: Mapping[str, Given]) -> tuple[ModelSpec, ...]:
+def _models(settings: Settings, found: Mapping[str, Given], files: Sequence[str]) -> tuple[ModelSpec, ...]:
     """The manifest's models and those asked for, with what the options say in them."""
     declared: list[ModelSpec] = []
     if settings.manifest:
@@ -191,36 +202,42 @@ def _models(settings: Settings, found: Mapping[str, Given]) -> tuple[ModelSpec, 
 
         declared = [_checked(spec) for spec in read(Path(settings.manifest))]
     specs: tuple[ModelSpec, ...] = tuple(declared)
-    named = settings.reference
-    source = None
-    if named is not None and known.is_source(named):
-        origin = settings.origin("reference")
-        source, named = SourceSpec(named, str(found["reference"].value), origin=origin), None
     asked = found.get("models")
     if asked is not None:
         specs = expand(values.models(asked), asked.base, asked.origin, declared)
-    layered = (
-        overridden(
-            spec,
-            rtol=settings.rtol,
-            atol=settings.atol,
-            batch=settings.batch if settings.batch.sizes else None,
-            budget=settings.budget,
-            backends=settings.backends,
-            reference=named,
-            source=source,
-            libraries=settings.libraries,
-            origins=settings.origins,
-        )
-        for spec in specs
+    if files:
+        specs = expand([glob.escape(file) for file in files], Path(), "argument", specs)
+    return tuple(with_options(spec, settings) for spec in specs)
+
+
+def with_options(spec: ModelSpec, settings: Settings) -> ModelSpec:
+    """*spec* with what the options say of every model in it.
+
+    Raises:
+        ConfigError: its budget is to be compared with something that nobody names.
+    """
+    named, source = settings.reference, None
+    if named is not None and known.is_source(named):
+        source, named = SourceSpec(named, settings.reference_shown, origin=settings.origin("reference")), None
+    spec = overridden(
+        spec,
+        rtol=settings.rtol,
+        atol=settings.atol,
+        batch=settings.batch if settings.batch.sizes else None,
+        budget=settings.budget,
+        backends=settings.backends,
+        reference=named,
+        source=source,
+        libraries=settings.libraries,
+        origins=settings.origins,
     )
-    complete = (
-        replace(spec, source=completed(spec.source, settings)) if spec.source is not None else spec for spec in layered
-    )
-    stored = (replace(spec, golden=_golden(spec, settings)) if settings.golden else spec for spec in complete)
-    if settings.golden == "write":  # then nothing is stored yet that could be compared with
-        stored = (replace(spec, reference=None if spec.reference == GOLDEN else spec.reference) for spec in stored)
-    return tuple(_comparable(spec) for spec in stored)
+    if spec.source is not None:
+        spec = replace(spec, source=completed(spec.source, settings))
+    if settings.golden:
+        spec = replace(spec, golden=_golden(spec, settings))
+    if settings.golden == "write" and spec.reference == GOLDEN:  # nothing is stored yet that could be compared with
+        spec = replace(spec, reference=None)
+    return _comparable(spec)
 
 
 def _golden(spec: ModelSpec, settings: Settings) -> GoldenSpec:

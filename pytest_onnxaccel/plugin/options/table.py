@@ -62,9 +62,9 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "manifest",
         "manifest",
-        "FILE",
+        "FILE|none",
         f"{MANIFEST_NAME} in the rootdir, where there is one",
-        "Manifest that names models with their inputs, tolerances and budgets.",
+        "Manifest that names models with their inputs, tolerances and budgets; none leaves the usual one aside.",
         '"ci/onnxaccel.toml"',
     ),
     Option(
@@ -314,6 +314,15 @@ OPTIONS: tuple[Option, ...] = (
         "",
         "off",
         "A gate's preset: what is inconclusive, hygiene findings, and backends of --onnx-backend that are absent fail.",
+        "true",
+        "bool",
+    ),
+    Option(
+        "only",
+        "only",
+        "",
+        "off",
+        "Run the built-in checks alone, and no other test.",
         "true",
         "bool",
     ),

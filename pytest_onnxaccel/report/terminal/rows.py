@@ -73,7 +73,9 @@ def _row(key: _Key, results: list[CheckResult]) -> Row:
     return Row(
         model=name(model),
         verdict=verdict,
-        wordings=_wordings(verdict, [r for r in results if r.verdict is verdict]),
+        wordings=_wordings(verdict, [r for r in results if r.verdict is verdict])
+        if verdict is not Verdict.PASSED or not any(r.expected for r in results)
+        else _xfailed(results),
         cells={
             "backend": name(backend),
             "batch": _batch(sizes),
@@ -126,6 +128,12 @@ def _largest(results: list[CheckResult], figure: str) -> float | None:
     found = [value for r in results if (value := units.number(r.figures.get(figure))) is not None]
     # NaN is the worst of errors, and max() would depend on where it stands.
     return next((value for value in found if value != value), max(found, default=None))
+
+
+def _xfailed(results: list[CheckResult]) -> tuple[str, ...]:
+    """As pytest says it of the tests: the checks that failed as was expected."""
+    named = ", ".join(dict.fromkeys(safe(r.check, 30) for r in results if r.expected))
+    return (f"xfailed: {named}",) * 2 + ("xfailed",) * 2
 
 
 def _wordings(verdict: Verdict, deciding: list[CheckResult]) -> tuple[str, ...]:

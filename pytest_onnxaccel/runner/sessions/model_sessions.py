@@ -49,6 +49,11 @@ class ModelSessions:
             self._open = self._make(self._specs[model], self._numbers[model])
         return self._open
 
+    def add(self, spec: ModelSpec) -> None:
+        """One more model."""
+        self._specs[spec.name] = spec
+        self._numbers[spec.name] = len(self._numbers)
+
     def spec(self, model: str) -> ModelSpec | None:
         """What the user declared of the model named *model*."""
         return self._specs.get(model)
