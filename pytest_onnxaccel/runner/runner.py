@@ -159,20 +159,18 @@ class Runner:
         )  # fmt: skip
         result = sized(noise.elsewhere(result, request.reported), ready.resolved)
         if result.verdict is Verdict.FAILED and self._options.localise:
-            from pytest_onnxaccel.runner.localise.localise import looked_into, worst_sample
+            from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
+            from pytest_onnxaccel.runner.localise.localise import looked_into
 
+            failed = FailedCheck(result, request, inputs, self.engines, self._options.failures)
             ours = ComparisonSide(request.backend, model_session, request.backend, path)
-            theirs = against.side(inputs.for_sample(worst_sample(result)))
+            theirs = against.side(inputs.for_sample(failed.sample))
             if theirs is None and request.source is not None:
                 from pytest_onnxaccel.runner.localise.no_graph import not_looked_into
 
-                return not_looked_into(
-                    result, request, ours, request.source, against.session, inputs, self.engines, self._options.failures
-                )
+                return not_looked_into(failed, ours, request.source, against.session)
             if theirs is not None:
-                backends = self._backends.get(request.model, ())
-                both = (ours, theirs)
-                return looked_into(result, request, both, inputs, backends, self.engines, self._options.failures)
+                return looked_into(failed, (ours, theirs), self._backends.get(request.model, ()))
         return result
 
     def _with_beyond(self, request: Request, ready: Ready) -> Inputs:
@@ -213,7 +211,7 @@ class Runner:
             with_scenario,
         )
         from pytest_onnxaccel.runner.latency import check as latency
-        from pytest_onnxaccel.runner.latency.timing_sessions import Bench
+        from pytest_onnxaccel.runner.latency.timing_sessions import TimedModel
 
         self._taken(request, model_session)
         budget = request.budget if request.budget is not None else model_session.spec.budget
@@ -239,15 +237,12 @@ class Runner:
             request.model, request.backend, path, ready.resolved.inputs, request.batch, in_a_row(budget), baseline,
             notes, self._options.required, self._options.seed,
         )  # fmt: skip
-        result = latency.check(course, lambda fresh: Bench(model_session, self.engines, fresh))
+        timed = TimedModel(model_session, self.engines, request.backend, ready, path, request.batch)
+        result = latency.check(course, timed.bench)
         if has_scenario(budget):
-            result = with_scenario(
-                result, request, model_session, self.engines, ready, budget, path, self._options.seed
-            )
+            result = with_scenario(result, timed, budget, self._options.seed)
         if advises(budget, self._options):
-            result = with_advice(
-                result, request, model_session, self.engines, ready, budget, path, self._options, self._advice
-            )
+            result = with_advice(result, timed, budget, self._options, self._advice)
         return on_guessed_sizes(sized(result, ready.resolved), ready.resolved, bool(budget))
 
     # -- what the checks share --------------------------------------------------------------------------------
