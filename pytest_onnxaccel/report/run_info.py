@@ -5,10 +5,10 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 
 from pytest_onnxaccel.core.errors import printable
 from pytest_onnxaccel.core.results import Json
+from pytest_onnxaccel.core.version import own_version
 
 
 def run_facts(
@@ -35,7 +35,7 @@ def run_facts(
         unfinished: node ids of tests that began and did not end.
     """
     return {
-        "plugin": _own_version(),
+        "plugin": own_version(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
@@ -50,10 +50,3 @@ def run_facts(
             name: {"value": value, "origin": origin} for name, (value, origin) in sorted((settings or {}).items())
         },
     }
-
-
-def _own_version() -> str:
-    try:
-        return version("pytest-onnxaccel")
-    except PackageNotFoundError:
-        return "unknown"
