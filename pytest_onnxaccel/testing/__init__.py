@@ -6,22 +6,24 @@ loaded when they are used: a worker imports :mod:`~pytest_onnxaccel.testing.prob
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.testing.conformance import BackendConformance as BackendConformance
-    from pytest_onnxaccel.testing.sources import SourceConformance as SourceConformance
+    from pytest_onnxaccel.testing.conformance import BackendConformance
+    from pytest_onnxaccel.testing.sources import SourceConformance
 
 __all__ = ["BackendConformance", "SourceConformance"]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "BackendConformance":
-        from pytest_onnxaccel.testing.conformance import BackendConformance
+if not TYPE_CHECKING:  # else a checker would take any name
 
-        return BackendConformance
-    if name == "SourceConformance":
-        from pytest_onnxaccel.testing.sources import SourceConformance
+    def __getattr__(name):
+        if name == "BackendConformance":
+            from pytest_onnxaccel.testing.conformance import BackendConformance
 
-        return SourceConformance
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return BackendConformance
+        if name == "SourceConformance":
+            from pytest_onnxaccel.testing.sources import SourceConformance
+
+            return SourceConformance
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
