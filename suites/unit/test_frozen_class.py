@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields, is_dataclass, replace
@@ -83,6 +84,55 @@ def test_wrong_arguments_are_wrong(call: Callable[[Any], Any]) -> None:
     for cls in (Ours, Standard):
         with pytest.raises(TypeError):
             call(cls)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: Ours("a", sise=1), r"Ours\(\) got an unexpected argument 'sise'; did you mean 'size'\?$"),
+        (lambda: Ours("a", zzz=1), r"Ours\(\) got an unexpected argument 'zzz'$"),
+        (lambda: Ours("a", 1, (), "n", 5), "more positional arguments than it has fields, by 1"),
+        (lambda: Ours("a", many="12"), r"Ours\(\): many is the text '12', not several values; write many=\('12',\)"),
+        (lambda: replace(Narrow("a"), many="12"), r"Narrow\(\): many is the text '12'"),
+    ],
+)
+def test_wrong_arguments_are_named(call: Callable[[], Any], said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        call()
+
+
+def test_the_signature_shows_the_fields() -> None:
+    assert str(inspect.signature(Ours)) == str(inspect.signature(Standard))
+    assert str(inspect.signature(Narrow)) == str(inspect.signature(Standard)).replace(") ->", ", limit: 'int' = 3) ->")
+
+
+def test_the_signature_of_a_class_with_its_own_init_is_that_one() -> None:
+    @record(frozen=True)
+    class Own:
+        name: str
+
+        def __init__(self, text: str) -> None:
+            object.__setattr__(self, "name", text.upper())
+
+    assert str(inspect.signature(Own)) == "(text: 'str') -> 'None'"
+    assert Own("a").name == "A"
+
+
+def test_a_standard_frozen_class_may_inherit() -> None:
+    @dataclass(frozen=True)
+    class Mine(Ours):
+        extra: int = 0
+
+    assert Mine("a", extra=2).extra == 2
+    assert list(inspect.signature(Mine).parameters) == ["name", "size", "many", "note", "extra"]
+
+
+def test_a_class_that_is_not_frozen_may_not_inherit() -> None:
+    with pytest.raises(TypeError, match="cannot inherit non-frozen dataclass from a frozen one"):
+
+        @dataclass
+        class Mine(Ours):  # type: ignore[misc]
+            extra: int = 0
 
 
 def test_what_is_not_compared_does_not_count() -> None:

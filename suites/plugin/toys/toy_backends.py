@@ -7,10 +7,7 @@ import signal
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from pytest_onnxaccel.backends.protocol import Availability, SessionInfo
-from pytest_onnxaccel.core.errors import ModelError
-from pytest_onnxaccel.core.specs import TensorSpec
-from pytest_onnxaccel.numerics.timing.loop import measure
+from pytest_onnxaccel.backend_api import Availability, ModelError, SessionInfo, TensorSpec, measure
 
 
 class ToySession:
