@@ -8,7 +8,7 @@ from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
-#: Code, which stays; or a Markdown link or image to a file of this repository: neither an address, nor a section of the page.
+#: Code, which stays; or a Markdown link or image to a file of this repository: no address, and no section of the page.
 RELATIVE = re.compile(
     r"(?P<code>```.*?```|`[^`]*`)|(?P<image>!?)(?P<text>\[[^\]]*\])\((?!\w+:|#)(?P<path>[^)\s]+)\)", re.DOTALL
 )

@@ -13,20 +13,15 @@ from pathlib import Path
 import pytest
 
 from fixtures import graphs
+from suites.pages import code_of
 
 DOCS = Path(__file__).parents[3] / "docs"
 ADVICE = (DOCS / "advice.md").read_text(encoding="utf-8")
 SCENARIOS = (DOCS / "scenarios.md").read_text(encoding="utf-8")
 
 
-def example(page: str, name: str) -> str:
-    found = re.search(rf"<!-- example: {name} -->\n```\w+\n(.*?)\n```", page, re.DOTALL)
-    assert found, f"the page has no example {name}"
-    return found[1]
-
-
 def arguments(page: str, name: str) -> list[str]:
-    return [*shlex.split(example(page, name))[1:], "--onnx-backend=ort-cpu", "-k", "latency"]
+    return [*shlex.split(code_of(page, name))[1:], "--onnx-backend=ort-cpu", "-k", "latency"]
 
 
 @pytest.fixture
@@ -59,7 +54,7 @@ def test_every_kind_is_in_the_pages_table(gate: Callable, detector: Path) -> Non
 
 def test_a_manifest_allows_more_error(gate: Callable, tmp_path: Path) -> None:
     (tmp_path / "ranker.onnx").write_bytes(graphs.mlp().SerializeToString())
-    (tmp_path / "onnxaccel.toml").write_text(example(ADVICE, "tolerant"))
+    (tmp_path / "onnxaccel.toml").write_text(code_of(ADVICE, "tolerant"))
     told = gate("--onnx-backend=ort-cpu", "-k", "latency").row("latency")["figures"]["advice"]
     outcomes = {item["kind"]: item["outcome"] for item in told["tried"]}
     assert {outcomes["float16"], outcomes["int8"]} <= {"helps", "no gain", "undecided"}
@@ -76,7 +71,7 @@ def test_the_written_session_is_used_as_shown(tmp_path: Path, shipped: Path) -> 
     advice = Advice((), titles=("no memory arena",), whole=Gain(2.0, 1.9, 2.1))
     text = script("detector.onnx", "CPUExecutionProvider", LoadOptions(arena=False), advice, "1.0")
     (tmp_path / "session.py").write_text(text)
-    code = example(ADVICE, "use") + "\nprint(sorted(outputs))\n"
+    code = code_of(ADVICE, "use") + "\nprint(sorted(outputs))\n"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "['boxes', 'scores']", done.stderr
 
@@ -92,7 +87,7 @@ def test_a_rate_on_the_command_line(gate: Callable, detector: Path) -> None:
 
 
 def test_the_test_file(gate: Callable, detector: Path, tmp_path: Path) -> None:
-    (tmp_path / "test_detector.py").write_text(example(SCENARIOS, "tests"))
+    (tmp_path / "test_detector.py").write_text(code_of(SCENARIOS, "tests"))
     run = gate("--onnx-model=detector.onnx", "--onnx-backend=ort-cpu", "-k", "test_detector")
     assert run.status == 0, run.out
     names = {row["figures"]["scenario"]["name"] for row in run.rows if row["check"] == "latency"}

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fixtures.functions import BIAS, WEIGHT, classifier, damaged
+from suites.pages import code_of
 
 PAGE = (Path(__file__).parents[3] / "docs" / "parity.md").read_text(encoding="utf-8")
 
 
-def example(name: str) -> str:
-    found = re.search(rf"<!-- example: {name} -->\n```\w+\n(.*?)\n```", PAGE, re.DOTALL)
-    assert found, f"the page has no example {name}"
-    return found[1] + "\n"
+example = partial(code_of, PAGE, end="\n")
 
 
 @pytest.fixture(autouse=True)

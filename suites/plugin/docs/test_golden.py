@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+
+from suites.pages import code_of
 
 torch = pytest.importorskip("torch")
 
@@ -35,10 +38,7 @@ class Net(torch.nn.Module):
 """
 
 
-def example(name: str) -> str:
-    found = re.search(rf"<!-- example: {name} -->\n```\w+\n(.*?)\n```", PAGE, re.DOTALL)
-    assert found, f"the page has no example {name}"
-    return found[1]
+example = partial(code_of, PAGE)
 
 
 def record(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -13,15 +13,14 @@ from pathlib import Path
 import pytest
 
 from pytest_onnxaccel.config.budget_syntax import FIELDS
+from suites.pages import code_of
 
 PAGE = (Path(__file__).parents[3] / "docs" / "latency.md").read_text(encoding="utf-8")
 
 
 def example(name: str) -> str:
-    found = re.search(rf"<!-- example: {name} -->\n```\w+\n(.*?)\n```", PAGE, re.DOTALL)
-    assert found, f"the page has no example {name}"
     # Whatever machine this is: the page's own limits would fail a slow one
-    return found[1].replace("12ms", "60s").replace("10%", "900%")
+    return code_of(PAGE, name).replace("12ms", "60s").replace("10%", "900%")
 
 
 @pytest.fixture(autouse=True)

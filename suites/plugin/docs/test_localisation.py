@@ -8,19 +8,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import onnx
 
 from fixtures import faults
+from suites.pages import code_of
 
 PAGE = (Path(__file__).parents[3] / "docs" / "localisation.md").read_text(encoding="utf-8")
 
 
-def example(name: str) -> str:
-    found = re.search(rf"<!-- example: {name} -->\n```\w*\n(.*?)\n```", PAGE, re.DOTALL)
-    assert found, f"the page has no example {name}"
-    return found[1]
+example = partial(code_of, PAGE)
 
 
 def plain(text: str) -> str:

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import tomllib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +17,13 @@ import pytest
 from fixtures import faults
 from pytest_onnxaccel.checks.parity.resample import ENOUGH, FEW, LEAST, MOST
 from pytest_onnxaccel.numerics.compare.tolerance_floor import FACTOR, SURE, UNITS
+from suites.pages import code_of
 
 PAGE = (Path(__file__).parents[3] / "docs" / "parity.md").read_text(encoding="utf-8")
 LOCK = "onnxaccel.lock.toml"
 
 
-def example(name: str) -> str:
-    found = re.search(rf"<!-- example: {name} -->\n```\w+\n(.*?)\n```", PAGE, re.DOTALL)
-    assert found, f"the page has no example {name}"
-    return found[1] + "\n"
+example = partial(code_of, PAGE, end="\n")
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,12 @@ from pytest_onnxaccel.checks.reach.sensitivity import LEAST
 from pytest_onnxaccel.numerics.reach.sensitivity import LARGE_SHARE, SHARE, Effort
 from pytest_onnxaccel.numerics.sampling.input_sets import WIDENED
 from pytest_onnxaccel.runner.reach import FURTHER
+from suites.pages import code_of
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reach.md").read_text(encoding="utf-8")
 
 
-def example(name: str) -> str:
-    found = re.search(rf"<!-- example: {name} -->\n```\w+\n(.*?)\n```", PAGE, re.DOTALL)
-    assert found, f"the page has no example {name}"
-    return found[1] + "\n"
+example = partial(code_of, PAGE, end="\n")
 
 
 def said() -> list[str]:

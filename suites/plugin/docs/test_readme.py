@@ -7,9 +7,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from suites.pages import code_of
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -24,11 +27,7 @@ DOCUMENTS = [
 ]
 
 
-def example(name: str) -> str:
-    """The code block after ``<!-- example: name -->``, without the indentation of its list item."""
-    found = re.search(rf"( *)<!-- example: {name} -->\n *```\w+\n(.*?)\n *```", README, re.DOTALL)
-    assert found, f"README has no example {name}"
-    return re.sub(rf"^{found[1]}", "", found[2], flags=re.MULTILINE) + "\n"
+example = partial(code_of, README, end="\n")
 
 
 @pytest.fixture
