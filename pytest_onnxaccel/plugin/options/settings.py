@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_onnxaccel.config import lockfile
-from pytest_onnxaccel.config.layers import overridden
+from pytest_onnxaccel.config.layers import Overrides, overridden
 from pytest_onnxaccel.config.lockfile import Locked
 from pytest_onnxaccel.core.errors import ConfigError, printable
 from pytest_onnxaccel.core.frozen import record
@@ -219,8 +219,7 @@ def with_options(spec: ModelSpec, settings: Settings) -> ModelSpec:
     named, source = settings.reference, None
     if named is not None and known.is_source(named):
         source, named = SourceSpec(named, settings.reference_shown, origin=settings.origin("reference")), None
-    spec = overridden(
-        spec,
+    over = Overrides(
         rtol=settings.rtol,
         atol=settings.atol,
         batch=settings.batch if settings.batch.sizes else None,
@@ -231,6 +230,7 @@ def with_options(spec: ModelSpec, settings: Settings) -> ModelSpec:
         libraries=settings.libraries,
         origins=settings.origins,
     )
+    spec = overridden(spec, over)
     if spec.source is not None:
         spec = replace(spec, source=completed(spec.source, settings))
     if settings.golden:

@@ -18,6 +18,7 @@ from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError, ModelE
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.printing import file_name
 from pytest_onnxaccel.core.specs import SourceSpec, TensorSpec, Tolerance
+from pytest_onnxaccel.runner import arguments
 from pytest_onnxaccel.runner.conversion.freeze import check_target, save
 from pytest_onnxaccel.runner.conversion.prove import ConversionProof, prove
 from pytest_onnxaccel.runner.conversion.result_proof import prove_result
@@ -71,7 +72,7 @@ class Saved:
         return found
 
 
-def convert_source(
+def convert_source(  # noqa: PLR0913 - called by users, who give each by its name
     source: str | os.PathLike[str] | SourceSpec,
     target: str | os.PathLike[str],
     loader: str | None = None,
@@ -102,18 +103,26 @@ def convert_source(
         ConfigError: an argument that cannot be used.
         OnnxAccelError: the source cannot be read or converted, or the result is not the source.
     """
-    shown = source.shown if isinstance(source, SourceSpec) else os.fspath(source)
+    arguments.several("inputs", inputs, "inputs")
+    outputs, trusted = arguments.texts("outputs", outputs), arguments.texts("trusted", trusted)
+    chosen = arguments.run_options(options)
+    shown = source.shown if isinstance(source, SourceSpec) else arguments.path("source", source)
     spec = source
     if not isinstance(spec, SourceSpec):
-        spec = SourceSpec(os.path.abspath(shown), shown, loader, tuple(trusted), "convert")
-    saved_as = os.fspath(target)
+        spec = SourceSpec(os.path.abspath(shown), shown, loader, trusted, "convert")
+    saved_as = arguments.path("target", target)
     kind = kind_called(gives) if gives else _kind(saved_as)
     check_target(saved_as, spec.path, folder=kind == kinds.SAVED_MODEL)
     wanted = ConvertOptions(
-        stem=file_name(Path(saved_as).stem), batch=batch, opset=opset, exporter=exporter, outputs=tuple(outputs),
-        inputs=tuple(one if isinstance(one, TensorSpec) else input_spec(one) for one in inputs), signature=signature,
-    )  # fmt: skip
-    engines = Engines(options or RunOptions())
+        stem=file_name(Path(saved_as).stem),
+        batch=batch,
+        opset=opset,
+        exporter=exporter,
+        outputs=outputs,
+        inputs=input_specs(inputs),
+        signature=signature,
+    )
+    engines = Engines(chosen)
     try:
         made = engines.conversions.convert(spec, wanted, kind)
         if kind == kinds.ONNX:
@@ -137,6 +146,15 @@ def _provable(engines: Engines) -> bool:
     if not found.ok:
         raise BackendUnavailable(f"ort-cpu, where it is proven: {found.reason}", remedy=found.remedy)
     return True
+
+
+def input_specs(inputs: Sequence[str | TensorSpec]) -> tuple[TensorSpec, ...]:
+    """*inputs* as specs; those that are texts as :func:`input_spec` reads them.
+
+    Raises:
+        ConfigError: a text is not of that form.
+    """
+    return tuple(one if isinstance(one, TensorSpec) else input_spec(one) for one in inputs)
 
 
 def input_spec(text: str) -> TensorSpec:
