@@ -39,9 +39,7 @@ class Broken:
 
     def availability(self) -> Availability:
         """Not here, and why."""
-        return Availability(
-            False, f"it cannot be loaded: {self.why}", "mend or uninstall the package that registers it"
-        )
+        return Availability(False, f"it cannot be loaded: {self.why}", "fix or uninstall the package that registers it")
 
     def prepare(self, operators: Mapping[str, int], opset: int) -> str:
         """Nothing to prepare."""

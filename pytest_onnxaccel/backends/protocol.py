@@ -33,7 +33,7 @@ class Availability:
     Attributes:
         ok: it can be tried.
         reason: why it cannot, in one clause; empty when it can.
-        remedy: the one command that mends it; empty when it can.
+        remedy: the one command that fixes it; empty when it can.
         versions: version by distribution name, for reports.
         devices: devices it would run on, as far as that is known without loading the framework.
     """

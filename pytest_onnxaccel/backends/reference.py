@@ -130,7 +130,7 @@ def _upgraded(model: Any) -> Any:
     """*model* at :data:`_UPGRADE_TO`.
 
     Raises:
-        ModelError: ``E_SCHEMA``: the graph cannot be upgraded, and as it stands the evaluator is no oracle for it.
+        ModelError: ``E_SCHEMA``: the graph cannot be upgraded, and as it stands the evaluator is not an oracle for it.
     """
     from pytest_onnxaccel.graph.upgrade import upgraded
 

@@ -186,7 +186,7 @@ def find_inputs(
     if search.tries <= 1 and not _value_guessed(base):
         raise last
     raise ModelError(
-        f"none of {search.tries} guesses for its inputs runs; {_made_up(base)}; the last said: {last.cause}",
+        f"none of {search.tries} guesses for its inputs runs; {_made_up(base)}; the last error: {last.cause}",
         code="E_INPUT",
         remedy=give_data(spec.name),
     )

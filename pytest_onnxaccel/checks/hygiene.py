@@ -1,4 +1,4 @@
-"""What is legal and worth mending: a warning, unless the user asked for a failure."""
+"""What is legal and worth fixing: a warning, unless the user asked for a failure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def hygiene(model: str, findings: Sequence[Mapping[str, Any]], load_warnings: Se
         lines.append(f"load-warning: the runtime says: {load_warnings[0]}{more}")
     figures = {"findings": len(lines), "by_kind": dict(by_kind)}
     if not lines:
-        return CheckResult(model, "hygiene", Verdict.PASSED, message="nothing to mend", figures=figures)
+        return CheckResult(model, "hygiene", Verdict.PASSED, message="nothing to fix", figures=figures)
     message = f"{len(lines)} finding{'s' if len(lines) > 1 else ''}: {', '.join(by_kind)}"
     if fail:
         return CheckResult(

@@ -31,5 +31,5 @@ def structure(model: str, info: ModelInfo, report: Mapping[str, Any]) -> CheckRe
         return CheckResult(model, "structure", Verdict.PASSED, message=message, figures=figures)
     first = next(iter(wrong.values()))
     message, *others = (f"onnx's {name} refuses it: {part['error']}" for name, part in wrong.items())
-    details = (*others, "whether it runs all the same is the contract check's matter")
+    details = (*others, "the contract check shows whether it runs anyway")
     return CheckResult(model, "structure", Verdict.FAILED, first["code"], message, figures=figures, details=details)

@@ -13,7 +13,7 @@ from typing import Any
 from pytest_onnxaccel.core.errors import ConfigError, to_write
 from pytest_onnxaccel.core.specs import Tolerance
 
-#: The lock file's name, beside the manifest or in pytest's rootdir.
+#: The lock file's name, next to the manifest or in pytest's rootdir.
 LOCK_NAME = "onnxaccel.lock.toml"
 _VERSION = 1
 _HEAD = """\
@@ -30,7 +30,7 @@ def read(path: str | os.PathLike[str]) -> Locked:
     """The tolerances of the lock file *path*.
 
     Raises:
-        ConfigError: one line: it cannot be read, is no TOML, or holds anything else than this package writes.
+        ConfigError: one line: it cannot be read, is not TOML, or holds anything else than this package writes.
     """
     import tomllib
 
@@ -42,7 +42,7 @@ def read(path: str | os.PathLike[str]) -> Locked:
     except UnicodeDecodeError:
         raise _refused(file, "is not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
-        raise _refused(file, f"is no TOML: {error}") from None
+        raise _refused(file, f"is not TOML: {error}") from None
     if data.get("version") != _VERSION:
         raise _refused(file, f"has version {data.get('version')!r}, expected {_VERSION}")
     extra = sorted(set(data) - {"version", "models"})
@@ -124,7 +124,7 @@ def _tolerance(file: Path, entry: Any, where: str) -> Tolerance:
     for key in ("rtol", "atol"):
         number = values.get(key)
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number < math.inf:
-            raise _refused(file, f"has {key} = {number!r} for {where}, expected a number from 0 up")
+            raise _refused(file, f"has {key} = {number!r} for {where}, expected a non-negative number")
     reason = values.get("origin", "")
     if not isinstance(reason, str):
         raise _refused(file, f"has origin = {reason!r} for {where}, expected text")
@@ -139,7 +139,7 @@ def _table(file: Path, value: Any, where: str) -> Mapping[str, Any]:
 
 def _refused(file: Path, cause: str) -> ConfigError:
     return ConfigError(
-        cause, subject=file.name, remedy="mend it, or remove it and run pytest with --onnx-lock=write"
+        cause, subject=file.name, remedy="fix it, or remove it and run pytest with --onnx-lock=write"
     )
 
 

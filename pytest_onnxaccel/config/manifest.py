@@ -142,7 +142,7 @@ class _Reader:
         """The reference, and the source of a model; a source that *reference* names is both."""
         named, own = values.get("reference"), values.get("source")
         if isinstance(named, SourceSpec) and own is not None:
-            cause = f"{named.shown!r} is given as reference beside the source {own.shown!r} in [{dotted(at)}]"
+            cause = f"{named.shown!r} is given as reference together with the source {own.shown!r} in [{dotted(at)}]"
             raise self._error((*at, "reference"), cause, "keep one of source, reference")
         if isinstance(named, SourceSpec):
             return None, replace(named, origin=self._origin(at))
@@ -165,11 +165,11 @@ class _Reader:
             others = ("range", "shape", "file", "value", "values")
             both = [name for name in others if {name, samples} <= set(values) and name != samples]
             if both:
-                cause = f"{both[0]} is given beside {samples} in [{dotted(at)}]"
+                cause = f"{both[0]} is given together with {samples} in [{dotted(at)}]"
                 raise self._error((*at, both[0]), cause, "keep one of them")
         said = [name for name in ("range", "value", "values") if name in values]
         if len(said) > 1:
-            cause = f"{said[1]} is given beside {said[0]} in [{dotted(at)}]"
+            cause = f"{said[1]} is given together with {said[0]} in [{dotted(at)}]"
             raise self._error((*at, said[1]), cause, "keep one of them")
         if "preprocess" in values and "images" not in values:
             cause = f"preprocess is given without images in [{dotted(at)}]"
@@ -214,7 +214,7 @@ class _Reader:
                 if kind is keys.MODEL and isinstance(value, dict) and "path" in value:
                     remedy = f'quote a name with a dot: [models."{at[-1]}.{name}"]'
                 where = f"[{dotted(at)}]" if at else "the manifest's top level"
-                raise self._error((*at, name), f"{name!r} is no key of {where}", remedy)
+                raise self._error((*at, name), f"{name!r} is not a key of {where}", remedy)
 
     def _sub(self, at: _Path, table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         return self._table(table, (*at, name))
@@ -238,7 +238,7 @@ class _Reader:
             if line and ("overwrite" in message or message.endswith("twice")):
                 again = self.text.splitlines()[line - 1].strip()
                 raise ConfigError(f"given a second time: {again}", subject=subject, remedy="keep one") from None
-            raise ConfigError(f"no TOML: {message}", subject=subject, remedy="mend the line") from None
+            raise ConfigError(f"not TOML: {message}", subject=subject, remedy="fix the line") from None
 
     def _origin(self, at: _Path) -> str:
         return f"{self.name} [{dotted(at)}]"

@@ -29,7 +29,7 @@ def samples(value: object, folder: Path) -> str:
     """Path of a file of samples."""
     found = path(value, folder)
     if not found.endswith((".npy", ".npz")):
-        raise ConfigError(f"{value!r} is no file of samples", remedy="expected a .npy or .npz file")
+        raise ConfigError(f"{value!r} is not a file of samples", remedy="expected a .npy or .npz file")
     return found
 
 
@@ -53,7 +53,7 @@ def source(value: object, folder: Path) -> SourceSpec:
         raise ConfigError(f"{value!r} is a function, not a file", remedy=f'write reference = "{value}"')
     for name in table:
         if name not in ("path", "loader"):
-            raise ConfigError(f"{name!r} is no key of a source", remedy=nearest(name, ("path", "loader")))
+            raise ConfigError(f"{name!r} is not a key of a source", remedy=nearest(name, ("path", "loader")))
     if "path" not in table:
         raise ConfigError("it has no path", remedy='expected {path = "rfb.pth", loader = "models.ulfd:build_rfb"}')
     loader = scalars.function(table["loader"]) if "loader" in table else None
@@ -61,7 +61,7 @@ def source(value: object, folder: Path) -> SourceSpec:
 
 
 def golden(value: object, folder: Path) -> GoldenSpec:
-    """Stored inputs and outputs by their path; false for none, also where some lie beside the model."""
+    """Stored inputs and outputs by their path; false for none, also where some are next to the model."""
     if value is False:
         return GoldenSpec("", "no")
     return GoldenSpec(path(value, folder), path_text(value))
@@ -86,7 +86,7 @@ def batch(value: object) -> tuple[int, ...]:
 def value_range(value: object) -> tuple[float, float]:
     """The ends that random values are drawn between."""
     if not isinstance(value, list) or len(value) != 2 or not all(_finite(entry) for entry in value):
-        raise ConfigError(f"{value!r} is no range", remedy="expected two numbers, such as [-1, 1]")
+        raise ConfigError(f"{value!r} is not a range", remedy="expected two numbers, such as [-1, 1]")
     low, high = float(value[0]), float(value[1])
     if low > high:
         raise ConfigError(f"{value!r} is empty", remedy="expected the lower end first, such as [-1, 1]")
@@ -151,7 +151,7 @@ def _finite(value: object) -> bool:
 def shape(value: object) -> tuple[int, ...]:
     """Sizes of dimensions."""
     if not isinstance(value, list):
-        raise ConfigError(f"{value!r} is no shape", remedy="expected a list, such as [1, 3, 240, 320]")
+        raise ConfigError(f"{value!r} is not a shape", remedy="expected a list, such as [1, 3, 240, 320]")
     return tuple(scalars.whole(entry, "size of a dimension", "[1, 3, 240, 320]") for entry in value)
 
 

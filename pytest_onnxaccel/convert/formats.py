@@ -146,11 +146,11 @@ def _message_kind(file: BinaryIO, head: bytes) -> str:
         raise _no_source("is a protobuf message as text")
     if (1, 0) in kinds:
         return ONNX  # or the start of one: who parses it says what is wrong
-    raise _no_source("is no source of a kind that is known")
+    raise _no_source("is not a source of a kind that is known")
 
 
 def _fields(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
-    """(number, wire type, first bytes) of the first top-level fields; stops at what is no message."""
+    """(number, wire type, first bytes) of the first top-level fields; stops at what is not a message."""
     end = file.seek(0, os.SEEK_END)
     file.seek(0)
     for _ in range(_FIELDS):

@@ -32,7 +32,7 @@ class ConvertOptions:
         opset: of the ONNX file; None for the converter's default.
         exporter: of :data:`EXPORTERS`, for PyTorch; empty for the first of them that takes the source.
         inputs: names, dtypes and shapes to convert with, in the order of the source's arguments; empty where the
-            source knows them. A fixed axis 0 is replaced by *batch*; free sizes must be given by whoever asks.
+            source knows them. A fixed axis 0 is replaced by *batch*; free sizes must be given by the caller.
         outputs: names for the outputs, in the order of the source; empty for the converter's own.
         loader, import_paths, trusted: as for :class:`~pytest_onnxaccel.backends.protocol.SourceOptions`.
         signature: of a SavedModel; empty for the default one.

@@ -96,7 +96,7 @@ class ConversionError(OnnxAccelError):
 
 
 class BackendUnavailable(OnnxAccelError):
-    """A backend that does not run here: the reason and the one command that mends it."""
+    """A backend that does not run here: the reason and the one command that fixes it."""
 
     code = "E_BACKEND"
 
@@ -163,7 +163,7 @@ def error_from_json(data: dict[str, Any]) -> OnnxAccelError:
     return error
 
 
-def to_write(error: BaseException, otherwise: str = "mend the folder's permissions") -> str:
+def to_write(error: BaseException, otherwise: str = "fix the folder's permissions") -> str:
     """What to do about a file that could not be written: *otherwise*, unless the disk is full or read-only."""
     remedies = {
         errno.ENOSPC: "make room on the disk",

@@ -6,7 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 
-#: Folder, beside the configuration, that failed cases are saved in.
+#: Folder, next to the configuration, that failed cases are saved in.
 FOLDER = "onnxaccel-failures"
 
 #: In bytes: what every file system takes for a name, with room for what tells names apart.

@@ -90,7 +90,7 @@ def file_name(text: str) -> str:
 
 
 def near(path: str, limit: int = 80) -> str:
-    """*path* for a message: relative where it lies in the working folder, else its end."""
+    """*path* for a message: relative where it is in the working folder, else its end."""
     shown = path
     if os.path.isabs(path):
         base = _working_folder()

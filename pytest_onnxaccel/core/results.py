@@ -48,7 +48,7 @@ class CheckResult:
         notes: facts that qualify the verdict ("a prepared copy ran").
         warnings: findings that do not decide the verdict.
         duration_s: wall time of the check, seconds.
-        traceback: of an exception that nobody expected inside the check, for whoever mends it.
+        traceback: of an exception that nobody expected inside the check, for the person who fixes it.
     """
 
     model: str

@@ -35,8 +35,8 @@ class TensorSpec:
         dtype: NumPy's name of the element type (``float32``); ``string`` for text; ``bfloat16`` and the other
             types that NumPy lacks by their ONNX name in lower case; empty when undeclared.
         shape: one :data:`Dim` per axis, or None when the rank is undeclared.
-        kind: ``tensor``, or ``sequence``, ``optional``, ``optional sequence``, ``map``, ``sparse`` for values that are
-            no dense tensor. Of sequences and optionals of tensors, *dtype* and *shape* are those of the tensors.
+        kind: ``tensor``, or ``sequence``, ``optional``, ``optional sequence``, ``map``, ``sparse`` for values that
+            are not dense tensors. Of sequences and optionals of tensors, *dtype* and *shape* are those of the tensors.
     """
 
     name: str
@@ -192,7 +192,7 @@ class Scenario:
         rate_per_s: of ``server``: arrivals per second.
         target_ns: of ``server``: latency that the highest bearable rate must keep.
         pause_ns: of ``idle-gap``: between two calls.
-        live: of ``server`` with a rate: let the requests really come in, beside the replay.
+        live: of ``server`` with a rate: let the requests really come in, next to the replay.
     """
 
     KINDS: ClassVar[tuple[str, ...]] = ("single-stream", "offline", "server", "idle-gap")
@@ -285,7 +285,7 @@ class GoldenSpec:
     @property
     def named(self) -> bool:
         """The user asked for it."""
-        return self.origin != "found beside the model"
+        return self.origin != "found next to the model"
 
 
 @record(frozen=True)
@@ -301,7 +301,7 @@ class ModelSpec:
         source: what the model was converted from: the default reference, and what it is exported from again at
             another batch.
         dims: sizes of free dimensions by name.
-        golden: inputs with the outputs that are right for them; None for what lies beside the model.
+        golden: inputs with the outputs that are right for them; None for what is next to the model.
         reach: least share of the weights that the inputs of a check must reach; None for the default.
         libraries: of custom operators: paths, or ``package.module:function`` that gives one.
     """

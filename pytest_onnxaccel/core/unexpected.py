@@ -1,4 +1,4 @@
-"""Any exception as one of this package's errors: one line for a person, the traceback for whoever mends it."""
+"""Any exception as one of this package's errors: one line for a person, the traceback for the person who fixes it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _text(error: BaseException) -> str:
     try:
         return str(error)
     except Exception:  # of a class that is not ours
-        return "its text cannot be had"
+        return "its text is not available"
 
 
 def _place(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Which backends run here, and for those that do not: why, and the one command that mends it."""
+"""Which backends run here, and for those that do not: why, and the one command that fixes it."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def _shown(item: Distribution) -> str:
 def _over_each_other(found: list[Distribution], driver: bool) -> Problem:
     names = sorted(_name(item) for item in found)
     owner = _owner(found)
-    whose = f"the files there are those of {_shown(owner)}" if owner else "whose files are there cannot be told"
+    whose = f"the files there are those of {_shown(owner)}" if owner else "which one the files belong to is unknown"
     gpu = [name for name in names if "gpu" in name]
     keep = gpu[0] if driver and gpu else next((name for name in names if "gpu" not in name), names[0])
     wanted = f'"{keep}[cuda,cudnn]"' if keep == "onnxruntime-gpu" else keep
@@ -123,6 +123,6 @@ def _incomplete(item: Distribution) -> Problem | None:
     return Problem(
         "onnxruntime-incomplete",
         f"{name} {version} is listed as installed, but {len(gone)} of its {len(listed)} files are gone, such "
-        f"as {first}: uninstalling another onnxruntime distribution, installed over it, takes them along",
+        f"as {first}: uninstalling another onnxruntime distribution, installed over it, removes them too",
         f"python -m pip install --force-reinstall --no-deps {name}=={version}",
     )

@@ -33,17 +33,17 @@ def render(found: Diagnosis, color: bool = False) -> str:
         good, text = _state(state)
         lines.append(f"  {state.name:<{width}}  {paint(good, 'good' if state.works else 'bad')}{text}")
         if state.remedy:
-            lines.append(f"  {'':<{width}}  {paint('mend it:', 'dim')} {state.remedy}")
+            lines.append(f"  {'':<{width}}  {paint('fix it:', 'dim')} {state.remedy}")
     if not found.backends:
         lines.append("  none")
     if found.problems:
         lines += ["", "Problems"]
         for problem in found.problems:
-            lines += [f"  {problem.what}", f"    {paint('mend it:', 'dim')} {problem.remedy}"]
+            lines += [f"  {problem.what}", f"    {paint('fix it:', 'dim')} {problem.remedy}"]
     return "\n".join([*lines, "", _sum(found)])
 
 
-#: What is said of a backend that is no runtime.
+#: What is said of a backend that is not a runtime.
 _ROLES = {"oracle": "; an oracle, only compared with", "source": "; runs the sources of models"}
 
 

@@ -120,7 +120,7 @@ def _failed(base: BackendState, error: OnnxAccelError, backend: Backend) -> Back
 
 
 def _without_driver(base: BackendState) -> BackendState:
-    """No command mends a machine without a GPU, so that a comment says where the remedy is one."""
+    """No command fixes a machine without a GPU, so that a comment says where the remedy is one."""
     return replace(
         base,
         reason=f"no NVIDIA driver was found on this machine; {base.reason}",

@@ -138,7 +138,7 @@ def interpreter(name: str, override: str | None = None) -> str | None:
 
 
 def versions(python: str) -> dict[str, str]:
-    """Versions of the main distributions beside *python*, as noted when it was built; empty for another."""
+    """Versions of the main distributions next to *python*, as noted when it was built; empty for another."""
     try:
         noted = json.loads((Path(python).parent.parent / READY).read_text(encoding="utf-8"))
         return {str(name): str(version) for name, version in noted["versions"].items()}
@@ -150,7 +150,7 @@ def bootstrap(statement: str) -> str:
     """Python code that makes this package importable, nothing else of ours, and runs *statement*.
 
     The package is registered by its folder: with that folder's parent on ``sys.path`` the other interpreter
-    would see every package beside ours, built for another Python.
+    would see every package next to ours, built for another Python.
     """
     return (
         "import sys, types\n"

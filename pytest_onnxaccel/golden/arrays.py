@@ -77,7 +77,7 @@ def _tensor(data: memoryview, entry: dict[str, Any]) -> Value:
     dtype, shape = dtype_called(_SAFE[entry["dtype"]]), tuple(entry["shape"])
     start, end = entry["data_offsets"]
     if min(shape, default=0) < 0 or not 0 <= start <= end <= len(data):
-        raise ValueError("a tensor lies outside of the file")
+        raise ValueError("a tensor is outside of the file")
     if end - start != math.prod(shape) * dtype.itemsize:
         raise ValueError(f"a tensor of the shape {list(shape)} has {end - start} bytes")
     return np.frombuffer(data[start:end], dtype).reshape(shape)

@@ -111,7 +111,7 @@ def _set(folder: str, names: list[str]) -> Files:
                 raise wrong(f"holds {match[1]} {place} twice: {placed[match[1]][place]} and {name}", folder)
             placed[match[1]][place] = name
     if named and any(placed.values()):
-        raise wrong(f"holds {next(iter(named.values()))} beside files by place", folder, "keep one of them")
+        raise wrong(f"holds {next(iter(named.values()))} next to numbered files", folder, "keep one of them")
     if named:
         given: tuple[str, ...]
         right: tuple[str, ...]

@@ -30,7 +30,7 @@ def read_proto(data: bytes, kind: str) -> tuple[str, Value]:
         kind: of the input or output, as :class:`~pytest_onnxaccel.core.specs.TensorSpec` has it.
 
     Raises:
-        ModelError: ``E_GOLDEN``: the bytes are no such value.
+        ModelError: ``E_GOLDEN``: the bytes are not such a value.
     """
     name = _PROTOS.get(kind, "TensorProto")
     proto = getattr(onnx, name)()

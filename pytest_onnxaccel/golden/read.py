@@ -49,7 +49,7 @@ def read(
         inputs, outputs: what the model declares, as JSON.
 
     Returns:
-        ``sets``: a list of ``name``, ``files`` (by value) and ``values``; ``record``: what is stored beside them.
+        ``sets``: a list of ``name``, ``files`` (by value) and ``values``; ``record``: what is stored next to them.
 
     Raises:
         ModelError: ``E_GOLDEN``, naming the file.
@@ -108,7 +108,7 @@ def _named(folder: str, files: Files, sides: tuple[_Side, _Side]) -> list[_Found
     for side, paths in zip(sides, (files.inputs, files.outputs), strict=True):
         if not paths and side.specs:
             raise wrong(
-                f"holds no {side.word}s beside the {'inputs' if side.word == 'output' else 'outputs'}", files.name
+                f"holds no {side.word}s to go with the {'inputs' if side.word == 'output' else 'outputs'}", files.name
             )
     one = files.inputs == files.outputs
     names = sides[0].names + sides[1].names

@@ -43,7 +43,7 @@ class GoldenSet:
 
     @property
     def unfed(self) -> str:
-        """The first input that is no tensor, which a session does not take; or empty."""
+        """The first input that is not a tensor, which a session does not take; or empty."""
         return next((name for name, value in self.inputs.items() if not isinstance(value, np.ndarray)), "")
 
 

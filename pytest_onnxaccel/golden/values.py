@@ -108,7 +108,7 @@ def unpack(packed: Mapping[str, Any], data: bytes, depth: int = _DEEPEST) -> Val
         flat = np.frombuffer(data, dtype, count, int(packed["start"])) if count else np.empty(0, dtype)
         return flat.reshape(shape).copy()
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise wrong(f"was not handed over whole ({error})") from None
+        raise wrong(f"was not transferred completely ({error})") from None
 
 
 def write_packed(path: str, sides: Mapping[str, Mapping[str, Value]]) -> dict[str, dict[str, Any]]:

@@ -18,7 +18,7 @@ def load_graph(path: str) -> onnx.ModelProto:
     """The model at *path* without its external data. Shared: callers must not change it.
 
     Raises:
-        ModelError: ``E_PARSE``: the file is truncated or no ONNX model.
+        ModelError: ``E_PARSE``: the file is truncated or not an ONNX model.
     """
     try:
         stamp = os.stat(path)
@@ -33,7 +33,7 @@ def _parsed(path: str, changed_ns: int, size: int) -> onnx.ModelProto:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:
         raise ModelError(
-            f"is truncated or no ONNX model: {printable(str(error), 200)}",
+            f"is truncated or not an ONNX model: {printable(str(error), 200)}",
             code="E_PARSE",
             remedy="export it again, or fetch the whole file",
         ) from None

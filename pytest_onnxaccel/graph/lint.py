@@ -1,4 +1,4 @@
-"""What is legal in a graph and still worth mending: each finding names what it is about."""
+"""What is legal in a graph and still worth fixing: each finding names what it is about."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def _location(tensor: TensorProto) -> str:
 def write_model(model: ModelProto, source: str, target: str) -> None:
     """Write *model*, read from *source*, to *target*, so that it needs nothing of the source's folder.
 
-    Small models become one file. Beyond :data:`ONE_FILE_LIMIT` the external files are copied beside the
+    Small models become one file. Beyond :data:`ONE_FILE_LIMIT` the external files are copied next to the
     target as ``<target>.data``, ``<target>.data1`` ..., byte for byte, and large tensors held inline move
     there too.
 
@@ -136,7 +136,7 @@ def _pull_in(tensor: TensorProto, base: str) -> None:
 
 
 def _save_split(model: ModelProto, target: str, place: str) -> None:
-    """Write what is left inline, its large raw tensors in the file *place* beside the target."""
+    """Write what is left inline, its large raw tensors in the file *place* next to the target."""
     with open(os.path.join(os.path.dirname(os.path.abspath(target)), place), "wb") as out:
         for tensor in all_tensors(model):
             if uses_external_data(tensor) or len(tensor.raw_data) < 1024:

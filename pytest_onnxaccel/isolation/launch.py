@@ -83,7 +83,7 @@ def spawn(
 
     Args:
         wall: what the worker confines itself to, before anything else.
-        more: names of variables that it may see beside the usual ones.
+        more: names of variables that it may see in addition to the usual ones.
     """
     return subprocess.Popen(
         [*command, *map(str, descriptors), *preload],

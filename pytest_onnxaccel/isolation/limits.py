@@ -37,7 +37,7 @@ def _number_in(path: str) -> int:
     try:
         with open(path, encoding="ascii") as file:
             return int(file.read())
-    except (OSError, ValueError):  # "max" is no limit
+    except (OSError, ValueError):  # "max" is not a limit
         return 0
 
 

@@ -32,7 +32,7 @@ def _punch(handle: int, length: int) -> bool:
 class Log:
     """Reads the file behind descriptor *handle* without moving where it is written.
 
-    Positions are byte offsets; where the descriptor is no regular file (a terminal), everything reads as empty.
+    Positions are byte offsets; where the descriptor is not a regular file (a terminal), everything reads as empty.
     """
 
     def __init__(self, handle: int) -> None:

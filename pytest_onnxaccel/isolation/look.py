@@ -1,4 +1,4 @@
-"""What samples reach inside a model, beside the session that runs it: neither weights nor probed values travel."""
+"""What samples reach inside a model, next to the session that runs it: neither weights nor probed values travel."""
 
 from __future__ import annotations
 

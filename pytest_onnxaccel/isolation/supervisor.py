@@ -45,7 +45,7 @@ class WorkerProcess:
         folder: its working folder, the private staging folder.
         sentinel: told of the child, so that nothing outlives this process.
         wall: what it confines itself to; None for nothing.
-        more: names of variables of the environment that it may see beside the usual ones.
+        more: names of variables of the environment that it may see in addition to the usual ones.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class WorkerProcess:
         limit = self.limits.seconds if seconds is None else seconds
         message = dict(request)
         if not self.reach(message):
-            raise BackendCrashed("its worker ended of something asked ahead", where=where, remedy="run again")
+            raise BackendCrashed("its worker ended during a request made in advance", where=where, remedy="run again")
         if arrays is not None:
             message["arrays"] = self._outbox.put(arrays)
         try:
@@ -228,7 +228,7 @@ class WorkerProcess:
         self._log.cut()
         answer = receive_frame(self._channel, deadline)
         if not isinstance(answer.get("ok"), bool) or not (answer["ok"] or isinstance(answer.get("error"), dict)):
-            raise Garbled("a frame was no answer")
+            raise Garbled("a frame was not an answer")
         if "arrays" in answer:
             answer["arrays"] = self._inbox.get(answer["arrays"], free_memory)
         return answer

@@ -38,7 +38,7 @@ class Closed(ConnectionError):
 
 
 class Garbled(Closed):
-    """The other side may be there, but what it says is no message."""
+    """The other side may be there, but what it says is not a message."""
 
 
 def anonymous_file(shrinks: bool = False) -> int:

@@ -30,7 +30,7 @@ def unpacked(name: str, value: Any) -> dict[str, Array]:
     """The arrays in *value*, a runtime's output *name*, by the names that they are compared under.
 
     Returns:
-        Nothing where it holds what is no array: a sparse tensor.
+        Nothing where it holds what is not an array: a sparse tensor.
     """
     return dict(_arrays(name, value, _DEEPEST))
 
@@ -67,7 +67,7 @@ def _map(name: str, value: Mapping[Any, Any], depth: int) -> Iterator[tuple[str,
 
 
 def _rows(maps: Any) -> tuple[list[Any], Array] | None:
-    """Sorted keys and rows x keys of *maps*; None where they are no maps of numbers or texts with the same keys."""
+    """Sorted keys and rows x keys of *maps*; None where they are not maps of numbers or texts with the same keys."""
     if not all(isinstance(one, Mapping) and one for one in maps):
         return None
     keys = _sorted(maps[0])

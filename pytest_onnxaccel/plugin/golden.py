@@ -12,7 +12,7 @@ _RUNTIME = ("contract", "parity", "batch", "latency")
 
 
 def write_golden(state: State) -> None:
-    """Record every model that was judged and did not fail in ``MODEL.golden`` beside it; the others are told.
+    """Record every model that was judged and did not fail in ``MODEL.golden`` next to it; the others are told.
 
     The workers of the run are gone by now, and under pytest-xdist each had a part of the checks: a model is run once
     more. What lies there is replaced.

@@ -61,7 +61,7 @@ def drop_hinted() -> None:
 
 
 def _started(controller: str | None, confined: bool) -> Staging | None:
-    """None where it cannot be had (a full disk, no process left): the first check then says why."""
+    """None where it is not available (a full disk, no process left): the first check then says why."""
     try:
         staging = Staging(controller)
     except (OSError, OnnxAccelError):

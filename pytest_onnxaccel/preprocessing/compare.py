@@ -105,7 +105,7 @@ def _equivalent(pair: Pair, search: Search) -> Report:
         f", and {proof.exhaustive} tried" if not proof.exhaustive.startswith("none") else ""
     )
     if not decided:
-        sentence = f"both functions refuse every image of the battery: {pair.refused[0] if pair.refused else ''}"
+        sentence = f"both functions refuse every standard image: {pair.refused[0] if pair.refused else ''}"
     verdict = Verdict.PASSED if decided else Verdict.INCONCLUSIVE
     return Report(
         decided, None, sentence, verdict, name_of(pair.reference), name_of(pair.candidate), str(pair.bound), proof

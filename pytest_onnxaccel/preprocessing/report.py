@@ -55,7 +55,7 @@ class Proof:
     refused: int = 0
 
     def __str__(self) -> str:
-        parts = [f"{self.battery} image{'s' if self.battery != 1 else ''} of the battery"]
+        parts = [f"{self.battery} standard image{'s' if self.battery != 1 else ''}"]
         parts += [f"exhaustive: {self.exhaustive}"] if self.exhaustive != "none" else []
         parts += [f"{self.fuzzed} fuzzed"] if self.fuzzed or self.exhaustive != "none" else []
         parts += [f"{self.replayed} of the corpus"] if self.replayed else []

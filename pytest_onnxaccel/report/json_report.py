@@ -75,7 +75,7 @@ def write(
 
 
 def replace_text(path: str | os.PathLike[str], text: str) -> None:
-    """Put *text* at *path* by a temporary file beside it, so that no reader ever sees half of it.
+    """Put *text* at *path* by a temporary file next to it, so that no reader ever sees half of it.
 
     Raises:
         ConfigError: the file cannot be written.

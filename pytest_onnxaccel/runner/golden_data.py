@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def golden_of(spec: ModelSpec) -> GoldenSpec | None:
-    """The golden data of a model: what the user names, else what lies beside it. Nothing is opened.
+    """The golden data of a model: what the user names, else what is next to it. Nothing is opened.
 
     ``MODEL.golden`` is of ``MODEL.onnx``; ``test_data_set_*`` are of every model in their folder that they fit.
     """
@@ -32,7 +32,7 @@ def golden_of(spec: ModelSpec) -> GoldenSpec | None:
     own = os.path.join(folder, os.path.splitext(name)[0] + layout.SUFFIX)
     shown = os.path.dirname(spec.shown)
     if os.path.isdir(own):
-        return GoldenSpec(own, os.path.join(shown, os.path.basename(own)), "found beside the model")
+        return GoldenSpec(own, os.path.join(shown, os.path.basename(own)), "found next to the model")
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if layout.is_set(entry.name) or entry.name.endswith(".onnx")]
@@ -41,7 +41,7 @@ def golden_of(spec: ModelSpec) -> GoldenSpec | None:
     models = sum(name.endswith(".onnx") for name in names)
     if len(names) == models:
         return None
-    return GoldenSpec(folder, shown, "found beside the model", found=True, shared=models > 1)
+    return GoldenSpec(folder, shown, "found next to the model", found=True, shared=models > 1)
 
 
 @record(frozen=True)
@@ -52,8 +52,8 @@ class Golden:
         spec: where it is.
         sets: what fits the model; empty where *error* says why nothing does.
         error: why it cannot be used.
-        fits: False where it lies beside several models and is that of another one.
-        told: what is stored beside the sets: ``source``, ``tolerances``, ``by``.
+        fits: False where it is next to several models and is that of another one.
+        told: what is stored next to the sets: ``source``, ``tolerances``, ``by``.
     """
 
     spec: GoldenSpec
@@ -112,14 +112,14 @@ class Golden:
             result = result.with_(warnings=(*result.warnings, told))
         if result.verdict is Verdict.FAILED and not self.spec.named:
             told = f"the golden data was found {'there' if not self.spec.shown else 'in ' + self.spec.shown}"
-            hint = f"{told}; golden = false in onnxaccel.toml, or --onnx-golden=no, leaves it aside"
+            hint = f"{told}; golden = false in onnxaccel.toml, or --onnx-golden=no, ignores it"
             result = result.with_(details=(*result.details, hint))
         return result
 
     def tolerances(self, given: bool) -> dict[str, Tolerance]:
         """Those that are stored, by output: *given* ones, or those that were measured.
 
-        Values that are no tolerance count as none.
+        Values that are not tolerances count as none.
         """
         stored = (self.told or {}).get("tolerances")
         found: dict[str, Tolerance] = {}

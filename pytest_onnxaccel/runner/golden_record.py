@@ -59,7 +59,7 @@ def _mb(size: int) -> str:
 
 
 def own_folder(path: str) -> str:
-    """The folder beside the model at *path* in which its golden data is found."""
+    """The folder next to the model at *path* in which its golden data is found."""
     return os.path.splitext(path)[0] + layout.SUFFIX
 
 
@@ -75,7 +75,7 @@ def record_golden(
     The model must agree with the reference first: what is stored for gating is never known to be missed today.
 
     Args:
-        target: folder to write; ``MODEL.golden`` beside the model by default.
+        target: folder to write; ``MODEL.golden`` next to the model by default.
         samples: how many to store.
         largest: bytes that both files may take.
 
@@ -100,7 +100,7 @@ def record_golden(
         request = _request(plan, engines)
         result = runner.check(request) if request.reference else None
         if result is not None and result.verdict is not Verdict.PASSED:
-            remedy = "mend the model, or what it is compared with: nothing was written"
+            remedy = "fix the model, or what it is compared with: nothing was written"
             raise ModelError(result.message, code=result.code, subject=spec.shown, remedy=remedy)
         model_session = runner.model_sessions.of(spec.name)
         ready = model_session.ready(request.backend)
@@ -134,7 +134,7 @@ def _tensors(outputs: Mapping[str, Any]) -> Mapping[str, Array]:
 
 def _check_target(folder: str) -> None:
     if os.path.lexists(folder) and not os.path.isdir(folder):
-        raise ConfigError("is not a folder", subject=folder, remedy="name a folder; it may be missing yet")
+        raise ConfigError("is not a folder", subject=folder, remedy="name a folder; it need not exist yet")
     above = os.path.dirname(os.path.abspath(folder))
     if not os.path.isdir(above):
         raise ConfigError("its folder does not exist", subject=folder, remedy="make the folder first")
@@ -167,7 +167,7 @@ def _told(
     runner: Runner,
     result: CheckResult | None,
 ) -> dict[str, Any]:
-    """What stands beside the arrays: where they come from, and how far from them others may be."""
+    """What is stored next to the arrays: where they come from, and how far from them others may be."""
     giver, source = request.backend, None
     if request.source is not None:
         giver = backend_for(request.source, engines)

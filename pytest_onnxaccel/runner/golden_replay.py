@@ -28,12 +28,12 @@ def replay(
         ready: the model running in a backend.
 
     Raises:
-        OnnxAccelError: the golden data, or the model, cannot be had.
+        OnnxAccelError: the golden data, or the model, is not available.
     """
     golden = model_session.golden
     if not golden.spec.path:
         raise ModelError(
-            f"there is no golden data: none is named, and no test_data_set_* lies beside {model_session.spec.shown}",
+            f"there is no golden data: none is named, and no test_data_set_* is next to {model_session.spec.shown}",
             code="E_GOLDEN", remedy="name it: --onnx-golden=PATH, or golden in onnxaccel.toml",
         )  # fmt: skip
     if not golden.fits:
@@ -80,7 +80,7 @@ def _stored_tolerances(golden: Golden, given: Tolerance) -> dict[str, Tolerance]
 
 def _of_another(request: Request, golden: Golden) -> CheckResult:
     message = (
-        f"the golden data beside it is of another model in {golden.spec.shown or 'this folder'}: {golden.error}; "
+        f"the golden data next to it belongs to another model in {golden.spec.shown or 'this folder'}: {golden.error}; "
         "name it with golden in onnxaccel.toml if it is of this one"
     )
     return CheckResult(request.model, "parity", Verdict.NOT_APPLICABLE, "V_GOLDEN", message, request.backend, GOLDEN)

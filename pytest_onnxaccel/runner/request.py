@@ -35,10 +35,10 @@ class RunOptions:
             written to.
         import_paths: folders that the modules of loaders are found in, before ``sys.path``.
         sandbox: ``auto`` confines workers as far as the system can, ``require`` wholly or not at all, ``off`` not.
-        readable: files and folders that confined workers may read beside their own.
-        env: names of environment variables that workers see beside the usual ones.
+        readable: files and folders that confined workers may read in addition to their own.
+        env: names of environment variables that workers see in addition to the usual ones.
         cache: folder of what was converted before; None for the user's own, empty for none.
-        let_through: exceptions that are no fault of a check but end the run or the test.
+        let_through: exceptions that are not a fault of a check but end the run or the test.
     """
 
     seed: int = 0

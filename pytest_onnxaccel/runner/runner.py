@@ -88,7 +88,7 @@ class Runner:
                 result = self._checks[request.check](request, self.model_sessions.of(request.model))
         except self._options.let_through:
             raise
-        except BaseException as error:  # libraries raise what is no Exception too (SystemExit, panics)
+        except BaseException as error:  # libraries raise what is not an Exception too (SystemExit, panics)
             spec = self.model_sessions.spec(request.model)
             result = verdict_of(as_error(error), request, self.engines, self._options.required, spec)
         return result.with_(duration_s=time.perf_counter() - start)

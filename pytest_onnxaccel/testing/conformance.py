@@ -38,7 +38,7 @@ class BackendConformance(Promises):
         backend = self.described(("runtime", "oracle"))
         for optional in ("optimizes", "complete"):
             value = getattr(backend, optional, True)
-            require(isinstance(value, bool), f"its {optional} {value!r} is no bool")
+            require(isinstance(value, bool), f"its {optional} {value!r} is not a bool")
         fresh = getattr(backend, "fresh_process_per_model", None)
         if fresh is not None:
             require(isinstance(fresh({"Add": 1}), bool), "fresh_process_per_model() gives no bool")
@@ -82,7 +82,7 @@ class BackendConformance(Promises):
 
     @pytest.mark.parametrize("kind", ["garbage", "truncated"])
     def test_refuses_a_broken_file(self, kind: str) -> None:
-        """load() raises ModelError with a documented code for a file that is no model, and does not crash."""
+        """load() raises ModelError with a documented code for a file that is not a model, and does not crash."""
         model, bench = case("matmul_relu"), self.bench()
         data = b"\x7fno model at all" * 8 if kind == "garbage" else model.model().SerializeToString()[:-20]
         path = bench.file(f"{kind}.onnx", data)

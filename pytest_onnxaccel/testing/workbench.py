@@ -35,7 +35,7 @@ def reference_of(make: Make) -> str:
 
 
 class _Given(EntryPoint):
-    """An entry point whose object is at hand already."""
+    """An entry point whose object exists already."""
 
     make: Make
 

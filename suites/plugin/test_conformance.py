@@ -50,7 +50,7 @@ MANY: set[str] = set()
 
 #: By wrong backend, the checks that must fail, and a part of what one of them says.
 WRONG: Mapping[str, tuple[set[str], str]] = {
-    "Shouting": ({"test_describes_itself"}, "is no plain word"),
+    "Shouting": ({"test_describes_itself"}, "is not a plain word"),
     "Boss": ({"test_describes_itself"}, "'boss' is neither 'runtime' nor 'oracle'"),
     "Eager": ({"test_loads_no_framework_to_say_whether_it_runs"}, "it imports onnx"),
     "Mute": ({"test_tells_its_availability"}, "gives no remedy"),

@@ -88,7 +88,7 @@ class FunctionSession:
         place = _place(error, self._paths)
         said = printable(str(error), 140)
         cause = f"raises {type(error).__name__}" + (f" at {place}" if place else "") + (f": {said}" if said else "")
-        remedy = "give inputs that it takes, see docs/inputs.md"
+        remedy = "give inputs that it accepts, see docs/inputs.md"
         if isinstance(error, KeyError):
             remedy = f"it is called with a mapping of {', '.join(map(repr, arrays))}"
         failed = ModelError(cause, code="E_RUN", remedy=remedy, subject=self._name)

@@ -42,7 +42,7 @@ class OnnxTf:
             return Availability(True, versions=environment.versions(found), devices=("CPU",))
         named = environment.configured(self.environment, self.interpreter)
         if named is not None:
-            return Availability(False, f"the interpreter named for onnx-tf is not there: {named}", _BUILD)
+            return Availability(False, f"the interpreter named for onnx-tf does not exist: {named}", _BUILD)
         return Availability(False, "the isolated environment onnx-tf is not built", _BUILD)
 
     def prepare(self, operators: Mapping[str, int], opset: int) -> str:

@@ -98,7 +98,7 @@ def trace_model(tf: Any, onnx_tf: Any, model: Any) -> tuple[Any, Any, Trace]:
     found = concrete.structured_outputs
     odd = [name for name in found if not isinstance(found[name], tf.Tensor)]
     if odd:
-        raise refused(f"output {odd[0]!r} of onnx-tf is no dense tensor")
+        raise refused(f"output {odd[0]!r} of onnx-tf is not a dense tensor")
     return module, concrete, trace
 
 

@@ -39,14 +39,15 @@ _RULES = (
           _LIBRARY,
           r"\1 is not a registered function/op"),
     _Rule(r"No opset import", "E_SCHEMA", "the file names no version of this domain: export it again"),
-    _Rule(r"is deprecated in domain_version", "E_SCHEMA", "this opset has it no more: export with what took its place"),
+    _Rule(r"is deprecated in domain_version", "E_SCHEMA", "this opset no longer has it: export with its replacement"),
     _Rule(r"NOT_IMPLEMENTED|is not a registered function/op|No Op registered", "E_SCHEMA",
           "this onnxruntime lacks the operator: change the opset or the operator"),
     _Rule(r"xternal.*(?:size mismatch|out of bounds|can not be read)", "E_EXTERNAL",
           "the data file does not fit the model: save both again"),
     _Rule(r"external data|External data|External initializer|model_path must not be empty", "E_EXTERNAL",
-          "put the data file beside the model"),
-    _Rule(r"INVALID_PROTOBUF|Protobuf parsing failed", "E_PARSE", "the file is truncated or no model: export it again"),
+          "put the data file next to the model"),
+    _Rule(r"INVALID_PROTOBUF|Protobuf parsing failed", "E_PARSE",
+          "the file is truncated or not a model: export it again"),
     _Rule(r"bad_alloc|Failed to allocate memory|out of memory|BFCArena", "E_MEMORY",
           "the model asks for too much memory"),
     _Rule(r"Type 'tensor\(\w+\)' of (?:input|output) parameter .* is invalid", "E_GRAPH",
@@ -56,7 +57,7 @@ _RULES = (
           "the graph itself is wrong: check the export"),
 )  # fmt: skip
 
-_UNKNOWN = "compare with another backend: it tells whether the export or ONNX Runtime is at fault"
+_UNKNOWN = "compare with another backend: that shows whether the export or ONNX Runtime is at fault"
 
 #: As much of a message is read, its long names shortened: the model's own texts are in it, which may be of any length.
 _READ = 4000

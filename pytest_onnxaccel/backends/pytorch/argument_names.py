@@ -56,7 +56,7 @@ def flatten(result: Any) -> list[tuple[str, Any]]:
         return [(name, one) for name in result.__dataclass_fields__ for _, one in flatten(getattr(result, name))]
     if result is None:
         return []
-    cause = f"the source gives a {type(result).__name__}, which is no tensor"
+    cause = f"the source gives a {type(result).__name__}, which is not a tensor"
     raise ModelError(cause, code="E_RUN", remedy="let it give tensors, or a tuple or dict of them")
 
 

@@ -93,14 +93,14 @@ class GraphSource:
         self._choose(inputs, outputs)
 
     def load_checkpoint(self, path: str, meta: MetaGraph, inputs: Sequence[str], outputs: Sequence[str]) -> None:
-        """Take a ``.meta`` in, which was read as *meta*, and restore the variables that lie beside it."""
+        """Take a ``.meta`` in, which was read as *meta*, and restore the variables that are next to it."""
         prefix = path.removesuffix(".meta")
         with self._graph.as_default():
             saver = self._tf.compat.v1.train.import_meta_graph(path, clear_devices=True)
             if saver is not None:
                 if not os.path.exists(f"{prefix}.index") and not os.path.exists(prefix):
                     raise ModelError(
-                        f"its variables are missing: no {os.path.basename(prefix)}.index lies beside it",
+                        f"its variables are missing: no {os.path.basename(prefix)}.index is next to it",
                         code="E_FILE", remedy="put the whole checkpoint into one folder",
                     )  # fmt: skip
                 saver.restore(self._session, prefix)
@@ -122,7 +122,7 @@ class GraphSource:
             tensors = {}
             for key in sorted(side):
                 if not side[key].name:
-                    raise ModelError(f"{key!r} of signature {signature!r} is no dense tensor", code="E_SCHEMA")
+                    raise ModelError(f"{key!r} of signature {signature!r} is not a dense tensor", code="E_SCHEMA")
                 tensors[key] = self._graph.get_tensor_by_name(side[key].name)
                 self._shapes[tensors[key].name] = self._tf.TensorShape(side[key].tensor_shape)
             found.append(tensors)
@@ -151,7 +151,7 @@ class GraphSource:
             raise ConfigError("its outputs depend on no placeholder", remedy="name its inputs")
         left = [tensor.name for tensor in names.ends(self._graph) if tensor.name not in {f.name for f in fetched}]
         if outputs and left and not names.is_training(self._graph):
-            self.notes.append(f"ends of the source that are no outputs here: {', '.join(left[:5])}")
+            self.notes.append(f"ends of the source that are not outputs here: {', '.join(left[:5])}")
         self._feeds = dict(zip(inputs or [tensor.name for tensor in fed], fed, strict=True))
         self._fetches = dict(zip(outputs or [tensor.name for tensor in fetched], fetched, strict=True))
 

@@ -58,7 +58,9 @@ def read_graph(path: str) -> Graph:
     message = Message(data)
     if data[0] == 0x08 and message.has(2):
         raise ModelError(
-            "is the graph of a SavedModel, not a frozen graph", code="E_NOTMODEL", remedy="give the folder it lies in"
+            "is the graph of a SavedModel, not a frozen graph",
+            code="E_NOTMODEL",
+            remedy="give the folder that it is in",
         )
     graph = _graph(message)
     if not graph.nodes:
@@ -105,7 +107,7 @@ def _read(path: str) -> memoryview:
         with os.fdopen(handle, "rb") as file:
             found = os.fstat(handle)
             if not stat.S_ISREG(found.st_mode):
-                raise ModelError(f"{os.path.basename(path)} is no regular file", code="E_FILE")
+                raise ModelError(f"{os.path.basename(path)} is not a regular file", code="E_FILE")
             if found.st_size > LARGEST:
                 raise ModelError("is over 2 GiB, which no TensorFlow graph file can be", code="E_SIZE")
             data = file.read(LARGEST)

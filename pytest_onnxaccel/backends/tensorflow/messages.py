@@ -25,7 +25,7 @@ def texts_of(value: memoryview) -> Iterator[memoryview]:
     """The texts of the attribute *value* (an ``AttrValue``).
 
     Raises:
-        ModelError: ``E_PARSE``: the attribute itself is no message; ``E_UNSAFE``: it is nested too deep.
+        ModelError: ``E_PARSE``: the attribute itself is not a message; ``E_UNSAFE``: it is nested too deep.
     """
     return _attribute(Message(value), 0)
 

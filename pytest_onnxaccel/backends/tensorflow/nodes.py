@@ -30,9 +30,9 @@ class Node:
     function: str = ""
 
     def text(self, attribute: str, default: str = "") -> str | None:
-        """A string attribute, *default* where it is absent; None where it is no string that is known here.
+        """A string attribute, *default* where it is absent; None where it is not a string that is known here.
 
-        In a function it may be a placeholder, which whoever calls the function fills in.
+        In a function it may be a placeholder, which the caller of the function fills in.
         """
         found = self.attributes.get(attribute)
         if found is None:

@@ -19,7 +19,7 @@ class Message:
     """The fields of one message, by number.
 
     Raises:
-        ModelError: ``E_PARSE``: the bytes are no message, or a field is not of the type that was asked for.
+        ModelError: ``E_PARSE``: the bytes are not message, or a field is not of the type that was asked for.
     """
 
     def __init__(self, data: memoryview) -> None:
@@ -147,14 +147,14 @@ def varint(data: memoryview, at: int, end: int) -> tuple[int, int]:
 
 
 def decoded(value: memoryview) -> str:
-    """A string field; what is no UTF-8 is kept as escapes, so that no two names become one."""
+    """A string field; what is not UTF-8 is kept as escapes, so that no two names become one."""
     return bytes(value).decode("utf-8", "backslashreplace")
 
 
 def garbled(cause: str) -> ModelError:
     """Not the file that it is taken for."""
     return ModelError(
-        f"is truncated or no TensorFlow graph: {cause}",
+        f"is truncated or not a TensorFlow graph: {cause}",
         code="E_PARSE",
         remedy="save the model again, or fetch the whole file",
     )

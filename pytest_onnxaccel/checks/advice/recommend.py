@@ -41,7 +41,7 @@ def winners(tried: Sequence[tuple[Trial, Finding]]) -> list[Trial]:
 def combined(
     won: Sequence[Trial], further: Callable[[Setup, Setup], Gain | None]
 ) -> tuple[Setup, tuple[str, ...], dict[str, str]]:
-    """Take winners in one by one, each only where it helps beside those already taken.
+    """Take winners in one by one, each only where it helps on top of those already taken.
 
     Args:
         won: see :func:`winners`.
@@ -68,7 +68,7 @@ def combined(
         elif gain.real:
             setup, taken = new, [*taken, trial]
         else:
-            left[trial.title] = f"no gain beside the others: {gain}"
+            left[trial.title] = f"no gain on top of the others: {gain}"
     return setup, tuple(trial.title for trial in taken), left
 
 

@@ -51,7 +51,7 @@ def batch(
         holders: names the nodes that hold the batch, for the message.
         singles: results of single samples that are known already, and how they combine.
         telling: whether what was compared tells anything.
-        wide: beside *sizes*, sweep over a dynamic model's batch as far as time and *memory* (bytes) allow.
+        wide: in addition to *sizes*, sweep over a dynamic model's batch as far as time and *memory* (bytes) allow.
     """
     result = CheckResult(model, "batch", Verdict.PASSED, backend=backend, batch=inputs.batch, notes=session.info.notes)
     if inputs.batch is None:
@@ -161,7 +161,7 @@ def _alike(inputs: Inputs, size: int) -> str:
     feeds = inputs.feeds(0, size)
     first = {name: np.take(feeds[name], [0], axis=axis) for name, axis in inputs.axes.items()}
     if all((feeds[name] == array).all() for name, array in first.items()):
-        return f"the {size} samples of the batch are all alike, so that swapped ones cannot be seen: give more samples"
+        return f"the {size} samples of the batch are all equal, so that swapped ones cannot be seen: give more samples"
     return ""
 
 

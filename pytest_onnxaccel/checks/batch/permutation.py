@@ -76,7 +76,7 @@ def compared(
     got: Mapping[str, Array], expected: Mapping[str, Array], joins: Mapping[str, Mapping[str, Any]], size: int,
     without: int | None = None,
 ) -> tuple[dict[str, Array], dict[str, Array]]:  # fmt: skip
-    """What a permuted batch gave beside what it must give, place by place but for the place *without*."""
+    """What a permuted batch gave next to what it must give, place by place but for the place *without*."""
     places = [place for place in range(size) if place != without]
     order = [order_of(size)[place] for place in places]
     ours: dict[str, Array] = {}

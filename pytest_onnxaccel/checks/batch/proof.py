@@ -187,7 +187,7 @@ class Prover:
             return ""
         worst = [name for name, found in agreement.worst.items() if found["bad_share"]]
         named = counted([f"output {name!r}" for name in worst]) or agreement.message()
-        return f"two equal runs of the model differ ({named}), so nothing can be proven of its batch"
+        return f"two equal runs of the model differ ({named}), so nothing can be proven about its batch"
 
 
 @record(frozen=True)

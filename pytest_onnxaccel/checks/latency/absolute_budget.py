@@ -43,7 +43,7 @@ _FEWEST = 5
 #: Calls of a block where one call takes longer than this.
 SLOW_CALLS, SLOW_NS = 2, 100e6
 
-WALL_ALONE = "this system does not tell what waited for a CPU: the budget is judged on wall time alone"
+WALL_ALONE = "this system does not report how long threads wait for a CPU: the budget is judged on wall time alone"
 
 
 @record(frozen=True)

@@ -158,14 +158,12 @@ def max_sustainable_rate(scenario: Scenario, row: Timing, run: Paced, seed: int 
     figures = {**_named(scenario), "target_ms": target / _MS, "bearable_per_s": low, "capacity_per_s": most}
     if low:
         share = low / most
-        text = (
-            f"bears {low:.4g} random requests/s with p99 within {_ms(target)}, {share:.0%} of what it can do in a row"
-        )
+        text = f"sustains {low:.4g} random requests/s with p99 within {_ms(target)}, {share:.0%} of its rate in a row"
         return Served(Verdict.PASSED, text, figures)
     lower, _ = bounds(sorted(own.idle_ns), 0.5)
     past = lower is not None and lower > target
     alone = percentile(sorted(services.idle_ns), 0.99)
-    text = f"bears no rate with p99 within {_ms(target)}: a single request takes {_ms(alone)}"
+    text = f"sustains no rate with p99 within {_ms(target)}: a single request takes {_ms(alone)}"
     return Served(Verdict.FAILED if past else Verdict.INCONCLUSIVE, text, figures)
 
 

@@ -3,7 +3,7 @@
 Method: separate sessions with equal use (one session shared by several arms would leave the others cache-cold, which
 reads as 5 to 7 %); blocks in ABBA order with a drawn start; the first call of a block dropped; the median of the
 paired log-ratios with bounds by the sign test; looks at growing numbers of pairs that share one error; and two sessions
-of one and the same model among the arms, whose ratio must be 1 or the machine is not fit to tell.
+of the same model among the arms, whose ratio must be 1 or the machine is too noisy to decide.
 After nanobench's ``compare()``; see docs/latency.md.
 """
 
@@ -167,7 +167,7 @@ def compare(
 
 
 class _Bench:
-    """Takes blocks of *arms* for an :class:`Alternation`, and keeps them for what they tell besides."""
+    """Takes blocks of *arms* for an :class:`Alternation`, and keeps them for what they tell in addition."""
 
     def __init__(self, arms: Sequence[Arm], calls: int) -> None:
         self.arms = arms

@@ -74,7 +74,7 @@ def _judged(ratio: Ratio, passed: bool, failed: bool, text: str) -> Judged:
     if not ratio.fit and ratio.control is not None:
         return Judged(
             Verdict.INCONCLUSIVE,
-            f"the machine is not fit to tell: two sessions of one and the same model differ by "
+            f"the machine is too noisy to decide: two sessions of the same model differ by "
             f"{ratio.control.ratio - 1:+.1%}, more than {CONTROL:.0%}{disturbed} ({text})",
         )
     return Judged(Verdict.INCONCLUSIVE, f"the bounds do not decide: {text}{disturbed}")

@@ -20,7 +20,7 @@ Distances = Mapping[tuple[str, str], float]
 
 @record(frozen=True)
 class OddOneOut:
-    """Engines beside each other.
+    """Engines side by side.
 
     Attributes:
         odd: the engine, or the runtime with its variants, that stands apart from all others, which agree; empty where
@@ -69,10 +69,12 @@ def odd_one_out(outputs: Mapping[str, Mapping[str, Array]], runtimes: Mapping[st
     names = list(dict.fromkeys(runtime.values()))
     if len(names) == 2:
         return OddOneOut(
-            "", distances, f"{_and(names)} differ, with and without optimizations: a third runtime would tell"
+            "", distances, f"{_and(names)} differ, with and without optimizations: a third runtime would decide"
         )
     far = max(distances.items(), key=lambda item: item[1])
-    return OddOneOut("", distances, f"no engine stands apart alone; farthest are {_and(list(far[0]))}, by {far[1]:.1e}")
+    return OddOneOut(
+        "", distances, f"no single engine stands apart; the furthest apart are {_and(list(far[0]))}, by {far[1]:.1e}"
+    )
 
 
 def _suspected(engines: Sequence[str], runtime: Mapping[str, str]) -> Iterator[list[str]]:

@@ -86,7 +86,7 @@ def detections(
         box_noise: what rounding may do to a coordinate.
 
     Raises:
-        ValueError: shapes that are no detector's.
+        ValueError: shapes that are not detector's.
     """
     boxes = [_boxes(side[1]) for side in (candidate, reference)]
     scores = [_scores(side[0], boxes[0].shape[:2]) for side in (candidate, reference)]

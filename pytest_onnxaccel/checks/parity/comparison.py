@@ -89,7 +89,7 @@ class Agreement:
         return {**figures(candidate, reference, limit), "tolerance_from": limit.origin}
 
     def judge_again(self) -> None:
-        """Take the figures of each output's hardest sample anew, after *limit* changed."""
+        """Take the figures of each output's hardest sample again, after *limit* changed."""
         for name, (sample, candidate, reference) in self.hardest.items():
             self.worst[name] = {**self._figures(name, candidate, reference), "sample": sample}
 

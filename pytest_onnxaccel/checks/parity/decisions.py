@@ -1,7 +1,7 @@
 """Do both sides decide the same: classes by argmax, or boxes after threshold and suppression. Asked for, never implied.
 
 What rounding may overturn is told apart by the noise floor (dtype, locked or measured), never by a tolerance that the
-user gave: a loose tolerance for values is no licence to decide otherwise.
+user gave: a loose tolerance for values is not a licence to decide otherwise.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Decisions:
             self._open.append((sample, candidate, reference))
 
     def judge_again(self) -> None:
-        """Take the margins anew, after the noise was measured."""
+        """Take the margins again, after the noise was measured."""
         again = {sample for sample, _, _ in self._open}
         self.changes = [item for item in self.changes if item[0] not in again]
         for sample, candidate, reference in self._open:

@@ -124,7 +124,7 @@ def _merge(
                 continue
             gap = drift(a, b)
             if not is_rounding(gap, b):
-                wrong[name] = f"output {name!r} is off by {gap:.2g}, which is no rounding"
+                wrong[name] = f"output {name!r} is off by {gap:.2g}, which is more than rounding"
             largest[name] = max(largest[name], gap)
     for name, gap in largest.items():
         if name not in wrong:

@@ -92,7 +92,7 @@ def look_again(
         sample: feeds by number.
         compare: adds one sample to *agreement*.
         worth_measuring: says, after all were compared, that a larger drift could change the verdict.
-        measure: raises the drift in *limits* by that on the given feeds, and judges anew.
+        measure: raises the drift in *limits* by that on the given feeds, and judges again.
     """
     names = close(agreement, limits)
     if not names or not agreement.ok or limits.noise is None:

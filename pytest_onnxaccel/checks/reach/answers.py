@@ -155,9 +155,8 @@ def remedy(names: list[str], inputs: Inputs, model: str) -> str:
     fed = inputs.feeds(0)[names[0]]
     number = _flat(fed) if len(names) == 1 else None
     is_ = f" ({float(number):g} everywhere)" if isinstance(number, (int, float)) else ""
-    return (
-        f"{what}{is_} holds still what it could show: give other values in [models.{_quoted(model)}.inputs.{names[0]}]"
-    )
+    table = f"[models.{_quoted(model)}.inputs.{names[0]}]"
+    return f"{what}{is_} is constant and hides what it could show: give other values in {table}"
 
 
 def _listed(names: list[str]) -> str:

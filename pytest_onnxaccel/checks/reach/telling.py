@@ -75,6 +75,6 @@ class Telling:
             result = result.with_(figures={**result.figures, **(reach.figures() if reach is not None else {})})
             return hollow(result, f"{answers.told(silent)}, which proves nothing: {what}")
         if silent:
-            result = result.with_(notes=(*result.notes, f"{answers.told(silent)}: of that nothing is proven"))
+            result = result.with_(notes=(*result.notes, f"{answers.told(silent)}: nothing is proven about that"))
         plain = with_reach(result, reach)
         return judged_by_reach(plain, reach, self.least, remedy([], self.inputs, self.model))

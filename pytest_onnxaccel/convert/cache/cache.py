@@ -2,7 +2,7 @@
 
 An entry is a folder ``conversions/<key>`` with the files and ``entry.json``, which holds their checksums. It is written
 under another name, synced and renamed, so that it is there whole or not at all, and every read is verified against its
-checksums. Whatever is wrong with the cache is one notice, never a failed run: the conversion is then done anew.
+checksums. Whatever is wrong with the cache is one notice, never a failed run: the conversion is then done again.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ class Cache:
                 self._without(error)  # there is no room for the copy, which says nothing of the entry
                 _empty(target)
                 return None
-            self._say(f"conversion cache: entry {key[:12]} is bad ({printable(str(error), 120)}); it is converted anew")
+            self._say(
+                f"conversion cache: entry {key[:12]} is bad ({printable(str(error), 120)}); it is converted again"
+            )
             _empty(target)
             remove(path)
             return None
@@ -135,7 +137,7 @@ def _read(path: str, key: str, target: str) -> dict[str, Any]:
         BadEntry, OSError: it is not what was stored.
     """
     if os.path.islink(path) or not os.path.isdir(path):
-        raise BadEntry("it is no folder")
+        raise BadEntry("it is not a folder")
     entry = json.loads(_content(os.path.join(path, _ENTRY)))
     seal = entry.pop("seal")
     if seal != _seal(entry) or entry["key"] != key:
@@ -187,7 +189,7 @@ def _opened(path: str) -> Iterator[int]:
     handle = os.open(path, _READ)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise BadEntry(f"{os.path.basename(path)!r} is no regular file")
+            raise BadEntry(f"{os.path.basename(path)!r} is not a regular file")
         yield handle
     finally:
         os.close(handle)

@@ -71,7 +71,7 @@ class TorchOnnx:
 def _exporter(kind: str, asked: str) -> tuple[str, list[str]]:
     """The exporter to use, and what is to be said of the choice."""
     if asked and asked not in EXPORTERS:
-        raise ConfigError(f"{asked!r} is no exporter", remedy=f"use one of {', '.join(EXPORTERS)}")
+        raise ConfigError(f"{asked!r} is not an exporter", remedy=f"use one of {', '.join(EXPORTERS)}")
     if kind == kinds.TORCHSCRIPT:
         if asked == "dynamo":
             raise ConversionError("the dynamo exporter takes no TorchScript", remedy="use the torchscript exporter")

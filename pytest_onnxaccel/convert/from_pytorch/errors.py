@@ -65,7 +65,7 @@ def stuck(why: str, dim: str, given: Examples) -> ConversionError:
     return ConversionError(
         f"{what} does not stay dynamic: {why}",
         remedy=f"ask for a fixed {'batch' if what == 'the batch' else 'size'}, "
-        "or mend the forward that takes its size for a constant",
+        "or fix the forward method, which treats its size as a constant",
     )
 
 

@@ -40,7 +40,7 @@ def dynamo(
         each = {name: axes.get(name) for name in given.tensors}
         # In the order of the module's arguments, which the names of the inputs are in too
         shapes = each if keywords else _nested(module, tuple(each[name] for name in asked["input_names"]))
-    # The module and not the program: exported anew, its names and its batch are ours to choose
+    # The module and not the program: exported again, its names and its batch are ours to choose
     program = torch.onnx.export(
         module, arguments, kwargs=dict(keywords) or None, dynamo=True, dynamic_shapes=shapes, verbose=False,
         **asked,

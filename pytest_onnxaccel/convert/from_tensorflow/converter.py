@@ -204,7 +204,7 @@ def _open_ranks(inputs: Sequence[TensorSpec], shapes: Mapping[str, Sequence[int]
 def _name_dims(model: Any, keras: bool, dynamic: bool) -> None:
     """Give open sizes names that are the same at every conversion; tf2onnx numbers them through a process.
 
-    Axis 0 is the batch where Keras or whoever asked says so: then all inputs share it.
+    Axis 0 is the batch where Keras or the caller says so: then all inputs share it.
     """
     names: dict[str, str] = {}
     inputs, outputs = list(model.graph.input), list(model.graph.output)

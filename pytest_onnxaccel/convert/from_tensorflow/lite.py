@@ -42,7 +42,7 @@ def lite_model(
 
 
 def _declared(model: Any, shapes: Mapping[str, Sequence[int]]) -> Any:
-    """Let inputs declare *shapes*, and what follows from them be inferred anew; tf2onnx takes none for such files."""
+    """Let inputs declare *shapes*, and what follows from them be inferred again; tf2onnx takes none for such files."""
     if not shapes:
         return model
     import onnx

@@ -187,7 +187,7 @@ def _channels(values: Sequence[float], image: ImageInput, what: str) -> Channels
 
 def _one_of(value: str, known: Sequence[str], what: str) -> None:
     if value not in known:
-        raise ModelError(f"{value!r} is no {what}", code="E_CONVERT", remedy=f"use one of {', '.join(known)}")
+        raise ModelError(f"{value!r} is not a {what}", code="E_CONVERT", remedy=f"use one of {', '.join(known)}")
 
 
 def _arithmetic(

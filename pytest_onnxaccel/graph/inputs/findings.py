@@ -107,7 +107,7 @@ def _empty(low: Bound | None, high: Bound | None) -> bool:
 
 
 def _columns(found: Sequence[tuple[tuple[float, ...], ...]], whole: bool) -> tuple[tuple[float, ...], ...]:
-    """All telling numbers of each column; of whole numbers, those beside each of them."""
+    """All telling numbers of each column; of whole numbers, those next to each of them."""
     width = max(map(len, found), default=0)
     joined = [sorted({v for one in found if place < len(one) for v in one[place]}) for place in range(width)]
     if whole:

@@ -83,11 +83,11 @@ def _read(source: str) -> onnx.ModelProto:
         raise ModelError(
             f"cannot be read with its external data: {printable(str(error), 200)}",
             code="E_EXTERNAL",
-            remedy="put the data file beside the model",
+            remedy="put the data file next to the model",
         ) from error
     except Exception as error:
         raise ModelError(
-            f"is truncated or no ONNX model: {printable(str(error), 200)}",
+            f"is truncated or not an ONNX model: {printable(str(error), 200)}",
             code="E_PARSE",
             remedy="export it again, or fetch the whole file",
         ) from error

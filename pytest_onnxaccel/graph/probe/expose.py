@@ -16,8 +16,8 @@ from pytest_onnxaccel.graph.rebatch_files import write_model
 def expose(source: str, target: str, values: Sequence[str], known: Mapping[str, Sequence[object]]) -> dict[str, object]:
     """Write the model at *source* with *values* as further outputs, after its own, to *target*.
 
-    A target beside its source shares the external data with it. Values inside subgraphs cannot be named: they are
-    no values of the main graph.
+    A target next to its source shares the external data with it. Values inside subgraphs cannot be named: they are
+    not values of the main graph.
 
     Args:
         known: ``[bytes, dtype, shape]`` by value, as :func:`~.anatomy.anatomy` gives; some runtimes need them.

@@ -32,7 +32,7 @@ Mover = Callable[[Sequence[str], float], dict[str, Any]]
 
 
 def movable(source: str, target: str) -> dict[str, Any]:
-    """Write the model at *source* with its weights as inputs that may be left out to *target*, beside it.
+    """Write the model at *source* with its weights as inputs that may be left out to *target*, next to it.
 
     Returns:
         ``weights``: ``[name, label, elements]`` of those with a path to an output, in the order of their use;

@@ -59,7 +59,7 @@ def dim_of(dim: TensorShapeProto.Dimension) -> Dim:
 
 
 def shape_of(value: ValueInfoProto) -> tuple[Dim, ...] | None:
-    """Declared shape of a dense tensor; None when the rank is open or the value is no dense tensor."""
+    """Declared shape of a dense tensor; None when the rank is open or the value is not a dense tensor."""
     if not value.type.HasField("tensor_type") or not value.type.tensor_type.HasField("shape"):
         return None
     return tuple(dim_of(d) for d in value.type.tensor_type.shape.dim)
@@ -78,7 +78,7 @@ def find_batch(graph: GraphProto, axes: Mapping[str, int] | None = None) -> Batc
         axes: its axis by input; inputs that are missing carry none. Without it, axis 0 of every input.
 
     Raises:
-        ModelError: there is no input, an input is no dense tensor, declares no rank or has rank 0, or the
+        ModelError: there is no input, an input is not a dense tensor, declares no rank or has rank 0, or the
             inputs disagree on their axis (code ``V_BATCH``); the message names them.
     """
     inputs = fed_inputs(graph)
@@ -89,7 +89,7 @@ def find_batch(graph: GraphProto, axes: Mapping[str, int] | None = None) -> Batc
     dims: dict[str, Dim] = {}
     for value in inputs:
         if not value.type.HasField("tensor_type"):
-            raise cannot(f"input '{value.name}' is no dense tensor, so it has no batch axis")
+            raise cannot(f"input '{value.name}' is not a dense tensor, so it has no batch axis")
         shape = shape_of(value)
         if shape is None:
             raise cannot(f"input '{value.name}' declares no shape, so its batch axis is unknown")

@@ -120,7 +120,7 @@ class Edits:
         """Let input *slot*, which no input of the model changes, be repeated along *axis* to the other batch.
 
         Returns:
-            What the node then sees; *fact* itself when the batch is no multiple of the original.
+            What the node then sees; *fact* itself when the batch is not a multiple of the original.
         """
         operand = printable(node.input[slot], 60)
         if self.n % self.batch:

@@ -9,7 +9,7 @@ An output's batch axis is not always axis 0 (an LSTM's last state is layers x ba
 one;
 * ``{"join": "same", "axis": 0}``: the output does not depend on the inputs; every run gives it whole.
 
-This file needs numpy alone, so that whoever compares may import it without onnx.
+This file needs numpy alone, so that code that compares may import it without onnx.
 """
 
 from __future__ import annotations

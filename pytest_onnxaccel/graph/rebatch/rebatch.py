@@ -46,7 +46,7 @@ def rebatch(
     """Write a candidate of the model at *source* for batch *batch* to *target*.
 
     Args:
-        source: path of the model; external data beside it.
+        source: path of the model; external data next to it.
         target: path of the new model, which then needs nothing of the source's folder.
         batch: samples that the new model takes, at least 1.
         method: one of :data:`METHODS`, ``auto`` for the first of :func:`methods` that applies, or :data:`QUICK_SURVEY`.
@@ -64,7 +64,7 @@ def rebatch(
             ``E_EXTERNAL``, ``E_FILE`` when the file cannot be read or written.
     """
     if batch < 1:
-        raise cannot(f"batch {batch} is no number of samples")
+        raise cannot(f"batch {batch} is not a number of samples")
     model = read_model(source)
     if method == QUICK_SURVEY:
         glanced = quick_survey(model, batch, axes)

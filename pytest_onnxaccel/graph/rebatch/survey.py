@@ -49,13 +49,13 @@ def survey(model: ModelProto, n: int | None = None, axes: Mapping[str, int] | No
         axes: as :func:`~pytest_onnxaccel.graph.rebatch.batch_axis.find_batch` takes them.
 
     Raises:
-        ModelError: the inputs have no common batch on axis 0, or an output is no tensor (``V_BATCH``).
+        ModelError: the inputs have no common batch on axis 0, or an output is not a tensor (``V_BATCH``).
     """
     batch = find_batch(model.graph, axes)
     for value in model.graph.output:
         if value.type.WhichOneof("value") not in (None, "tensor_type"):
-            raise cannot(f"output '{value.name}' is no dense tensor, so results of several samples do not join")
-    # The same size twice tells nothing; 7 times is no size that a merged axis has by chance
+            raise cannot(f"output '{value.name}' is not a dense tensor, so results of several samples do not join")
+    # The same size twice tells nothing; 7 times is not a size that a merged axis has by chance
     other = batch.size * 7 if n is None or n == batch.size else n
     if model.functions:
         try:
@@ -78,7 +78,7 @@ def quick_survey(model: ModelProto, n: int, axes: Mapping[str, int] | None = Non
 
     Raises:
         ModelError: ``V_BATCH``: the batch is not fixed, an output declares another size on axis 0, or a constant that
-            is no Reshape's target may hold the batch.
+            is not a Reshape's target may hold the batch.
     """
     batch = find_batch(model.graph, axes)
     if not batch.leads:
@@ -115,7 +115,7 @@ def _lists_of_sizes(graph: GraphProto) -> Iterator[tuple[str, list[int]]]:
         if tensor.data_type != TensorProto.INT64 or len(tensor.dims) != 1 or tensor.dims[0] < 2:
             continue
         if tensor.data_location == TensorProto.EXTERNAL:
-            raise cannot(f"constant '{name}', which lies in another file, may hold the batch")
+            raise cannot(f"constant '{name}', which is in another file, may hold the batch")
         yield name, numpy_helper.to_array(tensor).tolist()
 
 

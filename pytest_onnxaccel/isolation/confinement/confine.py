@@ -32,7 +32,7 @@ class Wall:
     Attributes:
         own: folder that it may write in; its home and its temporary files go to one in it.
         made: further folders that it may write in.
-        reads: files and folders that it may read, beside its interpreter and libraries.
+        reads: files and folders that it may read, in addition to its interpreter and libraries.
         local: sockets of this machine stay open, which the drivers of accelerators need.
         require: without every part of the wall it does nothing.
     """
@@ -78,7 +78,7 @@ def confine(wall: Wall, again: bool = False) -> OnnxAccelError | None:
     """
     found = level()
     if wall.require and not found.whole:
-        return OnnxAccelError(f"the sandbox is not whole here: {found.lacking()}", remedy=REMEDY)
+        return OnnxAccelError(f"the sandbox is incomplete here: {found.lacking()}", remedy=REMEDY)
     try:
         _move_in(wall.own)
         _limit()

@@ -10,7 +10,7 @@ from pytest_onnxaccel.core.frozen import record
 #: Version of Landlock from which on files can be moved between folders, which converters do: before, those that write
 #: for others are not confined by it.
 MOVES = 2
-#: What to do where a wall that was required cannot be had.
+#: What to do where a wall that was required is not available.
 REMEDY = "Linux 6.7 or later has it; --onnx-sandbox=auto takes what there is"
 #: What a sandbox may be asked to be.
 MODES = ("auto", "require", "off")
@@ -80,7 +80,7 @@ def level(mode: str = "auto", in_process: bool = False) -> Level:
 
 
 def insist(mode: str, in_process: bool = False, origin: str = "") -> None:
-    """Refuse a run whose sandbox is required and cannot be had.
+    """Refuse a run whose sandbox is required and is not available.
 
     Args:
         origin: where it was required, for the message.
@@ -90,4 +90,4 @@ def insist(mode: str, in_process: bool = False, origin: str = "") -> None:
     """
     found = level(mode, in_process)
     if mode == "require" and not found.whole:
-        raise ConfigError(f"the sandbox cannot be had: {found.lacking()}", subject=origin, remedy=REMEDY)
+        raise ConfigError(f"the sandbox is not available: {found.lacking()}", subject=origin, remedy=REMEDY)

@@ -48,9 +48,9 @@ _READ = {
 _MACHINE = {
     errno.EMFILE: _OPEN_FILES,
     errno.ENFILE: _OPEN_FILES,
-    errno.EIO: "check the disk or network share that it lies on",
-    errno.ESTALE: "check the network share that it lies on",
-    errno.ETIMEDOUT: "check the network share that it lies on",
+    errno.EIO: "check the disk or network share that it is on",
+    errno.ESTALE: "check the network share that it is on",
+    errno.ETIMEDOUT: "check the network share that it is on",
     errno.ENOMEM: "run with more memory",
 }
 

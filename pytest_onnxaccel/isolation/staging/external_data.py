@@ -1,4 +1,4 @@
-"""Takes external data in: the files that a model names, copied beside its private copy."""
+"""Takes external data in: the files that a model names, copied next to its private copy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pytest_onnxaccel.isolation.staging.stage_model import Staged
 
 
 def stage_external(staged: Staged, locations: Iterable[str], shown: str, seconds: float = SECONDS) -> None:
-    """Copy the files at *locations*, which the model names, beside its copy: each once, however it is spelt.
+    """Copy the files at *locations*, which the model names, next to its copy: each once, however it is spelt.
 
     A location is resolved below the model's folder without following a link, and the descriptor that comes out is what
     is copied. The copies have the same names, so that a runtime finds them from the copy of the model.
@@ -130,7 +130,7 @@ def _split(location: str) -> tuple[str, ...]:
 
 
 def _refusal(location: str, refused: Refused) -> ModelError:
-    remedy = refused.remedy or "put the data file beside the model"
+    remedy = refused.remedy or "put the data file next to the model"
     return ModelError(f"{_named(location)} {refused.cause}", code="E_EXTERNAL", remedy=remedy)
 
 
@@ -141,7 +141,7 @@ def _unreadable(location: str, error: OSError) -> ModelError:
         return ModelError(f"{_named(location)}: {told.cause}", code="E_FILE", remedy=told.remedy)
     remedy = told.remedy
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        remedy = "put the data file beside the model"
+        remedy = "put the data file next to the model"
         if "\\" in location:
             remedy = "save the model with / between folders: a backslash is part of a file's name here"
     return ModelError(f"{_named(location)}: {told.cause}", code="E_EXTERNAL", remedy=remedy)

@@ -40,7 +40,7 @@ def stage_golden(path: str, folder: str, found: bool = False, seconds: float = S
             alone = ""
         elif not alone.lower().endswith(layout.ALONE):
             kinds = ", ".join(layout.ALONE)
-            raise wrong(f"is no kind of file that holds inputs and outputs ({kinds})", remedy="see docs/golden.md")
+            raise wrong(f"is not a kind of file that holds inputs and outputs ({kinds})", remedy="see docs/golden.md")
     allowance = Allowance(LARGEST, MOST_FILES, seconds)
     copied = []
     os.mkdir(folder, 0o700)

@@ -13,7 +13,7 @@ from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.isolation.limits import size_text
 from pytest_onnxaccel.isolation.staging.copying import SECONDS, Allowance, copy_open, read_error, write_error
 
-#: What a file that is no model looks like at its start, and what to do about it.
+#: What a file that is not a model looks like at its start, and what to do about it.
 _FOREIGN = (
     (b"version https://git-lfs", "is a Git LFS pointer, not the model", "run git lfs pull"),
     (b"<!doctype html", "is an HTML page", "download the file itself, not the page that shows it"),

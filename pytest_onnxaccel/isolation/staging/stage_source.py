@@ -49,7 +49,7 @@ def stage_source(
 ) -> StagedSource:
     """Copy the source at *path* into *folder*, and tell its kind from the copy.
 
-    The owner names *path*, which may be a link; what a folder holds, and what lies beside a checkpoint, may not.
+    The owner names *path*, which may be a link; what a folder holds, and what is next to a checkpoint, may not.
 
     Args:
         kind_of: tells the kind of a private copy, in a worker: what parses an archive may need much time and memory.
@@ -85,7 +85,7 @@ class _Copies:
         self.size = 0
 
     def sha256(self) -> str:
-        """Of the names and bytes; the name of a single file says nothing, so it is no part of what it is."""
+        """Of the names and bytes; the name of a single file says nothing, so it is not part of what it is."""
         alone = len(self._digests) == 1
         text = "".join(f"{'' if alone else name}\0{digest}\n" for name, digest in self._digests)
         return hashlib.sha256(os.fsencode(text)).hexdigest()
@@ -119,7 +119,7 @@ class _Copies:
                     try:
                         handle = open_beneath(folder, found)
                     except Refused as refused:
-                        raise refused.of(f"{found!r} beside it") from None
+                        raise refused.of(f"{found!r} next to it") from None
                     try:
                         self._copy(handle, plain + found[len(stem) :])
                     finally:
@@ -129,7 +129,7 @@ class _Copies:
         if not data:
             raise ModelError(
                 "is a checkpoint's graph without its variables",
-                code="E_FILE", remedy="put the .index and .data files beside it",
+                code="E_FILE", remedy="put the .index and .data files next to it",
             )  # fmt: skip
 
     def _copy(self, handle: int, name: str) -> bytes:

@@ -21,7 +21,7 @@ _TEXT = "OSU"
 
 @record(frozen=True)
 class Gap:
-    """Two tensors beside each other.
+    """Two tensors side by side.
 
     Attributes:
         share: largest difference over the reference's largest magnitude; of integers, booleans and text the share of

@@ -112,7 +112,7 @@ def figures(candidate: Array, reference: Array, tolerance: Tolerance) -> dict[st
         ``max_abs``, ``max_rel`` (over the reference's magnitude), ``max_rel_range`` (max_abs over the reference's
         range), ``max_ulp``, ``cosine``, ``bad_share`` (elements with |c - r| > atol + rtol*|r|), ``worst_index``,
         ``worst_candidate``, ``worst_reference``, ``rtol``, ``atol``, ``needed_atol`` (the least atol that would do
-        beside that rtol). Pairs of NaN and of equal Inf count as equal.
+        with that rtol). Pairs of NaN and of equal Inf count as equal.
     """
     rtol, atol = default_tolerance(reference)
     rtol = rtol if tolerance.rtol is None else tolerance.rtol

@@ -21,7 +21,7 @@ class Unit(NamedTuple):
         eps: distance of 1 from the next larger number.
         rtol: of an element's own magnitude, in *eps*.
         atol: of the output's scale, in *eps*.
-        most: share of the largest magnitude past which a drift is no rounding any more.
+        most: share of the largest magnitude past which a drift is not rounding any more.
     """
 
     eps: float

@@ -52,7 +52,7 @@ class Shown:
     Attributes:
         reached: places of the weights whose move showed at an output.
         unreached: of those whose move did not, with any sample and by LARGE_SHARE neither.
-        refused: of those with which the model does not run when they are moved: they are no weights but sizes.
+        refused: of those with which the model does not run when they are moved: they are not weights but sizes.
         runs: with moved weights.
         groups: of weights that were moved together.
         seconds: of all this.

@@ -29,7 +29,7 @@ def is_held(golden: Samples, spec: TensorSpec, domain: Domain | None) -> bool:
     if "float" not in spec.dtype:
         return True
     values = [one[spec.name].astype(np.float64) for one in golden]
-    # A single number, such as a scale, and masks with infinities are no matter of a range
+    # A single number, such as a scale, and masks with infinities are not a matter of a range
     return all(array.size == 1 for array in values) or not all(np.isfinite(array).all() for array in values)
 
 

@@ -124,7 +124,7 @@ def _numbers(
 
 
 def _end(bound_: Bound | None, drawn: float, inwards: int) -> float | None:
-    """An end of a range of floats that is legal and reached; beside 0, where 1 / x is none."""
+    """An end of a range of floats that is legal and reached; next to 0, where 1 / x is none."""
     if isinstance(bound_, str) or bound_ is None or bound_ != drawn:
         return None
     return float(drawn) or inwards * _BESIDE_ZERO

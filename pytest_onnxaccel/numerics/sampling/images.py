@@ -62,7 +62,7 @@ def _sample(
     except Exception as error:  # of many kinds, by what the bytes are
         raise ModelError(f"image {shown} of input {name!r}: {printable(str(error), 120)}", code="E_FILE") from None
     if image is None:
-        raise ModelError(f"image {shown} of input {name!r} is no image that OpenCV reads", code="E_FILE")
+        raise ModelError(f"image {shown} of input {name!r} is not an image that OpenCV reads", code="E_FILE")
     if preprocess is None:
         return image
     try:

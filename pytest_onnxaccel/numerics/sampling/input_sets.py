@@ -319,7 +319,7 @@ class Inputs:
         return found
 
     def sizes_text(self) -> str:
-        """The sizes that ran, where the declarations leave some open beside the batch; empty where they do not."""
+        """The sizes that ran, where the declarations leave more than the batch open; empty where they do not."""
         free = [
             spec
             for spec in self.specs

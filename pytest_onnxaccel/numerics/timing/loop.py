@@ -16,7 +16,7 @@ STEADY = 0.05
 
 
 def measure(call: Callable[[], object], plan: TimingPlan) -> Timing:
-    """Time *call* by a monotonic nanosecond clock, with the process's CPU time beside it.
+    """Time *call* by a monotonic nanosecond clock, with the process's CPU time next to it.
 
     Warm-up lasts at least ``plan.warmup`` calls, goes on until two medians in a row agree to 5 % where the plan asks
     for a steady state, and ends after a fifth of ``plan.seconds`` in any case; sampling ends after ``plan.samples``

@@ -64,7 +64,7 @@ def named(declared: Request, item: pytest.Item) -> PreprocessingSpec:
 
 
 def check(state: State, spec: PreprocessingSpec) -> CheckResult:
-    """Import both functions and compare them; a function that cannot be had is a failed check with one line."""
+    """Import both functions and compare them; a function that cannot be imported is a failed check with one line."""
     start = time.perf_counter()
     try:
         result = _compared(state, spec)

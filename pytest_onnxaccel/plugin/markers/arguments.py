@@ -33,12 +33,12 @@ def reference(value: object) -> str:
 
 
 def seeds(value: object) -> tuple[int, ...]:
-    remedy = "write whole numbers from 0 up, such as range(3) or (3,)"
+    remedy = "write non-negative whole numbers, such as range(3) or (3,)"
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise ConfigError(f"{value!r} is no sequence of seeds", remedy=remedy)
+        raise ConfigError(f"{value!r} is not a sequence of seeds", remedy=remedy)
     found = tuple(value)
     if not found or any(isinstance(seed, bool) or not isinstance(seed, int) or seed < 0 for seed in found):
-        raise ConfigError(f"{value!r} is no sequence of seeds", remedy=remedy)
+        raise ConfigError(f"{value!r} is not a sequence of seeds", remedy=remedy)
     return found
 
 

@@ -83,7 +83,7 @@ def _told_apart(names: list[str]) -> list[str]:
 def _files(pattern: str, base: Path, origin: str) -> list[str]:
     """The files of one pattern, written the way the pattern is."""
     if not pattern.strip() or "\0" in pattern:
-        raise ConfigError(f"{pattern!r} is no path", subject=origin, remedy="name a file, a glob or a folder")
+        raise ConfigError(f"{pattern!r} is not a path", subject=origin, remedy="name a file, a glob or a folder")
     path = os.path.join(base, os.path.expanduser(pattern))
     if os.path.isdir(path):
         inside = sorted(_walk(path))

@@ -117,9 +117,9 @@ def _tolerance(answer: Given) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise ConfigError(f"{text!r} is no number", remedy="write a number from 0 up, such as 1e-3") from None
+        raise ConfigError(f"{text!r} is not a number", remedy="write a non-negative number, such as 1e-3") from None
     if not 0 <= value < math.inf:
-        raise ConfigError(f"{text!r} is not from 0 up and finite", remedy="write a number such as 1e-3")
+        raise ConfigError(f"{text!r} is negative or not finite", remedy="write a number such as 1e-3")
     return value
 
 
@@ -130,7 +130,9 @@ def whole(text: str, least: int) -> int:
     except ValueError:
         value = least - 1
     if value < least or value >= 2**63:
-        raise ConfigError(f"{text!r} is no whole number from {least} up", remedy=f"write a number such as {least}")
+        raise ConfigError(
+            f"{text!r} is not a whole number of at least {least}", remedy=f"write a number such as {least}"
+        )
     return value
 
 
@@ -169,7 +171,7 @@ def _choice(*choices: str) -> Callable[[Given], str]:
     def parser(answer: Given) -> str:
         text = _text(answer)
         if text not in choices:
-            raise ConfigError(f"{text!r} is none of {', '.join(choices)}", remedy=registry.nearest(text, choices))
+            raise ConfigError(f"{text!r} is not one of {', '.join(choices)}", remedy=registry.nearest(text, choices))
         return text
 
     return parser
@@ -192,7 +194,7 @@ def _budget(answer: Given) -> LatencyBudget:
     limits: dict[str, Any] = {}
     for key, text in _pairs(answer, "KEY=VALUE").items():
         if key not in budgets.FIELDS:
-            raise ConfigError(f"{key!r} is no key of a budget", remedy=registry.nearest(key, tuple(budgets.FIELDS)))
+            raise ConfigError(f"{key!r} is not a key of a budget", remedy=registry.nearest(key, tuple(budgets.FIELDS)))
         limits[budgets.FIELDS[key]] = limit(key, text)
     return LatencyBudget(**limits, origin=answer.origin)
 
@@ -226,14 +228,14 @@ def _pythons(answer: Given) -> dict[str, str]:
 
 def _switch(answer: Given) -> bool:
     if not isinstance(answer.value, bool):
-        raise ConfigError(f"{answer.value!r} is no boolean", remedy="write true or false")
+        raise ConfigError(f"{answer.value!r} is not a boolean", remedy="write true or false")
     return answer.value
 
 
 def _folder(answer: Given) -> str:
     path = _path(answer)
     if os.path.lexists(path) and not os.path.isdir(path):
-        raise ConfigError(f"{_text(answer)!r} is no folder", remedy="name a folder; it may be missing yet")
+        raise ConfigError(f"{_text(answer)!r} is not a folder", remedy="name a folder; it need not exist yet")
     return path
 
 

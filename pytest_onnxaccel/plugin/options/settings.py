@@ -43,7 +43,7 @@ class Settings:
         backends: names asked for; empty for every one that runs here.
         reference: a backend's name, a function, or the absolute path of another ``.onnx`` or of a source; None for the
             default.
-        golden: ``write``, ``no``, or the absolute path of stored inputs and outputs; None for what lies beside a model.
+        golden: ``write``, ``no``, or the absolute path of stored inputs and outputs; None for what is next to a model.
         loader: of sources that name none.
         trusted: names that pickled sources may refer to.
         required: backends whose absence is a failure.
@@ -63,7 +63,7 @@ class Settings:
         sandbox: ``auto``, ``require`` or ``off``: whether workers are confined.
         readable: absolute paths that confined workers may read.
         libraries: of custom operators for ONNX Runtime, for every model.
-        env: names of environment variables that workers see beside the usual ones.
+        env: names of environment variables that workers see in addition to the usual ones.
         strict: what cannot decide, what hygiene finds and what is absent fails.
         named: names of the models that ``--onnx-model`` names, whatever a manifest says of them.
         origins: by the name of an attribute, where its value was given: ``--onnx-rtol``,

@@ -98,7 +98,7 @@ def _layout(evidence: Evidence) -> Finding:
     right = evidence.failure.candidate
     assert right is not None
     asked = evidence.failure.note
-    return "layout", f"the result of shape {_dims(right)} has strides {right.strides}; asked was {asked}"
+    return "layout", f"the result of shape {_dims(right)} has strides {right.strides}; asked for: {asked}"
 
 
 def _values(evidence: Evidence) -> Finding:
@@ -147,7 +147,7 @@ def only_strided(evidence: Evidence) -> Finding | None:
     if mine is not None and again is not None and not evidence.close(mine, again):
         side = "reference"
     shown = f"wrong for an image that is {' and '.join(in_memory(image))}, right for its C-contiguous copy"
-    return "input-strides", f"the {side} ignores how its input lies in memory: {shown}"
+    return "input-strides", f"the {side} ignores how its input is laid out in memory: {shown}"
 
 
 def transposed(evidence: Evidence) -> Finding | None:
@@ -168,14 +168,17 @@ def transposed(evidence: Evidence) -> Finding | None:
                 return "axis-order", f"flipped: the candidate's result runs backwards along axis {_words(flips)}"
     for order in permutations(range(left.ndim)):
         if evidence.explains(lambda t, o=order: _reread(t.reference, t.candidate, o)):  # type: ignore[misc]
-            return "axis-order", "the result is reshaped where a transpose is due: right values, wrong places"
+            return "axis-order", "the result is reshaped where they should be transposed: right values, wrong places"
     return None
 
 
 def _turned(evidence: Evidence, left: Array, right: Array, order: tuple[int, ...]) -> Finding:
     axis = evidence.axis(left)
     if axis is not None and order[left.ndim + axis] != left.ndim + axis:
-        return "layout", f"channels lie elsewhere: the candidate gives {_dims(right)}, the reference {_dims(left)}"
+        return (
+            "layout",
+            f"channels are in another place: the candidate gives {_dims(right)}, the reference {_dims(left)}",
+        )
     return "axis-order", f"the axes are in another order: the candidate's is the reference's transposed to {order}"
 
 

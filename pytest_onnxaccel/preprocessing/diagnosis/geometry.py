@@ -22,7 +22,7 @@ def at_odd_sizes(evidence: Evidence, sizes: str = "") -> Finding | None:
     step = _step(evidence)
     if not step:
         return None
-    shown = f"wrong where a side is no multiple of {step}" if step > 1 else "wrong at some sizes"
+    shown = f"wrong where a side is not a multiple of {step}" if step > 1 else "wrong at some sizes"
     if sizes:
         return "shape-tail", f"{sizes}: {shown}"
     place = _in_the_tail(evidence)

@@ -31,7 +31,7 @@ def precise(evidence: Evidence) -> Finding | None:
     if pairs[0].reference.dtype.kind in "iu":
         # always too low is another fault, unless it is rare
         if np.abs(apart).max() <= 1 and ((apart > 0).any() or (apart != 0).sum() < 8):
-            return "precision", f"{(apart != 0).mean():.2%} of the integers are off by one: rounded otherwise"
+            return "precision", f"{(apart != 0).mean():.2%} of the integers are off by one: rounded differently"
         return None
     worst = float(np.abs(apart).max())
     for name, share in (("float32", 1e-6), ("float16", 2e-3)):
@@ -157,7 +157,7 @@ def odd(evidence: Evidence) -> Finding | None:
         return "other", "the reference gives NaN or Inf where the candidate is finite"
     first = pairs[0].candidate.flat[0]
     if all((t.candidate == first).all() for t in pairs):
-        return "other", f"the candidate gives {first:g} whatever the image"
+        return "other", f"the candidate gives {first:g} for every image"
     return None
 
 

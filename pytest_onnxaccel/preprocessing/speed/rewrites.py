@@ -14,7 +14,7 @@ class Rewrite:
     """One rung: *source* defines ``preprocess(image)``.
 
     Attributes:
-        needs: modules that it imports beside NumPy.
+        needs: modules that it imports in addition to NumPy.
     """
 
     name: str

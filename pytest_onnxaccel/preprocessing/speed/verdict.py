@@ -1,7 +1,7 @@
 """Is a candidate faster than its reference by the factor that was asked: passed, failed, or inconclusive.
 
 Judged after equivalence. The output is made contiguous inside the timed region, because a lazy transpose only moves
-the bill to the session; images differ from call to call, because one and the same image rewards a cache.
+the bill to the session; images differ from call to call, because the same image rewards a cache.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pytest_onnxaccel.core.results import Json
 
 
 def number(value: Json) -> float | None:
-    """*value* as a float, also from the strings ``nan`` and ``inf``; None when it is no number."""
+    """*value* as a float, also from the strings ``nan`` and ``inf``; None when it is not a number."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:

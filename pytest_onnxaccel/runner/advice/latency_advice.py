@@ -1,4 +1,4 @@
-"""What a latency check does besides timing calls in a row, where it is asked to: a scenario, and advice."""
+"""What a latency check does in addition to timing calls in a row, where it is asked to: a scenario, and advice."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Saved:
                 + f" (rtol {figures.get('rtol', 0):.2g}, atol {figures.get('atol', 0):.2g})"
             )
             if figures.get("hollow"):
-                found.append(f"  {figures['hollow']}: of that nothing is proven, try it on real inputs")
+                found.append(f"  {figures['hollow']}: nothing is proven about that, try it on real inputs")
         return found
 
 
@@ -161,7 +161,7 @@ def input_spec(text: str) -> TensorSpec:
     if wrong is not None:
         raise ConfigError(
             f"{text!r}: {str(wrong)!r} is not a size",
-            remedy="write a number from 1 up, a name or a sum of names, with commas between where a name has an x",
+            remedy="write a positive number, a name or a sum of names; separate sizes by commas where a name has an x",
         )
     return TensorSpec(match["name"], match["dtype"], sizes)
 
@@ -179,7 +179,7 @@ def batch_of(text: str) -> int | str:
     if text == DYNAMIC:
         return DYNAMIC
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
-        raise ConfigError(f"{text!r} is no number of samples", remedy=f"write a number from 1 up, or {DYNAMIC}")
+        raise ConfigError(f"{text!r} is not a number of samples", remedy=f"write a positive number, or {DYNAMIC}")
     return int(text)
 
 

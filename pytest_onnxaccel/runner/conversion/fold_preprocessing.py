@@ -54,7 +54,7 @@ def fold_in(
         OnnxAccelError: the model cannot be read, folded or run.
     """
     if method not in METHODS:
-        raise ConfigError(f"{method!r} is no method", remedy=f"use one of {', '.join(METHODS)}")
+        raise ConfigError(f"{method!r} is not a method", remedy=f"use one of {', '.join(METHODS)}")
     shown = os.fspath(model)
     engines = Engines(options or RunOptions())
     try:

@@ -66,7 +66,7 @@ def refreeze(
     """Freeze the model file *model* to batch *size*, prove it, and save it.
 
     Args:
-        output: path to save it at; without one, ``{stem}-batch-{n}.onnx`` beside the model.
+        output: path to save it at; without one, ``{stem}-batch-{n}.onnx`` next to the model.
         backend: where it is proven; the first one that runs here by default.
         manifest: an ``onnxaccel.toml`` that gives the model its inputs, tolerances and source.
         source: what the model was converted from, to export it again; that of the manifest by default.
@@ -119,7 +119,7 @@ def check_target(target: str, model: str, folder: bool = False) -> None:
         cause = "that is the model itself, which is never overwritten"
         raise ConfigError(cause, subject=target, remedy="name another file")
     if folder and os.path.lexists(target) and not (os.path.isdir(target) and not os.listdir(target)):
-        raise ConfigError("is there already", subject=target, remedy="name a folder that does not exist")
+        raise ConfigError("already exists", subject=target, remedy="name a folder that does not exist")
     if not folder and os.path.isdir(target):
         raise ConfigError("is a folder", subject=target, remedy="name a file in it")
     if not os.path.isdir(os.path.dirname(os.path.abspath(target))):

@@ -1,4 +1,4 @@
-"""A source goes through several conversions, one after another, and every stop is run beside the one before it."""
+"""A source goes through several conversions, one after another, and every stop is run next to the one before it."""
 
 from __future__ import annotations
 

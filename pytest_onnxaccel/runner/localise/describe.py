@@ -155,7 +155,7 @@ def _seen(found: Intermediates, compared: int) -> str:
     if beside.ours.left_alone:
         line += f"; not looked into: {', '.join(beside.ours.left_alone[:_NAMED])}"
     refused = {**found.ours.refused, **found.theirs.refused}
-    return line + (f"; {len(refused)} values could not be had" if refused else "")
+    return line + (f"; {len(refused)} values could not be obtained" if refused else "")
 
 
 def _vanished(figures: dict[str, Any], seen: str, fused: Sequence[Node]) -> Finding:

@@ -1,4 +1,4 @@
-"""What every engine at hand makes of one sample, for blame."""
+"""What every available engine makes of one sample, for blame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lays the insides of two sides beside each other: chunk by chunk, on one sample, in bounded memory."""
+"""Lays the insides of two sides side by side: chunk by chunk, on one sample, in bounded memory."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def save_case(
     """Write the case to *folder*, in place of what an earlier run left there; gives the folder.
 
     Args:
-        sides: candidate and reference; of what is no file, its name alone.
+        sides: candidate and reference; of what is not a file, its name alone.
         outputs: of candidate and reference on *feeds*.
         tolerances: (rtol, atol) by output.
         report: what is known, for ``report.txt``.
@@ -60,7 +60,7 @@ def save_case(
 
 
 def _unseen(label: str) -> dict[str, Any]:
-    """A side that is no file: what it gave is there, and no script can call it."""
+    """A side that is not a file: what it gave is there, and no script can call it."""
     return {"label": printable(label), "model": "", "runtime": "", "optimize": True}
 
 

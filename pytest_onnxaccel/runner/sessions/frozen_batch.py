@@ -63,8 +63,8 @@ def freeze(model_session: ModelSession, backend: str, ready: Ready, size: int, m
     made: dict[str, Candidate] = {}
 
     def ways() -> Iterator[tuple[str, Session | OnnxAccelError]]:
-        anew = method in (AUTO, RE_EXPORT) and spec.source is not None
-        again = model_session.sourced.re_exports(size, inputs) if anew else ()
+        again = method in (AUTO, RE_EXPORT) and spec.source is not None
+        again = model_session.sourced.re_exports(size, inputs) if again else ()
         edited = model_session.candidates.files(size, method) if method != RE_EXPORT else ()
         for way, candidate in chain(((RE_EXPORT, one) for one in again), ((AUTO, one) for one in edited)):
             if isinstance(candidate, Candidate):

@@ -190,7 +190,7 @@ class ModelSession:
         engine: Engine | None = None,
         like: str | None = None,
     ) -> CheckedSession:
-        """As :meth:`session`, but one that nothing else uses; whoever asked for it closes it.
+        """As :meth:`session`, but one that nothing else uses; the caller closes it.
 
         Args:
             engine: instead of the one that the other sessions of backend *name* are in.
@@ -210,7 +210,7 @@ class ModelSession:
         return self._derived.get(path) or ModelInfo.from_json(self.graph("inspect", path=path))
 
     def declares(self, path: str, info: ModelInfo) -> None:
-        """The derived file at *path* declares *info*, as whoever made it knows: it need not be inspected."""
+        """The derived file at *path* declares *info*, as its maker knows: it need not be inspected."""
         self._derived[path] = info
 
     def _load(

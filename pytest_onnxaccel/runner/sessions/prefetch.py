@@ -33,7 +33,7 @@ class Prefetch:
 def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, checks: frozenset[str]) -> Prefetch | None:
     """Take the model in and begin with what *checks* need of *backend*, the one that serves the model's graph too.
 
-    None where there is nothing to gain, or where the model cannot be taken in: whoever takes it in next will say so.
+    None where there is nothing to gain, or where the model cannot be taken in: the next one that stages it will say so.
     """
     runtime = engines.backend(backend)
     if runtime.environment or runtime.keep_worker or not engines.availability(backend).ok:

@@ -83,10 +83,10 @@ def _exported(
     request: Request, source: SourceSpec, model_session: ModelSession, other: Callable[[str], ModelSession], path: str | None,
     inputs: Inputs,
 ) -> ComparisonSide | None:  # fmt: skip
-    """The source exported anew: its own framework shows no graph, and a right export has the same values inside.
+    """The source exported again: its own framework shows no graph, and a right export has the same values inside.
 
     Open sizes stay open where the model has some: at one size, an exporter folds what computes with it. Where that
-    cannot be had, it is exported at the sizes of *inputs*.
+    is not available, it is exported at the sizes of *inputs*.
     """
     made: Candidate | OnnxAccelError | None = None
     if path is None and any(not isinstance(dim, int) for spec in model_session.info.inputs for dim in spec.shape or ()):

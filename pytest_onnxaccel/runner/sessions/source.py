@@ -149,7 +149,7 @@ def _opset(kind: str, wanted: int) -> int | None:
 def re_export(
     source: SourceSpec, stem: str, inputs: Sequence[TensorSpec], size: int | None, info: ModelInfo, engines: Engines
 ) -> Candidate:
-    """The model at batch *size*, exported anew from *source* under the names of the model that declares *info*.
+    """The model at batch *size*, exported again from *source* under the names of the model that declares *info*.
 
     Args:
         inputs: with the sizes that were settled, at that batch; names stay open.

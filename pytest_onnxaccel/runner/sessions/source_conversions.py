@@ -263,6 +263,6 @@ class Conversions:
 
 def _invalid(converter: Converter, why: str) -> ConversionError:
     return ConversionError(
-        f"{converter.name} wrote a file that is no valid model: {why}",
+        f"{converter.name} wrote a file that is not a valid model: {why}",
         remedy="another opset or exporter, or without the operator",
     )

@@ -1,4 +1,4 @@
-"""Sources of one model under test: running in their own framework, and exported to ONNX anew."""
+"""Sources of one model under test: running in their own framework, and exported to ONNX again."""
 
 from __future__ import annotations
 

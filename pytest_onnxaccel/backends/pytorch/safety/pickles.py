@@ -144,5 +144,5 @@ def _is_entry(item: tuple[Any, Any]) -> bool:
 def unreadable(error: Exception, what: str) -> ModelError:
     """The refusal of a file that is not *what* it should be."""
     text = str(error).strip().partition("\n")[0]
-    cause = f"is no {what} that this PyTorch reads: {type(error).__name__}: {printable(text, 160)}"
+    cause = f"is not a {what} that this PyTorch reads: {type(error).__name__}: {printable(text, 160)}"
     return ModelError(cause, code="E_PARSE", remedy="export it again with this PyTorch")

@@ -46,7 +46,7 @@ def check_program(path: str, trusted: Sequence[str] = ()) -> None:
     legal = _OLD_MEMBERS if flat else _MEMBERS
     for name in archive.names:
         if not legal.fullmatch(name):
-            cause = f"holds {printable(name, 80)}, which is no part of an exported program's tensors or graph"
+            cause = f"holds {printable(name, 80)}, which is not part of an exported program's tensors or graph"
             raise ModelError(
                 cause, code="E_UNSAFE", remedy="export it with torch.export.save, and without compiled code"
             )

@@ -54,12 +54,12 @@ def check_script(path: str, trusted: Sequence[str] = ()) -> None:
         trusted: patterns of operators that the owner trusts, such as ``torch.ops.mylib.*``.
 
     Raises:
-        ModelError: ``E_UNSAFE``, naming the call, its file and line; ``E_PARSE``: it is no archive; ``E_SIZE``.
+        ModelError: ``E_UNSAFE``, naming the call, its file and line; ``E_PARSE``: it is not an archive; ``E_SIZE``.
     """
     with open(path, "rb") as file:
         head = file.read(8)
     if head[4:] == b"PTMF":
-        cause = "is a zip archive and a flatbuffer at once, of which PyTorch reads the second"
+        cause = "is both a zip archive and a flatbuffer, and PyTorch reads the flatbuffer"
         raise ModelError(cause, code="E_UNSAFE", remedy="save it again with torch.jit.save")
     archive = Archive(path)
     codes = {}

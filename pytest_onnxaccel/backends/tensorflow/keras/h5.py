@@ -33,7 +33,7 @@ def look_through(file: Any) -> dict[str, Any]:
             return {key: opened.attrs[key] for key in ("model_config", "training_config") if key in opened.attrs}
     except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
         raise ModelError(
-            f"is truncated or no Keras model: {printable(str(error), 100)}",
+            f"is truncated or not a Keras model: {printable(str(error), 100)}",
             code="E_PARSE",
             remedy="save the model again",
         ) from None

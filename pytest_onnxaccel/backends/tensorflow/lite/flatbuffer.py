@@ -46,7 +46,7 @@ class Table:
         return self._reader.number(form, at) if at else 0
 
     def text(self, slot: int) -> str:
-        """A string; empty where it is absent. What is no UTF-8 is kept as escapes."""
+        """A string; empty where it is absent. What is not UTF-8 is kept as escapes."""
         start, length = self._vector(slot, 1)
         return self._reader.data[start : start + length].decode("utf-8", "backslashreplace")
 
@@ -88,7 +88,7 @@ class Table:
 def garbled(cause: str) -> ModelError:
     """Not the file that it is taken for."""
     return ModelError(
-        f"is truncated or no TensorFlow Lite file: {cause}",
+        f"is truncated or not a TensorFlow Lite file: {cause}",
         code="E_PARSE",
         remedy="convert the model again, or fetch the whole file",
     )

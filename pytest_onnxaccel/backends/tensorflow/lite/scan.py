@@ -13,7 +13,7 @@ CUSTOM, DELEGATE, PLACEHOLDER, CUSTOM_CALL = 32, 51, 127, 173
 _REFUSED = {
     CUSTOM: "runs code that TensorFlow Lite does not have",
     DELEGATE: "runs code that TensorFlow Lite does not have",
-    PLACEHOLDER: "stands for an operator and is none",
+    PLACEHOLDER: "stands for an operator but is not one",
     CUSTOM_CALL: "runs code that the file only names",
 }
 _NAMES = {CUSTOM: "CUSTOM", DELEGATE: "DELEGATE", CUSTOM_CALL: "STABLEHLO_CUSTOM_CALL"}
@@ -75,7 +75,7 @@ def refuse_elsewhere(root: Table, subgraphs: Iterable[Table], size: int) -> None
 def _within(start: int, length: int, size: int) -> None:
     """Data after the flatbuffer itself are told by their place in the file; 0 and 1 say that there are none."""
     if start > 1 and (start > size or length > size - start):
-        raise garbled("its weights lie beyond its end")
+        raise garbled("its weights are beyond its end")
 
 
 def _code(code: Table) -> tuple[int, str]:

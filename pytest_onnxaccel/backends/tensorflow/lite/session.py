@@ -71,7 +71,7 @@ class LiteSource:
         return call
 
     def frozen(self) -> Any:
-        """None: it is no graph of TensorFlow; tf2onnx reads the file itself."""
+        """None: it is not a graph of TensorFlow; tf2onnx reads the file itself."""
         return None
 
     def close(self) -> None:
@@ -133,7 +133,7 @@ def _sides(model: LiteModel, signature: str) -> list[Mapping[str, LiteTensor]]:
     name = signature or (_DEFAULT if _DEFAULT in known else next(iter(known)) if len(known) == 1 else "")
     if signature and signature not in known:
         if signature in model.others:
-            cause = f"signature {signature!r} is no part of the main graph, which alone is run"
+            cause = f"signature {signature!r} is not part of the main graph, which alone is run"
             raise ConfigError(cause, remedy="convert it into a file of its own")
         listed = ", ".join(printable(item, 60) for item in sorted({*known, *model.others})) or "none"
         raise ConfigError(f"it has no signature {signature!r}, only {listed}", remedy="name one of these")

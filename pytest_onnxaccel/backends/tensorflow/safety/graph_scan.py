@@ -156,7 +156,7 @@ def _refuse_text(text: memoryview, origin: Node | str, trusted: Collection[str],
         except ModelError as error:
             if error.code != "E_PARSE":
                 raise
-            # Its attributes are no messages, so that it is no graph
+            # Its attributes are not messages, so that it is not a graph
     for found in inner.values():
         _refuse_text(found, origin, trusted, depth + 1)
 

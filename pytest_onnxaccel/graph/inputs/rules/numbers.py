@@ -51,7 +51,7 @@ def reciprocal(site: Site) -> None:
 
 
 def power(site: Site) -> None:
-    """Pow: a fractional exponent wants a base from 0 up, a negative one a base that is not 0; both stay small."""
+    """Pow: a fractional exponent wants a non-negative base, a negative one a base that is not 0; both stay small."""
     exponent, base = site.operand(1), site.operand(0)
     if base.elem_type in _WHOLE and exponent.elem_type in _WHOLE:
         site.findings.bounds(base.traces, site.node, "is a base", -5 if base.elem_type not in _UNSIGNED else 0, 5)

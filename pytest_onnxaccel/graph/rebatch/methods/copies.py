@@ -98,11 +98,11 @@ def copies(found: Survey, n: int) -> int:
     """How many runs of the original batch *n* takes.
 
     Raises:
-        ModelError: *n* is no multiple of the original batch.
+        ModelError: *n* is not a multiple of the original batch.
     """
     size = found.batch.size
     if n % size:
-        raise cannot(f"the model takes {size} samples a run, and {n} is no multiple of it")
+        raise cannot(f"the model takes {size} samples a run, and {n} is not a multiple of it")
     return n // size
 
 

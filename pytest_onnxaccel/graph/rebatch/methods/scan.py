@@ -21,7 +21,7 @@ def scan(model: ModelProto, found: Survey, n: int) -> list[str]:
     the graph stored once.
 
     Raises:
-        ModelError: the opset is below 9, *n* is no multiple of the original batch, no output depends on an
+        ModelError: the opset is below 9, *n* is not a multiple of the original batch, no output depends on an
             input, or open sizes hide how blocks are to be laid out.
     """
     graph, count = model.graph, copies(found, n)

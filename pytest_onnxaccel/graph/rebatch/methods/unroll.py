@@ -20,7 +20,7 @@ def unroll(model: ModelProto, found: Survey, n: int) -> list[str]:
     original mixes included, since each copy sees one block alone.
 
     Raises:
-        ModelError: *n* is no multiple of the original batch, or the result would pass :data:`NODE_LIMIT`.
+        ModelError: *n* is not a multiple of the original batch, or the result would pass :data:`NODE_LIMIT`.
     """
     graph, count = model.graph, copies(found, n)
     copied = dependents(graph, found.batch.inputs)

@@ -126,7 +126,7 @@ def _scan(edits: Edits, node: NodeProto, inputs: list[Fact], walk: Walk) -> list
         if not fact.small or not fact.large:
             slices.append(UNKNOWN)
             continue
-        if count and 0 in fact.batch_axes:  # without a state, one step per sample is no mixing
+        if count and 0 in fact.batch_axes:  # without a state, one step per sample is not mixing
             edits.block(node, "it carries a state from sample to sample")
         inner = {axis - 1: factor for axis, factor in fact.inner.items() if axis}
         slices.append(replace(fact, small=fact.small[1:], large=fact.large[1:], inner=inner, before=None, after=None))
