@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def sandbox_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of every command that opens models."""
+    """Add the arguments of every command that opens models."""
     modes = ("auto", "require", "off")
     parser.add_argument("--sandbox", choices=modes, default="auto", help="how workers are confined; default: auto")
     parser.add_argument(
@@ -106,7 +106,7 @@ def sandbox_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _walls(given: argparse.Namespace) -> dict[str, Any]:
-    """What the arguments say of the sandbox, as options of a run.
+    """Return what the arguments say of the sandbox, as options of a run.
 
     Raises:
         ConfigError: it is required and is not available.
@@ -118,7 +118,7 @@ def _walls(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def roundtrip_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``roundtrip``."""
+    """Add the arguments of ``roundtrip``."""
     parser.description = (
         "Convert SOURCE to the first kind, the result to the second and so on, run every stop on the same samples, and "
         "name the first leg that changes the model. Nothing is written. Exit status: 0 when every leg agrees, 1 when "
@@ -137,7 +137,7 @@ def roundtrip_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def convert_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``convert``."""
+    """Add the arguments of ``convert``."""
     parser.description = (
         "Convert SOURCE (.pth, .pt, .pt2, .pb, .meta, .keras, .h5, .tflite, a SavedModel's folder or .onnx) and write "
         "it after proving that it gives the same results. Exit status: 0 when it is written, 1 when it cannot "
@@ -165,7 +165,7 @@ def convert_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def record_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``record``."""
+    """Add the arguments of ``record``."""
     parser.description = (
         "Run the source of MODEL on a few inputs and, if MODEL agrees with it, store the inputs and outputs as golden "
         "data, to check MODEL where the framework is missing. Exit status: 0 when it is written, 1 when the two do not "

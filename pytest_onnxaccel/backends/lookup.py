@@ -10,7 +10,7 @@ from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError, printa
 
 
 def backend(name: str) -> Backend:
-    """The backend registered as *name*.
+    """Return the backend registered as *name*.
 
     Raises:
         ConfigError: nothing has that name; the nearest one is named.
@@ -46,7 +46,7 @@ class Broken:
         return ""
 
     def load(self, path: str, options: LoadOptions) -> Session:
-        """Always refused.
+        """Refuse to load.
 
         Raises:
             BackendUnavailable: why it cannot be loaded.

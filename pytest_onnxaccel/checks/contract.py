@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def contract(model: str, backend: str, info: ModelInfo, session: Session, resolved: ResolvedInputs) -> CheckResult:
-    """The model runs, and its outputs are finite, repeatable and as declared.
+    """Check that the model runs, and that its outputs are finite, repeatable and as declared.
 
     Args:
         settled: inputs that run in *session*, with the outputs of their first run.
@@ -91,7 +91,7 @@ def _not_judged(result: CheckResult, problem: str, made_up: list[str]) -> CheckR
 
 
 def _doubt(resolved: ResolvedInputs) -> str:
-    """A hint at inputs that were only guessed; empty where the graph or the user says what is legal."""
+    """Return a hint at inputs that were only guessed; empty where the graph or the user says what is legal."""
     guessed = [spec.name for spec in resolved.inputs.specs if resolved.inputs.origin(spec.name) in ("search", "name")]
     if not guessed:
         return ""

@@ -72,7 +72,7 @@ class ResolvedInputs:
 
 
 def give_data(name: str) -> str:
-    """What to do when inputs cannot be made up."""
+    """Return what to do when inputs cannot be made up."""
     return f'give samples: [models."{name}".inputs.NAME] file = "samples.npz" (or shape, range) in onnxaccel.toml'
 
 
@@ -84,7 +84,7 @@ def prepare_inputs(
     facts: InputFacts | None = None,
     golden: Sequence[Mapping[str, Array]] = (),
 ) -> Inputs:
-    """Inputs before they were tried, with the user's sample files read.
+    """Return inputs before they were tried, with the user's sample files read.
 
     Raises:
         ModelError: ``E_INPUT``: an input that cannot be made up, or a declaration for an input that does not exist.
@@ -115,7 +115,7 @@ def _given(spec: ModelSpec, name: str) -> InputSpec | None:
 
 
 def _images(declared: InputSpec, takes: TensorSpec, origin: str, root: str) -> list[Array]:
-    """Samples from the user's images; images and the user's function are loaded only here."""
+    """Return samples from the user's images; images and the user's function are loaded only here."""
     from pytest_onnxaccel.numerics.sampling.images import load_images
 
     assert declared.images is not None
@@ -147,7 +147,7 @@ def find_inputs(
     facts: InputFacts | None = None,
     golden: Sequence[Mapping[str, Array]] = (),
 ) -> ResolvedInputs:
-    """Inputs on which *session* runs.
+    """Return inputs on which *session* runs.
 
     Args:
         root: folder whose modules a preprocessing function is imported from; the current one by default.
@@ -193,7 +193,7 @@ def find_inputs(
 
 
 def _drawn_again(base: Inputs, free: FreeSizes, info: ModelInfo) -> Iterator[Inputs]:
-    """The most plausible sizes with other values inside the domains, where values may decide what runs."""
+    """Yield the most plausible sizes with other values inside the domains, where values may decide what runs."""
     if not any(base.made_up(name) and domain.kind != "number" for name, domain in base.domains.items()):
         return
     for inputs in islice(_candidates(base, free, info), _AGAIN):
@@ -202,7 +202,7 @@ def _drawn_again(base: Inputs, free: FreeSizes, info: ModelInfo) -> Iterator[Inp
 
 
 def _held(inputs: Inputs) -> Inputs:
-    """*inputs* whose sizes, counts and axes are those of the first sample, which runs: another draw may not."""
+    """Return *inputs* whose sizes, counts and axes are those of the first sample, which runs: another draw may not."""
     fed = inputs.feeds(0)
     held = {
         name: replace(domain, exact=tuple(fed[name].reshape(-1).tolist()))
@@ -213,7 +213,7 @@ def _held(inputs: Inputs) -> Inputs:
 
 
 def _value_guessed(base: Inputs) -> bool:
-    """Some input's values decide whether the model runs, and nobody gave them."""
+    """Return whether some input's values decide whether the model runs, and nobody gave them."""
     return any(
         base.made_up(spec.name) and (spec.name in base.domains and base.domains[spec.name].kind == "size")
         for spec in base.specs
@@ -237,7 +237,7 @@ class _Search:
         self.tries = 0
 
     def run(self, inputs: Inputs) -> ResolvedInputs:
-        """What the first sample gives, at sizes that its outputs do not contradict where there are such."""
+        """Return what the first sample gives, at sizes that its outputs do not contradict where there are such."""
         outputs = self._run(inputs, 0)
         agreed = inputs
         for _ in range(_ROUNDS):
@@ -374,7 +374,10 @@ class _Search:
         return {key: (inputs.sizes[key], causes[key]) for key in sorted(left) if key in causes}
 
     def _after(self, inputs: Inputs) -> Inputs:
-        """*inputs* with what is drawn after the golden samples seen to run; where that fails, these are repeated."""
+        """Return *inputs* with what is drawn after the golden samples seen to run.
+
+        Where that fails, these are repeated.
+        """
         for index in range(1, len(inputs.golden)):
             self._run(inputs, index)
         redrawn: dict[int, int] = {}
@@ -413,7 +416,7 @@ class _Search:
 
 
 def _sure(inputs: Inputs, name: str) -> bool:
-    """The values of input *name* follow from the sizes: nothing of them is a guess."""
+    """Return whether the values of input *name* follow from the sizes: nothing of them is a guess."""
     return name in inputs.domains and inputs.domains[name].exact is not None
 
 
@@ -423,7 +426,7 @@ def _sure_of_all(inputs: Inputs) -> bool:
 
 
 def _risky(inputs: Inputs) -> bool:
-    """A later sample may be refused where the first one runs: values that index, count or choose."""
+    """Return whether a later sample may be refused where the first one runs: values that index, count or choose."""
     return any(
         inputs.made_up(spec.name) and not (spec.name in inputs.domains and inputs.domains[spec.name].exact is not None)
         for spec in inputs.specs
@@ -451,7 +454,7 @@ def is_finite(outputs: Mapping[str, Array]) -> bool:
 
 
 def without_missing(inputs: Inputs) -> Inputs:
-    """*inputs* that are never NaN; themselves where they never are."""
+    """Return *inputs* without NaN; the same object where there are none."""
     holding = {n: d for n, d in inputs.domains.items() if any(p != p for p in d.points)}
     if not holding:
         return inputs
@@ -468,7 +471,7 @@ def _float(array: Any) -> Any:
 
 
 def sized(result: CheckResult, resolved: ResolvedInputs) -> CheckResult:
-    """*result* with the sizes that ran, where the model's declarations leave some open."""
+    """Return *result* with the sizes that ran, where the model's declarations leave some open."""
     text = resolved.inputs.sizes_text()
     if not text:
         return result
@@ -477,7 +480,7 @@ def sized(result: CheckResult, resolved: ResolvedInputs) -> CheckResult:
 
 
 def on_guessed_sizes(result: CheckResult, resolved: ResolvedInputs, budget: bool) -> CheckResult:
-    """A budget that was held, or missed, at sizes that nobody named decides nothing."""
+    """Return *result*, inconclusive where the sizes were guessed: they decide nothing about a budget."""
     if not budget or not resolved.guessed or result.verdict not in (Verdict.PASSED, Verdict.FAILED):
         return result
     named = ", ".join(f"{key}={size}" for key, size in resolved.guessed.items())

@@ -10,7 +10,7 @@ from pytest_onnxaccel.core.results import CheckResult, Verdict
 
 
 def hygiene(model: str, findings: Sequence[Mapping[str, Any]], load_warnings: Sequence[str], fail: bool) -> CheckResult:
-    """The graph holds nothing that slows it down or hides a mistake.
+    """Check that the graph holds nothing that slows it down or hides a mistake.
 
     Args:
         findings: what :func:`pytest_onnxaccel.graph.lint.hygiene` found.

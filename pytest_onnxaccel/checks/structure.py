@@ -10,7 +10,7 @@ from pytest_onnxaccel.core.specs import ModelInfo
 
 
 def structure(model: str, info: ModelInfo, report: Mapping[str, Any]) -> CheckResult:
-    """The model passes onnx's checker and strict shape inference.
+    """Check the model with onnx's checker and strict shape inference.
 
     Args:
         report: what :func:`pytest_onnxaccel.graph.validate.structure` found.

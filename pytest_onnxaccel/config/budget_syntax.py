@@ -95,7 +95,7 @@ def scenario(value: object) -> Scenario:
 
 
 def advise(value: object) -> bool:
-    """A boolean, or ``true`` or ``false`` as text."""
+    """Parse a boolean, or ``true`` or ``false`` as text."""
     found = {"true": True, "false": False}.get(value.strip().lower()) if isinstance(value, str) else value
     if not isinstance(found, bool):
         raise ConfigError(f"{value!r} is neither true nor false", remedy="write true or false")

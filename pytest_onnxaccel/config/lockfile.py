@@ -27,7 +27,7 @@ Locked = Mapping[str, Mapping[str, Mapping[str, Tolerance]]]
 
 
 def read(path: str | os.PathLike[str]) -> Locked:
-    """The tolerances of the lock file *path*.
+    """Return the tolerances of the lock file *path*.
 
     Raises:
         ConfigError: one line: it cannot be read, is not TOML, or holds anything else than this package writes.
@@ -112,7 +112,7 @@ def rounded_up(value: float) -> float:
 
 
 def reason(origin: str) -> str:
-    """The file's own text in the origin of a tolerance that :func:`read` gave."""
+    """Return the file's own text in the origin of a tolerance that :func:`read` gave."""
     return origin.removeprefix(f"{LOCK_NAME} (").removesuffix(")") if origin != LOCK_NAME else ""
 
 

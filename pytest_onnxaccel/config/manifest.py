@@ -34,7 +34,7 @@ _Path = tuple[str, ...]
 
 
 def read(path: str | os.PathLike[str]) -> list[ModelSpec]:
-    """The models of the manifest *path*, in the order written, the defaults already in them.
+    """Return the models of the manifest *path*, in the order written, the defaults already in them.
 
     Raises:
         ConfigError: the file cannot be read, or a key is unknown, missing, given twice or of the wrong type.
@@ -44,7 +44,7 @@ def read(path: str | os.PathLike[str]) -> list[ModelSpec]:
 
 
 def read_preprocessing(path: str | os.PathLike[str]) -> list[PreprocessingSpec]:
-    """The pairs of preprocessing functions of the manifest *path*, in the order written.
+    """Return the pairs of preprocessing functions of the manifest *path*, in the order written.
 
     Raises:
         ConfigError: as :func:`read`.
@@ -54,7 +54,7 @@ def read_preprocessing(path: str | os.PathLike[str]) -> list[PreprocessingSpec]:
 
 
 def _text(file: Path) -> str:
-    """The text of *file*, when it is a regular file in UTF-8."""
+    """Return the text of *file*, when it is a regular file in UTF-8."""
 
     def refused(cause: str, remedy: str = "name a manifest such as onnxaccel.toml") -> ConfigError:
         return ConfigError(f"{cause} in {file.absolute().parent}", subject=file.name, remedy=remedy)
@@ -107,7 +107,7 @@ class _Reader:
             raise self._error(at, f"{name!r} cannot name a {kind}", "use printable text without :: and ##name[")
 
     def _model(self, at: _Path, table: Mapping[str, Any], kind: keys.Table, base: ModelSpec | None) -> ModelSpec:
-        """The spec of one table; that of [defaults] is the *base* of the others."""
+        """Return the spec of one table; that of [defaults] is the *base* of the others."""
         values = self._values(kind, at, table)
         name = at[-1]
         self._named(at, "model")
@@ -139,7 +139,7 @@ class _Reader:
         )
 
     def _reference(self, at: _Path, values: Mapping[str, Any], base: ModelSpec) -> tuple[str | None, SourceSpec | None]:
-        """The reference, and the source of a model; a source that *reference* names is both."""
+        """Return the reference, and the source of a model; a source that *reference* names is both."""
         named, own = values.get("reference"), values.get("source")
         if isinstance(named, SourceSpec) and own is not None:
             cause = f"{named.shown!r} is given as reference together with the source {own.shown!r} in [{dotted(at)}]"
@@ -190,7 +190,7 @@ class _Reader:
         return LatencyBudget(**values, origin=self._origin(at))
 
     def _values(self, kind: keys.Table, at: _Path, table: Mapping[str, Any]) -> dict[str, Any]:
-        """The parsed keys of *table* by the field that they fill."""
+        """Return the parsed keys of *table* by the field that they fill."""
         self._known(kind, at, table)
         values: dict[str, Any] = {}
         for key in kind.keys:
@@ -220,7 +220,7 @@ class _Reader:
         return self._table(table, (*at, name))
 
     def _table(self, parent: Mapping[str, Any], at: _Path) -> Mapping[str, Any]:
-        """The table under the last part of *at*; an empty one when it is left out."""
+        """Return the table under the last part of *at*; an empty one when it is left out."""
         value = parent.get(at[-1], {})
         if not isinstance(value, dict):
             example = dotted(at) + (".NAME" if at in (("models",), ("preprocessing",)) else "")

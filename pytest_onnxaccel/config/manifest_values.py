@@ -16,12 +16,12 @@ from pytest_onnxaccel.core.specs import DimSpec, GoldenSpec, SourceSpec
 
 
 def path(value: object, folder: Path) -> str:
-    """A path, absolute; a relative one starts from the manifest's *folder*."""
+    """Return a path, absolute; a relative one starts from the manifest's *folder*."""
     return os.path.abspath(folder / os.path.expanduser(path_text(value)))
 
 
 def path_text(value: object) -> str:
-    """A path as the user wrote it."""
+    """Return a path as the user wrote it."""
     return scalars.text(value, "a path")
 
 
@@ -34,7 +34,7 @@ def samples(value: object, folder: Path) -> str:
 
 
 def reference(value: object, folder: Path) -> str | SourceSpec:
-    """A backend's name, ``golden``, ``package.module:function``, the path of another model, or a source."""
+    """Return a backend's name, ``golden``, ``package.module:function``, the path of another model, or a source."""
     if isinstance(value, dict):
         return source(value, folder)
     text = scalars.text(value, "a backend, a function or a path")
@@ -47,7 +47,7 @@ def reference(value: object, folder: Path) -> str | SourceSpec:
 
 
 def source(value: object, folder: Path) -> SourceSpec:
-    """A source by its path, or by a table of its path and loader."""
+    """Return a source by its path, or by a table of its path and loader."""
     table = value if isinstance(value, dict) else {"path": value}
     if isinstance(value, str) and is_function(value):
         raise ConfigError(f"{value!r} is a function, not a file", remedy=f'write reference = "{value}"')
@@ -61,7 +61,7 @@ def source(value: object, folder: Path) -> SourceSpec:
 
 
 def golden(value: object, folder: Path) -> GoldenSpec:
-    """Stored inputs and outputs by their path; false for none, also where some are next to the model."""
+    """Return stored inputs and outputs by their path; false for none, also where some are next to the model."""
     if value is False:
         return GoldenSpec("", "no")
     return GoldenSpec(path(value, folder), path_text(value))
@@ -84,7 +84,7 @@ def batch(value: object) -> tuple[int, ...]:
 
 
 def value_range(value: object) -> tuple[float, float]:
-    """The ends that random values are drawn between."""
+    """Return the ends that random values are drawn between."""
     if not isinstance(value, list) or len(value) != 2 or not all(_finite(entry) for entry in value):
         raise ConfigError(f"{value!r} is not a range", remedy="expected two numbers, such as [-1, 1]")
     low, high = float(value[0]), float(value[1])
@@ -99,7 +99,7 @@ def element(value: object) -> tuple[int | float | str | bool, ...]:
 
 
 def elements(value: object) -> tuple[int | float | str | bool, ...]:
-    """The only elements that an input may have."""
+    """Return the only elements that an input may have."""
     if not isinstance(value, list) or not value:
         raise ConfigError(f"{value!r} is not a list of elements", remedy="expected a list, such as [8000, 16000]")
     found: list[int | float | str | bool] = []
@@ -115,14 +115,14 @@ def elements(value: object) -> tuple[int | float | str | bool, ...]:
 
 
 def batch_axis(value: object) -> int:
-    """The axis that carries the batch, from 0."""
+    """Return the axis that carries the batch, from 0."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 32:
         raise ConfigError(f"{value!r} is not an axis", remedy="expected a whole number, such as 1")
     return value
 
 
 def dim(value: object, name: str) -> DimSpec:
-    """What is said of the dimension *name*: a size, sizes to be tried one after the other, or an expression."""
+    """Return what is said of the dimension *name*: a size, sizes to be tried one after the other, or an expression."""
     if isinstance(value, str):
         formula = scalars.text(value, "an expression of dimensions")
         if not is_expression(formula) and not formula.isidentifier():
@@ -156,7 +156,7 @@ def shape(value: object) -> tuple[int, ...]:
 
 
 def speedup(value: object) -> tuple[str, float]:
-    """A backend and a factor."""
+    """Return a backend and a factor."""
     return units.speedup(scalars.text(value, "a speed-up such as onnx-tf:3"))
 
 

@@ -37,7 +37,7 @@ def _lines(text: str) -> dict[tuple[str, ...], int]:
 
 
 def _keys(dotted: str) -> tuple[str, ...]:
-    """The parts of a dotted key, quotes undone."""
+    """Return the parts of a dotted key, quotes undone."""
     try:
         value: Any = tomllib.loads(f"{dotted} = 0")
     except tomllib.TOMLDecodeError:

@@ -49,7 +49,7 @@ def size_bytes(text: str) -> int:
 
 
 def percentage(text: str) -> float:
-    """The fraction of ``10%``: 0.1; the sign is required.
+    """Return the fraction of ``10%``: 0.1; the sign is required.
 
     Raises:
         ConfigError: no number, no percent sign, or below zero.
@@ -84,7 +84,7 @@ def speedup(text: str) -> tuple[str, float]:
 
 
 def batch_sizes(text: str) -> tuple[int, ...]:
-    """The sizes of ``1,3,10`` in the order given, each once.
+    """Return the sizes of ``1,3,10`` in the order given, each once.
 
     Raises:
         ConfigError: nothing given, or one that is not a whole number of at least 1.
@@ -100,7 +100,7 @@ def batch_sizes(text: str) -> tuple[int, ...]:
 
 
 def _split(text: object, kind: str, example: str) -> tuple[float, str]:
-    """Number and unit of *text*; a plain number is a number without a unit."""
+    """Return number and unit of *text*; a plain number is a number without a unit."""
     if isinstance(text, (int, float)) and not isinstance(text, bool):
         text = str(text)
     match = _NUMBER.fullmatch(text) if isinstance(text, str) else None
@@ -110,7 +110,7 @@ def _split(text: object, kind: str, example: str) -> tuple[float, str]:
 
 
 def _scaled(text: object, units: dict[str, float], kind: str, example: str) -> float:
-    """The number of *text* times its unit, finite and above zero."""
+    """Return the number of *text* times its unit, finite and above zero."""
     number, unit = _split(text, kind, example)
     known = ", ".join(units)
     if unit == "":

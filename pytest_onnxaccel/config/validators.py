@@ -22,21 +22,21 @@ def text(value: object, kind: str = "text") -> str:
 
 
 def tolerance(value: object) -> float:
-    """A finite non-negative number."""
+    """Return a finite non-negative number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
         raise ConfigError(f"{value!r} is not a tolerance", remedy="expected a non-negative number, such as 1e-3")
     return float(value)
 
 
 def whole(value: object, kind: str, example: str = "1") -> int:
-    """A positive whole number that a C int holds."""
+    """Return a positive whole number that a C int holds."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
         raise ConfigError(f"{value!r} is not a {kind}", remedy=f"expected positive whole numbers, such as {example}")
     return value
 
 
 def threads(value: object) -> int:
-    """A number of intra-op threads."""
+    """Return a number of intra-op threads."""
     return whole(value, "number of threads")
 
 
@@ -56,28 +56,28 @@ def function(value: object) -> str:
 
 
 def factor(value: object) -> float:
-    """A finite number above zero: how many times as fast."""
+    """Return a finite number above zero: how many times as fast."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
         raise ConfigError(f"{value!r} is not a factor", remedy="expected a number above 0, such as 1.5")
     return float(value)
 
 
 def seed(value: object) -> int:
-    """A non-negative whole number."""
+    """Return a non-negative whole number."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
         raise ConfigError(f"{value!r} is not a seed", remedy="expected a non-negative whole number")
     return value
 
 
 def portion(value: object) -> float:
-    """A number from 0 to 1."""
+    """Return a number from 0 to 1."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise ConfigError(f"{value!r} is not a share", remedy="expected a number from 0 to 1, such as 0.9")
     return float(value)
 
 
 def image_shape(value: object) -> tuple[int, ...]:
-    """The shape of an image: (height, width, channels), or (height, width) of one without channels."""
+    """Return the shape of an image: (height, width, channels), or (height, width) of one without channels."""
     remedy = "expected height, width and channels, such as [240, 320, 3]"
     if not isinstance(value, (list, tuple)) or len(value) not in (2, 3):
         raise ConfigError(f"{value!r} is not a shape of an image", remedy=remedy)
@@ -85,7 +85,7 @@ def image_shape(value: object) -> tuple[int, ...]:
 
 
 def image_sizes(value: object) -> tuple[tuple[int, int], ...]:
-    """The legal (height, width) sizes; empty for ``any``."""
+    """Return the legal (height, width) sizes; empty for ``any``."""
     if value == "any":
         return ()
     if not isinstance(value, (list, tuple)) or not value:

@@ -59,7 +59,7 @@ _FIELDS = 64
 
 
 def kind_of(path: str) -> str:
-    """The kind of the file or folder at *path*, which is a private copy.
+    """Return the kind of the file or folder at *path*, which is a private copy.
 
     Raises:
         ModelError: ``E_NOTMODEL``: none that is known, with what it is instead.
@@ -90,7 +90,7 @@ def kind_of(path: str) -> str:
 
 
 def kind_called(name: str) -> str:
-    """The kind of a result that people call *name*.
+    """Return the kind of a result that people call *name*.
 
     Raises:
         ConfigError: there is none, or nothing converts to it.
@@ -126,7 +126,7 @@ def _zip_kind(file: BinaryIO) -> str:
 
 
 def _message_kind(file: BinaryIO, head: bytes) -> str:
-    """The kind of a protobuf message, by the numbers and types of its first fields.
+    """Return the kind of a protobuf message, by the numbers and types of its first fields.
 
     ModelProto: 1 version (number), 7 graph. SavedModel: 1 version (number), 2 graphs. MetaGraphDef: 1 info,
     2 graph. GraphDef: 1 node (repeated), whose own first fields are two short texts, name and operator.
@@ -150,7 +150,7 @@ def _message_kind(file: BinaryIO, head: bytes) -> str:
 
 
 def _fields(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
-    """(number, wire type, first bytes) of the first top-level fields; stops at what is not a message."""
+    """Yield (number, wire type, first bytes) of the first top-level fields; stops at what is not a message."""
     end = file.seek(0, os.SEEK_END)
     file.seek(0)
     for _ in range(_FIELDS):

@@ -54,12 +54,12 @@ class Refused(Exception):
         self.code = code
 
     def of(self, what: str) -> Refused:
-        """The same, of *what*."""
+        """Return the same refusal for *what*."""
         return Refused(f"{what} {self.cause}", self.remedy, self.code)
 
 
 def split(location: str) -> tuple[str, ...]:
-    """The names on the way to *location*, without ``.`` and doubled slashes; a backslash is part of a name.
+    """Return the names on the way to *location*, without ``.`` and doubled slashes; a backslash is part of a name.
 
     Raises:
         Refused: it is empty, absolute, leads upwards, is too long or no file's name.
@@ -87,7 +87,7 @@ def split(location: str) -> tuple[str, ...]:
 
 
 def open_folder(path: str, listed: bool = False) -> int:
-    """A descriptor of the folder that the owner names, links included.
+    """Return a descriptor of the folder that the owner names, links included.
 
     Args:
         listed: what it holds will be asked for; else only files by name.
@@ -99,7 +99,7 @@ def open_folder(path: str, listed: bool = False) -> int:
 
 
 def open_regular(path: str) -> int:
-    """A descriptor to read the regular file that the owner names; links are followed.
+    """Return a descriptor to read the regular file that the owner names; links are followed.
 
     Raises:
         Refused: a folder, a FIFO, a device; or a NUL in the path.
@@ -113,7 +113,7 @@ def open_regular(path: str) -> int:
 
 
 def open_beneath(folder: int, location: str) -> int:
-    """A descriptor to read the regular file *location* below the open *folder*, which is not closed.
+    """Return a descriptor to read the regular file *location* below the open *folder*, which is not closed.
 
     Raises:
         Refused: the location, a link on the way, or what lies there is refused.
@@ -133,7 +133,7 @@ def open_beneath(folder: int, location: str) -> int:
 
 
 def list_beneath(folder: int, name: str) -> list[str]:
-    """What lies in the folder *name* directly below the open *folder*, in the order of the names.
+    """Return what lies in the folder *name* directly below the open *folder*, in the order of the names.
 
     Raises:
         Refused: it is a link.
@@ -150,7 +150,7 @@ def list_beneath(folder: int, name: str) -> list[str]:
 
 
 def create_beneath(folder: int, location: str) -> int:
-    """A descriptor to write the new file *location* below the open *folder*, with the folders on the way to it.
+    """Return a descriptor to write the new file *location* below the open *folder*, with the folders on the way to it.
 
     Raises:
         Refused: the location, or a link on the way, is refused.
@@ -242,7 +242,7 @@ def _walk(folder: int, above: str, room: Iterator[int], depth: int) -> Iterator[
 
 
 def _enter(folder: int, way: list[str]) -> int:
-    """A descriptor of the folder that lies *way* below *folder*."""
+    """Return a descriptor of the folder that lies *way* below *folder*."""
     inner = os.dup(folder)
     for step in way:
         try:
@@ -257,7 +257,7 @@ def _enter(folder: int, way: list[str]) -> int:
 
 
 def _folder_error(error: OSError, step: str, above: int) -> Exception:
-    """What is wrong with the folder *step* on the way: systems tell links by different numbers."""
+    """Return what is wrong with the folder *step* on the way: systems tell links by different numbers."""
     try:
         found = os.stat(step, dir_fd=above, follow_symlinks=False).st_mode
     except OSError:
@@ -289,7 +289,7 @@ def _refuse_special(mode: int) -> None:
 
 
 def kind_of_mode(mode: int) -> str:
-    """What a file that is not regular is, in words."""
+    """Return what a file that is not regular is, in words."""
     for test, name in (
         (stat.S_ISDIR, "a folder"),
         (stat.S_ISFIFO, "a FIFO"),

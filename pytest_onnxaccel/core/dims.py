@@ -56,7 +56,7 @@ _OPERATORS: Mapping[type[ast.operator], Callable[[_Number, _Number], _Number]] =
 
 @lru_cache(maxsize=1024)
 def _parsed(dim: str) -> ast.expr | None:
-    """The expression that *dim* is; None for what is only a name."""
+    """Return the expression that *dim* is; None for what is only a name."""
     text = dim.strip()
     if not text or len(text) > _LONGEST or text.isidentifier():
         return None
@@ -86,7 +86,7 @@ def _is_arithmetic(node: ast.expr, depth: int) -> bool:
 
 
 def _power(op: ast.operator, right: ast.expr) -> int | None:
-    """A small whole exponent; None for anything else."""
+    """Return a small whole exponent; None for anything else."""
     if isinstance(op, ast.Pow) and isinstance(right, ast.Constant) and type(right.value) is int and right.value < 4:
         return right.value if right.value >= 0 else None
     return None
@@ -109,7 +109,7 @@ def names_in(dim: str) -> tuple[str, ...]:
 
 
 def evaluate(dim: str, sizes: Mapping[str, int]) -> int | None:
-    """The size *dim*, from the *sizes* of names.
+    """Return the size *dim*, from the *sizes* of names.
 
     A name that is in *sizes* as it stands has that size, also where it could be read as an expression. A division
     that leaves a rest is rounded down, as the tools do that write them.

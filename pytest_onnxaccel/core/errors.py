@@ -50,7 +50,7 @@ class OnnxAccelError(Exception):
         self.traceback: tuple[str, ...] = ()
 
     def about(self, subject: str) -> OnnxAccelError:
-        """The same error, naming *subject* where it named nothing before."""
+        """Return the same error, naming *subject* where it named nothing before."""
         if not self.subject:
             self.subject = subject
         return self
@@ -149,7 +149,7 @@ _KINDS: dict[str, type[OnnxAccelError]] = {
 
 
 def error_from_json(data: dict[str, Any]) -> OnnxAccelError:
-    """The error that :meth:`OnnxAccelError.to_json` described; unknown kinds become the root class."""
+    """Return the error that :meth:`OnnxAccelError.to_json` described; unknown kinds become the root class."""
     kind = _KINDS.get(str(data.get("kind")), OnnxAccelError)
     error = kind(
         str(data.get("cause", "unknown")),
@@ -164,7 +164,7 @@ def error_from_json(data: dict[str, Any]) -> OnnxAccelError:
 
 
 def to_write(error: BaseException, otherwise: str = "fix the folder's permissions") -> str:
-    """What to do about a file that could not be written: *otherwise*, unless the disk is full or read-only."""
+    """Return what to do about a file that could not be written: *otherwise*, unless the disk is full or read-only."""
     remedies = {
         errno.ENOSPC: "make room on the disk",
         errno.EDQUOT: "make room within the disk quota",

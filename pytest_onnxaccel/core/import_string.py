@@ -13,7 +13,7 @@ from pytest_onnxaccel.core.registry import nearest
 
 
 def resolve(name: str, root: Path, origin: str) -> Callable[[Any], Any]:
-    """The function that *name* names.
+    """Return the function that *name* names.
 
     Args:
         root: folder whose modules are importable, as they are for ``python -m pytest`` started there.

@@ -37,9 +37,9 @@ def disarm(line: str) -> str:
 
 
 def escaped(text: str | bytes) -> str:
-    """*text* with each character that cannot be seen as an escape, and commands to CI services broken up.
+    r"""Escape each character of *text* that cannot be seen, and break up commands to CI services.
 
-    Nothing of a name is lost by it: ``\\n`` stands for a line break, ``\\xff`` for a byte that is not UTF-8.
+    Nothing of a name is lost by it: ``\n`` stands for a line break, ``\xff`` for a byte that is not UTF-8.
     """
     if isinstance(text, bytes):  # what protobuf gives for a name in a model that is not UTF-8
         text = text.decode(errors="surrogateescape")
@@ -137,7 +137,7 @@ def lines(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def split(text: str) -> tuple[str, tuple[str, ...]]:
-    """A message of any length as one line of at most :data:`LIMIT` characters, and a few more of what it leaves out."""
+    """Shorten a message to one line of at most :data:`LIMIT` characters, with a few more of what it leaves out."""
     whole = printable(local(text), 6 * LIMIT)
     if len(whole) <= LIMIT:
         return whole, ()

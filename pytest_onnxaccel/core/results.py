@@ -89,7 +89,7 @@ class CheckResult:
         return "\n".join([self.message, *self.details])
 
     def with_(self, **changes: Any) -> CheckResult:
-        """A copy with *changes*."""
+        """Return a copy with *changes*."""
         return replace(self, **changes)
 
     def to_json(self) -> dict[str, Json]:

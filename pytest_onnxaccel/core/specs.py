@@ -19,7 +19,7 @@ def is_function(name: str) -> bool:
 
 
 def dtype_label(dtype: Any) -> str:
-    """The name that :attr:`TensorSpec.dtype` has for a NumPy dtype: ``float8e4m3fn`` for ``float8_e4m3fn``."""
+    """Return the name that :attr:`TensorSpec.dtype` has for a NumPy dtype: ``float8e4m3fn`` for ``float8_e4m3fn``."""
     if dtype.kind in "OSUT":
         return "string"
     name = str(dtype.name).replace("_", "")
@@ -235,7 +235,7 @@ class LatencyBudget:
     origin: str = "default"
 
     def __bool__(self) -> bool:
-        """Some limit is set."""
+        """Return whether some limit is set."""
         limits = (self.p50_ns, self.p95_ns, self.p99_ns, self.speedup_over, self.regression)
         return any(v is not None for v in limits)
 

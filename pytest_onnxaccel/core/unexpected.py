@@ -57,7 +57,7 @@ def _place(error: BaseException) -> str:
 
 
 def traceback_lines(error: BaseException) -> tuple[str, ...]:
-    """The last frames of *error*'s traceback, and what it says.
+    """Return the last frames of *error*'s traceback, and what it says.
 
     The frames let go of what they hold: the arrays of a check that ran out of memory are not to starve the next one.
     """

@@ -44,7 +44,7 @@ def nvidia_driver(root: Path = Path("/")) -> str:
 
 
 def python() -> dict[str, str]:
-    """This interpreter."""
+    """Describe this interpreter."""
     return {
         "version": platform.python_version(),
         "executable": sys.executable,

@@ -25,7 +25,7 @@ def versions(names: Sequence[str], path: list[str] | None = None) -> dict[str, s
 
 
 def problems(driver: bool, path: list[str] | None = None) -> list[Problem]:
-    """What is wrong with the packages that the backends need.
+    """Return what is wrong with the packages that the backends need.
 
     Args:
         driver: a GPU's driver was found here, which decides which of two distributions is worth keeping.
@@ -72,7 +72,7 @@ def _onnxruntime(driver: bool, path: list[str] | None) -> list[Problem]:
 
 
 def _provides(item: Distribution) -> bool:
-    """It installs the module ``onnxruntime``; onnxruntime-extensions, for one, does not."""
+    """Return whether it installs the module ``onnxruntime``; onnxruntime-extensions, for one, does not."""
     files = item.files
     if files is None:  # no list of files: some distributors leave it out
         return _name(item) in FLOORS

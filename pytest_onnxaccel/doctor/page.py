@@ -48,7 +48,7 @@ _ROLES = {"oracle": "; an oracle, only compared with", "source": "; runs the sou
 
 
 def _state(state: BackendState) -> tuple[str, str]:
-    """The word that is painted, and what follows it."""
+    """Return the word that is painted, and what follows it."""
     if not state.works:
         return "does not run", f": {state.reason}{_origin(state)}"
     facts = [_versions(state.versions), state.provider, state.device]

@@ -63,7 +63,7 @@ def _points() -> Iterator[Registered]:
 
 
 def state(item: Registered, driver: bool, trial: Callable[[str], Trial] | None) -> BackendState:
-    """What *item* is like here.
+    """Return the state of *item* here.
 
     Args:
         driver: a GPU's driver was found.
@@ -108,7 +108,7 @@ def state(item: Registered, driver: bool, trial: Callable[[str], Trial] | None) 
 
 
 def _failed(base: BackendState, error: OnnxAccelError, backend: Backend) -> BackendState:
-    """The runtime's own remedy speaks of the user's model where it died; here the model is not to blame."""
+    """Return the state with another remedy: the runtime's own blames the user's model."""
     remedy = error.remedy
     if error.code in _TRIAL_FAULTS or not remedy:
         if backend.environment:

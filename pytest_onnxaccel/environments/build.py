@@ -101,7 +101,7 @@ def find_python(name: str) -> tuple[tuple[int, int], str]:
 
 
 def _answer(command: Sequence[str]) -> str:
-    """The one line that *command* prints, empty when it fails."""
+    """Return the one line that *command* prints, empty when it fails."""
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
@@ -193,7 +193,7 @@ def _tail(log: Path) -> list[str]:
 
 
 def _why(lines: Sequence[str], status: int) -> str:
-    """The last line that calls itself an error, else the last line."""
+    """Return the last line that calls itself an error, else the last line."""
     errors = [line for line in lines if line.lower().lstrip("× ").startswith("error") or "Error:" in line]
     return (errors or list(lines) or [f"exit status {status}"])[-1]
 

@@ -59,7 +59,7 @@ RECIPES = {
 
 
 def recipe(name: str) -> Recipe:
-    """The recipe of environment *name*.
+    """Return the recipe of environment *name*.
 
     Raises:
         ConfigError: there is none.
@@ -84,7 +84,7 @@ def cache_folder() -> Path:
 
 
 def pins_file(name: str, version: tuple[int, int]) -> Path:
-    """The requirements of environment *name* for Python *version*."""
+    """Return the requirements of environment *name* for Python *version*."""
     return _PINS / recipe(name).pins[version]
 
 
@@ -96,7 +96,7 @@ def location(name: str, version: tuple[int, int]) -> Path:
 
 
 def python_of(folder: Path) -> Path:
-    """The interpreter of the environment in *folder*."""
+    """Return the interpreter of the environment in *folder*."""
     return folder / "bin" / "python"
 
 
@@ -112,12 +112,12 @@ def versions_tried(name: str) -> list[tuple[int, int]]:
 
 
 def variable(name: str) -> str:
-    """The environment variable that names an interpreter for environment *name*."""
+    """Return the environment variable that names an interpreter for environment *name*."""
     return "ONNXACCEL_PYTHON_" + name.upper().replace("-", "_")
 
 
 def configured(name: str, override: str | None = None) -> str | None:
-    """The interpreter that the user named for environment *name*, there or not; *override* comes first."""
+    """Return the interpreter that the user named for environment *name*, there or not; *override* comes first."""
     return override or os.environ.get(variable(name)) or None
 
 

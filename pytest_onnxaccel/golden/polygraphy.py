@@ -17,7 +17,7 @@ from pytest_onnxaccel.golden.values import Value
 
 
 def read_polygraphy(data: bytes) -> list[dict[str, Value]]:
-    """The samples: inputs, or outputs of the first runner, by name.
+    """Return the samples: inputs, or outputs of the first runner, by name.
 
     Raises:
         ModelError: ``E_GOLDEN``: it holds none.

@@ -24,7 +24,7 @@ _DEEPEST = 8
 
 
 def read_proto(data: bytes, kind: str) -> tuple[str, Value]:
-    """The name that is written in the file, often empty, and the value.
+    """Return the name that is written in the file, often empty, and the value.
 
     Args:
         kind: of the input or output, as :class:`~pytest_onnxaccel.core.specs.TensorSpec` has it.

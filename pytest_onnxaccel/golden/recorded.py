@@ -22,7 +22,7 @@ _TOLD = ("model", "source", "by", "seed", "tolerances")
 
 
 def read_recorded(opened: Callable[[str], bytes], largest: int) -> tuple[list[tuple[str, Any]], dict[str, Any]]:
-    """The sets, each a name with its values by ``input`` and ``output``; and what is stored next to them.
+    """Return the sets, each a name with its values by ``input`` and ``output``; and what is stored next to them.
 
     Raises:
         ModelError: ``E_GOLDEN``.
@@ -61,7 +61,7 @@ def _values(entries: Mapping[str, Any], arrays: Mapping[str, Value]) -> dict[str
 
 
 def render(sets: Sequence[tuple[str, Mapping[str, Mapping[str, Value]]]], told: Mapping[str, Any]) -> dict[str, bytes]:
-    """The bytes of both files, by name; the same data gives the same bytes.
+    """Return the bytes of both files, by name; the same data gives the same bytes.
 
     Args:
         sets: a name, and arrays by name under ``input`` and ``output``.

@@ -50,7 +50,7 @@ class GoldenSet:
 def fitted(
     told: Sequence[Mapping[str, Any]], data: bytes, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
 ) -> list[GoldenSet]:
-    """The sets that a worker read, once each of their values is seen to fit what the model declares.
+    """Return the sets that a worker read, once each of their values is seen to fit what the model declares.
 
     Args:
         told: as :func:`~pytest_onnxaccel.golden.read.read` gives them.
@@ -141,7 +141,7 @@ def _check_symbols(values: Mapping[str, Value], specs: Sequence[TensorSpec], fil
 
 
 def _equal(one: Value, other: Value) -> bool:
-    """The same values to the bit."""
+    """Return whether the values are the same bit for bit."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return list(one) == list(other) and all(_equal(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):

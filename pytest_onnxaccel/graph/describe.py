@@ -25,7 +25,7 @@ def inspect(path: str) -> dict[str, Any]:
 
 
 def describe(model: onnx.ModelProto) -> ModelInfo:
-    """What *model* declares; external data is not looked at."""
+    """Return what *model* declares; external data is not looked at."""
     graph = model.graph
     given = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
     inputs = tuple(tensor_spec(v) for v in graph.input if v.name not in given)
@@ -57,7 +57,7 @@ def _text(found: str | bytes) -> str:
 
 
 def tensor_spec(value: onnx.ValueInfoProto) -> TensorSpec:
-    """A declared input or output."""
+    """Return a declared input or output."""
     kind, tensor = _kind(value.type)
     if tensor is None:
         return TensorSpec(value.name, "", None, kind)
@@ -68,7 +68,7 @@ def tensor_spec(value: onnx.ValueInfoProto) -> TensorSpec:
 
 
 def _kind(declared: Any) -> tuple[str, Any]:
-    """What kind of value it is, and the tensors that it is or holds; None where it holds others."""
+    """Return what kind of value it is, and the tensors that it is or holds; None where it holds others."""
     found = declared.WhichOneof("value")
     if found in (None, "tensor_type"):
         # Without any type the value is still a tensor as far as anyone knows

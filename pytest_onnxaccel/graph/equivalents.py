@@ -96,7 +96,7 @@ def _weights(model: onnx.ModelProto) -> Iterator[TensorProto]:
 
 
 def _next(content: Any, direction: int) -> Any:
-    """The neighbour of each element, away from zero or towards it: one more or less as an integer."""
+    """Return the neighbour of each element, away from zero or towards it: one more or less as an integer."""
     whole = np.dtype(f"i{content.dtype.itemsize}")
     return (
         (np.ascontiguousarray(content).view(whole) + whole.type(direction)).view(content.dtype).reshape(content.shape)
@@ -119,7 +119,7 @@ def initializers_inside(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def at_other_opset(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph at a newer opset, or one of the newest at an older one.
+    """Return the same graph at a newer opset, or one of the newest at an older one.
 
     Raises:
         ModelError: ``E_CONVERT``: an operator has no form there.

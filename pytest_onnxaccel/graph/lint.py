@@ -17,7 +17,7 @@ _DOUBLE = onnx.TensorProto.DOUBLE
 
 
 def hygiene(path: str) -> list[dict[str, Any]]:
-    """Findings of the model at *path*: ``kind`` (a word), ``count``, ``message``."""
+    """Return findings of the model at *path*: ``kind`` (a word), ``count``, ``message``."""
     model = load_graph(path)
     found = [_initializers_as_inputs(model), _unused_initializers(model), _dead_nodes(model), _float64(model)]
     found += _training_mode(model)

@@ -187,7 +187,7 @@ def _since(operator: str, opset: int) -> int:
 
 
 def _reason(error: Exception) -> str:
-    """The converter's own words without the C++ source line before them."""
+    """Return the converter's own words without the C++ source line before them."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return printable(lines[0].rpartition("failed: ")[2], 160)
 
@@ -212,7 +212,7 @@ def constant(graph: onnx.GraphProto, name: str, values: list[int]) -> str:
 
 
 def constant_value(model: onnx.ModelProto, graph: onnx.GraphProto, name: str) -> list[int] | None:
-    """The integers of an initializer or Constant node, flattened; None when *name* is neither."""
+    """Return the integers of an initializer or Constant node, flattened; None when *name* is neither."""
     for place in (graph, model.graph):
         for tensor in place.initializer:
             if tensor.name == name:

@@ -20,7 +20,7 @@ ONE_FILE_LIMIT = 1 << 30
 
 
 def read_model(path: str) -> ModelProto:
-    """A copy of the model at *path* that may be edited.
+    """Return a copy of the model at *path* that may be edited.
 
     Tensors in external files stay there, except the small ones, which may be shapes that hold the batch.
 
@@ -38,7 +38,7 @@ def read_model(path: str) -> ModelProto:
 
 
 def read_whole(path: str) -> ModelProto:
-    """A copy of the model at *path* with every tensor in it.
+    """Return a copy of the model at *path* with every tensor in it.
 
     Raises:
         ModelError: ``E_FILE``, ``E_PARSE``, ``E_EXTERNAL``, or ``E_SIZE`` past :data:`ONE_FILE_LIMIT`.

@@ -68,7 +68,7 @@ def _problem(error: Exception, path: str) -> dict[str, Any]:
 
 
 def _short(text: str) -> str:
-    """The checker prints whole nodes; the sentence that names the fault is the first line with a word on it.
+    """Return the checker prints whole nodes; the sentence that names the fault is the first line with a word on it.
 
     Where that line ends in a colon, a node follows, and then the rest of the sentence.
     """

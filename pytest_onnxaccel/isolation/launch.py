@@ -46,7 +46,7 @@ KEPT = frozenset(_NAMES.split())
 
 
 def worker_environment(legacy: bool = False, more: Iterable[str] = ()) -> dict[str, str]:
-    """The environment of a worker.
+    """Return the environment of a worker.
 
     Args:
         legacy: without what would show it this interpreter's packages.
@@ -65,7 +65,7 @@ def worker_environment(legacy: bool = False, more: Iterable[str] = ()) -> dict[s
 
 
 def own_command() -> list[str]:
-    """The worker in this interpreter. ``-P``: a folder of the repository called ``onnx`` must not shadow onnx."""
+    """Return the command of a worker in this interpreter; ``-P`` keeps a folder ``onnx`` from shadowing onnx."""
     return [sys.executable, "-P", "-c", "from pytest_onnxaccel.isolation.worker import main; main()"]
 
 

@@ -46,7 +46,7 @@ class Log:
             return 0
 
     def since(self, position: int) -> str:
-        """What was written after *position*, at most its last :data:`TAIL` bytes."""
+        """Return what was written after *position*, at most its last :data:`TAIL` bytes."""
         end = self.position()
         start = max(position, end - TAIL)
         try:
@@ -75,6 +75,6 @@ class Log:
             return
 
     def last_line(self) -> str:
-        """The last line that is not empty."""
+        """Return the last line that is not empty."""
         lines = [line for line in self.since(0).splitlines() if line.strip()]
         return lines[-1].strip() if lines else ""

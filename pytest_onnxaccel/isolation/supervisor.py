@@ -95,7 +95,7 @@ class WorkerProcess:
         return self._process.pid
 
     def fits(self, wall: Wall | None) -> bool:
-        """It can be confined to *wall*, or need not be and is not."""
+        """Return whether it can be confined to *wall*, or need not be and is not."""
         return self.wall is None if wall is None else self.wall is not None and self.wall.holds(wall)
 
     def narrow(self, wall: Wall) -> None:
@@ -207,7 +207,7 @@ class WorkerProcess:
         return self._receive(where, deadline)
 
     def _receive(self, where: str, deadline: float) -> dict[str, Any]:
-        """The next answer; raises as :meth:`_exchange`, and OutOfMemory when the worker took too much."""
+        """Return the next answer; raise as :meth:`_exchange`, and OutOfMemory when the worker took too much."""
         ready = select.poll()
         ready.register(self._channel, select.POLLIN)
         while not ready.poll(_POLL * 1000):
@@ -252,7 +252,7 @@ class WorkerProcess:
         return BackendCrashed(cause, where=where, remedy=_CRASH_REMEDY)
 
     def log_tail(self) -> str:
-        """The end of what the worker printed."""
+        """Return the end of what the worker printed."""
         return self._log.since(0)
 
     def kill(self) -> None:

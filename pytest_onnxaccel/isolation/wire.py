@@ -42,7 +42,7 @@ class Garbled(Closed):
 
 
 def anonymous_file(shrinks: bool = False) -> int:
-    """A file descriptor of an empty file without a name; where the system can, of one that never shrinks.
+    """Return a file descriptor of an empty file without a name; where the system can, of one that never shrinks.
 
     Reading a mapped file that the other side cut short would kill this process.
 
@@ -90,7 +90,7 @@ def receive_exactly(sock: socket.socket, count: int, deadline: float | None = No
 
 
 def receive_frame(sock: socket.socket, deadline: float | None = None) -> dict[str, Any]:
-    """The next JSON frame; :class:`Closed` when none can come any more, ``TimeoutError`` at *deadline*."""
+    """Return the next JSON frame; raise :class:`Closed` when none can come, ``TimeoutError`` at *deadline*."""
     (length,) = _LENGTH.unpack(receive_exactly(sock, _LENGTH.size, deadline))
     if length > FRAME_LIMIT:
         raise Garbled(f"a frame of {length} bytes is over the limit of {FRAME_LIMIT}")
@@ -165,7 +165,7 @@ class Inbox:
         self._map: mmap.mmap | None = None
 
     def get(self, headers: list[dict[str, Any]], room: Callable[[], int] | None = None) -> dict[str, Array]:
-        """Copies of the arrays that *headers* describe, in their order; :class:`Garbled` when they describe none.
+        """Copy the arrays that *headers* describe, in their order; :class:`Garbled` when they describe none.
 
         Args:
             room: bytes that there is memory for, asked where the arrays are large.

@@ -65,13 +65,13 @@ LOOK = "pytest_onnxaccel.isolation.look:look"
 
 
 def resolve(reference: str) -> Any:
-    """The object that ``module:name`` refers to."""
+    """Return the object that ``module:name`` refers to."""
     module, _, name = reference.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
 def make_backend(reference: str) -> Backend:
-    """The backend that ``module:name`` (or a name of the entry-point group) refers to."""
+    """Return the backend that ``module:name`` (or a name of the entry-point group) refers to."""
     if ":" in reference:
         backend: Backend = resolve(reference)()
         return backend
@@ -202,7 +202,7 @@ class Worker:
         return pace(call, PacePlan(**request["plan"])).to_json()
 
     def _look(self, request: dict[str, Any]) -> dict[str, Any]:
-        """What samples reach; the feeds of sample *i* are named ``i/name``."""
+        """Return what samples reach; the feeds of sample *i* are named ``i/name``."""
         feeds = several(self._feeds(request), request["samples"])
         found: dict[str, Any] = resolve(LOOK)(
             self._sessions[request["session"]], feeds, request["path"], request["wanted"]
@@ -233,7 +233,7 @@ _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def warning_lines(text: str) -> list[str]:
-    """The runtime's warnings in *text*, without time stamps and source lines, each once."""
+    """Return the runtime's warnings in *text*, without time stamps and source lines, each once."""
     found = (_WARNING.match(_ESCAPE.sub("", line)) for line in text.splitlines())
     return list(dict.fromkeys(printable(match.group(1), 400) for match in found if match))
 

@@ -17,7 +17,7 @@ _HOOKS = "onnxaccel-hooks"
 
 
 def activate(config: pytest.Config, staging: Staging | None = None) -> State:
-    """The state of this run, made at the first call.
+    """Return the state of this run, made at the first call.
 
     Args:
         staging: where a worker was started ahead.

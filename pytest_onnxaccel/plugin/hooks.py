@@ -156,7 +156,7 @@ class Hooks:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def _unanswered(self, session: pytest.Session, exitstatus: int) -> int:
-        """The exit status: what was asked for by name and judged by nothing fails a run that is green otherwise."""
+        """Return the exit status: a green run fails when something asked for by name was not judged."""
         if exitstatus != pytest.ExitCode.OK or not self._state.results:
             return exitstatus
         from pytest_onnxaccel.plugin.summary import asked_of

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def reached(settings: Settings) -> Level:
-    """What holds for the workers of this run. A worker that does not reach it does nothing."""
+    """Return what holds for the workers of this run. A worker that does not reach it does nothing."""
     return level(settings.sandbox, settings.in_process)
 
 

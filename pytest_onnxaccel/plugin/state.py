@@ -48,7 +48,7 @@ def import_paths(config: pytest.Config) -> tuple[str, ...]:
 
 
 def library_places(models: Sequence[ModelSpec], modules: tuple[str, ...]) -> tuple[str, ...]:
-    """What workers read of the libraries of custom operators: the files, or where the functions that name them lie."""
+    """Return what workers read for libraries of custom operators: the files, or the modules that name them."""
     named = dict.fromkeys(library for spec in models for library in spec.libraries)
     files = [library for library in named if not is_function(library)]
     return (*files, *(modules if len(files) < len(named) else ()))
@@ -83,7 +83,7 @@ class State:
     # -- backends ---------------------------------------------------------------------------------------------
 
     def backend(self, name: str) -> Backend:
-        """The backend registered as *name*."""
+        """Return the backend registered as *name*."""
         return self._engines.backend(name)
 
     def availability(self, name: str) -> Availability:
@@ -102,7 +102,7 @@ class State:
         return self._plans[model]
 
     def absent(self) -> list[str]:
-        """A header line that names the runtimes that are left out because they do not run here."""
+        """Return a header line that names the runtimes that are left out because they do not run here."""
         if not self.settings.models or self.settings.backends or any(s.backends for s in self.settings.models):
             return []
         names = [name for name in self.runtimes if not self.availability(name).ok]
@@ -161,7 +161,7 @@ class State:
         )
 
     def _make_runner(self, first: str | None = None) -> Runner:
-        """The runner; *first* is the model that it will be asked for first, where that is known."""
+        """Return the runner; *first* is the model that it will be asked for first, where that is known."""
         prefetch = self._prefetch(first) if first is not None else None
         # Here, because the worker imports its runtime at the same time: what would wait for it later is free now
         with undisturbed():
@@ -177,7 +177,7 @@ class State:
         return Runner(models, backends, self._options, self.machine_lock, self._engines, prefetch)
 
     def _prefetch(self, model: str) -> Prefetch | None:
-        """What the worker can begin with while this process still imports what it needs to judge."""
+        """Return what the worker can begin with while this process still imports what it needs to judge."""
         from pytest_onnxaccel.runner.sessions.prefetch import foresee
 
         names = [spec.name for spec in self.settings.models]
@@ -214,7 +214,7 @@ class State:
             self._runner.model_sessions.done(model)
 
     def spec(self, model: str) -> ModelSpec:
-        """The model named *model*."""
+        """Return the model named *model*."""
         return next(spec for spec in self.settings.models if spec.name == model)
 
     @cached_property

@@ -22,7 +22,7 @@ SPEED_CODE = "V_SPEED"
 
 
 def outcome(spec: PreprocessingSpec, report: Report, failures: Path) -> CheckResult:
-    """The row of *report*; a failed case is saved in a folder of *failures*."""
+    """Return the row of *report*; a failed case is saved in a folder of *failures*."""
     row = CheckResult(
         spec.name, "preprocessing", Verdict.PASSED, reference=spec.reference, figures=_figures(spec, report)
     )

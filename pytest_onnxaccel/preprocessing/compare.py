@@ -54,7 +54,7 @@ def compare(
     derandomize: bool = True,
     corpus: str | Path | None = None,
 ) -> Report:
-    """Does *candidate* give what *reference* gives, for every image?
+    """Compare *candidate* with *reference* on many images.
 
     Args:
         reference: what training used: one image in, one array out. Called on images of *shape* and *shapes*.

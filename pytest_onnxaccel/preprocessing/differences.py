@@ -92,7 +92,7 @@ def differences(reference: Array, candidate: Array) -> Array:
 
 
 def beyond(reference: Array, candidate: Array, bound: Bound, scale: float) -> Array | None:
-    """True where the two are further apart than *bound* allows; None when they are nowhere."""
+    """Return True where the two are further apart than *bound* allows; None when they are nowhere."""
     if np.array_equal(reference, candidate):
         return None
     apart = differences(reference, candidate)

@@ -82,7 +82,7 @@ class Domain:
         return min(self.sizes, key=lambda pair: (abs(pair[0] * pair[1] - size[0] * size[1]), pair))
 
     def filled(self, levels: Sequence[int], size: tuple[int, int] = ROUND) -> Array:
-        """An image of one colour; *levels* one per channel, repeated, in the image's own type."""
+        """Return an image of one colour; *levels* one per channel, repeated, in the image's own type."""
         height, width = self.near(size)
         pixel = np.resize(np.asarray(levels), self.depth).astype(self.dtype)
         image = np.ascontiguousarray(np.broadcast_to(pixel, (height, width, self.depth)))

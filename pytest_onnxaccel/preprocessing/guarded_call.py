@@ -115,7 +115,7 @@ class Pair:
         return max((magnitude(value) for value in outcomes if value is not None), default=0.0)
 
     def examine(self, image: Array, deep: bool = False) -> Failure | None:
-        """The first check that fails on *image*; with *deep* also those that need further calls."""
+        """Return the first check that fails on *image*; with *deep* also those that need further calls."""
         mine = call(self.reference, image)
         theirs = call(self.candidate, image)
         if mine.value is None or theirs.value is None:

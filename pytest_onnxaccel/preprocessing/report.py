@@ -172,13 +172,13 @@ class Report:
 
 
 def plain(value: Any) -> Any:
-    """A NumPy scalar as a builtin."""
+    """Return a NumPy scalar as a builtin."""
     value = value.item() if isinstance(value, np.generic) else value
     return value if isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def picture(image: Array) -> str:
-    """An image in words: its size, and its values where they are few."""
+    """Return an image in words: its size, and its values where they are few."""
     size = "x".join(str(n) for n in image.shape)
     kind = "".join(f", {word}" for word in in_memory(image))
     if image.size <= 24:

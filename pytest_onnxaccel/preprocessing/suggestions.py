@@ -137,7 +137,7 @@ def _difference(reference: Callable[[Any], Any], candidate: Callable[[Any], Any]
 
 
 def _copy(shape: tuple[int, ...]) -> Callable[[Any], Any]:
-    """A copy that moves as many bytes as an image of *shape* and its float32 result: half are read, half written."""
+    """Return a copy that moves the bytes of an image of *shape* and its float32 result."""
     import numpy as np
 
     size = int(np.prod(shape)) * 5 // 2

@@ -41,12 +41,12 @@ def ordered(results: Iterable[CheckResult]) -> list[CheckResult]:
 
 
 def worst(results: Iterable[CheckResult]) -> Verdict:
-    """The verdict that stands for all *results*; *not applicable* for none."""
+    """Return the verdict that stands for all *results*; *not applicable* for none."""
     return min((r.verdict for r in results), key=WORST_FIRST.index, default=Verdict.NOT_APPLICABLE)
 
 
 def counts(results: Iterable[CheckResult]) -> dict[str, int]:
-    """Number of results by verdict, all four present."""
+    """Return number of results by verdict, all four present."""
     found = {verdict.value: 0 for verdict in _COUNT_ORDER}
     for result in results:
         found[result.verdict.value] += 1
@@ -54,7 +54,7 @@ def counts(results: Iterable[CheckResult]) -> dict[str, int]:
 
 
 def words(verdict: Verdict | str) -> str:
-    """A verdict as people write it."""
+    """Return a verdict as people write it."""
     return str(verdict).replace("_", " ")
 
 

@@ -24,7 +24,7 @@ def dumps(
     run: Mapping[str, Json],
     models: Iterable[Mapping[str, Json]] = (),
 ) -> str:
-    """The report as text; the order of *results* does not matter.
+    """Return the report as text; the order of *results* does not matter.
 
     Args:
         run: from :func:`pytest_onnxaccel.report.run_info.run_facts`.

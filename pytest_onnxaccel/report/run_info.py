@@ -23,7 +23,7 @@ def run_facts(
     asked: Sequence[Json] = (),
     unfinished: Sequence[str] = (),
 ) -> dict[str, Json]:
-    """The ``run`` part of a report.
+    """Return the ``run`` part of a report.
 
     Args:
         started: seconds since the epoch.

@@ -70,7 +70,7 @@ def validate(
 
 
 def _left(model: ModelSpec, plan: Plan, wanted: Sequence[str]) -> Iterator[CheckResult]:
-    """A failure for each check that was asked for by name and that no backend of *plan* takes part in."""
+    """Yield a failure for each check that was asked for by name and that no backend of *plan* takes part in."""
     made = {request.check for request in plan.requests()}
     for name in wanted:
         if name not in made:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def golden_of(spec: ModelSpec) -> GoldenSpec | None:
-    """The golden data of a model: what the user names, else what is next to it. Nothing is opened.
+    """Return the golden data of a model: what the user names, else what is next to it. Nothing is opened.
 
     ``MODEL.golden`` is of ``MODEL.onnx``; ``test_data_set_*`` are of every model in their folder that they fit.
     """
@@ -93,13 +93,13 @@ class Golden:
         return f"compared with golden data of {names}" + (f" in {self.spec.shown}" if self.spec.named else "")
 
     def told_in(self, result: CheckResult) -> CheckResult:
-        """*result* of a check that begins with golden inputs, with what stands against these."""
+        """Return *result* of a check that begins with golden inputs, with what stands against these."""
         if self.error is None or not self.fits:
             return result
         return result.with_(warnings=(*result.warnings, f"golden inputs are left out: {self.error}"))
 
     def judged(self, result: CheckResult, source: str | None) -> CheckResult:
-        """*result* of the comparison, with what qualifies it.
+        """Return *result* of the comparison, with what qualifies it.
 
         Args:
             source: SHA-256 of what the model was converted from now; None where that is not here.
@@ -137,7 +137,7 @@ def _is_tolerance(value: Any) -> bool:
 
 
 def take_in(spec: GoldenSpec, info: ModelInfo, folder: str, graph: Callable[..., Any], seconds: float) -> Golden:
-    """The golden data at *spec*, for a model that declares *info*; whatever stands against it is in the result.
+    """Return the golden data at *spec*, for a model that declares *info*; whatever stands against it is in the result.
 
     Args:
         folder: private to the model; its workers write there.
@@ -167,7 +167,7 @@ def take_in(spec: GoldenSpec, info: ModelInfo, folder: str, graph: Callable[...,
 
 
 def _bytes(folder: str, name: str) -> bytes:
-    """What a worker wrote to the file *name*; it may have put anything there."""
+    """Return what a worker wrote to the file *name*; it may have put anything there."""
     with opened_folder(folder, read_error) as above:
         handle = open_beneath(above, name)
         with os.fdopen(handle, "rb") as file:

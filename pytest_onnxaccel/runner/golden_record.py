@@ -48,7 +48,7 @@ class Recorded:
     result: CheckResult | None = None
 
     def lines(self) -> list[str]:
-        """What a person wants to know of it."""
+        """Return its lines for a person."""
         count = f"{self.samples} sample" + ("" if self.samples == 1 else "s")
         found = [f"{self.folder}: {count} of {self.of}, {_mb(self.size)} ({layout.RECORD}, {layout.ARRAYS})"]
         return [*found, f"  {self.result.message}"] if self.result is not None else found
@@ -59,7 +59,7 @@ def _mb(size: int) -> str:
 
 
 def own_folder(path: str) -> str:
-    """The folder next to the model at *path* in which its golden data is found."""
+    """Return the folder next to the model at *path* in which its golden data is found."""
     return os.path.splitext(path)[0] + layout.SUFFIX
 
 
@@ -144,7 +144,7 @@ def _check_target(folder: str) -> None:
 
 
 def _request(plan: Plan, engines: Engines) -> Request:
-    """The comparison that is made first; without a reference, only who runs the model."""
+    """Return the comparison that is made first; without a reference, only who runs the model."""
     runnable = [name for name in plan.checked if name not in plan.sources and engines.availability(name).ok]
     named = plan.spec.reference or (plan.spec.source.path if plan.spec.source is not None else "")
     candidate = next((name for name in runnable if name != named), "")
@@ -167,7 +167,7 @@ def _told(
     runner: Runner,
     result: CheckResult | None,
 ) -> dict[str, Any]:
-    """What is stored next to the arrays: where they come from, and how far from them others may be."""
+    """Return what is stored next to the arrays: where they come from, and how far from them others may be."""
     giver, source = request.backend, None
     if request.source is not None:
         giver = backend_for(request.source, engines)

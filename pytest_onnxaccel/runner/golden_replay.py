@@ -22,7 +22,7 @@ from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
 def replay(
     request: Request, model_session: ModelSession, options: RunOptions, ready: Callable[[str], Ready]
 ) -> CheckResult:
-    """The outputs of the model in the requested backend are those of its golden data.
+    """Check that the model gives the outputs of its golden data in the requested backend.
 
     Args:
         ready: the model running in a backend.
@@ -62,13 +62,13 @@ def replay(
 
 
 def _inputs_of(sets: tuple[GoldenSet, ...], model_session: ModelSession) -> Inputs:
-    """The inputs of all sets, and no others; they may differ in their shapes."""
+    """Return the inputs of all sets, and no others; they may differ in their shapes."""
     inputs = Inputs.of(model_session.info, (), 0, {}, None, [one.inputs for one in sets])
     return replace(inputs, repeated=True)
 
 
 def _noisy(options: RunOptions, request: Request, model_session: ModelSession, session: Session) -> Noisy:
-    """What was stored has no variants to measure: the model's own, in the backend that is judged, stand for them."""
+    """Return the variants of the model in the judged backend: stored data has none of its own."""
     found = noise.noisy(options, request.model, request.backend, GOLDEN, noise.variants(model_session, request.backend))
     return replace(found, base=session, stored=True, least=model_session.golden.tolerances(given=False))
 

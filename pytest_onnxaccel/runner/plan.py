@@ -60,7 +60,7 @@ class Plan:
         return own + [(name, self.reference) for name in self.backends if name != self.reference and self.reference]
 
     def requests(self) -> Iterator[Request]:
-        """The built-in checks, in the order in which they run."""
+        """Yield the built-in checks, in the order in which they run."""
         name, batches = self.spec.name, self.spec.batch.sizes or (None,)
         yield Request(name, "structure")
         yield from (Request(name, "contract", backend) for backend in self.checked)
@@ -81,7 +81,7 @@ def make_plan(
     backend: Callable[[str], Backend],
     availability: Callable[[str], Availability],
 ) -> Plan:
-    """The plan for *spec*.
+    """Return the plan for *spec*.
 
     Args:
         required: backends that take part in any case.
@@ -98,7 +98,7 @@ def make_plan(
 
 
 def _alone(spec: ModelSpec, present: frozenset[str], backend: Callable[[str], Backend]) -> str:
-    """The one backend of several that is here, where nothing else was named to compare it with."""
+    """Return the one backend of several that is here, where nothing else was named to compare it with."""
     only = next(iter(present), "")
     named = spec.reference or spec.source is not None
     return only if len(present) == 1 and not named and getattr(backend(only), "optimizes", False) else ""

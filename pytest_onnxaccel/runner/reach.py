@@ -47,7 +47,7 @@ class Reaching:
         self._engines = engines
 
     def of(self, model_session: ModelSession, inputs: Inputs, backends: Sequence[str]) -> Reach:
-        """What *inputs* reach in *model_session*.
+        """Return what *inputs* reach in *model_session*.
 
         Args:
             backends: to run it in, best first; one that cannot be fed other weights is passed over.

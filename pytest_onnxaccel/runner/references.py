@@ -32,7 +32,7 @@ def backend(name: str) -> str:
 
 
 def reference(text: str, base: Path | None = None) -> str:
-    """A backend's name, ``golden``, a function, or the path of a model or a source, absolute when *base* is given.
+    """Return a backend's name, ``golden``, a function or a path, absolute when *base* is given.
 
     Raises:
         ConfigError: none of these: a name that no backend has, a function that is spelt otherwise.
@@ -70,12 +70,12 @@ def is_path(text: str, base: Path | None = None) -> bool:
 
 
 def is_source(text: str) -> bool:
-    """A reference that is neither a backend nor a function nor an ``.onnx`` file."""
+    """Return whether a reference is a source: no backend, function or ``.onnx`` file."""
     return text not in registry.names(GROUP) and not text.lower().endswith(".onnx") and is_path(text)
 
 
 def function_source(name: str, origin: str = "") -> SourceSpec:
-    """The function *name* as what a model was converted from."""
+    """Return the function *name* as what a model was converted from."""
     return SourceSpec(name, name, origin=origin)
 
 

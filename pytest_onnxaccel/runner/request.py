@@ -95,5 +95,5 @@ class Request:
     reported: frozenset[tuple[str, str]] = frozenset()
 
     def among(self, selected: frozenset[tuple[str, str]]) -> Request:
-        """This request in a run of *selected* checks of its model, this one being among them or not."""
+        """Return this request in a run of *selected* checks of its model, this one being among them or not."""
         return replace(self, reported=selected - {(self.check, self.backend)})

@@ -176,7 +176,7 @@ class Runner:
         return result
 
     def _with_beyond(self, request: Request, ready: Ready) -> Inputs:
-        """Inputs that run, and what the other file tells of more of them."""
+        """Return inputs that run, and what the other file tells of more of them."""
         inputs = ready.resolved.inputs
         if request.source is not None or not request.reference.endswith(".onnx"):
             return inputs
@@ -264,7 +264,7 @@ class Runner:
         return Telling(request.model, inputs, ask, model_session.spec.reach, bool(request.seeds))
 
     def _taken(self, request: Request, model_session: ModelSession) -> ModelInfo:
-        """What the model declares; a file that cannot be taken in is the structure check's to report."""
+        """Return what the model declares; a file that cannot be taken in is the structure check's to report."""
         try:
             return model_session.info
         except OnnxAccelError as error:
@@ -273,7 +273,7 @@ class Runner:
             raise
 
     def _ready(self, request: Request, model_session: ModelSession, backend: str) -> Ready:
-        """The model running in *backend*; a model that does not run is the contract check's to report."""
+        """Return the model running in *backend*; a model that does not run is the contract check's to report."""
         try:
             return model_session.ready(backend)
         except OnnxAccelError as error:

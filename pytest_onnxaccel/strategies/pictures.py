@@ -45,7 +45,7 @@ def image_programs(
     layouts: bool | Sequence[str] = True,
     max_side: int = 64,
 ) -> st.SearchStrategy[ImageProgram]:
-    """The programs behind :func:`images`, same arguments: what a failing test should print."""
+    """Return the programs behind :func:`images`, same arguments: what a failing test should print."""
     sizes = _sizes(shapes, max_side)
     depths = st.sampled_from(list(channels)) if isinstance(channels, Sequence) else st.just(channels)
     return st.builds(

@@ -25,7 +25,7 @@ def find_failing(
     seed: int | None = 0,
     shrink: bool = True,
 ) -> tuple[T | None, int]:
-    """The simplest input found for which *fails* is true, or None, and how many inputs were tried.
+    """Return the simplest input found for which *fails* is true, or None, and how many inputs were tried.
 
     Args:
         seed: the same inputs in each run; None for others each time.

@@ -31,7 +31,7 @@ class Promises(Harness):
         require(not answer.loaded, f"it imports {', '.join(answer.loaded)}; leave that to load()")
 
     def described(self, roles: tuple[str, ...]) -> Any:
-        """The backend, whose name, role, environment, keep_worker and preload are of the documented types."""
+        """Return the backend, whose name, role, environment, keep_worker and preload are of the documented types."""
         backend = self.maker()()
         for attribute in ("name", "role", "environment", "keep_worker", "availability", "prepare", "load"):
             require(hasattr(backend, attribute), f"it has no {attribute!r}")

@@ -30,7 +30,7 @@ def require(truth: object, message: str) -> None:
 
 
 def case(name: str) -> Case:
-    """The tiny model *name*; numpy and onnx are imported here."""
+    """Return the tiny model *name*; numpy and onnx are imported here."""
     from pytest_onnxaccel.testing.tiny_models import CASES
 
     return CASES[name]
@@ -75,7 +75,7 @@ class Harness:
 
     @classmethod
     def bench(cls) -> Bench:
-        """The bench of this class; skips where the backend does not run."""
+        """Return the bench of this class; skips where the backend does not run."""
         if cls._bench is None:
             cls._bench = Bench(cls.maker(), cls.pythons, cls.seconds)
         found = cls._bench.availability
@@ -90,11 +90,11 @@ class Harness:
         pytest.skip(message)
 
     def source_of(self, model: Case) -> SourceSpec | None:
-        """What the backend runs as *model*, where it does not run the ONNX file itself."""
+        """Return what the backend runs as *model*, where it does not run the ONNX file itself."""
         return None
 
     def session(self, model: Case, options: LoadOptions | None = None, watch: bool = False) -> CheckedSession:
-        """A session of *model*, which the backend must be able to load."""
+        """Return a session of *model*, which the backend must be able to load."""
         bench = self.bench()
         try:
             return bench.session(model, options, watch, self.source_of(model))
@@ -122,14 +122,14 @@ class Harness:
             require(near, f"output {name!r} is wrong\n  got      {got.tolist()}\n  expected {right.tolist()}")
 
     def run(self, session: CheckedSession, model: Case, feeds: Arrays) -> Arrays:
-        """The outputs of a run that must succeed."""
+        """Return the outputs of a run that must succeed."""
         try:
             return session.run(feeds)
         except OnnxAccelError as error:
             fail(f"the model {model.name!r} does not run: {error}")
 
     def caught(self) -> list[str]:
-        """What a watched session did wrong; found out once."""
+        """Return what a watched session did wrong; found out once."""
         bench = self.bench()
         if bench.caught is None:
             model = case("dynamic_batch")

@@ -88,12 +88,12 @@ class Bench:
         watch: bool = False,
         source: SourceSpec | None = None,
     ) -> CheckedSession:
-        """A session of *case*, or of *source* as that, prepared and guarded as in any run; all share one worker."""
+        """Return a checked session of *case*, or of *source* as that; all share one worker."""
         path = case.write(self.folder)
         return self._model_session(case, watch).session(self._names[watch], path, options, source)
 
     def load(self, case: Case, path: str, source: SourceSpec | None = None) -> Session:
-        """What the backend itself makes of the file at *path*; *case* is any model that it can take.
+        """Return what the backend itself makes of the file at *path*; *case* is any model that it can take.
 
         With *source*, it is told to run the file as it runs that: what the intake would refuse gets to it, too.
         """
@@ -102,7 +102,7 @@ class Bench:
         return model_session.engine(self._names[False]).load(path, LoadOptions(source=wanted))
 
     def file(self, name: str, data: bytes) -> str:
-        """*data* as a file."""
+        """Return *data* as a file."""
         path = os.path.join(self.folder, name)
         with open(path, "wb") as file:
             file.write(data)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def named_arrays(result: Any, declared: Sequence[TensorSpec]) -> dict[str, Array]:
-    """*result* as arrays by the names that the model's own outputs are compared under, in its order.
+    """Convert *result* to arrays by the model's output names, in its order.
 
     Args:
         result: a mapping by output name; a tuple in the model's order; or the value of the only output.

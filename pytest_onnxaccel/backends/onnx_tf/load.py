@@ -74,7 +74,7 @@ def load(path: str, options: LoadOptions) -> TensorflowSession:
 
 
 def read(onnx: Any, path: str) -> Any:
-    """The prepared copy at *path*.
+    """Return the prepared copy at *path*.
 
     Raises:
         ModelError: ``E_PARSE``.
@@ -155,7 +155,7 @@ def refused(cause: str) -> ModelError:
 
 
 def _session_call(tf: Any, concrete: Any, model: Any, options: LoadOptions) -> tuple[Any, Callable[[], None]]:
-    """A callable over a ``tf.Session`` of the frozen graph, inputs and outputs in the model's order."""
+    """Return a callable over a ``tf.Session`` of the frozen graph, inputs and outputs in the model's order."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     frozen = convert_variables_to_constants_v2(concrete)
@@ -183,7 +183,7 @@ def _session_call(tf: Any, concrete: Any, model: Any, options: LoadOptions) -> t
 
 
 def _function_call(tf: Any, module: Any, concrete: Any, model: Any, options: LoadOptions) -> Any:
-    """A callable over the traced function itself, for graphs with variables, which do not freeze.
+    """Return a callable over the traced function itself, for graphs with variables, which do not freeze.
 
     Raises:
         BackendUnavailable: TensorFlow's eager runtime has started with another number of threads.
@@ -212,7 +212,7 @@ def _nothing() -> None:
 
 
 def reason(error: BaseException) -> str:
-    """The handler's own words, from under what AutoGraph wraps around them."""
+    """Return the handler's own words, from under what AutoGraph wraps around them."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     kind, text = type(error).__name__, lines[-1] if lines else ""
     text = text[len(kind) + 2 :] if text.startswith(f"{kind}: ") else text
@@ -230,7 +230,7 @@ def _cores() -> int:
 
 @contextlib.contextmanager
 def said_meanwhile() -> Iterator[list[str]]:
-    """What onnx-tf logs meanwhile, a line a finding, and nothing of it on the streams."""
+    """Collect what onnx-tf logs in the block, one line for each finding, and keep it off the streams."""
     lines: list[str] = []
 
     class Listener(logging.Handler):

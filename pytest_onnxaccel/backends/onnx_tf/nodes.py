@@ -79,7 +79,7 @@ def recording_backend(tf: Any, onnx_tf: Any, trace: Trace) -> Any:
 
 
 def _pad(tf: Any, node: Any, tensors: Any) -> Any:
-    """What onnx-tf means by a Pad whose pads are constant, none negative and one above one; else None.
+    """Return what onnx-tf means by a Pad whose pads are constant, none negative and one above one; else None.
 
     Its handler traces the branch for negative pads as well, and TensorFlow refuses that branch's shapes.
     """

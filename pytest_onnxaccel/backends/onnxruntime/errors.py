@@ -72,7 +72,7 @@ _SOURCE = re.compile(
 
 
 def load_error(error: Exception, path: str = "") -> ModelError:
-    """An exception of ``InferenceSession()`` as one line with a code; *path* is the private copy that was loaded."""
+    """Convert an exception of ``InferenceSession()`` to an error with a code; *path* is the loaded copy."""
     text = _read(error)
     if folder := os.path.dirname(path):
         text = text.replace(folder + os.sep, "").replace(folder, ".")
@@ -86,7 +86,7 @@ def load_error(error: Exception, path: str = "") -> ModelError:
 
 
 def run_error(error: Exception) -> ModelError:
-    """An exception of ``run()`` as one line with a code."""
+    """Convert an exception of ``run()`` to an error with a code."""
     text = _read(error)
     if re.search(r"No corresponding Numpy type|can't be converted to MLDataType", text):
         cause = f"ONNX Runtime cannot pass a type of this model to or from Python: {_clean(text)}"
@@ -112,7 +112,7 @@ def _clean(text: str) -> str:
 
 
 def _no_kernel(operator: str, version: str, node: str, path: str) -> ModelError:
-    """The model is valid, and the operator is one of ONNX Runtime's, but not for these types."""
+    """Return the error for an operator that ONNX Runtime has, but not for these types."""
     types = _types(path, operator, node)
     called = f" (node {node!r})" if node else ""
     if types is None:
@@ -127,7 +127,7 @@ def _no_kernel(operator: str, version: str, node: str, path: str) -> ModelError:
 
 
 def _types(path: str, operator: str, node: str) -> list[str] | None:
-    """The types that the node takes, each once; empty where they are not known, None where there is no such node."""
+    """Return the types that the node takes, each once; empty when unknown, None without such a node."""
     import onnx
 
     from pytest_onnxaccel.graph.describe import dtype_name

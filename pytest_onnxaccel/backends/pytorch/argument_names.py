@@ -61,7 +61,7 @@ def flatten(result: Any) -> list[tuple[str, Any]]:
 
 
 def pair(found: Sequence[tuple[str, Any]], wanted: Sequence[str]) -> dict[str, Any]:
-    """The source's outputs under the *wanted* names, those of the ONNX model, in its order.
+    """Return the source's outputs under the *wanted* names, those of the ONNX model, in its order.
 
     Names that both have decide; where they share none, the order does, because exporters make names up.
 
@@ -92,7 +92,7 @@ def pair(found: Sequence[tuple[str, Any]], wanted: Sequence[str]) -> dict[str, A
 
 
 def to_array(value: Any) -> Array:
-    """A tensor or number of PyTorch as a NumPy array of its own."""
+    """Copy a tensor or number of PyTorch to a NumPy array."""
     import numpy as np
     import torch
 
@@ -109,7 +109,7 @@ def to_array(value: Any) -> Array:
 
 
 def to_tensor(name: str, array: Array) -> torch.Tensor:
-    """A NumPy array as a tensor of its own.
+    """Copy a NumPy array to a tensor.
 
     Raises:
         ModelError: ``E_INPUT``: PyTorch has no such element type.

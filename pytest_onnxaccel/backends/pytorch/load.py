@@ -37,7 +37,7 @@ class Loaded:
 def load_source(
     path: str, kind: str, loader: str = "", import_paths: Sequence[str] = (), trusted: Sequence[str] = ()
 ) -> Loaded:
-    """The module that the source at *path* is, with its weights, on the CPU and in eval mode.
+    """Load the source at *path* as a module with its weights, on the CPU and in eval mode.
 
     Args:
         kind: ``torch``, ``torchscript`` or ``exported``.

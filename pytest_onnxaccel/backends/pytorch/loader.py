@@ -1,5 +1,7 @@
-"""A source's loader, ``package.module:callable``, in the worker: imported, called without arguments, one line for what
-goes wrong."""
+"""A source's loader, ``package.module:callable``, in the worker: imported and called without arguments.
+
+Whatever goes wrong becomes an error of one line.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from pytest_onnxaccel.core.registry import nearest
 
 
 def call_loader(loader: str, import_paths: Sequence[str]) -> Any:
-    """What the loader gives. It takes no argument: it builds, and the weights are loaded into what it built.
+    """Call the loader, without arguments, and return what it builds; the weights are loaded into that.
 
     Args:
         import_paths: folders that its modules are found in, before ``sys.path``; it runs in the first of them.
@@ -50,7 +52,7 @@ def at_home(import_paths: Sequence[str]) -> contextlib.AbstractContextManager[No
 
 
 def find_loader(loader: str, import_paths: Sequence[str]) -> Callable[[], Any]:
-    """The callable that *loader* names.
+    """Return the callable that *loader* names.
 
     Raises:
         ConfigError: its module cannot be imported, has no such attribute, or that cannot be called.
@@ -59,7 +61,7 @@ def find_loader(loader: str, import_paths: Sequence[str]) -> Callable[[], Any]:
 
 
 def find_callable(name: str, import_paths: Sequence[str], called: str = "") -> Callable[..., Any]:
-    """The callable that *name*, ``package.module:callable``, names.
+    """Return the callable that *name*, ``package.module:callable``, names.
 
     Args:
         import_paths: folders that its modules are found in, before ``sys.path``.
@@ -99,7 +101,7 @@ def find_callable(name: str, import_paths: Sequence[str], called: str = "") -> C
 
 
 def _absent(module: str, missing: str, import_paths: Sequence[str]) -> tuple[str, str]:
-    """What is told of the module *missing* that importing *module* asked for, and what to do."""
+    """Return cause and remedy for the module *missing* that importing *module* asked for."""
     if module != missing and not module.startswith(f"{missing}."):
         return f"no module named {missing!r}, which {module} imports", "install it, or put it into the repository"
     package, _, last = missing.rpartition(".")

@@ -52,14 +52,14 @@ class GraphSource:
         return {name: tensor.name for name, tensor in (*self._feeds.items(), *self._fetches.items())}
 
     def callable(self) -> Callable[..., list[Any]]:
-        """Takes one array per input in their order, gives one per output."""
+        """Run one array per input in their order and return one per output."""
         call: Callable[..., list[Any]] = self._session.make_callable(
             list(self._fetches.values()), list(self._feeds.values())
         )
         return call
 
     def frozen(self) -> Any:
-        """A ``GraphDef`` of what the outputs need, variables as constants; tensors keep their names.
+        """Freeze what the outputs need to a ``GraphDef``, variables as constants; tensors keep their names.
 
         Raises:
             ModelError: ``E_SCHEMA``: TensorFlow cannot freeze it.
@@ -135,7 +135,7 @@ class GraphSource:
             _complete(found[1], self._fetches, "gives the output")
 
     def _choose(self, inputs: Sequence[str], outputs: Sequence[str]) -> None:
-        """Inputs and outputs of a graph without a signature: by the names given, else placeholders and ends."""
+        """Choose inputs and outputs of a graph without a signature: those named, else placeholders and ends."""
         if not outputs and names.is_training(self._graph):
             raise names.ask_for_outputs(self._graph)
         fetched = [names.named_tensor(self._graph, name, "output") for name in outputs] or names.ends(self._graph)
@@ -188,7 +188,7 @@ def open_frozen(
     options: LoadOptions | None = None,
     trusted: Collection[str] = (),
 ) -> GraphSource:
-    """The frozen graph at *path*; *trusted* as for :func:`.safety.graph_scan.refuse_graph`.
+    """Open the frozen graph at *path*; *trusted* as for :func:`.safety.graph_scan.refuse_graph`.
 
     Raises:
         ModelError: ``E_UNSAFE``, before TensorFlow is imported; ``E_PARSE``; ``V_CONTRACT``: a name means nothing.
@@ -205,7 +205,7 @@ def open_checkpoint(
     options: LoadOptions | None = None,
     trusted: Collection[str] = (),
 ) -> GraphSource:
-    """The checkpoint whose graph is the ``.meta`` at *path*; takes and raises as :func:`open_frozen`."""
+    """Open the checkpoint whose graph is the ``.meta`` at *path*; arguments and errors as :func:`open_frozen`."""
     meta = read_meta_graph(path)
     refuse_meta_graphs([meta], trusted, [*inputs, *(outputs or ends(meta.graph))])
     return _opened(options, lambda source: source.load_checkpoint(path, meta, inputs, outputs))
@@ -219,7 +219,7 @@ def open_saved_model(
     options: LoadOptions | None = None,
     trusted: Collection[str] = (),
 ) -> GraphSource:
-    """The SavedModel in *folder* by *signature*; takes and raises as :func:`open_frozen`."""
+    """Open the SavedModel in *folder* by *signature*; arguments and errors as :func:`open_frozen`."""
     graphs = read_saved_model(folder)
     refuse_meta_graphs(graphs, trusted)
     meta, chosen = _signature(graphs, signature)
@@ -227,7 +227,7 @@ def open_saved_model(
 
 
 def _signature(graphs: Sequence[MetaGraph], wanted: str) -> tuple[MetaGraph, str]:
-    """The graph for serving, with the signature called *wanted*, else its default one or its only one."""
+    """Return the graph for serving, with the signature called *wanted*, else its default one or its only one."""
     meta = next((graph for graph in graphs if graph.tags == ("serve",)), graphs[0])
     keys = [key for key in meta.signatures if not key.startswith("__saved_model")]
     if wanted:

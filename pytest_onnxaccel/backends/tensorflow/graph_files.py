@@ -49,7 +49,7 @@ class MetaGraph:
 
 
 def read_graph(path: str) -> Graph:
-    """The frozen graph (``GraphDef``) at *path*.
+    """Read the frozen graph (``GraphDef``) at *path*.
 
     Raises:
         ModelError: ``E_FILE``, ``E_SIZE``, ``E_NOTMODEL`` or ``E_PARSE``.
@@ -69,7 +69,7 @@ def read_graph(path: str) -> Graph:
 
 
 def read_meta_graph(path: str) -> MetaGraph:
-    """The ``.meta`` of a checkpoint.
+    """Read the ``.meta`` of a checkpoint.
 
     Raises:
         ModelError: as :func:`read_graph`.
@@ -81,7 +81,7 @@ def read_meta_graph(path: str) -> MetaGraph:
 
 
 def read_saved_model(folder: str) -> tuple[MetaGraph, ...]:
-    """The meta graphs of the SavedModel in *folder*.
+    """Read the meta graphs of the SavedModel in *folder*.
 
     Raises:
         ModelError: as :func:`read_graph`; ``E_NOTMODEL`` for forms of it that cannot be looked through.
@@ -142,7 +142,7 @@ def _meta_graph(message: Message) -> MetaGraph:
 
 
 def _tensor_names(info: Message, depth: int) -> Iterator[str]:
-    """The tensors of a ``TensorInfo``: one, the three of a sparse tensor, or the components of a composite."""
+    """Yield the tensors of a ``TensorInfo``: one, the three of a sparse tensor, or the components of a composite."""
     if depth > _DEEPEST:
         raise garbled("a signature is nested too deep")
     if info.has(1):

@@ -13,7 +13,7 @@ from pytest_onnxaccel.core.errors import printable
 
 @cache
 def tensorflow() -> Any:
-    """The module ``tensorflow``.
+    """Return the module ``tensorflow``.
 
     Raises:
         BackendUnavailable: it cannot be imported here.

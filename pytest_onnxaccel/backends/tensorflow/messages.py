@@ -22,7 +22,7 @@ _NAME, _OPERATOR = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*"), re.compile(r"
 
 
 def texts_of(value: memoryview) -> Iterator[memoryview]:
-    """The texts of the attribute *value* (an ``AttrValue``).
+    """Yield the texts of the attribute *value* (an ``AttrValue``).
 
     Raises:
         ModelError: ``E_PARSE``: the attribute itself is not a message; ``E_UNSAFE``: it is nested too deep.
@@ -86,7 +86,7 @@ def is_certain(node: Node) -> bool:
 
 
 def _attribute(value: Message, depth: int) -> Iterator[memoryview]:
-    """The texts of an ``AttrValue``: its own, those of its tensors, lists and functions."""
+    """Yield the texts of an ``AttrValue``: its own, those of its tensors, lists and functions."""
     if depth > DEEPEST:
         raise _too_deep()
     yield from value.each(2)
@@ -105,7 +105,7 @@ def _attribute(value: Message, depth: int) -> Iterator[memoryview]:
 
 
 def _tensor(tensor: Message, depth: int) -> Iterator[memoryview]:
-    """The texts of a ``TensorProto``: its strings, and what its variants hold."""
+    """Yield the texts of a ``TensorProto``: its strings, and what its variants hold."""
     if depth > DEEPEST:
         raise _too_deep()
     yield from tensor.each(8)

@@ -30,7 +30,7 @@ class Node:
     function: str = ""
 
     def text(self, attribute: str, default: str = "") -> str | None:
-        """A string attribute, *default* where it is absent; None where it is not a string that is known here.
+        """Return a string attribute, *default* where it is absent; None where it is not a string that is known here.
 
         In a function it may be a placeholder, which the caller of the function fills in.
         """
@@ -71,7 +71,7 @@ class Graph:
 def graph_of(
     nodes: Iterable[Message] = (), library: Iterable[Message] = (), gradients: Iterable[Message] = ()
 ) -> Graph:
-    """A graph from its nodes (``NodeDef``), functions (``FunctionDef``) and their gradients (``GradientDef``).
+    """Return a graph from its nodes (``NodeDef``), functions (``FunctionDef``) and their gradients (``GradientDef``).
 
     Raises:
         ModelError: ``E_PARSE``; ``E_SIZE``: too many nodes.

@@ -35,21 +35,21 @@ class Message:
             yield value
 
     def joined(self, number: int) -> Message:
-        """A singular message; empty where it is absent."""
+        """Return a singular message; empty where it is absent."""
         found = list(self.each(number))
         return Message(found[0] if len(found) == 1 else memoryview(b"".join(found)))
 
     def text(self, number: int) -> str:
-        """A singular string; empty where it is absent."""
+        """Return a singular string; empty where it is absent."""
         found = list(self.each(number))
         return decoded(found[-1]) if found else ""
 
     def texts(self, number: int) -> list[str]:
-        """A repeated string."""
+        """Return a repeated string."""
         return [decoded(value) for value in self.each(number)]
 
     def number(self, number: int, default: int = 0) -> int:
-        """A singular integer, enum or bool as int64."""
+        """Return a singular integer, enum or bool as int64."""
         found = self._fields.get(number)
         if not found:
             return default
@@ -130,7 +130,7 @@ def _after_group(data: memoryview, at: int, end: int, number: int) -> int:
 
 
 def varint(data: memoryview, at: int, end: int) -> tuple[int, int]:
-    """A base-128 number at *at*, which ends before *end*, as unsigned 64 bits; and where it ends.
+    """Read a base-128 number at *at*, before *end*, as unsigned 64 bits; and return where it ends.
 
     Raises:
         ModelError: ``E_PARSE``.
@@ -147,7 +147,7 @@ def varint(data: memoryview, at: int, end: int) -> tuple[int, int]:
 
 
 def decoded(value: memoryview) -> str:
-    """A string field; what is not UTF-8 is kept as escapes, so that no two names become one."""
+    """Return a string field; what is not UTF-8 is kept as escapes, so that no two names become one."""
     return bytes(value).decode("utf-8", "backslashreplace")
 
 

@@ -13,7 +13,7 @@ from pytest_onnxaccel.core.errors import BackendUnavailable, printable
 
 @contextmanager
 def quietly(what: str, remedy: str) -> Iterator[None]:
-    """Imports in the block say nothing.
+    """Keep imports in the block silent.
 
     Raises:
         BackendUnavailable: *what* cannot be imported in this interpreter; *remedy* fixes it.

@@ -55,7 +55,7 @@ def strays(meta: MetaGraph, run: Iterable[str] = ()) -> Iterator[tuple[Node, boo
 
 
 def _own_name(node: Node, meta: MetaGraph, nodes: Mapping[str, Node]) -> bool:
-    """The file that Restore *node* reads is the one that the loader names."""
+    """Return whether the file that Restore *node* reads is the one that the loader names."""
     filename = _tensor(meta.saver.filename)
     if not node.function:
         return _leads_to(node.inputs[:1], nodes, filename) == filename != ""
@@ -77,7 +77,7 @@ def _own_name(node: Node, meta: MetaGraph, nodes: Mapping[str, Node]) -> bool:
 
 
 def _leads_to(inputs: tuple[str, ...], nodes: Mapping[str, Node], end: str = "") -> str:
-    """The tensor that the first of *inputs* is the value of, unchanged, *end* at the latest; empty for any other."""
+    """Return the tensor whose unchanged value the first of *inputs* is, *end* at the latest; else empty."""
     name = _tensor(inputs[0]) if inputs else ""
     for _ in range(len(nodes) + 1):
         found = nodes.get(operation(name))
@@ -90,7 +90,7 @@ def _leads_to(inputs: tuple[str, ...], nodes: Mapping[str, Node], end: str = "")
 
 
 def _reached(graph: Graph, roots: Iterable[str]) -> set[tuple[str, str]]:
-    """(function, node) of all that running *roots* runs: their inputs, and every node of the functions called."""
+    """Return (function, node) of all that *roots* run: their inputs, and every node of the functions called."""
     nodes: dict[str, list[Node]] = {}
     for node in graph.nodes:
         nodes.setdefault(node.name, []).append(node)
@@ -139,7 +139,7 @@ def _tensor(name: str) -> str:
 
 
 def ends(graph: Graph) -> list[str]:
-    """What is run of a graph without a signature where nobody names its outputs; see :func:`.tensorflow_names.ends`."""
+    """Return the ends that are run where nobody names outputs; see :func:`.tensorflow_names.ends`."""
     taken = {operation(name) for node in graph.nodes for name in node.inputs if not name.startswith("^")}
     saves = {node.name for node in graph.nodes if node.op in SAVES}
     return [

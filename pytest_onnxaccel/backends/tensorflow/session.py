@@ -56,7 +56,7 @@ class TensorflowSession:
         return measure(self._checked_call(feeds), plan)
 
     def timer(self, feeds: Mapping[str, Array]) -> Callable[[], list[Any]]:
-        """The call that :meth:`time` times."""
+        """Return the call that :meth:`time` times."""
         return self._checked_call(feeds)
 
     def close(self) -> None:

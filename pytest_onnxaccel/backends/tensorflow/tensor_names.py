@@ -69,7 +69,7 @@ def placeholders(outputs: Iterable[Any], fed: Iterable[Any] = ()) -> list[Any]:
 
 
 def named_tensor(graph: Any, name: str, what: str) -> Any:
-    """The tensor called *name*, or first of the operation called so.
+    """Return the tensor called *name*, or first of the operation called so.
 
     Raises:
         ModelError: ``V_CONTRACT``: there is none; the nearest names are told.
@@ -108,7 +108,7 @@ def choose(wanted: Sequence[str], found: Mapping[str, Any], what: str) -> dict[s
 
 
 def missing(name: str, what: str, names: Sequence[str]) -> ModelError:
-    """The source has no *what* called *name*."""
+    """Return the error for a source that has no *what* called *name*."""
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or list(names[:4])
     has = f"it has {', '.join(printable(item, 60) for item in near)}" if near else "it has none"
     return ModelError(
@@ -119,7 +119,7 @@ def missing(name: str, what: str, names: Sequence[str]) -> ModelError:
 
 
 def ask_for_outputs(graph: Any) -> ConfigError:
-    """The outputs of a training graph cannot be told: the loss is an end of it, the prediction is not."""
+    """Refuse to guess the outputs of a training graph: the loss is an end of it, the prediction is not."""
     names = [tensor.name for tensor in ends(graph)][:4]
     return ConfigError(
         f"the graph is that of a training, whose ends are not what it predicts (ends: {', '.join(names) or 'none'})",

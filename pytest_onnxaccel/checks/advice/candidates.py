@@ -66,7 +66,7 @@ class Surroundings:
 
 
 def trials(around: Surroundings) -> tuple[list[Trial], list[Finding]]:
-    """What to try, and what does not apply with its reason. Steps on the file say themselves whether they apply."""
+    """Return what to try, and what does not apply with the reason; steps on the file decide that themselves."""
     first = ("initializers",)
     found = [
         Trial("initializers", "initializers out of the inputs", Setup(first)),

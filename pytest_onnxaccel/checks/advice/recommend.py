@@ -20,7 +20,7 @@ def judged(trial: Trial, gain: Gain, max_abs: float | None) -> Finding:
 
 
 def winners(tried: Sequence[tuple[Trial, Finding]]) -> list[Trial]:
-    """The trials that help, the best of each kind, greatest certain gain first.
+    """Return the trials that help, the best of each kind, greatest certain gain first.
 
     A step that others build on comes before them, so that they are taken only for what they add.
     """
@@ -122,7 +122,7 @@ class Advice:
         }
 
     def lines(self) -> list[str]:
-        """The advice first, then what helps by itself, what was refused, and what makes no difference."""
+        """Return the advice first, then what helps by itself, what was refused, and what makes no difference."""
         if self.advised:
             head = f"advised: {' + '.join(self.titles)}: {self.whole}"
         else:

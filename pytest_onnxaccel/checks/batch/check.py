@@ -97,7 +97,7 @@ def batch(
 
 
 def _telling(result: CheckResult, telling: Telling, single_runs: SingleRuns, session: Session) -> CheckResult:
-    """*result*, judged by what the samples alone gave; more of them are run while no output answers."""
+    """Judge *result* by what the samples gave alone; more samples run while no output changes."""
     answers = Answers()
     for index in range(FEW):
         answers.add(telling.inputs.feeds(index), single_runs.block(index))
@@ -155,7 +155,7 @@ def _named(proofs: Mapping[int, Proof]) -> str:
 
 
 def _alike(inputs: Inputs, size: int) -> str:
-    """A remark where the samples in a batch are all the same: leakage between them cannot be seen."""
+    """Return a remark where the samples in a batch are all the same: leakage between them cannot be seen."""
     if size < 2 or (not inputs.files and any("float" in spec.dtype for spec in inputs.specs)):
         return ""
     feeds = inputs.feeds(0, size)
@@ -192,7 +192,7 @@ def _held(holders: Callable[[], str]) -> str:
 
 
 def _refusal(session: Session, inputs: Inputs) -> str:
-    """A frozen model fed with another batch must be refused, in every backend: how; empty when it is not."""
+    """Return how the frozen model refuses another batch in the backend; empty when it does not."""
     assert inputs.batch is not None
     try:
         session.run(inputs.feeds(0, inputs.batch + 1))

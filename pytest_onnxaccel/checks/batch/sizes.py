@@ -39,7 +39,7 @@ class Sizes:
 def choose(
     asked: Sequence[int], own: int, dynamic: bool, wide: bool, single_runs: SingleRuns, session: Session, memory: int
 ) -> Sizes:
-    """The sizes to prove of a model.
+    """Return the sizes to prove of a model.
 
     Args:
         asked: sizes that the user named; they are proven whatever they cost.

@@ -35,7 +35,7 @@ def foldin(
     firsts: tuple[Session, Session] | None = None,
     name: str = "",
 ) -> CheckResult:
-    """The folded model's outputs on images equal the original's on what *preprocess* makes of them.
+    """Check that the folded model gives for images what the original gives after *preprocess*.
 
     Args:
         preprocess: the reference: an image (uint8, H x W x C) to an array, with or without a batch axis.
@@ -116,7 +116,7 @@ def _arranged(stack: Array, wanted: TensorSpec) -> Array:
 def _kind(
     original: Session, folded: Session, feeds: Sequence[_Feeds], firsts: tuple[Session, Session] | None, upto: int
 ) -> str:
-    """What went wrong, from images with their channels reversed and from where the first convolutions differ."""
+    """Return what went wrong, from images with their channels reversed and from where the first convolutions differ."""
     if all(_agree(folded.run(_reversed(image)), original.run(prepared)) for image, prepared in feeds[:upto]):
         return "channel-swap"
     image, prepared = feeds[0]
@@ -130,7 +130,7 @@ def _kind(
 
 
 def _reversed(image: Mapping[str, Array]) -> dict[str, Array]:
-    """The feeds with the channels of the image in the opposite order; the channels are the axis of 1 to 4."""
+    """Return the feeds with the channels of the image in the opposite order; the channels are the axis of 1 to 4."""
     name, array = next(iter(image.items()))
     axis = array.ndim - 1 if array.shape[-1] <= 4 else 1
     return {name: np.ascontiguousarray(np.flip(array, axis))}

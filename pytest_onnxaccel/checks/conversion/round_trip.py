@@ -111,7 +111,7 @@ def _compare(
 
 
 def _stopped(result: CheckResult, stop: Stop, error: OnnxAccelError, required: bool) -> CheckResult:
-    """A converter or runtime that is not here, or lacks an operator, says little of the model."""
+    """Return the result of a leg that stopped: a missing converter, runtime or operator says little of the model."""
     lacking = isinstance(error, BackendUnavailable | ConversionError)
     verdict = Verdict.NOT_APPLICABLE if lacking and not required else Verdict.FAILED
     return result.with_(verdict=verdict, code=error.code, message=f"{stop.name} stopped: {error}")

@@ -68,7 +68,7 @@ class Sampled:
 
 
 def limits(budget: LatencyBudget) -> dict[str, float]:
-    """The limits of *budget* in nanoseconds, by percentile."""
+    """Return the limits of *budget* in nanoseconds, by percentile."""
     found = {key: getattr(budget, f"{key}_ns") for key in PERCENTILES}
     return {key: value for key, value in found.items() if value is not None}
 
@@ -107,7 +107,7 @@ def sample(
 def judge(
     blocks: Sequence[Block], facts: Mapping[str, Any], wanted: Mapping[str, float], confidence: float = 0.95
 ) -> Sampled:
-    """What *blocks* say of each limit of *wanted*."""
+    """Return what *blocks* say of each limit of *wanted*."""
     own, basis = on_processor(blocks, facts)
     walls = [list(block.wall_ns) for block in blocks]
     judged = {
@@ -140,7 +140,7 @@ def on_processor(blocks: Sequence[Block], facts: Mapping[str, Any]) -> tuple[lis
 
 
 def _least_disturbed(blocks: Sequence[Block]) -> Sequence[Block]:
-    """The quarter of *blocks* whose threads waited least: what all of them waited may exceed the whole of a block."""
+    """Return the quarter of *blocks* whose threads waited least."""
     count = max(_FEWEST, len(blocks) // 4)
     chosen = sorted(sorted(range(len(blocks)), key=lambda i: _waited(blocks[i]))[:count])
     return [blocks[i] for i in chosen]
@@ -194,7 +194,7 @@ def _limit(
 
 
 def facts_of(blocks: Sequence[Block]) -> str:
-    """What the machine did during *blocks*, as far as it counts; empty where nothing does."""
+    """Return what the machine did during *blocks*, as far as it counts; empty where nothing does."""
     return noise_text(counters.total([block.noise for block in blocks]), sum(b.end_ns - b.start_ns for b in blocks))
 
 

@@ -45,7 +45,7 @@ def measure(session: Session, inputs: Inputs, budget: LatencyBudget, batch: int 
 
 
 def pooled(timing: Timing, sampled: Sampled) -> Timing:
-    """*timing* with the samples of the blocks in place of its own."""
+    """Return *timing* with the samples of the blocks instead of its own."""
     blocks = sampled.blocks
     return replace(
         timing,
@@ -92,7 +92,7 @@ def latency(
     compared: Sequence[Compared] = (),
     batch: int | None = None,
 ) -> CheckResult:
-    """The model answers inside its budget. Without a budget nothing is judged.
+    """Check that the model answers inside its budget; without a budget nothing is judged.
 
     The worst limit decides: one that failed, else one that cannot be decided.
 

@@ -23,7 +23,7 @@ def parallelism(blocks: Sequence[Block]) -> float:
 
 
 def on_cpu(blocks: Sequence[Block], facts: Mapping[str, Any]) -> bool:
-    """The session computes on the CPU, by its provider or, where that is not known, by its CPU time."""
+    """Return whether the session computes on the CPU, by its provider or, where that is not known, by its CPU time."""
     if not counters.cpu_clock_counts():
         return False
     provider = facts.get("provider")

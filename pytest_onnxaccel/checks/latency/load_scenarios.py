@@ -55,7 +55,7 @@ class Served:
 
 
 def confirmed(first: Served, second: Served) -> Served:
-    """A failure that a fresh process shows too; never a pass, whatever *second* says."""
+    """Return a failure that a fresh process confirms; never a pass, whatever *second* says."""
     if second.verdict is Verdict.FAILED:
         return replace(second, judged=(*second.judged, "confirmed in a fresh process"))
     told = f"failed, and not again in a fresh process: at first {first.message}; then {second.line}"
@@ -136,7 +136,7 @@ def server(
 
 
 def max_sustainable_rate(scenario: Scenario, row: Timing, run: Paced, seed: int = 0) -> Served:
-    """The highest rate of random requests at which p99 certainly keeps the scenario's target.
+    """Return the highest rate of random requests at which p99 certainly keeps the scenario's target.
 
     Args:
         row: calls one after the other.
@@ -170,7 +170,7 @@ def max_sustainable_rate(scenario: Scenario, row: Timing, run: Paced, seed: int 
 def offline(
     scenario: Scenario, found: Sequence[tuple[Throughput, Timing]], asked: Mapping[str, float], left: Mapping[int, str]
 ) -> Served:
-    """Samples per second over batch sizes, by lower bounds; with limits, of the sizes that keep them.
+    """Return samples per second over batch sizes, by lower bounds; with limits, of the sizes that keep them.
 
     Args:
         left: sizes that were not timed, with the reason.

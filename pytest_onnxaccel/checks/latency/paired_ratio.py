@@ -183,7 +183,7 @@ class _Bench:
 
 
 def _warm(arm: Arm) -> float:
-    """The same number of calls for every arm; nanoseconds of a typical one."""
+    """Return the same number of calls for every arm; nanoseconds of a typical one."""
     timing = arm.session.time(arm.feeds, TimingPlan(samples=3, warmup=10, seconds=5.0, least=1, steady=False))
     return percentile(sorted(timing.wall_ns), 0.5)
 

@@ -50,7 +50,7 @@ class Parting:
 def first_module(
     recorded: Sequence[tuple[str, Digest]], values: Mapping[str, Digest], graph_view: GraphView
 ) -> Parting | None:
-    """The first of the *recorded* modules whose result no value of the graph holds, though one bears its name.
+    """Return the first of the *recorded* modules whose result no value of the graph holds, though one bears its name.
 
     Args:
         recorded: module path and result, in the order of execution; a module that ran twice is there twice.
@@ -86,7 +86,7 @@ def _holder(digest: Digest, values: Mapping[str, Digest]) -> str:
 
 
 def _named(module: str, digest: Digest, values: Mapping[str, Digest], graph_view: GraphView) -> str:
-    """The last value of *module*'s own nodes, or of those inside it, that has the shape of its result."""
+    """Return the last value of *module*'s own nodes, or of those inside it, that has the shape of its result."""
     if not module:
         return ""
     found = ""

@@ -21,7 +21,7 @@ _SHARED = 0.3
 
 
 def by_name(ours: GraphView, theirs: GraphView) -> dict[str, str]:
-    """Inputs, outputs and, where the names can be believed, the values between: candidate's name to reference's.
+    """Return inputs, outputs and, where the names can be believed, the values between: candidate's name to reference's.
 
     Exporters number values. Two exports that number differently share names that mean nothing, which shows in their
     operators: then only inputs and outputs are paired.
@@ -72,11 +72,11 @@ def by_content(
 
 
 def by_structure(ours: GraphView, theirs: GraphView, pairs: Mapping[str, str]) -> dict[str, str]:
-    """Further pairs, from both ends: results of the same operator on paired values, and what the same operator reads
-    to give paired values.
+    """Find further pairs from both ends of the graphs.
 
+    These are results of the same operator on paired values, and what the same operator reads to give paired values.
     Where several nodes of one operator read the same values (parallel convolutions), they are paired in their order
-    if both sides have equally many left, told apart by their shapes first.
+    if both sides have equally many left; their shapes are compared first.
     """
     found = dict(pairs)
     while more := (_forward(ours, theirs, found) or _backward(ours, theirs, found)):

@@ -73,7 +73,7 @@ def parity(
     decision: Decision | None = None,
     telling: Telling | None = None,
 ) -> CheckResult:
-    """The candidate's outputs equal the reference's within the tolerance.
+    """Check that the candidate's outputs equal the reference's within the tolerance.
 
     Args:
         seeds: one sample for each; without any, :data:`SAMPLES` distinct ones of the inputs' own seed.
@@ -194,7 +194,7 @@ def _of_large_inputs(limits: Limits) -> Limits:
 def _runs(
     candidate: Session, reference: Session, feeds: Mapping[str, Array]
 ) -> tuple[Mapping[str, Array], Mapping[str, Array]] | None:
-    """What both give; None where one of them refuses a sample that was drawn to tell more, or overflows in it."""
+    """Return what both give; None where one of them refuses an extra sample, or overflows in it."""
     try:
         theirs = reference.run(feeds)
         return (candidate.run(feeds), theirs) if is_finite(theirs) else None
@@ -229,7 +229,7 @@ def _worst_feeds(inputs: Inputs, seeds: Sequence[int], batch: int | None, agreem
 
 
 def samples(inputs: Inputs, seeds: Sequence[int], batch: int | None) -> Iterator[dict[str, Array]]:
-    """The feeds that parity compares, in order; those of a second look come after them."""
+    """Yield the feeds that parity compares, in order; those of a second look come after them."""
     given = max((len(samples) for samples in inputs.files.values()), default=0)
     count = len(seeds) or max(SAMPLES, min(MOST, -(-given // (batch or 1))))
     count = max(count, inputs.variants, inputs.telling) if not seeds else count
@@ -240,7 +240,7 @@ def samples(inputs: Inputs, seeds: Sequence[int], batch: int | None) -> Iterator
 
 
 def sample(inputs: Inputs, seeds: Sequence[int], batch: int | None, index: int) -> dict[str, Array]:
-    """The feeds of sample *index* of a parity check, also past those of :func:`samples` where no seeds are given."""
+    """Return the feeds of sample *index*, also past those of :func:`samples` where no seeds are given."""
     inputs = sized(inputs, index)
     if seeds:
         return inputs.seeded(seeds[index], batch)
@@ -248,5 +248,5 @@ def sample(inputs: Inputs, seeds: Sequence[int], batch: int | None, index: int) 
 
 
 def sized(inputs: Inputs, index: int) -> Inputs:
-    """The inputs at the sizes of sample *index*: samples go through the lengths that are tried."""
+    """Return the inputs at the sizes of sample *index*: samples go through the lengths that are tried."""
     return inputs.for_sample(index)

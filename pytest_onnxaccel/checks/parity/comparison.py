@@ -94,7 +94,7 @@ class Agreement:
             self.worst[name] = {**self._figures(name, candidate, reference), "sample": sample}
 
     def bad(self) -> list[str]:
-        """Outputs with elements past their tolerance."""
+        """Return outputs with elements past their tolerance."""
         return [name for name, found in self.worst.items() if found["bad_share"]]
 
     @property
@@ -116,7 +116,7 @@ class Agreement:
         return {**figures, "worst_output": name, "samples": self.samples, "outputs": outputs}
 
     def message(self) -> str:
-        """What was asked and what is, in one line, for a failure."""
+        """Return what was asked and what is, in one line, for a failure."""
         if self.problems:
             return self.problems[0].message
         name, top = max(self.worst.items(), key=lambda item: _badness(item[1]))

@@ -63,11 +63,11 @@ class Decisions:
         return [item for item in self.changes if not item[2].in_noise]
 
     def outputs(self) -> tuple[str, ...]:
-        """Outputs whose noise matters here, as far as they are known."""
+        """Return outputs whose noise matters here, as far as they are known."""
         return tuple(dict.fromkeys(name for _, name, _ in self.changes))
 
     def reference(self, name: str) -> Array | None:
-        """The reference's output *name* of a sample with a change that is more than rounding."""
+        """Return the reference's output *name* of a sample with a change that is more than rounding."""
         return self._open[0][2][name] if self._open else None
 
     def figures(self) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Decisions:
         return f"{len(flips)} of {self.rows} {self.asked.kind} {word}; the first: {_said(flips[0])}"
 
     def note(self) -> str:
-        """The decisions that rounding alone may have overturned; empty without any."""
+        """Return the decisions that rounding alone may have overturned; empty without any."""
         near = [item for item in self.changes if item[2].in_noise]
         if not near:
             return ""

@@ -48,7 +48,7 @@ class Noise:
         return SURE if name in self.sure else FACTOR
 
     def joined(self, other: Noise) -> Noise:
-        """This noise and that of the same reference on *other* samples: the larger drift of each output."""
+        """Merge this noise with that of the same reference on *other* samples: the larger drift of each output."""
         drift = {name: max(found, other.drift.get(name, 0.0)) for name, found in self.drift.items()}
         counted, left_out = (tuple(dict.fromkeys((*a, *b))) for a, b in (
             (self.counted, other.counted), (self.left_out, other.left_out),

@@ -55,7 +55,7 @@ class SecondLook:
 
 
 def close(agreement: Agreement, limits: Limits) -> tuple[str, ...]:
-    """Outputs that pass by the measured tolerance alone, and are further off than each variant that it is made of.
+    """Return outputs that only the measured tolerance lets pass, and that are further off than each of its variants.
 
     Not those so small that more samples would not tell either.
     """

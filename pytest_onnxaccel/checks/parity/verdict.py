@@ -26,7 +26,7 @@ def ruled(
     sessions: tuple[Session, Session],
     feeds: Callable[[], Mapping[str, Array]],
 ) -> CheckResult:
-    """*result* with its verdict: the contract first, then stability, then values, then decisions."""
+    """Judge *result*: the contract first, then stability, then values, then decisions."""
     if agreement.problems:
         code = "V_NONFINITE" if agreement.problems[0].kind == "nonfinite" else "V_CONTRACT"
         result = result.with_(
@@ -111,7 +111,7 @@ def notes_of(
     decisions: Decisions | None,
     look: SecondLook | None,
 ) -> tuple[str, ...]:
-    """What qualifies the verdict: of the sessions, of the measured noise, of decisions within it."""
+    """Return what qualifies the verdict: of the sessions, of the measured noise, of decisions within it."""
     notes = [*candidate.info.notes, *reference.info.notes, *(limits.note(name) for name in agreement.worst)]
     if agreement.empty and not all(agreement.empty.values()):
         notes += [f"output {name!r} is empty in every sample" for name, empty in agreement.empty.items() if empty]

@@ -55,7 +55,10 @@ class Answers:
                 self._answered.add(name)
 
     def silent(self, by_design: frozenset[str] = frozenset()) -> dict[str, str]:
-        """Outputs that did not answer, with how; *by_design* are those that no input reaches, and empty ones none."""
+        """Return outputs that did not answer, and how.
+
+        Without *by_design* ones, which no input reaches, and empty ones.
+        """
         found = {}
         for name, array in self._first.items():
             if name in self._answered or name in by_design or not array.size:
@@ -89,7 +92,7 @@ def _same(a: Array, b: Array) -> bool:
 
 
 def _flat(array: Array) -> Any:
-    """The one number that all elements are; None where they differ, or are texts."""
+    """Return the one number that all elements are; None where they differ, or are texts."""
     if array.dtype.kind not in "fiubcV" or not array.size:
         return None
     wide: Any = array.astype(np.float32) if array.dtype.kind == "V" else array
@@ -110,7 +113,7 @@ def further(inputs: Inputs, first: int) -> Iterator[int]:
 
 
 def holding(inputs: Inputs, run: Run, silent: Mapping[str, str]) -> list[str]:
-    """Inputs that keep the *silent* outputs still: with another value of one of them some output answers.
+    """Return inputs that keep the *silent* outputs still: with another value of one of them some output answers.
 
     Args:
         run: the reference.
@@ -147,7 +150,7 @@ def _others(inputs: Inputs, spec: TensorSpec, fed: Array) -> Iterator[Array]:
 
 
 def remedy(names: list[str], inputs: Inputs, model: str) -> str:
-    """What to give: *names* of the inputs that keep the outputs still, or else all that were made up."""
+    """Return what to give: *names* of the inputs that keep the outputs still, or else all that were made up."""
     if not names:
         names = [spec.name for spec in inputs.specs if inputs.made_up(spec.name)] or [s.name for s in inputs.specs]
         return f"give real samples of {_listed(names)}: file or images in [models.{_quoted(model)}.inputs.NAME]"

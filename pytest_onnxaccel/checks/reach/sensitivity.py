@@ -56,7 +56,7 @@ class Reach:
         return "" if self.share is None else f"reach {percent(self.share)} of the weights"
 
     def notes(self) -> tuple[str, ...]:
-        """What was not reached; empty where all was."""
+        """Return what was not reached; empty where all was."""
         found = []
         if self.share is not None and self.share < 1:
             found.append(f"{self.clause()}; not reached: {counted(self.unreached, 160)}")
@@ -77,7 +77,7 @@ class Reach:
 
 
 def percent(share: float) -> str:
-    """A share in whole percent: all and none are said only where it is all or none."""
+    """Format a share in whole percent; 0 and 100 only where it is exactly none or all."""
     whole = round(share * 100)
     if share < 1 and whole == 100:
         return "over 99 %"
@@ -87,7 +87,7 @@ def percent(share: float) -> str:
 def reach_of(
     file: str, told: Mapping[str, Any], shown: Mapping[str, Any] | None, coverage: Coverage, further: tuple[int, ...]
 ) -> Reach:
-    """What was found, put together.
+    """Return the findings combined.
 
     Args:
         told: by ``graph/reach/variant.py``, of the model; *shown* of its weights by ``numerics/sensitivity.py``.
@@ -113,7 +113,7 @@ def reach_of(
 
 
 def with_reach(result: CheckResult, reach: Reach | None) -> CheckResult:
-    """A passed *result* with what its inputs reached: in figures, and as notes where something is left out.
+    """Return a passed *result* with what its inputs reached: in figures, and as notes where something is left out.
 
     Parity, in which the two sides are compared, has it in its message too.
     """
@@ -129,7 +129,7 @@ def with_reach(result: CheckResult, reach: Reach | None) -> CheckResult:
 
 
 def judged_by_reach(result: CheckResult, reach: Reach | None, least: float | None, remedy: str) -> CheckResult:
-    """*result*, inconclusive where it passed and its inputs reach too little.
+    """Return *result*, inconclusive where it passed but its inputs reach too little.
 
     Args:
         least: share that the user asked for; :data:`LEAST` by default.
@@ -150,7 +150,7 @@ def judged_by_reach(result: CheckResult, reach: Reach | None, least: float | Non
 
 
 def hollow(result: CheckResult, message: str) -> CheckResult:
-    """*result*, inconclusive: what passed proves nothing."""
+    """Return *result*, inconclusive: what passed proves nothing."""
     return result.with_(
         verdict=Verdict.INCONCLUSIVE, code="V_HOLLOW", message=message, details=(result.message, *result.details)
     )

@@ -30,8 +30,10 @@ class Telling:
     fixed: bool = False
 
     def more(self, answers: Answers, first: int) -> Iterator[int]:
-        """Numbers of further samples to look at: those that reach more, others while no output answers, and those
-        that the graph of the file tells that the model is compared with.
+        """Yield the numbers of further samples to look at.
+
+        These are samples that reach more, others while no output answers, and those that the graph of the other file
+        (which the model is compared with) asks for.
 
         Args:
             first: number of the next sample that was not looked at yet.
@@ -52,14 +54,14 @@ class Telling:
         yield from self.inputs.beyond_samples
 
     def by_design(self) -> frozenset[str]:
-        """Outputs that the values of no input reach."""
+        """Return outputs that the values of no input reach."""
         reach = self.ask()
         if reach is None or reach.answering is None:
             return frozenset()
         return frozenset(reach.outputs) - reach.answering
 
     def judged(self, result: CheckResult, answers: Answers, run: Run) -> CheckResult:
-        """A passed *result* with what was reached; inconclusive where it proves nothing.
+        """Return a passed *result* with what was reached; inconclusive where it proves nothing.
 
         Args:
             run: the reference, to find out which input is to blame.

@@ -35,7 +35,7 @@ class BadEntry(Exception):
 
 
 def key_of(**facts: Any) -> str:
-    """The key of a conversion with these JSON *facts*: source bytes, converter, versions, options."""
+    """Return the key of a conversion with these JSON *facts*: source bytes, converter, versions, options."""
     text = json.dumps({"format": _FORMAT, **facts}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -185,7 +185,7 @@ def _content(path: str) -> bytes:
 
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[int]:
-    """A descriptor of the regular file at *path*; a link or a FIFO is none."""
+    """Open the regular file at *path*; a link or a FIFO is refused."""
     handle = os.open(path, _READ)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -197,7 +197,7 @@ def _opened(path: str) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _beneath(path: str, name: str) -> Iterator[int]:
-    """A descriptor of the file *name* of the entry at *path*."""
+    """Open the file *name* of the entry at *path*."""
     folder = open_folder(path)
     try:
         handle = open_beneath(folder, name)

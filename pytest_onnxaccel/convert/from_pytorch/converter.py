@@ -69,7 +69,7 @@ class TorchOnnx:
 
 
 def _exporter(kind: str, asked: str) -> tuple[str, list[str]]:
-    """The exporter to use, and what is to be said of the choice."""
+    """Return the exporter to use, and what is to be said of the choice."""
     if asked and asked not in EXPORTERS:
         raise ConfigError(f"{asked!r} is not an exporter", remedy=f"use one of {', '.join(EXPORTERS)}")
     if kind == kinds.TORCHSCRIPT:
@@ -142,7 +142,7 @@ def _output_axes(
     module: torch.nn.Module, options: ConvertOptions, known: Sequence[TensorSpec], given: Examples,
     outputs: Sequence[str], results: Sequence[tuple[str, Any]],
 ) -> dict[str, dict[int, str]]:  # fmt: skip
-    """What the open axes of the outputs are called, told from two runs at different sizes."""
+    """Return what the open axes of the outputs are called, told from two runs at different sizes."""
     if not given.axes:
         return {}
     other: Examples = given
@@ -160,7 +160,7 @@ def _output_axes(
 
 
 def _known(loaded: Loaded) -> list[TensorSpec]:
-    """The inputs that an exported program declares; none for the other kinds, which declare none."""
+    """Return the inputs that an exported program declares; none for the other kinds, which declare none."""
     if loaded.program is None:
         return []
     nodes = {node.name: node for node in loaded.program.graph.nodes if node.op == "placeholder"}
@@ -223,7 +223,7 @@ def _names(specs: Sequence[TensorSpec]) -> list[str]:
 def _checked(
     path: str, inputs: Sequence[str], outputs: Sequence[str], given: Examples, opset: int | None, exporter: str
 ) -> ModelInfo:
-    """What the written file declares, when that is what was asked for.
+    """Return what the written file declares, when that is what was asked for.
 
     Raises:
         ConversionError: another opset, other names, or a size that is frozen where it should stay open.

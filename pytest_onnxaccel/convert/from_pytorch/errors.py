@@ -59,7 +59,7 @@ def refused(error: Exception, exporter: str, module: Any, arguments: tuple[Any, 
 
 
 def stuck(why: str, dim: str, given: Examples) -> ConversionError:
-    """The open size *dim*, of which an export made a constant; empty where it cannot be told which."""
+    """Return the open size *dim*, of which an export made a constant; empty where it cannot be told which."""
     batch = dim in ("", given.symbol)
     what = "the batch" if given.dynamic and batch else f"dimension {dim!r}" if dim else "a size"
     return ConversionError(
@@ -88,7 +88,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _first(texts: list[str], *words: str) -> str:
-    """The first line of *texts* that holds all *words*."""
+    """Return the first line of *texts* that holds all *words*."""
     lines = [line.strip(" -") for text in texts for line in text.splitlines()]
     return printable(next((line for line in lines if all(word in line for word in words)), lines[0]), 200)
 

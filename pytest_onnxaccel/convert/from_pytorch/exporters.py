@@ -68,7 +68,7 @@ def torchscript(
     module: torch.nn.Module, arguments: tuple[Any, ...], keywords: Mapping[str, Any], given: Examples, path: str,
     asked: Mapping[str, Any],
 ) -> None:  # fmt: skip
-    """The same through the TorchScript exporter."""
+    """Export through the TorchScript exporter."""
     import torch
 
     axes = {name: dict(found) for name, found in given.axes.items()} or None

@@ -136,7 +136,7 @@ def _size(first: Any, second: Any) -> int:
 def _converted(
     opened: OpenSource, tensors: dict[str, str], shapes: Mapping[str, Sequence[int]], opset: int, stem: str, lite: str
 ) -> tuple[Any, list[str]]:
-    """The ONNX model, and what tf2onnx complained of; *lite* is the path of a TensorFlow Lite file."""
+    """Return the ONNX model, and what tf2onnx complained of; *lite* is the path of a TensorFlow Lite file."""
     graph_def = opened.frozen()
     if graph_def is not None:
         _reshape(graph_def, shapes)

@@ -12,7 +12,7 @@ def lite_model(
     path: str, inputs: Sequence[str], outputs: Sequence[str], opset: int, renamed: Mapping[str, str],
     shapes: Mapping[str, Sequence[int]],
 ) -> Any:  # fmt: skip
-    """The file at *path* as an ONNX model.
+    """Return the file at *path* as an ONNX model.
 
     Args:
         inputs, outputs: names of tensors of the file.

@@ -113,7 +113,7 @@ def fold_into_first_conv(
 def _opened(
     source: str, mean: Sequence[float], scale: Sequence[float], layout: str, channel_order: str, name: str
 ) -> tuple[ModelProto, ImageInput, Channels, Channels]:
-    """The model, its image input, and mean and scale for each channel, when all of it can be used."""
+    """Return the model, its image input, and mean and scale for each channel, when all of it can be used."""
     model = read_model(source)
     image = image_input(model, name)
     means, scales = _channels(mean, image, "mean"), _channels(scale, image, "scale")

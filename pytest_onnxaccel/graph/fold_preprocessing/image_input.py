@@ -31,7 +31,7 @@ class ImageInput:
 
 
 def image_input(model: ModelProto, name: str) -> ImageInput:
-    """The input *name*, or the only one that can be an image.
+    """Return the input *name*, or the only one that can be an image.
 
     Raises:
         ModelError: ``E_CONVERT``: there is none, or several.

@@ -20,7 +20,7 @@ Shapes = dict[str, tuple[int | str | None, ...]]
 
 
 def carried_back(graph: Any, declared: Shapes) -> Shapes:
-    """*declared*, and the shapes of values between them that follow from it."""
+    """Return *declared*, and the shapes of values between them that follow from it."""
     found = dict(declared)
     numbers: set[str] | None = None
     for node in reversed(graph.node):

@@ -30,7 +30,7 @@ def columns_of(trace: Trace, width: int) -> tuple[Column, ...]:
 
 
 def through(site: Site, made: Value) -> Value | None:
-    """What is known of the columns of a node's result; None where the node does not keep columns apart."""
+    """Return what is known of the columns of a node's result; None where the node does not keep columns apart."""
     if not any(v is not None and v.traces for v in site.operands):
         return None  # of constants alone there is nothing to follow
     maker = _MAKERS.get((site.node.domain, site.node.op_type))
@@ -42,7 +42,7 @@ def _with(made: Value, source: Value, traces: Sequence[Trace]) -> Value:
 
 
 def _tracked(trace: Trace, columns: Sequence[Column]) -> Trace:
-    """Some columns of *trace*, in places of their own."""
+    """Return some columns of *trace*, in places of their own."""
     return replace(trace.moved(), columns=tuple(columns))
 
 
@@ -76,7 +76,7 @@ def _scaler(site: Site, made: Value) -> Value | None:
 
 
 def _rows(site: Site, made: Value) -> Value | None:
-    """Sums and products with a row of numbers, one for each column."""
+    """Return sums and products with a row of numbers, one for each column."""
     a, b = site.operand(0), site.operand(1)
     array: Any = b.constant
     if not a.traces or array is None or array.dtype.kind not in "fiu" or not 1 < array.size <= MOST_COLUMNS:

@@ -23,7 +23,7 @@ def input_facts(path: str) -> dict[str, Any]:
 
 
 def facts_of(model: Any) -> InputFacts:
-    """What *model* says of its inputs."""
+    """Return what *model* says of its inputs."""
     info = describe(model)
     walk = Walk(model, all_rules())
     values = walk.run()

@@ -58,7 +58,7 @@ class Findings:
         exclude: Sequence[float] = (),
         points: Sequence[float] = (),
     ) -> None:
-        """The values that *traces* are must lie between *low* and *high*, both inclusive."""
+        """Bound the values of *traces* by *low* and *high*, both inclusive."""
         for trace in traces:
             if not trace.scale or not math.isfinite(trace.scale):
                 continue
@@ -73,7 +73,7 @@ class Findings:
             )  # fmt: skip
 
     def domains(self, dtypes: Mapping[str, str]) -> dict[str, Domain]:
-        """The domain of each input of which there are facts."""
+        """Return the domain of each input of which there are facts."""
         return {name: merged(name, found, dtypes.get(name, "")) for name, found in self._found.items()}
 
 
@@ -133,6 +133,6 @@ def _number(value: Any, whole: bool) -> Any:
 
 
 def named(node: Any) -> str:
-    """A node for a message: operator, and its name or its first output."""
+    """Return a node for a message: operator, and its name or its first output."""
     label = node.name or next(iter(node.output), "")
     return f"{printable(node.op_type, 40)} {printable(label, 60)!r}"

@@ -48,16 +48,16 @@ class Trace:
     columns: tuple[Column, ...] | None = None
 
     def moved(self, whole: bool = False) -> Trace:
-        """The elements in another order, or some of them; *whole*: all of them, in another shape."""
+        """Return the elements in another order, or some of them; *whole*: all of them, in another shape."""
         return replace(self, whole=self.whole and whole, ordered=False, columns=())
 
     def negated(self) -> Trace:
-        """The elements with the other sign."""
+        """Return the elements with the other sign."""
         columns = self.columns and tuple(replace(c, scale=-c.scale, offset=-c.offset) for c in self.columns)
         return replace(self, scale=-self.scale, offset=-self.offset, columns=columns)
 
     def back(self, value: float) -> float:
-        """The input's value for which this has *value*; there is none where *scale* is 0: each column has its own."""
+        """Return the input's value that gives *value*; not for a *scale* of 0, where each column has its own."""
         return (value - self.offset) / self.scale
 
     @property
@@ -127,7 +127,7 @@ Env = Mapping[str, Value]
 
 
 def constant(array: Any) -> Value:
-    """The value of a constant *array*."""
+    """Return the value of a constant *array*."""
     return Value(constant=array if array.size <= MOST_ELEMENTS else None, shape=tuple(array.shape))
 
 

@@ -94,7 +94,7 @@ def _read(source: str) -> onnx.ModelProto:
 
 
 def _initializers_out_of_inputs(model: onnx.ModelProto) -> None:
-    """An initializer that is an input too is a default that a caller may replace, so nothing folds it."""
+    """Remove initializers from the inputs: nothing folds a default that a caller may replace."""
     weights = {tensor.name for tensor in model.graph.initializer}
     weights |= {tensor.values.name for tensor in model.graph.sparse_initializer}
     kept = [info for info in model.graph.input if info.name not in weights]

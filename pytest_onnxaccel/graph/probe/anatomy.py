@@ -20,7 +20,7 @@ _SHAPES_ONLY = ("Shape", "Size")
 
 
 def anatomy(path: str, shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
-    """The part of the model at *path* that depends on what it is fed, at inputs of these *shapes*.
+    """Return the part of the model at *path* that depends on what it is fed, at inputs of these *shapes*.
 
     Returns:
         ``inputs`` and ``outputs``: names. ``nodes``: those whose result depends on the values of the inputs, or takes

@@ -17,10 +17,10 @@ _TOLD, _LARGEST = 4, 1 << 24
 
 
 def node_diff(candidate: str, value: str, reference: str, counterpart: str) -> dict[str, Any]:
-    """What differs between the node that gives *value* in the model at *candidate* and the one that gives
-    *counterpart* in the model at *reference*: operator, attributes, number and values of constants.
+    """Compare the node that gives *value* in the model at *candidate* with that of *counterpart* in *reference*.
 
-    Constants in external files are not looked at, nor are the names of values.
+    Operator, attributes, and number and values of constants are compared. Constants in external files are not looked
+    at, nor are the names of values.
 
     Returns:
         ``differences``: a clause each, the candidate's side first, at most four.

@@ -64,7 +64,7 @@ def _constants(graph: Any) -> None:
 
 
 def held(node: Any) -> TensorProto | None:
-    """What a Constant node holds, under its output's name; None for another node, or no weights."""
+    """Return what a Constant node holds, under its output's name; None for another node, or no weights."""
     if node.op_type != "Constant" or node.domain not in ("", "ai.onnx") or len(node.output) != 1:
         return None
     for attribute in node.attribute:
@@ -132,5 +132,5 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def array_of(tensor: TensorProto, folder: str) -> Any:
-    """The numbers of *tensor*, whose external data lies below *folder*."""
+    """Return the numbers of *tensor*, whose external data lies below *folder*."""
     return numpy_helper.to_array(tensor, folder)

@@ -38,7 +38,7 @@ class Probe:
 
 
 def probes(model: ModelProto) -> list[Probe]:
-    """What can be looked at in the main graph of *model*; what constants decide is the graph's own choice."""
+    """Return what can be looked at in the main graph of *model*; what constants decide is the graph's own choice."""
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     fixed = set(tensors) | {n for node in model.graph.node if node.op_type == "Constant" for n in node.output}
     found: list[Probe] = []

@@ -81,7 +81,7 @@ def _measured(model: ModelProto, probe: Probe) -> Probe:
 
 
 def mover(path: str) -> Mover:
-    """Gives weights of the model at *path*, written by :func:`movable`, moved by a share of each element."""
+    """Open the model at *path*, written by :func:`movable`, to move weights by a share of each element."""
     tensors = _WRITTEN.pop(path, None)
     if tensors is None:  # another process wrote it
         tensors = {tensor.name: tensor for tensor in load_graph(path).graph.initializer}

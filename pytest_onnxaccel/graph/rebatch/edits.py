@@ -55,7 +55,7 @@ class Hold:
 
 
 def named(node: NodeProto) -> str:
-    """The node's name, or its first output's where exporters left the name out; fit to be printed."""
+    """Return the node's name, or its first output's where exporters left the name out; fit to be printed."""
     return printable(node.name or next((f"-> {name}" for name in node.output if name), "?"), 80)
 
 
@@ -70,11 +70,11 @@ class Edits:
     stand_ins: dict[str, NodeProto] = field(default_factory=dict)
 
     def scaled(self, size: int) -> int:
-        """What an axis of *size* at the original batch is at the other one."""
+        """Return what an axis of *size* at the original batch is at the other one."""
         return size * self.n // self.batch
 
     def mark(self) -> tuple[int, int]:
-        """A state to which :meth:`back` returns."""
+        """Return a state to which :meth:`back` returns."""
         return len(self.edits), len(self.holds)
 
     def back(self, mark: tuple[int, int]) -> None:
@@ -113,7 +113,7 @@ class Edits:
         self.stand_ins[node.output[0]] = stand_in
 
     def as_edited(self, node: NodeProto) -> NodeProto:
-        """The node with the attributes that it will have."""
+        """Return the node with the attributes that it will have."""
         return self.stand_ins.get(node.output[0], node) if node.output else node
 
     def repeat(self, node: NodeProto, slot: int, fact: Fact, axis: int) -> Fact:

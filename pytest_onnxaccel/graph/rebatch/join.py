@@ -26,22 +26,22 @@ Join = dict[str, Any]
 
 
 def concat(axis: int = 0) -> Join:
-    """The join of an output whose batch axis is *axis*."""
+    """Return the join of an output whose batch axis is *axis*."""
     return {"join": "concat", "axis": axis}
 
 
 def stack() -> Join:
-    """The join of an output that has no batch axis but differs from sample to sample."""
+    """Return the join of an output that has no batch axis but differs from sample to sample."""
     return {"join": "stack", "axis": 0}
 
 
 def same() -> Join:
-    """The join of an output that no input changes."""
+    """Return the join of an output that no input changes."""
     return {"join": "same", "axis": 0}
 
 
 def joined(parts: Sequence[Array], how: Mapping[str, Any]) -> Array | None:
-    """What the output must be at batch N, given *parts*: the results of the original's runs in order.
+    """Return what the output must be at batch N, given *parts*: the results of the original's runs in order.
 
     Args:
         parts: one array per run, all of one shape.

@@ -1,5 +1,4 @@
-"""Compute the small integer tensors from which a graph builds its shapes (Shape, Gather, Concat, Reshape
-chains).
+"""Compute the small integer tensors from which a graph builds its shapes (chains of Shape, Gather, Concat, Reshape).
 
 Only what exporters write for shapes is known here; anything else counts as unknown, which is always safe.
 Sizes are bounded, since the graph may ask for anything.

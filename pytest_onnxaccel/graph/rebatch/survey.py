@@ -74,7 +74,7 @@ def survey(model: ModelProto, n: int | None = None, axes: Mapping[str, int] | No
 
 
 def quick_survey(model: ModelProto, n: int, axes: Mapping[str, int] | None = None) -> Survey:
-    """What the declarations and the targets of Reshapes alone say: axis 0 is the batch. Cheap; a proof tells.
+    """Return what the declarations and the targets of Reshapes alone say: axis 0 is the batch. Cheap; a proof tells.
 
     Raises:
         ModelError: ``V_BATCH``: the batch is not fixed, an output declares another size on axis 0, or a constant that
@@ -120,7 +120,7 @@ def _lists_of_sizes(graph: GraphProto) -> Iterator[tuple[str, list[int]]]:
 
 
 def _formal(value: ValueInfoProto, batch: Batch, n: int) -> Fact:
-    """A fed input: its batch axis, and every axis with the batch's symbol, has the two sizes."""
+    """Return a fed input: its batch axis, and every axis with the batch's symbol, has the two sizes."""
     small: list[int | None] = []
     large: list[int | None] = []
     for axis, dim in enumerate(shape_of(value) or ()):

@@ -100,7 +100,7 @@ class Walker:
         return [inside.get(value.name, UNKNOWN) for value in graph.output]
 
     def _guess(self, name: str, fact: Fact, facts: Facts) -> Fact:
-        """An operator that onnx does not know keeps samples on axis 0 where its neighbours have them."""
+        """Return an operator that onnx does not know keeps samples on axis 0 where its neighbours have them."""
         shape = self.declared.get(name)
         if fact.small is not None or shape is None or not all(isinstance(d, int) for d in shape):
             return fact
@@ -148,7 +148,7 @@ class Walker:
         return ""
 
     def _inner(self, node: NodeProto, fact: Fact, facts: Facts) -> dict[int, int]:
-        """The factor behind the batch in merged axes, taken from the input axis that it came from."""
+        """Return the factor behind the batch in merged axes, taken from the input axis that it came from."""
         inner: dict[int, int] = {}
         for axis in fact.batch_axes:
             size = (fact.small or ())[axis]

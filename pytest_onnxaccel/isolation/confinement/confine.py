@@ -53,7 +53,7 @@ class Wall:
         )
 
     def holds(self, other: Wall) -> bool:
-        """A worker behind this wall can still be confined to *other*."""
+        """Return whether a worker behind this wall can still be confined to *other*."""
         places = (self.own, *self.made)
         written = all(_beneath(path, places) for path in (other.own, *other.made))
         read = all(_beneath(path, (*places, *self.reads)) for path in other.reads)

@@ -49,7 +49,7 @@ class Level:
         return "landlock" if self.landlock else "none"
 
     def lacking(self) -> str:
-        """What keeps it from being whole."""
+        """Return what it lacks."""
         if self.reason:
             return self.reason
         if not self.landlock:
@@ -69,7 +69,7 @@ class Level:
 
 
 def level(mode: str = "auto", in_process: bool = False) -> Level:
-    """What holds for the workers of a run; the kernel is asked, which takes a few microseconds."""
+    """Return what holds for the workers of a run; the kernel is asked, which takes a few microseconds."""
     if in_process:
         return Level(reason="backends run in the pytest process")
     if mode == "off":

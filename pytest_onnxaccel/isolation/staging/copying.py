@@ -96,7 +96,7 @@ class Allowance:
 
 @contextlib.contextmanager
 def opened_folder(path: str, failed: Callable[[OSError], ModelError], listed: bool = False) -> Iterator[int]:
-    """A descriptor of the folder *path*, as :func:`~pytest_onnxaccel.core.beneath.open_folder` gives it, for a while.
+    """Open the folder *path* by :func:`~pytest_onnxaccel.core.beneath.open_folder`, and close it afterwards.
 
     Raises:
         ModelError: it cannot be opened, as *failed* tells.
@@ -144,14 +144,14 @@ def _write(target: int, chunk: bytes) -> None:
 
 
 def write_error(error: OSError) -> ModelError:
-    """The refusal when a private copy cannot be written."""
+    """Return the refusal when a private copy cannot be written."""
     number = error.errno or 0
     remedy = _WRITE.get(number) or _MACHINE.get(number, "")
     return ModelError(f"its private copy cannot be written: {_words(error)}", code="E_FILE", remedy=remedy)
 
 
 def read_error(error: OSError, shown: str = "") -> ModelError:
-    """The refusal when a file that the owner names cannot be read."""
+    """Return the refusal when a file that the owner names cannot be read."""
     number = error.errno or 0
     remedy = _READ.get(number) or _MACHINE.get(number, "")
     if number == errno.ENXIO:  # what a socket answers, and a FIFO that is written to
@@ -161,7 +161,7 @@ def read_error(error: OSError, shown: str = "") -> ModelError:
 
 
 def is_machine_trouble(error: OSError) -> bool:
-    """The machine is to blame and not where the file lies."""
+    """Return whether the machine is at fault and not the place of the file."""
     return error.errno in _MACHINE
 
 

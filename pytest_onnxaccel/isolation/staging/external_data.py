@@ -102,7 +102,7 @@ class _Copies:
             os.close(handle)
 
     def _new(self, name: str, location: str, earlier: str | None) -> int | None:
-        """A descriptor of the new file *name*; None where that is *earlier*, the copy of the same file, already."""
+        """Open the new file *name* and return its descriptor; None where *earlier* is the copy of the same file."""
         try:
             return create_beneath(self._target, name)
         except FileExistsError:
@@ -135,7 +135,7 @@ def _refusal(location: str, refused: Refused) -> ModelError:
 
 
 def _unreadable(location: str, error: OSError) -> ModelError:
-    """A data file that is not there is the model's fault; one that cannot be read may be the machine's."""
+    """Return the refusal: a missing data file is the model's fault, an unreadable one may be the machine's."""
     told = read_error(error)
     if is_machine_trouble(error):
         return ModelError(f"{_named(location)}: {told.cause}", code="E_FILE", remedy=told.remedy)

@@ -65,7 +65,7 @@ class Staging:
         return self._spare is not None and self._spare.wall is not None
 
     def take(self, label: str, limits: Limits, wall: Wall | None = None) -> WorkerProcess | None:
-        """The worker started ahead, from now on *label*'s, behind *wall*; None when there is none that can be."""
+        """Return the prestarted worker, from now on *label*'s, behind *wall*; None when there is none."""
         worker = self._spare
         if worker is None or not worker.fits(wall):
             return None

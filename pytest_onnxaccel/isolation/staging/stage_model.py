@@ -76,7 +76,7 @@ def stage(path: str, shown: str, folder: str, seconds: float = SECONDS) -> Stage
 
 
 def open_named(path: str, shown: str) -> int:
-    """A descriptor of the regular file at *path*, which the owner named.
+    """Return a descriptor of the regular file at *path*, which the owner named.
 
     Raises:
         ModelError: ``E_FILE``.
@@ -144,6 +144,6 @@ def new_folder(path: str) -> str:
 
 
 def folder_name(name: str, index: int) -> str:
-    """A plain folder name for model *name*: nothing of it can be read as a path."""
+    """Return a plain folder name for model *name*: nothing of it can be read as a path."""
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in Path(name).stem)
     return f"{index:03d}-{plain[:40]}"

@@ -143,14 +143,14 @@ class _Copies:
 
 
 def _plain(path: str) -> str:
-    """A name for the copy: tools tell formats by the suffix, and checkpoints find their files by the stem."""
+    """Return a name for the copy: tools tell formats by the suffix, and checkpoints find their files by the stem."""
     suffix = os.path.splitext(path)[1]
     return "source" + (suffix if suffix.isascii() and suffix[1:].isalnum() else "")
 
 
 @contextlib.contextmanager
 def _telling() -> Iterator[None]:
-    """What is not opened, or cannot be, becomes a refusal.
+    """Turn what is not opened, or cannot be, into a refusal.
 
     Raises:
         ModelError: within, instead of what was raised.

@@ -47,7 +47,7 @@ class Digest:
         return cls(array.shape, array.dtype.name, sample, total, power, scale)
 
     def same(self, other: Digest, tolerance: float) -> bool:
-        """The two are the same tensor but for *tolerance*, a share of its scale."""
+        """Return whether the two are the same tensor but for *tolerance*, a share of its scale."""
         if self.shape != other.shape or self.dtype != other.dtype:
             return False
         if self.sample.dtype.kind not in "f":

@@ -36,7 +36,7 @@ class Gap:
 
 
 def floor(dtype: str) -> float:
-    """What rounding alone may do to a tensor of *dtype*, as a share of its scale; zero for what must be equal."""
+    """Return what rounding may do to a tensor of *dtype*, as a share of its scale; 0 where equality is required."""
     return ROUNDING * _EPSILON.get(dtype, 0.0)
 
 

@@ -85,7 +85,7 @@ def value_problems(name: str, candidate: Array, reference: Array) -> list[Proble
 
 
 def nothing_finite(name: str, reference: Array) -> list[Problem]:
-    """An output without a finite value, of which an equal one would prove nothing."""
+    """Return an output without a finite value, of which an equal one would prove nothing."""
     if reference.dtype.kind not in "fcV" or not reference.size or np.isfinite(as_floats(reference)).any():
         return []
     message = f"output {name!r} holds no finite value on either side: there is nothing to compare"

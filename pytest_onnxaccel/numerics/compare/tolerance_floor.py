@@ -50,7 +50,7 @@ SURE = 2.0
 
 
 def unit_of(array: Array) -> Unit | None:
-    """The unit of *array*'s dtype; None for types that must be equal: integers, booleans, text."""
+    """Return the unit of *array*'s dtype; None for types that must be equal: integers, booleans, text."""
     name = array.dtype.name.replace("complex128", "float64").replace("complex64", "float32")
     return UNITS.get(name, _TINY if array.dtype.kind == "V" else None)
 
@@ -98,7 +98,7 @@ def drift(variant: Array, reference: Array) -> float:
 
 
 def is_rounding(found: float, reference: Array) -> bool:
-    """A drift of *found* can be rounding; a larger one says that the variant is another model."""
+    """Return whether a drift of *found* can be rounding; a larger one says that the variant is another model."""
     unit, size = unit_of(reference), _sizes(reference)
     return found == 0 or (unit is not None and size.size > 0 and found <= unit.most * float(size.max()))
 

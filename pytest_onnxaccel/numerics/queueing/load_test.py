@@ -57,13 +57,16 @@ def utilisation(services: Services, rate_per_s: float) -> float:
 
 
 def saturation(services: Services, rate_per_s: float) -> float:
-    """The same while requests wait; from 1 on the queue grows for ever, however long a request takes that does not wait
-    (P. D. Welch, "On a generalized M/G/1 queuing process", 1964)."""
+    """Return the utilisation while requests wait; from 1 on the queue grows for ever.
+
+    This holds however long a request takes that does not wait (P. D. Welch, "On a generalized M/G/1 queuing
+    process", 1964).
+    """
     return rate_per_s * sum(services.busy_ns) / len(services.busy_ns) / 1e9
 
 
 def steady(services: Services, rate_per_s: float) -> bool:
-    """The server keeps up, in the run and while requests wait."""
+    """Return whether the server keeps up, in the run and while requests wait."""
     return max(utilisation(services, rate_per_s), saturation(services, rate_per_s)) < 1
 
 
@@ -74,7 +77,7 @@ def replay(
     seeds: int = SEEDS,
     requests: int = REQUESTS,
 ) -> Response:
-    """A queue over measured service times, many times over.
+    """Return a queue over measured service times, many times over.
 
     Raises:
         ValueError: the rate is 0, or at or past what the server can take (:func:`saturation` of 1).
@@ -148,7 +151,7 @@ def throughput(wall_ns: Sequence[float], batch: int) -> Throughput:
 
 
 def best(found: Sequence[Throughput]) -> Throughput:
-    """The batch size that promises most: by lower bounds, the smaller batch where two are equal."""
+    """Return the batch size that promises most: by lower bounds, the smaller batch where two are equal."""
     return max(found, key=lambda item: (item.lower_per_s, -item.batch))
 
 

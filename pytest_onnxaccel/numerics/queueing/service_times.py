@@ -59,7 +59,7 @@ def measured(run: Paced, row_ns: Sequence[float]) -> Services:
 
 
 def computed(run: Paced, row_cpu_ns: Sequence[float], parallel: float = 1.0) -> Services:
-    """The same of the CPU time alone, spread over *parallel* threads: what a machine without neighbours would take."""
+    """Return the same by CPU time alone, over *parallel* threads: the time on a machine without neighbours."""
     return _beside(run.found_idle, [ns / parallel for ns in run.cpu_ns], [ns / parallel for ns in row_cpu_ns])
 
 

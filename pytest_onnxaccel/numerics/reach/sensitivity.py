@@ -124,7 +124,7 @@ class Sensitivity:
         return self._plain[sample]
 
     def _shows(self, names: Sequence[str], share: float, sample: int) -> bool | None:
-        """Some output changes; None where the model does not run so."""
+        """Return some output changes; None where the model does not run so."""
         plain = self._original(sample)
         self.runs += 1
         try:
@@ -135,7 +135,7 @@ class Sensitivity:
 
 
 def differs(moved: Array, plain: Array) -> bool:
-    """Some element changes by more than 1e-4 (of float16 1e-2) of its size and scale, or the shape does."""
+    """Return whether the shape or an element changes, by more than 1e-4 (float16: 1e-2) of its size and scale."""
     if moved.shape != plain.shape or moved.dtype.kind != plain.dtype.kind:
         return True
     if plain.dtype.kind in "OSUbiu":

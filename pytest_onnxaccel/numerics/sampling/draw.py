@@ -190,7 +190,7 @@ def array_dtype(name: str) -> np.dtype[Any]:
 
 
 def load_samples(spec: InputSpec, name: str) -> list[Array]:
-    """Samples of input *name* from ``spec.file``.
+    """Return samples of input *name* from ``spec.file``.
 
     A ``.npz`` holds one sample per array named *name* or ``name_0``, ``name_1`` ..., or arrays in any names when it
     holds no such name; a ``.npy`` is one sample.

@@ -75,7 +75,7 @@ class FreeSizes:
 
 
 def free_sizes(base: Inputs, facts: InputFacts, dims: Sequence[DimSpec]) -> FreeSizes:
-    """What needs a size in *base*, before any was chosen. *dims*: what the user said of sizes by name."""
+    """Return what needs a size in *base*, before any was chosen. *dims*: what the user said of sizes by name."""
     shaped = {g.name for g in base.given if g.shape is not None} | set(base.files)
     named: list[str] = []
     unnamed: list[str] = []
@@ -110,7 +110,7 @@ def free_sizes(base: Inputs, facts: InputFacts, dims: Sequence[DimSpec]) -> Free
 
 
 def _of_a_cache(specs: Sequence[TensorSpec], names: Sequence[str]) -> dict[str, str]:
-    """What made-up sizes follow from in a decoder with a cache: PyTorch gives each tensor of it one of its own."""
+    """Return the sizes that made-up ones follow from in a decoder with a cache."""
     free = {
         spec.name: [dim for dim in spec.shape or () if dim in names and _MADE_UP.fullmatch(str(dim))] for spec in specs
     }
@@ -163,7 +163,7 @@ def _guess(key: str, specs: Sequence[TensorSpec]) -> tuple[int, ...]:
 
 
 def _told(key: str, specs: Sequence[TensorSpec]) -> str:
-    """The name that says what *key* is a size of: its own, or where that is made up, that of an input."""
+    """Return the name that says what *key* is a size of: its own, or where that is made up, that of an input."""
     if _MADE_UP.fullmatch(key):
         return next((spec.name for spec in specs if key in (spec.shape or ())), key)
     return key.partition(":")[0]
@@ -185,7 +185,7 @@ def _of_image(key: str, specs: Sequence[TensorSpec]) -> bool:
 
 
 def assignments(base: Inputs, free: FreeSizes, hints: Sequence[int] = ()) -> Iterator[dict[str, int]]:
-    """Sets of sizes, the most plausible first; each fits the formulas, and no input becomes too large."""
+    """Yield sets of sizes, the most plausible first; each fits the formulas, and no input becomes too large."""
     first = {name: sizes[0] for name, sizes in free.swept.items()}
     if not free.open:
         yield free.complete(first)

@@ -60,12 +60,12 @@ def _exact(
 
 
 def bound(value: Bound | None, sizes: Mapping[str, int]) -> int | float | None:
-    """A bound as a number: a text is a size."""
+    """Return a bound as a number: a text is a size."""
     return evaluate(value, sizes) if isinstance(value, str) else value
 
 
 def limits(domain: Domain, dtype: np.dtype[Any], sizes: Mapping[str, int]) -> tuple[float, float] | None:
-    """The inclusive range to draw from; None where it is empty, or hangs on a size that is not known."""
+    """Return the inclusive range to draw from; None where it is empty, or hangs on a size that is not known."""
     low, high = bound(domain.low, sizes), bound(domain.high, sizes)
     if (low is None and domain.low is not None) or (high is None and domain.high is not None):
         return None
@@ -124,7 +124,7 @@ def _numbers(
 
 
 def _end(bound_: Bound | None, drawn: float, inwards: int) -> float | None:
-    """An end of a range of floats that is legal and reached; next to 0, where 1 / x is none."""
+    """Return an end of a range of floats that is legal and reached; next to 0, where 1 / x is none."""
     if isinstance(bound_, str) or bound_ is None or bound_ != drawn:
         return None
     return float(drawn) or inwards * _BESIDE_ZERO

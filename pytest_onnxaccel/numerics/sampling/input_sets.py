@@ -95,7 +95,7 @@ class Inputs:
         facts: InputFacts | None = None,
         golden: Sequence[Mapping[str, Array]] = (),
     ) -> Inputs:
-        """Inputs of a model before its free dimensions are settled."""
+        """Return inputs of a model before its free dimensions are settled."""
         facts = facts or declared_facts(info)
         batch, axes = facts.batch, dict(facts.axes)
         for item in given:
@@ -139,7 +139,7 @@ class Inputs:
         return 1 + len(self.others)
 
     def at(self, variant: int) -> Inputs:
-        """These inputs at another set of sizes; itself at its own."""
+        """Return these inputs at another set of sizes; itself at its own."""
         if variant == self.variant:
             return self
         if variant not in self._variants:
@@ -147,7 +147,7 @@ class Inputs:
         return self._variants[variant]
 
     def for_sample(self, index: int) -> Inputs:
-        """These inputs at the sizes of sample *index* of a check: the golden ones first, then all sets of sizes."""
+        """Return these inputs at the sizes of sample *index*: the golden ones first, then all sets of sizes."""
         return self.at(0 if index < len(self.golden) else (index - len(self.golden)) % self.variants)
 
     def symbols(self, batch: int | None = None) -> dict[str, int]:
@@ -267,7 +267,7 @@ class Inputs:
         return min(wanted, _MOST_ROWS if few else _MOST_SAMPLES)
 
     def with_beyond(self, other: Mapping[str, Domain]) -> Inputs:
-        """These inputs with samples of their own for what the *other* file's graph tells and this one's does not.
+        """Return these inputs with extra samples for what only the *other* file's graph shows.
 
         A limit, a branch or a row that a damaged file lost is told by the healthy one alone.
         """
@@ -307,7 +307,7 @@ class Inputs:
         return self.domains[name].origin if name in self.domains else "search"
 
     def report(self) -> dict[str, dict[str, object]]:
-        """What was drawn and why, by input: for the JSON report."""
+        """Return what was drawn and why, by input: for the JSON report."""
         shapes, found = self.shapes(), {}
         for spec in self.specs:
             entry: dict[str, object] = {"shape": list(shapes[spec.name]), "origin": self.origin(spec.name)}
@@ -319,7 +319,7 @@ class Inputs:
         return found
 
     def sizes_text(self) -> str:
-        """The sizes that ran, where the declarations leave more than the batch open; empty where they do not."""
+        """Return the sizes that ran, where the declarations leave more than the batch open; empty where they do not."""
         free = [
             spec
             for spec in self.specs
@@ -335,7 +335,7 @@ class Inputs:
         return " ".join("x".join(map(str, shapes[spec.name])) for spec in free[:2])
 
     def described(self) -> str:
-        """The choices that were made, for the result: ``H=32, W=32``, or an empty string."""
+        """Return the choices that were made, for the result: ``H=32, W=32``, or an empty string."""
         parts = [f"{name if name != '?' else 'free dimensions'}={size}" for name, size in self.sizes.items()]
         for other in self.others:
             changed = [f"{name}={size}" for name, size in other.items() if self.sizes.get(name) != size]
@@ -352,14 +352,17 @@ _UNTOLD = ("name", "origin")
 
 
 def declared_facts(info: ModelInfo) -> InputFacts:
-    """What the declared inputs say by themselves, where the graph was not walked: the batch is axis 0 of them all."""
+    """Return what the declared inputs say by themselves, where the graph was not walked.
+
+    The batch is axis 0 of them all.
+    """
     free = bool(info.inputs) and all(spec.shape and not isinstance(spec.shape[0], int) for spec in info.inputs)
     shared = info.batch is not None or (free and len(info.inputs) == 1)
     return InputFacts(batch=info.batch, axes={spec.name: 0 for spec in info.inputs} if shared else {})
 
 
 def elements(specs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
-    """What is fed of *specs*: of a sequence of tensors, its elements, :data:`_ELEMENTS` of them."""
+    """Return what is fed of *specs*: of a sequence of tensors, its elements, :data:`_ELEMENTS` of them."""
     return tuple(
         part
         for spec in specs
@@ -368,7 +371,7 @@ def elements(specs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
 
 
 def dim_at(spec: TensorSpec, axis: int) -> Dim:
-    """The declared size of *axis*; None where it is open, or there is no such axis."""
+    """Return the declared size of *axis*; None where it is open, or there is no such axis."""
     shape = spec.shape or ()
     return shape[axis] if 0 <= axis < len(shape) else None
 

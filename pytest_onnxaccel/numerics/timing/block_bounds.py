@@ -36,7 +36,7 @@ class Estimate:
 
 
 def estimate(blocks: Sequence[Sequence[float]], share: float, confidence: float = 0.95) -> Estimate:
-    """The *share* quantile of all samples in *blocks* (in the order taken), with bounds of *confidence* each."""
+    """Return the *share* quantile of all samples in *blocks* (in the order taken), with bounds of *confidence* each."""
     ordered = sorted(value for block in blocks for value in block)
     n, point = len(ordered), percentile(ordered, share)
     if not n:

@@ -84,7 +84,7 @@ class Alternation:
         self.cpus: tuple[list[float], ...] = tuple([] for _ in range(sides))
 
     def __len__(self) -> int:
-        """Samples of each side."""
+        """Return samples of each side."""
         return len(self.walls[0])
 
     def take(self, upto: int, seconds: float) -> None:
@@ -100,7 +100,7 @@ class Alternation:
                 self.cpus[side].append(cpu)
 
     def pairs(self, first: int = 0, second: int = 1) -> Pairs:
-        """The samples of two sides."""
+        """Return the samples of two sides."""
         return Pairs(self.walls[first], self.walls[second], self.cpus[first], self.cpus[second])
 
 

@@ -42,7 +42,7 @@ def measure(call: Callable[[], object], plan: TimingPlan) -> Timing:
 
 
 def _warm_up(call: Callable[[], object], plan: TimingPlan, limit: int) -> int:
-    """Calls made after the first one, until *limit* on the performance counter."""
+    """Return calls made after the first one, until *limit* on the performance counter."""
     wall = time.perf_counter_ns
     taken: list[int] = []
     while wall() < limit and (len(taken) + 1 < plan.warmup or (plan.steady and not settled(taken))):
@@ -53,7 +53,7 @@ def _warm_up(call: Callable[[], object], plan: TimingPlan, limit: int) -> int:
 
 
 def settled(taken: list[int]) -> bool:
-    """The medians of the last two runs of :data:`GROUP` calls agree."""
+    """Return whether the medians of the last two runs of :data:`GROUP` calls agree."""
     if len(taken) < 2 * GROUP:
         return False
     before, now = middle(taken[-2 * GROUP : -GROUP]), middle(taken[-GROUP:])

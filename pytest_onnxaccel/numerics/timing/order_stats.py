@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """The *share* quantile of *ordered* (ascending), interpolated linearly as NumPy does by default."""
+    """Return the *share* quantile of *ordered* (ascending), interpolated linearly as NumPy does by default."""
     if not ordered:
         return math.nan
     position = (len(ordered) - 1) * share
@@ -17,7 +17,7 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 
 
 def middle(values: Sequence[float]) -> float:
-    """The median. The standard library's would load ``fractions`` and more into every worker."""
+    """Return the median. The standard library's would load ``fractions`` and more into every worker."""
     return percentile(sorted(values), 0.5)
 
 

@@ -94,7 +94,7 @@ def announced(node: pytest.Collector, items: Sequence[pytest.Item]) -> Sequence[
 
 
 def wants_manifest(config: pytest.Config, state: State) -> bool:
-    """The user named no paths, or one that holds the manifest: ``pytest tests/test_one.py`` runs only that."""
+    """Return whether the user named no paths, or one that holds the manifest."""
     if config.args_source is not pytest.Config.ArgsSource.ARGS:
         return True
     if state.settings.manifest is None:

@@ -58,7 +58,7 @@ class PreprocessingItem(pytest.Item):
 
 
 def named(declared: Request, item: pytest.Item) -> PreprocessingSpec:
-    """What a marker declares, under the name of its test."""
+    """Return what a marker declares, under the name of its test."""
     assert isinstance(declared, PreprocessingSpec)
     return replace(declared, name=item.name)
 

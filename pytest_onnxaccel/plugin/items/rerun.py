@@ -28,7 +28,7 @@ class Deferral:
         self._before: list[tuple[str, object]] = []
 
     def begin(self, item: pytest.Item) -> None:
-        """Called before *item* is run."""
+        """Begin *item*."""
         self._before = list(item.user_properties)
 
     def judge(self, item: pytest.Item, report: pytest.TestReport) -> None:
@@ -44,7 +44,7 @@ class Deferral:
                 report.when = DEFERRED  # type: ignore[assignment] # with its teardown JUnit would close the test
 
     def end(self, item: pytest.Item) -> None:
-        """Called after *item* was run."""
+        """End *item* after it was run."""
         if self._waits(item):
             item.user_properties[:] = self._before
 
@@ -65,7 +65,7 @@ class Deferral:
 
 
 def _timed(item: pytest.Item) -> bool:
-    """A latency check, or a test with a latency budget."""
+    """Return whether *item* is a latency check, or a test with a latency budget."""
     if isinstance(item, CheckItem):
         return item.check_request.check == "latency"
     return item.get_closest_marker("latency_budget") is not None and marker_table.marked(item)

@@ -25,7 +25,7 @@ def source(value: object) -> str:
 
 
 def reference(value: object) -> str:
-    """A backend's name, a function, or the path of a model or a source as written."""
+    """Return a backend's name, a function, or the path of a model or a source as written."""
     text = scalars.text(value, "a backend, a function or a path")
     if not text.lower().endswith(".onnx"):
         known.reference(text)

@@ -63,7 +63,7 @@ Request = ParityRequest | BatchRequest | LatencyRequest | PreprocessingSpec
 
 
 def parse(mark: pytest.Mark) -> Request:
-    """The request that one of our marks makes.
+    """Return the request that one of our marks makes.
 
     Raises:
         ConfigError: an argument is unknown or cannot be used; the valid ones are named.
@@ -119,13 +119,13 @@ def _refused(node: pytest.Item, nodeid: str) -> list[str]:
 
 
 def closest(item: pytest.Item, name: str) -> Request | None:
-    """The request of the marker *name* nearest to the test: function, class, module."""
+    """Return the request of the marker *name* nearest to the test: function, class, module."""
     mark = item.get_closest_marker(name)
     return None if mark is None else parse(mark)
 
 
 def _keywords(mark: pytest.Mark) -> Mapping[str, Any]:
-    """The parsed arguments of a mark that takes keywords only; None counts as not given."""
+    """Return the parsed arguments of a mark that takes keywords only; None counts as not given."""
     marker = BY_NAME[mark.name]
     names = tuple(argument.name for argument in marker.arguments)
     valid = f"valid: {', '.join(names)}"

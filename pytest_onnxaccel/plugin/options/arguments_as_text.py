@@ -17,7 +17,7 @@ def packed(text: str) -> str:
 
 
 def unpacked(value: Any) -> Any:
-    """What :func:`packed` was given; *value* is a text, or a list of them."""
+    """Return what :func:`packed` was given; *value* is a text, or a list of them."""
     if isinstance(value, list):
         return [unpacked(item) for item in value]
     return _SENT.sub(lambda found: chr(ord(found.group()) - _AT + 0xDC00), value) if isinstance(value, str) else value

@@ -9,7 +9,7 @@ from pytest_onnxaccel.core.specs import BatchPlan, LatencyBudget
 
 
 def shown(value: object, field: str) -> str:
-    """The *value* of the setting *field* as its option would take it."""
+    """Return the *value* of the setting *field* as its option would take it."""
     if isinstance(value, BatchPlan):
         return ",".join(map(str, value.sizes))
     if isinstance(value, LatencyBudget):

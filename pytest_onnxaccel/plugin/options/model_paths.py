@@ -20,7 +20,7 @@ SUFFIX = ".onnx"
 def expand(
     patterns: Iterable[str], base: Path, origin: str, declared: Iterable[ModelSpec] = ()
 ) -> tuple[ModelSpec, ...]:
-    """*declared* models of a manifest, then one spec for each further file that *patterns* name.
+    """Return *declared* models of a manifest, then one spec for each further file that *patterns* name.
 
     A file that the manifest declares keeps that declaration. A literal path is taken as it is, even when
     nothing usable is there: its checks say so with their own code.
@@ -50,7 +50,7 @@ def expand(
 
 
 def distinct(paths: list[str], taken: Iterable[str] = ()) -> list[str]:
-    """A short name that can be shown for each of *paths*: the file's name, with parent folders where needed."""
+    """Return a short name that can be shown for each of *paths*: the file's name, with parent folders where needed."""
     parts = [Path(path).parts for path in paths]
     depth = [1] * len(paths)
     used = set(taken)
@@ -81,7 +81,7 @@ def _told_apart(names: list[str]) -> list[str]:
 
 
 def _files(pattern: str, base: Path, origin: str) -> list[str]:
-    """The files of one pattern, written the way the pattern is."""
+    """Return the files of one pattern, written the way the pattern is."""
     if not pattern.strip() or "\0" in pattern:
         raise ConfigError(f"{pattern!r} is not a path", subject=origin, remedy="name a file, a glob or a folder")
     path = os.path.join(base, os.path.expanduser(pattern))
@@ -102,7 +102,7 @@ def _files(pattern: str, base: Path, origin: str) -> list[str]:
 
 
 def _globbed(pattern: str, base: Path, origin: str) -> list[str]:
-    """The models that a glob matches; folders and other files (external data) are passed over."""
+    """Return the models that a glob matches; folders and other files (external data) are passed over."""
     matches = sorted(glob.glob(os.path.expanduser(pattern), root_dir=base, recursive=True))
     models = [m for m in matches if m.endswith(SUFFIX) and not os.path.isdir(os.path.join(base, m))]
     if models:

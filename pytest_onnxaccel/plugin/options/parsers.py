@@ -23,7 +23,7 @@ REPORTS = (".json",)
 
 
 def parse(field: str, answer: Given) -> Any:
-    """The value of the setting *field*.
+    """Return the value of the setting *field*.
 
     Raises:
         ConfigError: the value cannot be used; the message starts with where it was given.
@@ -35,7 +35,7 @@ def parse(field: str, answer: Given) -> Any:
 
 
 def models(answer: Given) -> list[str]:
-    """The files, globs and folders of ``--onnx-model``, as written."""
+    """Return the files, globs and folders of ``--onnx-model``, as written."""
     try:
         return texts(answer, strip=False)  # a file's name may begin with a space
     except ConfigError as error:
@@ -43,7 +43,7 @@ def models(answer: Given) -> list[str]:
 
 
 def texts(answer: Given, strip: bool = True) -> list[str]:
-    """The entries of an option that may hold several."""
+    """Return the entries of an option that may hold several."""
     entries = answer.value if isinstance(answer.value, list) else [answer.value]
     return list(dict.fromkeys(_scalar(entry, strip) for entry in entries))
 
@@ -124,7 +124,7 @@ def _tolerance(answer: Given) -> float:
 
 
 def whole(text: str, least: int) -> int:
-    """The whole number *text*, *least* or more."""
+    """Return the whole number *text*, *least* or more."""
     try:
         value = int(text)
     except ValueError:
@@ -178,7 +178,7 @@ def _choice(*choices: str) -> Callable[[Given], str]:
 
 
 def _pairs(answer: Given, form: str) -> dict[str, str]:
-    """The entries ``KEY=VALUE`` of an option, each key once."""
+    """Return the entries ``KEY=VALUE`` of an option, each key once."""
     pairs: dict[str, str] = {}
     for text in texts(answer):
         key, equals, value = (part.strip() for part in text.partition("="))
@@ -200,7 +200,7 @@ def _budget(answer: Given) -> LatencyBudget:
 
 
 def limit(key: str, text: str) -> Any:
-    """The value of one key of a budget."""
+    """Return the value of one key of a budget."""
     if key in _OF_BUDGET:
         return _OF_BUDGET[key](text)
     if key == "threads":

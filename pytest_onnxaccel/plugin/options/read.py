@@ -54,7 +54,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def given(config: pytest.Config, option: Option) -> Given | None:
-    """What the user gave for *option*, the command line first; None when nothing was given.
+    """Return what the user gave for *option*, the command line first; None when nothing was given.
 
     Raises:
         pytest.UsageError: the ini value is of a type that pytest itself cannot read.
@@ -81,7 +81,7 @@ def _arrived(config: pytest.Config, value: Any) -> Any:
 
 
 def swallowed(config: pytest.Config, option: Option) -> str:
-    """What *option*, which may stand without a value, took for its value although it stood alone; empty if nothing.
+    """Return what *option*, which may have no value, took for its value by mistake; empty if nothing.
 
     argparse gives the word behind it to it, which is the path of a test more often than not.
     """
@@ -99,7 +99,7 @@ def is_active(config: pytest.Config) -> bool:
 
 
 def usual_manifest(config: pytest.Config) -> Path | None:
-    """The manifest in pytest's rootdir, else in the folder that pytest was started in."""
+    """Return the manifest in pytest's rootdir, else in the folder that pytest was started in."""
     for folder in (config.rootpath, config.invocation_params.dir):
         if os.path.lexists(folder / MANIFEST_NAME):
             return folder / MANIFEST_NAME
@@ -112,7 +112,7 @@ def is_configured(config: pytest.Config) -> bool:
 
 
 def _ini(config: pytest.Config, option: Option) -> Any:
-    """The ini value, also where TOML holds a number or a bare string that pytest's ini types refuse."""
+    """Return the ini value, also where TOML holds a number or a bare string that pytest's ini types refuse."""
     try:
         return config.getini(option.key)
     except (TypeError, ValueError, pytest.UsageError) as error:

@@ -46,7 +46,7 @@ def ignored_config(config: pytest.Config) -> str | None:
 
 
 def _config(folder: Path) -> Path | None:
-    """The nearest configuration file that pytest would have read from *folder*."""
+    """Return the nearest configuration file that pytest would have read from *folder*."""
     for parent in (folder, *folder.parents):
         for name, section in _CONFIGS:
             path = parent / name

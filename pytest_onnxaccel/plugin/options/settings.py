@@ -158,7 +158,7 @@ def _read(config: pytest.Config) -> Settings:
 
 
 def _strict(settings: Settings) -> Settings:
-    """*settings* with what ``--onnx-strict`` stands for, where no option says otherwise."""
+    """Return *settings* with what ``--onnx-strict`` stands for, where no option says otherwise."""
     if not settings.strict:
         return settings
     inconclusive = settings.inconclusive if settings.origin("inconclusive") != DEFAULT else "fail"
@@ -176,7 +176,7 @@ def _named(models: Sequence[ModelSpec], found: Mapping[str, Given]) -> frozenset
 
 
 def _with_lock(settings: Settings, root: Path) -> Settings:
-    """*settings* with the lock file's place, and its content where that is to be used or kept."""
+    """Return *settings* with the lock file's place, and its content where that is to be used or kept."""
     folder = Path(settings.manifest).parent if settings.manifest else root
     file = folder / lockfile.LOCK_NAME
     used = settings.lock != "ignore" and file.exists()
@@ -184,7 +184,7 @@ def _with_lock(settings: Settings, root: Path) -> Settings:
 
 
 def _models(settings: Settings, found: Mapping[str, Given]) -> tuple[ModelSpec, ...]:
-    """The manifest's models and those asked for, with what the options say in them."""
+    """Return the manifest's models and those asked for, with what the options say in them."""
     declared: list[ModelSpec] = []
     if settings.manifest:
         from pytest_onnxaccel.config.manifest import read
@@ -224,7 +224,7 @@ def _models(settings: Settings, found: Mapping[str, Given]) -> tuple[ModelSpec, 
 
 
 def _golden(spec: ModelSpec, settings: Settings) -> GoldenSpec:
-    """What ``--onnx-golden`` says for *spec*; of a folder with one folder for each model, that of *spec*."""
+    """Return what ``--onnx-golden`` says for *spec*; of a folder with one folder for each model, that of *spec*."""
     path, origin = settings.golden or "", settings.origin("golden")
     if path in ("write", "no"):
         return GoldenSpec("", path, origin)

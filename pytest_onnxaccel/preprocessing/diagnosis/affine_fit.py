@@ -73,7 +73,7 @@ class Affine:
 
 
 def detect(function: Callable[[Any], Any], shape: tuple[int, ...]) -> Affine | str:
-    """The affine normalisation that *function* is on images of *shape*, or in words why it is none."""
+    """Return the affine normalisation that *function* is on images of *shape*, or in words why it is none."""
     import numpy as np
 
     if len(shape) != 3:
@@ -108,7 +108,7 @@ def _fitting(result: tuple[int, ...], shape: tuple[int, ...]) -> list[str]:
 
 
 def arranged(result: Array, arrangement: str) -> Array:
-    """*result* as H x W x C."""
+    """Return *result* as H x W x C."""
     single = result[0] if arrangement.startswith("N") else result
     return single.transpose(1, 2, 0) if arrangement.endswith("CHW") else single
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def diagnose(pair: Pair, failure: Failure) -> Finding:
-    """The kind of *failure* and a sentence that says it."""
+    """Return the kind of *failure* and a sentence that says it."""
     sides = [side for side in (failure.reference, failure.candidate) if side is not None]
     if any(side.dtype.kind not in "iufb" for side in sides):
         return _unexplained(failure)
@@ -31,7 +31,7 @@ def diagnose(pair: Pair, failure: Failure) -> Finding:
 
 
 def _unexplained(failure: Failure) -> Finding:
-    """A finding for element types that cannot be calculated with: the check that failed says it."""
+    """Return a finding for element types that cannot be calculated with: the check that failed says it."""
     kinds = {"raises": "raises", "mutation": "input-mutation", "aliasing": "output-aliasing", "values": "other"}
     kinds |= {"determinism": "nondeterministic"}
     left, right = failure.reference, failure.candidate
@@ -151,7 +151,7 @@ def only_strided(evidence: Evidence) -> Finding | None:
 
 
 def transposed(evidence: Evidence) -> Finding | None:
-    """The reference's values with axes in another order, or read in another order."""
+    """Find the reference's values with axes in another order, or read in another order."""
     for trial in evidence.trials:
         if sorted(trial.reference.shape) != sorted(trial.candidate.shape):
             return None
@@ -187,7 +187,7 @@ def _turn(array: Array, order: tuple[int, ...], flips: tuple[int, ...] = ()) -> 
 
 
 def _flips(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """The axes that may run backwards: each, and each two."""
+    """Return the axes that may run backwards: each, and each two."""
     axes = [axis for axis, size in enumerate(shape) if size > 1]
     return [*((axis,) for axis in axes), *combinations(axes, 2)]
 

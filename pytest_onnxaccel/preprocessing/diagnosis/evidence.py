@@ -67,7 +67,7 @@ class Evidence:
         self.pair, self.failure, self.domain = pair, failure, pair.domain
 
     def program(self, pattern: str, size: tuple[int, int], seed: int = 0) -> Array:
-        """An image of *pattern* at the legal size nearest to *size*."""
+        """Return an image of *pattern* at the legal size nearest to *size*."""
         height, width = self.domain.near(size)
         return ImageProgram(height, width, self.domain.channels, self.domain.dtype, pattern, seed=seed).render()
 
@@ -108,7 +108,7 @@ class Evidence:
         return telling
 
     def passes(self, image: Array | None) -> bool:
-        """The two agree on *image*, which both take."""
+        """Return whether the two agree on *image*, which both take."""
         trial = None if image is None else self.run(image)
         return trial is not None and self.pair.judge(trial.image, trial.reference, trial.candidate) is None
 

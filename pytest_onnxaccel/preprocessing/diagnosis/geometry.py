@@ -30,7 +30,7 @@ def at_odd_sizes(evidence: Evidence, sizes: str = "") -> Finding | None:
 
 
 def _step(evidence: Evidence) -> int:
-    """The smallest power of two whose multiples are right as sides; 0 where none up to 32 is."""
+    """Return the smallest power of two whose multiples are right as sides; 0 where none up to 32 is."""
 
     def right(*places: tuple[int, int]) -> bool:
         return all(evidence.passes(evidence.program("noise", size, 40 + i)) for i, size in enumerate(places))
@@ -150,7 +150,7 @@ def _moved(evidence: Evidence) -> Finding | None:
 
 
 def _resizes(trial: Trial, evidence: Evidence) -> bool:
-    """The result has another number of pixels than the image."""
+    """Return whether the result has another number of pixels than the image."""
     height, width = trial.image.shape[:2]
     pixels = trial.reference.size // (evidence.domain.depth if evidence.axis(trial.reference) is not None else 1)
     return bool(pixels != height * width)

@@ -12,7 +12,7 @@ _FACTORS = range(1, 17)
 
 
 def wrapped(evidence: Evidence) -> Finding | None:
-    """The result is off by whole periods of an integer type."""
+    """Find a result that is off by whole periods of an integer type."""
     return _wrapped_whole(evidence) or _wrapped_scaled(evidence)
 
 
@@ -50,7 +50,7 @@ def _wrapped_scaled(evidence: Evidence) -> Finding | None:
 
 
 def wrapped_type(evidence: Evidence) -> Finding | None:
-    """An integer result equal to a whole-numbered reference but for whole periods."""
+    """Find an integer result equal to a whole-numbered reference but for whole periods."""
     pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
     if not pairs or pairs[0].candidate.dtype.kind not in "iu" or pairs[0].reference.dtype.kind not in "iuf":
         return None
@@ -69,7 +69,7 @@ def wrapped_type(evidence: Evidence) -> Finding | None:
 
 
 def truncated_type(evidence: Evidence) -> Finding | None:
-    """An integer result that is the reference without its fractions."""
+    """Find an integer result that is the reference without its fractions."""
     pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
     if not pairs or pairs[0].candidate.dtype.kind not in "iub" or pairs[0].reference.dtype.kind != "f":
         return None
@@ -135,7 +135,7 @@ def _cut_before(evidence: Evidence, affine: Affine, pairs: list[Trial]) -> Findi
 
 
 def _cut_stats(left: Affine, right: Affine) -> Finding | None:
-    """The candidate's mean or divisor is the reference's without its fraction."""
+    """Find a mean or divisor of the candidate that lost the reference's fraction."""
     if not (left.usable and right.usable):
         return None
     for what, mine, theirs in (("mean", left.mean, right.mean), ("divisor", left.divisor, right.divisor)):

@@ -94,13 +94,16 @@ def _picked(evidence: Evidence, result: Array, order: tuple[int, ...]) -> Array 
 
 
 def _stats(evidence: Evidence, trial: Trial, order: tuple[int, ...]) -> Array | None:
-    """What the reference would give with its statistics in *order*: channels turned on the way in and back out."""
+    """Return what the reference would give with its statistics in *order*.
+
+    Channels turned on the way in and back out.
+    """
     result = evidence.reference(trial.image[..., order])
     return None if result is None else _picked(evidence, result, tuple(int(i) for i in np.argsort(order)))
 
 
 def ranged(evidence: Evidence) -> Finding | None:
-    """The same affine function into, or from, another range."""
+    """Find the same affine function into, or from, another range."""
     if evidence.affine is None:
         return None
     left, right = evidence.affine
@@ -126,7 +129,7 @@ def ranged(evidence: Evidence) -> Finding | None:
 
 
 def scaled(evidence: Evidence) -> Finding | None:
-    """The same affine function with another mean or scale."""
+    """Find the same affine function with another mean or scale."""
     if evidence.affine is None:
         return None
     left, right = evidence.affine
@@ -162,7 +165,7 @@ def odd(evidence: Evidence) -> Finding | None:
 
 
 def clipped(evidence: Evidence) -> Finding | None:
-    """The reference's values, kept inside a range."""
+    """Find the reference's values, clipped to a range."""
     pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape and t.candidate.size]
     if not pairs:
         return None
@@ -177,7 +180,7 @@ def _near(left: Array, right: Array) -> bool:
 
 
 def _ends(affine: Affine) -> tuple[int, int] | None:
-    """The results of black and white where they are whole and equal in all channels."""
+    """Return the results of black and white where they are whole and equal in all channels."""
     ends = np.stack([affine.offset, affine.offset + 255 * affine.slope])
     if np.all(np.abs(ends - np.rint(ends[:, :1])) < 0.02):
         return int(np.rint(ends[0, 0])), int(np.rint(ends[1, 0]))

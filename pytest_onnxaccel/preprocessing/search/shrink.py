@@ -31,7 +31,7 @@ class Shrinker:
         self._end = time.perf_counter() + SECONDS
 
     def shrink(self, image: Array) -> Array:
-        """The smallest image found; *image* itself where even its plain copies do not fail."""
+        """Return the smallest image found; *image* itself where even its plain copies do not fail."""
         best = np.array(image, order="C")
         for layout in LAYOUTS:
             self._layout = layout
@@ -65,7 +65,7 @@ class Shrinker:
         return image
 
     def _tiny(self, image: Array) -> Iterator[tuple[int, int]]:
-        """The smallest legal sizes inside *image*, smallest first."""
+        """Yield the smallest legal sizes inside *image*, smallest first."""
         height, width = image.shape[:2]
         sizes = self._domain.sizes or ((1, 1), (1, 2), (2, 1), (2, 2), (1, 3), (3, 1), (3, 3), (4, 4))
         yield from [(h, w) for h, w in sizes if h <= height and w <= width and (h, w) != (height, width)][:12]
@@ -108,7 +108,7 @@ class Shrinker:
         return image
 
     def _lowered(self, image: Array) -> Array:
-        """The few elements that are left, each as low as it goes."""
+        """Return the few elements that are left, each as low as it goes."""
         where = np.flatnonzero(image)
         if image.dtype.kind not in "iu" or where.size > 8:
             return image

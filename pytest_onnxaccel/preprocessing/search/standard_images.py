@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def load(folder: Path, domain: Domain) -> Iterator[tuple[Path, Array]]:
-    """The images of *folder* that are legal in *domain*, by name, with the strides they were saved with.
+    """Yield the images of *folder* that are legal in *domain*, by name, with the strides they were saved with.
 
     Raises:
         ConfigError: a file that is not an image of a corpus.

@@ -22,19 +22,19 @@ class Rewrite:
     needs: tuple[str, ...] = ()
 
     def function(self) -> Callable[[Any], Any]:
-        """The function that the source defines."""
+        """Return the function that the source defines."""
         space: dict[str, Any] = {}
         exec(compile(self.source, f"<{self.name}>", "exec"), space)
         found: Callable[[Any], Any] = space["preprocess"]
         return found
 
     def comparable(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """*function* of this rewrite with its result arranged as the user's function arranges it."""
+        """Return *function* of this rewrite with its result arranged as the user's function arranges it."""
         return function
 
 
 def rewrites(affine: Affine) -> Iterator[Rewrite]:
-    """The rewrites that can be *affine*, the plainest first."""
+    """Yield the rewrites that can be *affine*, the plainest first."""
     if affine.uniform:
         yield Rewrite("scalar constants", _scalars(affine))
     yield Rewrite("float32 with out=", _in_place(affine))
@@ -57,7 +57,7 @@ def _listed(values: tuple[float, ...], shape: str = "") -> str:
 
 
 def _picked(affine: Affine) -> str:
-    """The image with its channels in the order of the result."""
+    """Return the image with its channels in the order of the result."""
     return {"same": "image", "reversed": "image[..., ::-1]"}.get(affine.order, f"image[..., {list(affine.source)}]")
 
 
@@ -68,7 +68,7 @@ def _constants(affine: Affine, shape: str = "") -> str:
 
 
 def _returned(affine: Affine, name: str = "out") -> str:
-    """The return of *name*, which is H x W x C."""
+    """Return the return of *name*, which is H x W x C."""
     if affine.planes:
         name = f"np.ascontiguousarray({name}.transpose(2, 0, 1))"
     return f"    return {name}[None]\n" if affine.batched else f"    return {name}\n"

@@ -143,7 +143,7 @@ def images(shape: tuple[int, ...], seed: int = 0, count: int = IMAGES, dtype: st
 
 
 def contiguous(function: Function, inputs: Sequence[Image]) -> Callable[[int], object]:
-    """A call that takes the next image and pays for a contiguous result.
+    """Return a call that takes the next image and pays for a contiguous result.
 
     Each call gets an image that none of the 16 thousand calls before had: two of its elements hold the count.
     """

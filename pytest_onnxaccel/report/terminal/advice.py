@@ -23,7 +23,7 @@ def scenario_lines(results: Iterable[CheckResult]) -> list[str]:
 
 
 def advice_lines(results: Iterable[CheckResult]) -> list[str]:
-    """The lines of every latency result that holds advice."""
+    """Return the lines of every latency result that holds advice."""
     lines: list[str] = []
     for result in results:
         told = result.figures.get("advice") if result.check == "latency" else None

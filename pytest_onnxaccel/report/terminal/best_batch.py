@@ -34,7 +34,7 @@ class BestBatch:
     timed: tuple[int, ...]
 
     def to_json(self) -> dict[str, Json]:
-        """The entry in a report's ``models``."""
+        """Return the entry in a report's ``models``."""
         return {
             "backend": self.backend,
             "batch": self.batch,
@@ -100,5 +100,5 @@ def _budget(result: CheckResult) -> dict[str, float]:
 
 
 def _figure(result: CheckResult, key: str) -> float:
-    """The figure, or 0 where there is none."""
+    """Return the figure, or 0 where there is none."""
     return units.number(result.figures.get(key)) or 0.0

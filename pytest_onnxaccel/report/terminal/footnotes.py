@@ -17,7 +17,7 @@ _COLORS = {Verdict.PASSED: "32", Verdict.FAILED: "31", Verdict.INCONCLUSIVE: "33
 
 
 def footnotes(results: Iterable[CheckResult], width: int, dropped: Iterable[str], color: bool = False) -> list[str]:
-    """The lines below a table of *results* of which the columns *dropped* found no room."""
+    """Return the lines below a table of *results* of which the columns *dropped* found no room."""
     found = ordered(results)
     several = len({result.model for result in found}) > 1
     texts = [
@@ -68,7 +68,7 @@ def _against(label: str, pairs: list[tuple[str, str]]) -> list[str]:
 
 
 def _notes(results: list[CheckResult]) -> list[tuple[str, CheckResult]]:
-    """Notes with the results that they came from.
+    """Return notes with the results that they came from.
 
     A comparison repeats the notes of both its sides, so it counts only where no result of one side has it.
     """

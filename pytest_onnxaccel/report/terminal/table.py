@@ -78,7 +78,7 @@ class _Grid:
 
 
 def table(results: Iterable[CheckResult], width: int, color: bool = False) -> list[str]:
-    """The lines of the summary of *results*: the table, its footnotes and the counts.
+    """Return the lines of the summary of *results*: the table, its footnotes and the counts.
 
     Args:
         results: in any order.
@@ -109,7 +109,7 @@ def _layouts() -> Iterator[_Layout]:
 
 
 def _fitting(body: list[Row], width: int) -> Iterator[_Grid]:
-    """The grids that fit *width*, most generous first; the narrowest one where none does."""
+    """Yield the grids that fit *width*, most generous first; the narrowest one where none does."""
     for layout in _layouts():
         grid = _grid(body, layout)
         if grid.total > width:

@@ -22,12 +22,12 @@ def has_scenario(budget: LatencyBudget) -> bool:
 
 
 def in_a_row(budget: LatencyBudget) -> LatencyBudget:
-    """What is left of *budget* for calls in a row."""
+    """Return what is left of *budget* for calls in a row."""
     return replace(budget, p50_ns=None, p95_ns=None, p99_ns=None) if has_scenario(budget) else budget
 
 
 def advises(budget: LatencyBudget, options: RunOptions) -> bool:
-    """The budget asks for advice, or the run does and the budget does not object."""
+    """Return whether the budget asks for advice, or the run does and the budget does not object."""
     return options.advise is not None if budget.advise is None else budget.advise
 
 
@@ -41,7 +41,7 @@ def with_scenario(
     path: str | None,
     seed: int,
 ) -> CheckResult:
-    """*result* of calls in a row, with the scenario judged: the worse verdict counts."""
+    """Return *result* of calls in a row, with the scenario judged: the worse verdict counts."""
     from pytest_onnxaccel.checks.latency.check import described
     from pytest_onnxaccel.checks.latency.load_scenarios import Served, confirmed
     from pytest_onnxaccel.runner.latency.load_scenarios import serve
@@ -80,7 +80,7 @@ def with_advice(
     options: RunOptions,
     known: dict[tuple[object, ...], dict[str, Any]],
 ) -> CheckResult:
-    """*result* with what would make the model faster in its figures; the verdict stays.
+    """Return *result* with what would make the model faster in its figures; the verdict stays.
 
     Args:
         known: advice that was found in this run: a check that is run once more does not look for it again.

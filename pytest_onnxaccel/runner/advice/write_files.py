@@ -27,7 +27,7 @@ _LONGEST = 200
 
 
 def folder_of(target: str, model: str, backend: str, batch: int | None) -> str:
-    """The folder below *target* for one model, backend and batch: several tests may write side by side."""
+    """Return the folder below *target* for one model, backend and batch: several tests may write side by side."""
     stem = model[: -len(".onnx")] if model.lower().endswith(".onnx") else model
     name = re.sub(r"[^\w.+-]+", "_", f"{stem}-{backend}" + (f"-batch-{batch}" if batch else "")).lstrip(".")
     return os.path.join(target, name.encode()[:_LONGEST].decode(errors="ignore") or "model")

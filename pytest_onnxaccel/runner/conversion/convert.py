@@ -48,7 +48,7 @@ class Saved:
         return self.conversion.converted
 
     def lines(self) -> list[str]:
-        """What a person wants to know of it."""
+        """Return its lines for a person."""
         made = self.converted
         exporter = made.facts.get("exporter")
         how = self.conversion.converter + (f" ({exporter})" if exporter else "")
@@ -171,7 +171,7 @@ def _is_size(text: str) -> bool:
 
 
 def batch_of(text: str) -> int | str:
-    """A number of samples, or :data:`DYNAMIC`.
+    """Return a number of samples, or :data:`DYNAMIC`.
 
     Raises:
         ConfigError: neither.

@@ -35,7 +35,7 @@ class Saved:
     files: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """What a person wants to know of it."""
+        """Return its lines for a person."""
         made, proof = self.frozen, self.frozen.proof
         found = [f"{self.path}: batch {made.batch_size}, method {made.method}"]
         found += [f"  {line}" for line in made.edited]
@@ -95,7 +95,7 @@ def refreeze(
 
 
 def spec_of(model: str, manifest: str | None) -> ModelSpec:
-    """What *manifest* declares of the file *model*, or nothing but its path.
+    """Return what *manifest* declares of the file *model*, or nothing but its path.
 
     Raises:
         ConfigError: the manifest cannot be read, or does not have that file.

@@ -158,7 +158,7 @@ class RoundTrip:
         return {spec.name: spec.name for spec in (*self._info.inputs, *self._info.outputs)}
 
     def _options(self, before: Artefact) -> ConvertOptions:
-        """The names of the stop before, so that a converter can neither lose one nor choose their order."""
+        """Return the names of the stop before, so that a converter can neither lose one nor choose their order."""
         if self._info is None or before.kind == kinds.ONNX:
             return ConvertOptions()
         inputs = tuple(replace(spec, name=before.names[spec.name]) for spec in self._info.inputs)
@@ -167,7 +167,7 @@ class RoundTrip:
     # -- sessions ---------------------------------------------------------------------------------------------
 
     def _session(self, artefact: Artefact) -> Session | OnnxAccelError | None:
-        """A session on *artefact*, or what stands against one; None where the trip ended before its first ONNX file."""
+        """Return a session on *artefact*, or the error; None where the trip ended before its first ONNX file."""
         if artefact.error is not None:
             return artefact.error
         if self._info is None:
@@ -180,7 +180,7 @@ class RoundTrip:
             return error
 
     def _opened(self, artefact: Artefact, info: ModelInfo) -> Session:
-        """A session on *artefact* that speaks the names of the trip."""
+        """Return a session on *artefact* that speaks the names of the trip."""
         here = replace(
             info,
             inputs=tuple(replace(spec, name=artefact.names[spec.name]) for spec in info.inputs),
@@ -200,7 +200,7 @@ class RoundTrip:
         return CheckedSession(session, info.inputs, info.outputs, renamed)
 
     def _inputs(self, stops: Sequence[Stop]) -> Inputs | None:
-        """Inputs on which the first stop runs that can be run at all."""
+        """Return inputs on which the first stop runs that can be run at all."""
         if self._info is None:
             return None
         name = self.artefacts[0].name

@@ -65,7 +65,7 @@ def check(course: Course, bench: Callable[[bool], Bench]) -> CheckResult:
 
 
 def confirmed(first: CheckResult, second: CheckResult) -> CheckResult:
-    """A failure that a fresh process shows too; never a pass, whatever the second try says."""
+    """Return a failure that a fresh process confirms; never a pass, whatever the second try says."""
     figures = {**second.figures, "confirmed": second.verdict is Verdict.FAILED}
     if second.verdict is Verdict.FAILED:
         details = (*second.details, f"confirmed in a fresh process; at first: {first.message}")

@@ -18,7 +18,7 @@ _SECONDS = 120.0
 
 
 def at_revision(path: str, revision: str, folder: str, inspect: Callable[[str], Any]) -> str:
-    """The file *path* as of *revision*, with its external data, as a file under *folder*.
+    """Return the file *path* as of *revision*, with its external data, as a file under *folder*.
 
     Args:
         inspect: external data files that a model file names, as it names them.
@@ -83,7 +83,7 @@ def _fetch(source: str, commit: str, name: str, target: str, shown: str) -> None
 
 
 def _git(folder: str, shown: str, *arguments: str, into: Any = None) -> bytes | None:
-    """What git prints, or nothing where that goes *into* a file; None when git says no."""
+    """Return what git prints, or nothing where that goes *into* a file; None when git says no."""
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(

@@ -52,6 +52,6 @@ def measured(
 
 
 def gain(found: Ratio) -> Gain:
-    """What *found* says of a gain."""
+    """Return what *found* says of a gain."""
     control = 1.0 if found.control is None else max(found.control.ratio, 1 / found.control.ratio)
     return Gain(found.ratio, found.low, found.high, control)

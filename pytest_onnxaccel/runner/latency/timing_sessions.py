@@ -28,7 +28,7 @@ class Bench:
         self._sessions: list[CheckedSession] = []
 
     def session(self, backend: str, path: str | None = None, options: LoadOptions | None = None) -> CheckedSession:
-        """A new session of *backend* on the model, or on the file at *path*.
+        """Return a new session of *backend* on the model, or on the file at *path*.
 
         Raises:
             OnnxAccelError: it cannot be loaded.

@@ -36,7 +36,7 @@ class Finding:
 def finding(
     found: Intermediates, suspect: Suspect | None, reduced: Reduced | None, vanished: bool, fused: Sequence[Node] = ()
 ) -> Finding:
-    """What *found* says.
+    """Return the finding of *found*.
 
     Args:
         suspect: the first place where the two part.
@@ -72,7 +72,7 @@ def finding(
 
 
 def only_unlike(found: Intermediates, value: str) -> tuple[Node, list[str]] | None:
-    """The one node before *value* that is another in the other file, and how; None where none is, or several are.
+    """Return the only node before *value* that differs in the other file, and how; None for none or several.
 
     A fault may be smaller than rounding where it arises, and grow further on.
     """
@@ -94,7 +94,7 @@ def only_unlike(found: Intermediates, value: str) -> tuple[Node, list[str]] | No
 
 
 def upstream(graph_view: GraphView, value: str) -> list[Node]:
-    """The nodes that *value* depends on, the one that gives it included."""
+    """Return the nodes that *value* depends on, the one that gives it included."""
     reached, waiting = set[str](), [value]
     while waiting:
         name = waiting.pop()
@@ -124,7 +124,7 @@ def _unlike(
 
 
 def _lacking(suspect: Suspect) -> str:
-    """What the reference has before the node and the candidate lacks."""
+    """Return what the reference has before the node and the candidate lacks."""
     rest = list(_ops(suspect.nodes))
     lacking = []
     for node in suspect.theirs:
@@ -175,7 +175,7 @@ def _narrowed(found: Intermediates, suspect: Suspect) -> bool:
 
 
 def _differences(found: Intermediates, suspect: Suspect) -> list[str]:
-    """What differs between the two nodes themselves, where they come from two files."""
+    """Return what differs between the two nodes themselves, where they come from two files."""
     ours, theirs = found.ours.side, found.theirs.side
     if ours.shares_file(theirs) or not suspect.theirs:
         return []
@@ -215,7 +215,7 @@ def _ops(nodes: Sequence[Node]) -> list[str]:
 
 
 def named(nodes: Sequence[Node]) -> str:
-    """The first of *nodes* by operator and name."""
+    """Return the first of *nodes* by operator and name."""
     if not nodes:
         return "nothing"
     shown = [f"{node.op} {node.name or node.outputs[0]!r}" for node in nodes[:_NAMED]]

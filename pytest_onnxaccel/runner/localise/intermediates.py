@@ -47,7 +47,7 @@ class Intermediates:
     unrun: set[str] = field(default_factory=set)
 
     def reference(self, values: Sequence[str]) -> dict[str, Array]:
-        """What the reference computes for *values*, inputs among them."""
+        """Return what the reference computes for *values*, inputs among them."""
         known = {**self.feeds, **self.kept[1]}
         missing = [name for name in values if name not in known]
         if missing:
@@ -125,10 +125,10 @@ def _wiring(side: ComparisonSide, shapes: Mapping[str, list[int]]) -> GraphView:
 def chunks(
     ours: GraphView, theirs: GraphView, pairs: Mapping[str, str], cap: int
 ) -> Iterator[tuple[list[str], list[str]]]:
-    """Values of both sides in the candidate's order, paired ones in one chunk; the reference's count twice, as they are
-    had twice.
+    """Yield chunks of values of both sides, in the candidate's order, paired ones in one chunk.
 
-    A value of unknown size counts as much as the largest of known size; where none is known, as an eighth of the cap.
+    The reference's values count twice, because they are held twice. A value of unknown size counts as much as the
+    largest of known size; where none is known, as an eighth of the cap.
     """
     sizes = [
         size

@@ -38,7 +38,7 @@ def looked_into(
     engines: Engines,
     failures: str | None,
 ) -> CheckResult:
-    """*result* of a failed parity check with what can be found of its cause.
+    """Return *result* of a failed parity check with what can be found of its cause.
 
     Whatever goes wrong here is a note of the result and leaves the verdict as it is.
     """
@@ -70,7 +70,7 @@ class FailureAnalysis:
     notes: list[str] = field(default_factory=list)
 
     def __call__(self, result: CheckResult) -> CheckResult:
-        """*result* with what was found.
+        """Return *result* with what was found.
 
         Raises:
             OnnxAccelError: a side no longer runs the sample.
@@ -130,7 +130,7 @@ class FailureAnalysis:
         reduced: Reduced | None,
         at: int,
     ) -> CheckResult:
-        """*result* with the folder of its case, told as the detail number *at*."""
+        """Return *result* with the folder of its case, told as the detail number *at*."""
         batch = f"b{result.batch}" if result.batch is not None else ""
         assert self.failures is not None
         folder = case_folder(self.failures, result.model, "parity", result.backend, result.reference, batch)
@@ -158,14 +158,14 @@ BY_VALUE = ("nan", "inf", "shape", "rank")
 
 
 def by_value(result: CheckResult) -> bool:
-    """The check failed by what the outputs hold, not by their names or types."""
+    """Return whether the check failed by what the outputs hold, not by their names or types."""
     if result.verdict is not Verdict.FAILED:
         return False
     return result.code == "V_PARITY" or result.figures.get("breach") in BY_VALUE
 
 
 def wrong_outputs(result: CheckResult, outputs: tuple[Mapping[str, Array], Mapping[str, Array]]) -> tuple[str, ...]:
-    """Outputs past their tolerance, or not comparable."""
+    """Return outputs past their tolerance, or not comparable."""
     told = result.figures.get("outputs", {})
     found = [name for name, figures in told.items() if figures.get("bad_share")]
     ours, theirs = outputs
@@ -178,7 +178,7 @@ def wrong_outputs(result: CheckResult, outputs: tuple[Mapping[str, Array], Mappi
 
 
 def worst_sample(result: CheckResult) -> int:
-    """Number of the sample that is looked into: the one of the worst output, or the one that broke the contract."""
+    """Return the number of the sample to examine: that of the worst output, or that which broke the contract."""
     told = result.figures.get("outputs", {}).get(result.figures.get("worst_output", ""), {})
     if result.figures.get("breach"):
         return int(result.figures.get("breach_sample", 0))

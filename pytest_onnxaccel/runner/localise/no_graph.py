@@ -30,7 +30,7 @@ def not_looked_into(
     engines: Engines,
     failures: str | None,
 ) -> CheckResult:
-    """*result* of a failed parity check with its case, and why its origin was not searched for.
+    """Return *result* of a failed parity check with its case, and why its origin was not searched for.
 
     Whatever goes wrong here is a note of the result and leaves the verdict as it is.
 

@@ -60,7 +60,7 @@ def save_case(
 
 
 def _unseen(label: str) -> dict[str, Any]:
-    """A side that is not a file: what it gave is there, and no script can call it."""
+    """Return a side that is not a file: what it gave is there, and no script can call it."""
     return {"label": printable(label), "model": "", "runtime": "", "optimize": True}
 
 
@@ -96,7 +96,7 @@ def _model(side: ComparisonSide, engines: Engines, source: str, target: Path) ->
 
 
 def _written(side: ComparisonSide, target: Path, function: str, **arguments: Any) -> None:
-    """What a graph function writes, with its data files, at *target*: the worker itself may not write there."""
+    """Copy what a graph function writes, with its data files, to *target*: the worker may not write there."""
     folder = os.path.join(side.model_session.folder, f"case-{os.urandom(6).hex()}")
     os.mkdir(folder, 0o700)
     try:

@@ -46,7 +46,7 @@ class Frozen:
 
 
 def freeze(model_session: ModelSession, backend: str, ready: Ready, size: int, method: str = AUTO) -> Frozen:
-    """The model frozen to batch *size*, proven in *backend*.
+    """Return the model frozen to batch *size*, proven in *backend*.
 
     Args:
         method: instead of the cheapest one.
@@ -63,8 +63,8 @@ def freeze(model_session: ModelSession, backend: str, ready: Ready, size: int, m
     made: dict[str, Candidate] = {}
 
     def ways() -> Iterator[tuple[str, Session | OnnxAccelError]]:
-        again = method in (AUTO, RE_EXPORT) and spec.source is not None
-        again = model_session.sourced.re_exports(size, inputs) if again else ()
+        anew = method in (AUTO, RE_EXPORT) and spec.source is not None
+        again = model_session.sourced.re_exports(size, inputs) if anew else ()
         edited = model_session.candidates.files(size, method) if method != RE_EXPORT else ()
         for way, candidate in chain(((RE_EXPORT, one) for one in again), ((AUTO, one) for one in edited)):
             if isinstance(candidate, Candidate):
@@ -96,7 +96,7 @@ def freeze(model_session: ModelSession, backend: str, ready: Ready, size: int, m
 
 
 def _cannot(model_session: ModelSession, what: str, why: str) -> ModelError:
-    """The nodes come before the figures: a refusal is one short line, and its end is cut first."""
+    """Return the refusal, nodes before figures: it is one short line, and its end is cut first."""
     held = model_session.candidates.holders(most=1)
     cause = what + (f"; the batch is held by {held}" if held else "") + (f" ({why})" if why else "")
     return ModelError(

@@ -91,7 +91,7 @@ class ModelSession:
     # -- the file ---------------------------------------------------------------------------------------------
 
     def taken(self) -> tuple[Staged, ModelInfo]:
-        """The staged copy and what it declares.
+        """Return the staged copy and what it declares.
 
         Raises:
             OnnxAccelError: the file cannot be taken in; the same error each time.
@@ -137,7 +137,7 @@ class ModelSession:
         return self._tools().graph(function, **arguments)
 
     def _tools(self) -> Engine:
-        """The primary backend's own worker where that runs in this interpreter: one worker serves all checks.
+        """Return the primary backend's worker where it runs in this interpreter: one worker serves all checks.
 
         One that is kept for other models may not write in this model's folder.
         """
@@ -150,7 +150,7 @@ class ModelSession:
     # -- sessions ---------------------------------------------------------------------------------------------
 
     def engine(self, name: str) -> Engine:
-        """The engine of backend *name* for this model."""
+        """Return the engine of backend *name* for this model."""
         if name not in self._open:
             operators = self._taken[1].operators if self._taken is not None else {}
             self._open[name] = self._engines.open(name, operators, own=self._folder)
@@ -163,7 +163,7 @@ class ModelSession:
         options: LoadOptions | None = None,
         source: SourceSpec | None = None,
     ) -> CheckedSession:
-        """A session of backend *name* on the model, or on a file derived from it.
+        """Return a session of backend *name* on the model, or on a file derived from it.
 
         A backend that runs sources runs *source*, by default the model's own, as the model or that file declares.
 
@@ -204,13 +204,13 @@ class ModelSession:
         return self._load(name, engine or self.engine(name), source, options or LoadOptions(), info)
 
     def declared(self, path: str) -> ModelInfo:
-        """What the file at *path*, the model's own copy or one derived from it, declares."""
+        """Return what the file at *path*, the model's own copy or one derived from it, declares."""
         if path == self.path:
             return self.info
         return self._derived.get(path) or ModelInfo.from_json(self.graph("inspect", path=path))
 
     def declares(self, path: str, info: ModelInfo) -> None:
-        """The derived file at *path* declares *info*, as its maker knows: it need not be inspected."""
+        """Note that the derived file at *path* declares *info*, so that it need not be inspected."""
         self._derived[path] = info
 
     def _load(
@@ -238,7 +238,7 @@ class ModelSession:
         return CheckedSession(session, info.inputs, info.outputs, renamed, tuple(made["notes"]))
 
     def _stem_of(self, path: str) -> str:
-        """What files derived from *path* begin with: in the model's own folder, where alone its workers may write."""
+        """Return the prefix of files derived from *path*: in the model's own folder, where workers may write."""
         stem = os.path.splitext(path)[0]
         if path.startswith(self._folder + os.sep):
             return stem
@@ -257,7 +257,7 @@ class ModelSession:
                 os.unlink(file)
 
     def ready(self, name: str) -> Ready:
-        """The model running in backend *name*.
+        """Return the model running in backend *name*.
 
         Raises:
             OnnxAccelError: it does not; the same error each time.
@@ -281,7 +281,7 @@ class ModelSession:
         return self._ready[name]
 
     def _find_inputs(self, name: str, session: CheckedSession) -> ResolvedInputs:
-        """Inputs are settled by the first primary backend in which the model runs, so that all are fed the same."""
+        """Find inputs in the first primary backend in which the model runs, so that all are fed the same."""
         for first in self._primary:
             if first == name:
                 break

@@ -43,14 +43,14 @@ class ModelSessions:
         self._frozen: dict[tuple[str, int, str], Frozen] = {}
 
     def of(self, model: str) -> ModelSession:
-        """The model named *model*; what was open for another one is closed."""
+        """Return the model named *model*; what was open for another one is closed."""
         if self._open is None or self._open.spec.name != model:
             self._leave()
             self._open = self._make(self._specs[model], self._numbers[model])
         return self._open
 
     def spec(self, model: str) -> ModelSpec | None:
-        """What the user declared of the model named *model*."""
+        """Return what the user declared of the model named *model*."""
         return self._specs.get(model)
 
     def done(self, model: str) -> None:
@@ -66,7 +66,7 @@ class ModelSessions:
         return ModelSession(spec, self._engines, number, self._backends.get(spec.name, ()), self._seed, prefetch)
 
     def other(self, path: str) -> ModelSession:
-        """The model at *path*, which the open one is compared with; it closes with that."""
+        """Return the model at *path*, which the open one is compared with; it closes with that."""
         if path not in self._others:
             name = identifier(path.rpartition("/")[2])
             assert self._open is not None
@@ -80,7 +80,7 @@ class ModelSessions:
         return self._others[path]
 
     def inputs(self, model: str) -> Inputs:
-        """Inputs of *model*, settled on the first backend in which it runs.
+        """Find inputs of *model* on the first backend in which it runs.
 
         Raises:
             OnnxAccelError: it runs in none.
@@ -88,7 +88,7 @@ class ModelSessions:
         return self._first_ready(self.of(model))[1].resolved.inputs
 
     def frozen(self, model: str, size: int, method: str = AUTO) -> Frozen:
-        """The model as a file frozen to batch *size*, proven on the first backend in which it runs.
+        """Return the model as a file frozen to batch *size*, proven on the first backend in which it runs.
 
         Args:
             method: instead of the cheapest one that can be proven.

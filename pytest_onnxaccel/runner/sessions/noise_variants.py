@@ -53,7 +53,7 @@ def variants(model_session: ModelSession, backend: str, path: str | None = None,
 
 
 def _ways(model_session: ModelSession, backend: str, alone: bool) -> Iterator[tuple[str, LoadOptions]]:
-    """The same file, run in another way; only where the backend has the choice."""
+    """Yield the same file, run in another way; only where the backend has the choice."""
     if not model_session.optimizes(backend):
         return
     if not alone:
@@ -80,7 +80,7 @@ def noisy(
     alike: bool = False,
     base: Session | None = None,
 ) -> Noisy:
-    """What a parity check of this pair knows of noise; *reference* as it is shown, *alike* as the opposite has it.
+    """Return what is known of the noise of this pair; *reference* as shown, *alike* as the other side has it.
 
     Args:
         base: what *found* are variants of, where that is not the reference.
@@ -90,7 +90,7 @@ def noisy(
 
 
 def elsewhere(result: CheckResult, reported: Set[tuple[str, str]]) -> CheckResult:
-    """*result*; outputs without a finite value are the contract check's to report where it runs."""
+    """Return *result*; outputs without a finite value are the contract check's to report where it runs."""
     if result.code != "V_NONFINITE" or ("contract", result.backend) not in reported:
         return result
     return result.with_(

@@ -44,7 +44,7 @@ def opposite(
     other: Callable[[str], ModelSession],
     ready: Callable[[str], Ready],
 ) -> ReferenceSide:
-    """What *request* compares the model with.
+    """Return what *request* compares the model with.
 
     Args:
         path: of the model's file at the requested batch; None for its own.
@@ -83,7 +83,7 @@ def _exported(
     request: Request, source: SourceSpec, model_session: ModelSession, other: Callable[[str], ModelSession], path: str | None,
     inputs: Inputs,
 ) -> ComparisonSide | None:  # fmt: skip
-    """The source exported again: its own framework shows no graph, and a right export has the same values inside.
+    """Export the source again: its framework shows no graph, and a right export has the same values inside.
 
     Open sizes stay open where the model has some: at one size, an exporter folds what computes with it. Where that
     is not available, it is exported at the sizes of *inputs*.

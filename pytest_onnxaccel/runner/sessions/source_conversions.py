@@ -59,7 +59,7 @@ class Conversion:
 
 
 def _cache(folder: str) -> Cache:
-    """The cache in *folder*, as large as the user lets it be."""
+    """Return the cache in *folder*, as large as the user lets it be."""
     wanted = os.environ.get(_SIZE, "")
     try:
         return Cache(folder, room=units.size_bytes(wanted) if wanted else ROOM)
@@ -84,7 +84,7 @@ class Conversions:
         self.cache = _cache(folder) if folder else None
 
     def stage(self, source: SourceSpec) -> StagedSource:
-        """The private copy of *source*, and its kind; a function has no copy.
+        """Return the private copy of *source*, and its kind; a function has no copy.
 
         Raises:
             ModelError: it cannot be taken in; the same error each time.
@@ -112,7 +112,7 @@ class Conversions:
             raise
 
     def _kind_of(self, copy: str) -> str:
-        """The kind of a private copy, told in a worker."""
+        """Return the kind of a private copy, found in a worker."""
         try:
             return str(self._tools().graph("source_kind", path=copy))
         except ModelError as error:
@@ -195,7 +195,7 @@ class Conversions:
     def _made(
         self, converter: Converter, staged: StagedSource, gives: str, folder: str, options: ConvertOptions
     ) -> Converted:
-        """The conversion itself, in the worker of the converter's backend, and the check of what it wrote."""
+        """Convert in the worker of the converter's backend, and check what it wrote."""
         path, scratch = staged.path, ""
         prepares = getattr(converter, "prepares", "")
         try:

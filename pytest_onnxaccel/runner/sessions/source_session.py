@@ -33,7 +33,7 @@ class Sourced:
         self._folders: list[str] = []
 
     def session(self, source: SourceSpec, path: str | None = None) -> CheckedSession:
-        """A session of *source* in its own framework, fed as the model, or as the file derived from it, is.
+        """Return a session of *source* in its own framework, fed as the model, or as the file derived from it, is.
 
         Raises:
             OnnxAccelError: it cannot be loaded.
@@ -43,7 +43,7 @@ class Sourced:
     def opened(
         self, source: SourceSpec | None, name: str, engine: Engine, options: LoadOptions, info: ModelInfo
     ) -> CheckedSession:
-        """A session of its own, of *source* in backend *name*, which takes and gives what *info* declares.
+        """Return a session of its own, of *source* in backend *name*, which takes and gives what *info* declares.
 
         Raises:
             OnnxAccelError: it cannot be loaded.
@@ -53,7 +53,10 @@ class Sourced:
         return open_source(source, name, engine, options, info, self._engines)
 
     def variants(self, source: SourceSpec, path: str | None = None) -> Iterator[tuple[str, Session | OnnxAccelError]]:
-        """The same source, legally computed otherwise: what its outputs differ by is its noise. The caller closes."""
+        """Yield the same source, legally computed otherwise: what its outputs differ by is its noise.
+
+        The caller closes.
+        """
         model_session = self._model_session
         name, info = self._backend_for(source), model_session.declared(path or model_session.path)
 
@@ -63,7 +66,7 @@ class Sourced:
         return ways_of(name, self._engines, QUIET, opened)
 
     def re_exports(self, size: int, inputs: Inputs) -> Iterator[Candidate | OnnxAccelError]:
-        """The model at batch *size* exported again from its source; nothing where it declares none.
+        """Yield the model at batch *size* exported again from its source; nothing where it declares none.
 
         Args:
             inputs: settled ones of the model.

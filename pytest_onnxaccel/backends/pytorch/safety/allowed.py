@@ -146,7 +146,7 @@ def target_computes(target: str, trusted: Sequence[str] = ()) -> bool:
 
 
 def how_to_allow(target: str) -> str:
-    """What to do about an operator that is not on the list; trust is offered for the owner's own namespaces alone."""
+    """Return the remedy for an operator that is not on the list; only own namespaces are offered for trust."""
     match = _OPERATOR.fullmatch(target)
     if match is None or not may_trust_operator(match[1]):
         return "export the model without it"

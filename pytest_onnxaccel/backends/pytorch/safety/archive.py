@@ -61,7 +61,7 @@ class Archive:
         return list(self._infos)
 
     def read(self, name: str) -> bytes:
-        """The bytes of one member, small ones only.
+        """Return the bytes of one member, small ones only.
 
         Raises:
             ModelError: ``E_SIZE``; ``E_UNSAFE``: readers see different bytes.
@@ -92,7 +92,7 @@ def has_new_layout(path: str) -> bool:
 
 
 def parse_json(content: bytes | str, what: str) -> Any:
-    """The value that *content* is, as Python's json (which PyTorch uses) reads it, and in no second way.
+    """Parse *content* as Python's json does (which PyTorch uses), and refuse what other parsers read differently.
 
     Raises:
         ModelError: ``E_PARSE``; ``E_SIZE``: nested too deeply; ``E_UNSAFE``: a key stands twice.

@@ -32,7 +32,7 @@ def _no(cause: str, remedy: str = "export the program again") -> ModelError:
 
 
 def _anything(text: str, trusted: Sequence[str]) -> None:
-    """A text that PyTorch keeps, compares or hands on as it is."""
+    """Accept a text that PyTorch keeps, compares or passes on unchanged."""
 
 
 def _json(text: str, trusted: Sequence[str]) -> None:
@@ -97,7 +97,7 @@ def _device(text: str, trusted: Sequence[str]) -> None:
 
 
 def _table(*parts: tuple[Judge, str]) -> Mapping[tuple[str, str], Judge]:
-    """The judge of each field; fields are written ``Class.field``, and values of a dict ``Class.field[key]``."""
+    """Return the judge of each field; fields are written ``Class.field``, and values of a dict ``Class.field[key]``."""
     return {(one.partition(".")[0], one.partition(".")[2]): judge for judge, names in parts for one in listed(names)}
 
 
@@ -159,6 +159,6 @@ KEY_JUDGES = _table(
 
 
 def judge_of(field: tuple[str, str]) -> Judge | None:
-    """What judges the text in *field*; None where nothing knows it."""
+    """Return what judges the text in *field*; None where nothing knows it."""
     owner, _, key = field[1].partition("[")
     return _JUDGES.get(field, _anything if key and (field[0], owner) in BY_KEY else None)

@@ -102,7 +102,7 @@ def _computes(node: ast.AST, spoken: set[int]) -> bool:
 
 
 def _degree(node: ast.AST) -> float:
-    """The highest power that *node* raises anything to."""
+    """Return the highest power that *node* raises anything to."""
     below = max((_degree(child) for child in ast.iter_child_nodes(node)), default=1.0)
     power: ast.expr | None = None
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):

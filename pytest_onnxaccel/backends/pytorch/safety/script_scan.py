@@ -124,7 +124,7 @@ class _Code:
                 place += 1
 
     def _chain(self, place: int) -> list[str]:
-        """The names from *place* on that dots join."""
+        """Return the dotted name that begins at *place*."""
         chain = [self._code[place][1]]
         while self._code[place + 1][1] == "." and self._code[place + 2][0] == "name":
             place += 2

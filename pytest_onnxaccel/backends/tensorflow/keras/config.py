@@ -125,7 +125,7 @@ def _refuse_named(found: dict[str, Any], where: str, trusted: Collection[str], k
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """The texts in *value*, which is one, or lists and dictionaries of some that name no class."""
+    """Yield the texts in *value*, which is one, or lists and dictionaries of some that name no class."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):

@@ -12,7 +12,7 @@ _FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
 
 
 def look_through(file: Any) -> dict[str, Any]:
-    """The configurations of an HDF5 file, a path or open for reading, once its data are known to lie in it.
+    """Return the configurations of an HDF5 file, a path or open for reading, once its data are known to lie in it.
 
     Returns:
         ``model_config`` and ``training_config`` where the file has them.
@@ -40,7 +40,7 @@ def look_through(file: Any) -> dict[str, Any]:
 
 
 def _refuse_links(group: Any, h5py: Any) -> None:
-    """Data that lies in another file is read from there."""
+    """Refuse links to other files: their data would be read from there."""
     waiting, seen, known = [group], 0, set()
     while waiting:
         inside = waiting.pop()

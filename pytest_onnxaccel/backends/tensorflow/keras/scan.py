@@ -89,7 +89,7 @@ def _refuse_entries(archive: zipfile.ZipFile) -> None:
 
 
 def _plain(text: Any) -> bytes:
-    """A text of an HDF5 file, which gives some as bytes."""
+    """Return a text of an HDF5 file, which gives some as bytes."""
     if isinstance(text, str):
         return text.encode("utf-8", "surrogateescape")
     if isinstance(text, bytes):

@@ -71,7 +71,7 @@ class LiteModel:
 
 
 def read_lite(path: str) -> LiteModel:
-    """The TensorFlow Lite file at *path*.
+    """Open the TensorFlow Lite file at *path*.
 
     Raises:
         ModelError: ``E_UNSAFE``: an operator whose code is not TensorFlow Lite's own, with its node; ``E_FILE``,

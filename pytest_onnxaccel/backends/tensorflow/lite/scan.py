@@ -73,13 +73,13 @@ def refuse_elsewhere(root: Table, subgraphs: Iterable[Table], size: int) -> None
 
 
 def _within(start: int, length: int, size: int) -> None:
-    """Data after the flatbuffer itself are told by their place in the file; 0 and 1 say that there are none."""
+    """Check that data after the flatbuffer are in the file; places 0 and 1 say that there are none."""
     if start > 1 and (start > size or length > size - start):
         raise garbled("its weights are beyond its end")
 
 
 def _code(code: Table) -> tuple[int, str]:
-    """Number of the operator, and its name where it is not TensorFlow Lite's own."""
+    """Return number of the operator, and its name where it is not TensorFlow Lite's own."""
     # The first field is one byte wide; operators past 127 are in the later one
     return max(code.scalar("<b", 0), code.scalar("<i", 3)), code.text(1)
 

@@ -102,7 +102,7 @@ def _texts(site: Site, place: int, array: Any) -> None:
 
 
 def _counts_up(array: Any) -> bool:
-    """The numbers of a one-hot code that is written as a comparison: 0, 1, 2 ... in a row."""
+    """Return whether the numbers are a one-hot code written as a comparison: 0, 1, 2 ... in a row."""
     row = array.reshape(-1)
     return row.size > 4 and row.dtype.kind in "iuf" and bool((np.diff(row.astype(np.float64)) == 1).all())
 
@@ -122,7 +122,7 @@ def limited(site: Site) -> None:
 
 
 def gated(attribute: str, default: float, sides: Sequence[int] = (1,)) -> Rule:
-    """An activation that changes at a number past which inputs are seldom drawn."""
+    """Return an activation that changes at a number past which inputs are seldom drawn."""
 
     def rule(site: Site) -> None:
         number = float(site.attribute(attribute, default))
@@ -161,7 +161,7 @@ def missing(site: Site) -> None:
 
 
 def every_value(site: Site, place: int = 0) -> None:
-    """A type of 8 bits whose numbers are all legal: the whole range is drawn."""
+    """Draw the whole range of a type of 8 bits whose numbers are all legal."""
     for trace in site.operand(place).traces:
         found = _BYTES.get(site.operand(place).elem_type)
         if found is not None and trace.plain and not trace.cast:
@@ -184,7 +184,7 @@ def float8_zero(site: Site) -> None:
 
 
 def scales(*places: int) -> Rule:
-    """Steps of quantisation: positive."""
+    """Return steps of quantisation: positive."""
 
     def rule(site: Site) -> None:
         for place in places:
@@ -204,7 +204,7 @@ def every_zero(*places: int) -> Rule:
 
 
 def variance(place: int) -> Rule:
-    """A variance or a sum of squares: not negative."""
+    """Return a variance or a sum of squares: not negative."""
 
     def rule(site: Site) -> None:
         site.findings.bounds(site.operand(place).traces, site.node, "is a variance", TINY, 2)

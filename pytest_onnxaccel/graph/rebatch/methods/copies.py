@@ -22,7 +22,7 @@ def subgraphs(node: NodeProto) -> list[GraphProto]:
 
 
 def graphs_of(graph: GraphProto) -> list[GraphProto]:
-    """The graph and every graph inside it."""
+    """Return the graph and every graph inside it."""
     found = [graph]
     for node in graph.node:
         for body in subgraphs(node):
@@ -74,7 +74,7 @@ def dependents(graph: GraphProto, names: Iterable[str]) -> list[NodeProto]:
 
 
 def renamed(node: NodeProto, names: Mapping[str, str]) -> NodeProto:
-    """A copy of *node* with the values in *names* under their new names, also where its bodies read them."""
+    """Return a copy of *node* with the values in *names* under their new names, also where its bodies read them."""
     copy = NodeProto()
     copy.CopyFrom(node)
     _rename(copy, names)

@@ -73,7 +73,7 @@ class _Editor:
         node.input[edit.slot] = fresh
 
     def _constant(self, base: str, value: Array) -> str:
-        """A new constant in the main graph, where subgraphs see it too.
+        """Return a new constant in the main graph, where subgraphs see it too.
 
         It is a node, which every IR allows, while an initializer of IR 3 would have to be an input as well.
         """

@@ -106,7 +106,7 @@ def _loop(edits: Edits, node: NodeProto, inputs: list[Fact], walk: Walk) -> list
 
 
 def _stacked(fact: Fact, length: int | None, other: int | None = None) -> Fact:
-    """What a scan output is: an axis of iterations in front."""
+    """Return what a scan output is: an axis of iterations in front."""
     if fact.small is None or fact.large is None:
         return UNKNOWN
     inner = {axis + 1: factor for axis, factor in fact.inner.items()}

@@ -122,7 +122,7 @@ def _trains(node: NodeProto, opset: int) -> bool:
 
 
 def _indexing(node: NodeProto, facts: Sequence[Fact | None]) -> str:
-    """Indices without a batch of their own pick samples by number."""
+    """Return indices without a batch of their own pick samples by number."""
     if node.op_type not in ("GatherND", "ScatterND", "Gather") or len(facts) < 2:
         return ""
     data, indices = facts[0], facts[1]

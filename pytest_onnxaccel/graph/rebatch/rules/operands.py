@@ -38,7 +38,7 @@ def _replaced(edits: Edits, node: NodeProto, facts: Facts, slot: int, old: Seque
 
 
 def _sizes(edits: Edits, node: NodeProto, facts: Facts, slot: int, axes: Sequence[int]) -> Facts:
-    """The constant list in *slot* gives the size of each of *axes* of input 0: follow the batch."""
+    """Return the constant list in *slot* gives the size of each of *axes* of input 0: follow the batch."""
     data, sizes = facts[0], facts[slot] if slot < len(facts) else None
     if data is None or data.large is None or sizes is None or sizes.before is None or sizes.after is None:
         return facts
@@ -52,7 +52,7 @@ def _sizes(edits: Edits, node: NodeProto, facts: Facts, slot: int, axes: Sequenc
 
 
 def _expand(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
-    """The target is aligned with the last axis; a size of 1 broadcasts, so the batch passes by itself."""
+    """Return the target is aligned with the last axis; a size of 1 broadcasts, so the batch passes by itself."""
     target, rank = facts[1], _rank(facts[0])
     shift = (0 if target is None or target.before is None else target.before.size) - rank
     if shift < 0 or any(grows(facts[0], axis) and _at(facts[0], axis) == 1 for axis in range(rank)):
@@ -67,7 +67,7 @@ def _resize(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
 
 
 def _slice(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
-    """A slice that takes whole batches at the original size must take as many at the other one."""
+    """Return a slice that takes whole batches at the original size must take as many at the other one."""
     data = facts[0]
     try:
         bounds = slice_bounds(node, [None if f is None else f.before for f in facts])
@@ -151,7 +151,7 @@ def _match(edits: Edits, node: NodeProto, facts: Facts, slots: Sequence[int], sk
 
 
 def _recurrent(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
-    """Initial states and sequence lengths have a row per sample, which no inference checks."""
+    """Return initial states and sequence lengths have a row per sample, which no inference checks."""
     layout = int(attribute(node, "layout", 0))
     batch_axis = 0 if layout else 1
     if not grows(facts[0], batch_axis):
@@ -169,7 +169,7 @@ def _elements(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
 
 
 def _scatter_nd(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
-    """Updates with a batch need data with a batch: data axis q + i takes update axis r - 1 + i."""
+    """Return updates with a batch need data with a batch: data axis q + i takes update axis r - 1 + i."""
     data, indices, updates = facts
     depth, lead = _at(indices, _rank(indices) - 1), _rank(indices) - 1
     if data is None or updates is None or depth is None:

@@ -27,7 +27,7 @@ class Place:
 
 
 def resolve(target: Sequence[int], shape: Sequence[int], allowzero: bool = False) -> tuple[int, ...] | None:
-    """The shape that *target* (with 0 and -1) gives a tensor of *shape*; None when it cannot."""
+    """Return the shape that *target* (with 0 and -1) gives a tensor of *shape*; None when it cannot."""
     if not allowzero and any(d == 0 and i >= len(shape) for i, d in enumerate(target)):
         return None
     dims = [shape[i] if d == 0 and not allowzero else d for i, d in enumerate(target)]
@@ -87,7 +87,7 @@ def place_of_batch(
 
 
 def reshape(edits: Edits, node: NodeProto, facts: Sequence[Fact | None]) -> Fact | None:
-    """The reshaped tensor, with the edit that lets the batch through; None to leave the node to inference."""
+    """Return the reshaped tensor, with the edit that lets the batch through; None to leave the node to inference."""
     data = facts[0]
     old, new = _targets(node, facts)
     if data is None or old is None or new is None:
@@ -137,7 +137,7 @@ def _retarget(edits: Edits, node: NodeProto, old: list[int], target: Sequence[in
 
 
 def _targets(node: NodeProto, facts: Sequence[Fact | None]) -> tuple[list[int] | None, list[int] | None]:
-    """A Reshape's target at the two batches; an attribute before opset 5."""
+    """Return a Reshape's target at the two batches; an attribute before opset 5."""
     given = attribute(node, "shape")
     if given is not None:
         return list(given), list(given)
