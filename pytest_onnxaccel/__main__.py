@@ -199,7 +199,7 @@ def _positive(text: str) -> int:
 
 
 def _plain(lines: Sequence[str]) -> str:
-    """*lines* as one text; the names in them are a model's own."""
+    """Return *lines* as one text; the names in them are a model's own."""
     return "\n".join(map(escaped, lines))
 
 

@@ -168,7 +168,7 @@ class CheckedSession:
 
 
 def bare(session: Session, feeds: Mapping[str, Array]) -> tuple[Session, Mapping[str, Array]]:
-    """*session* without its guard, and *feeds*, which the guard has checked, under the session's own names."""
+    """Return *session* without its guard, and *feeds*, which the guard has checked, under the session's own names."""
     while isinstance(session, CheckedSession):
         session, feeds = session.bare(feeds)
     return session, feeds

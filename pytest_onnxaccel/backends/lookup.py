@@ -38,11 +38,11 @@ class Broken:
         self.why = printable(why, 200)
 
     def availability(self) -> Availability:
-        """Not here, and why."""
+        """Return that it does not run here, and why."""
         return Availability(False, f"it cannot be loaded: {self.why}", "fix or uninstall the package that registers it")
 
     def prepare(self, operators: Mapping[str, int], opset: int) -> str:
-        """Nothing to prepare."""
+        """Return an empty preparation: there is nothing to prepare."""
         return ""
 
     def load(self, path: str, options: LoadOptions) -> Session:

@@ -208,7 +208,7 @@ class Backend(Protocol):
     def keep_worker(self) -> bool: ...
 
     def availability(self) -> Availability:
-        """Whether it can be tried here, told without importing the framework."""
+        """Return whether it can be tried here, told without importing the framework."""
         ...
 
     def prepare(self, operators: Mapping[str, int], opset: int) -> str:
@@ -230,5 +230,5 @@ class Backend(Protocol):
 
 
 def by_name(specs: Sequence[TensorSpec]) -> dict[str, TensorSpec]:
-    """*specs* keyed by name."""
+    """Return *specs* keyed by name."""
     return {spec.name: spec for spec in specs}

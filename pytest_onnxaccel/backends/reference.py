@@ -127,7 +127,7 @@ class ReferenceSession:
 
 
 def _upgraded(model: Any) -> Any:
-    """*model* at :data:`_UPGRADE_TO`.
+    """Return *model* at :data:`_UPGRADE_TO`.
 
     Raises:
         ModelError: ``E_SCHEMA``: the graph cannot be upgraded, and as it stands the evaluator is not an oracle for it.

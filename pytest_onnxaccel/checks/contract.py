@@ -84,7 +84,7 @@ def contract(model: str, backend: str, info: ModelInfo, session: Session, resolv
 
 
 def _not_judged(result: CheckResult, problem: str, made_up: list[str]) -> CheckResult:
-    """Sizes hang on a value that nobody gave: they say nothing of the model."""
+    """Return *result*, inconclusive where sizes depend on a made-up value: they say nothing about the model."""
     named = ", ".join(map(repr, made_up))
     message = f"input {named} was made up and decides a size, so it is not judged: give it ({problem})"
     return result.with_(verdict=Verdict.NOT_APPLICABLE, code="E_INPUT", message=message)
@@ -110,7 +110,10 @@ def _failed(result: CheckResult, code: str, problems: list[str]) -> CheckResult:
 
 
 def _declared(info: ModelInfo, inputs: Inputs, outputs: Mapping[str, Array]) -> list[tuple[str, str]]:
-    """Breaches of declared dtypes and shapes, with their output; a symbol means one size in inputs and outputs."""
+    """Return the breaches of declared dtypes and shapes, with their output.
+
+    A symbol means one size in inputs and outputs.
+    """
     symbols = inputs.symbols()
     shapes = inputs.shapes()
     for spec in inputs.specs:

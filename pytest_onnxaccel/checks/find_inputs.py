@@ -84,7 +84,7 @@ def prepare_inputs(
     facts: InputFacts | None = None,
     golden: Sequence[Mapping[str, Array]] = (),
 ) -> Inputs:
-    """Return inputs before they were tried, with the user's sample files read.
+    """Return the inputs before they were tried, with the user's sample files read.
 
     Raises:
         ModelError: ``E_INPUT``: an input that cannot be made up, or a declaration for an input that does not exist.
@@ -147,7 +147,7 @@ def find_inputs(
     facts: InputFacts | None = None,
     golden: Sequence[Mapping[str, Array]] = (),
 ) -> ResolvedInputs:
-    """Return inputs on which *session* runs.
+    """Return the inputs on which *session* runs.
 
     Args:
         root: folder whose modules a preprocessing function is imported from; the current one by default.
@@ -280,7 +280,10 @@ class _Search:
             raise
 
     def _corrected(self, inputs: Inputs, outputs: Mapping[str, Array]) -> dict[str, int] | None:
-        """Other sizes, where an output has another size than the name in its declaration; None where all agree."""
+        """Return other sizes, where an output has another size than the name in its declaration.
+
+        None where all agree.
+        """
         symbols = inputs.symbols()
         for spec in self._info.outputs:
             array = outputs.get(spec.name)
@@ -319,14 +322,14 @@ class _Search:
         return is_finite({name: array for name, array in outputs.items() if name not in inputs.infinite})
 
     def _tame(self, inputs: Inputs, outputs: Mapping[str, Array]) -> bool:
-        """Finite, and of a size at which an error still is one of the model."""
+        """Return whether finite, and of a size at which an error still is one of the model."""
         if not self._is_finite(inputs, outputs):
             return False
         floats = (a for name, a in outputs.items() if name not in inputs.infinite and _kind(a) in "fV" and a.size)
         return all(float(np.abs(_float(array)).max()) <= _IMMENSE for array in floats)
 
     def widened(self, found: ResolvedInputs) -> ResolvedInputs:
-        """*found* with further lengths, and with every sample that is compared made sure to run."""
+        """Return *found* with further lengths, and with every sample that is compared made sure to run."""
         inputs = found.inputs
         kept: list[Mapping[str, int]] = []
         refused: dict[str, tuple[int, str]] = {}
@@ -350,7 +353,7 @@ class _Search:
         )
 
     def _refusal(self, inputs: Inputs, sizes: Mapping[str, int]) -> str:
-        """Why the model does not run at *sizes*; empty where it does."""
+        """Return why the model does not run at *sizes*; empty where it does."""
         try:
             self._run(replace(inputs, others=(sizes,), variant=1), 1 + len(inputs.golden))
         except ModelError as error:
@@ -360,7 +363,7 @@ class _Search:
         return ""
 
     def _stuck(self, inputs: Inputs, kept: Sequence[Mapping[str, int]]) -> dict[str, tuple[int, str]]:
-        """Free dimensions of which no other size runs, together with the others or alone, by what was tried."""
+        """Return free dimensions of which no other size runs, together with the others or alone, by what was tried."""
         left = {key for key in self._free.open if not any(sizes[key] != inputs.sizes[key] for sizes in kept)}
         causes: dict[str, str] = {}
         for sizes in sweep(self._free, inputs.sizes):
@@ -397,7 +400,7 @@ class _Search:
         return replace(inputs, redrawn=redrawn)
 
     def _legal(self, inputs: Inputs, redrawn: Mapping[int, int], index: int, sure: bool = False) -> int | None:
-        """How often sample *index* is drawn again until it runs; None where no draw does.
+        """Return how often sample *index* is drawn again until it runs; None where no draw does.
 
         Args:
             sure: all values are known to be legal, so outputs need not be finite.
@@ -421,7 +424,7 @@ def _sure(inputs: Inputs, name: str) -> bool:
 
 
 def _sure_of_all(inputs: Inputs) -> bool:
-    """Every value is one that the graph or the user calls legal: an output that is not finite is the model's own."""
+    """Return whether every value is legal by graph or user: then a non-finite output is the model's own."""
     return all(inputs.origin(spec.name) in ("golden", "given", "graph") for spec in inputs.specs)
 
 
@@ -449,7 +452,7 @@ def _guessed_float(inputs: Inputs, spec: TensorSpec) -> bool:
 
 
 def is_finite(outputs: Mapping[str, Array]) -> bool:
-    """No output holds NaN or Inf."""
+    """Return whether no output holds NaN or Inf."""
     return all(bool(np.isfinite(_float(a)).all()) for a in outputs.values() if _kind(a) in "fcV")
 
 

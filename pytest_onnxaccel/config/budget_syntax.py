@@ -42,7 +42,7 @@ _RATE = re.compile(r"(\d+\.?\d*|\.\d+)\s*/\s*(s|min)")
 
 
 def regression(value: object) -> tuple[float, str]:
-    """Fraction and baseline of ``10%`` or ``10% git:origin/main``; the baseline is empty for the reference model.
+    """Return fraction and baseline of ``10%`` or ``10% git:origin/main``; empty for the reference model.
 
     Raises:
         ConfigError: no percentage above zero, or a baseline that is not a revision.
@@ -65,7 +65,7 @@ def regression(value: object) -> tuple[float, str]:
 
 
 def scenario(value: object) -> Scenario:
-    """``single-stream``, ``offline``, ``server:RATE``, ``server:RATE live``, ``server:TARGET`` or ``idle-gap:PAUSE``.
+    """Parse ``single-stream``, ``offline``, ``server:RATE[ live]``, ``server:TARGET`` or ``idle-gap:PAUSE``.
 
     Raises:
         ConfigError: another kind, or a value that is missing, superfluous or without its unit.
@@ -103,14 +103,14 @@ def advise(value: object) -> bool:
 
 
 def inconclusive(value: object) -> str:
-    """One of :data:`POLICIES`."""
+    """Return one of :data:`POLICIES`."""
     if value not in POLICIES:
         raise ConfigError(f"{value!r} is not one of {', '.join(POLICIES)}", remedy=nearest(str(value), POLICIES))
     return str(value)
 
 
 def written(budget: LatencyBudget) -> dict[str, str]:
-    """*budget* as its user would write it, by key."""
+    """Return *budget* as its user would write it, by key."""
     found: dict[str, str] = {}
     for key, field in FIELDS.items():
         value = getattr(budget, field)

@@ -24,7 +24,7 @@ def overridden(
     libraries: tuple[str, ...] = (),
     origins: Mapping[str, str],
 ) -> ModelSpec:
-    """*spec* with every value given here in place of its own; *origins* says where each was given.
+    """Return *spec* with every value given here in place of its own; *origins* says where each was given.
 
     A source is the reference as well, in place of the model's own of either kind.
     """
@@ -43,7 +43,7 @@ def overridden(
 
 
 def tolerance(own: Tolerance, rtol: float | None, atol: float | None, rtol_from: str, atol_from: str) -> Tolerance:
-    """*own* with *rtol* and *atol* where they are given; the origin names both sources when they differ."""
+    """Return *own* with *rtol* and *atol* where they are given; the origin names both sources when they differ."""
     if rtol is None and atol is None:
         return own
     pairs = (
@@ -54,7 +54,7 @@ def tolerance(own: Tolerance, rtol: float | None, atol: float | None, rtol_from:
 
 
 def merged(own: LatencyBudget, other: LatencyBudget) -> LatencyBudget:
-    """*own* with the limits that *other* sets; the origin names both where both still count."""
+    """Return *own* with the limits that *other* sets; the origin names both where both still count."""
     changes = {name: value for name in _LIMITS if (value := getattr(other, name)) is not None}
     if not changes:
         return own
@@ -63,5 +63,5 @@ def merged(own: LatencyBudget, other: LatencyBudget) -> LatencyBudget:
 
 
 def joined(origins: Iterable[str]) -> str:
-    """Different origins, each once, in one phrase."""
+    """Return different origins, each once, in one phrase."""
     return ", ".join(dict.fromkeys(origins))

@@ -95,7 +95,7 @@ def write(path: str | os.PathLike[str], locked: Locked) -> None:
 
 
 def merged(old: Locked, new: Locked) -> Locked:
-    """*old* with what *new* says of its outputs; models and pairs that did not run stay as they were."""
+    """Return *old* with what *new* says of its outputs; models and pairs that did not run stay as they were."""
     found = {model: {pair: dict(outputs) for pair, outputs in pairs.items()} for model, pairs in old.items()}
     for model, pairs in new.items():
         for pair, outputs in pairs.items():
@@ -104,7 +104,7 @@ def merged(old: Locked, new: Locked) -> Locked:
 
 
 def rounded_up(value: float) -> float:
-    """*value* with two digits, never less: a lock shall not fail by its own rounding."""
+    """Return *value* with two digits, never less: a lock shall not fail by its own rounding."""
     if value <= 0 or not math.isfinite(value):
         return 0.0
     step = 10.0 ** (math.floor(math.log10(value)) - 1)
@@ -144,6 +144,6 @@ def _refused(file: Path, cause: str) -> ConfigError:
 
 
 def _quoted(text: str) -> str:
-    """*text* as TOML writes it; a basic string takes the escapes of JSON, and DEL as one."""
+    """Return *text* as TOML writes it; a basic string takes the escapes of JSON, and DEL as one."""
     plain = re.sub(r"[\ud800-\udfff]", "?", text)
     return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007F")

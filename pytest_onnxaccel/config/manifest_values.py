@@ -26,7 +26,7 @@ def path_text(value: object) -> str:
 
 
 def samples(value: object, folder: Path) -> str:
-    """Path of a file of samples."""
+    """Return the path of a file of samples."""
     found = path(value, folder)
     if not found.endswith((".npy", ".npz")):
         raise ConfigError(f"{value!r} is not a file of samples", remedy="expected a .npy or .npz file")
@@ -68,7 +68,7 @@ def golden(value: object, folder: Path) -> GoldenSpec:
 
 
 def backends(value: object) -> tuple[str, ...]:
-    """One name or a list of them, each once."""
+    """Return one name or a list of them, each once."""
     entries = value if isinstance(value, list) else [value]
     if not entries:
         raise ConfigError("the list is empty", remedy='expected names, such as ["ort-cpu", "onnx-tf"]')
@@ -76,7 +76,7 @@ def backends(value: object) -> tuple[str, ...]:
 
 
 def batch(value: object) -> tuple[int, ...]:
-    """One batch size or a list of them, each once."""
+    """Return one batch size or a list of them, each once."""
     entries = value if isinstance(value, list) else [value]
     if not entries:
         raise ConfigError("the list is empty", remedy="expected sizes, such as [1, 3, 10]")
@@ -94,7 +94,7 @@ def value_range(value: object) -> tuple[float, float]:
 
 
 def element(value: object) -> tuple[int | float | str | bool, ...]:
-    """One element that fills the whole input."""
+    """Return one element that fills the whole input."""
     return elements([value])
 
 
@@ -149,7 +149,7 @@ def _finite(value: object) -> bool:
 
 
 def shape(value: object) -> tuple[int, ...]:
-    """Sizes of dimensions."""
+    """Return sizes of dimensions."""
     if not isinstance(value, list):
         raise ConfigError(f"{value!r} is not a shape", remedy="expected a list, such as [1, 3, 240, 320]")
     return tuple(scalars.whole(entry, "size of a dimension", "[1, 3, 240, 320]") for entry in value)
@@ -161,12 +161,12 @@ def speedup(value: object) -> tuple[str, float]:
 
 
 def examples(value: object) -> int:
-    """How many random images to try."""
+    """Return how many random images to try."""
     return scalars.whole(value, "number of images", "100")
 
 
 def libraries(value: object, folder: Path) -> tuple[str, ...]:
-    """Libraries of custom operators: existing files, or functions that give their paths, as they are named."""
+    """Return libraries of custom operators: existing files, or functions that give their paths, as they are named."""
     entries = value if isinstance(value, list) else [value]
     found = []
     for entry in entries:

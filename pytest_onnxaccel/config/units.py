@@ -28,7 +28,7 @@ SIZES = {
 
 
 def duration_ns(text: str) -> float:
-    """Nanoseconds of ``12ms``, ``1.5 s``, ``2min``; the unit is required.
+    """Return the nanoseconds of ``12ms``, ``1.5 s``, ``2min``; the unit is required.
 
     Raises:
         ConfigError: no number, no unit, another unit, or not above zero.
@@ -37,7 +37,7 @@ def duration_ns(text: str) -> float:
 
 
 def size_bytes(text: str) -> int:
-    """Bytes of ``8GB`` (powers of 1000) or ``512MiB`` (powers of 1024); the unit is required.
+    """Return the bytes of ``8GB`` (powers of 1000) or ``512MiB`` (powers of 1024); the unit is required.
 
     Raises:
         ConfigError: no number, no unit, another unit, or not above zero.
@@ -63,7 +63,7 @@ def percentage(text: str) -> float:
 
 
 def speedup(text: str) -> tuple[str, float]:
-    """Backend and least factor of ``onnx-tf:3``: at least 3 times as fast as onnx-tf.
+    """Return the backend and least factor of ``onnx-tf:3``: at least 3 times as fast as onnx-tf.
 
     Raises:
         ConfigError: no backend, no factor, or a factor that is not above zero.
@@ -100,7 +100,7 @@ def batch_sizes(text: str) -> tuple[int, ...]:
 
 
 def _split(text: object, kind: str, example: str) -> tuple[float, str]:
-    """Return number and unit of *text*; a plain number is a number without a unit."""
+    """Return the number and unit of *text*; a plain number is a number without a unit."""
     if isinstance(text, (int, float)) and not isinstance(text, bool):
         text = str(text)
     match = _NUMBER.fullmatch(text) if isinstance(text, str) else None

@@ -13,7 +13,7 @@ from pytest_onnxaccel.core.specs import is_function as is_function
 
 
 def text(value: object, kind: str = "text") -> str:
-    """Text that is not empty; a path object counts as its path."""
+    """Return text that is not empty; a path object counts as its path."""
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if not isinstance(value, str) or not value.strip():
@@ -41,14 +41,14 @@ def threads(value: object) -> int:
 
 
 def duration(value: object) -> float:
-    """Nanoseconds of text with a unit; a bare number is told which unit is missing."""
+    """Return the nanoseconds of text with a unit; a bare number is told which unit is missing."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = f"{value}"
     return units.duration_ns(text(value, 'a duration such as "12ms"'))
 
 
 def function(value: object) -> str:
-    """``package.module:function``, as written; nothing is imported."""
+    """Return ``package.module:function``, as written; nothing is imported."""
     name = text(value, 'a function such as "package.module:function"')
     if not is_function(name):
         raise ConfigError(f"{name!r} names no function", remedy='write "package.module:function"')
@@ -105,7 +105,7 @@ LAYOUTS = ("any", "same", "C")
 
 
 def layout(value: object) -> str:
-    """One of :data:`LAYOUTS`."""
+    """Return one of :data:`LAYOUTS`."""
     if value not in LAYOUTS:
         raise ConfigError(f"{value!r} is not a layout", remedy=f"write one of {', '.join(LAYOUTS)}")
     return str(value)
@@ -119,7 +119,7 @@ _DECISIONS = {
 
 
 def decision(value: object) -> Decision:
-    """``"classification"``, ``"detection"``, or a table with ``kind`` and the keys of that kind."""
+    """Return ``"classification"``, ``"detection"``, or a table with ``kind`` and the keys of that kind."""
     table = value if isinstance(value, dict) else {"kind": value}
     kind = table.get("kind")
     if not isinstance(kind, str) or kind not in _DECISIONS:

@@ -188,7 +188,7 @@ def _varint(file: BinaryIO) -> int | None:
 
 
 def _is_node(start: bytes) -> bool:
-    """*start* begins as a NodeDef does: field 1, its name, then field 2, its operator, both short plain texts."""
+    """Return whether *start* begins as a NodeDef: field 1 (name), then field 2 (operator), short plain texts."""
     texts: list[bytes] = []
     rest = start
     for tag in (0x0A, 0x12):

@@ -194,7 +194,7 @@ def write_beneath(folder: int, location: str, source: int) -> None:
 
 
 def walk(folder: int, most: int) -> Iterator[tuple[str, int]]:
-    """(path below *folder*, descriptor to read) of every file in it and its folders, in the order of the names.
+    """Yield (path below *folder*, descriptor to read) of every file in it and its folders, in the order of the names.
 
     A descriptor is closed when the next one is asked for.
 
@@ -272,7 +272,7 @@ def _link_or(error: OSError, name: str) -> Exception:
 
 
 def _regular(handle: int) -> int:
-    """*handle*, if it is of a regular file; else it is closed."""
+    """Return *handle* if it is of a regular file; else close it and raise."""
     try:
         _refuse_special(os.fstat(handle).st_mode)
     except BaseException:

@@ -93,13 +93,16 @@ def _power(op: ast.operator, right: ast.expr) -> int | None:
 
 
 def is_expression(dim: str) -> bool:
-    """Whether *dim* is arithmetic on names rather than a name by itself. A number in quotes is arithmetic too."""
+    """Return whether *dim* is arithmetic on names rather than a name by itself.
+
+    A number in quotes is arithmetic too.
+    """
     return _parsed(dim) is not None
 
 
 @lru_cache(maxsize=1024)
 def names_in(dim: str) -> tuple[str, ...]:
-    """Names that the size *dim* follows from, each once: of a plain name, itself."""
+    """Return the names that the size *dim* follows from, each once: of a plain name, itself."""
     found = _parsed(dim)
     if found is None:
         return (dim,)
@@ -153,7 +156,7 @@ def _value(node: ast.expr, sizes: Mapping[str, int]) -> _Number:
 
 
 def base_names(dims: Sequence[str]) -> tuple[str, ...]:
-    """Names that must be given a size so that each of *dims* has one, in the order of their first use.
+    """Return the names that must be given a size so that each of *dims* has one, in the order of their first use.
 
     A text with a hyphen between letters (``batch-size``) is a name, unless what stands on both sides of it are names
     of dimensions as well.
@@ -166,7 +169,7 @@ def base_names(dims: Sequence[str]) -> tuple[str, ...]:
 
 
 def is_name(dim: str, plain: set[str]) -> bool:
-    """*dim* stands for itself. *plain*: the other dimensions that do."""
+    """Return whether *dim* stands for itself. *plain*: the other dimensions that do."""
     if not is_expression(dim):
         return True
     # "batch-size" is what people call a dimension; exporters write spaces, brackets, or names that they know

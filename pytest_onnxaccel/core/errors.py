@@ -59,7 +59,7 @@ class OnnxAccelError(Exception):
         return refusal(self.code, self.subject, self.cause, self.where, self.remedy)
 
     def to_json(self) -> dict[str, Any]:
-        """Builtins only, for the wire between a worker and its host."""
+        """Return it in builtins only, to send between a worker and its host."""
         return {
             "kind": type(self).__name__,
             "cause": self.cause,
@@ -174,7 +174,7 @@ def to_write(error: BaseException, otherwise: str = "fix the folder's permission
 
 
 def refusal(code: str, subject: str, cause: str, where: str = "", remedy: str = "") -> str:
-    """One line of at most :data:`REFUSAL_LIMIT` characters: ``onnxaccel[CODE] subject: cause (where) - remedy``.
+    """Return one line of at most :data:`REFUSAL_LIMIT` characters: ``onnxaccel[CODE] subject: cause (where) - remedy``.
 
     The cause is cut first when it is too long, and the remedy only when both are: half a command helps nobody.
     """

@@ -30,7 +30,7 @@ def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
 
 
 def reference(group: str, name: str) -> str:
-    """Where the object registered as *name* lies, as ``module:name``; nothing is imported.
+    """Return where the object registered as *name* lies, as ``module:name``; nothing is imported.
 
     Raises:
         ConfigError: nothing has that name; the nearest one is named.

@@ -13,7 +13,7 @@ Dim = int | str | None
 
 
 def is_function(name: str) -> bool:
-    """*name* has the form ``package.module:function``."""
+    """Return whether *name* has the form ``package.module:function``."""
     module, colon, attribute = name.partition(":")
     return bool(colon) and all(part.isidentifier() for part in [*module.split("."), *attribute.split(".")])
 
@@ -45,7 +45,7 @@ class TensorSpec:
     kind: str = "tensor"
 
     def element(self, place: int) -> TensorSpec:
-        """Element *place* of a sequence of tensors, as it is fed: ``parts/0``."""
+        """Return element *place* of a sequence of tensors, as it is fed: ``parts/0``."""
         return TensorSpec(f"{self.name}/{place}", self.dtype, self.shape)
 
     @property

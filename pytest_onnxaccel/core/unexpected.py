@@ -15,7 +15,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def as_error(error: BaseException) -> OnnxAccelError:
-    """*error* itself where it is one of ours; else an ``E_ERROR``, ``E_MEMORY`` or ``E_FILE`` that tells of it."""
+    """Return *error* itself where it is one of ours; else ``E_ERROR``, ``E_MEMORY`` or ``E_FILE`` for it."""
     if isinstance(error, OnnxAccelError):
         return error
     found = _told(error)
@@ -49,7 +49,7 @@ def _text(error: BaseException) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """``parity.py:88``, where *error* was raised."""
+    """Return ``parity.py:88``, where *error* was raised."""
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next

@@ -92,7 +92,7 @@ class Diagnosis:
         return any(state.works and state.role == "runtime" for state in self.backends)
 
     def to_json(self) -> dict[str, Any]:
-        """Builtins only; ``format`` is :data:`FORMAT`."""
+        """Return it in builtins only; ``format`` is :data:`FORMAT`."""
         return {"format": FORMAT, "works": self.works, **asdict(self)}
 
 

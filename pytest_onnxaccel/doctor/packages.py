@@ -19,7 +19,7 @@ _FAMILY = ("onnxruntime", "ort-nightly")
 
 
 def versions(names: Sequence[str], path: list[str] | None = None) -> dict[str, str]:
-    """Version by name of those of *names* that are installed (in the folders *path*)."""
+    """Return the version by name of those of *names* that are installed (in the folders *path*)."""
     found = {_name(item): item.version for item in _distributions(path)}
     return {name: found[name] for name in names if name in found}
 
@@ -99,7 +99,7 @@ def _over_each_other(found: list[Distribution], driver: bool) -> Problem:
 
 
 def _owner(found: list[Distribution]) -> Distribution | None:
-    """Whose files lie in the module's folder."""
+    """Return whose files lie in the module's folder."""
     for item in found:
         try:
             text = Path(str(item.locate_file(_BUILD_INFO))).read_text(encoding="utf-8")
@@ -113,7 +113,7 @@ def _owner(found: list[Distribution]) -> Distribution | None:
 
 
 def _incomplete(item: Distribution) -> Problem | None:
-    """Its metadata is there and some of its files are not."""
+    """Return the problem of a distribution whose metadata is there and some of whose files are not."""
     name, version = _name(item), item.version
     listed = [file for file in item.files or () if file.suffix != ".pyc"]
     gone = [str(file) for file in listed if not Path(str(item.locate_file(file))).exists()]

@@ -11,7 +11,7 @@ _RESET = "\x1b[0m"
 
 
 def render(found: Diagnosis, color: bool = False) -> str:
-    """*found*, a fact a line; commands stand alone on their lines, so that they can be copied."""
+    """Render *found*, one fact for each line; commands stand alone on their lines, to be copied."""
 
     def paint(text: str, how: str) -> str:
         return f"{_COLORS[how]}{text}{_RESET}" if color and how else text

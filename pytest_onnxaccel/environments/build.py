@@ -75,7 +75,7 @@ def build(name: str, *, say: Callable[[str], object] = print) -> str:
 
 
 def find_python(name: str) -> tuple[tuple[int, int], str]:
-    """Version and path of the interpreter that environment *name* is made with.
+    """Return the version and path of the interpreter that environment *name* is made with.
 
     Raises:
         BackendUnavailable: no Python that it runs on is here.
@@ -200,7 +200,7 @@ def _why(lines: Sequence[str], status: int) -> str:
 
 @contextlib.contextmanager
 def _lock(path: Path, name: str, say: Say) -> Iterator[None]:
-    """One builder at a time; the system drops the lock of a builder that dies."""
+    """Lock out other builders; the system drops the lock of a builder that dies."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

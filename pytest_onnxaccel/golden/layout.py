@@ -54,7 +54,7 @@ class Files:
 
 
 def is_set(name: str) -> bool:
-    """*name* is that of a folder with one set."""
+    """Return whether *name* is that of a folder with one set."""
     return name.startswith(SET)
 
 

@@ -53,7 +53,7 @@ class GoldenSession:
         raise ModelError("golden data cannot be timed", code="E_INPUT")
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: nothing is held."""
 
 
 def _digest(feeds: Mapping[str, Array]) -> bytes:

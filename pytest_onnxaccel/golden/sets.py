@@ -117,7 +117,7 @@ def _as_declared(value: Value, spec: TensorSpec, side: str, file: str) -> Value:
 
 
 def _typed(array: Array, spec: TensorSpec) -> Array:
-    """*array* in the declared type where its file could not hold that, and nothing is lost."""
+    """Return *array* in the declared type where its file could not hold that, and nothing is lost."""
     if not spec.dtype.startswith(_WITHOUT_NPY) or array.dtype.kind not in "fiu":
         return array
     from pytest_onnxaccel.numerics.sampling.draw import array_dtype
@@ -128,7 +128,7 @@ def _typed(array: Array, spec: TensorSpec) -> Array:
 
 
 def _check_symbols(values: Mapping[str, Value], specs: Sequence[TensorSpec], file: Callable[[str], str]) -> None:
-    """One name of a dimension is one size in all inputs of a set."""
+    """Check that one name of a dimension is one size in all inputs of a set."""
     seen: dict[str, tuple[int, str]] = {}
     for spec in specs:
         for dim, size in zip(spec.shape or (), getattr(values[spec.name], "shape", ()), strict=False):

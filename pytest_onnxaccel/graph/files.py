@@ -43,7 +43,7 @@ def _parsed(path: str, changed_ns: int, size: int) -> onnx.ModelProto:
 
 
 def fed_values(graph: Any) -> list[Any]:
-    """Return inputs of *graph* that no initializer gives a value to."""
+    """Return the inputs of *graph* that no initializer gives a value to."""
     given = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
     return [value for value in graph.input if value.name not in given]
 

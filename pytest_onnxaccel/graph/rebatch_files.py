@@ -55,7 +55,7 @@ def read_whole(path: str) -> ModelProto:
 
 
 def all_tensors(model: ModelProto) -> Iterator[TensorProto]:
-    """Every tensor that the model holds: initializers and attributes, subgraphs and functions included."""
+    """Yield every tensor that the model holds: initializers and attributes, subgraphs and functions included."""
     for graph in all_graphs(model):
         if isinstance(graph, GraphProto):
             yield from graph.initializer
@@ -110,7 +110,7 @@ def write_model(model: ModelProto, source: str, target: str) -> None:
 
 
 def _inside(base: str, place: str) -> str:
-    """Path of the external file *place*, refused when it leads out of the model's folder.
+    """Return the path of the external file *place*, refused when it leads out of the model's folder.
 
     The folder is the private copy's, in which nobody exchanges a file for a link meanwhile.
     """

@@ -17,7 +17,7 @@ _IN_MEMORY = 1 << 30
 
 
 def structure(path: str) -> dict[str, Any]:
-    """``{"checker": {"ok", "error", "code"}, "shape_inference": {...}}`` of the model at *path*."""
+    """Return ``{"checker": {"ok", "error", "code"}, "shape_inference": {...}}`` of the model at *path*."""
     model = load_graph(path)
     large = os.path.getsize(path) > _IN_MEMORY or bool(external_locations(all_graphs(model)))
     return {"checker": _checker(path, model, large), "shape_inference": _shape_inference(path, model, large)}

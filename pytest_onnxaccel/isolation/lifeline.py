@@ -38,7 +38,7 @@ class Lifeline:
 
 
 def reading_ends(folder: str) -> list[int]:
-    """Descriptors of both pipes in *folder*, which end with :class:`Lifeline`; none where there are none."""
+    """Return descriptors of both pipes in *folder*, which end with :class:`Lifeline`; none where there are none."""
     handles: list[int] = []
     try:
         for name in (_GOING, _ALIVE):

@@ -39,7 +39,7 @@ class Log:
         self._handle = handle
 
     def position(self) -> int:
-        """Where the next output will go."""
+        """Return where the next output will go."""
         try:
             return os.fstat(self._handle).st_size
         except OSError:

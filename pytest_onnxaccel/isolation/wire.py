@@ -73,7 +73,10 @@ def send_frame(sock: socket.socket, message: Mapping[str, Any]) -> None:
 
 
 def receive_exactly(sock: socket.socket, count: int, deadline: float | None = None) -> bytes:
-    """*count* bytes from *sock*; :class:`Closed` when it ends before, ``TimeoutError`` at *deadline* (monotonic)."""
+    """Return *count* bytes from *sock*.
+
+    :class:`Closed` when it ends before, ``TimeoutError`` at *deadline* (monotonic).
+    """
     parts = []
     while count:
         if deadline is not None:
@@ -218,7 +221,7 @@ class Inbox:
 
 
 def _total(headers: list[dict[str, Any]]) -> int:
-    """Bytes of the arrays that *headers* describe, text aside."""
+    """Return the bytes of the arrays that *headers* describe, text aside."""
     return sum(
         math.prod(int(size) for size in header["shape"]) * int(_dtype(header["dtype"]).itemsize)
         for header in headers
@@ -234,7 +237,7 @@ def _check_room(headers: list[dict[str, Any]], room: Callable[[], int]) -> None:
 
 
 def _dtype_name(array: Array) -> str:
-    """NumPy's own types with their byte order; the extension types (bfloat16, float8) by name."""
+    """Return the dtype's text: NumPy's own types with byte order, extension types (bfloat16, float8) by name."""
     return array.dtype.name if array.dtype.isbuiltin == 2 else array.dtype.str
 
 
@@ -252,7 +255,7 @@ def _dtype(name: str) -> Any:
 
 
 def _text_header(name: str, array: Array) -> dict[str, Any]:
-    """Strings travel in the JSON itself; other objects do not travel."""
+    """Return strings for the JSON itself; other objects are refused."""
     items = [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in array.ravel().tolist()]
     if not all(isinstance(item, str) for item in items):
         raise ModelError(f"{name!r} holds neither numbers nor text but {array.dtype}", code="E_INPUT")

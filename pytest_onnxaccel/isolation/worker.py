@@ -144,7 +144,7 @@ class Worker:
             return {"ok": False, "error": fault.to_json()}
 
     def _confine(self, request: dict[str, Any]) -> dict[str, Any]:
-        """More narrowly than it was started: now it is known whose it is."""
+        """Confine it more narrowly than it was started: now it is known whose it is."""
         self._refusal = confine(Wall.from_json(request["wall"]), again=True)
         return {}
 
@@ -187,7 +187,7 @@ class Worker:
         return {"timing": timing.to_json(), "peak_memory_mb": peak_memory()}
 
     def _blocks(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Blocks of several sessions in the order asked for; the feeds of session *i* are named ``i/name``."""
+        """Return blocks of several sessions in the order asked for; the feeds of session *i* are named ``i/name``."""
         from pytest_onnxaccel.numerics.timing.blocks import take
 
         sessions = [self._sessions[number] for number in request["sessions"]]
@@ -220,7 +220,7 @@ class Worker:
 
 
 def several(arrays: Mapping[str, Array], count: int) -> list[dict[str, Array]]:
-    """*arrays* named ``i/name``, put into *count* feeds."""
+    """Return *arrays* named ``i/name``, put into *count* feeds."""
     feeds: list[dict[str, Array]] = [{} for _ in range(count)]
     for key, array in arrays.items():
         number, _, name = key.partition("/")
@@ -261,7 +261,7 @@ def reset_peak_memory() -> float | None:
 
 
 def peak_memory() -> float | None:
-    """Peak resident size since the last load, MB."""
+    """Return the peak resident size since the last load, MB."""
     peak = _status_kb("VmHWM:")
     return None if peak is None else peak / 1024
 

@@ -67,7 +67,10 @@ def _map(name: str, value: Mapping[Any, Any], depth: int) -> Iterator[tuple[str,
 
 
 def _rows(maps: Any) -> tuple[list[Any], Array] | None:
-    """Sorted keys and rows x keys of *maps*; None where they are not maps of numbers or texts with the same keys."""
+    """Return sorted keys and rows x keys of *maps*.
+
+    None where they are not maps of numbers or texts with the same keys.
+    """
     if not all(isinstance(one, Mapping) and one for one in maps):
         return None
     keys = _sorted(maps[0])

@@ -33,7 +33,7 @@ def write_golden(state: State) -> None:
 
 
 def _unfit(results: list[CheckResult]) -> str:
-    """Why a model with *results* is not recorded; empty where it is."""
+    """Return why a model with *results* is not recorded; empty where it is."""
     failed = [result for result in results if result.verdict is Verdict.FAILED]
     if failed:
         return f"{failed[0].check} failed"

@@ -31,13 +31,13 @@ def generate(metafunc: pytest.Metafunc) -> None:
 
 
 def _backends(state: State) -> list[str]:
-    """Asked for in settings or by a model; else every registered runtime, of which the absent ones are skipped."""
+    """Return backends asked for in settings or by a model, else every registered runtime."""
     asked = [*state.settings.backends, *(name for spec in state.settings.models for name in spec.backends)]
     return list(dict.fromkeys([*(asked or state.runtimes), *state.settings.required]))
 
 
 def batch_sizes(metafunc: pytest.Metafunc, state: State) -> list[int | None]:
-    """Sizes of the nearest ``batch_size`` marker, else of the settings, else the models' own batch (None)."""
+    """Return sizes of the nearest ``batch_size`` marker, else of the settings, else the models' own batch (None)."""
     mark = metafunc.definition.get_closest_marker("batch_size")
     if mark is not None:
         try:

@@ -61,7 +61,7 @@ def drop_hinted() -> None:
 
 
 def _started(controller: str | None, confined: bool) -> Staging | None:
-    """None where it is not available (a full disk, no process left): the first check then says why."""
+    """Start the worker; return None where that fails (a full disk, no process left): the first check says why."""
     try:
         staging = Staging(controller)
     except (OSError, OnnxAccelError):

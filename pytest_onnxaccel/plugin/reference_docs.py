@@ -110,7 +110,7 @@ PAGES: dict[str, tuple[str, Callable[[], str]]] = {
 
 
 def page(name: str, text: str) -> str:
-    """*text* of the page *name* with its generated block as the tables have it now."""
+    """Return *text* of the page *name* with its generated block as the tables have it now."""
     title, block = PAGES[name]
     fresh = f"{BEGIN}\n\n{block()}\n\n{END}"
     pattern = re.escape(BEGIN) + ".*?" + re.escape(END)

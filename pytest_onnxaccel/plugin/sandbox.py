@@ -16,6 +16,6 @@ def reached(settings: Settings) -> Level:
 
 
 def line(settings: Settings) -> str:
-    """For pytest's header."""
+    """Return the line for pytest's header."""
     origin = settings.origins.get("sandbox", "default")
     return f"onnxaccel sandbox: {reached(settings)}" + ("" if origin == "default" else f" ({origin})")

@@ -39,7 +39,7 @@ LET_THROUGH = (KeyboardInterrupt, pytest.fail.Exception, pytest.skip.Exception, 
 
 
 def import_paths(config: pytest.Config) -> tuple[str, ...]:
-    """Folders that loaders are imported from: the rootdir, and pytest's ``pythonpath``."""
+    """Return folders that loaders are imported from: the rootdir, and pytest's ``pythonpath``."""
     try:
         more = config.getini("pythonpath")
     except (ValueError, KeyError):  # the plugin that reads it is switched off
@@ -87,7 +87,7 @@ class State:
         return self._engines.backend(name)
 
     def availability(self, name: str) -> Availability:
-        """Whether backend *name* can be tried here; told without a framework."""
+        """Return whether backend *name* can be tried here; told without a framework."""
         return self._engines.availability(name)
 
     @cached_property
@@ -96,7 +96,7 @@ class State:
         return tuple(name for name in registered(self.backend) if self.backend(name).role == "runtime")
 
     def plan(self, model: str) -> Plan:
-        """Backends and checks of *model*."""
+        """Return backends and checks of *model*."""
         if model not in self._plans:
             self._plans[model] = make_plan(self.spec(model), self.settings.required, self.backend, self.availability)
         return self._plans[model]
@@ -203,11 +203,11 @@ class State:
         return self._runner.check(request)
 
     def expect(self, model: str, test: str) -> None:
-        """*test* is of *model* and will be run."""
+        """Note that *test* of *model* will be run."""
         self._waiting.setdefault(model, set()).add(test)
 
     def ended(self, model: str, test: str) -> None:
-        """*test* of *model* was run. Of pytest-xdist's workers each runs a part: there, the next model takes over."""
+        """Note that *test* of *model* was run; in a worker of pytest-xdist the next model then takes over."""
         waiting = self._waiting.get(model, set())
         waiting.discard(test)
         if not waiting and self._runner is not None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def assert_equivalent(reference: Function, candidate: Function, **arguments: Any) -> Report:
-    """:func:`compare` with the same arguments; gives the report.
+    """Run :func:`compare` with the same arguments and raise where the two differ; return the report.
 
     Raises:
         CheckFailure: the two differ, nothing could be compared (``V_NOTJUDGED``), or ``faster=`` was asked and is

@@ -40,7 +40,7 @@ def first_difference(pair: Pair, failure: Failure) -> FirstDifference | None:
 
 
 def worst(pair: Pair, failure: Failure) -> dict[str, Any]:
-    """Figures of *failure*, empty where a side raised or the shapes differ."""
+    """Return the figures of *failure*, empty where a side raised or the shapes differ."""
     left, right = failure.reference, failure.candidate
     if left is None or right is None or left.shape != right.shape or not left.size:
         return {}

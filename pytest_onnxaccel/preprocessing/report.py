@@ -137,7 +137,7 @@ class Report:
         return lines
 
     def to_json(self) -> dict[str, Any]:
-        """Builtins only; arrays as nested lists where they are small, else as shape and dtype."""
+        """Return it in builtins only; small arrays as nested lists, else as shape and dtype."""
         first = self.first_difference
         return {
             "equivalent": self.equivalent,
@@ -189,7 +189,7 @@ def picture(image: Array) -> str:
 
 
 def in_memory(image: Array) -> list[str]:
-    """How *image* lies in memory, where that is not plain."""
+    """Return how *image* lies in memory, where that is not plain."""
     words = [] if image.flags.c_contiguous else ["in Fortran order"]
     if words and not image.flags.f_contiguous:
         words = [f"of strides {image.strides}"]

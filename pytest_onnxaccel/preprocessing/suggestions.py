@@ -72,7 +72,7 @@ class Advice:
         return next((rung for rung in self.rungs if rung.equivalent and rung.ms is not None), None)
 
     def to_json(self) -> dict[str, Any]:
-        """Builtins only."""
+        """Return it in builtins only."""
         return {**asdict(self), "shape": list(self.shape), "rungs": [asdict(rung) for rung in self.rungs]}
 
     def __str__(self) -> str:
@@ -99,7 +99,7 @@ def _over(ms: float | None, limit: float | None) -> float | None:
 
 
 def advise(function: Callable[[Any], Any], shape: tuple[int, ...] = (240, 320, 3), seconds: float = SECONDS) -> Advice:
-    """Rewrites of *function* where it is an affine normalisation, measured on images of *shape* (H, W, channels)."""
+    """Measure rewrites of *function*, if it is an affine normalisation, on images of *shape* (H, W, channels)."""
     found = detect(function, shape)
     if isinstance(found, str):
         return Advice(shape, reason=found)
@@ -128,7 +128,7 @@ def advise(function: Callable[[Any], Any], shape: tuple[int, ...] = (240, 320, 3
 
 
 def _difference(reference: Callable[[Any], Any], candidate: Callable[[Any], Any], shape: tuple[int, ...]) -> str:
-    """Why *candidate* is not *reference*; empty when it is proven to be."""
+    """Return why *candidate* is not *reference*; empty when it is proven to be."""
     from pytest_onnxaccel.preprocessing import compare
 
     # Of an affine function all 256 values say everything; the deployed size alone is what was detected
@@ -151,7 +151,7 @@ def _copy(shape: tuple[int, ...]) -> Callable[[Any], Any]:
 
 
 def measured(functions: Mapping[str, Callable[[Any], Any]], shape: tuple[int, ...], seconds: float) -> dict[str, float]:
-    """Milliseconds of the fastest call of each, in rounds of random order on distinct images."""
+    """Return the milliseconds of the fastest call of each, in rounds of random order on distinct images."""
     from pytest_onnxaccel.numerics.timing.loop import no_collection
     from pytest_onnxaccel.preprocessing.speed.verdict import contiguous, images
 

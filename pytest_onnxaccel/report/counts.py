@@ -36,7 +36,7 @@ def _key(result: CheckResult) -> tuple[object, ...]:
 
 
 def ordered(results: Iterable[CheckResult]) -> list[CheckResult]:
-    """*results* in an order that does not depend on the order in which they ran."""
+    """Return *results* in an order that does not depend on the order in which they ran."""
     return sorted(results, key=_key)
 
 
@@ -46,7 +46,7 @@ def worst(results: Iterable[CheckResult]) -> Verdict:
 
 
 def counts(results: Iterable[CheckResult]) -> dict[str, int]:
-    """Return number of results by verdict, all four present."""
+    """Return the number of results by verdict, all four present."""
     found = {verdict.value: 0 for verdict in _COUNT_ORDER}
     for result in results:
         found[result.verdict.value] += 1
@@ -59,7 +59,7 @@ def words(verdict: Verdict | str) -> str:
 
 
 def pair(result: CheckResult) -> str:
-    """``[backend~reference b1]``, as far as the parts are known; empty for a check of the file itself."""
+    """Return ``[backend~reference b1]``, as far as the parts are known; empty for a check of the file itself."""
     sides = [name(side, 40) for side in (result.backend, result.reference) if side]
     batch = "" if result.batch is None else f"b{result.batch}"
     inside = " ".join(part for part in ("~".join(sides), batch) if part)
@@ -67,5 +67,5 @@ def pair(result: CheckResult) -> str:
 
 
 def subject(result: CheckResult) -> str:
-    """``model [backend~reference b1]``."""
+    """Return ``model [backend~reference b1]``."""
     return " ".join(part for part in (name(result.model, 80), pair(result)) if part)

@@ -88,7 +88,7 @@ class Golden:
         return str(recorded.get("name", "")) if isinstance(recorded, dict) else ""
 
     def note(self) -> str:
-        """Which sets these are."""
+        """Return which sets these are."""
         names = counted([one.name for one in self.sets], 120)
         return f"compared with golden data of {names}" + (f" in {self.spec.shown}" if self.spec.named else "")
 
@@ -117,7 +117,7 @@ class Golden:
         return result
 
     def tolerances(self, given: bool) -> dict[str, Tolerance]:
-        """Those that are stored, by output: *given* ones, or those that were measured.
+        """Return the tolerances to store, by output: *given* ones, or those that were measured.
 
         Values that are not tolerances count as none.
         """

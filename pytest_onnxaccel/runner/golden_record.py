@@ -189,7 +189,7 @@ def _told(
 
 
 def _tolerances(spec: ModelSpec, model_session: ModelSession, result: CheckResult | None) -> dict[str, dict[str, Any]]:
-    """Those that the user gave, and for other outputs what rounding and the reference's noise need."""
+    """Return the user's tolerances, and for other outputs what rounding and the reference's noise need."""
     proposed: Mapping[str, Any] = dict(result.figures.get("lock", {})) if result is not None else {}
     found: dict[str, dict[str, Any]] = {}
     for output in model_session.info.outputs:

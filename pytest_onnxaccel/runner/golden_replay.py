@@ -74,7 +74,7 @@ def _noisy(options: RunOptions, request: Request, model_session: ModelSession, s
 
 
 def _stored_tolerances(golden: Golden, given: Tolerance) -> dict[str, Tolerance]:
-    """Those that are stored with the data, where the user gave none."""
+    """Return the tolerances stored with the data, where the user gave none."""
     return golden.tolerances(given=True) if given.rtol is None and given.atol is None else {}
 
 

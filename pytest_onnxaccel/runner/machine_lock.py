@@ -23,13 +23,13 @@ class MachineLock:
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        """Together with other checks, never during a timing."""
+        """Share the machine with other checks, never during a timing."""
         with self._held(fcntl.LOCK_SH):
             yield
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Alone on the machine, as far as this run goes."""
+        """Hold the machine alone, as far as this run goes."""
         with self._held(fcntl.LOCK_EX):
             yield
 

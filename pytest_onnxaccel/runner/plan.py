@@ -47,7 +47,7 @@ class Plan:
         return function_source(self.reference, self.spec.origin) if names_function(self.reference) else None
 
     def pairs(self) -> list[tuple[str, str]]:
-        """(candidate, reference) of each parity check."""
+        """Return (candidate, reference) of each parity check."""
         if self.reference == GOLDEN:
             return []
         if self.source is not None:
@@ -105,13 +105,13 @@ def _alone(spec: ModelSpec, present: frozenset[str], backend: Callable[[str], Ba
 
 
 def registered(backend: Callable[[str], Backend]) -> tuple[str, ...]:
-    """Every registered backend: runtimes before oracles, the usual one first."""
+    """Return every registered backend: runtimes before oracles, the usual one first."""
     names = registry.names(GROUP)
     return tuple(sorted(names, key=lambda n: (backend(n).role != "runtime", n != _USUAL, n)))
 
 
 def available(backend: Callable[[str], Backend], availability: Callable[[str], Availability]) -> tuple[str, ...]:
-    """Every registered backend that runs ONNX models and can be tried here."""
+    """Return every registered backend that runs ONNX models and can be tried here."""
     return tuple(n for n in registered(backend) if backend(n).role != "source" and availability(n).ok)
 
 

@@ -122,7 +122,7 @@ def _looked(model_session: ModelSession, inputs: Inputs, session: Session, path:
 
 
 def _free_floats(inputs: Inputs) -> bool:
-    """Floats of which nobody says what is legal: what small ones do not reach, large ones may."""
+    """Return whether floats of which nobody says what is legal: what small ones do not reach, large ones may."""
     return any("float" in s.dtype and s.name not in inputs.domains and inputs.made_up(s.name) for s in inputs.specs)
 
 

@@ -20,7 +20,7 @@ _BY_PATH = re.compile(r"(.+)\.py:{1,2}([A-Za-z_][\w.]*)")
 
 
 def backend(name: str) -> str:
-    """*name*, when a backend is registered under it.
+    """Return *name*, when a backend is registered under it.
 
     Raises:
         ConfigError: none is; the nearest one is named.
@@ -58,12 +58,12 @@ def reference(text: str, base: Path | None = None) -> str:
 
 
 def names_function(text: str) -> bool:
-    """*text* is ``package.module:function``; what ends in ``.onnx`` is a file."""
+    """Return whether *text* is ``package.module:function``; what ends in ``.onnx`` is a file."""
     return is_function(text) and not text.lower().endswith(".onnx")
 
 
 def is_path(text: str, base: Path | None = None) -> bool:
-    """*text* names a file or a folder, not a backend: it looks like one, or is there."""
+    """Return whether *text* names a file or a folder, not a backend: it looks like one, or is there."""
     if text in registry.names(GROUP) or text == GOLDEN or names_function(text):
         return False
     return os.sep in text or "/" in text or "." in text or (base is not None and (base / text).exists())
@@ -86,7 +86,7 @@ def referring(
     trusted: tuple[str, ...] = (),
     origin: str = "--reference",
 ) -> ModelSpec:
-    """*spec* with the reference that a command or a caller names; paths are relative to the working folder.
+    """Return *spec* with the reference that a command or a caller names; paths are relative to the working folder.
 
     Raises:
         ConfigError: *named* is nothing that a model can be compared with, or a loader does not belong to it.

@@ -176,7 +176,7 @@ class Runner:
         return result
 
     def _with_beyond(self, request: Request, ready: Ready) -> Inputs:
-        """Return inputs that run, and what the other file tells of more of them."""
+        """Return the inputs that run, and what the other file tells of more of them."""
         inputs = ready.resolved.inputs
         if request.source is not None or not request.reference.endswith(".onnx"):
             return inputs
@@ -186,7 +186,7 @@ class Runner:
             return inputs  # what stands against the file is told where it is run
 
     def _unlike(self, request: Request, model_session: ModelSession) -> list[str]:
-        """Why the model and the other file that it is compared with cannot be fed the same."""
+        """Return why the model and the other file that it is compared with cannot be fed the same."""
         if request.source is not None or not request.reference.endswith(".onnx"):
             return []
         other = self.model_sessions.other(request.reference)
@@ -253,7 +253,7 @@ class Runner:
     # -- what the checks share --------------------------------------------------------------------------------
 
     def _telling(self, request: Request, model_session: ModelSession, ready: Ready) -> Telling:
-        """How telling a check's inputs are, measured in the ONNX file that it is compared with, or else in its own."""
+        """Return how telling a check's inputs are, measured in the ONNX file of the reference, or else in its own."""
         inputs, backends = ready.resolved.inputs, (request.backend, *self._backends.get(request.model, ()))
 
         def ask() -> Reach:
@@ -284,7 +284,7 @@ class Runner:
             raise
 
     def _file(self, request: Request, model_session: ModelSession) -> str | None:
-        """File of the model at the requested batch; None when it runs there as it is."""
+        """Return the file of the model at the requested batch; None when it runs there as it is."""
         resolved = self._ready(request, model_session, request.backend).resolved.inputs
         if request.batch is None or resolved.dynamic or resolved.batch == request.batch:
             return None

@@ -46,7 +46,7 @@ def model_inputs(
     sizes: Mapping[str, Size] | None = None,
     max_size: int = 4,
 ) -> st.SearchStrategy[Feeds]:
-    """Legal inputs of *model*: a dict of arrays, with one size per symbolic dimension throughout.
+    """Return legal inputs of *model*: a dict of arrays, with one size per symbolic dimension throughout.
 
     Args:
         model: path of an ``.onnx`` file, a :class:`~pytest_onnxaccel.core.specs.ModelInfo`, or the ``onnx_model``

@@ -23,7 +23,7 @@ def images(
     layouts: bool | Sequence[str] = True,
     max_side: int = 64,
 ) -> st.SearchStrategy[NDArray[Any]]:
-    """Images of shape ``(H, W, channels)``, or ``(H, W)`` where *channels* is None, that shrink to 1x1 and zeros.
+    """Draw images ``(H, W, channels)``, or ``(H, W)`` where *channels* is None; they shrink to 1x1 and zeros.
 
     Args:
         shapes: ``"any"`` for sides from 1 to *max_side*; the legal ``(H, W)`` sizes; or a strategy of them.

@@ -64,7 +64,7 @@ class ImageProgram:
 
 
 def _levels(program: ImageProgram, depth: int) -> Array:
-    """Levels 0 to 255, broadcastable to the image's shape."""
+    """Return levels 0 to 255, broadcastable to the image's shape."""
     height, width = program.height, program.width
     base = np.resize(np.asarray(program.values or (0,), dtype=np.int64), depth)
     if program.pattern == "noise":
@@ -90,7 +90,10 @@ def _levels(program: ImageProgram, depth: int) -> Array:
 
 
 def _as_dtype(levels: Array, dtype: str) -> Array:
-    """Levels 0 to 255 in *dtype*: floats as they are, wider integers spread over the range, bool above the middle."""
+    """Return levels 0 to 255 in *dtype*.
+
+    Floats as they are, wider integers spread over the range, bool above the middle.
+    """
     kind = np.dtype(dtype)
     if kind.kind == "b":
         return levels > 127

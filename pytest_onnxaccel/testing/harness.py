@@ -64,7 +64,7 @@ class Harness:
 
     @classmethod
     def maker(cls) -> Callable[[], Backend]:
-        """:attr:`make` as it was set."""
+        """Return :attr:`make` as it was set."""
         made = getattr(cls, "make", None)  # asked of the class: an instance would bind a plain function
         if made is None:
             fail(f"set `make` in {cls.__name__}: the backend's class, or a function that gives it")
@@ -106,7 +106,7 @@ class Harness:
             fail(f"the model {model.name!r} cannot be loaded: {error}")
 
     def check_values(self, session: CheckedSession, model: Case, batch: int) -> None:
-        """*session* gives what NumPy gives for *model* at *batch*."""
+        """Check that *session* gives what NumPy gives for *model* at *batch*."""
         import numpy as np
 
         feeds = model.feeds(batch)
@@ -147,7 +147,7 @@ class Harness:
 
 
 def check_specs(side: str, found: Sequence[TensorSpec], arrays: Arrays) -> None:
-    """*found* names *arrays*, in their order and with their dtypes; an undeclared dtype is taken."""
+    """Check that *found* names *arrays* in their order and dtypes; an undeclared dtype is accepted."""
     names = [spec.name for spec in found]
     require(names == list(arrays), f"info.{side} lists {names}, the model declares {list(arrays)}")
     for spec in found:
@@ -156,7 +156,7 @@ def check_specs(side: str, found: Sequence[TensorSpec], arrays: Arrays) -> None:
 
 
 def check_refusal(what: str, codes: Sequence[str], call: Callable[[], object]) -> None:
-    """*call* raises :class:`ModelError` with one of *codes*."""
+    """Check that *call* raises :class:`ModelError` with one of *codes*."""
     try:
         call()
     except ModelError as error:

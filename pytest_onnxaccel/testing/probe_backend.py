@@ -30,7 +30,7 @@ class Caught(OnnxAccelError):
 
 
 def reference(backend: str) -> str:
-    """Under this reference a worker finds *backend* (``module:name``), watched."""
+    """Return the reference (``module:name``) under which a worker finds *backend*, watched."""
     return f"{__name__}:{backend}"
 
 

@@ -28,7 +28,7 @@ Make = Callable[[], Backend]
 
 
 def reference_of(make: Make) -> str:
-    """``module:name`` of *make*, under which a worker finds it; empty when it has no name of its own."""
+    """Return ``module:name`` of *make*, under which a worker finds it; empty when it has no name of its own."""
     name = getattr(make, "__qualname__", "")
     module = getattr(make, "__module__", "")
     return f"{module}:{name}" if module and name and "<" not in name else ""

@@ -111,7 +111,7 @@ def _check_arguments(function: Callable[..., Any]) -> None:
 
 
 def _place(error: BaseException, import_paths: Sequence[str]) -> str:
-    """``refs.py:12``, the last line of the owner's repository that *error* came through."""
+    """Return ``refs.py:12``, the last line of the owner's repository that *error* came through."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if any(frame.filename.startswith(path + os.sep) for path in import_paths)]
     return f"{os.path.basename(own[-1].filename)}:{own[-1].lineno}" if own else ""

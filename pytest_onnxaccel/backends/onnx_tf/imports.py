@@ -33,7 +33,7 @@ def _missing(module: str) -> bool:
 
 
 def _hardmax(logits: Any, name: str | None = None) -> Any:
-    """One at the largest of each row, zero elsewhere, as in TensorFlow Addons.
+    """Return one at the largest of each row, zero elsewhere, as in TensorFlow Addons.
 
     Args:
         logits: shape (..., n).

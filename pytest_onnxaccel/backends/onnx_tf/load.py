@@ -86,7 +86,7 @@ def read(onnx: Any, path: str) -> Any:
 
 
 def trace_model(tf: Any, onnx_tf: Any, model: Any) -> tuple[Any, Any, Trace]:
-    """onnx-tf's module for *model*, the function traced from it, and what happened on the way.
+    """Return onnx-tf's module for *model*, the function traced from it, and what happened on the way.
 
     Raises:
         ModelError: ``E_SCHEMA``, naming the operator that stopped onnx-tf.
@@ -103,7 +103,7 @@ def trace_model(tf: Any, onnx_tf: Any, model: Any) -> tuple[Any, Any, Trace]:
 
 
 def _claim_recurrent(model: Any) -> bool:
-    """Whether *model* holds a recurrent node; a process takes one such model and no second."""
+    """Return whether *model* holds a recurrent node; a process takes one such model and no second."""
     global _recurrent_loaded
     found = [node.op_type for node in all_nodes(model.graph) if node.op_type in RECURRENT]
     if found and _recurrent_loaded:
@@ -116,7 +116,7 @@ def _claim_recurrent(model: Any) -> bool:
 
 
 def _concrete(tf: Any, onnx_tf: Any, model: Any, trace: Trace, quick: bool) -> tuple[Any, Any]:
-    """onnx-tf's module for *model*, and the function traced from it.
+    """Return onnx-tf's module for *model*, and the function traced from it.
 
     Args:
         quick: try without AutoGraph first. The graph is the same, or that trace fails and AutoGraph is asked
@@ -208,7 +208,7 @@ def _function_call(tf: Any, module: Any, concrete: Any, model: Any, options: Loa
 
 
 def _nothing() -> None:
-    """There is nothing to close."""
+    """Do nothing: there is nothing to close."""
 
 
 def reason(error: BaseException) -> str:
@@ -221,7 +221,7 @@ def reason(error: BaseException) -> str:
 
 
 def _cores() -> int:
-    """Cores that this process may use: TensorFlow's default number of threads."""
+    """Return the cores that this process may use: TensorFlow's default number of threads."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS

@@ -103,7 +103,7 @@ def _read(error: Exception) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without ONNX Runtime's prefixes, and without its source lines with their signatures, which hide the sentence."""
+    """Strip ONNX Runtime's prefixes and its source lines with signatures, which hide the sentence."""
     text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
     text = re.sub(r"^Load model from \S*\.onnx failed: ?", "", text)
     text = _RUNNING.sub(r"\1 node '\2': ", text)

@@ -29,7 +29,7 @@ _TYPES = {
 
 
 def tensor_spec(node: Any) -> TensorSpec:
-    """ONNX Runtime's ``NodeArg`` as a :class:`TensorSpec`."""
+    """Return ONNX Runtime's ``NodeArg`` as a :class:`TensorSpec`."""
     match = re.fullmatch(r"tensor\((\w+)\)", node.type)
     if not match:
         kind = node.type.partition("(")[0].partition("_")[0]
@@ -41,7 +41,7 @@ def tensor_spec(node: Any) -> TensorSpec:
 
 
 def session_options(options: LoadOptions) -> Any:
-    """``SessionOptions`` for *options*; warnings go to the worker's log."""
+    """Return ``SessionOptions`` for *options*; warnings go to the worker's log."""
     import onnxruntime as ort
 
     made = ort.SessionOptions()

@@ -61,7 +61,10 @@ def _numpy(dtype: str) -> Any:
 
 
 def _as_bytes(array: Array, dtype: str) -> Array:
-    """Unsigned integers of the same shape with the elements' bits; those of less than a byte lie packed in front."""
+    """Return unsigned integers of the same shape with the elements' bits.
+
+    Those of less than a byte lie packed in front.
+    """
     import numpy as np
 
     bits = _BITS.get(dtype)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def parameters(module: torch.nn.Module) -> list[str]:
-    """Names of what ``forward`` takes, in order; empty where it does not tell."""
+    """Return the names of what ``forward`` takes, in order; empty where it does not tell."""
     schema = getattr(getattr(module, "forward", None), "schema", None)
     if schema is not None:  # TorchScript
         return [argument.name for argument in schema.arguments if argument.name != "self"]
@@ -28,7 +28,7 @@ def parameters(module: torch.nn.Module) -> list[str]:
 
 
 def bind(module: torch.nn.Module, values: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """*values* by input name as positional and keyword arguments of ``forward``.
+    """Return *values* by input name as positional and keyword arguments of ``forward``.
 
     Where every name is one of its parameters, names decide; else the order does.
     """
@@ -42,7 +42,7 @@ def bind(module: torch.nn.Module, values: Mapping[str, Any]) -> tuple[tuple[Any,
 
 
 def flatten(result: Any) -> list[tuple[str, Any]]:
-    """Tensors of what a module gave, in order, each with its name: a key or a field, else empty."""
+    """Return the tensors of what a module gave, in order, each with its name: a key or a field, else empty."""
     import torch
 
     if isinstance(result, (torch.Tensor, bool, int, float)):

@@ -46,7 +46,7 @@ def call_loader(loader: str, import_paths: Sequence[str]) -> Any:
 
 
 def at_home(import_paths: Sequence[str]) -> contextlib.AbstractContextManager[None]:
-    """Within, the working folder is the repository: what the owner's code reads by a relative path lies there."""
+    """Make the repository the working folder: the owner's code may read by a relative path."""
     home = next((path for path in import_paths if os.path.isdir(path)), None)
     return contextlib.chdir(home) if home else contextlib.nullcontext()
 
@@ -114,7 +114,7 @@ def _absent(module: str, missing: str, import_paths: Sequence[str]) -> tuple[str
 
 
 def _needed(function: Callable[..., Any]) -> list[str]:
-    """Names of the arguments that *function* cannot do without; none where it does not tell."""
+    """Return the names of the arguments that *function* cannot do without; none where it does not tell."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

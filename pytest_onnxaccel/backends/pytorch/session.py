@@ -99,7 +99,7 @@ _default_threads: list[int] = []
 
 
 def _own_threads() -> int:
-    """Threads that PyTorch chose for itself in this process."""
+    """Return threads that PyTorch chose for itself in this process."""
     import torch
 
     if not _default_threads:

@@ -164,7 +164,7 @@ def _complete(found: dict[str, Any], chosen: dict[str, Any], verb: str) -> None:
 
 
 def _drop_unused_functions(graph_def: Any) -> None:
-    """Freezing leaves behind what saves variables, and functions that call ones it has replaced."""
+    """Drop what freezing leaves: what saves variables, and functions that call replaced ones."""
     functions = {function.signature.name: function for function in graph_def.library.function}
     used: set[str] = set()
     waiting = list(graph_def.node)

@@ -31,7 +31,10 @@ def texts_of(value: memoryview) -> Iterator[memoryview]:
 
 
 def graphs_in(text: memoryview) -> Iterator[Graph]:
-    """*text* as each of the messages that hold nodes, with those of their nodes that could be some; none of others."""
+    """Yield *text* as each of the messages that hold nodes, with those of their nodes that could be some.
+
+    None of others.
+    """
     if len(text) < _SHORTEST or not _may_hold_nodes(text):
         return
     try:
@@ -81,7 +84,10 @@ def _as_saved_model(message: Message) -> Graph:
 
 
 def is_certain(node: Node) -> bool:
-    """Whether *node* of a text is one for certain: without these, an entry of a map of strings looks like one."""
+    """Return whether *node* of a text is one for certain.
+
+    Without these, an entry of a map of strings looks like one.
+    """
     return bool(node.inputs or node.attributes)
 
 
@@ -120,7 +126,7 @@ def _tensor(tensor: Message, depth: int) -> Iterator[memoryview]:
 
 
 def _strings(content: memoryview, tensor: Message) -> Iterator[memoryview]:
-    """Strings in one piece: all lengths, then all strings."""
+    """Yield strings in one piece: all lengths, then all strings."""
     count = 1
     for dim in tensor.joined(2).each(2):
         count *= max(Message(dim).number(1), 0)

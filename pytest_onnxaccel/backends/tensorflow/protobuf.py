@@ -28,7 +28,7 @@ class Message:
             self._fields.setdefault(number, []).append(value)
 
     def each(self, number: int) -> Iterator[memoryview]:
-        """Every occurrence of a repeated message, string or map entry."""
+        """Yield every occurrence of a repeated message, string or map entry."""
         for value in self._fields.get(number, ()):
             if isinstance(value, int):
                 raise garbled(f"field {number} is a number where a message belongs")
@@ -58,11 +58,11 @@ class Message:
         return found[-1] - (1 << 64) if found[-1] >> 63 else found[-1]
 
     def has(self, number: int) -> bool:
-        """Whether the field occurs."""
+        """Return whether the field occurs."""
         return number in self._fields
 
     def map(self, number: int) -> Iterator[tuple[str, memoryview]]:
-        """Entries of a map from strings; the value is the bytes of its message."""
+        """Yield entries of a map from strings; the value is the bytes of its message."""
         for entry in self.each(number):
             pair = Message(entry)
             found = list(pair.each(2))
@@ -70,7 +70,7 @@ class Message:
 
 
 def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
-    """Field numbers with their values: integers as unsigned, everything else as bytes.
+    """Yield field numbers with their values: integers as unsigned, everything else as bytes.
 
     Raises:
         ModelError: ``E_PARSE``.
@@ -106,7 +106,10 @@ def _key(data: memoryview, at: int, end: int) -> tuple[int, int, int]:
 
 
 def _after_group(data: memoryview, at: int, end: int, number: int) -> int:
-    """Where the group ends that began as field *number*: protobuf passes groups by, as no message of today has one."""
+    """Return where the group ends that began as field *number*.
+
+    Protobuf passes groups by, as no message of today has one.
+    """
     opened = [number]
     while opened:
         number, kind, at = _key(data, at, end)
@@ -152,7 +155,7 @@ def decoded(value: memoryview) -> str:
 
 
 def garbled(cause: str) -> ModelError:
-    """Not the file that it is taken for."""
+    """Return the refusal of a file that is not what it is taken for."""
     return ModelError(
         f"is truncated or not a TensorFlow graph: {cause}",
         code="E_PARSE",

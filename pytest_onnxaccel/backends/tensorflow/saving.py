@@ -30,7 +30,7 @@ _VARIABLES, _READ = ("Variable", "VariableV2", "VarHandleOp"), "/Read/ReadVariab
 
 
 def strays(meta: MetaGraph, run: Iterable[str] = ()) -> Iterator[tuple[Node, bool]]:
-    """Operators of *meta* that save, or restore another file than the checkpoint, when it is loaded and run.
+    """Yield operators of *meta* that save, or restore another file than the checkpoint, when it is loaded and run.
 
     Args:
         run: tensors that are computed beyond what a loader and the signatures compute.
@@ -118,7 +118,7 @@ def _reached(graph: Graph, roots: Iterable[str]) -> set[tuple[str, str]]:
 
 
 def _called(node: Node, graph: Graph) -> Iterator[str]:
-    """Functions that *node* calls, and those that may stand in for them."""
+    """Yield functions that *node* calls, and those that may stand in for them."""
     waiting, seen = [*node.calls(), *([node.op] if node.op in graph.functions else [])], set()
     while waiting:
         name = waiting.pop()
@@ -129,12 +129,15 @@ def _called(node: Node, graph: Graph) -> Iterator[str]:
 
 
 def operation(tensor: str) -> str:
-    """``scope/op`` of ``^scope/op``, ``scope/op:1`` or ``op:output:0``."""
+    """Return ``scope/op`` of ``^scope/op``, ``scope/op:1`` or ``op:output:0``."""
     return tensor.removeprefix("^").partition(":")[0]
 
 
 def _tensor(name: str) -> str:
-    """*name* with the number of the output, which may be left out for the first: an operation can have several."""
+    """Return *name* with the number of the output, which may be left out for the first.
+
+    An operation can have several.
+    """
     return name if not name or ":" in name or name.startswith("^") else f"{name}:0"
 
 

@@ -104,7 +104,7 @@ def _refused(cause: str) -> ModelError:
 
 
 def _own_words(text: str) -> str:
-    """TensorFlow's message without the stack of the graph's construction, which precedes and follows it."""
+    """Return TensorFlow's message without the stack of the graph's construction, which precedes and follows it."""
     before, _, after = text.partition("[[")
     lines = [line.strip() for line in (before or after).splitlines() if line.strip()]
     return lines[-1] if lines else text

@@ -22,17 +22,17 @@ _TRAINING = ("Apply", "ResourceApply", "SparseApply", "ResourceSparseApply")
 
 
 def plain(name: str) -> str:
-    """*name* without the ``:0`` of a tensor that is its operation's first."""
+    """Return *name* without the ``:0`` of a tensor that is its operation's first."""
     return name.removesuffix(":0")
 
 
 def is_training(graph: Any) -> bool:
-    """Whether *graph* still holds the steps of an optimizer."""
+    """Return whether *graph* still holds the steps of an optimizer."""
     return any(op.type.startswith(_TRAINING) for op in graph.get_operations())
 
 
 def ends(graph: Any) -> list[Any]:
-    """Tensors of operations whose results nothing takes: the outputs of a graph that names none."""
+    """Return the tensors of operations whose results nothing takes: the outputs of a graph that names none."""
     return [
         tensor
         for op in graph.get_operations()
@@ -51,7 +51,10 @@ def _reads_variable(op: Any) -> bool:
 
 
 def placeholders(outputs: Iterable[Any], fed: Iterable[Any] = ()) -> list[Any]:
-    """Placeholders that *outputs* depend on, in the order of the graph; what lies behind *fed* tensors is not asked."""
+    """Return the placeholders that *outputs* depend on, in the order of the graph.
+
+    What lies behind *fed* tensors is not asked.
+    """
     known = {tensor.name for tensor in fed}
     seen: set[str] = set()
     found: list[Any] = []
@@ -82,7 +85,7 @@ def named_tensor(graph: Any, name: str, what: str) -> Any:
 
 
 def choose(wanted: Sequence[str], found: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """For each of the *wanted* names what it means among *found*, whose keys are the names that the source gives.
+    """Match each of the *wanted* names with *found*, whose keys are the names that the source gives.
 
     A name means the entry of that name, else the entry whose tensor is called so, else either without ``:0``. Never
     does a place in a list decide.
@@ -128,7 +131,7 @@ def ask_for_outputs(graph: Any) -> ConfigError:
 
 
 def spec_of(name: str, tensor: Any, shape: Any = None) -> TensorSpec:
-    """*tensor* as a spec called *name*; *shape* (a ``TensorShape``) where the graph knows none."""
+    """Return *tensor* as a spec called *name*; *shape* (a ``TensorShape``) where the graph knows none."""
     known = tensor.shape if tensor.shape.rank is not None or shape is None else shape
     dims: tuple[Dim, ...] | None = None
     if known.rank is not None:

@@ -28,7 +28,7 @@ class Setup:
     backend: str = ""
 
     def with_(self, other: Setup) -> Setup:
-        """Both together, each step once and in its order; options of *other* win."""
+        """Combine both, each step once and in its order; options of *other* win."""
         steps = tuple(step for step in GRAPH_STEPS if step in self.steps or step in other.steps)
         return Setup(steps, {**self.options, **other.options}, other.backend or self.backend)
 

@@ -15,7 +15,7 @@ from pytest_onnxaccel.core.frozen import record
 
 
 def judged(trial: Trial, gain: Gain, max_abs: float | None) -> Finding:
-    """*trial*, proven to be equal and timed."""
+    """Return *trial*, proven to be equal and timed."""
     return Finding(trial.kind, trial.title, gain.outcome, gain, max_abs=max_abs)
 
 
@@ -101,14 +101,14 @@ class Advice:
         return self.whole is not None and self.whole.real
 
     def confirmed(self, whole: Gain | None) -> Advice:
-        """With the advised setup timed as a whole; without a certain gain nothing is advised."""
+        """Return the advice with its setup timed as a whole; without a certain gain nothing is advised."""
         if whole is not None and whole.real:
             return replace(self, whole=whole)
         left = {**self.left, **dict.fromkeys(self.titles, f"not confirmed as a whole: {whole or 'not the model'}")}
         return replace(self, whole=whole, titles=(), setup=Setup(), left=left)
 
     def to_json(self) -> dict[str, Any]:
-        """Figures of the report."""
+        """Return the figures of the report."""
         return {
             "advised": list(self.titles),
             "gain": None if not self.advised or self.whole is None else asdict(self.whole),

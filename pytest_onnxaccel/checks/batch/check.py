@@ -41,7 +41,7 @@ def batch(
     memory: int = 0,
     telling: Telling | None = None,
 ) -> CheckResult:
-    """Each batch size gives what the samples give by themselves.
+    """Check that each batch size gives what the samples give by themselves.
 
     Args:
         session: the model as it is.
@@ -121,7 +121,7 @@ def prover_of(
     outputs: Mapping[str, Tolerance] | None,
     full: bool,
 ) -> Prover:
-    """Proves sessions of *backend* within these tolerances."""
+    """Return what proves sessions of *backend* within these tolerances."""
     sides = (f"{backend} at the batch", "the samples alone")
     return Prover(single_runs, inputs, lambda: Agreement(sides, tolerance, outputs or {}), full)
 
@@ -149,7 +149,7 @@ def _passed(result: CheckResult, proofs: Mapping[int, Proof], plan: Sizes, input
 
 
 def _named(proofs: Mapping[int, Proof]) -> str:
-    """``1 (as is), 3, 10 (dims)``: a method once, behind the sizes that it made."""
+    """Return ``1 (as is), 3, 10 (dims)``: a method once, behind the sizes that it made."""
     groups = groupby(proofs.items(), key=lambda item: item[1].method)
     return ", ".join(", ".join(str(size) for size, _ in found) + f" ({method})" for method, found in groups)
 

@@ -52,7 +52,7 @@ class Proof:
         return self.error or self.step + self.agreement.message()
 
     def figures(self) -> dict[str, Any]:
-        """Figures of the comparison; ``samples`` are those that went into one batch."""
+        """Return the figures of the comparison; ``samples`` are those that went into one batch."""
         return {**self.agreement.summary(), "samples": self.size}
 
 
@@ -126,7 +126,7 @@ class Prover:
         return Proof(size, method, agreement, step="one sample changes the results of the others: ")
 
     def own_batch(self, session: Session) -> str:
-        """Why the samples that one run of the original takes depend on each other; empty when they do not.
+        """Return why the samples that one run of the original takes depend on each other; empty when they do not.
 
         Of a model that is frozen to several samples: its axis 0 may be time, or a batch that it mixes.
         """
@@ -174,7 +174,7 @@ class Prover:
         return None
 
     def unstable(self) -> str:
-        """Return outputs that differ between two equal runs of the original: nothing can be proven about them.
+        """Return the outputs that differ between two equal runs of the original: nothing can be proven about them.
 
         To be asked first: a seeded source of noise can give the same numbers to a batch as to its samples.
         """

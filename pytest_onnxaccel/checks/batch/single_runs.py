@@ -82,11 +82,11 @@ class SingleRuns:
         return found
 
     def without_batch(self) -> list[str]:
-        """Return outputs whose batch axis is unknown."""
+        """Return the outputs whose batch axis is unknown."""
         return [name for name in self.block(0) if name not in self.joins]
 
     def varying(self, count: int) -> str:
-        """Return outputs whose shape depends on the values of samples 0 to *count* - 1."""
+        """Return the outputs whose shape depends on the values of samples 0 to *count* - 1."""
         blocks = self._first(count)
         shapes = {name: {block[name].shape for block in blocks} for name in blocks[0]}
         return counted([f"output {name!r}" for name, found in shapes.items() if len(found) > 1])

@@ -72,7 +72,7 @@ def choose(
 
 
 def _growth(session: Session) -> float:
-    """Bytes that one run took on top of the loaded model; 0 where that is not known."""
+    """Return the bytes that one run took on top of the loaded model; 0 where that is not known."""
     peak: Any = getattr(session, "run_memory_mb", None)
     loaded: Any = session.info.facts.get("memory_loaded_mb")
     return max(0.0, peak - loaded) * 1e6 if peak is not None and loaded is not None else 0.0

@@ -87,7 +87,7 @@ def _input(inputs: Sequence[TensorSpec], name: str) -> TensorSpec:
 
 
 def _batches(taken: TensorSpec, images: Sequence[Array]) -> list[list[Array]]:
-    """*images* in groups of the size that the model is frozen to, the first ones again to fill the last group."""
+    """Group *images* by the size that the model is frozen to; the first ones fill up the last group."""
     size = taken.shape[0] if taken.shape and isinstance(taken.shape[0], int) else 1
     filled = [*images, *(images[i % len(images)] for i in range(-len(images) % size))]
     return [filled[i : i + size] for i in range(0, len(filled), size)]
@@ -104,7 +104,7 @@ def _feeds(
 
 
 def _arranged(stack: Array, wanted: TensorSpec) -> Array:
-    """Images N x H x W x C in the layout that the folded model declares."""
+    """Return images N x H x W x C in the layout that the folded model declares."""
     shape, channels = wanted.shape or (), stack.shape[-1]
     if len(shape) == 3:
         return np.ascontiguousarray(stack[0])
@@ -141,7 +141,7 @@ def _agree(candidate: Mapping[str, Array], reference: Mapping[str, Array]) -> bo
 
 
 def _bad(candidate: Array, reference: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Elements outside the default tolerance."""
+    """Return a mask of elements outside the default tolerance."""
     rtol, atol = default_tolerance(reference)
     a, b = candidate.astype(np.float64), reference.astype(np.float64)
     found: np.ndarray[Any, np.dtype[np.bool_]] = ~(np.abs(a - b) <= atol + rtol * np.abs(b))
@@ -149,6 +149,6 @@ def _bad(candidate: Array, reference: Array) -> np.ndarray[Any, np.dtype[np.bool
 
 
 def _only_border(wrong: np.ndarray[Any, np.dtype[np.bool_]]) -> bool:
-    """Every wrong element of N x C x H x W lies in the outer rings, and there are inner ones that could be wrong."""
+    """Return whether all wrong elements of N x C x H x W are in the outer rings, and inner ones exist."""
     inner = wrong[:, :, RINGS:-RINGS, RINGS:-RINGS]
     return bool(inner.size) and not inner.any()

@@ -46,7 +46,7 @@ def round_trip_runs(
     required: bool = False,
     samples: int = SAMPLES,
 ) -> CheckResult:
-    """Every stop agrees with the one before it, and the last with the first; else the first leg at fault is named.
+    """Check that every stop agrees with the one before it, and the last with the first.
 
     Args:
         stops: the start, then one per conversion.

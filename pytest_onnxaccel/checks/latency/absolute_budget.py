@@ -119,7 +119,7 @@ def judge(
 
 
 def on_processor(blocks: Sequence[Block], facts: Mapping[str, Any]) -> tuple[list[list[float]], str]:
-    """Each call's time without what it waited for a CPU, at the machine's own speed; and what that was told by.
+    """Return each call's time without what it waited for a CPU, at the machine's own speed; and what that was told by.
 
     One thread on a CPU: its CPU time. Several threads, or a device: wall time less what any thread waited, in the
     blocks that were disturbed least. Neither
@@ -147,12 +147,12 @@ def _least_disturbed(blocks: Sequence[Block]) -> Sequence[Block]:
 
 
 def _waited(block: Block) -> float:
-    """Share of the block that its threads waited for a CPU."""
+    """Return the share of the block that its threads waited for a CPU."""
     return min(1.0, block.noise["queued_ns"] / max(1, block.first_ns + sum(block.wall_ns)))
 
 
 def slowness(blocks: Sequence[Block]) -> list[float]:
-    """How many times as long as in the run's best moments the canary took before each block; 1 at least."""
+    """Return how many times as long as in the run's best moments the canary took before each block; 1 at least."""
     known = sorted(block.canary_ns for block in blocks if block.canary_ns)
     best = percentile(known, 0.1) if known else 0.0
     return [max(1.0, block.canary_ns / best) if best and block.canary_ns else 1.0 for block in blocks]
@@ -199,7 +199,7 @@ def facts_of(blocks: Sequence[Block]) -> str:
 
 
 def noise_text(found: Mapping[str, float], span_ns: float) -> str:
-    """``; run queue 12 %, steal 3 %, 40 involuntary switches``: the counters that are more than nothing."""
+    """Return ``; run queue 12 %, steal 3 %, 40 involuntary switches``: the counters that are more than nothing."""
     names = {
         "queued_ns": "run queue", "steal_ns": "steal", "pressure_ns": "CPU pressure", "throttled_ns": "throttling",
     }  # fmt: skip

@@ -57,7 +57,7 @@ def pooled(timing: Timing, sampled: Sampled) -> Timing:
 
 
 def figures(timing: Timing, session: Session, batch: int) -> dict[str, Any]:
-    """Documented figures of *timing*."""
+    """Return documented figures of *timing*."""
     wall, cpu = sorted(timing.wall_ns), sorted(timing.cpu_ns)
     facts = session.info.facts
     average = mean(wall)
@@ -132,7 +132,7 @@ def latency(
 
 
 def _spinning(found: Mapping[str, Any], sampled: Sampled | None) -> list[str]:
-    """Threads that spin for their next call make timings of a shared machine worse than it is."""
+    """Return a warning where threads that spin for their next call slow a shared machine down."""
     if sampled is None or not found.get("spinning"):
         return []
     span = sum(block.end_ns - block.start_ns for block in sampled.blocks)
@@ -146,7 +146,7 @@ def _spinning(found: Mapping[str, Any], sampled: Sampled | None) -> list[str]:
 
 
 def described(budget: LatencyBudget) -> dict[str, Any]:
-    """*budget* in the units of reports."""
+    """Return *budget* in the units of reports."""
     found: dict[str, Any] = {f"{key}_ms": limit / _MS for key, limit in absolute.limits(budget).items()}
     if budget.speedup_over is not None:
         found["speedup_over"] = f"{budget.speedup_over[0]}:{budget.speedup_over[1]:g}"

@@ -63,13 +63,13 @@ def confirmed(first: Served, second: Served) -> Served:
 
 
 def limits(budget: LatencyBudget) -> dict[str, float]:
-    """Limited percentiles with their limits in nanoseconds."""
+    """Return limited percentiles with their limits in nanoseconds."""
     found = {key: getattr(budget, f"{key}_ns") for key in _SHARES}
     return {key: value for key, value in found.items() if value is not None}
 
 
 def idle_gap(scenario: Scenario, paced: Paced, busy: Timing, asked: Mapping[str, float]) -> Served:
-    """Percentiles of calls after a pause.
+    """Return the percentiles of calls after a pause.
 
     Args:
         busy: of the same session without pauses, for comparison.
@@ -96,7 +96,7 @@ def server(
     live: Paced | None = None,
     seed: int = 0,
 ) -> Served:
-    """Response times, waiting included, of requests that come in at random at the scenario's rate.
+    """Return response times, waiting included, of requests that come in at random at the scenario's rate.
 
     Args:
         row: calls one after the other.
@@ -220,7 +220,7 @@ def _served(judged: Sequence[tuple[Verdict, str]], text: str, figures: Mapping[s
 
 
 def _services(row: Timing, run: Paced | None) -> tuple[Services, Services]:
-    """Service times, and those of the CPU time alone."""
+    """Return service times, and those of the CPU time alone."""
     if run is None:
         scale = _parallel(row.cpu_ns, row.wall_ns)
         return Services.of(row.wall_ns), Services.of([ns / scale for ns in row.cpu_ns])
@@ -228,7 +228,7 @@ def _services(row: Timing, run: Paced | None) -> tuple[Services, Services]:
 
 
 def _parallel(cpu_ns: Sequence[float], wall_ns: Sequence[float]) -> float:
-    """CPU time counts all threads; over wall time it says how many ran side by side, at least one."""
+    """Return CPU time over wall time, at least 1: how many threads ran side by side."""
     return max(1.0, sum(cpu_ns) / max(1, sum(wall_ns)))
 
 

@@ -117,15 +117,15 @@ class Ratio:
         return self.control is None or abs(math.log(self.control.ratio)) <= math.log1p(CONTROL)
 
     def above(self, factor: float) -> bool:
-        """Certainly *factor* or more."""
+        """Return whether certainly *factor* or more."""
         return self.fit and self.low >= factor
 
     def below(self, factor: float) -> bool:
-        """Certainly less than *factor*."""
+        """Return whether certainly less than *factor*."""
         return self.fit and self.high < factor
 
     def to_json(self) -> dict[str, Any]:
-        """Builtins only."""
+        """Return it in builtins only."""
         return {**asdict(self), "noise": dict(self.noise)}
 
 

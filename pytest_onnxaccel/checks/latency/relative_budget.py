@@ -27,7 +27,7 @@ class Compared:
     ratio: Ratio | None = None
 
     def figures(self) -> dict[str, Any]:
-        """Documented figures: ``speedup`` and ``speedup_over``, or ``regression`` and ``regression_from``."""
+        """Return documented figures: ``speedup`` and ``speedup_over``, or ``regression`` and ``regression_from``."""
         names = {"speedup": "speedup_over", "regression": "regression_from"}
         found: dict[str, Any] = {self.kind: None, names[self.kind]: self.other}
         if self.ratio is None:
@@ -40,7 +40,7 @@ class Compared:
 
 
 def speedup(ratio: Ratio | None, other: str, factor: float) -> Compared:
-    """At least *factor* times as fast as *other*.
+    """Judge whether it is at least *factor* times as fast as *other*.
 
     Args:
         ratio: how many times as long *other* takes as the model; None when it did not run.
@@ -53,7 +53,7 @@ def speedup(ratio: Ratio | None, other: str, factor: float) -> Compared:
 
 
 def regression(ratio: Ratio, other: str, share: float) -> Compared:
-    """At most *share* slower than *other*.
+    """Judge whether it is at most *share* slower than *other*.
 
     Args:
         ratio: how many times as long the model takes as *other*.
@@ -81,7 +81,7 @@ def _judged(ratio: Ratio, passed: bool, failed: bool, text: str) -> Judged:
 
 
 def _clocks(ratio: Ratio) -> str:
-    """Both clocks, the one that decides first."""
+    """Return both clocks, the one that decides first."""
     if ratio.clock == "cpu":
         return f"by CPU time, by wall time {ratio.wall}, {ratio.pairs} pairs"
     return f"by wall time, by CPU time {ratio.cpu}, {ratio.pairs} pairs"

@@ -78,7 +78,7 @@ def odd_one_out(outputs: Mapping[str, Mapping[str, Array]], runtimes: Mapping[st
 
 
 def _suspected(engines: Sequence[str], runtime: Mapping[str, str]) -> Iterator[list[str]]:
-    """Each runtime with all its variants, then each engine by itself."""
+    """Yield each runtime with all its variants, then each engine by itself."""
     groups = [[name for name in engines if runtime[name] == one] for one in dict.fromkeys(runtime.values())]
     yield from groups
     yield from ([name] for group in groups if len(group) > 1 for name in group)
@@ -94,7 +94,7 @@ def _of(distances: Distances, a: str, b: str) -> float:
 
 
 def _distance(a: Mapping[str, Array], b: Mapping[str, Array]) -> float:
-    """Symmetric: each side is once the one whose scale counts. Infinite where the two have other outputs."""
+    """Return the symmetric distance of the two; infinite where they have other outputs."""
     names = [name for name in a if name in b]
     if len(names) < max(len(a), len(b)):
         return float("inf")

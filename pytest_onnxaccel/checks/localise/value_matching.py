@@ -43,7 +43,7 @@ def _alike(a: list[int | None] | None, b: list[int | None] | None) -> bool:
 def by_content(
     ours: Mapping[str, Digest], theirs: Mapping[str, Digest], pairs: Mapping[str, str], tolerance: Mapping[str, float]
 ) -> dict[str, str]:
-    """Values of the candidate without a counterpart that hold what a value of the reference holds.
+    """Return the values of the candidate without a counterpart that hold what a value of the reference holds.
 
     Several may have the same counterpart: a node that the candidate has too many changes nothing before it.
 

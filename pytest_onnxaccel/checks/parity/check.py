@@ -179,7 +179,7 @@ def parity(
 
 
 def _of_large_inputs(limits: Limits) -> Limits:
-    """Tolerances of a sample whose inputs are drawn wider: what it needs is tolerated of it alone.
+    """Return tolerances of a sample whose inputs are drawn wider: what it needs is tolerated of it alone.
 
     What is locked was measured on other samples, and an absolute tolerance was given for outputs of their size.
     """
@@ -205,7 +205,7 @@ def _runs(
 
 
 def _worth_measuring(agreement: Agreement, limits: Limits, decisions: Decisions | None) -> bool:
-    """Something is past what rounding needs, and a measured drift could explain it; so a plain pass costs nothing."""
+    """Return whether a measured drift could explain what is past rounding; so a plain pass costs nothing."""
     bad = agreement.bad()
     if bad and not all(
         name in agreement.hardest and limits.may_help(name, agreement.needed[name], agreement.hardest[name][2])
@@ -217,7 +217,7 @@ def _worth_measuring(agreement: Agreement, limits: Limits, decisions: Decisions 
 
 
 def _telling(samples: Sequence[Mapping[str, Array]], agreement: Agreement) -> list[Mapping[str, Array]]:
-    """At most :data:`SAMPLES` of the samples to measure on, those that need the widest tolerances among them."""
+    """Return at most :data:`SAMPLES` of the samples to measure on, those that need the widest tolerances among them."""
     first = dict.fromkeys(sample for sample, _, _ in agreement.hardest.values())
     chosen = list(dict.fromkeys([*first, *range(len(samples))]))[: max(SAMPLES, len(first))]
     return [samples[i] for i in sorted(chosen)]

@@ -94,7 +94,7 @@ class Agreement:
             self.worst[name] = {**self._figures(name, candidate, reference), "sample": sample}
 
     def bad(self) -> list[str]:
-        """Return outputs with elements past their tolerance."""
+        """Return the outputs with elements past their tolerance."""
         return [name for name, found in self.worst.items() if found["bad_share"]]
 
     @property
@@ -103,7 +103,7 @@ class Agreement:
         return not self.problems and all(f["bad_share"] == 0 for f in self.worst.values())
 
     def summary(self) -> dict[str, Any]:
-        """Figures of the worst output, and those of each."""
+        """Return the figures of the worst output, and those of each."""
         if not self.worst:
             return {"samples": self.samples}
         name, top = max(self.worst.items(), key=lambda item: _badness(item[1]))
@@ -128,7 +128,7 @@ class Agreement:
         )
 
     def details(self) -> tuple[str, ...]:
-        """Further lines for a failure: the other breaches, or the worst element of each output."""
+        """Return further lines for a failure: the other breaches, or the worst element of each output."""
         if self.problems:
             return tuple(p.message for p in self.problems[1:])
         lines = []
@@ -146,7 +146,7 @@ class Agreement:
         return f", {self.flips[name]} argmax flips" if self.flips.get(name) else ""
 
     def origin(self) -> str:
-        """Where the tolerances come from."""
+        """Return where the tolerances come from."""
         if self.limit is not None:
             told = [f"{name}: {self.worst[name]['tolerance_from']}" for name in self.bad() or self.worst]
             return counted(told, 240, "; ")

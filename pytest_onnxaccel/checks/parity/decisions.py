@@ -59,11 +59,11 @@ class Decisions:
             self.changes += self._changes(sample, candidate, reference)[0]
 
     def flips(self) -> list[tuple[int, str, Change]]:
-        """Decisions that differ by more than rounding."""
+        """Return decisions that differ by more than rounding."""
         return [item for item in self.changes if not item[2].in_noise]
 
     def outputs(self) -> tuple[str, ...]:
-        """Return outputs whose noise matters here, as far as they are known."""
+        """Return the outputs whose noise matters here, as far as they are known."""
         return tuple(dict.fromkeys(name for _, name, _ in self.changes))
 
     def reference(self, name: str) -> Array | None:
@@ -71,7 +71,7 @@ class Decisions:
         return self._open[0][2][name] if self._open else None
 
     def figures(self) -> dict[str, Any]:
-        """For the report."""
+        """Return it in builtins for the report."""
         flips = self.flips()
         return {
             "kind": self.asked.kind, "decisions": self.rows, "flips": len(flips),
@@ -79,7 +79,7 @@ class Decisions:
         }  # fmt: skip
 
     def message(self) -> str:
-        """How many decisions differ, and the first of them."""
+        """Return how many decisions differ, and the first of them."""
         flips = self.flips()
         word = "decision differs" if len(flips) == 1 else "decisions differ"
         return f"{len(flips)} of {self.rows} {self.asked.kind} {word}; the first: {_said(flips[0])}"

@@ -44,7 +44,7 @@ class Noise:
     sure: tuple[str, ...] = ()
 
     def factor(self, name: str) -> float:
-        """So many times its drift output *name* may be off."""
+        """Return by how many times its drift output *name* may be off."""
         return SURE if name in self.sure else FACTOR
 
     def joined(self, other: Noise) -> Noise:
@@ -56,12 +56,12 @@ class Noise:
         return Noise(self.reference, drift, counted, left_out, self.samples + other.samples, self.sure)
 
     def origin(self, name: str) -> str:
-        """``4 x measured drift 2.6e-7 of ort-cpu over 4 variants``."""
+        """Return a text such as ``4 x measured drift 2.6e-7 of ort-cpu over 4 variants``."""
         found, count = self.drift.get(name, 0.0), len(self.counted)
         return f"{self.factor(name):g} x measured drift {found:.2g} of {self.reference} over {count} variants"
 
     def figures(self) -> dict[str, object]:
-        """For the report."""
+        """Return it in builtins for the report."""
         return {
             "factor": FACTOR, "drift": dict(self.drift), "variants": list(self.counted),
             "left_out": list(self.left_out), "samples": self.samples,

@@ -42,14 +42,14 @@ class SecondLook:
     measured: bool
 
     def figures(self) -> dict[str, object]:
-        """For the report."""
+        """Return it in builtins for the report."""
         return {
             "outputs": list(self.outputs), "factor": SURE, "sure": list(self.sure), "samples": self.samples,
             "measured": self.measured,
         }  # fmt: skip
 
     def note(self) -> str:
-        """Why, and how many."""
+        """Return why, and how many."""
         names = counted(self.outputs)
         return f"{names}: further off than any variant, so {self.samples} more samples were compared"
 
@@ -70,7 +70,7 @@ def close(agreement: Agreement, limits: Limits) -> tuple[str, ...]:
 
 
 def further(sizes: Iterable[int]) -> int:
-    """How many more samples are worth a look for outputs of so many elements a sample."""
+    """Return how many more samples are worth a look for outputs of so many elements a sample."""
     smallest = max(1, min(sizes, default=1))
     return min(MOST, max(LEAST, -(-ENOUGH // smallest)))
 

@@ -58,6 +58,6 @@ class NudgedSession:
 
 
 def nudged(session: Session) -> Iterator[tuple[str, Session | OnnxAccelError]]:
-    """Variants of *session*, by how its inputs are rounded."""
+    """Yield variants of *session*, by how its inputs are rounded."""
     for seed in range(TIMES):
         yield f"inputs rounded differently, {seed + 1}", NudgedSession(session, seed)

@@ -60,7 +60,7 @@ class Limits:
         return self.locked.get(escaped(name))
 
     def default(self, name: str, reference: Array) -> tuple[float, float, str]:
-        """(rtol, atol, origin) that hold where the user gave none: locked, else rounding and measured noise."""
+        """Return (rtol, atol, origin) that hold where the user gave none: locked, else rounding and measured noise."""
         found = self.lock(name)
         if found is not None:
             return found.rtol or 0.0, found.atol or 0.0, found.origin
@@ -81,7 +81,7 @@ class Limits:
         return rtol, atol, f"rounding of {reference.dtype.name} at the output's scale"
 
     def measured(self, name: str) -> float:
-        """Absolute tolerance by the measured drift; 0 before measuring."""
+        """Return the absolute tolerance by the measured drift; 0 before measuring."""
         return self.noise.factor(name) * self.noise.drift.get(name, 0.0) if self.noise is not None else 0.0
 
     def by_noise(self, name: str) -> bool:
@@ -108,7 +108,7 @@ class Limits:
         return found is not None and self.free(name) and self.measured(name) > (found.atol or 0.0)
 
     def note(self, name: str) -> str:
-        """Where the measured tolerance of output *name* comes from; empty where measuring changed nothing."""
+        """Return where the measured tolerance of output *name* comes from; empty where measuring changed nothing."""
         if self.noise is None or not self.by_noise(name):
             return ""
         return f"{name}: atol {self.measured(name):.2g} = {self.noise.origin(name)}"

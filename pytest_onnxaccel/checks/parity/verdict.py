@@ -63,7 +63,7 @@ def _failed(result: CheckResult, code: str, message: str, details: Sequence[str]
 def _unsteady(
     agreement: Agreement, limits: Limits, sessions: tuple[Session, Session], feeds: Mapping[str, Array]
 ) -> tuple[str, str]:
-    """(``V_UNSTABLE`` or nothing, a line or nothing): which side differs between two equal runs.
+    """Return (``V_UNSTABLE`` or nothing, a line or nothing): which side differs between two equal runs.
 
     It is what failed where the difference is past the tolerance itself; a smaller one is only mentioned.
     """
@@ -89,7 +89,7 @@ def _outgrown(name: str, limits: Limits) -> str:
 def figures_of(
     agreement: Agreement, limits: Limits, decisions: Decisions | None, look: SecondLook | None, propose: bool
 ) -> dict[str, Any]:
-    """Figures of the comparison; with *propose*, what the lock file should hold."""
+    """Return the figures of the comparison; with *propose*, what the lock file should hold."""
     found = agreement.summary()
     if limits.noise is not None:
         found["noise"] = limits.noise.figures()

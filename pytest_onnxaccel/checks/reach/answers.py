@@ -38,7 +38,7 @@ class Answers:
         self._answered: set[str] = set()
 
     def add(self, feeds: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
-        """One more sample."""
+        """Add one more sample."""
         self.samples += 1
         if self.samples == 1:
             self._feeds, self._first = feeds, dict(outputs)
@@ -55,7 +55,7 @@ class Answers:
                 self._answered.add(name)
 
     def silent(self, by_design: frozenset[str] = frozenset()) -> dict[str, str]:
-        """Return outputs that did not answer, and how.
+        """Return the outputs that did not answer, and how.
 
         Without *by_design* ones, which no input reaches, and empty ones.
         """
@@ -70,14 +70,14 @@ class Answers:
         return found
 
     def hollow(self, by_design: frozenset[str] = frozenset()) -> bool:
-        """No output answers that an input could reach, and there is one."""
+        """Return whether there are outputs that an input could reach, and none of them answers."""
         silent = self.silent(by_design)
         return bool(silent) and not any(
             array.size for name, array in self._first.items() if name not in silent and name not in by_design
         )
 
     def told(self, silent: Mapping[str, str]) -> str:
-        """Of *silent* outputs, in a clause."""
+        """Describe *silent* outputs in a clause."""
         names = counted([f"output {name!r}" for name in silent], 80)
         how = dict.fromkeys(silent.values())
         return f"{names} {' or '.join(how)} in all {self.samples} samples"
@@ -101,7 +101,7 @@ def _flat(array: Array) -> Any:
 
 
 def further(inputs: Inputs, first: int) -> Iterator[int]:
-    """Numbers of the samples to draw where outputs do not answer; those from WIDE on have wide floats.
+    """Return the numbers of the samples to draw where outputs do not answer; those from WIDE on have wide floats.
 
     Args:
         first: number of the next sample. Samples that a person gave are all there are.
@@ -113,7 +113,7 @@ def further(inputs: Inputs, first: int) -> Iterator[int]:
 
 
 def holding(inputs: Inputs, run: Run, silent: Mapping[str, str]) -> list[str]:
-    """Return inputs that keep the *silent* outputs still: with another value of one of them some output answers.
+    """Return the inputs that keep the *silent* outputs still: with another value of one of them some output answers.
 
     Args:
         run: the reference.
@@ -134,7 +134,7 @@ def holding(inputs: Inputs, run: Run, silent: Mapping[str, str]) -> list[str]:
 
 
 def _others(inputs: Inputs, spec: TensorSpec, fed: Array) -> Iterator[Array]:
-    """Other values of one input, of the same shape: drawn as if nobody had given it, then ones, then wide floats."""
+    """Yield other values of one input, of the same shape: drawn by default, then ones, then wide floats."""
     given = tuple(replace(g, values=None, low=None, high=None) if g.name == spec.name else g for g in inputs.given)
     files = {name: arrays for name, arrays in inputs.files.items() if name != spec.name}
     free = replace(inputs, given=given, files=files)

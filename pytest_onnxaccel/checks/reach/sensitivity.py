@@ -52,7 +52,7 @@ class Reach:
         return None if self.reached is None or not self.elements else self.reached / self.elements
 
     def clause(self) -> str:
-        """For the message of a pass: ``reach 97 % of its weights``; empty where there is none."""
+        """Return the clause for a pass: ``reach 97 % of its weights``; empty where there is none."""
         return "" if self.share is None else f"reach {percent(self.share)} of the weights"
 
     def notes(self) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ class Reach:
         return (*found, *([f"the inputs leave something out: {counted(gaps, 200, '; ')}"] if gaps else []))
 
     def figures(self) -> dict[str, Any]:
-        """``reach`` and ``coverage`` for the report."""
+        """Return ``reach`` and ``coverage`` for the report."""
         reach = {
             "share": self.share, "weights": self.elements, "not_reached": list(self.unreached), "dead": list(self.dead),
             "runs": self.runs, "groups": self.groups, "file": self.file,

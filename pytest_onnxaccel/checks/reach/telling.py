@@ -54,7 +54,7 @@ class Telling:
         yield from self.inputs.beyond_samples
 
     def by_design(self) -> frozenset[str]:
-        """Return outputs that the values of no input reach."""
+        """Return the outputs that the values of no input reach."""
         reach = self.ask()
         if reach is None or reach.answering is None:
             return frozenset()

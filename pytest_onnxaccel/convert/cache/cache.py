@@ -106,7 +106,7 @@ class Cache:
 
     @contextlib.contextmanager
     def building(self, key: str) -> Iterator[None]:
-        """Within, nobody else builds entry *key*: who comes second waits, and then finds it."""
+        """Lock entry *key* while it is built: a second builder waits, and then finds it."""
         handle = self._lock(key)
         try:
             yield

@@ -41,7 +41,10 @@ class Entry:
 
 
 def doomed(entries: Sequence[Entry], room: int, now: float) -> list[Entry]:
-    """Those of *entries* that are to go: unused at *now* for :data:`UNUSED`, or beyond *room*, the oldest use first."""
+    """Return those of *entries* that are to go.
+
+    Unused at *now* for :data:`UNUSED`, or beyond *room*, the oldest use first.
+    """
     gone: list[Entry] = []
     size = sum(entry.size for entry in entries)
     for entry in sorted(entries, key=lambda entry: entry.used):
@@ -75,7 +78,7 @@ def prune(folder: str, room: int, now: float) -> None:
 
 
 def lock_of(folder: str, key: str) -> str:
-    """Path of the lock of entry *key* of the cache in *folder*."""
+    """Return the path of the lock of entry *key* of the cache in *folder*."""
     return os.path.join(folder, "locks", f"{key}.lock")
 
 

@@ -117,7 +117,7 @@ def _export(loaded: Loaded, exporter: str, folder: str, options: ConvertOptions)
 def _runs(
     module: torch.nn.Module, options: ConvertOptions, known: Sequence[TensorSpec], turn: int = 0
 ) -> tuple[Examples, list[tuple[str, Any]]]:
-    """Examples that the *module* runs on, with what it gives: names and tensors.
+    """Return examples that the *module* runs on, with what it gives: names and tensors.
 
     Raises:
         ModelError: it does not run.
@@ -191,7 +191,7 @@ def _fits_program(loaded: Loaded, given: Examples) -> None:
 
 
 def _order(module: torch.nn.Module, given: Examples) -> list[str]:
-    """Input names in the order in which the module takes them."""
+    """Return input names in the order in which the module takes them."""
     from pytest_onnxaccel.backends.pytorch.argument_names import parameters
 
     names = parameters(module)
@@ -199,7 +199,7 @@ def _order(module: torch.nn.Module, given: Examples) -> list[str]:
 
 
 def _output_names(found: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """Names for the outputs: those asked for, else the source's own keys, else made up.
+    """Return the names for the outputs: those asked for, else the source's own keys, else made up.
 
     Raises:
         ConversionError: another number of names is asked for than there are outputs.

@@ -84,7 +84,7 @@ def _free(name: str, used: set[str]) -> str:
 
 
 def _graphs(graph: Any) -> Iterator[Any]:
-    """*graph* and what is nested in it."""
+    """Yield *graph* and what is nested in it."""
     yield graph
     for node in graph.node:
         for attribute in node.attribute:
@@ -117,7 +117,7 @@ def _name_sizes(
     given: Examples,
     axes: Mapping[str, Mapping[int, str]],
 ) -> None:
-    """Names of open sizes: those of the inputs as asked, those of the outputs as they were seen to follow."""
+    """Name open sizes: those of the inputs as asked, those of the outputs as they follow from them."""
     for value in graph.input:
         for axis, dim in enumerate(value.type.tensor_type.shape.dim):
             if dim.HasField("dim_param"):

@@ -26,7 +26,7 @@ _DATA_DEPENDENT = re.compile(r"data-dependent expression ([^\n(]+)")
 
 def refused(error: Exception, exporter: str, module: Any, arguments: tuple[Any, ...], keywords: Mapping[str, Any],
             opset: int, given: Examples) -> OnnxAccelError:  # fmt: skip
-    """*error* of the *exporter* as what it says of the source."""
+    """Return *error* of the *exporter* as what it says of the source."""
     if isinstance(error, OnnxAccelError):
         return error
     texts = [str(one) for one in _chain(error)]
@@ -96,7 +96,7 @@ def _first(texts: list[str], *words: str) -> str:
 def _module_of(
     operator: str, exporter: str, module: Any, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
 ) -> str:
-    """Path of the module that calls *operator*; empty where it cannot be told."""
+    """Return the path of the module that calls *operator*; empty where it cannot be told."""
     try:
         if exporter == "dynamo":
             return _in_program(operator, module, arguments, keywords)

@@ -55,7 +55,7 @@ class Examples:
 
 
 def examples(options: ConvertOptions, known: Sequence[TensorSpec] = (), turn: int = 0) -> Examples:
-    """Examples for the inputs of *options*, else for those that the source *known* has.
+    """Return examples for the inputs of *options*, else for those that the source *known* has.
 
     Args:
         turn: 0, or 1 for the same inputs with open axes of other sizes.

@@ -51,7 +51,7 @@ def dynamo(
 
 
 def _nested(module: torch.nn.Module, shapes: tuple[Any, ...]) -> tuple[Any, ...]:
-    """*shapes* of positional arguments, those that a ``*args`` of the module's forward takes as one."""
+    """Return *shapes* of positional arguments, those that a ``*args`` of the module's forward takes as one."""
     import inspect
 
     try:

@@ -40,7 +40,7 @@ class TensorflowOnnx:
     opsets = range(OLDEST_OPSET, NEWEST_OPSET + 1)
 
     def availability(self) -> Availability:
-        """Whether TensorFlow and tf2onnx are installed, told from metadata."""
+        """Return whether TensorFlow and tf2onnx are installed, told from metadata."""
         found = versions_of("tensorflow", "tensorflow-cpu", "tensorflow-macos", "keras", "tf2onnx", "onnx")
         if "tf2onnx" not in found:
             return Availability(False, "tf2onnx is not installed", _REMEDY)
@@ -95,7 +95,7 @@ def _opset(wanted: int | None) -> int:
 
 
 def _shapes(found: Sequence[TensorSpec], options: ConvertOptions) -> dict[str, list[int]]:
-    """Shapes by input that the result shall declare otherwise than the source; -1 for what stays open."""
+    """Return shapes by input that the result shall declare otherwise than the source; -1 for what stays open."""
     asked = {spec.name: spec.shape for spec in options.inputs}
     shapes: dict[str, list[int]] = {}
     for spec in found:
@@ -193,7 +193,7 @@ def _reshape(graph_def: Any, shapes: Mapping[str, Sequence[int]]) -> None:
 
 
 def _open_ranks(inputs: Sequence[TensorSpec], shapes: Mapping[str, Sequence[int]]) -> list[str]:
-    """ONNX declares a rank for every input; tf2onnx makes a scalar of one that the source leaves open."""
+    """Return notes on inputs whose rank the source leaves open: tf2onnx makes scalars of them."""
     free = [spec.name for spec in inputs if spec.shape is None and spec.name not in shapes]
     if not free:
         return []

@@ -54,7 +54,7 @@ class Conv:
         self.bias = self.bias - summed
 
     def _by_weight(self, values: NDArray[Any]) -> NDArray[Any]:
-        """*values* of the input's channels, in a shape that broadcasts over the weights."""
+        """Return *values* of the input's channels, in a shape that broadcasts over the weights."""
         out, inside = self.weights.shape[:2]
         rows = values.reshape(self.group, inside).repeat(out // self.group, axis=0)
         return rows.reshape(out, inside, *[1] * (self.weights.ndim - 2))

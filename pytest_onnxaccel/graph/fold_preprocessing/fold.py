@@ -72,7 +72,7 @@ def fold_into_first_conv(
     channel_order: str = "same",
     name: str = "",
 ) -> dict[str, object]:
-    """As :func:`prepend`, with mean and scale in the weights and bias of the convolution that takes the input.
+    """Fold mean and scale into weights and bias of the convolution that takes the input; see :func:`prepend`.
 
     The border is kept right. A convolution that pads with zeros pads *normalised* zeros, which in the image are the
     mean. So a padded one gets an explicit Pad with the mean and no padding of its own (``method`` is ``pad``), or,
@@ -174,7 +174,7 @@ def alone(
 
 
 def _channels(values: Sequence[float], image: ImageInput, what: str) -> Channels:
-    """*values* for each channel."""
+    """Return *values* for each channel."""
     found = np.asarray(values, np.float64).reshape(-1)
     if len(found) not in (1, image.channels) or not np.isfinite(found).all():
         raise ModelError(
@@ -197,7 +197,7 @@ def _arithmetic(
     means: np.ndarray[tuple[int], np.dtype[np.float64]],
     scales: np.ndarray[tuple[int], np.dtype[np.float64]],
 ) -> list[NodeProto]:
-    """Sub and Mul from *source* to *target*; what would do nothing is left out."""
+    """Return Sub and Mul from *source* to *target*; what would do nothing is left out."""
     steps = [(op, v) for op, v, nothing in (("Sub", means, 0), ("Mul", scales, 1)) if (v != nothing).any()]
     if not steps:
         return [_same(source, target)]

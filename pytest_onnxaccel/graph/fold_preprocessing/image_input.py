@@ -79,7 +79,7 @@ def rename(model: ModelProto, name: str) -> str:
 
 
 def front(image: ImageInput, layout: str, reverse: bool) -> tuple[list[NodeProto], str]:
-    """Nodes from the uint8 input to N x C x H x W of the model's dtype, and the name of their result.
+    """Return the nodes from the uint8 input to N x C x H x W of the model's dtype, and the name of their result.
 
     What moves elements comes before the Cast: bytes are moved, not floats.
 

@@ -41,7 +41,7 @@ def carried_back(graph: Any, declared: Shapes) -> Shapes:
 
 
 def _numbers(graph: Any) -> set[str]:
-    """Constants of one element and no axes, and what is computed of such alone."""
+    """Return constants of one element and no axes, and what is computed of such alone."""
     found = {tensor.name for tensor in graph.initializer if not tensor.dims}
     for node in graph.node:
         if node.op_type == "Constant":

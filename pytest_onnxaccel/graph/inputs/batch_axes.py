@@ -64,7 +64,7 @@ def batch_axes(
 
 
 def _states(specs: Sequence[TensorSpec]) -> dict[str, int]:
-    """Axis 1 of inputs ``[layers, ?, width]`` next to those whose axis 0 is free: states, of the same batch."""
+    """Return axis 1 of inputs ``[layers, ?, width]`` next to those whose axis 0 is free: states, of the same batch."""
     leading = [s for s in specs if s.shape and len(s.shape) > 1 and anonymous(s.shape[0])]
     if not leading:
         return {}

@@ -17,7 +17,7 @@ __all__ = ["Column", "columns_of", "through"]
 
 
 def columns_of(trace: Trace, width: int) -> tuple[Column, ...]:
-    """Columns of a value by their place, as far as they come from the input of *trace*.
+    """Return the columns of a value by their place, as far as they come from the input of *trace*.
 
     Args:
         width: of the value, where it is the input itself.
@@ -47,7 +47,7 @@ def _tracked(trace: Trace, columns: Sequence[Column]) -> Trace:
 
 
 def _scaled(site: Site, made: Value, scales: Sequence[float], offsets: Sequence[float]) -> Value | None:
-    """Each column becomes ``scale * column + offset``."""
+    """Return the trace in which each column is ``scale * column + offset``."""
     source = site.operand(0)
     width = source.size(-1) or max(len(scales), len(offsets))
     found = []
@@ -94,7 +94,7 @@ def _rows(site: Site, made: Value) -> Value | None:
 
 
 def _joined(site: Site, made: Value) -> Value | None:
-    """Tables side by side."""
+    """Join tables side by side."""
     values = [v for v in site.operands if v is not None]
     if site.node.op_type == "Concat":
         rank = next((len(v.shape) for v in values if v.shape is not None), 0)
@@ -115,7 +115,7 @@ def _joined(site: Site, made: Value) -> Value | None:
 
 
 def _picked(site: Site, made: Value) -> Value | None:
-    """Columns chosen by a list of their numbers."""
+    """Return the columns chosen by a list of their numbers."""
     source, wanted = site.operand(0), site.operand(1).constant
     if site.node.op_type == "Gather":
         rank = len(source.shape or ())

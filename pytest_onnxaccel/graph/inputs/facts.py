@@ -14,7 +14,7 @@ from pytest_onnxaccel.graph.inputs.walk import Walk
 
 
 def input_facts(path: str) -> dict[str, Any]:
-    """JSON form of :class:`~pytest_onnxaccel.core.domains.InputFacts` of the model at *path*.
+    """Return the JSON form of :class:`~pytest_onnxaccel.core.domains.InputFacts` of the model at *path*.
 
     Raises:
         ModelError: ``E_PARSE``.
@@ -45,5 +45,5 @@ def facts_of(model: Any) -> InputFacts:
 
 
 def _inner(model: Any) -> set[str]:
-    """Names that subgraphs read; some of them are inputs of the model."""
+    """Return the names that subgraphs read; some of them are inputs of the model."""
     return {name for graph in all_graphs(model)[1:] for node in graph.node for name in node.input}

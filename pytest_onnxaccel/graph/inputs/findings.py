@@ -78,7 +78,7 @@ class Findings:
 
 
 def merged(name: str, findings: Sequence[Finding], dtype: str) -> Domain:
-    """All of *findings* at once: the narrowest bounds, every point inside them."""
+    """Return all of *findings* at once: the narrowest bounds, every point inside them."""
     kind = min((f.kind for f in findings), key=_ORDER.index)
     deciding = [f for f in findings if f.kind == kind]
     low = _narrowest([f.low for f in findings], max)
@@ -107,7 +107,7 @@ def _empty(low: Bound | None, high: Bound | None) -> bool:
 
 
 def _columns(found: Sequence[tuple[tuple[float, ...], ...]], whole: bool) -> tuple[tuple[float, ...], ...]:
-    """All telling numbers of each column; of whole numbers, those next to each of them."""
+    """Return all telling numbers of each column; of whole numbers, those next to each of them."""
     width = max(map(len, found), default=0)
     joined = [sorted({v for one in found if place < len(one) for v in one[place]}) for place in range(width)]
     if whole:

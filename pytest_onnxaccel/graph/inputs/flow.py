@@ -34,7 +34,7 @@ _FLOATS = frozenset({1, 10, 11, 16})
 
 
 def declared_shapes(graph: Any) -> dict[str, tuple[int | str | None, ...]]:
-    """Sizes by name of a value, as inputs, outputs and values in between declare them."""
+    """Return sizes by name of a value, as inputs, outputs and values in between declare them."""
     found: dict[str, tuple[int | str | None, ...]] = {}
     for value in [*graph.value_info, *graph.output, *graph.input]:
         if value.type.HasField("tensor_type") and value.type.tensor_type.HasField("shape"):
@@ -97,7 +97,7 @@ def with_attributes(inner: Any, call: Any, function: Any) -> Any:
 
 
 def formals(node: Any, body: Any, operands: Sequence[Value | None]) -> dict[str, Value]:
-    """Return inputs of a subgraph by name: what Loop and Scan hand to it the first time."""
+    """Return the inputs of a subgraph by name: what Loop and Scan hand to it the first time."""
     names = [value.name for value in body.input]
     if node.op_type == "Loop":
         given: list[Value | None] = [UNKNOWN, UNKNOWN, *operands[2:]]

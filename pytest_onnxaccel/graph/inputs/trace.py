@@ -114,7 +114,7 @@ class Value:
         return self.size(0)
 
     def size(self, axis: int) -> int | None:
-        """Size of *axis*, where it is known."""
+        """Return the size of *axis*, where it is known."""
         if self.shape is None or not -len(self.shape) <= axis < len(self.shape):
             return None
         found = self.shape[axis]
@@ -132,6 +132,6 @@ def constant(array: Any) -> Value:
 
 
 def same_numbers(value: Value) -> bool:
-    """All elements of a constant are one number."""
+    """Return whether all elements of a constant are one number."""
     array: Any = value.constant
     return array is not None and array.size > 0 and bool(np.all(array == array.reshape(-1)[0]))

@@ -41,7 +41,7 @@ class Site:
     opset: int
 
     def operand(self, place: int) -> Value:
-        """Operand *place*; one that is left out is unknown."""
+        """Return operand *place*; one that is left out is unknown."""
         found = self.operands[place] if place < len(self.operands) else None
         return UNKNOWN if found is None else found
 
@@ -137,7 +137,7 @@ class Walk:
     def _bodies(
         self, node: Any, operands: Sequence[Value | None], env: Mapping[str, Value], depth: int
     ) -> Sequence[Value] | None:
-        """Return outputs of a node with subgraphs, which see the values around them; None for a node without."""
+        """Return the outputs of a node with subgraphs, which see the values around them; None for a node without."""
         bodies = [body for item in node.attribute for body in flow.graphs_of(item)]
         if not bodies:
             return None

@@ -103,7 +103,7 @@ def _initializers_out_of_inputs(model: onnx.ModelProto) -> None:
 
 
 def _folded(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
-    """*model* with what depends on constants alone computed, and a note where that could not be done."""
+    """Fold what depends on constants alone in *model*; return it, and a note where that failed."""
     if model.ByteSize() > ONE_FILE_LIMIT:
         return model, ["constants not folded: the weights are over 1 GiB"]
     import onnxruntime as ort

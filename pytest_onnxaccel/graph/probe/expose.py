@@ -59,7 +59,7 @@ def write_beside(model: ModelProto, source: str, target: str) -> None:
 
 
 def declared(name: str, known: Sequence[object] | None, info: ValueInfoProto | None) -> ValueInfoProto:
-    """*name* as an output, with its type where that is known: runtimes infer what is missing."""
+    """Return *name* as an output, with its type where that is known: runtimes infer what is missing."""
     _, dtype, shape = known or (None, "", None)
     if dtype and dtype != "no tensor":
         sizes = [size if isinstance(size, int) else None for size in shape] if isinstance(shape, Sequence) else None
@@ -68,6 +68,6 @@ def declared(name: str, known: Sequence[object] | None, info: ValueInfoProto | N
 
 
 def element_type(dtype: str) -> int:
-    """ONNX's element type for NumPy's name of it."""
+    """Return ONNX's element type for NumPy's name of it."""
     names = {"float32": "FLOAT", "float64": "DOUBLE"}
     return int(TensorProto.DataType.Value(names.get(dtype, dtype.upper())))

@@ -29,7 +29,7 @@ def node_diff(candidate: str, value: str, reference: str, counterpart: str) -> d
 
 
 def node_diffs(candidate: str, reference: str, pairs: list[list[str]]) -> dict[str, Any]:
-    """As :func:`node_diff` for many pairs of values: ``differences`` by value, of those whose nodes are not alike."""
+    """Compare many pairs of values as :func:`node_diff`: ``differences`` by value, where the nodes differ."""
     ours, theirs = _makers(candidate), _makers(reference)
     found = {value: _differences(ours, value, theirs, counterpart) for value, counterpart in pairs}
     return {"differences": {value: told for value, told in found.items() if told}}

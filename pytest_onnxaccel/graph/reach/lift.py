@@ -43,7 +43,7 @@ def _inline(model: ModelProto) -> None:
 
 
 def _names(graph: Any, depth: int) -> Iterator[str]:
-    """Every name that *graph* and its subgraphs give to a value."""
+    """Yield every name that *graph* and its subgraphs give to a value."""
     yield from (tensor.name for tensor in graph.initializer)
     yield from (value.name for value in graph.input)
     for node in graph.node:
@@ -81,17 +81,17 @@ def held(node: Any) -> TensorProto | None:
 
 
 def is_weight(tensor: TensorProto) -> bool:
-    """Its type and size are those of weights: a single number is a constant of the computation."""
+    """Return whether its type and size are those of weights: a single number is a constant of the computation."""
     return elements(tensor) > 1 and tensor.data_type in (*FLOATS, *BYTES) and not _blank(tensor)
 
 
 def _blank(tensor: TensorProto) -> bool:
-    """Nothing but zeros: a place that results are written to, which training has not filled."""
+    """Return whether nothing but zeros: a place that results are written to, which training has not filled."""
     return bool(tensor.raw_data) and not tensor.raw_data.strip(b"\0")
 
 
 def elements(tensor: TensorProto) -> int:
-    """How many numbers it holds."""
+    """Return how many numbers it holds."""
     count = 1
     for size in tensor.dims:
         count *= size

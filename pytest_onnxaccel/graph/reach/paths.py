@@ -60,7 +60,7 @@ def weights(model: ModelProto) -> tuple[list[Weight], list[Weight]]:
 
 
 def answering(model: ModelProto) -> list[str]:
-    """Return outputs that the values of an input have a path to: the others are constants by design."""
+    """Return the outputs that the values of an input have a path to: the others are constants by design."""
     given = {tensor.name for tensor in model.graph.initializer}
     reached = {value.name for value in model.graph.input} - given
     for node in model.graph.node:
@@ -70,7 +70,7 @@ def answering(model: ModelProto) -> list[str]:
 
 
 def _alive(model: ModelProto) -> set[str]:
-    """Values with a path to an output."""
+    """Return the values with a path to an output."""
     alive = {value.name for value in model.graph.output}
     for node in reversed(model.graph.node):
         if any(name in alive for name in node.output):

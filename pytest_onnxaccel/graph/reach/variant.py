@@ -93,7 +93,7 @@ def _moved(tensors: dict[str, TensorProto], folder: str, names: Sequence[str], s
 
 
 def moved(array: Any, share: float, seed: int) -> Any:
-    """*array* with every element *share* of itself larger or smaller, at random: no element changes its sign.
+    """Return *array* with every element *share* of itself larger or smaller, at random: no element changes its sign.
 
     Zeros mean zero (padding, pruned weights), unless there is nothing else. Bytes of quantised weights move by that
     share of the largest of them, inside their type.
@@ -117,7 +117,7 @@ def _pattern() -> Any:
 
 
 def _signs(count: int, seed: int) -> Any:
-    """*count* times 1 or -1, the same for the same *seed*."""
+    """Return *count* times 1 or -1, the same for the same *seed*."""
     pattern, start = _pattern(), seed % _PATTERN
     if start + count <= _PATTERN:
         return pattern[start : start + count]

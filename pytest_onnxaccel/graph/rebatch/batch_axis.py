@@ -33,7 +33,7 @@ class Batch:
     shared: tuple[str, ...] = ()
 
     def axis(self, name: str) -> int:
-        """Axis of the batch of input *name*."""
+        """Return the axis of the batch of input *name*."""
         return self.axes.get(name, 0)
 
     @property
@@ -66,7 +66,7 @@ def shape_of(value: ValueInfoProto) -> tuple[Dim, ...] | None:
 
 
 def fed_inputs(graph: GraphProto) -> list[ValueInfoProto]:
-    """Return inputs that no initializer gives a value to."""
+    """Return the inputs that no initializer gives a value to."""
     given = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
     return [value for value in graph.input if value.name not in given]
 

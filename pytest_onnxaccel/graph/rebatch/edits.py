@@ -141,12 +141,12 @@ class Edits:
 
 
 def grows(fact: Fact | None, axis: int) -> bool:
-    """Whether *axis* of the tensor carries the batch."""
+    """Return whether *axis* of the tensor carries the batch."""
     return fact is not None and axis in fact.batch_axes
 
 
 def repeatable(fact: Fact | None, axis: int, size: int | None) -> bool:
-    """Whether the tensor is input-independent, without a batch, and *size* long on *axis*."""
+    """Return whether the tensor is input-independent, without a batch, and *size* long on *axis*."""
     if fact is None or fact.fed or not fact.known or fact.batch_axes or fact.small is None:
         return False
     return axis < len(fact.small) and fact.small[axis] == size

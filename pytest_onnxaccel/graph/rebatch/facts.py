@@ -113,7 +113,7 @@ def _shapes(found: dict[str, TypeProto], node: NodeProto) -> list[tuple[int, Sha
 
 
 def infer(node: NodeProto, facts: Sequence[Fact | None], opsets: Sequence[Any]) -> list[Fact]:
-    """Facts of the node's outputs, with shapes alone; unknown where onnx knows no operator like this.
+    """Return the facts of the node's outputs, with shapes alone; unknown where onnx knows no operator like this.
 
     Raises:
         DoesNotFit: the node takes the shapes of the original batch and refuses those of the other one.

@@ -107,7 +107,7 @@ def _candidate(
 
 
 def methods(source: str, axes: Mapping[str, int] | None = None) -> list[str]:
-    """Methods worth trying for the model at *source*, cheapest first.
+    """Return the methods worth trying for the model at *source*, cheapest first.
 
     ``dims`` is left out when constants must change too, ``rewrite`` when none must, and both when a node
     works across the samples of a batch; ``scan`` and ``unroll`` run the original as it is.
@@ -135,7 +135,7 @@ def _worth(model: ModelProto, found: Survey) -> list[str]:
 
 
 def diagnose(source: str, axes: Mapping[str, int] | None = None) -> list[dict[str, object]]:
-    """Which nodes hold the batch, and why: ``[{"node": name, "op": type, "why": clause}]``, in graph order.
+    """Return which nodes hold the batch, and why: ``[{"node", "op", "why"}]``, in graph order.
 
     Raises:
         ModelError: as :func:`methods`.
@@ -144,7 +144,7 @@ def diagnose(source: str, axes: Mapping[str, int] | None = None) -> list[dict[st
 
 
 def joins(source: str, axes: Mapping[str, int] | None = None) -> dict[str, Join]:
-    """By output, how the runs of the model at *source* combine into the result of a larger batch.
+    """Return, by output, how the runs of the model at *source* combine into the result of a larger batch.
 
     Raises:
         ModelError: as :func:`methods`.

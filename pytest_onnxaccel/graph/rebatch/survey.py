@@ -102,7 +102,7 @@ def quick_survey(model: ModelProto, n: int, axes: Mapping[str, int] | None = Non
 
 
 def _lists_of_sizes(graph: GraphProto) -> Iterator[tuple[str, list[int]]]:
-    """Constants by name that may be shapes.
+    """Yield constants by name that may be shapes.
 
     Raises:
         ModelError: the values of one lie in another file.
@@ -149,7 +149,7 @@ def _join(value: ValueInfoProto, fact: Fact, batch: Batch) -> Join:
 
 
 def base_shape(value: ValueInfoProto, found: Survey) -> list[int | None] | None:
-    """Shape of an output of the original at its own batch, from the survey or the declaration."""
+    """Return the shape of an output of the original at its own batch, from the survey or the declaration."""
     fact = found.facts.get(value.name, UNKNOWN)
     if fact.small is not None:
         return list(fact.small)

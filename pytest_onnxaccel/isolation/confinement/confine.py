@@ -105,7 +105,7 @@ def _shut(wall: Wall, found: Level, again: bool) -> None:
 
 
 def _move_in(own: str) -> None:
-    """Home and temporary files in *own*: libraries keep caches there."""
+    """Move home and temporary files to *own*: libraries keep caches there."""
     home = os.path.join(own, "home")
     os.makedirs(home, mode=0o700, exist_ok=True)
     for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "CUDA_CACHE_PATH"):

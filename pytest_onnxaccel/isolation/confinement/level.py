@@ -63,7 +63,7 @@ class Level:
         return f"none ({self.lacking()}{rest})"
 
     def to_json(self) -> dict[str, Any]:
-        """For reports."""
+        """Return it in builtins for reports."""
         found: dict[str, Any] = {"level": self.name, "abi": self.landlock, "stops": list(self.stops)}
         return {**found, "reason": self.lacking()} if not self.landlock else found
 

@@ -35,7 +35,7 @@ def system_call(number: int, *arguments: object) -> int:
 
 
 def no_new_privileges() -> None:
-    """Nothing that this process starts gains rights, by a set-user-id program for one.
+    """Keep programs that this process starts from gaining rights, for example by set-user-id.
 
     Raises:
         OSError: the system does not know that.

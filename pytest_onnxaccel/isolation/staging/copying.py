@@ -70,7 +70,7 @@ class Allowance:
         self._end = time.monotonic() + seconds
 
     def take(self, size: int) -> None:
-        """One more file, of *size* bytes.
+        """Count one more file of *size* bytes.
 
         Raises:
             ModelError: ``E_SIZE``.

@@ -53,7 +53,7 @@ def stage_golden(path: str, folder: str, found: bool = False, seconds: float = S
 
 
 def _named(folder: int, alone: str, found: bool) -> Iterator[str]:
-    """Paths below *folder* of the files to copy."""
+    """Yield paths below *folder* of the files to copy."""
     names = sorted(os.listdir(folder))
     if alone:
         yield alone

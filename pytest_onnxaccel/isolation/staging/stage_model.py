@@ -91,7 +91,7 @@ def open_named(path: str, shown: str) -> int:
 
 
 def copy_named(source: int, target: str, length: int, allowance: Allowance) -> tuple[str, int, bytes]:
-    """As :func:`~.copying.copy_open`, to the new file *target*; a part of it does not stay.
+    """Copy as :func:`~.copying.copy_open` to the new file *target*; a part of it does not stay.
 
     Raises:
         ModelError: ``E_FILE``: one of them cannot be read or written; ``E_TIMEOUT``.

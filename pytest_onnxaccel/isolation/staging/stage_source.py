@@ -85,7 +85,7 @@ class _Copies:
         self.size = 0
 
     def sha256(self) -> str:
-        """Of the names and bytes; the name of a single file says nothing, so it is not part of what it is."""
+        """Return the hash of names and bytes; the name of a single file is not part of it."""
         alone = len(self._digests) == 1
         text = "".join(f"{'' if alone else name}\0{digest}\n" for name, digest in self._digests)
         return hashlib.sha256(os.fsencode(text)).hexdigest()

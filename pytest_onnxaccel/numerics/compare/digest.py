@@ -62,7 +62,10 @@ class Digest:
         return not self.sample.size or bool(np.abs(self.sample - other.sample).max() <= near)
 
     def apart(self, other: Digest) -> float:
-        """Largest difference of the kept elements as a share of the other's scale; infinite where shapes differ."""
+        """Return the largest difference of the kept elements as a share of the other's scale.
+
+        Infinite where shapes differ.
+        """
         if self.shape != other.shape or self.dtype != other.dtype:
             return float("inf")
         if self.sample.dtype.kind not in "f":

@@ -41,7 +41,7 @@ def floor(dtype: str) -> float:
 
 
 def gap(candidate: Array, reference: Array) -> Gap:
-    """How far *candidate* is from *reference*.
+    """Return how far *candidate* is from *reference*.
 
     Equal NaN and equal infinities on both sides count as no difference. The scale is the largest finite magnitude of
     the reference, or of the candidate where the reference is all zero.
@@ -70,7 +70,7 @@ def gap(candidate: Array, reference: Array) -> Gap:
 
 
 def magnitude(array: Array) -> float:
-    """Largest finite magnitude of *array*; 0 when it has none."""
+    """Return the largest finite magnitude of *array*; 0 when it has none."""
     wide = _wide(array)
     if not wide.size:
         return 0.0
@@ -90,7 +90,7 @@ def _exact(candidate: Array, reference: Array) -> Gap:
 
 
 def _wide(array: Array) -> NDArray[np.floating]:
-    """*array* in a type that NumPy computes in without a detour; float32 and float64 stay as they are."""
+    """Convert *array* to a type that NumPy computes in; float32 and float64 stay as they are."""
     if array.dtype.kind == "c" or array.dtype.name in ("float32", "float64"):
         return array  # type: ignore[return-value]
     return array.astype(np.float32)

@@ -56,7 +56,7 @@ def unit_of(array: Array) -> Unit | None:
 
 
 def scale_of(reference: Array) -> float:
-    """Median magnitude of the finite elements that are not zero; 0.0 without any.
+    """Return the median magnitude of the finite elements that are not zero; 0.0 without any.
 
     Not the largest: one outlier of 1e6 would hide a fault in every element around 1.
     """
@@ -71,7 +71,7 @@ def scale_of(reference: Array) -> float:
 
 
 def floor(reference: Array) -> tuple[float, float]:
-    """(rtol, atol) that rounding alone may need, by dtype and relative to the output's own scale."""
+    """Return (rtol, atol) that rounding alone may need, by dtype and relative to the output's own scale."""
     unit = unit_of(reference)
     if unit is None:
         return 0.0, 0.0
@@ -79,7 +79,7 @@ def floor(reference: Array) -> tuple[float, float]:
 
 
 def drift(variant: Array, reference: Array) -> float:
-    """Largest difference of a legal variant of the same model, less what each element's own magnitude explains.
+    """Return largest difference of a legal variant of the same model, less what each element's own magnitude explains.
 
     What the tolerance's relative part covers is subtracted, so that :data:`FACTOR` times the drift, as an absolute
     tolerance, is not made wide for small elements by large ones. Infinite where NaN or Inf stand at other places.

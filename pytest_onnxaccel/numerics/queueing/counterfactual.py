@@ -74,7 +74,7 @@ def regimes(taken: Floats, kinds: Sequence[Flags]) -> Floats:
 
 
 def _before(off: Floats) -> Floats:
-    """Weighted averages of what came before each (requests x half-lives); 0 before the first."""
+    """Return weighted averages of what came before each (requests x half-lives); 0 before the first."""
     found = np.zeros((len(off), len(HALF_LIVES)))
     for column, half in enumerate(HALF_LIVES):
         keep, total, weight = 0.5 ** (1 / half), 0.0, 0.0

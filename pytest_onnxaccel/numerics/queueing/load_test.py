@@ -52,7 +52,7 @@ class Response:
 
 
 def utilisation(services: Services, rate_per_s: float) -> float:
-    """Share of the time in which the server is busy, of a run at that rate."""
+    """Return the share of the time in which the server is busy, of a run at that rate."""
     return rate_per_s * services.mean_ns / 1e9
 
 
@@ -97,7 +97,7 @@ def replay(
 
 
 def responses(services: Services, gaps: Floats, draw: np.random.Generator) -> Floats:
-    """Response times of each request, nanoseconds, of replays side by side that begin with nobody waiting.
+    """Return response times of each request, nanoseconds, of replays side by side that begin with nobody waiting.
 
     Args:
         gaps: before each arrival, nanoseconds (requests x replays); the result has its shape.
@@ -132,7 +132,7 @@ class Throughput:
 
 
 def throughput(wall_ns: Sequence[float], batch: int) -> Throughput:
-    """Throughput of calls of *batch* samples, with a lower bound over blocks of neighbouring calls.
+    """Return the throughput of calls of *batch* samples, with a lower bound over blocks of neighbouring calls.
 
     Calls of one time are alike, so single calls would pretend to know more than they do: blocks hardly depend on each
     other (batch means with Student's t; see A. M. Law, "Simulation Modeling and Analysis").
@@ -156,5 +156,5 @@ def best(found: Sequence[Throughput]) -> Throughput:
 
 
 def after_pauses(busy_ns: Sequence[float], paused_ns: Sequence[float]) -> float:
-    """How many times as long a call takes after a pause as without one, by medians."""
+    """Return how many times as long a call takes after a pause as without one, by medians."""
     return percentile(sorted(paused_ns), 0.5) / percentile(sorted(busy_ns), 0.5)

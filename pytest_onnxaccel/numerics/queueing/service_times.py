@@ -35,7 +35,7 @@ class Services:
 
     @classmethod
     def of(cls, busy_ns: Sequence[float], idle_ns: Sequence[float] = ()) -> Services:
-        """Plain service times, given in order: of every request, or with others for those that find it idle.
+        """Return plain service times, given in order: of every request, or with others for those that find it idle.
 
         Raises:
             ValueError: there are none, or *idle_ns* has another length.
@@ -47,7 +47,7 @@ class Services:
 
 
 def measured(run: Paced, row_ns: Sequence[float]) -> Services:
-    """Service times of *run*, of ``poisson`` pace.
+    """Return service times of *run*, of ``poisson`` pace.
 
     Args:
         row_ns: calls in a row, in order: what stands for requests that wait where nobody had to.

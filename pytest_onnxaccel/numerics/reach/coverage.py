@@ -80,7 +80,7 @@ class Coverage:
         return other | self != other
 
     def figures(self) -> dict[str, Any]:
-        """For the report."""
+        """Return it in builtins for the report."""
         return {
             "branches": {key: {"then": True in seen, "else": False in seen} for key, seen in self.branches.items()},
             "loops": dict(self.loops),

@@ -89,7 +89,7 @@ class Sensitivity:
         self.runs = 0
 
     def measured(self, weights: Weights, effort: Effort) -> Shown:
-        """Which of *weights* show."""
+        """Return which of *weights* show."""
         if not weights:
             return Shown((), ())
         start = time.perf_counter()

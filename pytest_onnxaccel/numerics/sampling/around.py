@@ -19,7 +19,7 @@ Samples = Sequence[Mapping[str, "Array"]]
 
 
 def is_held(golden: Samples, spec: TensorSpec, domain: Domain | None) -> bool:
-    """Input *spec* keeps its golden values: nobody knows which others are legal.
+    """Return whether input *spec* keeps its golden values: nobody knows which others are legal.
 
     Args:
         domain: what the graph says of it; sizes that it cannot tell are kept.

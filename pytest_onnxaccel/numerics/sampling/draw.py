@@ -44,7 +44,7 @@ _DEFAULT_INTEGER_RANGE = (0, 2)
 
 
 def unguessable(spec: TensorSpec, domain: Domain | None = None, given: InputSpec | None = None) -> str:
-    """Why no legal value of *spec* can be made up, or an empty string.
+    """Return why no legal value of *spec* can be made up, or an empty string.
 
     Args:
         domain: what the graph says of it: texts can be drawn from a list of them.
@@ -71,7 +71,7 @@ def sample(
     domains: Mapping[str, Domain] | None = None,
     sizes: Mapping[str, int] | None = None,
 ) -> dict[str, Array]:
-    """One array per input.
+    """Return one array per input.
 
     Args:
         shapes: concrete shape by input name.
@@ -112,7 +112,7 @@ def sample(
 def _of_values(
     generator: np.random.Generator, spec: TensorSpec, shape: tuple[int, ...], user: InputSpec, index: int
 ) -> Array:
-    """Elements out of the list that the user declared, each of them where there is room."""
+    """Return elements out of the list that the user declared, each of them where there is room."""
     assert user.values is not None
     domain = Domain(spec.name, "category", choices=user.values, origin="given")
     try:
@@ -129,7 +129,10 @@ def _of_values(
 
 
 def _bytes(spec: TensorSpec, shape: tuple[int, ...]) -> int:
-    """Size of an input of *shape*, of which the dtype's name tells the width; at least that of the float32 draw."""
+    """Return the size of an input of *shape*, of which the dtype's name tells the width.
+
+    At least that of the float32 draw.
+    """
     return math.prod(shape) * (8 if spec.dtype.endswith("64") else 4)
 
 
@@ -174,7 +177,7 @@ def _draw(
 
 
 def array_dtype(name: str) -> np.dtype[Any]:
-    """NumPy's type for the dtype *name* of a :class:`TensorSpec`; text is held as objects.
+    """Return NumPy's type for the dtype *name* of a :class:`TensorSpec`; text is held as objects.
 
     Raises:
         TypeError: it has none.
@@ -215,7 +218,7 @@ def load_samples(spec: InputSpec, name: str) -> list[Array]:
 def concrete(
     spec: TensorSpec, symbols: Mapping[str, int], batch: int | None, axis: int | None, given: Sequence[InputSpec] = ()
 ) -> tuple[int, ...]:
-    """Shape of *spec* with its free dimensions filled in.
+    """Return the shape of *spec* with its free dimensions filled in.
 
     Args:
         symbols: size by name of a dimension, and by ``input:axis`` or ``?`` of those without a name.

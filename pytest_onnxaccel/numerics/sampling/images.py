@@ -26,7 +26,7 @@ MOST = 16
 
 
 def load_images(pattern: str, name: str, preprocess: Callable[[Any], Any] | None = None) -> list[Array]:
-    """One sample of input *name* per image that the glob *pattern* names, in the order of the names.
+    """Return one sample of input *name* per image that the glob *pattern* names, in the order of the names.
 
     Args:
         preprocess: takes an image (H x W x 3, uint8, RGB) and gives the sample; None to feed the image itself.
@@ -83,7 +83,7 @@ def _sample(
 
 
 def _decoder(name: str) -> Callable[[bytes], Array | None]:
-    """Bytes to H x W x 3 uint8 RGB, upright, by Pillow, else by OpenCV."""
+    """Decode bytes to H x W x 3 uint8 RGB, upright, by Pillow, else by OpenCV."""
     if importlib.util.find_spec("PIL") is not None:
         return _by_pillow
     if importlib.util.find_spec("cv2") is not None:

@@ -95,7 +95,7 @@ class Inputs:
         facts: InputFacts | None = None,
         golden: Sequence[Mapping[str, Array]] = (),
     ) -> Inputs:
-        """Return inputs of a model before its free dimensions are settled."""
+        """Return the inputs of a model before its free dimensions are settled."""
         facts = facts or declared_facts(info)
         batch, axes = facts.batch, dict(facts.axes)
         for item in given:
@@ -151,7 +151,7 @@ class Inputs:
         return self.at(0 if index < len(self.golden) else (index - len(self.golden)) % self.variants)
 
     def symbols(self, batch: int | None = None) -> dict[str, int]:
-        """Size by name, that of the batch included, at *batch* or at the model's own."""
+        """Return the size by name, that of the batch included, at *batch* or at the model's own."""
         size = batch if batch is not None else self.batch
         found = dict(self.sizes) | dict(self.others[self.variant - 1] if self.variant else {})
         if self.symbol is not None and size is not None:
@@ -164,7 +164,7 @@ class Inputs:
         return found
 
     def shapes(self, batch: int | None = None) -> dict[str, tuple[int, ...]]:
-        """Concrete shape by input name at *batch*, or at the model's own."""
+        """Return the concrete shape by input name at *batch*, or at the model's own."""
         size = batch if batch is not None else self.batch
         if self.golden and self.variant == 0 and size == self.batch:
             return {spec.name: tuple(self.golden[0][spec.name].shape) for spec in self.specs}
@@ -174,7 +174,7 @@ class Inputs:
     # -- values -----------------------------------------------------------------------------------------------
 
     def feeds(self, index: int = 0, batch: int | None = None, turn: int = 0) -> dict[str, Array]:
-        """Sample *index*: one array per input, at *batch* or at the model's own batch.
+        """Return sample *index*: one array per input, at *batch* or at the model's own batch.
 
         At another batch than its own, a feed is the concatenation of the samples *index*, *index* + 1 ... along the
         axis of its batch. The arrays may be read-only: samples are drawn once and kept.
@@ -190,7 +190,7 @@ class Inputs:
         return {name: self._joined(name, [part[name] for part in parts], batch) for name in parts[0]}
 
     def seeded(self, seed: int, batch: int | None = None) -> dict[str, Array]:
-        """One drawn sample of another *seed*, the same for the same one."""
+        """Return one drawn sample of another *seed*, the same for the same one."""
         return replace(self, seed=seed).feeds(len(self.golden), batch)
 
     def _joined(self, name: str, parts: Sequence[Array], batch: int) -> Array:
@@ -233,7 +233,7 @@ class Inputs:
         return {spec.name: feeds[spec.name] for spec in self.specs}
 
     def _held(self, spec: TensorSpec) -> bool:
-        """Past the golden samples, input *spec* keeps their values."""
+        """Return whether past the golden samples, input *spec* keeps their values."""
         return not self._given_values(spec.name) and is_held(self.golden, spec, self.domains.get(spec.name))
 
     def _sampled(self, specs: Sequence[TensorSpec], index: int) -> dict[str, Array]:
@@ -290,14 +290,14 @@ class Inputs:
     # -- what is told -----------------------------------------------------------------------------------------
 
     def made_up(self, name: str) -> bool:
-        """Nobody gave values of input *name*, in a file or by a range."""
+        """Return whether nobody gave values of input *name*, in a file or by a range."""
         return not self.golden and not self._given_values(name)
 
     def _given_values(self, name: str) -> bool:
         return name in self.files or any(item.name == name and item.says_values for item in self.given)
 
     def origin(self, name: str) -> str:
-        """Where the values of input *name* come from: one of ``Domain.ORIGINS``."""
+        """Return where the values of input *name* come from: one of ``Domain.ORIGINS``."""
         if self.golden:
             return "golden"
         if name in self.files:
@@ -391,7 +391,7 @@ def _batch_sizes(
     given: Sequence[InputSpec],
     files: Mapping[str, Sequence[Array]],
 ) -> set[int]:
-    """Sizes of the batch axis in the shapes that the user declared and in the samples that the user gave."""
+    """Return sizes of the batch axis in the shapes that the user declared and in the samples that the user gave."""
     found = {item.shape[axes[item.name]] for item in given if item.shape and axes.get(item.name, 99) < len(item.shape)}
     for spec in specs:
         axis, rank = axes.get(spec.name), len(spec.shape or ())
@@ -402,7 +402,7 @@ def _batch_sizes(
 
 
 def as_declared(array: Array, spec: TensorSpec, axis: int | None = 0) -> Array:
-    """*array* of a sample file, in the declared dtype where nothing is lost by it, and with a batch axis.
+    """Return *array* of a sample file, in the declared dtype where nothing is lost by it, and with a batch axis.
 
     Args:
         axis: where the batch belongs that a single sample lacks; None for an input without one.
@@ -427,7 +427,7 @@ def as_declared(array: Array, spec: TensorSpec, axis: int | None = 0) -> Array:
 
 
 def _fits(array: Array, dtype: str) -> bool:
-    """*array* can be cast to *dtype*; between floats the digits that the model drops anyway do not count."""
+    """Return whether *array* can be cast to *dtype*; between floats lost digits do not count."""
     try:
         target = array_dtype(dtype)
     except TypeError:

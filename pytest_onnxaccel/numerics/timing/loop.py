@@ -62,7 +62,7 @@ def settled(taken: list[int]) -> bool:
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """Python's garbage collector off: a collection would land on whichever call is running."""
+    """Switch the garbage collector off: a collection would land on the call that is running."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -55,7 +55,7 @@ def _lines(path: str) -> list[str]:
 
 
 def _queued() -> float | None:
-    """Nanoseconds of all threads; the kernel keeps them where it is built with CONFIG_SCHED_INFO."""
+    """Return the nanoseconds of all threads; the kernel keeps them where it is built with CONFIG_SCHED_INFO."""
     try:
         threads = os.listdir("/proc/self/task")
     except OSError:

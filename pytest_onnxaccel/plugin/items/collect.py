@@ -34,7 +34,7 @@ class ModelNode(pytest.Collector):
 
 
 def _known_place(path: Path) -> Path:
-    """*path*, or the nearest folder above it that can be asked for: pytest looks there for a conftest.py."""
+    """Return *path*, or the nearest folder above it that can be asked for: pytest looks there for a conftest.py."""
     while path != path.parent:
         try:
             path.is_file()
@@ -61,7 +61,7 @@ class CheckItem(pytest.Item):
 
 
 def item_name(request: Request) -> str:
-    """``parity[onnx-tf~ort-cpu-b3]``."""
+    """Return ``parity[onnx-tf~ort-cpu-b3]``."""
     reference = identifier(Path(request.reference).name) if request.reference else ""
     inside = request.backend + (f"~{reference}" if reference else "")
     if request.batch is not None:
@@ -70,7 +70,7 @@ def item_name(request: Request) -> str:
 
 
 def builtin_items(session: pytest.Session, state: State) -> list[pytest.Item]:
-    """Items of every model and every pair of preprocessing functions that this run is about."""
+    """Return items of every model and every pair of preprocessing functions that this run is about."""
     found: list[pytest.Item] = []
     for spec in state.settings.models:
         # What an option names is judged, also where the manifest says how and other paths are asked for
@@ -87,7 +87,7 @@ def builtin_items(session: pytest.Session, state: State) -> list[pytest.Item]:
 
 
 def announced(node: pytest.Collector, items: Sequence[pytest.Item]) -> Sequence[pytest.Item]:
-    """*items* of *node*, which is reported as collected, so that pytest counts it."""
+    """Return *items* of *node*, which is reported as collected, so that pytest counts it."""
     report = pytest.CollectReport(node.nodeid, "passed", None, [*items])
     node.config.hook.pytest_collectreport(report=report)
     return items

@@ -49,7 +49,7 @@ class Deferral:
             item.user_properties[:] = self._before
 
     def waits_for(self, item: pytest.Item) -> bool:
-        """*item* will be run once more."""
+        """Return whether *item* will be run once more."""
         return item in self._waiting
 
     def _waits(self, item: pytest.Item) -> bool:
@@ -72,7 +72,7 @@ def _timed(item: pytest.Item) -> bool:
 
 
 def _undecided(report: pytest.TestReport) -> bool:
-    """No check of the test failed, and its latency check could not decide; a test that failed by itself has."""
+    """Return whether no check of the test failed, and its latency check could not decide."""
     if not any(name == KEY for name, _ in report.user_properties):
         return False
     found = recorded(report)

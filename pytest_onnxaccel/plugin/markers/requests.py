@@ -92,7 +92,7 @@ def validate(items: Iterable[pytest.Item]) -> None:
 
 
 def validate_function(metafunc: pytest.Metafunc) -> None:
-    """In a worker of pytest-xdist, refuse a test function whose marks cannot be used.
+    """Refuse a test function whose marks cannot be used, in a worker of pytest-xdist.
 
     Raises:
         pytest.Collector.CollectError: one line for each; pytest reports it as an error of the test's module.
@@ -104,7 +104,7 @@ def validate_function(metafunc: pytest.Metafunc) -> None:
 
 
 def _refused(node: pytest.Item, nodeid: str) -> list[str]:
-    """One line for each mark of *node* that cannot be used."""
+    """Return one line for each mark of *node* that cannot be used."""
     wrong = []
     missing = [name for name in NEEDED if name not in getattr(node, "fixturenames", NEEDED)]
     for name in BY_NAME:

@@ -163,7 +163,7 @@ BY_NAME = {marker.name: marker for marker in MARKERS}
 
 
 def marked(node: pytest.Item, of_models: bool = False) -> bool:
-    """Whether *node* carries one of our marks; with *of_models*, one whose check needs a model."""
+    """Return whether *node* carries one of our marks; with *of_models*, one whose check needs a model."""
     names = BY_NAME.keys() - WITHOUT_MODEL if of_models else BY_NAME
     return any(node.get_closest_marker(name) is not None for name in names)
 

@@ -12,7 +12,7 @@ _SENT = re.compile("[\U0010fe80-\U0010feff]")
 
 
 def packed(text: str) -> str:
-    """*text* with its bytes that are not UTF-8 as private characters."""
+    """Return *text* with its bytes that are not UTF-8 as private characters."""
     return _BYTES.sub(lambda found: chr(ord(found.group()) - 0xDC00 + _AT), text)
 
 

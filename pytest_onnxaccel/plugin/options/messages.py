@@ -30,7 +30,7 @@ def shown(value: object, field: str) -> str:
 
 
 def _size(number: int) -> str:
-    """Bytes in the largest unit of 1000 that keeps three digits."""
+    """Return the bytes in the largest unit of 1000 that keeps three digits."""
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if number >= size:
             return f"{number / size:.3g}{unit}"

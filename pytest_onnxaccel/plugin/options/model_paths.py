@@ -69,7 +69,7 @@ def distinct(paths: list[str], taken: Iterable[str] = ()) -> list[str]:
 
 
 def _told_apart(names: list[str]) -> list[str]:
-    """*names* as they can be shown; those that then are equal end in a few digits of what they really are."""
+    """Return *names* as they can be shown; those that then are equal end in a few digits of what they really are."""
     shown = [identifier(name) for name in names]
     times = Counter(shown)
     for i, name in enumerate(shown):
@@ -117,7 +117,7 @@ def _globbed(pattern: str, base: Path, origin: str) -> list[str]:
 
 
 def _walk(folder: str) -> Iterator[str]:
-    """Models under *folder*, relative to it; hidden folders and virtual environments are passed over."""
+    """Yield models under *folder*, relative to it; hidden folders and virtual environments are passed over."""
     for root, folders, files in os.walk(folder):
         folders[:] = [
             name

@@ -55,7 +55,7 @@ def _text(answer: Given) -> str:
 
 
 def _scalar(value: object, strip: bool = True) -> str:
-    """Text of a string or number; TOML also has booleans, tables and dates, which no such option takes."""
+    """Return the text of a string or number; refuse TOML's booleans, tables and dates."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ConfigError(f"{value!r} is a {type(value).__name__}", remedy="give text or a number")
     text = str(value)
@@ -80,7 +80,7 @@ def _reference(answer: Given) -> str:
 
 
 def _golden(answer: Given) -> str:
-    """``write``, ``no``, or an absolute path."""
+    """Return ``write``, ``no``, or an absolute path."""
     text = _text(answer)
     if text in ("write", "no"):
         return text
@@ -240,7 +240,7 @@ def _folder(answer: Given) -> str:
 
 
 def _advise(answer: Given) -> str | None:
-    """None for no advice, empty for advice, else the folder that it is written to."""
+    """Return None for no advice, empty for advice, else the folder that it is written to."""
     said = {True: "", False: None, "true": "", "false": None}
     return said[answer.value] if answer.value in said else _folder(answer)
 

@@ -72,7 +72,7 @@ def given(config: pytest.Config, option: Option) -> Given | None:
 
 
 def _arrived(config: pytest.Config, value: Any) -> Any:
-    """*value* as it was given to the controlling process, where this is a worker of pytest-xdist."""
+    """Return *value* as it was given to the controlling process, where this is a worker of pytest-xdist."""
     if value is None or not hasattr(config, "workerinput"):
         return value
     from pytest_onnxaccel.plugin.options.arguments_as_text import unpacked
@@ -92,7 +92,7 @@ def swallowed(config: pytest.Config, option: Option) -> str:
 
 
 def is_active(config: pytest.Config) -> bool:
-    """Whether the run has models: an option, an ini key or a manifest names some."""
+    """Return whether the run has models: an option, an ini key or a manifest names some."""
     if any(given(config, BY_NAME[name]) is not None for name in ("model", "manifest")):
         return True
     return usual_manifest(config) is not None
@@ -107,7 +107,7 @@ def usual_manifest(config: pytest.Config) -> Path | None:
 
 
 def is_configured(config: pytest.Config) -> bool:
-    """Whether the user gave anything at all, so that settings are to be read and wrong values reported."""
+    """Return whether the user gave anything at all, so that settings are to be read and wrong values reported."""
     return is_active(config) or any(given(config, option) is not None for option in OPTIONS)
 
 
@@ -126,7 +126,7 @@ def _ini(config: pytest.Config, option: Option) -> Any:
 
 
 def _native(inipath: Path | None, key: str) -> Any:
-    """*key* as TOML types it: ``[tool.pytest]`` of pyproject.toml or ``[pytest]`` of pytest.toml."""
+    """Return *key* as TOML types it: ``[tool.pytest]`` of pyproject.toml or ``[pytest]`` of pytest.toml."""
     if inipath is None or inipath.suffix != ".toml":
         return None
     import tomllib

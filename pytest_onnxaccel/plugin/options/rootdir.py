@@ -26,7 +26,7 @@ _CONFIGS = (
 
 
 def ignored_config(config: pytest.Config) -> str | None:
-    """One line, when a stray path kept pytest from the configuration of the folder it was started in."""
+    """Return one line, when a stray path kept pytest from the configuration of the folder it was started in."""
     here = config.invocation_params.dir
     if config.inipath is not None and (here == config.inipath.parent or config.inipath.parent in here.parents):
         return None

@@ -108,12 +108,12 @@ class Settings:
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def origin(self, name: str) -> str:
-        """Where the value of attribute *name* was given."""
+        """Return where the value of attribute *name* was given."""
         return self.origins.get(name, DEFAULT)
 
 
 def read_settings(config: pytest.Config) -> Settings:
-    """Every option, the command line before the ini file, checked.
+    """Return every option, the command line before the ini file, checked.
 
     Raises:
         pytest.UsageError: one line for the first value that cannot be used.
@@ -234,14 +234,14 @@ def _golden(spec: ModelSpec, settings: Settings) -> GoldenSpec:
 
 
 def completed(source: SourceSpec, settings: Settings) -> SourceSpec:
-    """*source* with the loader and the trusted names that the run has for all; a function has neither."""
+    """Return *source* with the loader and the trusted names that the run has for all; a function has neither."""
     if source.function:
         return source
     return replace(source, loader=source.loader or settings.loader, trusted=(*source.trusted, *settings.trusted))
 
 
 def _comparable(spec: ModelSpec) -> ModelSpec:
-    """*spec*, when what its budget is to be compared with is named."""
+    """Return *spec*, when what its budget is to be compared with is named."""
     found = spec.budget.regression
     if found is None or found[1] or (spec.reference or "").lower().endswith(".onnx"):
         return spec
@@ -253,7 +253,7 @@ def _comparable(spec: ModelSpec) -> ModelSpec:
 
 
 def _checked(spec: ModelSpec) -> ModelSpec:
-    """*spec* of a manifest, when each backend that it names is registered."""
+    """Return *spec* of a manifest, when each backend that it names is registered."""
     try:
         for name in spec.backends:
             known.backend(name)
@@ -267,7 +267,7 @@ def _checked(spec: ModelSpec) -> ModelSpec:
 
 
 def header(settings: Settings) -> list[str]:
-    """Lines of pytest's report header: the models, the backends, and each value that is not the default."""
+    """Return lines of pytest's report header: the models, the backends, and each value that is not the default."""
     names = ", ".join(spec.name for spec in settings.models[:SHOWN]) or "none"
     if len(settings.models) > SHOWN:
         names += f" and {len(settings.models) - SHOWN} more"

@@ -137,7 +137,7 @@ _STAGES: dict[str, Callable[[Evidence], Finding]] = {
 
 
 def only_strided(evidence: Evidence) -> Finding | None:
-    """Right for the contiguous copy of the failing image."""
+    """Find a result that is right for the contiguous copy of the failing image."""
     image = evidence.failure.image
     plain = np.array(image, order="C")
     if (image.flags.c_contiguous and image.flags.writeable) or not evidence.passes(plain):

@@ -17,7 +17,7 @@ def wrapped(evidence: Evidence) -> Finding | None:
 
 
 def _wrapped_whole(evidence: Evidence) -> Finding | None:
-    """Both sides are whole numbers, here and there multiples of 256 or 65536 apart."""
+    """Find whole numbers on both sides that are multiples of 256 or 65536 apart."""
     pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
     if not pairs:
         return None
@@ -34,7 +34,7 @@ def _wrapped_whole(evidence: Evidence) -> Finding | None:
 
 
 def _wrapped_scaled(evidence: Evidence) -> Finding | None:
-    """In levels of a grey image, the result is off by whole periods."""
+    """Find a result that is off by whole periods in levels of a grey image."""
     if evidence.greys is None or evidence.affine is None or not evidence.affine[0].usable:
         return None
     left, right = evidence.greys
@@ -80,7 +80,7 @@ def truncated_type(evidence: Evidence) -> Finding | None:
 
 
 def _cut(pairs: list[Trial]) -> bool:
-    """Candidates are whole numbers and equal the references cut off towards zero, where those are not negative."""
+    """Find whole numbers that equal the references cut off towards zero."""
     lost = False
     for trial in pairs:
         mine, theirs = trial.reference.astype(np.float64), trial.candidate.astype(np.float64)
@@ -92,7 +92,7 @@ def _cut(pairs: list[Trial]) -> bool:
 
 
 def truncated(evidence: Evidence) -> Finding | None:
-    """Values, means or scales whose fractions are gone."""
+    """Find values, means or scales whose fractions are gone."""
     pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
     if not pairs:
         return None
@@ -114,7 +114,7 @@ def truncated(evidence: Evidence) -> Finding | None:
 
 
 def _cut_before(evidence: Evidence, affine: Affine, pairs: list[Trial]) -> Finding | None:
-    """In levels of the image the candidate's values are whole and the reference's are not."""
+    """Find values of the candidate that are whole in levels of the image, where the reference's are not."""
     if not affine.usable:
         return None
     whole, cut, near_by, lost = True, True, True, False

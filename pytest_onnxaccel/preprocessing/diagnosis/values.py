@@ -19,7 +19,7 @@ _RANGES = (255.0, 256.0, 128.0, 127.5)
 
 
 def precise(evidence: Evidence) -> Finding | None:
-    """Errors too small for anything but rounding."""
+    """Find errors too small for anything but rounding."""
     pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
     if not pairs or pairs[0].reference.dtype.kind not in "fiu":
         return None
@@ -47,7 +47,7 @@ def precise(evidence: Evidence) -> Finding | None:
 
 
 def _noisy(apart: Array, left: Array) -> bool:
-    """Errors of both signs that follow no straight line in the reference's values: rounding, no factor or offset."""
+    """Return whether errors are rounding: of both signs, and no straight line in the reference's values."""
     if not ((apart > 0).any() and (apart < 0).any()):
         return False
     design = np.stack([left, np.ones_like(left)], axis=1)
@@ -57,7 +57,7 @@ def _noisy(apart: Array, left: Array) -> bool:
 
 
 def swapped(evidence: Evidence) -> Finding | None:
-    """Channels, or the statistics of channels, in another order."""
+    """Find channels, or the statistics of channels, in another order."""
     depth = evidence.domain.depth
     if depth < 2 or depth > 4:
         return None
@@ -76,7 +76,7 @@ def swapped(evidence: Evidence) -> Finding | None:
 
 
 def stats_swapped(evidence: Evidence) -> Finding | None:
-    """Of mean and scale, one alone is in another channel order."""
+    """Find a mean or a scale, one alone, in another channel order."""
     if evidence.affine is None:
         return None
     left, right = evidence.affine
@@ -150,7 +150,7 @@ def scaled(evidence: Evidence) -> Finding | None:
 
 
 def odd(evidence: Evidence) -> Finding | None:
-    """Numbers that are none, and results that do not depend on the image: no kind of their own, but worth a word."""
+    """Find NaN or Inf, and results that do not depend on the image."""
     pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape and t.candidate.size]
     if not pairs:
         return None

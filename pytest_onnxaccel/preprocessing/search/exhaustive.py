@@ -80,7 +80,7 @@ def _follows(pair: Pair, function: Function, image: Array, table: Array, arrange
 
 
 def _agree(pair: Pair, left: Array, right: Array) -> bool:
-    """Equal as far as the tolerance goes: vector code may round the same pixel otherwise at another place."""
+    """Return whether the two are equal within the tolerance: vector code may round a pixel differently elsewhere."""
     return left.shape == right.shape and beyond(left, right, pair.bound, pair.scale) is None
 
 
@@ -113,7 +113,7 @@ def _bare(result: Array) -> tuple[int, ...]:
 
 
 def _per_pixel(pair: Pair, function: Function) -> bool:
-    """Shuffling the pixels of an image shuffles the result's; exchanging some exchanges the result's there alone."""
+    """Return whether shuffling or exchanging pixels of an image does the same to the result, there alone."""
     for seed, (height, width) in enumerate(((12, 20), (33, 7))):
         generator = np.random.default_rng(seed)
         first, second = (generator.integers(0, 256, (height * width, 3)).astype(np.uint8) for _ in range(2))

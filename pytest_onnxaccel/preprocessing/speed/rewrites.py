@@ -46,7 +46,7 @@ def rewrites(affine: Affine) -> Iterator[Rewrite]:
 
 
 def _number(value: float) -> str:
-    """Shortest text of *value* that reads as a float."""
+    """Return the shortest text of *value* that reads as a float."""
     return repr(float(value))
 
 
@@ -62,7 +62,7 @@ def _picked(affine: Affine) -> str:
 
 
 def _constants(affine: Affine, shape: str = "") -> str:
-    """``MEAN`` and ``SCALE`` as scalars, or as arrays with *shape* behind them."""
+    """Return ``MEAN`` and ``SCALE`` as scalars, or as arrays with *shape* behind them."""
     scale = tuple(1 / std for std in affine.std)
     return f"MEAN = {_listed(affine.mean, shape)}\nSCALE = {_listed(scale, shape)}\n"
 
@@ -138,7 +138,7 @@ def _channels(affine: Affine) -> str:
 
 
 def _tables(affine: Affine) -> str:
-    """``TABLES``: what each of the 256 values becomes, one row for each channel of the result."""
+    """Return ``TABLES``: what each of the 256 values becomes, one row for each channel of the result."""
     mean, std = ([_number(v) for v in vs] for vs in (affine.mean, affine.std))
     return (
         f"MEAN = np.array([{', '.join(mean)}])\nSTD = np.array([{', '.join(std)}])\n"

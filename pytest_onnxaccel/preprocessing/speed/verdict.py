@@ -74,7 +74,7 @@ class SpeedVerdict:
         return f"{measured} as fast as the reference does not decide about {self.factor:g}x; {times}"
 
     def to_json(self) -> dict[str, Any]:
-        """Builtins only."""
+        """Return it in builtins only."""
         return {**asdict(self), "verdict": self.verdict.value}
 
 
@@ -135,7 +135,7 @@ def _verdict(factor: float, ratio: float, low: float, high: float) -> Verdict:
 
 
 def images(shape: tuple[int, ...], seed: int = 0, count: int = IMAGES, dtype: str = "uint8") -> list[Image]:
-    """Distinct random images of *shape*, with values that a byte can have whatever the *dtype*."""
+    """Return distinct random images of *shape*, with values that a byte can have whatever the *dtype*."""
     import numpy as np
 
     random = np.random.default_rng(seed)

@@ -12,7 +12,7 @@ _LONGEST = 600
 
 
 def scenario_lines(results: Iterable[CheckResult]) -> list[str]:
-    """One line for each latency result of a scenario."""
+    """Return one line for each latency result of a scenario."""
     lines = []
     for result in results:
         told = result.figures.get("scenario") if result.check == "latency" else None

@@ -99,7 +99,7 @@ def _input_sizes(results: list[CheckResult]) -> str:
 
 
 def _reach(results: list[CheckResult]) -> str:
-    """Least share of the weights that the inputs of a comparison reached, in percent."""
+    """Return the least share of the weights that the inputs of a comparison reached, in percent."""
     shares = [
         share
         for result in results

@@ -17,7 +17,7 @@ _RANKS = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED)
 
 
 def has_scenario(budget: LatencyBudget) -> bool:
-    """Its percentiles are those of a scenario, not of calls in a row."""
+    """Return whether its percentiles are those of a scenario, not of calls in a row."""
     return budget.scenario is not None and budget.scenario.kind != "single-stream"
 
 

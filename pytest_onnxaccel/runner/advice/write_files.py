@@ -122,7 +122,7 @@ def _replaced(source: str, target: str) -> None:
 
 
 def script(name: str, provider: str, options: LoadOptions, advice: Advice, version: str) -> str:
-    """Python that opens the advised session and runs it."""
+    """Return Python that opens the advised session and runs it."""
     wanted = ort_options(options)
     titles = printable(" + ".join(advice.titles), 200).replace("\\", "/").replace('"', "'")
     lines = [

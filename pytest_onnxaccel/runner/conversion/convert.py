@@ -128,7 +128,7 @@ def convert_source(
 
 
 def _provable(engines: Engines) -> bool:
-    """ONNX Runtime is here.
+    """Return whether ONNX Runtime is installed.
 
     Raises:
         BackendUnavailable: it is not: nothing is saved without proof.
@@ -140,7 +140,7 @@ def _provable(engines: Engines) -> bool:
 
 
 def input_spec(text: str) -> TensorSpec:
-    """``NAME:DTYPE:SHAPE`` as a spec; a size that is not a number is a name and stays open.
+    """Return ``NAME:DTYPE:SHAPE`` as a spec; a size that is not a number is a name and stays open.
 
     Sizes are separated by ``x``, or by commas, which let names hold an ``x`` and sizes follow from others:
     ``attention_mask:int64:batch,past+sequence``.

@@ -105,7 +105,7 @@ def fold_in(
 
 
 def _images(info: ModelInfo) -> list[Any]:
-    """Random images of the size that the model declares.
+    """Return random images of the size that the model declares.
 
     Raises:
         ConfigError: it leaves its size open.

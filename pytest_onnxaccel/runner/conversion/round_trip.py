@@ -200,7 +200,7 @@ class RoundTrip:
         return CheckedSession(session, info.inputs, info.outputs, renamed)
 
     def _inputs(self, stops: Sequence[Stop]) -> Inputs | None:
-        """Return inputs on which the first stop runs that can be run at all."""
+        """Return the inputs on which the first stop runs that can be run at all."""
         if self._info is None:
             return None
         name = self.artefacts[0].name

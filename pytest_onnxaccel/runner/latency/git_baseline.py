@@ -45,7 +45,7 @@ def at_revision(path: str, revision: str, folder: str, inspect: Callable[[str], 
 
 
 def _data_files(locations: Iterable[str]) -> list[str]:
-    """Each file of external data once; what is refused is so with its own code when the model is staged."""
+    """Return each file of external data once; what is refused is so with its own code when the model is staged."""
     found: dict[str, None] = {}
     for location in locations:
         with contextlib.suppress(Refused):

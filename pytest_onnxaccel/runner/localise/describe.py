@@ -169,7 +169,7 @@ def _vanished(figures: dict[str, Any], seen: str, fused: Sequence[Node]) -> Find
 
 
 def _narrowed(found: Intermediates, suspect: Suspect) -> bool:
-    """Something inside agrees or differs by itself: else the two graphs were only compared as a whole."""
+    """Return whether something inside agrees or differs by itself, not only the graphs as a whole."""
     inner = [name for name in found.beside.gaps if name not in found.beside.ours.outputs]
     return bool(inner) or len(suspect.nodes) <= 1 or len(found.beside.ours.nodes) <= _NAMED
 

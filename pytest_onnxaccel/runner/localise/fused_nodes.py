@@ -47,7 +47,7 @@ def _differs(
     outputs: tuple[Outputs, Outputs],
     which: int,
 ) -> bool:
-    """With *values* exposed on one side, the two sides still differ."""
+    """Return whether the two sides still differ with *values* exposed on one side."""
     (exposed,) = model.run(values, feeds)
     sides = (exposed, outputs[1]) if which == 0 else (outputs[0], exposed)
     return still(wrong, sides, outputs)

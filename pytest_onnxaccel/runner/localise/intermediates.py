@@ -107,7 +107,7 @@ def intermediates(
 
 
 def _of(outputs: Sequence[str], arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Those of *arrays* that are outputs, or parts of one."""
+    """Return those of *arrays* that are outputs, or parts of one."""
     return {name: array for name, array in arrays.items() if holder(name, outputs) in outputs}
 
 

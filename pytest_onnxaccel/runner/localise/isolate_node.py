@@ -69,7 +69,7 @@ def origin(found: Intermediates) -> tuple[Suspect | None, Reduced | None]:
 
 
 def _alone(found: Intermediates, suspect: Suspect) -> Reduced | None:
-    """*suspect* by itself; None where it shows nothing there, or cannot be run alone."""
+    """Return *suspect* by itself; None where it shows nothing there, or cannot be run alone."""
     ours, theirs = found.ours.side, found.theirs.side
     files: list[tuple[ComparisonSide, str]] = []
     try:

@@ -165,7 +165,7 @@ def by_value(result: CheckResult) -> bool:
 
 
 def wrong_outputs(result: CheckResult, outputs: tuple[Mapping[str, Array], Mapping[str, Array]]) -> tuple[str, ...]:
-    """Return outputs past their tolerance, or not comparable."""
+    """Return the outputs past their tolerance, or not comparable."""
     told = result.figures.get("outputs", {})
     found = [name for name, figures in told.items() if figures.get("bad_share")]
     ours, theirs = outputs

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def batch_sessions(model_session: ModelSession, name: str) -> BatchSessions:
-    """For *model_session* in backend *name*: sessions at a batch size."""
+    """Return what opens sessions of *model_session* in backend *name* at a batch size."""
 
     def at(size: int) -> Iterator[tuple[str, Session | OnnxAccelError]]:
         ready = model_session.ready(name)

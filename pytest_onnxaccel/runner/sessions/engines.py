@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def named_interpreter(environment: str, path: str) -> Availability:
-    """Availability of a backend whose interpreter the user named."""
+    """Return the availability of a backend whose interpreter the user named."""
     from pytest_onnxaccel.environments.locate import interpreter, versions
 
     found = interpreter(environment, path)
@@ -105,7 +105,7 @@ class Engines:
         return self._backends[name]
 
     def availability(self, name: str) -> Availability:
-        """Whether backend *name* can be tried here; told without a framework."""
+        """Return whether backend *name* can be tried here; told without a framework."""
         if name not in self._available:
             backend = self.backend(name)
             named = self._options.pythons.get(backend.environment) if backend.environment else None

@@ -179,7 +179,7 @@ class ModelSession:
         return self._sessions[key]
 
     def optimizes(self, name: str) -> bool:
-        """Backend *name* has graph optimizations, and threads, to choose."""
+        """Return whether backend *name* has graph optimizations, and threads, to choose."""
         return bool(getattr(self._engines.backend(name), "optimizes", False))
 
     def fresh(
@@ -190,7 +190,7 @@ class ModelSession:
         engine: Engine | None = None,
         like: str | None = None,
     ) -> CheckedSession:
-        """As :meth:`session`, but one that nothing else uses; the caller closes it.
+        """Open a session as :meth:`session`, but one that nothing else uses; the caller closes it.
 
         Args:
             engine: instead of the one that the other sessions of backend *name* are in.
@@ -308,7 +308,7 @@ class ModelSession:
         return take_in(spec, self.info, self._folder, self.graph, self._engines.options.limits.seconds)
 
     def source_hash(self, recorded: str = "") -> str | None:
-        """SHA-256 of what the model was converted from; None where nobody names it, or it is not here.
+        """Return the SHA-256 of what the model was converted from; None where nobody names it, or it is not here.
 
         Args:
             recorded: name of what golden data was recorded of; of a function, the code that it has now counts.

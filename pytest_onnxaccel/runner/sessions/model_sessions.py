@@ -54,7 +54,7 @@ class ModelSessions:
         return self._specs.get(model)
 
     def done(self, model: str) -> None:
-        """Nothing will be asked of *model* for now: close it, and remove its private copies."""
+        """Close *model*, which is not needed for now, and remove its private copies."""
         if self._open is not None and self._open.spec.name == model:
             self._leave()
 

@@ -20,7 +20,7 @@ _NUMBERS = itertools.count()
 
 
 def variants(model_session: ModelSession, backend: str, path: str | None = None, alone: bool = False) -> Variants:
-    """Variants of the model in *backend*: how it is run, then what its graph says.
+    """Return variants of the model in *backend*: how it is run, then what its graph says.
 
     Args:
         path: of the file that is the reference, where it is derived from the model.

@@ -25,7 +25,7 @@ class Prefetch:
     engine: WorkerEngine
 
     def drop(self) -> None:
-        """Nobody asks for that model: end its worker and remove its copy."""
+        """End the worker of a model that nobody asks for, and remove its copy."""
         self.engine.close()
         shutil.rmtree(self.staged.folder, ignore_errors=True)
 

@@ -120,7 +120,7 @@ class Conversions:
             raise
 
     def drop(self, source: SourceSpec) -> None:
-        """Nothing more is asked of *source*, for now: its private copy goes."""
+        """Remove the private copy of *source*, which is not needed for now."""
         found = self._staged.pop(source.path, None)
         if isinstance(found, StagedSource) and not source.function:
             path = found.path if os.path.isdir(found.path) else os.path.dirname(found.path)
@@ -180,7 +180,7 @@ class Conversions:
         return Conversion(source, staged, made, converter.name, cached, tuple(notes))
 
     def _versions(self, converter: Converter) -> Mapping[str, str]:
-        """Versions of what the converter uses.
+        """Return the versions of what the converter uses.
 
         Raises:
             BackendUnavailable: it cannot be tried here.

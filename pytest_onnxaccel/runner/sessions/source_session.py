@@ -77,7 +77,7 @@ class Sourced:
         yield self.exported(source, size, inputs)
 
     def exported(self, source: SourceSpec, size: int, inputs: Inputs) -> Candidate | OnnxAccelError:
-        """*source* exported at batch *size* under the names of the model, or what stands against it."""
+        """Return *source* exported at batch *size* under the names of the model, or what stands against it."""
         model_session = self._model_session
         self._used[source.path] = source
         try:
@@ -90,7 +90,7 @@ class Sourced:
         return made
 
     def exported_open(self, source: SourceSpec) -> Candidate | OnnxAccelError:
-        """*source* exported with the sizes open that the model leaves open, or what stands against it."""
+        """Return *source* exported with the sizes open that the model leaves open, or what stands against it."""
         model_session = self._model_session
         self._used[source.path] = source
         try:

@@ -103,7 +103,7 @@ _OPERATOR = re.compile(r"torch\.ops\.(\w+)\.(\w+)(?:\.(\w+))?", re.ASCII)
 
 
 def operator_computes(namespace: str, name: str, overload: str | None = None, trusted: Sequence[str] = ()) -> bool:
-    """Whether a model may call ``torch.ops.<namespace>.<name>``.
+    """Return whether a model may call ``torch.ops.<namespace>.<name>``.
 
     Args:
         overload: the one that is called (``default`` for the nameless one); None: any of them may be.
@@ -122,13 +122,16 @@ def operator_computes(namespace: str, name: str, overload: str | None = None, tr
 
 
 def attribute_computes(name: str) -> bool:
-    """Whether ``.name`` may stand in TorchScript: an operator that computes, or none, so that it is a model's own."""
+    """Return whether ``.name`` may stand in TorchScript.
+
+    An operator that computes, or none, so that it is a model's own.
+    """
     found = _schemas("aten", name)
     return all(_computes(schema) for schema in found)
 
 
 def node_computes(kind: str, trusted: Sequence[str] = ()) -> bool:
-    """Whether a node of a loaded TorchScript graph may be there, by its kind such as ``aten::relu``."""
+    """Return whether a node of a loaded TorchScript graph may be there, by its kind such as ``aten::relu``."""
     namespace, _, name = kind.partition("::")
     if namespace == "prim" and name in _GRAPH:
         return True
@@ -138,7 +141,7 @@ def node_computes(kind: str, trusted: Sequence[str] = ()) -> bool:
 
 
 def target_computes(target: str, trusted: Sequence[str] = ()) -> bool:
-    """Whether a node of an exported program may call *target*, such as ``torch.ops.aten.add.Tensor``."""
+    """Return whether a node of an exported program may call *target*, such as ``torch.ops.aten.add.Tensor``."""
     match = _OPERATOR.fullmatch(target)
     if match is None:
         return target in _FUNCTIONS
@@ -154,7 +157,10 @@ def how_to_allow(target: str) -> str:
 
 
 def may_trust_operator(namespace: str) -> bool:
-    """Whether the owner's word makes operators of *namespace* allowed: not where PyTorch or a companion brings it."""
+    """Return whether the owner's word makes operators of *namespace* allowed.
+
+    Not where PyTorch or a companion brings it.
+    """
     return namespace not in _OURS
 
 

@@ -82,7 +82,7 @@ class Archive:
 
 
 def has_new_layout(path: str) -> bool:
-    """Whether PyTorch takes the exported program at *path* for one of the layout that it writes since 2.8."""
+    """Return whether PyTorch takes the exported program at *path* for one of the layout that it writes since 2.8."""
     import torch
 
     try:

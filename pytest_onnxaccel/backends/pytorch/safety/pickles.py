@@ -55,7 +55,7 @@ def weights_only(path: str, import_paths: Sequence[str], trusted: Sequence[str])
 
 
 def _refers_to(path: str) -> list[str]:
-    """Names beyond PyTorch's safe ones that the pickle at *path* refers to, told without running it."""
+    """Return the names beyond PyTorch's safe ones that the pickle at *path* refers to, told without running it."""
     import torch
 
     try:

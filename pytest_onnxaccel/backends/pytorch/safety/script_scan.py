@@ -82,7 +82,7 @@ Token = tuple[str, str, int]
 
 
 def tokens(content: bytes, where: str) -> Iterator[Token]:
-    """(kind, text, line) of each token of TorchScript's code, white space left out.
+    """Yield (kind, text, line) of each token of TorchScript's code, white space left out.
 
     Raises:
         ModelError: ``E_UNSAFE``: something that PyTorch does not write, on which lexers can differ.

@@ -61,7 +61,7 @@ def refuse_config(config: Any, trusted: Collection[str] = (), kept: bool = True)
 
 
 def _objects(value: Any, layer: str, depth: int, kept: bool) -> Iterator[tuple[str, dict[str, Any], bool]]:
-    """Every dictionary of *value*, with the name of the layer that it belongs to, and whether it is loaded."""
+    """Yield every dictionary of *value*, with the name of the layer that it belongs to, and whether it is loaded."""
     if depth > _DEEPEST:
         raise ModelError("is truncated or not a Keras model: its configuration is nested too deep")
     if isinstance(value, dict):
@@ -137,7 +137,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _is_own(name: str) -> bool:
-    """Whether *name* can be that of a function of the trainer's own."""
+    """Return whether *name* can be that of a function of the trainer's own."""
     return all(part.isidentifier() for part in name.split(">")) and not hasattr(builtins, name)
 
 

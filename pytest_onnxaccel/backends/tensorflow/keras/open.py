@@ -77,7 +77,7 @@ class KerasSource:
         return self._frozen().graph.as_graph_def(add_shapes=True)
 
     def close(self) -> None:
-        """Nothing is held beyond the model itself."""
+        """Do nothing: nothing is held beyond the model itself."""
 
     def _frozen(self) -> Any:
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2

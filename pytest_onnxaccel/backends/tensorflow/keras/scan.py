@@ -69,7 +69,7 @@ def _archived(path: str) -> bytes:
 
 
 def _refuse_entries(archive: zipfile.ZipFile) -> None:
-    """Keras unpacks an archive whose layers have files of their own, such as a vocabulary."""
+    """Refuse entries that Keras would unpack: files of layers, such as a vocabulary."""
     entries = archive.infolist()
     names = [entry.filename for entry in entries]
     for entry in entries:

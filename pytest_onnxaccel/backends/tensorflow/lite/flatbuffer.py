@@ -56,7 +56,7 @@ class Table:
         return struct.unpack_from(f"<{length}i", self._reader.data, start) if length else ()
 
     def length(self, slot: int, width: int) -> int:
-        """Return number of elements of a vector of such that are *width* bytes wide."""
+        """Return the number of elements of a vector of such that are *width* bytes wide."""
         return self._vector(slot, width)[1]
 
     def tables(self, slot: int) -> Iterator[Table]:
@@ -86,7 +86,7 @@ class Table:
 
 
 def garbled(cause: str) -> ModelError:
-    """Not the file that it is taken for."""
+    """Return the refusal of a file that is not what it is taken for."""
     return ModelError(
         f"is truncated or not a TensorFlow Lite file: {cause}",
         code="E_PARSE",

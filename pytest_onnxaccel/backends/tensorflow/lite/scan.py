@@ -20,7 +20,7 @@ _NAMES = {CUSTOM: "CUSTOM", DELEGATE: "DELEGATE", CUSTOM_CALL: "STABLEHLO_CUSTOM
 
 
 def is_allowed(number: int) -> bool:
-    """Whether TensorFlow Lite's operator *number* only computes on tensors."""
+    """Return whether TensorFlow Lite's operator *number* only computes on tensors."""
     return 0 <= number <= LAST and number not in _REFUSED
 
 
@@ -79,7 +79,7 @@ def _within(start: int, length: int, size: int) -> None:
 
 
 def _code(code: Table) -> tuple[int, str]:
-    """Return number of the operator, and its name where it is not TensorFlow Lite's own."""
+    """Return the number of the operator, and its name where it is not TensorFlow Lite's own."""
     # The first field is one byte wide; operators past 127 are in the later one
     return max(code.scalar("<b", 0), code.scalar("<i", 3)), code.text(1)
 

@@ -71,7 +71,7 @@ class LiteSource:
         return call
 
     def frozen(self) -> Any:
-        """None: it is not a graph of TensorFlow; tf2onnx reads the file itself."""
+        """Return None: it is not a graph of TensorFlow; tf2onnx reads the file itself."""
         return None
 
     def close(self) -> None:
@@ -128,7 +128,7 @@ def open_lite(
 
 
 def _sides(model: LiteModel, signature: str) -> list[Mapping[str, LiteTensor]]:
-    """Return inputs and outputs by name."""
+    """Return the inputs and outputs by name."""
     known = model.signatures
     name = signature or (_DEFAULT if _DEFAULT in known else next(iter(known)) if len(known) == 1 else "")
     if signature and signature not in known:

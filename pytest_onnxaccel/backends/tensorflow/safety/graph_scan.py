@@ -112,7 +112,7 @@ def _refuse_nodes(graph: Graph, trusted: Collection[str]) -> None:
 
 
 def _why(node: Node, graph: Graph, trusted: Collection[str]) -> str | None:
-    """Why *node* must not be loaded; None where it may."""
+    """Return why *node* must not be loaded; None where it may."""
     op = node.op
     reason = REFUSED.get(op)
     if reason is None and op in CONDITIONAL:
@@ -126,13 +126,16 @@ def _why(node: Node, graph: Graph, trusted: Collection[str]) -> str | None:
 
 
 def _is_trustable(op: str, reason: str) -> bool:
-    """Whether the owner may allow *op*: never what is known to do harm, nor a name that only looks like another."""
+    """Return whether the owner may allow *op*.
+
+    Never what is known to do harm, nor a name that only looks like another.
+    """
     known = reason in TRUSTABLE or (reason == _UNKNOWN and op.casefold() not in _ALIKE)
     return known and len(op) <= 60 and _LEGAL.fullmatch(op) is not None
 
 
 def _texts(graph: Graph) -> Iterator[tuple[memoryview, Node | str]]:
-    """Every text among the attributes of *graph*, and where it lies: a node, or a function of that name."""
+    """Yield every text among the attributes of *graph*, and where it lies: a node, or a function of that name."""
     for node in graph.all_nodes():
         for value in node.attributes.values():
             for text in texts_of(value):

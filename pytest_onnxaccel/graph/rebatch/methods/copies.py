@@ -13,7 +13,7 @@ from pytest_onnxaccel.graph.rebatch.survey import Survey
 
 
 def subgraphs(node: NodeProto) -> list[GraphProto]:
-    """Bodies of the node, one level deep."""
+    """Return the bodies of the node, one level deep."""
     found: list[GraphProto] = []
     for item in node.attribute:
         found += [item.g] if item.HasField("g") else []
@@ -51,7 +51,7 @@ class Names:
 
 
 def uses(node: NodeProto) -> set[str]:
-    """Names that the node reads, those that its bodies read from outside included."""
+    """Return the names that the node reads, those that its bodies read from outside included."""
     names = set(node.input)
     for body in subgraphs(node):
         inside = {v.name for v in body.input} | {t.name for t in body.initializer}
@@ -64,7 +64,7 @@ def uses(node: NodeProto) -> set[str]:
 
 
 def dependents(graph: GraphProto, names: Iterable[str]) -> list[NodeProto]:
-    """Nodes of *graph* whose results depend on *names*, in order."""
+    """Return the nodes of *graph* whose results depend on *names*, in order."""
     reached, found = set(names), []
     for node in graph.node:
         if uses(node) & reached:
@@ -95,7 +95,7 @@ def _rename(node: NodeProto, names: Mapping[str, str]) -> None:
 
 
 def copies(found: Survey, n: int) -> int:
-    """How many runs of the original batch *n* takes.
+    """Return how many runs of the original batch *n* takes.
 
     Raises:
         ModelError: *n* is not a multiple of the original batch.

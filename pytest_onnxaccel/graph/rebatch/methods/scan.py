@@ -90,7 +90,7 @@ def _blocks(build: Builder, value: ValueInfoProto, found: Survey, count: int) ->
 def _unstack(
     build: Builder, stacked: str, value: ValueInfoProto, how: Join, base: list[int | None] | None, count: int
 ) -> None:
-    """From the Scan's (..., steps, ...) to the output as the join says."""
+    """Convert the Scan's (..., steps, ...) to the output as the join says."""
     axis = int(how["axis"])
     if how["join"] == "same" or (how["join"] == "stack" and count == 1):
         build.node("Gather", [stacked, build.constant(0)], [value.name], axis=0)

@@ -14,7 +14,7 @@ NODE_LIMIT = 100_000
 
 
 def unroll(model: ModelProto, found: Survey, n: int) -> list[str]:
-    """Split the inputs, run a copy of the graph on each block, join the outputs.
+    """Build a graph that splits the inputs, runs a copy on each block and joins the outputs.
 
     What does not depend on the inputs is computed once. Right for every deterministic model, samples that the
     original mixes included, since each copy sees one block alone.

@@ -22,7 +22,7 @@ _Question = Callable[[NodeProto, Sequence[Fact | None], int, int, int], bool]
 
 
 def _axis(default: int) -> _Question:
-    """Works along one axis, given as attribute ``axis``."""
+    """Follow an operator along one axis, given as attribute ``axis``."""
 
     def question(node: NodeProto, facts: Sequence[Fact | None], axis: int, rank: int, opset: int) -> bool:
         return int(attribute(node, "axis", default)) % rank == axis
@@ -92,7 +92,7 @@ _QUESTIONS: dict[str, _Question] = {
 
 
 def mixes(node: NodeProto, facts: Sequence[Fact | None], opset: int) -> str:
-    """Why the node works across samples, or an empty string.
+    """Return why the node works across samples, or an empty string.
 
     Args:
         facts: the node's inputs.

@@ -28,7 +28,7 @@ def _positive(axis: int, rank: int) -> int:
 
 
 def _replaced(edits: Edits, node: NodeProto, facts: Facts, slot: int, old: Sequence[int], new: Sequence[int]) -> Facts:
-    """*facts* with the constant in *slot* changed from *old* to *new*, written down as an edit."""
+    """Return *facts* with the constant in *slot* changed from *old* to *new*, written down as an edit."""
     fact = facts[slot]
     if fact is None or fact.after is None:
         return facts
@@ -105,7 +105,7 @@ def _slice(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
 
 
 def _split(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
-    """Parts of a batch axis can grow when each is a whole number of batches (halves of [x, flipped x])."""
+    """Follow Concat along the batch: parts can grow when each is a whole number of batches."""
     data = facts[0]
     axis = _positive(int(attribute(node, "axis", 0)), _rank(data))
     size = _at(data, axis)
@@ -132,7 +132,7 @@ def _split(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
 
 
 def _concat(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
-    """All parts must be equally long on the batch axis, unless it is the one that they are joined on."""
+    """Follow Concat: all parts are equally long on the batch axis, unless they are joined on it."""
     rank = max((_rank(f) for f in facts), default=0)
     joined = _positive(int(attribute(node, "axis", 1)), rank)
     return _match(edits, node, facts, range(len(facts)), skip={joined})

@@ -41,7 +41,7 @@ def resolve(target: Sequence[int], shape: Sequence[int], allowzero: bool = False
 def place_of_batch(
     fact: Fact, small: Sequence[int], raw: Sequence[int], own: Sequence[int] | None, batch: int
 ) -> Place | None:
-    """Where the batch of *fact* lies in the reshaped tensor.
+    """Return where the batch of *fact* lies in the reshaped tensor.
 
     Args:
         fact: the reshaped tensor, with one batch axis and all sizes known.
@@ -116,7 +116,7 @@ def reshape(edits: Edits, node: NodeProto, facts: Sequence[Fact | None]) -> Fact
 
 
 def _open_reshape(edits: Edits, node: NodeProto, data: Fact, old: list[int], new: list[int]) -> Fact | None:
-    """With open sizes only a leading batch can be told."""
+    """Follow a Reshape with open sizes, where only a leading batch is known."""
     batch, n = edits.batch, edits.n
     if data.small is None or data.batch_axes != [0] or data.small[0] != batch or not old:
         return None
