@@ -169,6 +169,7 @@ def _pedantic(bed: Bed, path: str | None) -> float:
     """The median as pytest-benchmark takes it: rounds for its default second, in a process of its own."""
     import numpy as np
 
+    model = path or bed.model_session.path
     with tempfile.TemporaryDirectory() as folder:
         np.savez(os.path.join(folder, "feeds.npz"), **bed.feeds)
         test = Path(folder, "test_speed.py")
@@ -178,7 +179,7 @@ def _pedantic(bed: Bed, path: str | None) -> float:
             "    options = ort.SessionOptions()\n"
             "    options.log_severity_level = 3\n"
             f"    options.intra_op_num_threads = {bed.threads or 0}\n"
-            f"    session = ort.InferenceSession({path or bed.model_session.path!r}, options, ['CPUExecutionProvider'])\n"
+            f"    session = ort.InferenceSession({model!r}, options, ['CPUExecutionProvider'])\n"
             f"    feeds = dict(np.load({os.path.join(folder, 'feeds.npz')!r}))\n"
             "    benchmark(session.run, None, feeds)\n"
         )

@@ -89,9 +89,7 @@ def write(path: str | os.PathLike[str], locked: Locked) -> None:
             os.unlink(temporary)
             raise
     except OSError as error:
-        raise ConfigError(
-            f"cannot be written ({error.strerror})", subject=file.name, remedy=to_write(error)
-        ) from None
+        raise ConfigError(f"cannot be written ({error.strerror})", subject=file.name, remedy=to_write(error)) from None
 
 
 def merged(old: Locked, new: Locked) -> Locked:
@@ -138,9 +136,7 @@ def _table(file: Path, value: Any, where: str) -> Mapping[str, Any]:
 
 
 def _refused(file: Path, cause: str) -> ConfigError:
-    return ConfigError(
-        cause, subject=file.name, remedy="fix it, or remove it and run pytest with --onnx-lock=write"
-    )
+    return ConfigError(cause, subject=file.name, remedy="mend it, or remove it and run pytest with --onnx-lock=write")
 
 
 def _quoted(text: str) -> str:

@@ -15,6 +15,7 @@ from pytest_onnxaccel.config import manifest_schema as keys
 from pytest_onnxaccel.config.layers import merged, tolerance
 from pytest_onnxaccel.config.manifest_values import dim
 from pytest_onnxaccel.config.toml_positions import dotted, line_of
+from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.printing import identifier
@@ -136,6 +137,7 @@ class _Reader:
             dims=self._dims((*at, "dims"), self._sub(at, table, "dims")),
             libraries=values.get("libraries", ()),
             reach=values.get("reach", base.reach),
+            settings={key: self._check((*at, "checks", key), table) for key in self._sub(at, table, "checks")},
         )
 
     def _reference(self, at: _Path, values: Mapping[str, Any], base: ModelSpec) -> tuple[str | None, SourceSpec | None]:
@@ -184,6 +186,14 @@ class _Reader:
         values = self._values(keys.OUTPUT, at, self._table(model["outputs"], at))
         origin = self._origin(at)
         return tolerance(own, values.get("rtol"), values.get("atol"), origin, origin)
+
+    def _check(self, at: _Path, model: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Settings of a check that is installed: what they may be, it knows alone."""
+        known = registry.names(registry.CHECKS)
+        if at[-1] not in known:
+            remedy = nearest(at[-1], known) if known else "install its distribution"
+            raise self._error(at, f"no check of another distribution is named {at[-1]!r}", remedy)
+        return self._table(model["checks"], at)
 
     def _budget(self, at: _Path, model: Mapping[str, Any]) -> LatencyBudget:
         values = self._values(keys.BUDGET, at, self._table(model, at))

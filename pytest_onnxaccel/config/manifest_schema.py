@@ -143,7 +143,7 @@ MODEL = Table(
             "decision",
         ),
     ),
-    ("inputs", "outputs", "budget", "dims"),
+    ("inputs", "outputs", "budget", "dims", "checks"),
 )
 
 INPUT = Table(
@@ -265,6 +265,12 @@ BUDGET = Table(
     ),
 )
 
+CHECK = Table(
+    "[models.NAME.checks.CHECK]",
+    "Settings of a check of another distribution ([own-checks.md](own-checks.md)): keys and values are its own.",
+    (),
+)
+
 PREPROCESSING = Table(
     "[preprocessing.NAME]",
     "Two functions that must give the same result for every image; NAME is shown in reports and test ids.",
@@ -307,4 +313,4 @@ PREPROCESSING = Table(
 )
 
 #: Every kind of table, in the order of the reference.
-TABLES = (TOP, DEFAULTS, MODEL, INPUT, DIMS, OUTPUT, BUDGET, PREPROCESSING)
+TABLES = (TOP, DEFAULTS, MODEL, INPUT, DIMS, OUTPUT, BUDGET, CHECK, PREPROCESSING)

@@ -37,9 +37,7 @@ def resolve(name: str, root: Path, origin: str) -> Callable[[Any], Any]:
             )
         found = getattr(found, part)
     if not callable(found):
-        raise ConfigError(
-            f"{name} is a {type(found).__name__}", subject=origin, remedy="name a function of one image"
-        )
+        raise ConfigError(f"{name} is a {type(found).__name__}", subject=origin, remedy="name a function of one image")
     return found  # type: ignore[no-any-return]
 
 

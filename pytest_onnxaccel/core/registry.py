@@ -11,6 +11,8 @@ from pytest_onnxaccel.core.errors import ConfigError
 
 #: Entry-point group under which backends are registered.
 BACKENDS = "pytest_onnxaccel.backends"
+#: Entry-point group under which checks of other distributions are registered.
+CHECKS = "pytest_onnxaccel.checks"
 
 
 @cache
@@ -37,7 +39,9 @@ def reference(group: str, name: str) -> str:
     """
     point = _group(group).get(name)
     if point is None:
-        raise ConfigError(f"no backend is named {name!r}", remedy=nearest(name, names(group)))
+        raise ConfigError(
+            f"no {group.rpartition('.')[2].removesuffix('s')} is named {name!r}", remedy=nearest(name, names(group))
+        )
     return point.value
 
 

@@ -304,6 +304,7 @@ class ModelSpec:
         golden: inputs with the outputs that are right for them; None for what is next to the model.
         reach: least share of the weights that the inputs of a check must reach; None for the default.
         libraries: of custom operators: paths, or ``package.module:function`` that gives one.
+        settings: by name of a check of another distribution, what the manifest says of it.
     """
 
     name: str
@@ -323,6 +324,7 @@ class ModelSpec:
     golden: GoldenSpec | None = None
     reach: float | None = None
     libraries: tuple[str, ...] = ()
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @record(frozen=True)

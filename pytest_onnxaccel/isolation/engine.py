@@ -145,9 +145,9 @@ class LocalEngine:
         self._sessions: list[Session] = []
 
     def graph(self, function: str, **arguments: Any) -> Any:
-        from pytest_onnxaccel.isolation.worker import GRAPH_FUNCTIONS, resolve
+        from pytest_onnxaccel.isolation.worker import graph_function
 
-        return resolve(GRAPH_FUNCTIONS[function])(**arguments)
+        return graph_function(function)(**arguments)
 
     def load(self, path: str, options: LoadOptions) -> Session:
         from pytest_onnxaccel.isolation.worker import make_backend

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.plugin.state import State
+from pytest_onnxaccel.runner.check_table import on_backends
 from pytest_onnxaccel.runner.golden_record import own_folder, record_golden
-
-#: Checks in which a runtime judges a model.
-_RUNTIME = ("contract", "parity", "batch", "latency")
 
 
 def write_golden(state: State) -> None:
@@ -37,5 +35,5 @@ def _unfit(results: list[CheckResult]) -> str:
     failed = [result for result in results if result.verdict is Verdict.FAILED]
     if failed:
         return f"{failed[0].check} failed"
-    judged = any(r.check in _RUNTIME and r.verdict is Verdict.PASSED for r in results)
+    judged = any(r.check in on_backends() and r.verdict is Verdict.PASSED for r in results)
     return "" if judged else "no check judged it"

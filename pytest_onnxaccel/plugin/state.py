@@ -21,6 +21,7 @@ from pytest_onnxaccel.isolation.staging.run_folder import Staging
 from pytest_onnxaccel.plugin.gc_pause import undisturbed, undisturbed_end
 from pytest_onnxaccel.plugin.options.settings import Settings
 from pytest_onnxaccel.plugin.prestart import shared_folder
+from pytest_onnxaccel.runner.check_table import checks
 from pytest_onnxaccel.runner.fault_verdict import verdict_of
 from pytest_onnxaccel.runner.plan import Plan, make_plan, registered
 from pytest_onnxaccel.runner.request import RunOptions
@@ -181,11 +182,12 @@ class State:
         from pytest_onnxaccel.runner.sessions.prefetch import foresee
 
         names = [spec.name for spec in self.settings.models]
-        checks = frozenset(check for check, _ in self.selected.get(model, frozenset()))
+        selected = {check for check, _ in self.selected.get(model, frozenset())}
+        needs = dict.fromkeys(need for check in checks().values() if check.name in selected for need in check.needs)
         backend = next(iter(self.plan(model).backends), None)
-        if backend is None or self.settings.in_process or not checks:
+        if backend is None or self.settings.in_process or not selected:
             return None
-        return foresee(self._engines, self.spec(model), names.index(model), backend, checks)
+        return foresee(self._engines, self.spec(model), names.index(model), backend, list(needs))
 
     def check(self, request: Request) -> CheckResult:
         """Run one check; faults that another selected check of the model reports are referred to."""

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult, Json, Verdict
 from pytest_onnxaccel.report.text_format import name as shown
-
-#: Checks in which a runtime judges a model.
-_RUNTIME = ("contract", "parity", "batch", "latency")
+from pytest_onnxaccel.runner.check_table import on_backends
 
 
 @record(frozen=True)
@@ -64,7 +62,8 @@ def asked(
         reference: what every model must agree with, by name; empty where no option says it.
         golden: by model, the golden data that the user names.
     """
-    runtime = [r for r in results if r.check in _RUNTIME]
+    judging = on_backends()
+    runtime = [r for r in results if r.check in judging]
     found = [_of("model", name, [r for r in runtime if r.model == name]) for name in models]
     for name in dict.fromkeys((*backends, *required)):
         of = [r for r in runtime if name in (r.backend, r.reference)]

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.report.text_format import name
+from pytest_onnxaccel.runner.check_table import checks
 
-#: The order in which a model's checks are shown; checks of other names follow by name.
-CHECK_ORDER = ("structure", "contract", "hygiene", "parity", "batch", "latency", "preprocessing")
+#: Behind every check of a model.
+_LAST = 1 << 30
 
 #: *Not applicable* comes last: it says nothing against a row in which another check passed.
 WORST_FIRST = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED, Verdict.NOT_APPLICABLE)
@@ -17,8 +18,9 @@ _COUNT_ORDER = (Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.NO
 
 
 def check_rank(check: str) -> tuple[int, str]:
-    """Sort key of a check's name."""
-    return (CHECK_ORDER.index(check) if check in CHECK_ORDER else len(CHECK_ORDER), check)
+    """Sort key of a check's name: as they run, then those that are not of a model, by name."""
+    known = checks()
+    return (known[check].order if check in known else _LAST, check)
 
 
 def _key(result: CheckResult) -> tuple[object, ...]:

@@ -10,14 +10,12 @@ from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.registry import nearest
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelSpec
+from pytest_onnxaccel.runner.check_table import checks as registered
 from pytest_onnxaccel.runner.plan import Plan, make_plan
 from pytest_onnxaccel.runner.references import referring
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.runner.sessions.engines import Engines
-
-#: Names of the built-in checks of one model.
-CHECKS = ("structure", "contract", "hygiene", "parity", "batch", "latency")
 
 
 def validate(
@@ -47,9 +45,10 @@ def validate(
     """
     _listed("backends", backends)
     _listed("checks", checks)
+    known = list(registered())
     for name in checks:
-        if name not in CHECKS:
-            raise ConfigError(f"there is no check {name!r}", remedy=nearest(name, CHECKS))
+        if name not in known:
+            raise ConfigError(f"there is no check {name!r}", remedy=nearest(name, known))
     if not isinstance(model, ModelSpec):
         path = os.fspath(model)
         model = ModelSpec(os.path.basename(path), os.path.abspath(path), path, backends=tuple(backends))

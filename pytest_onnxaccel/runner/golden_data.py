@@ -156,9 +156,7 @@ def take_in(spec: GoldenSpec, info: ModelInfo, folder: str, graph: Callable[...,
         finally:
             shutil.rmtree(private, ignore_errors=True)
     except OnnxAccelError as error:
-        error.subject = (
-            os.path.join(spec.shown, error.subject) if error.subject != spec.shown else spec.shown
-        )
+        error.subject = os.path.join(spec.shown, error.subject) if error.subject != spec.shown else spec.shown
         if os.path.isfile(spec.path):
             error.subject = spec.shown
         # Of several models in a folder, the data is that of the one that it fits

@@ -19,7 +19,7 @@ from pytest_onnxaccel.runner.request import GOLDEN, Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
-from pytest_onnxaccel.runner.sessions.reference_side import opposite
+from pytest_onnxaccel.runner.sessions.reference_side import reference_side
 from pytest_onnxaccel.runner.sessions.source import backend_for
 
 if TYPE_CHECKING:
@@ -106,7 +106,9 @@ def record_golden(
         ready = model_session.ready(request.backend)
         session: Session = ready.session
         if request.reference:
-            session = opposite(request, model_session, None, runner.model_sessions.other, model_session.ready).session
+            session = reference_side(
+                request, model_session, None, runner.model_sessions.other, model_session.ready
+            ).session
         sets = []
         for index in range(samples):
             feeds = ready.resolved.inputs.for_sample(index).feeds(index, turn=index)
@@ -226,6 +228,4 @@ def _write(folder: str, files: Mapping[str, bytes]) -> None:
                 raise
     except OSError as error:
         cause = f"cannot be written: {error.strerror or error}"
-        raise ModelError(
-            cause, code="E_FILE", subject=folder, remedy="make room, or name another folder"
-        ) from None
+        raise ModelError(cause, code="E_FILE", subject=folder, remedy="make room, or name another folder") from None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pytest_onnxaccel.backends.protocol import Session
-from pytest_onnxaccel.checks.parity.check import Noisy, parity
+from pytest_onnxaccel.checks.parity.check import Noisy, ParityCase, parity
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import Tolerance
@@ -53,12 +53,19 @@ def replay(
     stored: Session = GoldenSession(golden.sets, model_session.info, [golden.note()])
     own = {} if request.tolerance else model_session.spec.output_tolerances
     given = request.tolerance or model_session.spec.tolerance
-    result = parity(
-        request.model, request.backend, GOLDEN, session, stored, _inputs_of(golden.sets, model_session), given,
-        {**_stored_tolerances(golden, given), **own}, (), None, None,
-        _noisy(options, request, model_session, session), request.decision or model_session.spec.decision,
-    )  # fmt: skip
-    return golden.judged(result, model_session.source_hash(golden.recorded_of))
+    case = ParityCase(
+        request.model,
+        request.backend,
+        GOLDEN,
+        session,
+        stored,
+        _inputs_of(golden.sets, model_session),
+        given,
+        {**_stored_tolerances(golden, given), **own},
+        noisy=_noisy(options, request, model_session, session),
+        decision=request.decision or model_session.spec.decision,
+    )
+    return golden.judged(parity(case), model_session.source_hash(golden.recorded_of))
 
 
 def _inputs_of(sets: tuple[GoldenSet, ...], model_session: ModelSession) -> Inputs:

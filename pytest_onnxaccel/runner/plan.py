@@ -8,6 +8,7 @@ from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
 from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec
+from pytest_onnxaccel.runner.check_table import Check, checks
 from pytest_onnxaccel.runner.golden_data import golden_of
 from pytest_onnxaccel.runner.references import function_source, names_function
 from pytest_onnxaccel.runner.request import GOLDEN, UNOPTIMIZED, Request
@@ -60,19 +61,25 @@ class Plan:
         return own + [(name, self.reference) for name in self.backends if name != self.reference and self.reference]
 
     def requests(self) -> Iterator[Request]:
-        """Yield the built-in checks, in the order in which they run."""
+        """The checks of the model, in the order in which they run."""
+        for check in checks().values():
+            yield from self._requests_of(check)
+
+    def _requests_of(self, check: Check) -> Iterator[Request]:
         name, batches = self.spec.name, self.spec.batch.sizes or (None,)
-        yield Request(name, "structure")
-        yield from (Request(name, "contract", backend) for backend in self.checked)
-        yield Request(name, "hygiene")
-        for batch in batches:
-            yield from (Request(name, "parity", c, r, batch=batch, source=self.source) for c, r in self.pairs())
-        if self.golden or self.reference == GOLDEN:
-            # At their own batch alone: nobody stored what another one gives
-            yield from (Request(name, "parity", backend, GOLDEN) for backend in self.checked)
-        yield from (Request(name, "batch", backend) for backend in self.checked)
-        for batch in batches:
-            yield from (Request(name, "latency", backend, batch=batch) for backend in self.checked)
+        if check.scope == "model":
+            yield Request(name, check.name)
+        elif check.scope == "backend":
+            yield from (Request(name, check.name, backend) for backend in self.checked)
+        elif check.scope == "batch":
+            for batch in batches:
+                yield from (Request(name, check.name, backend, batch=batch) for backend in self.checked)
+        else:
+            for batch in batches:
+                yield from (Request(name, check.name, c, r, batch=batch, source=self.source) for c, r in self.pairs())
+            if self.golden or self.reference == GOLDEN:
+                # At their own batch alone: nobody stored what another one gives
+                yield from (Request(name, check.name, backend, GOLDEN) for backend in self.checked)
 
 
 def make_plan(

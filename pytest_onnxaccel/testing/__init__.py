@@ -1,27 +1,26 @@
-"""For authors of backends: the conformance kit. See ``docs/backends.md``.
+"""For authors of backends and checks: the conformance kit. See ``docs/backends.md`` and ``docs/own-checks.md``.
 
-:class:`BackendConformance` checks what runs ONNX models, :class:`SourceConformance` what runs their sources. Both are
-loaded when they are used: a worker imports :mod:`~pytest_onnxaccel.testing.probe_backend` without pytest.
+:class:`BackendConformance` checks what runs ONNX models, :class:`SourceConformance` what runs their sources,
+:class:`CheckConformance` a check. They are loaded when they are used: a worker imports
+:mod:`~pytest_onnxaccel.testing.probe_backend` without pytest.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_onnxaccel.testing.checks import CheckConformance as CheckConformance
     from pytest_onnxaccel.testing.conformance import BackendConformance as BackendConformance
     from pytest_onnxaccel.testing.sources import SourceConformance as SourceConformance
 
-__all__ = ["BackendConformance", "SourceConformance"]
+_MODULES = {"BackendConformance": "conformance", "CheckConformance": "checks", "SourceConformance": "sources"}
+
+__all__ = ["BackendConformance", "CheckConformance", "SourceConformance"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "BackendConformance":
-        from pytest_onnxaccel.testing.conformance import BackendConformance
-
-        return BackendConformance
-    if name == "SourceConformance":
-        from pytest_onnxaccel.testing.sources import SourceConformance
-
-        return SourceConformance
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

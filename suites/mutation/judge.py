@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pytest_onnxaccel.backends.onnxruntime.session import OrtSession, make_session
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session, SessionInfo
-from pytest_onnxaccel.checks.parity.check import SAMPLES, Noisy, parity
+from pytest_onnxaccel.checks.parity.check import SAMPLES, Noisy, ParityCase, parity
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.core.specs import ModelSpec, Timing, TimingPlan, Tolerance
@@ -77,10 +77,10 @@ class Judge:
     def verdict(self, candidate: Path | Session, options: LoadOptions = OPTIONS) -> CheckResult:
         """What ``pytest --onnx-model=CANDIDATE --onnx-reference=ORIGINAL`` says under parity on ort-cpu."""
         session = load(candidate, options) if isinstance(candidate, Path) else candidate
-        return parity(
+        return parity(ParityCase(
             "candidate", BACKEND, "original", session, self._original, self._inputs, self._tolerance,
             noisy=Noisy(self._variants, alike=True),
-        )  # fmt: skip
+        ))  # fmt: skip
 
     def _variants(self) -> Iterator[tuple[str, Session | OnnxAccelError]]:
         """The original's legal variants, each made once and run once on a sample for all verdicts."""

@@ -11,7 +11,7 @@ import onnx
 from pytest_onnxaccel.backends.onnxruntime.cpu import OrtCpu
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session
 from pytest_onnxaccel.backends.reference import ReferenceBackend
-from pytest_onnxaccel.checks.parity.check import Noisy, parity
+from pytest_onnxaccel.checks.parity.check import Noisy, ParityCase, parity
 from pytest_onnxaccel.checks.parity.noise_floor import Variants
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.results import CheckResult
@@ -51,10 +51,10 @@ class Judge:
             onnx.save(candidate, target)
             candidate = target
         ours = OrtCpu().load(str(candidate), options) if isinstance(candidate, Path) else candidate
-        return parity(
+        return parity(ParityCase(
             "m", "candidate", "ort-cpu", ours, OrtCpu().load(str(self.path), QUIET), self.inputs(), Tolerance(),
             seeds=tuple(seeds), noisy=Noisy(self.variants(), always=self.always),
-        )  # fmt: skip
+        ))  # fmt: skip
 
     def inputs(self) -> Inputs:
         return Inputs.of(ModelInfo.from_json(inspect(str(self.path))), (), 0, {})

@@ -30,12 +30,12 @@ def example(tmp_path: Path) -> Path:
             if "ort_basic" in name.group(1):  # the others are of the kit for sources
                 (site / name.group(1)).write_text(code, encoding="utf-8")
         else:
-            (info / "entry_points.txt").write_text(_as_ini(code), encoding="utf-8")
+            (info / "entry_points.txt").write_text(as_ini(code), encoding="utf-8")
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ort-basic\nVersion: 0.1\n", encoding="utf-8")
     return site
 
 
-def _as_ini(toml: str) -> str:
+def as_ini(toml: str) -> str:
     """``pyproject.toml``'s table of entry points as an installer writes it."""
     import tomllib
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.checks.batch.check import batch
+from pytest_onnxaccel.checks.batch.check import BatchCase, batch
 from pytest_onnxaccel.checks.batch.proof import Prover
 from pytest_onnxaccel.checks.batch.single_runs import SingleRuns
 from pytest_onnxaccel.checks.batch.sizes import DYNAMIC_SIZES, FROZEN_SIZES
@@ -42,7 +42,7 @@ def dynamic(function: Function, *sizes: int, inputs: Inputs = DYNAMIC) -> CheckR
     def batch_sessions(size: int) -> Iterator[tuple[str, Any]]:
         yield "dynamic", session
 
-    return batch("m", "ort-cpu", session, inputs, batch_sessions, sizes, Tolerance())
+    return batch(BatchCase("m", "ort-cpu", session, inputs, batch_sessions, sizes, Tolerance()))
 
 
 def frozen(
@@ -51,7 +51,11 @@ def frozen(
     def default(size: int) -> Iterator[tuple[str, Any]]:
         yield "dims", frozen_at(size)
 
-    return batch("m", "ort-cpu", session or frozen_at(1), inputs, batch_sessions or default, sizes, Tolerance(), **more)
+    return batch(
+        BatchCase(
+            "m", "ort-cpu", session or frozen_at(1), inputs, batch_sessions or default, sizes, Tolerance(), **more
+        )
+    )
 
 
 # -- dynamic ----------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pytest_onnxaccel.checks.batch import sizes as sizes_module
-from pytest_onnxaccel.checks.batch.check import batch
+from pytest_onnxaccel.checks.batch.check import BatchCase, batch
 from pytest_onnxaccel.checks.batch.permutation import order_of
 from pytest_onnxaccel.checks.batch.single_runs import SingleRuns
 from pytest_onnxaccel.checks.batch.sizes import SWEEP_SIZES, choose
@@ -32,7 +32,9 @@ def dynamic(
         yield "dynamic", session
 
     single_runs = SingleRuns(session, inputs, None, None if joins is None else lambda: joins)
-    return batch("m", "ort-cpu", session, inputs, batch_sessions, sizes, Tolerance(), single_runs=single_runs, **more)
+    return batch(
+        BatchCase("m", "ort-cpu", session, inputs, batch_sessions, sizes, Tolerance(), single_runs=single_runs, **more)
+    )
 
 
 # -- another order, another neighbour ---------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.checks.parity.check import Noisy, parity
+from pytest_onnxaccel.checks.parity.check import Noisy, ParityCase, parity
 from pytest_onnxaccel.config.validators import decision
 from pytest_onnxaccel.core.errors import ConfigError, ModelError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
@@ -27,7 +27,7 @@ def fixed(**outputs: Any) -> FakeSession:
 def judged(
     candidate: FakeSession, reference: FakeSession, asked: Decision, tolerance: Tolerance = LOOSE
 ) -> CheckResult:
-    return parity("m", "new", "old", candidate, reference, INPUTS, tolerance, noisy=Noisy(), decision=asked)
+    return parity(ParityCase("m", "new", "old", candidate, reference, INPUTS, tolerance, noisy=Noisy(), decision=asked))
 
 
 CLASSES = Decision("classification")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.checks.parity.check import SAMPLES, parity
+from pytest_onnxaccel.checks.parity.check import SAMPLES, ParityCase, parity
 from pytest_onnxaccel.checks.reach.answers import MORE, WIDER, Answers, further, holding, remedy
 from pytest_onnxaccel.checks.reach.sensitivity import Reach, judged_by_reach, percent, with_reach
 from pytest_onnxaccel.checks.reach.telling import Telling
@@ -108,7 +108,7 @@ def compared(
 ) -> CheckResult:
     telling = Telling("m", inputs, lambda: reach, **more)
     ours, theirs = FakeSession(other or function), FakeSession(function)
-    return parity("m", "a", "b", ours, theirs, inputs, Tolerance(), telling=telling)
+    return parity(ParityCase("m", "a", "b", ours, theirs, inputs, Tolerance(), telling=telling))
 
 
 def test_a_pass_says_what_its_inputs_reached() -> None:
@@ -175,7 +175,7 @@ def test_a_fault_needs_no_reach() -> None:
 
     telling = Telling("m", X, never)
     ours, theirs = FakeSession(lambda f: {"y": f["x"] + 1}), FakeSession(lambda f: {"y": f["x"]})
-    assert parity("m", "a", "b", ours, theirs, X, Tolerance(), telling=telling).verdict is Verdict.FAILED
+    assert parity(ParityCase("m", "a", "b", ours, theirs, X, Tolerance(), telling=telling)).verdict is Verdict.FAILED
 
 
 # -- reach ------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.checks.parity.check import Noisy, parity
+from pytest_onnxaccel.checks.parity.check import Noisy, ParityCase, parity
 from pytest_onnxaccel.checks.parity.noise_floor import AGAIN, Noise, Variants, measure
 from pytest_onnxaccel.core.errors import BackendCrashed, ModelError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
@@ -45,7 +45,9 @@ def variants(*made: Any) -> tuple[Variants, list[Any]]:
 def judged(candidate: FakeSession, give: Variants | None, **more: Any) -> CheckResult:
     tolerance = more.pop("tolerance", Tolerance())
     noisy = Noisy(give, more.pop("locked", {}), more.pop("always", False))
-    return parity("m", "new", "old", candidate, FakeSession(doubling), INPUTS, tolerance, noisy=noisy, **more)
+    return parity(
+        ParityCase("m", "new", "old", candidate, FakeSession(doubling), INPUTS, tolerance, noisy=noisy, **more)
+    )
 
 
 def test_the_largest_drift_of_all_variants_counts() -> None:
@@ -178,7 +180,7 @@ def test_outputs_that_are_always_empty_prove_nothing() -> None:
     def nothing(feeds: Arrays) -> Arrays:
         return {"y": np.zeros((0, 4), np.float32)}
 
-    result = parity("m", "new", "old", FakeSession(nothing), FakeSession(nothing), INPUTS, Tolerance())
+    result = parity(ParityCase("m", "new", "old", FakeSession(nothing), FakeSession(nothing), INPUTS, Tolerance()))
     assert (result.verdict, result.message) == (
         Verdict.INCONCLUSIVE, "nothing was compared: every output is empty in all 3 samples",
     )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pytest_onnxaccel.backends.protocol import Session
-from pytest_onnxaccel.checks.parity.check import Noisy, parity
+from pytest_onnxaccel.checks.parity.check import Noisy, ParityCase, parity
 from pytest_onnxaccel.checks.parity.noise_floor import measure
 from pytest_onnxaccel.checks.parity.rounded_inputs import NudgedSession, nudged
 from pytest_onnxaccel.core.results import CheckResult, Verdict
@@ -32,7 +32,7 @@ def checked(candidate: Session, alike: bool) -> CheckResult:
     x, y = TensorSpec("x", "float32", (1, 100)), TensorSpec("y", "float32", (1, 100))
     theirs = FakeSession(remainder, inputs=(x,), outputs=(y,))
     noisy = Noisy(lambda: iter([("threads", FakeSession(remainder, inputs=(x,), outputs=(y,)))]), alike=alike)
-    return parity("m", "ort-cpu", "reference", candidate, theirs, inputs_of(x), Tolerance(), noisy=noisy)
+    return parity(ParityCase("m", "ort-cpu", "reference", candidate, theirs, inputs_of(x), Tolerance(), noisy=noisy))
 
 
 def session(function: Callable[..., Any]) -> FakeSession:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_onnxaccel.checks.interface import input_problems
-from pytest_onnxaccel.checks.parity.check import SAMPLES, parity
+from pytest_onnxaccel.checks.parity.check import SAMPLES, ParityCase, parity
 from pytest_onnxaccel.core.errors import BackendCrashed
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import TensorSpec, Tolerance
@@ -19,7 +19,8 @@ INPUTS = inputs_of(tensor("x", "N", 4), batch="N")
 
 def judged(candidate: Any, reference: Any = doubling, tolerance: Tolerance | None = None, **more: Any) -> CheckResult:
     sides = [side if isinstance(side, FakeSession) else FakeSession(side) for side in (candidate, reference)]
-    return parity("m", "ort-cpu", "onnx-tf", sides[0], sides[1], INPUTS, tolerance or Tolerance(), **more)
+    case = ParityCase("m", "ort-cpu", "onnx-tf", sides[0], sides[1], INPUTS, tolerance or Tolerance(), **more)
+    return parity(case)
 
 
 def off_by(gap: float, sample: int | None = None) -> FakeSession:

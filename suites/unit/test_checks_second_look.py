@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_onnxaccel.checks.parity.check import Noisy, parity
+from pytest_onnxaccel.checks.parity.check import Noisy, ParityCase, parity
 from pytest_onnxaccel.checks.parity.noise_floor import Noise, Variants
 from pytest_onnxaccel.checks.parity.resample import ENOUGH, FEW, LEAST, MOST, further
 from pytest_onnxaccel.core.results import CheckResult, Verdict
@@ -46,7 +46,9 @@ class Judge:
     def __call__(self, candidate: FakeSession, inputs: Inputs = WIDE, **more: Any) -> CheckResult:
         noisy = Noisy(self._variants(), **self._noisy)
         sides = (candidate, self.reference)
-        return parity("m", "new", "old", *sides, inputs, more.pop("tolerance", Tolerance()), noisy=noisy, **more)
+        return parity(
+            ParityCase("m", "new", "old", *sides, inputs, more.pop("tolerance", Tolerance()), noisy=noisy, **more)
+        )
 
     def _variants(self) -> Variants:
         def give() -> Iterator[tuple[str, Any]]:

@@ -116,9 +116,7 @@ def test_paths_are_relative_or_only_their_end(tmp_path: Path, monkeypatch: pytes
     assert str(ModelError("is empty", subject=str(tmp_path) + "x/y/a.onnx")).startswith(
         "onnxaccel[E_PARSE] …/y/a.onnx: "
     )
-    assert str(ModelError("is empty", subject="sub/" + "d" * 200 + "/a.onnx")).startswith(
-        "onnxaccel[E_PARSE] …ddd"
-    )
+    assert str(ModelError("is empty", subject="sub/" + "d" * 200 + "/a.onnx")).startswith("onnxaccel[E_PARSE] …ddd")
 
 
 def test_a_subject_is_named_once() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
 from itertools import groupby
 
 import numpy as np
@@ -16,6 +17,7 @@ from pytest_onnxaccel.checks.parity.comparison import Agreement
 from pytest_onnxaccel.checks.reach.answers import Answers, further
 from pytest_onnxaccel.checks.reach.telling import Telling
 from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import Tolerance
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
@@ -26,40 +28,52 @@ FEW = 2
 _NO_BATCH = re.compile(r"(?i)^(?!.*batch).*(seq|time|step|frame|token|len|point|node|edge)")
 
 
-def batch(
-    model: str,
-    backend: str,
-    session: Session,
-    inputs: Inputs,
-    batch_sessions: BatchSessions,
-    sizes: Sequence[int],
-    tolerance: Tolerance,
-    outputs: Mapping[str, Tolerance] | None = None,
-    holders: Callable[[], str] = lambda: "",
-    single_runs: SingleRuns | None = None,
-    wide: bool = False,
-    memory: int = 0,
-    telling: Telling | None = None,
-) -> CheckResult:
-    """Check that each batch size gives what the samples give by themselves.
+@record(frozen=True)
+class BatchCase:
+    """What one batch check proves.
 
-    Args:
+    Attributes:
         session: the model as it is.
-        ways: sessions at another batch size; for a dynamic model, *session* itself.
+        batch_sessions: sessions at another batch size; for a dynamic model, *session* itself.
         sizes: sizes that the user asked for; empty for the defaults, of which a frozen model may fail any without
             failing the check, because it promised none of them.
+        outputs: tolerances by output, before *tolerance*.
         holders: names the nodes that hold the batch, for the message.
-        singles: results of single samples that are known already, and how they combine.
+        single_runs: results of single samples that are known already, and how they combine.
+        wide: beside *sizes*, sweep over a dynamic model's batch as far as time and *memory* (bytes) allow.
         telling: whether what was compared tells anything.
-        wide: in addition to *sizes*, sweep over a dynamic model's batch as far as time and *memory* (bytes) allow.
     """
-    result = CheckResult(model, "batch", Verdict.PASSED, backend=backend, batch=inputs.batch, notes=session.info.notes)
+
+    model: str
+    backend: str
+    session: Session
+    inputs: Inputs
+    batch_sessions: BatchSessions
+    sizes: Sequence[int]
+    tolerance: Tolerance
+    outputs: Mapping[str, Tolerance] = field(default_factory=dict)
+    holders: Callable[[], str] = str
+    single_runs: SingleRuns | None = None
+    wide: bool = False
+    memory: int = 0
+    telling: Telling | None = None
+
+    def prover(self, single_runs: SingleRuns, full: bool) -> Prover:
+        """Proves sessions within these tolerances."""
+        return prover_of(self.backend, single_runs, self.inputs, self.tolerance, self.outputs, full)
+
+
+def batch(case: BatchCase) -> CheckResult:
+    """Each batch size gives what the samples give by themselves."""
+    session, inputs, sizes = case.session, case.inputs, case.sizes
+    notes = session.info.notes
+    result = CheckResult(case.model, "batch", Verdict.PASSED, backend=case.backend, batch=inputs.batch, notes=notes)
     if inputs.batch is None:
         # What nobody asked for is not held against a model that carries no batch; what was named cannot be judged
         return _unjudged(result, sizes, "the inputs share no batch axis")
     if inputs.dynamic and not sizes and _NO_BATCH.search(inputs.symbol or ""):
         return _not_applicable(result, f"the free axis of the inputs is called {inputs.symbol!r}: it is not a batch")
-    single_runs = single_runs or SingleRuns(session, inputs)
+    single_runs = case.single_runs or SingleRuns(session, inputs)
     refusal = ""
     if not inputs.dynamic:
         refusal = _refusal(session, inputs)
@@ -67,7 +81,7 @@ def batch(
             other = inputs.batch + 1
             cause = f"the model is frozen to batch {inputs.batch}, and batch {other} ran without an error"
             return result.with_(verdict=Verdict.FAILED, code="V_BATCH", message=cause)
-    original = prover_of(backend, single_runs, inputs, tolerance, outputs, False)
+    original = case.prover(single_runs, False)
     # What nobody asked for is not held against a model of which it cannot be told
     unproven = result.with_(verdict=Verdict.FAILED if sizes else Verdict.NOT_APPLICABLE)
     unstable = original.unstable()
@@ -76,16 +90,17 @@ def batch(
     if inputs.batch > 1 and not inputs.dynamic:
         mixed = original.own_batch(session)
         if mixed:
-            cause = f"frozen at batch {inputs.batch}, and its samples depend on each other: {mixed}{_held(holders)}"
+            cause = (
+                f"frozen at batch {inputs.batch}, and its samples depend on each other: {mixed}{_held(case.holders)}"
+            )
             return unproven.with_(code="V_BATCH", message=cause)
-    plan = choose(sizes, inputs.batch, inputs.dynamic, wide, single_runs, session, memory)
+    plan = choose(sizes, inputs.batch, inputs.dynamic, case.wide, single_runs, session, case.memory)
     proofs: dict[int, Proof] = {}
     try:
         for size in plan.sizes:
-            prover = prover_of(backend, single_runs, inputs, tolerance, outputs, size in plan.full)
-            found = prover.first(size, batch_sessions(size))
+            found = case.prover(single_runs, size in plan.full).first(size, case.batch_sessions(size))
             if found.proof is None:
-                return _refuted(result, size, inputs, found.refuted, bool(sizes), holders)
+                return _refuted(result, size, inputs, found.refuted, bool(sizes), case.holders)
             proofs[size] = found.proof
     except ModelError as error:
         if error.code != "V_BATCH":
@@ -93,7 +108,7 @@ def batch(
         # The runs of the original do not combine, whatever the batch: there is nothing to compare with
         return _not_applicable(result, error.cause)
     result = _passed(result, proofs, plan, inputs, refusal)
-    return _telling(result, telling, single_runs, session) if telling is not None else result
+    return _telling(result, case.telling, single_runs, session) if case.telling is not None else result
 
 
 def _telling(result: CheckResult, telling: Telling, single_runs: SingleRuns, session: Session) -> CheckResult:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.checks.parity.resample import SecondLook
     from pytest_onnxaccel.checks.reach.telling import Telling
 
+    Feeds = Mapping[str, Array]
+
 #: One random input misleads; these many distinct ones are compared, and every sample that the user gives up to MOST.
 SAMPLES = 3
 MOST = 16
@@ -57,25 +59,14 @@ class Noisy:
     least: Mapping[str, Tolerance] = field(default_factory=dict)
 
 
-def parity(
-    model: str,
-    backend: str,
-    reference: str,
-    candidate_session: Session,
-    reference_session: Session,
-    inputs: Inputs,
-    tolerance: Tolerance,
-    outputs: Mapping[str, Tolerance] | None = None,
-    seeds: Sequence[int] = (),
-    batch: int | None = None,
-    known: Callable[[int], Mapping[str, Array]] | None = None,
-    noisy: Noisy | None = None,
-    decision: Decision | None = None,
-    telling: Telling | None = None,
-) -> CheckResult:
-    """Check that the candidate's outputs equal the reference's within the tolerance.
+@record(frozen=True)
+class ParityCase:
+    """What one parity check compares.
 
-    Args:
+    Attributes:
+        model, backend, reference: names, as the result has them.
+        candidate_session, reference_session: the two sides.
+        outputs: tolerances by output, before *tolerance*.
         seeds: one sample for each; without any, :data:`SAMPLES` distinct ones of the inputs' own seed.
         batch: batch size to feed; None for the model's own.
         known: the candidate's outputs of a default sample at its own batch, where they need no second run.
@@ -83,99 +74,176 @@ def parity(
         decision: what both sides must decide alike.
         telling: whether what was compared tells anything; more samples are compared where it does not.
     """
-    noisy = noisy or Noisy()
-    limits = Limits(tolerance, outputs or {}, noisy.locked, least=noisy.least, shares=inputs.shares)
-    agreement = Agreement(
-        (backend, reference), tolerance, outputs or {}, limit=limits, stored=noisy.stored, infinite=inputs.infinite
-    )
-    agreement.problems += twice([spec.name for spec in reference_session.info.outputs], reference)
-    agreement.problems += twice([spec.name for spec in candidate_session.info.outputs], backend)
-    decisions = None
-    if decision is not None:
-        from pytest_onnxaccel.checks.parity.decisions import Decisions  # few runs ask for decisions
 
-        decisions = Decisions(decision, limits)
+    model: str
+    backend: str
+    reference: str
+    candidate_session: Session
+    reference_session: Session
+    inputs: Inputs
+    tolerance: Tolerance
+    outputs: Mapping[str, Tolerance] = field(default_factory=dict)
+    seeds: Sequence[int] = ()
+    batch: int | None = None
+    known: Callable[[int], Mapping[str, Array]] | None = None
+    noisy: Noisy = field(default_factory=Noisy)
+    decision: Decision | None = None
+    telling: Telling | None = None
 
-    answers = Answers()
-    of, base = (reference, reference_session) if noisy.base is None else (backend, noisy.base)
-    rounded = functools.partial(nudged, base)
+    def samples(self) -> Iterator[dict[str, Array]]:
+        """The feeds, in order."""
+        return samples(self.inputs, self.seeds, self.batch)
 
-    def compare(index: int, feeds: Mapping[str, Array], ours: Mapping[str, Array] | None = None) -> None:
-        ours = candidate_session.run(feeds) if ours is None else ours
-        judge(index, feeds, ours, reference_session.run(feeds))
+    def sample(self, index: int) -> dict[str, Array]:
+        """The feeds of sample *index*, also past those of :meth:`samples`."""
+        return sample(self.inputs, self.seeds, self.batch, index)
 
-    def judge(index: int, feeds: Mapping[str, Array], ours: Mapping[str, Array], theirs: Mapping[str, Array]) -> None:
-        agreement.add(ours, theirs, index)
-        if telling is not None:
-            answers.add(feeds, theirs)
-        if decisions is not None and not agreement.problems:
-            decisions.add(index, ours, theirs)
+    def known_outputs(self, index: int) -> Mapping[str, Array] | None:
+        """The candidate's outputs of sample *index*, where it ran already."""
+        if self.known is None or self.batch is not None or self.seeds or sized(self.inputs, index) is not self.inputs:
+            return None
+        # Not those that ran with what the samples of a batch have in common
+        return None if index and self.inputs.shared else self.known(index)
 
-    def measured(feeds: Sequence[Mapping[str, Array]], variants: Variants | None = noisy.variants) -> None:
-        assert variants is not None
-        found = measure(of, base, variants, feeds)
-        limits.noise = limits.noise.joined(found) if limits.noise is not None else found
-        agreement.judge_again()
-        if decisions is not None:
-            decisions.judge_again()
 
-    for index, feeds in enumerate(samples(inputs, seeds, batch)):
-        if agreement.problems:
+def parity(case: ParityCase) -> CheckResult:
+    """The candidate's outputs equal the reference's within the tolerance."""
+    compared = _Comparison(case)
+    for index, feeds in enumerate(case.samples()):
+        if compared.agreement.problems:
             break
-        same = known is not None and batch is None and not seeds and sized(inputs, index) is inputs
-        same = same and not (index and inputs.shared)  # which were run with what samples of a batch have in common
-        compare(index, feeds, known(index) if known is not None and same else None)
-    wanted = noisy.always or _worth_measuring(agreement, limits, decisions)
-    look: SecondLook | None = None
-    if noisy.variants is not None and wanted and not agreement.problems:
-        chosen = _telling(list(samples(inputs, seeds, batch)), agreement)
-        measured(chosen)
-        if not noisy.alike and not noisy.locked and not agreement.ok and _worth_measuring(agreement, limits, decisions):
+        compared.compare(index, feeds, case.known_outputs(index))
+    look = compared.measure_noise()
+    if case.telling is not None and compared.holds:
+        for index in case.telling.more(compared.answers, compared.agreement.samples):
+            if not compared.add(index):
+                break
+    return compared.result(look)
+
+
+class _Comparison:
+    """One parity check while it runs: what was compared so far, and within what."""
+
+    def __init__(self, case: ParityCase) -> None:
+        self.case, self.noisy = case, case.noisy
+        sides = (case.backend, case.reference)
+        inputs, noisy = case.inputs, case.noisy
+        self.limits = Limits(case.tolerance, case.outputs, noisy.locked, least=noisy.least, shares=inputs.shares)
+        self.agreement = Agreement(
+            sides, case.tolerance, case.outputs, limit=self.limits, stored=noisy.stored, infinite=inputs.infinite
+        )
+        for session, name in ((case.reference_session, case.reference), (case.candidate_session, case.backend)):
+            self.agreement.problems += twice([spec.name for spec in session.info.outputs], name)
+        self.decisions: Decisions | None = None
+        if case.decision is not None:
+            from pytest_onnxaccel.checks.parity.decisions import Decisions  # few runs ask for decisions
+
+            self.decisions = Decisions(case.decision, self.limits)
+        self.answers = Answers()
+        own = noisy.base is None
+        self._base: Session = case.reference_session if noisy.base is None else noisy.base
+        self._base_name = case.reference if own else case.backend
+        self._rounded = functools.partial(nudged, self._base)
+
+    @property
+    def holds(self) -> bool:
+        """Nothing speaks against the candidate so far."""
+        return self.agreement.ok and not (self.decisions is not None and self.decisions.flips())
+
+    def compare(self, index: int, feeds: Mapping[str, Array], ours: Mapping[str, Array] | None = None) -> None:
+        """Run both sides on *feeds*, the candidate only where *ours* does not know its outputs, and judge them."""
+        ours = self.case.candidate_session.run(feeds) if ours is None else ours
+        self._judge(index, feeds, ours, self.case.reference_session.run(feeds))
+
+    def _judge(self, index: int, feeds: Feeds, ours: Mapping[str, Array], theirs: Mapping[str, Array]) -> None:
+        self.agreement.add(ours, theirs, index)
+        if self.case.telling is not None:
+            self.answers.add(feeds, theirs)
+        if self.decisions is not None and not self.agreement.problems:
+            self.decisions.add(index, ours, theirs)
+
+    def worth_measuring(self) -> bool:
+        """Noise could explain what is past the tolerance."""
+        return _worth_measuring(self.agreement, self.limits, self.decisions)
+
+    def measured(self, feeds: Sequence[Feeds], variants: Variants | None = None) -> None:
+        """Widen the tolerances by what *variants*, by default those of the reference, show of noise."""
+        chosen = variants or self.noisy.variants
+        assert chosen is not None
+        found = measure(self._base_name, self._base, chosen, feeds)
+        self.limits.noise = self.limits.noise.joined(found) if self.limits.noise is not None else found
+        self.agreement.judge_again()
+        if self.decisions is not None:
+            self.decisions.judge_again()
+
+    def measure_noise(self) -> SecondLook | None:
+        """Measure the noise where that could decide, and look a second time where a pass was narrow."""
+        case, noisy = self.case, self.noisy
+        wanted = noisy.always or self.worth_measuring()
+        if noisy.variants is None or not wanted or self.agreement.problems:
+            return None
+        chosen = _telling(list(case.samples()), self.agreement)
+        self.measured(chosen)
+        if not noisy.alike and not noisy.locked and not self.agreement.ok and self.worth_measuring():
             # Another engine adds up in another order, which no variant of the reference shows
-            measured(chosen, rounded)
+            self.measured(chosen, self._rounded)
         # Seeds and samples that the user chose are all that is asked for
-        if noisy.alike and not seeds and not inputs.files:
-            from pytest_onnxaccel.checks.parity.resample import look_again  # few runs need their noise measured
+        if not noisy.alike or case.seeds or case.inputs.files:
+            return None
+        from pytest_onnxaccel.checks.parity.resample import look_again  # few runs need their noise measured
 
-            look = look_again(
-                agreement, limits, functools.partial(sample, inputs, seeds, batch), compare,
-                lambda: _worth_measuring(agreement, limits, decisions), measured,
-            )  # fmt: skip
-    if telling is not None and agreement.ok and not (decisions is not None and decisions.flips()):
-        for index in telling.more(answers, agreement.samples):
-            feeds = sample(inputs, seeds, batch, index)
-            both = _runs(candidate_session, reference_session, feeds)
-            if both is None:
+        return look_again(self.agreement, self.limits, case.sample, self.compare, self.worth_measuring, self.measured)
+
+    def add(self, index: int) -> bool:
+        """Compare one more sample, within what it needs itself; False once the candidate fails."""
+        case, noisy = self.case, self.noisy
+        feeds = case.sample(index)
+        both = _runs(case.candidate_session, case.reference_session, feeds)
+        if both is None:
+            return True
+        large = WIDE <= index < BEYOND
+        own = _of_large_inputs(self.limits) if large else replace(self.limits, floors=dict(self.limits.floors))
+        trial = replace(self.agreement, limit=own, problems=[], worst={}, hardest={}, needed={}, flips={}, empty={})
+        trial.add(*both, index)
+        # Rounding the inputs otherwise takes a few runs, and each variant of the model a load
+        first = self._rounded if large or not (noisy.alike or noisy.locked) else None
+        for variants in (first, noisy.variants):
+            if variants is None:
                 continue
-            large = WIDE <= index < BEYOND
-            own = _of_large_inputs(limits) if large else replace(limits, floors=dict(limits.floors))
-            trial = replace(agreement, limit=own, problems=[], worst={}, hardest={}, needed={}, flips={}, empty={})
-            trial.add(*both, index)
-            # Rounding the inputs otherwise takes a few runs, and each variant of the model a load
-            first = rounded if large or not (noisy.alike or noisy.locked) else None
-            for variants in (first, noisy.variants):
-                if variants is None:
-                    continue
-                if trial.problems or not _worth_measuring(trial, own, None):
-                    break
-                found = measure(of, base, variants, [feeds])
-                own.noise = own.noise.joined(found) if own.noise is not None else found
-                trial.judge_again()
-            if trial.ok:
-                answers.add(feeds, both[1])
-                agreement.samples += 1
-                continue
-            limits.noise = own.noise
-            judge(index, feeds, *both)
-            break
-    result = CheckResult(
-        model, "parity", Verdict.PASSED, backend=backend, reference=reference, batch=batch or inputs.batch,
-        figures=figures_of(agreement, limits, decisions, look, noisy.always),
-        notes=notes_of(candidate_session, reference_session, agreement, limits, decisions, look),
-    )  # fmt: skip
-    again = functools.partial(_worst_feeds, inputs, seeds, batch, agreement)
-    result = ruled(result, agreement, limits, decisions, (candidate_session, reference_session), again)
-    return telling.judged(result, answers, reference_session.run) if telling is not None else result
+            if trial.problems or not _worth_measuring(trial, own, None):
+                break
+            found = measure(self._base_name, self._base, variants, [feeds])
+            own.noise = own.noise.joined(found) if own.noise is not None else found
+            trial.judge_again()
+        if trial.ok:
+            self.answers.add(feeds, both[1])
+            self.agreement.samples += 1
+            return True
+        self.limits.noise = own.noise
+        self._judge(index, feeds, *both)
+        return False
+
+    def result(self, look: SecondLook | None) -> CheckResult:
+        """The verdict on everything that was compared."""
+        case, agreement, limits = self.case, self.agreement, self.limits
+        sides = (case.candidate_session, case.reference_session)
+        result = CheckResult(
+            case.model,
+            "parity",
+            Verdict.PASSED,
+            backend=case.backend,
+            reference=case.reference,
+            batch=case.batch or case.inputs.batch,
+            figures=figures_of(agreement, limits, self.decisions, look, self.noisy.always),
+            notes=notes_of(*sides, agreement, limits, self.decisions, look),
+        )
+        result = ruled(result, agreement, limits, self.decisions, sides, self._worst_feeds)
+        if case.telling is None:
+            return result
+        return case.telling.judged(result, self.answers, case.reference_session.run)
+
+    def _worst_feeds(self) -> Feeds:
+        return self.case.sample(next((self.agreement.worst[name]["sample"] for name in self.agreement.bad()), 0))
 
 
 def _of_large_inputs(limits: Limits) -> Limits:
@@ -221,11 +289,6 @@ def _telling(samples: Sequence[Mapping[str, Array]], agreement: Agreement) -> li
     first = dict.fromkeys(sample for sample, _, _ in agreement.hardest.values())
     chosen = list(dict.fromkeys([*first, *range(len(samples))]))[: max(SAMPLES, len(first))]
     return [samples[i] for i in sorted(chosen)]
-
-
-def _worst_feeds(inputs: Inputs, seeds: Sequence[int], batch: int | None, agreement: Agreement) -> Mapping[str, Array]:
-    index = next((agreement.worst[name]["sample"] for name in agreement.bad()), 0)
-    return sample(inputs, seeds, batch, index)
 
 
 def samples(inputs: Inputs, seeds: Sequence[int], batch: int | None) -> Iterator[dict[str, Array]]:

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.printing import identifier
 from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.plugin.items.place import place
 from pytest_onnxaccel.plugin.items.results import conclude, record
 from pytest_onnxaccel.plugin.state import STATE, State
+from pytest_onnxaccel.runner.check_table import checks
 from pytest_onnxaccel.runner.request import Request
 
 
@@ -72,6 +74,11 @@ def item_name(request: Request) -> str:
 def builtin_items(session: pytest.Session, state: State) -> list[pytest.Item]:
     """Return items of every model and every pair of preprocessing functions that this run is about."""
     found: list[pytest.Item] = []
+    if state.settings.models:
+        try:
+            checks()
+        except ConfigError as error:  # another distribution's, which is no reason for a trace
+            raise pytest.UsageError(str(error)) from None
     for spec in state.settings.models:
         # What an option names is judged, also where the manifest says how and other paths are asked for
         if spec.name in state.settings.named or wants_manifest(session.config, state):

@@ -13,6 +13,7 @@ from pytest_onnxaccel.plugin import KEY
 from pytest_onnxaccel.plugin.items.collect import CheckItem
 from pytest_onnxaccel.plugin.items.results import recorded
 from pytest_onnxaccel.plugin.markers import table as marker_table
+from pytest_onnxaccel.runner.check_table import exclusive
 
 #: Outcome of a report whose test is run again; pytest's own are passed, failed and skipped.
 DEFERRED = "deferred"
@@ -67,7 +68,7 @@ class Deferral:
 def _timed(item: pytest.Item) -> bool:
     """Return whether *item* is a latency check, or a test with a latency budget."""
     if isinstance(item, CheckItem):
-        return item.check_request.check == "latency"
+        return exclusive(item.check_request.check)
     return item.get_closest_marker("latency_budget") is not None and marker_table.marked(item)
 
 
@@ -77,6 +78,6 @@ def _undecided(report: pytest.TestReport) -> bool:
         return False
     found = recorded(report)
     # What no second measurement can decide (sizes that nobody gave) says so by "settled"
-    waits = [result for result in found if result.check == "latency" and not result.figures.get("settled")]
+    waits = [result for result in found if exclusive(result.check) and not result.figures.get("settled")]
     open_ = any(result.verdict is Verdict.INCONCLUSIVE for result in waits)
     return open_ and not any(result.verdict is Verdict.FAILED for result in found)

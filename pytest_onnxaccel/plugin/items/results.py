@@ -10,6 +10,7 @@ from pytest_onnxaccel.core.printing import breakable, printable
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.plugin import KEY
 from pytest_onnxaccel.plugin.faults import shows_tracebacks
+from pytest_onnxaccel.runner.check_table import exclusive
 
 
 class OnnxAccelWarning(pytest.PytestWarning):
@@ -58,7 +59,7 @@ def conclude(results: list[CheckResult], inconclusive: str, latency: str | None 
             _warn(result, warning)
     failed = [r for r in results if r.verdict is Verdict.FAILED]
     undecided = [r for r in results if r.verdict is Verdict.INCONCLUSIVE]
-    policies = [(r, (latency if r.check == "latency" else None) or inconclusive) for r in undecided]
+    policies = [(r, (latency if exclusive(r.check) else None) or inconclusive) for r in undecided]
     failed += [r for r, policy in policies if policy == "fail"]
     if failed:
         pytest.fail("\n".join(line for r in failed for line in failure_lines(r)), pytrace=False)

@@ -111,9 +111,7 @@ def _globbed(pattern: str, base: Path, origin: str) -> list[str]:
         cause = f"the glob {pattern!r} matches {len(matches)} path(s), none of them a *{SUFFIX} file"
     else:
         cause = f"the glob {pattern!r} matches nothing in {base}"
-    raise ConfigError(
-        cause, subject=origin, remedy="name an existing file, or quote the glob from the right folder"
-    )
+    raise ConfigError(cause, subject=origin, remedy="name an existing file, or quote the glob from the right folder")
 
 
 def _walk(folder: str) -> Iterator[str]:

@@ -99,6 +99,4 @@ def _cannot(model_session: ModelSession, what: str, why: str) -> ModelError:
     """Return the refusal, nodes before figures: it is one short line, and its end is cut first."""
     held = model_session.candidates.holders(most=1)
     cause = what + (f"; the batch is held by {held}" if held else "") + (f" ({why})" if why else "")
-    return ModelError(
-        cause, code="V_BATCH", subject=model_session.spec.shown, remedy="export it again with this batch"
-    )
+    return ModelError(cause, code="V_BATCH", subject=model_session.spec.shown, remedy="export it again with this batch")

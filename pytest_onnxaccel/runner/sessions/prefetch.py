@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 
 from pytest_onnxaccel.backends.protocol import GROUP
 from pytest_onnxaccel.core import registry
@@ -11,6 +12,7 @@ from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.isolation.engine import WorkerEngine, graph_request, load_request
 from pytest_onnxaccel.isolation.staging.stage_model import Staged, stage
+from pytest_onnxaccel.runner.check_table import SESSION
 from pytest_onnxaccel.runner.request import QUIET
 from pytest_onnxaccel.runner.sessions.engines import Engines
 
@@ -30,10 +32,13 @@ class Prefetch:
         shutil.rmtree(self.staged.folder, ignore_errors=True)
 
 
-def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, checks: frozenset[str]) -> Prefetch | None:
-    """Take the model in and begin with what *checks* need of *backend*, the one that serves the model's graph too.
+def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, needs: Sequence[str]) -> Prefetch | None:
+    """Take the model in and begin with what its checks need in *backend*, the one that serves its graph too.
 
-    None where there is nothing to gain, or where the model cannot be taken in: the next one that stages it will say so.
+    None where there is nothing to gain, or where the model cannot be taken in: whoever takes it in next will say so.
+
+    Args:
+        needs: as :attr:`~pytest_onnxaccel.runner.check_table.Check.needs`, of the checks that are selected.
     """
     runtime = engines.backend(backend)
     if runtime.environment or runtime.keep_worker or not engines.availability(backend).ok:
@@ -47,7 +52,7 @@ def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, checks
         engine = engines.open(backend, {}, own=folder)
         if isinstance(engine, WorkerEngine):
             staged = stage(spec.path, spec.shown, folder, engines.options.limits.seconds)
-            return _begun(spec, backend, staged, engine, checks)
+            return _begun(spec, backend, staged, engine, needs)
     except OnnxAccelError:
         pass
     if engine is not None:
@@ -56,10 +61,10 @@ def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, checks
     return None
 
 
-def _begun(spec: ModelSpec, backend: str, staged: Staged, engine: WorkerEngine, checks: frozenset[str]) -> Prefetch:
+def _begun(spec: ModelSpec, backend: str, staged: Staged, engine: WorkerEngine, needs: Sequence[str]) -> Prefetch:
     requests = [graph_request("inspect", {"path": staged.path})]
-    requests += [graph_request(f, {"path": staged.path}) for f in ("structure", "hygiene") if f in checks]
-    if checks - {"structure", "latency"}:
+    requests += [graph_request(function, {"path": staged.path}) for function in needs if function != SESSION]
+    if SESSION in needs:
         requests.append(load_request(registry.reference(GROUP, backend), staged.path, QUIET))
     engine.prefetch(requests)
     return Prefetch(spec.name, backend, staged, engine)

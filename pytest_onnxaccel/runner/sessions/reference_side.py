@@ -37,7 +37,7 @@ class ReferenceSide:
     borrowed: bool = False
 
 
-def opposite(
+def reference_side(
     request: Request,
     model_session: ModelSession,
     path: str | None,
@@ -80,10 +80,14 @@ def opposite(
 
 
 def _exported(
-    request: Request, source: SourceSpec, model_session: ModelSession, other: Callable[[str], ModelSession], path: str | None,
+    request: Request,
+    source: SourceSpec,
+    model_session: ModelSession,
+    other: Callable[[str], ModelSession],
+    path: str | None,
     inputs: Inputs,
-) -> ComparisonSide | None:  # fmt: skip
-    """Export the source again: its framework shows no graph, and a right export has the same values inside.
+) -> ComparisonSide | None:
+    """The source exported anew: its own framework shows no graph, and a right export has the same values inside.
 
     Open sizes stay open where the model has some: at one size, an exporter folds what computes with it. Where that
     is not available, it is exported at the sizes of *inputs*.

@@ -1,0 +1,31 @@
+"""Run the batch check: the model at other batch sizes."""
+
+from __future__ import annotations
+
+from pytest_onnxaccel.checks.batch.check import BatchCase, batch
+from pytest_onnxaccel.checks.find_inputs import sized
+from pytest_onnxaccel.core.results import CheckResult
+from pytest_onnxaccel.runner.check_run import CheckRun
+from pytest_onnxaccel.runner.sessions.batch_sessions import batch_sessions
+
+
+def run(context: CheckRun) -> CheckResult:
+    """The result of the batch check."""
+    request, model = context.request, context.model_session
+    ready = context.ready()
+    case = BatchCase(
+        request.model,
+        request.backend,
+        ready.session,
+        ready.resolved.inputs,
+        batch_sessions(model, request.backend),
+        request.sizes or context.spec.batch.sizes,
+        context.tolerance,
+        context.output_tolerances,
+        holders=model.candidates.holders,
+        single_runs=ready.single_runs,
+        wide=not request.sizes,
+        memory=context.options.limits.memory,
+        telling=context.telling(),
+    )
+    return sized(batch(case), ready.resolved)

@@ -1,0 +1,22 @@
+"""Run the contract check: the model runs in a backend, and gives what it declares."""
+
+from __future__ import annotations
+
+from pytest_onnxaccel.checks.contract import contract
+from pytest_onnxaccel.checks.find_inputs import sized
+from pytest_onnxaccel.checks.reach.sensitivity import with_reach
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.runner.check_run import CheckRun
+
+
+def run(context: CheckRun) -> CheckResult:
+    """The result of the contract check, with what the inputs reach."""
+    info, model = context.info, context.model_session
+    ready = model.ready(context.backend)
+    result = sized(contract(context.model, context.backend, info, ready.session, ready.resolved), ready.resolved)
+    result = model.golden.told_in(result)
+    # It has just compared two equal runs, so that the proof of a batch need not
+    ready.single_runs.stable = ready.single_runs.stable or result.verdict is Verdict.PASSED
+    if result.verdict is not Verdict.PASSED:
+        return result
+    return with_reach(result, context.telling().ask())
