@@ -298,7 +298,7 @@ class _Search:
         return None
 
     def finite(self, found: ResolvedInputs) -> ResolvedInputs:
-        """*found*, or the same sizes with other floats where those give outputs that are finite and not immense."""
+        """Return *found*, or the same sizes with other floats where those give finite outputs of a usual size."""
         inputs = found.inputs
         whole = without_missing(inputs)
         if whole is not inputs and not self._is_finite(inputs, found.outputs):

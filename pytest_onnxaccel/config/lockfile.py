@@ -136,7 +136,7 @@ def _table(file: Path, value: Any, where: str) -> Mapping[str, Any]:
 
 
 def _refused(file: Path, cause: str) -> ConfigError:
-    return ConfigError(cause, subject=file.name, remedy="mend it, or remove it and run pytest with --onnx-lock=write")
+    return ConfigError(cause, subject=file.name, remedy="fix it, or remove it and run pytest with --onnx-lock=write")
 
 
 def _quoted(text: str) -> str:

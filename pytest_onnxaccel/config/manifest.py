@@ -188,7 +188,7 @@ class _Reader:
         return tolerance(own, values.get("rtol"), values.get("atol"), origin, origin)
 
     def _check(self, at: _Path, model: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Settings of a check that is installed: what they may be, it knows alone."""
+        """Return settings of a check that is installed: what they may be, it knows alone."""
         known = registry.names(registry.CHECKS)
         if at[-1] not in known:
             remedy = nearest(at[-1], known) if known else "install its distribution"

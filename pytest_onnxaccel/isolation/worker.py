@@ -65,7 +65,7 @@ LOOK = "pytest_onnxaccel.isolation.look:look"
 
 
 def graph_function(name: str) -> Callable[..., Any]:
-    """The graph function of that name; a check of another distribution gives ``module:function`` instead."""
+    """Return the graph function of that name; a check of another distribution gives ``module:function`` instead."""
     found: Callable[..., Any] = resolve(name if ":" in name else GRAPH_FUNCTIONS[name])
     return found
 

@@ -61,7 +61,7 @@ class Plan:
         return own + [(name, self.reference) for name in self.backends if name != self.reference and self.reference]
 
     def requests(self) -> Iterator[Request]:
-        """The checks of the model, in the order in which they run."""
+        """Yield the checks of the model, in the order in which they run."""
         for check in checks().values():
             yield from self._requests_of(check)
 

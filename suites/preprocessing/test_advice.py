@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pytest_onnxaccel.preprocessing.speed.rewrites import rewrites
 
 from pytest_onnxaccel.preprocessing import compare
 from pytest_onnxaccel.preprocessing.diagnosis.affine_fit import Affine, detect, rounded
+from pytest_onnxaccel.preprocessing.speed.rewrites import rewrites
 from pytest_onnxaccel.preprocessing.suggestions import advise
 
 Image = NDArray[Any]

@@ -40,7 +40,7 @@ class BatchCase:
         outputs: tolerances by output, before *tolerance*.
         holders: names the nodes that hold the batch, for the message.
         single_runs: results of single samples that are known already, and how they combine.
-        wide: beside *sizes*, sweep over a dynamic model's batch as far as time and *memory* (bytes) allow.
+        wide: in addition to *sizes*, sweep over a dynamic model's batch as far as time and *memory* (bytes) allow.
         telling: whether what was compared tells anything.
     """
 
@@ -59,12 +59,12 @@ class BatchCase:
     telling: Telling | None = None
 
     def prover(self, single_runs: SingleRuns, full: bool) -> Prover:
-        """Proves sessions within these tolerances."""
+        """Return what proves sessions within these tolerances."""
         return prover_of(self.backend, single_runs, self.inputs, self.tolerance, self.outputs, full)
 
 
 def batch(case: BatchCase) -> CheckResult:
-    """Each batch size gives what the samples give by themselves."""
+    """Check that each batch size gives what the samples give by themselves."""
     session, inputs, sizes = case.session, case.inputs, case.sizes
     notes = session.info.notes
     result = CheckResult(case.model, "batch", Verdict.PASSED, backend=case.backend, batch=inputs.batch, notes=notes)

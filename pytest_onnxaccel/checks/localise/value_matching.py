@@ -113,7 +113,7 @@ def _backward(ours: GraphView, theirs: GraphView, found: Mapping[str, str]) -> d
 
 
 def _open(graph_view: GraphView, names: Mapping[str, str]) -> dict[tuple[object, ...], list[str]]:
-    """Unpaired results of nodes that read paired values, by operator, what is read, place among the results and shape.
+    """Group unpaired results of nodes that read paired values, by operator, operands, place and shape.
 
     Args:
         names: the reference's name of each paired value.

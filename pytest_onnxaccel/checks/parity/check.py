@@ -91,15 +91,15 @@ class ParityCase:
     telling: Telling | None = None
 
     def samples(self) -> Iterator[dict[str, Array]]:
-        """The feeds, in order."""
+        """Yield the feeds, in order."""
         return samples(self.inputs, self.seeds, self.batch)
 
     def sample(self, index: int) -> dict[str, Array]:
-        """The feeds of sample *index*, also past those of :meth:`samples`."""
+        """Return the feeds of sample *index*, also past those of :meth:`samples`."""
         return sample(self.inputs, self.seeds, self.batch, index)
 
     def known_outputs(self, index: int) -> Mapping[str, Array] | None:
-        """The candidate's outputs of sample *index*, where it ran already."""
+        """Return the candidate's outputs of sample *index*, where it ran already."""
         if self.known is None or self.batch is not None or self.seeds or sized(self.inputs, index) is not self.inputs:
             return None
         # Not those that ran with what the samples of a batch have in common
@@ -107,7 +107,7 @@ class ParityCase:
 
 
 def parity(case: ParityCase) -> CheckResult:
-    """The candidate's outputs equal the reference's within the tolerance."""
+    """Check that the candidate's outputs equal the reference's within the tolerance."""
     compared = _Comparison(case)
     for index, feeds in enumerate(case.samples()):
         if compared.agreement.problems:
@@ -163,7 +163,7 @@ class _Comparison:
             self.decisions.add(index, ours, theirs)
 
     def worth_measuring(self) -> bool:
-        """Noise could explain what is past the tolerance."""
+        """Return whether noise could explain what is past the tolerance."""
         return _worth_measuring(self.agreement, self.limits, self.decisions)
 
     def measured(self, feeds: Sequence[Feeds], variants: Variants | None = None) -> None:
@@ -224,7 +224,7 @@ class _Comparison:
         return False
 
     def result(self, look: SecondLook | None) -> CheckResult:
-        """The verdict on everything that was compared."""
+        """Return the verdict on everything that was compared."""
         case, agreement, limits = self.case, self.agreement, self.limits
         sides = (case.candidate_session, case.reference_session)
         result = CheckResult(

@@ -77,7 +77,7 @@ def builtin_items(session: pytest.Session, state: State) -> list[pytest.Item]:
     if state.settings.models:
         try:
             checks()
-        except ConfigError as error:  # another distribution's, which is no reason for a trace
+        except ConfigError as error:  # another distribution's, which is not a reason for a trace
             raise pytest.UsageError(str(error)) from None
     for spec in state.settings.models:
         # What an option names is judged, also where the manifest says how and other paths are asked for

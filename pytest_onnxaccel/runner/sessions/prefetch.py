@@ -35,7 +35,7 @@ class Prefetch:
 def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, needs: Sequence[str]) -> Prefetch | None:
     """Take the model in and begin with what its checks need in *backend*, the one that serves its graph too.
 
-    None where there is nothing to gain, or where the model cannot be taken in: whoever takes it in next will say so.
+    None where there is nothing to gain, or where the model cannot be taken in: the next one to stage it will say so.
 
     Args:
         needs: as :attr:`~pytest_onnxaccel.runner.check_table.Check.needs`, of the checks that are selected.

@@ -87,7 +87,7 @@ def _exported(
     path: str | None,
     inputs: Inputs,
 ) -> ComparisonSide | None:
-    """The source exported anew: its own framework shows no graph, and a right export has the same values inside.
+    """Export the source again: its framework shows no graph, and a right export has the same values inside.
 
     Open sizes stay open where the model has some: at one size, an exporter folds what computes with it. Where that
     is not available, it is exported at the sizes of *inputs*.
