@@ -26,7 +26,11 @@ def contract(model: str, backend: str, info: ModelInfo, session: Session, resolv
     """Check that the model runs, and that its outputs are finite, repeatable and as declared.
 
     Args:
-        settled: inputs that run in *session*, with the outputs of their first run.
+        model: name of the model, as reports show it.
+        backend: name of the backend.
+        info: what the model declares.
+        session: the model running in *backend*.
+        resolved: inputs that run in *session*, with the outputs of their first run.
     """
     first = resolved.outputs
     again = session.run(resolved.inputs.feeds(0))

@@ -150,6 +150,10 @@ def find_inputs(
     """Return the inputs on which *session* runs.
 
     Args:
+        session: the model, to try inputs in.
+        info: what the model declares.
+        spec: what the user says of its inputs.
+        seed: the same seed gives the same inputs on every machine.
         root: folder whose modules a preprocessing function is imported from; the current one by default.
         facts: what the graph says of its inputs; without them, what the declarations say.
         golden: inputs that are known to be legal, all of the same shapes; they come first.

@@ -13,6 +13,7 @@ def hygiene(model: str, findings: Sequence[Mapping[str, Any]], load_warnings: Se
     """Check that the graph holds nothing that slows it down or hides a mistake.
 
     Args:
+        model: name of the model, as reports show it.
         findings: what :func:`pytest_onnxaccel.graph.lint.hygiene` found.
         load_warnings: what runtimes printed while they loaded the model.
         fail: findings fail the check instead of being warnings.

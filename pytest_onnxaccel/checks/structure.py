@@ -13,6 +13,8 @@ def structure(model: str, info: ModelInfo, report: Mapping[str, Any]) -> CheckRe
     """Check the model with onnx's checker and strict shape inference.
 
     Args:
+        model: name of the model, as reports show it.
+        info: what the model declares.
         report: what :func:`pytest_onnxaccel.graph.validate.structure` found.
     """
     parts = {"checker": report["checker"], "shape inference": report["shape_inference"]}

@@ -126,8 +126,11 @@ class Converter(Protocol):
         """Convert the staged *source* into the empty *folder*; called in the worker of :attr:`backend`.
 
         Args:
+            source: path of the staged file or folder.
             kind: of *source*.
             gives: the kind that is wanted.
+            folder: where the result is written.
+            options: names, shapes, batch, opset and loader that were asked for.
 
         Raises:
             ConversionError: ``E_CONVERT``: an operator, an opset or a shape that it cannot take, by name.

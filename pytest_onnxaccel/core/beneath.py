@@ -90,6 +90,7 @@ def open_folder(path: str, listed: bool = False) -> int:
     """Return a descriptor of the folder that the owner names, links included.
 
     Args:
+        path: that of the folder.
         listed: what it holds will be asked for; else only files by name.
 
     Raises:

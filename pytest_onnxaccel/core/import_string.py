@@ -16,6 +16,7 @@ def resolve(name: str, root: Path, origin: str) -> Callable[[Any], Any]:
     """Return the function that *name* names.
 
     Args:
+        name: ``package.module:function``.
         root: folder whose modules are importable, as they are for ``python -m pytest`` started there.
         origin: where *name* was written, for the message.
 

@@ -74,6 +74,7 @@ def sets_of(paths: Iterable[str], alone: str = "") -> list[Files]:
     """Return the sets that *paths* below a folder make, in the order of their numbers.
 
     Args:
+        paths: relative to the folder.
         alone: a file that the user named; with its pair it is one set, or several.
 
     Raises:

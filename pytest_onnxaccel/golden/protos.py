@@ -27,6 +27,7 @@ def read_proto(data: bytes, kind: str) -> tuple[str, Value]:
     """Return the name that is written in the file, often empty, and the value.
 
     Args:
+        data: the bytes of a ``.pb`` file.
         kind: of the input or output, as :class:`~pytest_onnxaccel.core.specs.TensorSpec` has it.
 
     Raises:

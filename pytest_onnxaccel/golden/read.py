@@ -45,8 +45,11 @@ def read(
     """Return the golden data in the files *paths* of *folder*, its arrays written to the new file *target*.
 
     Args:
+        folder: the private copy.
+        paths: relative to *folder*.
         alone: the one of *paths* that the user named, where that was a file.
         inputs, outputs: what the model declares, as JSON.
+        target: the file that is written, all arrays one after the other.
 
     Returns:
         ``sets``: a list of ``name``, ``files`` (by value) and ``values``; ``record``: what is stored next to them.

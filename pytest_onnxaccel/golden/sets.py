@@ -55,6 +55,8 @@ def fitted(
     Args:
         told: as :func:`~pytest_onnxaccel.golden.read.read` gives them.
         data: the arrays' bytes.
+        inputs: what the model declares.
+        outputs: what the model declares.
 
     Raises:
         ModelError: ``E_GOLDEN``, naming the file, what it holds and what the model declares.

@@ -32,6 +32,7 @@ def validate(
         model: path of an ``.onnx`` file, or a spec with ranges, tolerances and budgets.
         backends: names; empty for every backend that runs here.
         checks: names of the checks to run; empty for all of them.
+        options: settings of a run: time and memory limits, seed, folders; the defaults when None.
         reference: what the outputs must agree with, in place of what a spec says: a backend, another ``.onnx``, a
             source, ``golden``, or ``package.module:function``, found in the working folder unless *options* say more.
         loader: ``package.module:callable`` that builds the module of a source of weights.

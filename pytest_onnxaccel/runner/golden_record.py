@@ -75,9 +75,11 @@ def record_golden(
     The model must agree with the reference first: what is stored for gating is never known to be missed today.
 
     Args:
+        spec: the model, with its source or reference and its inputs.
         target: folder to write; ``MODEL.golden`` next to the model by default.
         samples: how many to store.
         largest: bytes that both files may take.
+        options: settings of a run: time and memory limits, sandbox; the defaults when None.
 
     Raises:
         ConfigError: *target* or the reference cannot be used.

@@ -31,7 +31,9 @@ def export(path: str, target: str, kind: str, inputs: Mapping[str, str], outputs
     """Convert the prepared copy at *path* and write *target*.
 
     Args:
+        path: the prepared copy.
         target: a file for the kind ``graphdef``, a folder that is not there yet for ``saved_model``.
+        kind: ``graphdef`` or ``saved_model``.
         inputs, outputs: names of the original model by name in the copy.
 
     Returns:

@@ -23,6 +23,7 @@ def call_loader(loader: str, import_paths: Sequence[str]) -> Any:
     """Call the loader, without arguments, and return what it builds; the weights are loaded into that.
 
     Args:
+        loader: ``package.module:callable``.
         import_paths: folders that its modules are found in, before ``sys.path``; it runs in the first of them.
 
     Raises:
@@ -64,6 +65,7 @@ def find_callable(name: str, import_paths: Sequence[str], called: str = "") -> C
     """Return the callable that *name*, ``package.module:callable``, names.
 
     Args:
+        name: ``package.module:callable``.
         import_paths: folders that its modules are found in, before ``sys.path``.
         called: what messages begin with; empty where their subject is *name* already.
 

@@ -58,9 +58,12 @@ def open_tensorflow(
     """Open the source at *path*; TensorFlow is imported only after the file was checked.
 
     Args:
+        path: the staged file or folder.
+        kind: that of the source, see :mod:`pytest_onnxaccel.convert.formats`.
         inputs, outputs: names for a session to take and give; see :func:`.tensorflow_names.choose` for what a name
             means. Empty for what the source declares: a signature, a Keras model's layers, or placeholders and ends.
         signature: of a SavedModel or TensorFlow Lite file; empty for the default one.
+        options: threads and graph optimizations; the defaults when None.
         trusted: what the owner of the model allows it to hold beyond what only computes: operators as
             ``tensorflow:MyOp``, patterns of classes of Keras' other packages as ``keras_hub.*``.
 

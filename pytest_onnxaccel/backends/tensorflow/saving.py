@@ -33,6 +33,7 @@ def strays(meta: MetaGraph, run: Iterable[str] = ()) -> Iterator[tuple[Node, boo
     """Yield operators of *meta* that save, or restore another file than the checkpoint, when it is loaded and run.
 
     Args:
+        meta: the parsed meta graph.
         run: tensors that are computed beyond what a loader and the signatures compute.
 
     Yields:

@@ -44,7 +44,10 @@ def choose(
     Args:
         asked: sizes that the user named; they are proven whatever they cost.
         own: samples that one run of the model takes.
+        dynamic: whether the batch dimension is declared dynamic.
         wide: prove :data:`SWEEP_SIZES` of a dynamic model as well.
+        single_runs: the original's own runs of single samples, which cost time at each further size.
+        session: the original, which one run is timed in.
         memory: limit of the worker in bytes; 0 for none.
     """
     if not asked and dynamic:

@@ -38,8 +38,13 @@ def foldin(
     """Check that the folded model gives for images what the original gives after *preprocess*.
 
     Args:
+        model: name of the model, as reports show it.
+        backend: name of the backend.
+        original: the model without preprocessing.
+        folded: the model that takes the image itself.
         preprocess: the reference: an image (uint8, H x W x C) to an array, with or without a batch axis.
         images: images of the size that the model takes; several are stacked where its batch is fixed.
+        tolerance: that of every output; by dtype when None.
         firsts: sessions of both models cut after their first convolution (original, folded). They tell where a
             difference is made: the outputs of a detector no longer know.
         name: the image input; the only one of rank 4 by default.

@@ -49,9 +49,13 @@ def round_trip_runs(
     """Check that every stop agrees with the one before it, and the last with the first.
 
     Args:
+        model: name of the source, as reports show it.
         stops: the start, then one per conversion.
         inputs: None where no stop has a session.
+        tolerance: that of every comparison; what it leaves open goes by dtype.
+        outputs: tolerances by output, in place of *tolerance*.
         required: a leg that cannot be taken is a failure, not merely *not applicable*.
+        samples: how many are compared.
     """
     shown = " -> ".join(stop.name.partition(": ")[2].partition(" -> ")[2] or stop.name for stop in stops)
     result = CheckResult(

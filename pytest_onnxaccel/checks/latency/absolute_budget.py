@@ -83,7 +83,11 @@ def sample(
     """Take blocks until every limit of *wanted* is decided, or *seconds* have gone.
 
     Args:
+        session: the model, in a worker.
+        feeds: one sample, arrays by input name.
+        wanted: limits in nanoseconds, by percentile such as ``p95``.
         typical_ns: of one call.
+        seconds: time limit of sampling.
     """
     confidence = 1 - ERROR / len(LOOKS)
     calls = (

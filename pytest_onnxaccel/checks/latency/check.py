@@ -97,7 +97,11 @@ def latency(
     The worst limit decides: one that failed, else one that cannot be decided.
 
     Args:
+        model: name of the model, as reports show it.
+        backend: name of the backend.
+        session: the model running in *backend*.
         measured: what :func:`measure` found for *session*.
+        budget: limits and scenario; all unset when only measured.
         compared: the limits of *budget* that need another session, judged.
         batch: samples of one call.
     """

@@ -72,6 +72,8 @@ def idle_gap(scenario: Scenario, paced: Paced, busy: Timing, asked: Mapping[str,
     """Return the percentiles of calls after a pause.
 
     Args:
+        scenario: ``idle-gap`` with its pause.
+        paced: calls with that pause before each.
         busy: of the same session without pauses, for comparison.
         asked: see :func:`limits`.
     """
@@ -99,11 +101,14 @@ def server(
     """Return response times, waiting included, of requests that come in at random at the scenario's rate.
 
     Args:
+        scenario: ``server`` with its rate in requests per second.
         row: calls one after the other.
         run: requests that came in at the scenario's rate, which the queue is replayed over; None where calls one after
             the other already take too long for it.
+        asked: see :func:`limits`.
         live: another such run, where it was asked for. A limit that the replay keeps and the live run does not is
             inconclusive.
+        seed: that of the replayed arrivals.
     """
     rate = scenario.rate_per_s or 0.0
     services, own = _services(row, run)
@@ -139,8 +144,10 @@ def max_sustainable_rate(scenario: Scenario, row: Timing, run: Paced, seed: int 
     """Return the highest rate of random requests at which p99 certainly keeps the scenario's target.
 
     Args:
+        scenario: ``server`` with its target for p99.
         row: calls one after the other.
         run: requests that came in at random, at a rate between the ones searched.
+        seed: that of the replayed arrivals.
     """
     target = scenario.target_ns or 0.0
     services, own = _services(row, run)
@@ -173,6 +180,9 @@ def offline(
     """Return samples per second over batch sizes, by lower bounds; with limits, of the sizes that keep them.
 
     Args:
+        scenario: ``offline``.
+        found: throughput and timing of each batch size.
+        asked: see :func:`limits`.
         left: sizes that were not timed, with the reason.
     """
     judged = {t.batch: [_limit(key, value, timing) for key, value in asked.items()] for t, timing in found}

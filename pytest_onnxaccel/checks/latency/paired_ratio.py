@@ -141,8 +141,13 @@ def compare(
     """Time the arms in alternation until the bounds tell on which side of *against* their ratio lies.
 
     Args:
+        first: the arm whose time is the numerator.
+        second: the arm whose time is the denominator.
         twin: another session of the same model as *second*, for the control.
         against: None takes every look that *seconds* allow, for a figure as exact as can be had.
+        seconds: time limit of all looks.
+        seed: that of the order of the arms.
+        looks: numbers of pairs after which the bounds are looked at; they share one error.
 
     Raises:
         OnnxAccelError: a session fails.

@@ -44,6 +44,8 @@ def speedup(ratio: Ratio | None, other: str, factor: float) -> Compared:
 
     Args:
         ratio: how many times as long *other* takes as the model; None when it did not run.
+        other: name of the backend that is compared with.
+        factor: least speed-up.
     """
     if ratio is None:
         text = f"{other} did not run, so there is nothing to be {factor:g} times faster than"
@@ -57,6 +59,8 @@ def regression(ratio: Ratio, other: str, share: float) -> Compared:
 
     Args:
         ratio: how many times as long the model takes as *other*.
+        other: name of the model that is compared with.
+        share: largest slowdown, as a fraction: 0.1 for 10 %.
     """
     bounds = f"{ratio.low - 1:+.1%} to " + ("unbounded" if math.isinf(ratio.high) else f"{ratio.high - 1:+.1%}")
     text = f"{ratio.ratio - 1:+.1%} ({bounds}) in time against {other}, allowed {share * 100:+g}%; {_clocks(ratio)}"

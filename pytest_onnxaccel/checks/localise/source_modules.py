@@ -55,7 +55,7 @@ def first_module(
     Args:
         recorded: module path and result, in the order of execution; a module that ran twice is there twice.
         values: of the graph, by name, on the same inputs.
-        wiring: tells which module a value came from.
+        graph_view: tells which module a value came from.
 
     Returns:
         None where every module that has a value in the graph agrees with it.

@@ -116,6 +116,7 @@ def _open(graph_view: GraphView, names: Mapping[str, str]) -> dict[tuple[object,
     """Group unpaired results of nodes that read paired values, by operator, operands, place and shape.
 
     Args:
+        graph_view: one side's graph.
         names: the reference's name of each paired value.
     """
     found: dict[tuple[object, ...], list[str]] = defaultdict(list)

@@ -80,6 +80,7 @@ def detections(
     """Compare the kept boxes.
 
     Args:
+        asked: the decision: threshold, overlap and background class.
         candidate, reference: scores ([N x] boxes x classes, or one class's scores) and boxes ([N x] boxes x 4,
             corner form).
         score_noise: what rounding may do to each score; of the scores' shape.

@@ -58,6 +58,8 @@ class Agreement:
         """Compare one sample's outputs; after a breach of the contract no further figures are taken.
 
         Args:
+            candidate: arrays by output name.
+            reference: arrays by output name, of the same sample.
             number: of the sample, where samples are left out: what is told of the worst one.
         """
         number = self.samples if number is None else number

@@ -89,6 +89,8 @@ def look_again(
     allows is it measured on the further samples too, and the larger one holds for all of them.
 
     Args:
+        agreement: the comparison so far; further samples are added to it.
+        limits: the tolerances in force.
         sample: feeds by number.
         compare: adds one sample to *agreement*.
         worth_measuring: says, after all were compared, that a larger drift could change the verdict.

@@ -104,6 +104,7 @@ def further(inputs: Inputs, first: int) -> Iterator[int]:
     """Return the numbers of the samples to draw where outputs do not answer; those from WIDE on have wide floats.
 
     Args:
+        inputs: those of the check.
         first: number of the next sample. Samples that a person gave are all there are.
     """
     if inputs.files:
@@ -116,7 +117,9 @@ def holding(inputs: Inputs, run: Run, silent: Mapping[str, str]) -> list[str]:
     """Return the inputs that keep the *silent* outputs still: with another value of one of them some output answers.
 
     Args:
+        inputs: those of the check.
         run: the reference.
+        silent: outputs that do not answer, with how.
     """
     feeds = inputs.feeds(0)
     plain = run(feeds)

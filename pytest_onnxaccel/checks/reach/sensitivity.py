@@ -132,6 +132,8 @@ def judged_by_reach(result: CheckResult, reach: Reach | None, least: float | Non
     """Return *result*, inconclusive where it passed but its inputs reach too little.
 
     Args:
+        result: of a comparison.
+        reach: what its inputs reached; None where that was not measured.
         least: share that the user asked for; :data:`LEAST` by default.
         remedy: what to give.
     """

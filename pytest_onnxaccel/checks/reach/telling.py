@@ -36,6 +36,7 @@ class Telling:
         (which the model is compared with) asks for.
 
         Args:
+            answers: which outputs have answered so far.
             first: number of the next sample that was not looked at yet.
         """
         reach = self.ask()
@@ -64,6 +65,8 @@ class Telling:
         """Return a passed *result* with what was reached; inconclusive where it proves nothing.
 
         Args:
+            result: of the comparison.
+            answers: which outputs have answered.
             run: the reference, to find out which input is to blame.
         """
         if result.verdict is not Verdict.PASSED:

@@ -15,6 +15,7 @@ def acquire(path: str, patience: float) -> int:
     A process that dies frees it too. Who holds it may remove the file.
 
     Args:
+        path: that of the lock file.
         patience: seconds to wait for the process that holds it.
 
     Raises:

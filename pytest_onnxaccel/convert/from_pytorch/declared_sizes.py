@@ -15,6 +15,10 @@ def declare(
     """Give the file at *path* the names that were asked for; a value of the exporter with one of them gets another.
 
     Args:
+        path: the ONNX file; it is written again.
+        inputs: names for the inputs, in order.
+        outputs: names for the outputs, in order.
+        given: the examples that it was exported with.
         axes: open axes of the outputs with their names; empty for one that follows from no name.
     """
     import onnx
@@ -40,6 +44,8 @@ def separate(graph: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None:
 
     Args:
         graph: of ``onnx_ir``.
+        inputs: names of the inputs.
+        outputs: names of the outputs.
     """
     kept = {id(value) for value in (*graph.inputs, *graph.outputs)}
     asked = {*inputs, *outputs}

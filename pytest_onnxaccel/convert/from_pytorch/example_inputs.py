@@ -58,6 +58,8 @@ def examples(options: ConvertOptions, known: Sequence[TensorSpec] = (), turn: in
     """Return examples for the inputs of *options*, else for those that the source *known* has.
 
     Args:
+        options: names, shapes and batch that were asked for.
+        known: inputs that the source declares itself.
         turn: 0, or 1 for the same inputs with open axes of other sizes.
 
     Raises:

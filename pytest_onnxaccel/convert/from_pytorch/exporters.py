@@ -28,6 +28,11 @@ def dynamo(
     """Write *module* to *path* through the dynamo exporter.
 
     Args:
+        module: in eval mode.
+        arguments: positional examples.
+        keywords: examples by name.
+        given: the examples with their open axes.
+        path: the ONNX file to write.
         asked: input and output names and the opset, as ``torch.onnx.export`` takes them.
     """
     import torch

@@ -15,7 +15,9 @@ def lite_model(
     """Return the file at *path* as an ONNX model.
 
     Args:
+        path: the TensorFlow Lite file.
         inputs, outputs: names of tensors of the file.
+        opset: version of the default domain.
         renamed: what tensors are called in the result.
         shapes: by tensor, those that inputs shall declare otherwise than the file; -1 for what stays open.
 

@@ -42,6 +42,8 @@ def prepend(
     """Write the model at *source* with Cast, Transpose, Sub and Mul in front of its image input to *target*.
 
     Args:
+        source: path of the model.
+        target: path of the model to write.
         mean, scale: one number, or one for each channel.
         layout: of the new input: ``NHWC``, ``HWC`` (one image without a batch axis) or ``NCHW``.
         channel_order: ``reversed`` when the image holds BGR and the model takes RGB, or the other way round.

@@ -84,6 +84,8 @@ def front(image: ImageInput, layout: str, reverse: bool) -> tuple[list[NodeProto
     What moves elements comes before the Cast: bytes are moved, not floats.
 
     Args:
+        image: the input of the model.
+        layout: of the new input: ``NHWC``, ``HWC`` or ``NCHW``.
         reverse: put the channels in the opposite order.
     """
     last, nodes = image.name, []

@@ -20,6 +20,7 @@ def columns_of(trace: Trace, width: int) -> tuple[Column, ...]:
     """Return the columns of a value by their place, as far as they come from the input of *trace*.
 
     Args:
+        trace: where the value comes from.
         width: of the value, where it is the input itself.
     """
     if trace.columns is not None:

@@ -20,6 +20,9 @@ def expose(source: str, target: str, values: Sequence[str], known: Mapping[str, 
     not values of the main graph.
 
     Args:
+        source: path of the model.
+        target: path of the model to write.
+        values: names of values of the main graph.
         known: ``[bytes, dtype, shape]`` by value, as :func:`~.anatomy.anatomy` gives; some runtimes need them.
 
     Returns:

@@ -75,6 +75,7 @@ def find_batch(graph: GraphProto, axes: Mapping[str, int] | None = None) -> Batc
     """Return the batch that all inputs share.
 
     Args:
+        graph: the main graph.
         axes: its axis by input; inputs that are missing carry none. Without it, axis 0 of every input.
 
     Raises:

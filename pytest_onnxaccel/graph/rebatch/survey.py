@@ -46,6 +46,8 @@ def survey(model: ModelProto, n: int | None = None, axes: Mapping[str, int] | No
     The model is not changed.
 
     Args:
+        model: the model, with its constants.
+        n: the other batch.
         axes: as :func:`~pytest_onnxaccel.graph.rebatch.batch_axis.find_batch` takes them.
 
     Raises:

@@ -61,6 +61,8 @@ def class_changes(candidate: Array, reference: Array, noise: Floats) -> list[Cha
     """Return rows along the last axis whose class differs.
 
     Args:
+        candidate: scores, shape (..., classes), any number dtype.
+        reference: scores of the same shape.
         noise: what rounding may do to each element, of the shape of *reference*. A margin is the difference of two
             elements, so what it may lose is the sum of theirs.
     """
@@ -92,6 +94,9 @@ def kept(scores: Floats, boxes: Floats, threshold: float, overlap: float) -> tup
 
     Args:
         scores: N; boxes: N x 4.
+        boxes: corners x1, y1, x2, y2 of each, shape (N, 4).
+        threshold: only boxes with a score above it are kept.
+        overlap: intersection over union above which the box of the lower score is suppressed.
 
     Returns:
         The kept boxes' numbers, best first, and the box that suppressed each suppressed one.

@@ -100,6 +100,7 @@ def responses(services: Services, gaps: Floats, draw: np.random.Generator) -> Fl
     """Return response times of each request, nanoseconds, of replays side by side that begin with nobody waiting.
 
     Args:
+        services: measured service times, nanoseconds.
         gaps: before each arrival, nanoseconds (requests x replays); the result has its shape.
         draw: says where in *services* each replay begins. From there it takes them in the order in which they were
             measured, round the end: a slow phase of the machine lasts, and where it is cut a queue ends too early.

@@ -50,6 +50,7 @@ def measured(run: Paced, row_ns: Sequence[float]) -> Services:
     """Return service times of *run*, of ``poisson`` pace.
 
     Args:
+        run: a paced run: arrivals and completions of its requests.
         row_ns: calls in a row, in order: what stands for requests that wait where nobody had to.
 
     Raises:

@@ -22,6 +22,8 @@ def is_held(golden: Samples, spec: TensorSpec, domain: Domain | None) -> bool:
     """Return whether input *spec* keeps its golden values: nobody knows which others are legal.
 
     Args:
+        golden: the stored samples.
+        spec: the input.
         domain: what the graph says of it; sizes that it cannot tell are kept.
     """
     if domain is not None:

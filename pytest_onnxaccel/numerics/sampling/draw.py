@@ -47,6 +47,7 @@ def unguessable(spec: TensorSpec, domain: Domain | None = None, given: InputSpec
     """Return why no legal value of *spec* can be made up, or an empty string.
 
     Args:
+        spec: the input.
         domain: what the graph says of it: texts can be drawn from a list of them.
         given: what the user says of it.
     """
@@ -74,6 +75,7 @@ def sample(
     """Return one array per input.
 
     Args:
+        specs: the inputs, in order.
         shapes: concrete shape by input name.
         seed, index: the same pair gives the same arrays on every machine; *index* tells samples apart.
         given: ranges and values that the user declared; they come before *domains*.
@@ -221,6 +223,7 @@ def concrete(
     """Return the shape of *spec* with its free dimensions filled in.
 
     Args:
+        spec: the input.
         symbols: size by name of a dimension, and by ``input:axis`` or ``?`` of those without a name.
         batch, axis: the batch, and where this input has it; it fills a free dimension there.
         given: shapes that the user declared; they hold for their input.

@@ -37,6 +37,10 @@ def draw(
     """Return one array of *shape* inside *domain*.
 
     Args:
+        generator: source of randomness; it is advanced.
+        domain: what the graph says of the input's values.
+        dtype: that of the array.
+        shape: that of the array, all sizes known.
         index: of the sample. Where an array has no room for every telling point, the next one takes the next points.
         sizes: of the named dimensions, for bounds that are sizes.
 

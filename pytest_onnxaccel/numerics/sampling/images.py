@@ -29,6 +29,8 @@ def load_images(pattern: str, name: str, preprocess: Callable[[Any], Any] | None
     """Return one sample of input *name* per image that the glob *pattern* names, in the order of the names.
 
     Args:
+        pattern: a glob of image files.
+        name: the input, for messages.
         preprocess: takes an image (H x W x 3, uint8, RGB) and gives the sample; None to feed the image itself.
 
     Raises:

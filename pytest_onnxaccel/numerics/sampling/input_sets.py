@@ -180,6 +180,8 @@ class Inputs:
         axis of its batch. The arrays may be read-only: samples are drawn once and kept.
 
         Args:
+            index: number of the sample, from 0.
+            batch: samples in the feed; the model's own batch when None.
             turn: which values inputs without a batch have: samples of one batch have them in common, and samples
                 that are compared one by one go through them.
         """
@@ -405,6 +407,8 @@ def as_declared(array: Array, spec: TensorSpec, axis: int | None = 0) -> Array:
     """Return *array* of a sample file, in the declared dtype where nothing is lost by it, and with a batch axis.
 
     Args:
+        array: what the file holds.
+        spec: the input.
         axis: where the batch belongs that a single sample lacks; None for an input without one.
 
     Raises:

@@ -89,6 +89,8 @@ def convert_source(
     """Convert *source*, prove that the result does the same, and save it at *target*.
 
     Args:
+        source: path of a file or folder, or a spec with its loader.
+        target: path of the file or folder to write.
         loader: ``package.module:callable`` that builds the module of a file that holds only weights.
         batch: samples that the result takes, or ``"dynamic"``.
         inputs: what it takes, where the source does not know: specs, or texts such as ``input:float32:1x3x240x320``;
@@ -96,7 +98,11 @@ def convert_source(
         outputs: names for the outputs, in order.
         gives: ``onnx``, ``saved_model`` or ``pb`` (also ``graphdef``); by default what the suffix of *target* says.
         exporter: ``dynamo`` or ``torchscript``, for PyTorch.
+        opset: version of the default domain of an ONNX result; the converter's best by default.
+        signature: that of a SavedModel or a TensorFlow Lite file; the default one when empty.
         trusted: names that a pickled source may refer to.
+        tolerance: that of the proof; by dtype when None.
+        options: settings of a run: time and memory limits, sandbox; the defaults when None.
 
     Raises:
         ConfigError: an argument that cannot be used.

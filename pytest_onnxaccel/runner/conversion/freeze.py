@@ -66,9 +66,14 @@ def refreeze(
     """Freeze the model file *model* to batch *size*, prove it, and save it.
 
     Args:
+        model: path of the ``.onnx`` file.
+        size: samples that the new file takes.
         output: path to save it at; without one, ``{stem}-batch-{n}.onnx`` next to the model.
         backend: where it is proven; the first one that runs here by default.
+        method: ``auto`` (the cheapest that can be proven), ``re-export``, ``fixed``, ``dims``, ``rewrite``, ``scan`` or
+            ``unroll``.
         manifest: an ``onnxaccel.toml`` that gives the model its inputs, tolerances and source.
+        options: settings of a run: time and memory limits, sandbox; the defaults when None.
         source: what the model was converted from, to export it again; that of the manifest by default.
 
     Raises:

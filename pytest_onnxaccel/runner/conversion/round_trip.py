@@ -235,7 +235,10 @@ def round_trip(
         through: kinds to go through: ``onnx``, ``pb``, ``saved_model``.
         inputs, outputs: as in :class:`~pytest_onnxaccel.convert.protocol.ConvertOptions`, for the first leg.
         given: how inputs are filled.
+        tolerance: that of every comparison; by dtype when None.
+        output_tolerances: tolerances by output, in place of *tolerance*.
         required: a leg that cannot be taken is a failure, not merely *not applicable*.
+        options: settings of a run: time and memory limits, sandbox; the defaults when None.
 
     Returns:
         The result of the check ``round-trip``: the first leg that changes the model is named.

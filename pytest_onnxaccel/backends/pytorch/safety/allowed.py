@@ -106,6 +106,8 @@ def operator_computes(namespace: str, name: str, overload: str | None = None, tr
     """Return whether a model may call ``torch.ops.<namespace>.<name>``.
 
     Args:
+        namespace: that of the operator, such as ``aten``.
+        name: that of the operator, such as ``relu``.
         overload: the one that is called (``default`` for the nameless one); None: any of them may be.
         trusted: patterns of names that the owner trusts.
     """

@@ -36,6 +36,7 @@ def check_program(path: str, trusted: Sequence[str] = ()) -> None:
     """Refuse the exported program at *path* unless all that it holds are tensors and what computes on them.
 
     Args:
+        path: the file; it is not loaded.
         trusted: patterns of operators (``torch.ops.mylib.*``) and of structures that the owner trusts.
 
     Raises:

@@ -31,6 +31,7 @@ def check_structure(text: str, is_input: bool, trusted: Sequence[str]) -> None:
     """Refuse the tree spec *text* unless it is built of plain containers.
 
     Args:
+        text: the spec as JSON.
         is_input: of what a module takes, whose keywords become names of Python.
         trusted: patterns of names of structures that the owner's loader registers.
 

@@ -51,6 +51,7 @@ def check_script(path: str, trusted: Sequence[str] = ()) -> None:
     """Refuse the TorchScript archive at *path* unless its code and its pickles name only what computes.
 
     Args:
+        path: the file; it is not loaded.
         trusted: patterns of operators that the owner trusts, such as ``torch.ops.mylib.*``.
 
     Raises:

@@ -49,6 +49,7 @@ def refuse_config(config: Any, trusted: Collection[str] = (), kept: bool = True)
     """Refuse the parsed *config* of a model.
 
     Args:
+        config: dictionaries, lists, texts and numbers, as JSON has them.
         trusted: patterns of classes that the owner of the model allows, such as ``keras_hub.*``.
         kept: the model is made of it. False for what is known not to be loaded, how the model was trained: there a
             plain name of something that Keras does not have is only the name of the trainer's own loss.

@@ -24,6 +24,7 @@ def refuse_keras(path: str, trusted: Collection[str] = ()) -> None:
     """Refuse the Keras file at *path* where loading it could run code or read other files.
 
     Args:
+        path: a ``.keras`` or HDF5 file; it is not loaded.
         trusted: as for :func:`.config.refuse_config`.
 
     Raises:

@@ -52,6 +52,7 @@ def refuse_graph(graph: Graph, trusted: Collection[str] = ()) -> None:
     """Refuse a frozen graph, which has no variables, so that nothing in it may save or restore any.
 
     Args:
+        graph: the parsed graph.
         trusted: operators that the owner of the model allows, as ``tensorflow:MyOp``.
 
     Raises:
@@ -67,6 +68,7 @@ def refuse_meta_graphs(graphs: Iterable[MetaGraph], trusted: Collection[str] = (
     """Refuse a SavedModel's or a checkpoint's graphs; see :mod:`.tensorflow_saving` for what may save and restore.
 
     Args:
+        graphs: the parsed meta graphs.
         trusted: as for :func:`refuse_graph`.
         run: tensors that are computed beyond what the signatures give.
 

@@ -21,6 +21,8 @@ def rewrite(model: ModelProto, found: Survey, n: int) -> list[str]:
 
     Args:
         model: the surveyed model itself (``found.model``).
+        found: the survey of *model*.
+        n: the batch to write.
 
     Raises:
         ModelError: a node works across samples or cannot take another batch; the message names it.

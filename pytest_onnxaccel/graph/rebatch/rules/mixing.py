@@ -95,6 +95,7 @@ def mixes(node: NodeProto, facts: Sequence[Fact | None], opset: int) -> str:
     """Return why the node works across samples, or an empty string.
 
     Args:
+        node: the node to judge.
         facts: the node's inputs.
         opset: version of the default domain, which decides what Softmax's axis means.
     """
