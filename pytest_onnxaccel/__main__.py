@@ -229,8 +229,10 @@ def _doctor(as_json: bool, probe: bool) -> int:
 
 
 def _freeze(given: argparse.Namespace) -> int:
+    from dataclasses import replace
+
     from pytest_onnxaccel.core.specs import SourceSpec
-    from pytest_onnxaccel.runner.conversion.freeze import refreeze
+    from pytest_onnxaccel.runner.conversion.freeze import default_output, refreeze, spec_of
     from pytest_onnxaccel.runner.request import RunOptions
 
     source = None
@@ -240,9 +242,10 @@ def _freeze(given: argparse.Namespace) -> int:
         source = SourceSpec(os.path.abspath(given.source), given.source, given.loader, origin="--source")
     elif given.loader:
         raise ConfigError("--loader is given without --source", remedy="name the file that it builds the module of")
-    saved = refreeze(
-        given.model, given.batch, given.output, given.backend, given.method, given.manifest, options, source
-    )
+    spec = spec_of(given.model, given.manifest)
+    spec = replace(spec, backends=(given.backend,) if given.backend else spec.backends, source=source or spec.source)
+    output = given.output or default_output(given.model, given.batch)
+    saved = refreeze(spec, given.batch, output, given.method, options)
     _show(_plain(saved.lines()))
     return 0
 
@@ -299,14 +302,14 @@ def _record(given: argparse.Namespace) -> int:
 def _roundtrip(given: argparse.Namespace) -> int:
     from pytest_onnxaccel.core.results import Verdict
     from pytest_onnxaccel.core.specs import SourceSpec, Tolerance
-    from pytest_onnxaccel.runner.conversion.convert import input_spec
+    from pytest_onnxaccel.runner.conversion.convert import input_specs
     from pytest_onnxaccel.runner.conversion.round_trip import round_trip
     from pytest_onnxaccel.runner.request import RunOptions
 
     result = round_trip(
         SourceSpec(os.path.abspath(given.source), given.source, given.loader, origin="the command line"),
         [name.strip() for name in given.through.split(",") if name.strip()],
-        inputs=[input_spec(text) for text in given.input],
+        inputs=input_specs(given.input),
         outputs=[name.strip() for name in given.outputs.split(",") if name.strip()],
         tolerance=Tolerance(given.rtol, given.atol, "the command line"),
         options=RunOptions(import_paths=(os.getcwd(),), **_walls(given)),

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.core.errors import (
@@ -20,7 +20,7 @@ from pytest_onnxaccel.core.errors import (
     OutOfMemory,
     error_from_json,
 )
-from pytest_onnxaccel.isolation.launch import spawn
+from pytest_onnxaccel.isolation.launch import Launch, spawn
 from pytest_onnxaccel.isolation.limits import Limits, free_memory, resident, size_text
 from pytest_onnxaccel.isolation.log import Log
 from pytest_onnxaccel.isolation.waiting import ended_within
@@ -40,28 +40,14 @@ class WorkerProcess:
 
     Args:
         label: what it serves, for messages (``ort-cpu``).
-        command: argv up to the descriptors.
-        preload: modules that the worker imports at once, while this process does something else.
-        folder: its working folder, the private staging folder.
+        launch: how it is started.
         sentinel: told of the child, so that nothing outlives this process.
-        wall: what it confines itself to; None for nothing.
-        more: names of variables of the environment that it may see in addition to the usual ones.
+        limits: of each request.
     """
 
-    def __init__(
-        self,
-        label: str,
-        command: Sequence[str],
-        preload: Sequence[str],
-        folder: str,
-        sentinel: OrphanReaper,
-        limits: Limits,
-        legacy: bool = False,
-        wall: Wall | None = None,
-        more: Iterable[str] = (),
-    ) -> None:
+    def __init__(self, label: str, launch: Launch, sentinel: OrphanReaper, limits: Limits) -> None:
         self.label = label
-        self.wall = wall
+        self.wall = launch.wall
         self.limits = limits
         self._sentinel = sentinel
         self._channel, theirs = socket.socketpair()
@@ -71,9 +57,7 @@ class WorkerProcess:
         self._outbox, self._inbox = Outbox(to_worker), Inbox(from_worker)
         descriptors = (theirs.fileno(), to_worker, from_worker)
         try:
-            self._process: subprocess.Popen[bytes] = spawn(
-                command, descriptors, preload, log, folder, legacy, wall, more
-            )
+            self._process: subprocess.Popen[bytes] = spawn(launch, descriptors, log)
         except OSError as error:
             self._release()
             raise BackendCrashed(f"the worker could not be started: {error}", where=f"start, {label}") from error

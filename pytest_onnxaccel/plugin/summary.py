@@ -16,7 +16,7 @@ from pytest_onnxaccel.plugin.options.settings import DEFAULT
 from pytest_onnxaccel.plugin.sandbox import reached
 from pytest_onnxaccel.report.asked import Asked, asked, lines_of
 from pytest_onnxaccel.report.formats import writer_for
-from pytest_onnxaccel.report.run_info import run_facts
+from pytest_onnxaccel.report.run_info import RunFacts
 from pytest_onnxaccel.report.terminal.speedups import with_speedups
 from pytest_onnxaccel.report.terminal.table import table
 from pytest_onnxaccel.report.text_format import safe
@@ -80,7 +80,7 @@ def write_report(state: State, exit_status: int, duration_s: float) -> None:
     for spec in settings.models:
         for name in state.plan(spec.name).backends:
             versions |= dict(state.availability(name).versions)
-    run = run_facts(
+    run = RunFacts(
         started=state.started,
         duration_s=duration_s,
         exit_status=exit_status,
@@ -92,7 +92,7 @@ def write_report(state: State, exit_status: int, duration_s: float) -> None:
         asked=[one.to_json() for one in asked_of(state)],
     )
     models = [{"name": spec.name, "path": spec.shown, "origin": spec.origin} for spec in settings.models]
-    writer_for(settings.report)(settings.report, final_results(state), run, models)
+    writer_for(settings.report)(settings.report, final_results(state), run.to_json(), models)
 
 
 def write_lock(state: State) -> None:

@@ -39,7 +39,7 @@ def assert_equivalent(reference: Function, candidate: Function, **arguments: Any
     return report
 
 
-def compare(
+def compare(  # noqa: PLR0913 - called by users, who give each by its name
     reference: Function,
     candidate: Function,
     *,

@@ -15,6 +15,7 @@ from pytest_onnxaccel.checks.advice.speedup import Gain
 from pytest_onnxaccel.core.printing import identifier
 from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.runner.advice.advise import Advising
+from pytest_onnxaccel.runner.latency.timing_sessions import TimedModel
 from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
@@ -60,4 +61,4 @@ class Advise:
         path.write_bytes(model.SerializeToString())
         given = ModelSpec(identifier(self.name), str(path), self.name, **spec)
         made = ModelSession(given, self._engines, 0, (backend,), 0)
-        return Advising(made, self._engines, backend, made.ready(backend), threads=threads).advise(target)
+        return Advising(TimedModel(made, self._engines, backend, made.ready(backend)), threads).advise(target)

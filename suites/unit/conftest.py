@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_onnxaccel.isolation.launch import own_command
+from pytest_onnxaccel.isolation.launch import Launch, own_command
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
 from pytest_onnxaccel.isolation.supervisor import WorkerProcess
@@ -35,7 +35,8 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     made: list[WorkerProcess] = []
 
     def start(limits: Limits | None = None, preload: tuple[str, ...] = (), command: Any = None) -> WorkerProcess:
-        worker = WorkerProcess("ort-cpu", command or own_command(), preload, str(staging), sentinel, limits or Limits())
+        launch = Launch(command or own_command(), str(staging), preload)
+        worker = WorkerProcess("ort-cpu", launch, sentinel, limits or Limits())
         made.append(worker)
         return worker
 

@@ -61,7 +61,10 @@ def relu(save: Save, batch: int | str | None = 1, **more: Any) -> str:
 
 
 def saver(tmp_path: Path) -> Save:
-    """Writes a model of one input ``x`` (unless told otherwise) and gives its path."""
+    """Writes a model of one input ``x`` (unless told otherwise) and gives its path.
+
+    Files of IR 3 list their constants among the inputs. *graph* is what ``helper.make_graph`` takes beside.
+    """
 
     def write(
         nodes: Sequence[NodeProto],
@@ -71,17 +74,16 @@ def saver(tmp_path: Path) -> Save:
         *,
         opset: int = 17,
         ir: int = 8,
-        info: Sequence[onnx.ValueInfoProto] = (),
         functions: Sequence[onnx.FunctionProto] = (),
-        listed: bool = False,
+        **graph: Any,
     ) -> str:
         ins = [value(n, s) if isinstance(s, list | tuple) else s for n, s in inputs.items()]
         outs = [value(n, s) if isinstance(s, list | tuple) or s is None else s for n, s in outputs.items()]
-        if listed:
+        if ir == 3:
             ins += [value(t.name, list(t.dims), t.data_type) for t in constants]
-        graph = helper.make_graph(list(nodes), "g", ins, outs, list(constants), value_info=list(info))
+        made = helper.make_graph(list(nodes), "g", ins, outs, list(constants), **graph)
         imports = [helper.make_opsetid("", opset), *([helper.make_opsetid("own", 1)] if functions else [])]
-        model = helper.make_model(graph, opset_imports=imports, ir_version=ir, functions=list(functions))
+        model = helper.make_model(made, opset_imports=imports, ir_version=ir, functions=list(functions))
         path = tmp_path / f"model{len(list(tmp_path.iterdir()))}.onnx"
         onnx.save(model, path)
         return str(path)

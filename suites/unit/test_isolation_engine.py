@@ -14,7 +14,7 @@ from pytest_onnxaccel.backends.protocol import LoadOptions, Session
 from pytest_onnxaccel.core.errors import BackendCrashed, ModelError
 from pytest_onnxaccel.core.specs import TimingPlan
 from pytest_onnxaccel.isolation.engine import Engine, LocalEngine, WorkerEngine
-from pytest_onnxaccel.isolation.launch import own_command
+from pytest_onnxaccel.isolation.launch import Launch, own_command
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
 from pytest_onnxaccel.isolation.supervisor import WorkerProcess
@@ -34,7 +34,7 @@ def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]
     made: list[Engine] = []
 
     def worker() -> WorkerProcess:
-        return WorkerProcess("ort-cpu", own_command(), (), str(tmp_path / "staging"), sentinel, Limits())
+        return WorkerProcess("ort-cpu", Launch(own_command(), str(tmp_path / "staging")), sentinel, Limits())
 
     def make(kind: str, backend: str) -> Engine:
         engine: Engine = LocalEngine(backend) if kind == "local" else WorkerEngine(backend, worker)

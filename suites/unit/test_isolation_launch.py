@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.isolation.launch import KEPT, own_command, spawn, worker_environment
+from pytest_onnxaccel.isolation.launch import KEPT, Launch, own_command, spawn, worker_environment
 from pytest_onnxaccel.isolation.wire import anonymous_file
 
 SECRETS = [
@@ -65,7 +65,7 @@ def test_a_child_starts_alone_with_its_descriptors(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("GITHUB_TOKEN", "secret")
     reader, writer = os.pipe()
     leaked, log = os.open(os.devnull, os.O_RDONLY), anonymous_file()
-    child = spawn([sys.executable, "-c", SHOW], [writer], ["numpy"], log, str(tmp_path), legacy=False)
+    child = spawn(Launch([sys.executable, "-c", SHOW], str(tmp_path), ["numpy"]), [writer], log)
     assert child.wait(60) == 0
     seen: dict[str, Any] = json.loads(os.pread(log, 1 << 20, 0))
     for handle in (reader, writer, leaked, log):

@@ -137,14 +137,14 @@ from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.isolation.engine import WorkerEngine
 from pytest_onnxaccel.isolation.supervisor import WorkerProcess
 from pytest_onnxaccel.isolation.staging.stage_model import stage
-from pytest_onnxaccel.isolation.launch import own_command
+from pytest_onnxaccel.isolation.launch import Launch, own_command
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
 
 model, folder, stuck = sys.argv[1:]
 os.makedirs(folder)
 sentinel = OrphanReaper(folder)
-worker = WorkerProcess("ort-cpu", own_command(), (), folder, sentinel, Limits(seconds=600))
+worker = WorkerProcess("ort-cpu", Launch(own_command(), folder), sentinel, Limits(seconds=600))
 engine = WorkerEngine("pytest_onnxaccel.backends.onnxruntime.cpu:OrtCpu", lambda: worker)
 staged = stage(model, model, os.path.join(folder, "000-m"))
 session = engine.load(staged.path, LoadOptions(threads=1))

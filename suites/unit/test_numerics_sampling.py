@@ -22,6 +22,7 @@ from pytest_onnxaccel.numerics.sampling import npz as archive
 from pytest_onnxaccel.numerics.sampling.draw import (
     DEFAULT_RANGE,
     POSITIVE_RANGE,
+    LegalValues,
     concrete,
     load_samples,
     sample,
@@ -37,7 +38,7 @@ def draw(
     dtype: str, *shape: int, seed: int = 0, index: int = 0, given: Any = (), name: str = "x", **more: Any
 ) -> NDArray[Any]:
     spec = TensorSpec(name, dtype, shape)
-    found: NDArray[Any] = sample([spec], {name: shape}, seed, index, given, **more)[name]
+    found: NDArray[Any] = sample([spec], {name: shape}, seed, index, LegalValues(given, **more))[name]
     return found
 
 

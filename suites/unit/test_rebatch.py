@@ -37,7 +37,7 @@ def save(tmp_path: Path) -> Save:
 
 @pytest.mark.parametrize("batch", ["N", None])
 def test_fixed_sets_a_dynamic_batch(save: Save, batch: str | None) -> None:
-    path = relu(save, batch, info=[])
+    path = relu(save, batch, value_info=[])
     assert verdicts(path) == only("fixed", "rewrite", "scan", "unroll")
     assert methods(path) == ["fixed", "scan", "unroll"]
     done = rebatch(path, path + ".new", 5)
@@ -49,7 +49,7 @@ def test_fixed_sets_a_dynamic_batch(save: Save, batch: str | None) -> None:
 
 def test_fixed_replaces_the_symbol_everywhere(save: Save) -> None:
     nodes = [node("Relu", ["x"], ["h"]), node("Relu", ["h"], ["y"])]
-    path = save(nodes, {"x": ["N", 4]}, {"y": ["N", 4]}, info=[value("h", ["N", 4])])
+    path = save(nodes, {"x": ["N", 4]}, {"y": ["N", 4]}, value_info=[value("h", ["N", 4])])
     rebatch(path, path + ".new", 5, "fixed")
     assert b"N" not in {
         d.dim_param.encode() for v in declared_values(path + ".new") for d in v.type.tensor_type.shape.dim
@@ -89,7 +89,7 @@ def test_dims_does_not_apply_to_a_dynamic_batch(save: Save) -> None:
 
 def test_stale_shapes_inside_are_corrected(save: Save) -> None:
     nodes = [node("Relu", ["x"], ["h"]), node("Relu", ["h"], ["y"])]
-    path = save(nodes, {"x": [1, 4]}, {"y": [1, 4]}, info=[value("h", [1, 4])])
+    path = save(nodes, {"x": [1, 4]}, {"y": [1, 4]}, value_info=[value("h", [1, 4])])
     rebatch(path, path + ".new", 5, "dims")
     assert [[d.dim_value for d in v.type.tensor_type.shape.dim] for v in declared_values(path + ".new")] == [[5, 4]] * 3
 

@@ -101,7 +101,7 @@ def test_every_opset_and_ir(save: Save, opset: int, ir: int) -> None:
     axes = [const("axes", [1, 2, 3])] if new else []
     constants = [weights("w", 2, 3, 3, 3), const("to", [1, -1]), weights("rows", 1, 2), *axes]
     outputs = {"y": [1, 34], "top": [1, 1, 1, 1]}
-    path = save(nodes, {"x": [1, 3, 4, 4]}, outputs, constants, opset=opset, ir=ir, listed=ir == 3)
+    path = save(nodes, {"x": [1, 3, 4, 4]}, outputs, constants, opset=opset, ir=ir)
     wanted = only("rewrite", "scan", "unroll", wrong=["dims"])
     assert verdicts(path) == (wanted | {"scan": "n/a"} if opset < 9 else wanted)
     rebatch(path, path + ".new", 3)

@@ -43,7 +43,7 @@ def test_rewrite_copies_a_constant_that_another_node_shares(save: Save) -> None:
 
 def test_rewrite_changes_initializers_that_are_inputs_too(save: Save) -> None:
     nodes = [node("Reshape", ["x", "to"], ["y"])]
-    path = save(nodes, {"x": [1, 8]}, {"y": [1, 2, 4]}, [const("to", [1, 2, 4])], opset=9, ir=3, listed=True)
+    path = save(nodes, {"x": [1, 8]}, {"y": [1, 2, 4]}, [const("to", [1, 2, 4])], opset=9, ir=3)
     assert verdicts(path) == only("rewrite", "scan", "unroll", wrong=["dims"])
     rebatch(path, path + ".new", 3, "rewrite")
     model = onnx.load(path + ".new")
@@ -249,5 +249,5 @@ def test_local_functions_are_inlined_where_constants_in_them_change(save: Save) 
 
 def test_an_operator_that_onnx_does_not_know_is_taken_to_keep_samples_apart(save: Save) -> None:
     nodes = [node("Odd", ["x"], ["h"], domain="own"), node("Reshape", ["h", "to"], ["y"])]
-    path = save(nodes, {"x": [1, 2, 4]}, {"y": [1, 8]}, [const("to", [1, 8])], info=[value("h", [1, 2, 4])])
+    path = save(nodes, {"x": [1, 2, 4]}, {"y": [1, 8]}, [const("to", [1, 8])], value_info=[value("h", [1, 2, 4])])
     assert [h["op"] for h in diagnose(path)] == ["Reshape"]

@@ -10,7 +10,7 @@ import jsonschema
 
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.report.json_report import dumps
-from pytest_onnxaccel.report.run_info import run_facts
+from pytest_onnxaccel.report.run_info import RunFacts
 from pytest_onnxaccel.report.terminal.best_batch import best_batches
 from pytest_onnxaccel.report.terminal.table import table
 
@@ -74,7 +74,7 @@ def test_equal_throughput_goes_to_the_smaller_batch() -> None:
 
 def test_the_report_has_it_by_the_schema() -> None:
     results = [timed(1, 300, 3, p95_ms=5.0), timed(3, 380, 8, p95_ms=5.0), timed(1, 300, 3, "other")]
-    report = json.loads(dumps(results, run_facts(started=0, duration_s=1, exit_status=0)))
+    report = json.loads(dumps(results, RunFacts(started=0, duration_s=1, exit_status=0).to_json()))
     schema = json.loads(files("pytest_onnxaccel.report").joinpath("schema-v1.json").read_text())
     jsonschema.validate(report, schema)
     one, other = report["models"]

@@ -16,7 +16,7 @@ from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.report.formats import writer_for
 from pytest_onnxaccel.report.json_report import dumps, write
-from pytest_onnxaccel.report.run_info import run_facts
+from pytest_onnxaccel.report.run_info import RunFacts
 
 DIFFERENCE = {"max_abs": 2.98e-07, "max_rel": "nan", "max_ulp": float("inf"), "cosine": 1.0, "rtol": 1e-5}
 RESULTS = [
@@ -57,13 +57,13 @@ RESULTS = [
     CheckResult("rfb", "hygiene", Verdict.PASSED, figures={"findings": 1, "by_kind": {"unused": 1}}, warnings=("u",)),
     CheckResult("rfb", "structure", Verdict.PASSED, figures={"checker_ok": True, "opset": 9, "nodes": 120}),
 ]
-RUN = run_facts(
+RUN = RunFacts(
     started=1_700_000_000.0,
     duration_s=12.34567,
     exit_status=1,
     versions={"onnxruntime": "1.31.0", "numpy": "2.4.0"},
     settings={"onnx-seed": (0, "default"), "onnx-backend": (["ort-cpu"], "command line")},
-)
+).to_json()
 
 
 @pytest.fixture(scope="module")

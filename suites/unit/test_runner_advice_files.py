@@ -123,7 +123,8 @@ def written(folder: Path, external: tuple[str, ...]) -> None:
     (model.parent / "sub").mkdir(exist_ok=True)
     for name in ("w.bin", "sub/w.bin"):
         (model.parent / name).write_bytes(name.encode())
-    advice_files.write(str(folder), str(model), "m.onnx", external, LoadOptions(), Advice(()), {}, CPU)
+    advised = advice_files.AdvisedFile(str(model), "m.onnx", CPU, LoadOptions(), external)
+    advice_files.write(str(folder), advised, Advice(()))
 
 
 def test_external_data_comes_along_and_replaces_what_an_earlier_run_left(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.parity.comparison import Agreement
 from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.printing import counted
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import TensorSpec, Tolerance
@@ -24,46 +25,55 @@ SIDES = ("the folded model", "reference preprocessing and model")
 RINGS = 3
 
 
-def foldin(
-    model: str,
-    backend: str,
-    original: Session,
-    folded: Session,
-    preprocess: Callable[[Any], Any],
-    images: Sequence[Array],
-    tolerance: Tolerance | None = None,
-    firsts: tuple[Session, Session] | None = None,
-    name: str = "",
-) -> CheckResult:
-    """Check that the folded model gives for images what the original gives after *preprocess*.
+@record(frozen=True)
+class FoldedModel:
+    """A model with its preprocessing folded in, and what it must be equal to.
 
-    Args:
-        model: name of the model, as reports show it.
-        backend: name of the backend.
-        original: the model without preprocessing.
-        folded: the model that takes the image itself.
+    Attributes:
+        original: session of the model that takes preprocessed arrays.
+        folded: session of the one that takes images.
         preprocess: the reference: an image (uint8, H x W x C) to an array, with or without a batch axis.
-        images: images of the size that the model takes; several are stacked where its batch is fixed.
-        tolerance: that of every output; by dtype when None.
         firsts: sessions of both models cut after their first convolution (original, folded). They tell where a
             difference is made: the outputs of a detector no longer know.
-        name: the image input; the only one of rank 4 by default.
+        image_input: the original's input that the image goes to; empty for its only one of rank 4.
+    """
+
+    original: Session
+    folded: Session
+    preprocess: Callable[[Any], Any]
+    firsts: tuple[Session, Session] | None = None
+    image_input: str = ""
+
+
+def foldin(
+    model: str, backend: str, pair: FoldedModel, images: Sequence[Array], tolerance: Tolerance | None = None
+) -> CheckResult:
+    """The folded model's outputs on images equal the original's on what the preprocessing makes of them.
+
+    Args:
+        model: its name, for the result.
+        backend: where both sessions run, for the result.
+        images: of the size that the model takes (uint8, H x W x C); several are stacked where its batch is fixed.
+        tolerance: None for the default of each dtype.
 
     Returns:
         ``figures["kind"]`` names the difference: ``border``, ``channel-swap``, ``scale`` or ``other``.
+
+    Raises:
+        ModelError: ``E_INPUT``: the original does not take one image.
     """
-    taken = _input(original.info.inputs, name)
-    feeds = [_feeds(taken, folded.info.inputs, preprocess, batch) for batch in _batches(taken, images)]
+    taken = _input(pair.original.info.inputs, pair.image_input)
+    feeds = [_feeds(pair, taken, batch) for batch in _batches(taken, images)]
     agreement = Agreement(SIDES, tolerance or Tolerance())
     for image, prepared in feeds:
-        agreement.add(folded.run(image), original.run(prepared))
+        agreement.add(pair.folded.run(image), pair.original.run(prepared))
         if agreement.problems:
             break
     row = CheckResult(model, "foldin", Verdict.PASSED, backend=backend, reference=SIDES[1], figures=agreement.summary())
     if agreement.ok:
         error = row.figures.get("max_abs", 0.0)
         return row.with_(message=f"the folded model agrees: max abs error {error:.3g} over {agreement.samples} inputs")
-    kind = "other" if agreement.problems else _kind(original, folded, feeds, firsts, agreement.samples)
+    kind = "other" if agreement.problems else _kind(pair, feeds[: agreement.samples])
     return row.with_(
         verdict=Verdict.FAILED,
         code="V_PREPROCESSING",
@@ -98,13 +108,12 @@ def _batches(taken: TensorSpec, images: Sequence[Array]) -> list[list[Array]]:
     return [filled[i : i + size] for i in range(0, len(filled), size)]
 
 
-def _feeds(
-    taken: TensorSpec, folded: Sequence[TensorSpec], preprocess: Callable[[Any], Any], batch: list[Array]
-) -> _Feeds:
-    rows = [np.asarray(preprocess(image.copy())) for image in batch]
+def _feeds(pair: FoldedModel, taken: TensorSpec, batch: list[Array]) -> _Feeds:
+    rows = [np.asarray(pair.preprocess(image.copy())) for image in batch]
     rows = [row if row.ndim == 4 else row[None] for row in rows]
     prepared = np.ascontiguousarray(np.concatenate(rows), np.dtype(taken.dtype))
-    wanted = next((spec for spec in folded if spec.name == taken.name), folded[0])
+    inputs = pair.folded.info.inputs
+    wanted = next((spec for spec in inputs if spec.name == taken.name), inputs[0])
     return {wanted.name: _arranged(np.stack(batch), wanted)}, {taken.name: prepared}
 
 
@@ -118,14 +127,12 @@ def _arranged(stack: Array, wanted: TensorSpec) -> Array:
     return np.ascontiguousarray(stack)
 
 
-def _kind(
-    original: Session, folded: Session, feeds: Sequence[_Feeds], firsts: tuple[Session, Session] | None, upto: int
-) -> str:
-    """Return what went wrong, from images with their channels reversed and from where the first convolutions differ."""
-    if all(_agree(folded.run(_reversed(image)), original.run(prepared)) for image, prepared in feeds[:upto]):
+def _kind(pair: FoldedModel, feeds: Sequence[_Feeds]) -> str:
+    """What went wrong, from images with their channels reversed and from where the first convolutions differ."""
+    if all(_agree(pair.folded.run(_reversed(image)), pair.original.run(prepared)) for image, prepared in feeds):
         return "channel-swap"
     image, prepared = feeds[0]
-    sides = (original, folded) if firsts is None else firsts
+    sides = pair.firsts or (pair.original, pair.folded)
     reference, candidate = sides[0].run(prepared), sides[1].run(image)
     maps = [(candidate[key], value) for key, value in reference.items() if key in candidate and value.ndim == 4]
     wrong = [where for ours, theirs in maps if (where := _bad(ours, theirs)).any()]

@@ -35,6 +35,27 @@ class Finding:
     columns: tuple[tuple[float, ...], ...] = ()
 
 
+@record(frozen=True)
+class Demand:
+    """What an operator demands of numbers that it reads.
+
+    Attributes:
+        text: it as a sentence without its subject (``indexes 10 rows``).
+        low: least legal number; None for no limit.
+        high: greatest legal number, itself legal; None for no limit.
+        kind: of the values, as a domain has it.
+        exclude: numbers between the two that are not legal.
+        points: numbers that tell.
+    """
+
+    text: str
+    low: float | None = None
+    high: float | None = None
+    kind: str = "number"
+    exclude: Sequence[float] = ()
+    points: Sequence[float] = ()
+
+
 class Findings:
     """Facts by input."""
 
@@ -47,30 +68,25 @@ class Findings:
         """Keep *finding*."""
         self._found.setdefault(finding.input, []).append(finding)
 
-    def bounds(
-        self,
-        traces: Iterable[Trace],
-        node: Any,
-        text: str,
-        low: float | None = None,
-        high: float | None = None,
-        kind: str = "number",
-        exclude: Sequence[float] = (),
-        points: Sequence[float] = (),
-    ) -> None:
-        """Bound the values of *traces* by *low* and *high*, both inclusive."""
+    def bounds(self, traces: Iterable[Trace], node: Any, demand: Demand) -> None:
+        """The values that *traces* are must be what *node* demands."""
         for trace in traces:
             if not trace.scale or not math.isfinite(trace.scale):
                 continue
-            ends = [None if end is None else trace.back(end) for end in (low, high)]
+            low, high = (None if end is None else trace.back(end) for end in (demand.low, demand.high))
             if trace.scale < 0:
-                ends.reverse()
+                low, high = high, low
             self.add(
                 Finding(
-                    trace.input, f"{text} in {named(node)}", kind, ends[0], ends[1],
-                    tuple(trace.back(v) for v in exclude), points=tuple(trace.back(v) for v in points),
+                    trace.input,
+                    f"{demand.text} in {named(node)}",
+                    demand.kind,
+                    low,
+                    high,
+                    exclude=tuple(map(trace.back, demand.exclude)),
+                    points=tuple(map(trace.back, demand.points)),
                 )
-            )  # fmt: skip
+            )
 
     def domains(self, dtypes: Mapping[str, str]) -> dict[str, Domain]:
         """Return the domain of each input of which there are facts."""

@@ -8,7 +8,7 @@ import tempfile
 
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.isolation.confinement.confine import Wall
-from pytest_onnxaccel.isolation.launch import own_command
+from pytest_onnxaccel.isolation.launch import Launch, own_command
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
 from pytest_onnxaccel.isolation.supervisor import WorkerProcess
@@ -57,7 +57,8 @@ class Staging:
     def prestart(self, confined: bool = True) -> None:
         """Start a worker of this interpreter that is still nobody's, *confined* to the whole folder."""
         wall = Wall(self.folder, local=True) if confined else None
-        self._spare = WorkerProcess("ahead", own_command(), _USUAL, self.folder, self.sentinel, Limits(), wall=wall)
+        launch = Launch(own_command(), self.folder, _USUAL, wall=wall)
+        self._spare = WorkerProcess("ahead", launch, self.sentinel, Limits())
 
     @property
     def confined(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.random  # loaded lazily by NumPy; here, so that the first sample do
 from pytest_onnxaccel.core.dims import evaluate
 from pytest_onnxaccel.core.domains import Domain
 from pytest_onnxaccel.core.errors import ModelError, printable
+from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import InputSpec, TensorSpec
 from pytest_onnxaccel.numerics.sampling.from_domain import draw
 from pytest_onnxaccel.numerics.sampling.npz import load_arrays
@@ -61,16 +63,31 @@ def unguessable(spec: TensorSpec, domain: Domain | None = None, given: InputSpec
     return ""
 
 
+@record(frozen=True)
+class LegalValues:
+    """What is known of the values that the inputs of a model may take.
+
+    Attributes:
+        given: ranges and values that the user declared; they come before *domains*.
+        floats: range of float inputs without a declared one and without a domain, the end left out.
+        integers: range of such integer inputs, the end left out; None for 0 and 1.
+        domains: what an input may take, by name.
+        sizes: by name of a dimension, for domains that hang on one.
+    """
+
+    given: Sequence[InputSpec] = ()
+    floats: tuple[float, float] = DEFAULT_RANGE
+    integers: tuple[int, int] | None = None
+    domains: Mapping[str, Domain] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+
 def sample(
     specs: Sequence[TensorSpec],
     shapes: Mapping[str, tuple[int, ...]],
     seed: int,
     index: int,
-    given: Sequence[InputSpec] = (),
-    floats: tuple[float, float] = DEFAULT_RANGE,
-    integers: tuple[int, int] | None = None,
-    domains: Mapping[str, Domain] | None = None,
-    sizes: Mapping[str, int] | None = None,
+    legal: LegalValues | None = None,
 ) -> dict[str, Array]:
     """Return one array per input.
 
@@ -78,15 +95,13 @@ def sample(
         specs: the inputs, in order.
         shapes: concrete shape by input name.
         seed, index: the same pair gives the same arrays on every machine; *index* tells samples apart.
-        given: ranges and values that the user declared; they come before *domains*.
-        floats, integers: range of inputs without a declared one and without a domain.
-        domains: what an input may take, by name.
-        sizes: by name of a dimension, for domains that hang on one.
+        legal: what the inputs may take; None where nothing is known of it.
 
     Raises:
         ModelError: ``E_SIZE``: an input is too large; ``E_INPUT``: a declared range holds no number of its dtype.
     """
-    declared = {spec.name: spec for spec in given if spec.says_values}
+    legal = legal or LegalValues()
+    declared = {spec.name: spec for spec in legal.given if spec.says_values}
     made = {}
     for spec in specs:
         shape = shapes[spec.name]
@@ -102,12 +117,12 @@ def sample(
             made[spec.name] = _of_values(generator, spec, shape, user, index)
             continue
         limits = (user.low, user.high) if user is not None else None
-        if limits is None and domains and spec.name in domains and spec.dtype not in _NARROW:
-            array = draw(generator, domains[spec.name], array_dtype(spec.dtype), shape, index, sizes or {})
+        if limits is None and spec.name in legal.domains and spec.dtype not in _NARROW:
+            array = draw(generator, legal.domains[spec.name], array_dtype(spec.dtype), shape, index, legal.sizes)
             if array is not None:
                 made[spec.name] = array
                 continue
-        made[spec.name] = _draw(generator, spec, shape, limits, floats, integers)
+        made[spec.name] = _draw(generator, spec, shape, limits, legal)
     return made
 
 
@@ -143,13 +158,12 @@ def _draw(
     spec: TensorSpec,
     shape: tuple[int, ...],
     limits: tuple[float | None, float | None] | None,
-    floats: tuple[float, float],
-    integers: tuple[int, int] | None = None,
+    legal: LegalValues,
 ) -> Array:
     if spec.dtype == "bool":
         return np.asarray(generator.integers(0, 2, shape)).astype(np.bool_)
     if spec.dtype in _INTEGERS:
-        low, high = limits or integers or _DEFAULT_INTEGER_RANGE
+        low, high = limits or legal.integers or _DEFAULT_INTEGER_RANGE
         info = np.iinfo(spec.dtype)
         first, last = max(math.ceil(low or 0), info.min), min(math.ceil(high or 0), info.max + 1)
         if low == high:  # a constant
@@ -166,7 +180,7 @@ def _draw(
 
         ends = iinfo(array_dtype(spec.dtype))  # type: ignore[no-untyped-call]
         return np.asarray(generator.integers(int(ends.min), int(ends.max) + 1, shape)).astype(array_dtype(spec.dtype))
-    low, high = limits or (POSITIVE_RANGE if spec.dtype == "float8e8m0" else floats)  # which has no sign
+    low, high = limits or (POSITIVE_RANGE if spec.dtype == "float8e8m0" else legal.floats)  # which has no sign
     lower, upper = float(low or 0.0), float(high or 0.0)
     unit = generator.random(shape, dtype=np.float32 if spec.dtype != "float64" else np.float64)
     dtype = array_dtype(spec.dtype)

@@ -15,7 +15,7 @@ from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import Dim, InputSpec, ModelInfo, TensorSpec, dtype_label
 from pytest_onnxaccel.numerics.sampling.around import golden_range, is_held
-from pytest_onnxaccel.numerics.sampling.draw import DEFAULT_RANGE, array_dtype, concrete, sample
+from pytest_onnxaccel.numerics.sampling.draw import DEFAULT_RANGE, LegalValues, array_dtype, concrete, sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -246,10 +246,9 @@ class Inputs:
             given += tuple(filter(None, (golden_range(self.golden, s) for s in free)))
         if WIDE <= index < BEYOND:
             floats = (floats[0] * (WIDENED if floats[0] < 0 else 1.0), floats[1] * WIDENED)
-        return sample(
-            specs, self.shapes(), self.seed + 7919 * again, index + again, given, floats, self.integers,
-            self.domains if index < BEYOND else {**self.domains, **self.beyond}, self.symbols(),
-        )  # fmt: skip
+        domains = self.domains if index < BEYOND else {**self.domains, **self.beyond}
+        legal = LegalValues(given, floats, self.integers, domains, self.symbols())
+        return sample(specs, self.shapes(), self.seed + 7919 * again, index + again, legal)
 
     @cached_property
     def telling(self) -> int:

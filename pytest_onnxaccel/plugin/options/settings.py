@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_onnxaccel.config import lockfile
-from pytest_onnxaccel.config.layers import overridden
+from pytest_onnxaccel.config.layers import Overrides, overridden
 from pytest_onnxaccel.config.lockfile import Locked
 from pytest_onnxaccel.core.errors import ConfigError, printable
 from pytest_onnxaccel.core.frozen import record
@@ -199,21 +199,18 @@ def _models(settings: Settings, found: Mapping[str, Given]) -> tuple[ModelSpec, 
     asked = found.get("models")
     if asked is not None:
         specs = expand(values.models(asked), asked.base, asked.origin, declared)
-    layered = (
-        overridden(
-            spec,
-            rtol=settings.rtol,
-            atol=settings.atol,
-            batch=settings.batch if settings.batch.sizes else None,
-            budget=settings.budget,
-            backends=settings.backends,
-            reference=named,
-            source=source,
-            libraries=settings.libraries,
-            origins=settings.origins,
-        )
-        for spec in specs
+    over = Overrides(
+        rtol=settings.rtol,
+        atol=settings.atol,
+        batch=settings.batch if settings.batch.sizes else None,
+        budget=settings.budget,
+        backends=settings.backends,
+        reference=named,
+        source=source,
+        libraries=settings.libraries,
+        origins=settings.origins,
     )
+    layered = (overridden(spec, over) for spec in specs)
     complete = (
         replace(spec, source=completed(spec.source, settings)) if spec.source is not None else spec for spec in layered
     )

@@ -8,10 +8,8 @@ from typing import Any
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import LatencyBudget
 from pytest_onnxaccel.core.unexpected import as_error
-from pytest_onnxaccel.runner.latency.timing_sessions import Bench
-from pytest_onnxaccel.runner.request import Request, RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
+from pytest_onnxaccel.runner.latency.timing_sessions import TimedModel
+from pytest_onnxaccel.runner.request import RunOptions
 
 _RANKS = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED)
 
@@ -31,24 +29,15 @@ def advises(budget: LatencyBudget, options: RunOptions) -> bool:
     return options.advise is not None if budget.advise is None else budget.advise
 
 
-def with_scenario(
-    result: CheckResult,
-    request: Request,
-    model_session: ModelSession,
-    engines: Engines,
-    ready: Ready,
-    budget: LatencyBudget,
-    path: str | None,
-    seed: int,
-) -> CheckResult:
-    """Return *result* of calls in a row, with the scenario judged: the worse verdict counts."""
+def with_scenario(result: CheckResult, model: TimedModel, budget: LatencyBudget, seed: int) -> CheckResult:
+    """*result* of calls in a row, with the scenario judged: the worse verdict counts."""
     from pytest_onnxaccel.checks.latency.check import described
     from pytest_onnxaccel.checks.latency.load_scenarios import Served, confirmed
     from pytest_onnxaccel.runner.latency.load_scenarios import serve
 
     def attempt(fresh: bool) -> Served:
-        with Bench(model_session, engines, fresh) as bench:
-            return serve(bench, request.backend, ready, budget, path, request.batch, seed)
+        with model.bench(fresh) as bench:
+            return serve(bench, model, budget, seed)
 
     served = attempt(False)
     if served.verdict is Verdict.FAILED:
@@ -71,12 +60,8 @@ def with_scenario(
 
 def with_advice(
     result: CheckResult,
-    request: Request,
-    model_session: ModelSession,
-    engines: Engines,
-    ready: Ready,
+    model: TimedModel,
     budget: LatencyBudget,
-    path: str | None,
     options: RunOptions,
     known: dict[tuple[object, ...], dict[str, Any]],
 ) -> CheckResult:
@@ -87,11 +72,10 @@ def with_advice(
     """
     from pytest_onnxaccel.runner.advice.advise import Advising
 
-    key = (request.model, request.backend, request.batch, budget.threads)
+    key = (model.model_session.spec.name, model.backend, model.batch, budget.threads)
     if key not in known:
         try:
-            advising = Advising(model_session, engines, request.backend, ready, path, request.batch, budget.threads)
-            known[key] = advising.advise(options.advise or "").to_json()
+            known[key] = Advising(model, budget.threads).advise(options.advise or "").to_json()
         except Exception as error:  # of ours or not: what would be faster does not decide what is fast enough
             told = as_error(error)
             return result.with_(notes=(*result.notes, f"no advice: {told}"), traceback=told.traceback)

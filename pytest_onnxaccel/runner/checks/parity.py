@@ -69,22 +69,21 @@ def run(context: CheckRun) -> CheckResult:
 
 
 def _looked_into(context: CheckRun, result: CheckResult, against: ReferenceSide, inputs: Inputs) -> CheckResult:
-    """Return *result*, with the first node that differs where both sides are graphs."""
-    from pytest_onnxaccel.runner.localise.localise import looked_into, worst_sample
+    """*result*, with the first node that differs where both sides are graphs."""
+    from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
+    from pytest_onnxaccel.runner.localise.localise import looked_into
 
-    request, state = context.request, context.state
+    request = context.request
+    failed = FailedCheck(result, request, inputs, context.state.engines, context.options.failures)
     ours = ComparisonSide(request.backend, context.model_session, request.backend, context.file)
-    theirs = against.side(inputs.for_sample(worst_sample(result)))
+    theirs = against.side(inputs.for_sample(failed.sample))
     if theirs is not None:
-        both = (ours, theirs)
-        return looked_into(result, request, both, inputs, context.backends, state.engines, context.options.failures)
+        return looked_into(failed, (ours, theirs), context.backends)
     if request.source is None:
         return result
     from pytest_onnxaccel.runner.localise.no_graph import not_looked_into
 
-    return not_looked_into(
-        result, request, ours, request.source, against.session, inputs, state.engines, context.options.failures
-    )
+    return not_looked_into(failed, ours, request.source, against.session)
 
 
 def _with_beyond(context: CheckRun) -> Inputs:

@@ -71,7 +71,7 @@ class Saved:
         return found
 
 
-def convert_source(
+def convert_source(  # noqa: PLR0913 - called by users, who give each by its name
     source: str | os.PathLike[str] | SourceSpec,
     target: str | os.PathLike[str],
     loader: str | None = None,
@@ -116,9 +116,14 @@ def convert_source(
     kind = kind_called(gives) if gives else _kind(saved_as)
     check_target(saved_as, spec.path, folder=kind == kinds.SAVED_MODEL)
     wanted = ConvertOptions(
-        stem=file_name(Path(saved_as).stem), batch=batch, opset=opset, exporter=exporter, outputs=tuple(outputs),
-        inputs=tuple(one if isinstance(one, TensorSpec) else input_spec(one) for one in inputs), signature=signature,
-    )  # fmt: skip
+        stem=file_name(Path(saved_as).stem),
+        batch=batch,
+        opset=opset,
+        exporter=exporter,
+        outputs=tuple(outputs),
+        inputs=input_specs(inputs),
+        signature=signature,
+    )
     engines = Engines(options or RunOptions())
     try:
         made = engines.conversions.convert(spec, wanted, kind)
@@ -143,6 +148,15 @@ def _provable(engines: Engines) -> bool:
     if not found.ok:
         raise BackendUnavailable(f"ort-cpu, where it is proven: {found.reason}", remedy=found.remedy)
     return True
+
+
+def input_specs(inputs: Sequence[str | TensorSpec]) -> tuple[TensorSpec, ...]:
+    """*inputs* as specs; those that are texts as :func:`input_spec` reads them.
+
+    Raises:
+        ConfigError: a text is not of that form.
+    """
+    return tuple(one if isinstance(one, TensorSpec) else input_spec(one) for one in inputs)
 
 
 def input_spec(text: str) -> TensorSpec:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.checks.conversion.folded_preprocessing import foldin
+from pytest_onnxaccel.checks.conversion.folded_preprocessing import FoldedModel, foldin
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelInfo, Tolerance
@@ -24,7 +24,7 @@ METHODS = {"prepend": "prepend", "conv": "fold_into_first_conv"}
 IMAGES = 3
 
 
-def fold_in(
+def fold_in(  # noqa: PLR0913 - called by users, who give each by its name
     model: str | os.PathLike[str],
     target: str | os.PathLike[str],
     preprocess: Callable[[Any], Any],
@@ -90,17 +90,9 @@ def fold_in(
         tools.close()
         engine = engines.open(backend, info.operators, own=staged.folder)
         original, new, *firsts = [engine.load(path, LoadOptions()) for path in paths]
-        result = foldin(
-            os.path.basename(shown),
-            backend,
-            original,
-            new,
-            preprocess,
-            images or _images(info),
-            tolerance,
-            (firsts[0], firsts[1]) if firsts else None,
-            str(told["input"]),
-        )
+        cut = (firsts[0], firsts[1]) if firsts else None
+        pair = FoldedModel(original, new, preprocess, cut, str(told["input"]))
+        result = foldin(os.path.basename(shown), backend, pair, images or _images(info), tolerance)
         engines.release(backend, engine)
         result = result.with_(figures={**result.figures, "method": told["method"]}, notes=tuple(told["edited"]))
         if result.verdict is Verdict.PASSED:

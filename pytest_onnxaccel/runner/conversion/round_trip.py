@@ -216,7 +216,7 @@ class RoundTrip:
         return self._open[name]
 
 
-def round_trip(
+def round_trip(  # noqa: PLR0913 - called by users, who give each by its name
     source: str | os.PathLike[str] | SourceSpec,
     through: Sequence[str] = ("onnx", "pb", "onnx"),
     *,

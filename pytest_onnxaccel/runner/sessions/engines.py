@@ -13,7 +13,7 @@ from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import BackendUnavailable
 from pytest_onnxaccel.isolation.confinement.confine import Wall
 from pytest_onnxaccel.isolation.engine import Engine, LocalEngine, WorkerEngine
-from pytest_onnxaccel.isolation.launch import own_command
+from pytest_onnxaccel.isolation.launch import Launch, own_command
 from pytest_onnxaccel.isolation.staging.run_folder import Staging
 from pytest_onnxaccel.isolation.staging.stage_model import folder_name, new_folder
 from pytest_onnxaccel.isolation.supervisor import WorkerProcess
@@ -190,10 +190,9 @@ class Engines:
 
         def start() -> WorkerProcess:
             ahead = None if environment or more else staging.take(label, limits, wall)
-            return ahead or WorkerProcess(
-                label, command, preload, wall.own if wall else staging.folder, staging.sentinel, limits,
-                legacy=bool(environment), wall=wall, more=more,
-            )  # fmt: skip
+            folder = wall.own if wall else staging.folder
+            launch = Launch(command, folder, preload, legacy=bool(environment), wall=wall, variables=more)
+            return ahead or WorkerProcess(label, launch, staging.sentinel, limits)
 
         return WorkerEngine(reference, start)
 
