@@ -33,7 +33,7 @@ class Overrides:
 
 
 def overridden(spec: ModelSpec, over: Overrides) -> ModelSpec:
-    """*spec* with every value that *over* has in place of its own."""
+    """Return *spec* with every value that *over* has in place of its own."""
     both = (over.rtol, over.atol, over.origins.get("rtol", ""), over.origins.get("atol", ""))
     return replace(
         spec,

@@ -80,7 +80,7 @@ class Launch:
         preload: modules that it imports at once, while the parent does something else.
         legacy: it runs in another interpreter, and sees nothing of this one's packages.
         wall: what it confines itself to, before anything else; None for nothing.
-        variables: names of variables of the environment that it may see beside the usual ones.
+        variables: names of variables of the environment that it may see in addition to the usual ones.
     """
 
     command: Sequence[str]

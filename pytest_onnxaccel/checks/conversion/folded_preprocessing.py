@@ -48,7 +48,7 @@ class FoldedModel:
 def foldin(
     model: str, backend: str, pair: FoldedModel, images: Sequence[Array], tolerance: Tolerance | None = None
 ) -> CheckResult:
-    """The folded model's outputs on images equal the original's on what the preprocessing makes of them.
+    """Return the folded model's outputs on images equal the original's on what the preprocessing makes of them.
 
     Args:
         model: its name, for the result.
@@ -128,7 +128,7 @@ def _arranged(stack: Array, wanted: TensorSpec) -> Array:
 
 
 def _kind(pair: FoldedModel, feeds: Sequence[_Feeds]) -> str:
-    """What went wrong, from images with their channels reversed and from where the first convolutions differ."""
+    """Return what went wrong, from images with their channels reversed and from where the first convolutions differ."""
     if all(_agree(pair.folded.run(_reversed(image)), pair.original.run(prepared)) for image, prepared in feeds):
         return "channel-swap"
     image, prepared = feeds[0]

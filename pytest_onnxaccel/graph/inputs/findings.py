@@ -69,7 +69,7 @@ class Findings:
         self._found.setdefault(finding.input, []).append(finding)
 
     def bounds(self, traces: Iterable[Trace], node: Any, demand: Demand) -> None:
-        """The values that *traces* are must be what *node* demands."""
+        """Bound the values of *traces* by what *node* demands."""
         for trace in traces:
             if not trace.scale or not math.isfinite(trace.scale):
                 continue

@@ -30,7 +30,7 @@ def advises(budget: LatencyBudget, options: RunOptions) -> bool:
 
 
 def with_scenario(result: CheckResult, model: TimedModel, budget: LatencyBudget, seed: int) -> CheckResult:
-    """*result* of calls in a row, with the scenario judged: the worse verdict counts."""
+    """Return *result* of calls in a row, with the scenario judged: the worse verdict counts."""
     from pytest_onnxaccel.checks.latency.check import described
     from pytest_onnxaccel.checks.latency.load_scenarios import Served, confirmed
     from pytest_onnxaccel.runner.latency.load_scenarios import serve

@@ -14,7 +14,7 @@ from pytest_onnxaccel.runner.latency.timing_sessions import TimedModel
 
 
 def run(context: CheckRun) -> CheckResult:
-    """The result of the latency check."""
+    """Return the result of the latency check."""
     request, ready, path = context.request, context.ready(), context.file
     budget, baseline, notes = _baseline(context, _budget(context))
     course = latency.Course(

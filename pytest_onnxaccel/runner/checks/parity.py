@@ -69,7 +69,7 @@ def run(context: CheckRun) -> CheckResult:
 
 
 def _looked_into(context: CheckRun, result: CheckResult, against: ReferenceSide, inputs: Inputs) -> CheckResult:
-    """*result*, with the first node that differs where both sides are graphs."""
+    """Return *result*, with the first node that differs where both sides are graphs."""
     from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
     from pytest_onnxaccel.runner.localise.localise import looked_into
 

@@ -151,7 +151,7 @@ def _provable(engines: Engines) -> bool:
 
 
 def input_specs(inputs: Sequence[str | TensorSpec]) -> tuple[TensorSpec, ...]:
-    """*inputs* as specs; those that are texts as :func:`input_spec` reads them.
+    """Return *inputs* as specs; those that are texts as :func:`input_spec` reads them.
 
     Raises:
         ConfigError: a text is not of that form.

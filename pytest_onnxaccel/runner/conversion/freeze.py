@@ -83,7 +83,7 @@ def refreeze(spec: ModelSpec, size: int, output: str, method: str = AUTO, option
 
 
 def default_output(model: str, size: int) -> str:
-    """Where *model* is saved at batch *size* when nobody says where: beside it, ``{stem}-batch-{size}.onnx``."""
+    """Return the default path of *model* at batch *size*: next to it, ``{stem}-batch-{size}.onnx``."""
     return os.path.join(os.path.dirname(model), f"{Path(model).stem}-batch-{size}.onnx")
 
 

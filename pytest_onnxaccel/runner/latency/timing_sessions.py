@@ -79,5 +79,5 @@ class TimedModel:
     batch: int | None = None
 
     def bench(self, fresh: bool = False) -> Bench:
-        """Sessions to time it in, *fresh* ones in new workers."""
+        """Return the sessions to time it in, *fresh* ones in new workers."""
         return Bench(self.model_session, self.engines, fresh)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def looked_into(
     failed: FailedCheck, sides: tuple[ComparisonSide, ComparisonSide], backends: Sequence[str]
 ) -> CheckResult:
-    """The result of a failed parity check with what can be found of its cause.
+    """Return the result of a failed parity check with what can be found of its cause.
 
     Whatever goes wrong here is a note of the result and leaves the verdict as it is.
 
@@ -125,7 +125,7 @@ class FailureAnalysis:
         reduced: Reduced | None,
         at: int,
     ) -> CheckResult:
-        """*result* with the folder of its case, told as the detail number *at*."""
+        """Return *result* with the folder of its case, told as the detail number *at*."""
         assert self.failures is not None
         folder = folder_of(self.failures, result)
         try:

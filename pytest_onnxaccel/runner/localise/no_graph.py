@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def not_looked_into(failed: FailedCheck, ours: ComparisonSide, source: SourceSpec, reference: Session) -> CheckResult:
-    """The result of a failed parity check with its case, and why its origin was not searched for.
+    """Return the result of a failed parity check with its case, and why its origin was not searched for.
 
     Whatever goes wrong here is a note of the result and leaves the verdict as it is.
 

@@ -48,7 +48,7 @@ def binarizer(site: Site) -> None:
 
 
 def normalizer(site: Site) -> None:
-    """Normalizer: a row of zeros has no length."""
+    """Exclude rows of zeros, which have no length, from a Normalizer."""
     site.findings.bounds(site.operand(0).traces, site.node, Demand("is normalised", exclude=(0,)))
 
 
