@@ -407,6 +407,9 @@ class _Search:
         """Return how often sample *index* is drawn again until it runs; None where no draw does.
 
         Args:
+            inputs: those that are tried.
+            redrawn: how often earlier samples were drawn again, by number.
+            index: number of the sample.
             sure: all values are known to be legal, so outputs need not be finite.
         """
         for again in range(_REDRAWS):

@@ -53,6 +53,7 @@ class CheckContext(Protocol):
 
         Args:
             function: at the top level of a module that can be imported, and not of the check's own test.
+            arguments: keyword arguments of *function*.
         """
         ...
 

@@ -66,6 +66,7 @@ def state(item: Registered, driver: bool, trial: Callable[[str], Trial] | None) 
     """Return the state of *item* here.
 
     Args:
+        item: the registered backend.
         driver: a GPU's driver was found.
         trial: tries a backend by its name; None to believe what it says.
     """

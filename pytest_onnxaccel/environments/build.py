@@ -45,6 +45,7 @@ def build(name: str, *, say: Callable[[str], object] = print) -> str:
     """Build environment *name* unless it is there, and return its interpreter.
 
     Args:
+        name: that of the environment, such as ``onnx-tf``.
         say: told of each step in one line.
 
     Raises:

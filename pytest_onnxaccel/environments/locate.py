@@ -125,6 +125,7 @@ def interpreter(name: str, override: str | None = None) -> str | None:
     """Return the path of the interpreter of environment *name*, or None when it is not there. Starts no process.
 
     Args:
+        name: that of the environment, such as ``onnx-tf``.
         override: an interpreter, or a command on PATH, instead of the built environment.
 
     Raises:

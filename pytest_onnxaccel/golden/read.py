@@ -48,7 +48,8 @@ def read(
         folder: the private copy.
         paths: relative to *folder*.
         alone: the one of *paths* that the user named, where that was a file.
-        inputs, outputs: what the model declares, as JSON.
+        inputs: what the model declares, as JSON.
+        outputs: what the model declares, as JSON.
         target: the file that is written, all arrays one after the other.
 
     Returns:

@@ -21,6 +21,7 @@ def look(
     Args:
         session: of the file at *path*, which ``graph/reach`` wrote.
         feeds: samples, at least one.
+        path: the file that *session* runs.
         wanted: ``weights`` (triples, empty for no moving), ``outputs`` and ``effort`` of
             :class:`~pytest_onnxaccel.numerics.reach.sensitivity.Sensitivity`, and ``probes``.
 

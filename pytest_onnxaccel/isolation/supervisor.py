@@ -125,6 +125,7 @@ class WorkerProcess:
 
         Args:
             stage: ``load``, ``run``, ``time`` or the graph function, for messages.
+            request: in JSON.
             arrays: feeds that go with it.
             seconds: time limit instead of the worker's own.
 

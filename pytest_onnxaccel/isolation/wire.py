@@ -171,6 +171,7 @@ class Inbox:
         """Copy the arrays that *headers* describe, in their order; :class:`Garbled` when they describe none.
 
         Args:
+            headers: name, dtype, shape and place of each array.
             room: bytes that there is memory for, asked where the arrays are large.
 
         Raises:

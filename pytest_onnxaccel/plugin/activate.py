@@ -20,6 +20,7 @@ def activate(config: pytest.Config, staging: Staging | None = None) -> State:
     """Return the state of this run, made at the first call.
 
     Args:
+        config: that of the run.
         staging: where a worker was started ahead.
 
     Raises:

@@ -56,6 +56,7 @@ def asked(
     """Return what was asked for by name, in the order of the arguments.
 
     Args:
+        results: all of the run.
         models: names of the run's models.
         backends: those that an option or the manifest names.
         required: those whose absence is a failure.

@@ -27,6 +27,7 @@ def dumps(
     """Return the report as text; the order of *results* does not matter.
 
     Args:
+        results: all of the run.
         run: from :func:`pytest_onnxaccel.report.run_info.RunFacts`.
         models: facts by model, each with its ``name``; models that only *results* name are added.
     """

@@ -102,6 +102,7 @@ class Golden:
         """Return *result* of the comparison, with what qualifies it.
 
         Args:
+            result: of the comparison with the golden data.
             source: SHA-256 of what the model was converted from now; None where that is not here.
         """
         recorded = (self.told or {}).get("source")
@@ -140,8 +141,11 @@ def take_in(spec: GoldenSpec, info: ModelInfo, folder: str, graph: Callable[...,
     """Return the golden data at *spec*, for a model that declares *info*; whatever stands against it is in the result.
 
     Args:
+        spec: where it is, and who named it.
+        info: what the model declares.
         folder: private to the model; its workers write there.
         graph: calls a graph function in a worker.
+        seconds: time limit of copying.
     """
     from pytest_onnxaccel.golden.sets import fitted
 

@@ -25,6 +25,9 @@ def replay(
     """Check that the model gives the outputs of its golden data in the requested backend.
 
     Args:
+        request: the comparison, with its backend and batch.
+        model_session: the model.
+        options: settings of the run.
         ready: the model running in a backend.
 
     Raises:

@@ -91,8 +91,10 @@ def make_plan(
     """Return the plan for *spec*.
 
     Args:
+        spec: the model.
         required: backends that take part in any case.
-        backend, availability: by name.
+        backend: gives a registered backend by name.
+        availability: says by name whether a backend can be tried here.
     """
     asked = spec.backends or available(backend, availability)
     backends = tuple(dict.fromkeys((*asked, *required)))

@@ -50,6 +50,8 @@ class Reaching:
         """Return what *inputs* reach in *model_session*.
 
         Args:
+            model_session: the model.
+            inputs: those of the check.
             backends: to run it in, best first; one that cannot be fed other weights is passed over.
         """
         known = model_session.reached.get(id(inputs))

@@ -39,6 +39,7 @@ class SourceConformance(Promises):
         """Write a source of ``y = x @ weights + bias`` into *folder* and return its path, or how it is loaded.
 
         Args:
+            folder: an empty one, private to the test.
             weights: float32 (4, 3).
             bias: float32 (3,); x is float32 (N, 4) for any N, y is (N, 3).
         """

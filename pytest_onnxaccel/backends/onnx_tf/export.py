@@ -34,7 +34,8 @@ def export(path: str, target: str, kind: str, inputs: Mapping[str, str], outputs
         path: the prepared copy.
         target: a file for the kind ``graphdef``, a folder that is not there yet for ``saved_model``.
         kind: ``graphdef`` or ``saved_model``.
-        inputs, outputs: names of the original model by name in the copy.
+        inputs: names of the original model by name in the copy.
+        outputs: names of the original model by name in the copy.
 
     Returns:
         ``tensors``, tensor name by original name, inputs first; ``shapes`` and ``dtypes`` by original name; ``notes``

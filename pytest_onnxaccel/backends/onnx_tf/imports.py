@@ -37,6 +37,7 @@ def _hardmax(logits: Any, name: str | None = None) -> Any:
 
     Args:
         logits: shape (..., n).
+        name: of the operation.
     """
     import tensorflow as tf
 

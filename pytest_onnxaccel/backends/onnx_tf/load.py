@@ -119,6 +119,10 @@ def _concrete(tf: Any, onnx_tf: Any, model: Any, trace: Trace, quick: bool) -> t
     """Return onnx-tf's module for *model*, and the function traced from it.
 
     Args:
+        tf: the module ``tensorflow``.
+        onnx_tf: the module ``onnx_tf``.
+        model: the prepared model.
+        trace: gets notes on what happened on the way.
         quick: try without AutoGraph first. The graph is the same, or that trace fails and AutoGraph is asked
             after all; but a failed trace of a recurrent model would leave its cell behind.
 

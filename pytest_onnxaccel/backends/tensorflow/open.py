@@ -60,8 +60,9 @@ def open_tensorflow(
     Args:
         path: the staged file or folder.
         kind: that of the source, see :mod:`pytest_onnxaccel.convert.formats`.
-        inputs, outputs: names for a session to take and give; see :func:`.tensorflow_names.choose` for what a name
+        inputs: names for a session to take; see :func:`.tensorflow_names.choose` for what a name
             means. Empty for what the source declares: a signature, a Keras model's layers, or placeholders and ends.
+        outputs: names for a session to give, in the same way.
         signature: of a SavedModel or TensorFlow Lite file; empty for the default one.
         options: threads and graph optimizations; the defaults when None.
         trusted: what the owner of the model allows it to hold beyond what only computes: operators as

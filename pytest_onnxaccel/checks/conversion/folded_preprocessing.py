@@ -48,11 +48,12 @@ class FoldedModel:
 def foldin(
     model: str, backend: str, pair: FoldedModel, images: Sequence[Array], tolerance: Tolerance | None = None
 ) -> CheckResult:
-    """Return the folded model's outputs on images equal the original's on what the preprocessing makes of them.
+    """Check that the folded model gives for images what the original gives after preprocessing.
 
     Args:
         model: its name, for the result.
         backend: where both sessions run, for the result.
+        pair: sessions of the original and the folded model, with the preprocessing.
         images: of the size that the model takes (uint8, H x W x C); several are stacked where its batch is fixed.
         tolerance: None for the default of each dtype.
 

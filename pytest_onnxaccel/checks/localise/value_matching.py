@@ -48,7 +48,8 @@ def by_content(
     Several may have the same counterpart: a node that the candidate has too many changes nothing before it.
 
     Args:
-        ours, theirs: digests by value.
+        ours: the candidate's digests by value.
+        theirs: the reference's digests by value.
         pairs: what is paired already.
         tolerance: by dtype, as a share of the tensor's scale.
     """

@@ -81,8 +81,8 @@ def detections(
 
     Args:
         asked: the decision: threshold, overlap and background class.
-        candidate, reference: scores ([N x] boxes x classes, or one class's scores) and boxes ([N x] boxes x 4,
-            corner form).
+        candidate: scores ([N x] boxes x classes, or one class's scores) and boxes ([N x] boxes x 4, corner form).
+        reference: the same of the reference.
         score_noise: what rounding may do to each score; of the scores' shape.
         box_noise: what rounding may do to a coordinate.
 

@@ -90,7 +90,11 @@ def reach_of(
     """Return the findings combined.
 
     Args:
+        file: the file that was measured, as it is shown.
         told: by ``graph/reach/variant.py``, of the model; *shown* of its weights by ``numerics/sensitivity.py``.
+        shown: which weights show; None where nothing was moved.
+        coverage: what ran and was read, over all samples.
+        further: numbers of further samples that were looked at.
     """
     weights = told["weights"]
     shown = shown or {"reached": (), "unreached": (), "refused": (), "runs": 0, "groups": 0}

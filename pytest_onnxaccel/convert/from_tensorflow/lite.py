@@ -16,7 +16,8 @@ def lite_model(
 
     Args:
         path: the TensorFlow Lite file.
-        inputs, outputs: names of tensors of the file.
+        inputs: names of tensors of the file.
+        outputs: names of tensors of the file.
         opset: version of the default domain.
         renamed: what tensors are called in the result.
         shapes: by tensor, those that inputs shall declare otherwise than the file; -1 for what stays open.

@@ -44,7 +44,8 @@ def prepend(
     Args:
         source: path of the model.
         target: path of the model to write.
-        mean, scale: one number, or one for each channel.
+        mean: one number, or one for each channel.
+        scale: one factor, or one for each channel.
         layout: of the new input: ``NHWC``, ``HWC`` (one image without a batch axis) or ``NCHW``.
         channel_order: ``reversed`` when the image holds BGR and the model takes RGB, or the other way round.
         name: the input, where the model has several of rank 4; it keeps its name.

@@ -74,6 +74,7 @@ def confine(wall: Wall, again: bool = False) -> OnnxAccelError | None:
     """Confine this process, its later threads and children to *wall*; gives why that failed.
 
     Args:
+        wall: what may be read and written, and whether local sockets stay.
         again: it is confined already, and now more narrowly.
     """
     found = level()

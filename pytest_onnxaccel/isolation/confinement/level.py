@@ -83,6 +83,8 @@ def insist(mode: str, in_process: bool = False, origin: str = "") -> None:
     """Refuse a run whose sandbox is required and is not available.
 
     Args:
+        mode: ``auto``, ``require`` or ``off``.
+        in_process: backends run in the pytest process, which is not confined.
         origin: where it was required, for the message.
 
     Raises:

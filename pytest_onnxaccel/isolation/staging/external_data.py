@@ -30,6 +30,9 @@ def stage_external(staged: Staged, locations: Iterable[str], shown: str, seconds
     is copied. The copies have the same names, so that a runtime finds them from the copy of the model.
 
     Args:
+        staged: the copy of the model, to which the copies are added.
+        locations: as the model names them.
+        shown: the model as the user wrote it, for messages.
         seconds: time limit for all of them.
 
     Raises:

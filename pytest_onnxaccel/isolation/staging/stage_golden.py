@@ -23,6 +23,8 @@ def stage_golden(path: str, folder: str, found: bool = False, seconds: float = S
     The owner's path may be a link; what lies in the folder that it names may not.
 
     Args:
+        path: a folder or a file.
+        folder: does not exist yet.
         found: nobody named it: of the folder, only ``test_data_set_*`` are taken.
         seconds: time limit.
 

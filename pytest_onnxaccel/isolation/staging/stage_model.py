@@ -51,6 +51,9 @@ def stage(path: str, shown: str, folder: str, seconds: float = SECONDS) -> Stage
     """Copy the model at *path* into *folder* under the name ``model.onnx``.
 
     Args:
+        path: the ``.onnx`` file; it may be a link.
+        shown: the file as the user wrote it, for messages.
+        folder: private to the model.
         seconds: time limit.
 
     Raises:

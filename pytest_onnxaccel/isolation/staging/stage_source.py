@@ -52,6 +52,9 @@ def stage_source(
     The owner names *path*, which may be a link; what a folder holds, and what is next to a checkpoint, may not.
 
     Args:
+        path: a file or a folder.
+        shown: the source as the user wrote it, for messages.
+        folder: private to the source.
         kind_of: tells the kind of a private copy, in a worker: what parses an archive may need much time and memory.
         seconds: time limit of copying.
 

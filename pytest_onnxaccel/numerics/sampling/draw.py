@@ -94,7 +94,8 @@ def sample(
     Args:
         specs: the inputs, in order.
         shapes: concrete shape by input name.
-        seed, index: the same pair gives the same arrays on every machine; *index* tells samples apart.
+        seed: with *index* it decides the arrays, the same on every machine.
+        index: number of the sample.
         legal: what the inputs may take; None where nothing is known of it.
 
     Raises:
@@ -239,7 +240,8 @@ def concrete(
     Args:
         spec: the input.
         symbols: size by name of a dimension, and by ``input:axis`` or ``?`` of those without a name.
-        batch, axis: the batch, and where this input has it; it fills a free dimension there.
+        batch: samples at once; it fills a free dimension at *axis*.
+        axis: where this input has its batch; None without one.
         given: shapes that the user declared; they hold for their input.
     """
     for declared in given:

@@ -48,6 +48,7 @@ def conclude(results: list[CheckResult], inconclusive: str, latency: str | None 
     skipped.
 
     Args:
+        results: all of the test.
         inconclusive: ``warn``, ``fail`` or ``skip``.
         latency: the same for a latency check whose budget says so.
     """

@@ -29,6 +29,7 @@ def expand(
         patterns: files, folders and globs as the user wrote them.
         base: folder that relative ones are relative to.
         origin: where they were written, for messages.
+        declared: models of the manifest.
 
     Raises:
         ConfigError: a glob or a folder that gives no model, or an empty path.

@@ -68,6 +68,10 @@ def with_advice(
     """Return *result* with what would make the model faster in its figures; the verdict stays.
 
     Args:
+        result: of the latency check.
+        model: the model with its sessions, inputs and place.
+        budget: that of the check; its threads are kept.
+        options: settings of the run.
         known: advice that was found in this run: a check that is run once more does not look for it again.
     """
     from pytest_onnxaccel.runner.advice.advise import Advising

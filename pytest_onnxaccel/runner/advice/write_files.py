@@ -60,6 +60,8 @@ def write(folder: str, advised: AdvisedFile, advice: Advice) -> tuple[str, ...]:
 
     Args:
         folder: made where it is missing; files of the same names are replaced.
+        advised: the file and the backend that are advised.
+        advice: steps, options and gain.
 
     Returns:
         The files that were written, the model first.

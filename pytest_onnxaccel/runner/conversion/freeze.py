@@ -61,6 +61,7 @@ def refreeze(spec: ModelSpec, size: int, output: str, method: str = AUTO, option
         size: samples that it shall take at once.
         output: path to save it at.
         method: one way to that batch; by default the first one that can be proven.
+        options: settings of a run: time and memory limits, sandbox; the defaults when None.
 
     Raises:
         ConfigError: a name or a path that cannot be used.

@@ -233,7 +233,8 @@ def round_trip(  # noqa: PLR0913 - called by users, who give each by its name
     Args:
         source: of any kind that can be converted.
         through: kinds to go through: ``onnx``, ``pb``, ``saved_model``.
-        inputs, outputs: as in :class:`~pytest_onnxaccel.convert.protocol.ConvertOptions`, for the first leg.
+        inputs: of the first leg, as in :class:`~pytest_onnxaccel.convert.protocol.ConvertOptions`.
+        outputs: names for the outputs of the first leg.
         given: how inputs are filled.
         tolerance: that of every comparison; by dtype when None.
         output_tolerances: tolerances by output, in place of *tolerance*.

@@ -53,6 +53,7 @@ def check(course: Course, bench: Callable[[bool], Bench]) -> CheckResult:
     """Time *course*; what fails is timed again in fresh processes, and fails only when it fails there too.
 
     Args:
+        course: what is timed: session, inputs and budget.
         bench: gives one, with fresh processes or not.
     """
     with bench(False) as here:

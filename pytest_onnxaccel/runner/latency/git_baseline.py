@@ -21,6 +21,9 @@ def at_revision(path: str, revision: str, folder: str, inspect: Callable[[str], 
     """Return the file *path* as of *revision*, with its external data, as a file under *folder*.
 
     Args:
+        path: a file in a git repository.
+        revision: as git takes it, such as ``origin/main``.
+        folder: private to the run.
         inspect: external data files that a model file names, as it names them.
 
     Raises:

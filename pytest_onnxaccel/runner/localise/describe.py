@@ -39,6 +39,7 @@ def finding(
     """Return the finding of *found*.
 
     Args:
+        found: values of both sides, compared.
         suspect: the first place where the two part.
         reduced: that place alone, where it shows the difference.
         vanished: with values exposed there is no difference.

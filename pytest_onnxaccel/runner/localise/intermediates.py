@@ -61,6 +61,9 @@ def intermediates(
     """Compare what two sides compute inside, on *feeds*.
 
     Args:
+        ours: the candidate.
+        theirs: the reference.
+        feeds: one sample, arrays by input name.
         wrong: outputs that failed.
         cap: bytes of intermediates that are held at a time.
 

@@ -34,6 +34,7 @@ def looked_into(
     Whatever goes wrong here is a note of the result and leaves the verdict as it is.
 
     Args:
+        failed: the failed check, with its request, result and inputs.
         sides: candidate and reference.
         backends: of the run.
     """

@@ -21,8 +21,10 @@ def not_looked_into(failed: FailedCheck, ours: ComparisonSide, source: SourceSpe
     Whatever goes wrong here is a note of the result and leaves the verdict as it is.
 
     Args:
+        failed: the failed check, with its request, result and inputs.
         ours: the candidate.
         source: what *reference* is a session of.
+        reference: what the candidate was compared with.
     """
     result = failed.result
     if not failed.by_value:

@@ -70,6 +70,8 @@ class Engines:
         """Return a new folder for the files of model *name*, the run's *number*-th.
 
         Args:
+            name: that of the model.
+            number: that of the model in the run.
             beside: other models are compared with it: their workers may read it.
 
         Raises:
@@ -116,6 +118,8 @@ class Engines:
         """Return an engine for backend *name*; a kept one where the backend allows it for a model of *operators*.
 
         Args:
+            name: that of the backend.
+            operators: those of the model, with their counts.
             fresh: a new one in any case, which is not kept.
             own: the model's folder, which its worker may write in; by default where conversions go.
 

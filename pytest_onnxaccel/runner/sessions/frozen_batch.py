@@ -49,6 +49,10 @@ def freeze(model_session: ModelSession, backend: str, ready: Ready, size: int, m
     """Return the model frozen to batch *size*, proven in *backend*.
 
     Args:
+        model_session: the model.
+        backend: name of the backend.
+        ready: the model running in *backend*, with its inputs.
+        size: samples that the file takes.
         method: instead of the cheapest one.
 
     Raises:

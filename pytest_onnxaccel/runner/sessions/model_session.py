@@ -193,6 +193,9 @@ class ModelSession:
         """Open a session as :meth:`session`, but one that nothing else uses; the caller closes it.
 
         Args:
+            name: that of the backend.
+            path: a file derived from the model; the model itself by default.
+            options: threads, optimizations and other settings of the session.
             engine: instead of the one that the other sessions of backend *name* are in.
             like: path of the file whose declared inputs and outputs it takes and gives; *path* by default.
 

@@ -91,6 +91,8 @@ class ModelSessions:
         """Return the model as a file frozen to batch *size*, proven on the first backend in which it runs.
 
         Args:
+            model: its name.
+            size: samples that the file takes.
             method: instead of the cheapest one that can be proven.
 
         Raises:

@@ -23,6 +23,8 @@ def variants(model_session: ModelSession, backend: str, path: str | None = None,
     """Return variants of the model in *backend*: how it is run, then what its graph says.
 
     Args:
+        model_session: the model.
+        backend: name of the backend.
         path: of the file that is the reference, where it is derived from the model.
         alone: the reference is this backend without its graph optimizations. Then nothing runs with them: the
             candidate does, and would set its own tolerance.
@@ -83,6 +85,12 @@ def noisy(
     """Return what is known of the noise of this pair; *reference* as shown, *alike* as the other side has it.
 
     Args:
+        options: settings of the run.
+        model: name of the model.
+        backend: name of the candidate's backend.
+        reference: as reports show it.
+        found: the variants to measure.
+        alike: whether both sides run in one engine.
         base: what *found* are variants of, where that is not the reference.
     """
     locked = options.locked.get(model, {}).get(f"{backend}~{reference}", {})

@@ -38,6 +38,10 @@ def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, needs:
     None where there is nothing to gain, or where the model cannot be taken in: the next one to stage it will say so.
 
     Args:
+        engines: those of the run.
+        spec: the model.
+        number: that of the model in the run.
+        backend: name of the backend.
         needs: as :attr:`~pytest_onnxaccel.runner.check_table.Check.needs`, of the checks that are selected.
     """
     runtime = engines.backend(backend)

@@ -47,6 +47,8 @@ def reference_side(
     """Return what *request* compares the model with.
 
     Args:
+        request: the comparison.
+        model_session: the model.
         path: of the model's file at the requested batch; None for its own.
         other: the model at a path.
         ready: the model running in a backend.

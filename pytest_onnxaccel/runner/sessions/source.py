@@ -152,8 +152,12 @@ def re_export(
     """Return the model at batch *size*, exported again from *source* under the names of the model that declares *info*.
 
     Args:
+        source: what the model was converted from.
+        stem: path of the result without its suffix.
         inputs: with the sizes that were settled, at that batch; names stay open.
         size: None for the batch that *inputs* have.
+        info: what the model declares.
+        engines: those of the run.
 
     Raises:
         OnnxAccelError: it cannot be converted, or not at that batch.

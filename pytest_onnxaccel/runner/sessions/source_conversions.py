@@ -130,6 +130,7 @@ class Conversions:
         """Convert *source*, or take from the cache what was converted of the same source in the same way.
 
         Args:
+            source: what is converted.
             options: its loader, import paths and trusted names come from *source* and from the run.
             gives: kind of the result.
 

@@ -69,6 +69,7 @@ class Sourced:
         """Yield the model at batch *size* exported again from its source; nothing where it declares none.
 
         Args:
+            size: samples that the result takes.
             inputs: settled ones of the model.
         """
         source = self._model_session.spec.source
