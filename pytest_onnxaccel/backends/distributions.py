@@ -1,4 +1,4 @@
-"""Which distributions are installed, told from their metadata: nothing is imported."""
+"""Which distributions are installed, read from their metadata: nothing is imported."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class SourceOptions:
     """What a framework needs to run the source of a model: names that the source itself may lack.
 
     Attributes:
-        kind: of :data:`pytest_onnxaccel.convert.formats.KINDS`, told from the content.
+        kind: of :data:`pytest_onnxaccel.convert.formats.KINDS`, found from the content.
         loader: ``package.module:callable``; empty where the file is whole.
         import_paths: folders that the loader's modules are found in, before ``sys.path``.
         inputs: what the ONNX model declares, in its order; the session takes these names.
@@ -208,7 +208,7 @@ class Backend(Protocol):
     def keep_worker(self) -> bool: ...
 
     def availability(self) -> Availability:
-        """Return whether it can be tried here, told without importing the framework."""
+        """Return whether it can be tried here; the framework is not imported."""
         ...
 
     def prepare(self, operators: Mapping[str, int], opset: int) -> str:

@@ -41,7 +41,7 @@ def threads(value: object) -> int:
 
 
 def duration(value: object) -> float:
-    """Return the nanoseconds of text with a unit; a bare number is told which unit is missing."""
+    """Return the nanoseconds of text with a unit; for a bare number the message says which unit is missing."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = f"{value}"
     return units.duration_ns(text(value, 'a duration such as "12ms"'))

@@ -1,4 +1,4 @@
-"""What kind of source a file or folder is, told from its content. Standard library only, and nothing is loaded.
+"""What kind of source a file or folder is, found from its content. Standard library only, and nothing is loaded.
 
 Runs in a worker: the directory of an archive may be large.
 

@@ -119,7 +119,7 @@ class Converter(Protocol):
     def backend(self) -> str: ...
 
     def availability(self) -> Availability:
-        """Return whether it can be tried here, told without importing a framework; ``versions`` key the cache."""
+        """Return whether it can be tried here, without importing a framework; ``versions`` key the cache."""
         ...
 
     def convert(self, source: str, kind: str, gives: str, folder: str, options: ConvertOptions) -> Converted:

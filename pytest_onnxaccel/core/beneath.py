@@ -117,7 +117,7 @@ def open_beneath(folder: int, location: str) -> int:
     """Return a descriptor to read the regular file *location* below the open *folder*, which is not closed.
 
     Raises:
-        Refused: the location, a link on the way, or what lies there is refused.
+        Refused: the location, a link on the way, or what is there is refused.
         OSError: it cannot be opened.
     """
     *way, name = split(location)
@@ -134,7 +134,7 @@ def open_beneath(folder: int, location: str) -> int:
 
 
 def list_beneath(folder: int, name: str) -> list[str]:
-    """Return what lies in the folder *name* directly below the open *folder*, in the order of the names.
+    """Return what is in the folder *name* directly below the open *folder*, in the order of the names.
 
     Raises:
         Refused: it is a link.
@@ -204,7 +204,7 @@ def walk(folder: int, most: int) -> Iterator[tuple[str, int]]:
         most: files and folders that it may hold.
 
     Raises:
-        Refused: a link or something special lies there, or too much; the path is named.
+        Refused: a link or something special is there, or too much; the path is named.
         OSError: something cannot be opened.
     """
     try:
@@ -243,7 +243,7 @@ def _walk(folder: int, above: str, room: Iterator[int], depth: int) -> Iterator[
 
 
 def _enter(folder: int, way: list[str]) -> int:
-    """Return a descriptor of the folder that lies *way* below *folder*."""
+    """Return a descriptor of the folder *way* below *folder*."""
     inner = os.dup(folder)
     for step in way:
         try:

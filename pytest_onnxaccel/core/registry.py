@@ -32,7 +32,7 @@ def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
 
 
 def reference(group: str, name: str) -> str:
-    """Return where the object registered as *name* lies, as ``module:name``; nothing is imported.
+    """Return where the object registered as *name* is, as ``module:name``; nothing is imported.
 
     Raises:
         ConfigError: nothing has that name; the nearest one is named.

@@ -273,7 +273,7 @@ class GoldenSpec:
         path: absolute, of a folder or a file; empty: none is wanted.
         shown: the path as the user wrote it, for messages.
         found: nobody named it: it is ``test_data_set_*`` in the model's folder, *path*.
-        shared: other models lie there as well, so that it may be theirs.
+        shared: other models are there as well, so that it may be theirs.
     """
 
     path: str

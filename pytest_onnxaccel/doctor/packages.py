@@ -1,4 +1,4 @@
-"""What is wrong with the packages installed here, told from their metadata and files: nothing is imported."""
+"""What is wrong with the packages installed here, read from their metadata and files: nothing is imported."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _over_each_other(found: list[Distribution], driver: bool) -> Problem:
 
 
 def _owner(found: list[Distribution]) -> Distribution | None:
-    """Return whose files lie in the module's folder."""
+    """Return whose files are in the module's folder."""
     for item in found:
         try:
             text = Path(str(item.locate_file(_BUILD_INFO))).read_text(encoding="utf-8")

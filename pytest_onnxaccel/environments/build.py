@@ -46,7 +46,7 @@ def build(name: str, *, say: Callable[[str], object] = print) -> str:
 
     Args:
         name: that of the environment, such as ``onnx-tf``.
-        say: told of each step in one line.
+        say: called with one line for each step.
 
     Raises:
         BackendUnavailable: it cannot be built; ``say`` was given the end of the installer's output.

@@ -1,4 +1,4 @@
-"""Golden values on their way from a worker: a file of raw bytes, and JSON that says what lies where."""
+"""Golden values on their way from a worker: a file of raw bytes, and JSON that says what is where."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Packer:
 
 
 def unpack(packed: Mapping[str, Any], data: bytes, depth: int = _DEEPEST) -> Value:
-    """Return the value that *packed* describes; its bytes lie in *data*.
+    """Return the value that *packed* describes; its bytes are in *data*.
 
     Raises:
         ModelError: ``E_GOLDEN``: it describes none.

@@ -72,7 +72,7 @@ class WorkerEngine:
         self._worker.forget_prefetched()
 
     def _reached(self, request: Mapping[str, Any]) -> WorkerProcess:
-        """Return a worker that is ready for *request*: what was asked ahead and in vain may have ended the last one."""
+        """Return a worker that is ready for *request*: a request made in advance may have ended the last one."""
         if not self.alive or not self._worker.reach(request):
             self._worker = self._start()
         return self._worker

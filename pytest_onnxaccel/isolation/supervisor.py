@@ -41,7 +41,7 @@ class WorkerProcess:
     Args:
         label: what it serves, for messages (``ort-cpu``).
         launch: how it is started.
-        sentinel: told of the child, so that nothing outlives this process.
+        sentinel: notified of the child, so that nothing outlives this process.
         limits: of each request.
     """
 
@@ -98,12 +98,12 @@ class WorkerProcess:
                 self._ahead.append(request)
 
     def forget_prefetched(self) -> None:
-        """Drop the answers to what was asked ahead; sessions that it opened stay until the worker ends."""
+        """Drop the answers to requests made in advance; sessions that it opened stay until the worker ends."""
         self.reach({})
         self._answers.clear()
 
     def reach(self, request: Mapping[str, Any]) -> bool:
-        """Take in what was asked ahead of *request*; False when something of that ended the worker."""
+        """Read the answers to requests made before *request*; False when something of that ended the worker."""
         while self._ahead and self._ahead[0] != request:
             earlier = self._ahead.popleft()
             try:
@@ -130,7 +130,7 @@ class WorkerProcess:
             seconds: time limit instead of the worker's own.
 
         Raises:
-            BackendCrashed: the worker died; its signal and last words are told. It is gone afterwards.
+            BackendCrashed: the worker died; its signal and last words are reported. It is gone afterwards.
             BackendTimedOut, OutOfMemory: a limit was passed; the worker was killed.
             OnnxAccelError: what the worker answered.
         """

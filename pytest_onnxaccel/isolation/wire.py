@@ -2,7 +2,7 @@
 
 Each side writes into an anonymous file of its own (a memory file on Linux, an unlinked temporary file elsewhere) that
 the other side maps. It has no name, so nothing is left behind however the processes end. A message is a frame on a
-socket: four bytes of length, then JSON; the arrays of a message lie in the sender's file at the offsets it gives, and
+socket: four bytes of length, then JSON; the arrays of a message are in the sender's file at the offsets it gives, and
 stay valid until the sender's next message.
 """
 

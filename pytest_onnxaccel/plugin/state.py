@@ -88,7 +88,7 @@ class State:
         return self._engines.backend(name)
 
     def availability(self, name: str) -> Availability:
-        """Return whether backend *name* can be tried here; told without a framework."""
+        """Return whether backend *name* can be tried here; no framework is imported."""
         return self._engines.availability(name)
 
     @cached_property

@@ -73,7 +73,7 @@ def _pixel(report: Report) -> list[str]:
 
 
 def _saved(report: Report, failures: Path, name: str) -> str:
-    """Return where the case lies now; a disk that refuses it must not hide the finding."""
+    """Return where the case is now; a disk that refuses it must not hide the finding."""
     folder = case_folder(failures, name)
     try:
         report.save(folder)

@@ -189,7 +189,7 @@ def picture(image: Array) -> str:
 
 
 def in_memory(image: Array) -> list[str]:
-    """Return how *image* lies in memory, where that is not plain."""
+    """Return how *image* is laid out in memory, where that is not plain."""
     words = [] if image.flags.c_contiguous else ["in Fortran order"]
     if words and not image.flags.f_contiguous:
         words = [f"of strides {image.strides}"]

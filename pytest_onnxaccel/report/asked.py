@@ -36,7 +36,7 @@ class Asked:
         return self.must and self.tried > 0 and self.judged == 0
 
     def line(self) -> str:
-        """Return what is told of it at the end of a run."""
+        """Return what is reported about it at the end of a run."""
         count = f"{self.judged} check" + ("" if self.judged == 1 else "s")
         told = f"{self.what} {shown(self.name)} was judged by {count}"
         return f"{told}, none of {self.tried} could" + (f": {self.why}" if self.why else "") if self.failed else told

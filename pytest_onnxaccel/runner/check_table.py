@@ -120,7 +120,7 @@ def problem_of(check: object, name: str) -> str:
 
 
 def exclusive(name: str) -> bool:
-    """Return whether the check measures time; what cannot be settled then may be measured once more."""
+    """Return whether the check measures time; what cannot be decided then may be measured once more."""
     return name in checks() and checks()[name].exclusive
 
 

@@ -46,7 +46,7 @@ def golden_of(spec: ModelSpec) -> GoldenSpec | None:
 
 @record(frozen=True)
 class Golden:
-    """Golden data that was taken in.
+    """Golden data that was staged and read.
 
     Attributes:
         spec: where it is.

@@ -22,7 +22,7 @@ class Plan:
     """Backends that take part in the checks of one model.
 
     Attributes:
-        backends: all of them, in the order in which they settle inputs.
+        backends: all of them, in the order in which they find inputs.
         checked: those that are tested themselves; an oracle is only compared with, unless it was asked for.
         reference: what the others are compared with: a backend, another ``.onnx``, the path of the model's source, a
             function, :data:`UNOPTIMIZED`, or empty.

@@ -1,4 +1,4 @@
-"""What a runner is told: options of the whole run, and one request per check. Names only, never sessions."""
+"""What a runner is given: options of the whole run, and one request per check. Names only, never sessions."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Runner:
         backends: backends of the run by model, in the order in which they resolve inputs.
         machine_lock: shared with other processes of the same run; None when there are none.
         engines: to run on, where some were started ahead.
-        prefetch: what was begun ahead for the first model.
+        prefetch: what was begun in advance for the first model.
     """
 
     def __init__(

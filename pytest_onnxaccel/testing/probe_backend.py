@@ -24,7 +24,7 @@ INPUTS, RESULTS, CLOSE = "alters its inputs", "alters earlier results", "cannot 
 
 
 class Caught(OnnxAccelError):
-    """What a watched session did; a line for each, told when it is closed."""
+    """What a watched session did; one line for each, reported when it is closed."""
 
     code = "E_CONFORMANCE"
 

@@ -95,7 +95,7 @@ class Bench:
     def load(self, case: Case, path: str, source: SourceSpec | None = None) -> Session:
         """Return what the backend itself makes of the file at *path*; *case* is any model that it can take.
 
-        With *source*, it is told to run the file as it runs that: what the intake would refuse gets to it, too.
+        With *source*, it runs the file as that: what staging would refuse reaches it, too.
         """
         model_session = self._model_session(case, False)
         wanted = None if source is None else source_options(source, model_session.info, self._engines)

@@ -1,4 +1,4 @@
-"""Any exception as one printable line, and its traceback for whoever fixes it."""
+"""Any exception as one printable line, and its traceback for the person who fixes it."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def _numpy(dtype: str) -> Any:
 def _as_bytes(array: Array, dtype: str) -> Array:
     """Return unsigned integers of the same shape with the elements' bits.
 
-    Those of less than a byte lie packed in front.
+    Those of less than a byte are packed in front.
     """
     import numpy as np
 

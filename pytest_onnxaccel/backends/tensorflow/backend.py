@@ -30,7 +30,7 @@ class TensorflowBackend:
     kinds = KINDS
 
     def availability(self) -> Availability:
-        """Return whether TensorFlow is installed, told from metadata."""
+        """Return whether TensorFlow is installed, by its metadata."""
         found = versions_of(*_DISTRIBUTIONS)
         if not any(name.startswith("tensorflow") for name in found):
             remedy = 'python -m pip install "pytest-onnxaccel[tensorflow]"'

@@ -192,7 +192,7 @@ def open_frozen(
 
     Raises:
         ModelError: ``E_UNSAFE``, before TensorFlow is imported; ``E_PARSE``; ``V_CONTRACT``: a name means nothing.
-        ConfigError: inputs or outputs cannot be told and must be named.
+        ConfigError: inputs or outputs cannot be found and must be named.
     """
     refuse_graph(read_graph(path), trusted)
     return _opened(options, lambda source: source.load_frozen(path, inputs, outputs))

@@ -1,4 +1,4 @@
-"""Graphs that lie in a graph as text: in string constants, string attributes and variants, to any depth.
+"""Graphs inside a graph as text: in string constants, string attributes and variants, to any depth.
 
 No operator that runs such a text is on the list of those that a model may hold. They are looked through nevertheless,
 as whatever runs one in a later release shall find nothing in it.

@@ -53,7 +53,7 @@ def _reads_variable(op: Any) -> bool:
 def placeholders(outputs: Iterable[Any], fed: Iterable[Any] = ()) -> list[Any]:
     """Return the placeholders that *outputs* depend on, in the order of the graph.
 
-    What lies behind *fed* tensors is not asked.
+    What is behind *fed* tensors is not followed.
     """
     known = {tensor.name for tensor in fed}
     seen: set[str] = set()
@@ -75,7 +75,7 @@ def named_tensor(graph: Any, name: str, what: str) -> Any:
     """Return the tensor called *name*, or first of the operation called so.
 
     Raises:
-        ModelError: ``V_CONTRACT``: there is none; the nearest names are told.
+        ModelError: ``V_CONTRACT``: there is none; the nearest names are suggested.
     """
     try:
         return graph.get_tensor_by_name(name if ":" in name else f"{name}:0")

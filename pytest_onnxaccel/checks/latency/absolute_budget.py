@@ -123,7 +123,7 @@ def judge(
 
 
 def on_processor(blocks: Sequence[Block], facts: Mapping[str, Any]) -> tuple[list[list[float]], str]:
-    """Return each call's time without what it waited for a CPU, at the machine's own speed; and what that was told by.
+    """Return each call's time without what it waited for a CPU, at the machine's own speed; and how that was measured.
 
     One thread on a CPU: its CPU time. Several threads, or a device: wall time less what any thread waited, in the
     blocks that were disturbed least. Neither

@@ -138,7 +138,7 @@ def compare(
     seed: int = 0,
     looks: Sequence[int] = LOOKS,
 ) -> Ratio:
-    """Time the arms in alternation until the bounds tell on which side of *against* their ratio lies.
+    """Time the arms in alternation until the bounds show on which side of *against* their ratio is.
 
     Args:
         first: the arm whose time is the numerator.

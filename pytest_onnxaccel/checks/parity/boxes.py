@@ -112,7 +112,7 @@ def detections(
 def _classes(asked: Decision, scores: Floats) -> list[int]:
     """Return the classes that stand for something.
 
-    With rows that sum to 1, class 0 is the background unless told otherwise.
+    With rows that sum to 1, class 0 is the background by default.
     """
     background = asked.background
     if background is None and scores.shape[-1] > 1 and np.allclose(scores.sum(axis=-1), 1, atol=1e-2):

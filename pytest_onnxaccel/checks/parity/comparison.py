@@ -60,7 +60,7 @@ class Agreement:
         Args:
             candidate: arrays by output name.
             reference: arrays by output name, of the same sample.
-            number: of the sample, where samples are left out: what is told of the worst one.
+            number: of the sample, where samples are left out: what is reported about the worst one.
         """
         number = self.samples if number is None else number
         self.samples += 1

@@ -1,6 +1,6 @@
 """Do both sides decide the same: classes by argmax, or boxes after threshold and suppression. Asked for, never implied.
 
-What rounding may overturn is told apart by the noise floor (dtype, locked or measured), never by a tolerance that the
+What rounding may overturn is found by the noise floor (dtype, locked or measured), never by a tolerance that the
 user gave: a loose tolerance for values is not a licence to decide otherwise.
 """
 

@@ -1,4 +1,4 @@
-"""What a loader is made of: its module's file and those that it imports from the repository, told without importing."""
+"""What a loader is made of: its module's file and those that it imports from the repository; nothing is imported."""
 
 from __future__ import annotations
 

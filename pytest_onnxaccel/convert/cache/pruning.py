@@ -58,7 +58,7 @@ def doomed(entries: Sequence[Entry], room: int, now: float) -> list[Entry]:
 def prune(folder: str, room: int, now: float) -> None:
     """Remove from the cache in *folder* what :func:`doomed` names, and what killed runs have left.
 
-    Whatever else lies in the folder stays.
+    Everything else in the folder stays.
 
     Raises:
         OSError: the folder cannot be read.
@@ -83,7 +83,7 @@ def lock_of(folder: str, key: str) -> str:
 
 
 def remove(path: str) -> None:
-    """Remove whatever lies at *path*: at once for those who look, as fast as it goes for the disk."""
+    """Remove what is at *path*: at once for those who look, as fast as it goes for the disk."""
     aside = f"{path}.{os.getpid()}-{os.urandom(4).hex()}.bad"
     with contextlib.suppress(OSError):
         os.rename(path, aside)  # a symlink goes itself, not what it leads to

@@ -142,7 +142,7 @@ def _output_axes(
     module: torch.nn.Module, options: ConvertOptions, known: Sequence[TensorSpec], given: Examples,
     outputs: Sequence[str], results: Sequence[tuple[str, Any]],
 ) -> dict[str, dict[int, str]]:  # fmt: skip
-    """Return what the open axes of the outputs are called, told from two runs at different sizes."""
+    """Return what the open axes of the outputs are called, found from two runs at different sizes."""
     if not given.axes:
         return {}
     other: Examples = given

@@ -59,7 +59,7 @@ def refused(error: Exception, exporter: str, module: Any, arguments: tuple[Any, 
 
 
 def stuck(why: str, dim: str, given: Examples) -> ConversionError:
-    """Return the open size *dim*, of which an export made a constant; empty where it cannot be told which."""
+    """Return the open size *dim*, of which an export made a constant; empty where that cannot be found."""
     batch = dim in ("", given.symbol)
     what = "the batch" if given.dynamic and batch else f"dimension {dim!r}" if dim else "a size"
     return ConversionError(
@@ -96,7 +96,7 @@ def _first(texts: list[str], *words: str) -> str:
 def _module_of(
     operator: str, exporter: str, module: Any, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
 ) -> str:
-    """Return the path of the module that calls *operator*; empty where it cannot be told."""
+    """Return the path of the module that calls *operator*; empty where that cannot be found."""
     try:
         if exporter == "dynamo":
             return _in_program(operator, module, arguments, keywords)

@@ -40,7 +40,7 @@ class TensorflowOnnx:
     opsets = range(OLDEST_OPSET, NEWEST_OPSET + 1)
 
     def availability(self) -> Availability:
-        """Return whether TensorFlow and tf2onnx are installed, told from metadata."""
+        """Return whether TensorFlow and tf2onnx are installed, by their metadata."""
         found = versions_of("tensorflow", "tensorflow-cpu", "tensorflow-macos", "keras", "tf2onnx", "onnx")
         if "tf2onnx" not in found:
             return Availability(False, "tf2onnx is not installed", _REMEDY)

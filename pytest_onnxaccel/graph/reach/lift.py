@@ -132,5 +132,5 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def array_of(tensor: TensorProto, folder: str) -> Any:
-    """Return the numbers of *tensor*, whose external data lies below *folder*."""
+    """Return the numbers of *tensor*, whose external data is below *folder*."""
     return numpy_helper.to_array(tensor, folder)

@@ -107,7 +107,7 @@ def _lists_of_sizes(graph: GraphProto) -> Iterator[tuple[str, list[int]]]:
     """Yield constants by name that may be shapes.
 
     Raises:
-        ModelError: the values of one lie in another file.
+        ModelError: the values of one are in another file.
     """
     constants = [(tensor.name, tensor) for tensor in graph.initializer]
     for node in graph.node:

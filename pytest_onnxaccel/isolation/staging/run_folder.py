@@ -28,7 +28,7 @@ class Staging:
 
     Attributes:
         shared: what every worker of the run may read, and none may change as a whole.
-        given: in it, what was taken in to be compared with or converted; no worker may change it.
+        given: in it, what was staged to be compared with or converted; no worker may change it.
         made: in it, what was converted; the workers that convert write it.
 
     Raises:

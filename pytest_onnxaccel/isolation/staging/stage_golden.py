@@ -20,7 +20,7 @@ LARGEST, MOST_FILES = 1 << 30, 2000
 def stage_golden(path: str, folder: str, found: bool = False, seconds: float = SECONDS) -> tuple[list[str], str]:
     """Copy the golden data at *path*, a folder or a file that the owner names, to the new folder *folder*.
 
-    The owner's path may be a link; what lies in the folder that it names may not.
+    The owner's path may be a link; what is in the folder that it names may not.
 
     Args:
         path: a folder or a file.

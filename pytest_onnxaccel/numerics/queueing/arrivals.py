@@ -59,7 +59,7 @@ class Paced:
 
     @property
     def service_ns(self) -> tuple[int, ...]:
-        """The calls alone, and what lies between two of them where requests wait."""
+        """The calls alone, and the time between two of them where requests wait."""
         return tuple(whole - wait for whole, wait in zip(self.response_ns, self.wait_ns, strict=True))
 
     @property

@@ -1,4 +1,4 @@
-"""Weights put into few groups that are moved together: those of one role, or those that lie side by side."""
+"""Weights put into few groups that are moved together: those of one role, or neighbouring ones."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def is_held(golden: Samples, spec: TensorSpec, domain: Domain | None) -> bool:
 
 
 def golden_range(golden: Samples, spec: TensorSpec) -> InputSpec | None:
-    """Return what the golden values of a float input lie between; None where they do not tell."""
+    """Return what the golden values of a float input are between; None where they do not show it."""
     values = [one[spec.name].astype(np.float64) for one in golden if one[spec.name].size]
     if not values or "float" not in spec.dtype:
         return None

@@ -1,4 +1,4 @@
-"""The inputs of one model, settled: sizes of its free dimensions, values that are drawn, files that are read."""
+"""The inputs of one model, found: sizes of its free dimensions, values that are drawn, files that are read."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Inputs:
         facts: InputFacts | None = None,
         golden: Sequence[Mapping[str, Array]] = (),
     ) -> Inputs:
-        """Return the inputs of a model before its free dimensions are settled."""
+        """Return the inputs of a model before its free dimensions are found."""
         facts = facts or declared_facts(info)
         batch, axes = facts.batch, dict(facts.axes)
         for item in given:
@@ -270,7 +270,7 @@ class Inputs:
     def with_beyond(self, other: Mapping[str, Domain]) -> Inputs:
         """Return these inputs with extra samples for what only the *other* file's graph shows.
 
-        A limit, a branch or a row that a damaged file lost is told by the healthy one alone.
+        A limit, a branch or a row that a damaged file lost shows only in the healthy one.
         """
         found = {}
         for spec in self.specs:

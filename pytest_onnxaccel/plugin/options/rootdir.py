@@ -1,6 +1,6 @@
 """A trap of pytest's: a path after ``--onnx-model`` moves its rootdir away from the configuration in use.
 
-pytest settles its rootdir before it knows the options of plugins: ``--onnx-model ../models/rfb.onnx`` looks
+pytest chooses its rootdir before it knows the options of plugins: ``--onnx-model ../models/rfb.onnx`` looks
 to it like a test path. With ``--onnx-model=../models/rfb.onnx`` it does not.
 """
 

@@ -91,14 +91,14 @@ def _index(image: Array, channel: int) -> Array:
 
 
 def _last(result: Array, image: Array) -> Array | None:
-    """Return *result* as (H, W, channels) if it lies so, leading axes of 1 dropped."""
+    """Return *result* as (H, W, channels) if it is laid out so, leading axes of 1 dropped."""
     height, width, depth = (*image.shape, 1)[:3]
     fits = _bare(result) == (height, width, depth) or (depth == 1 and _bare(result) == (height, width))
     return result.reshape(height, width, depth) if fits else None
 
 
 def _first(result: Array, image: Array) -> Array | None:
-    """Return *result* as (H, W, channels) if it lies as (channels, H, W), leading axes of 1 dropped."""
+    """Return *result* as (H, W, channels) if it is laid out as (channels, H, W), leading axes of 1 dropped."""
     height, width, depth = (*image.shape, 1)[:3]
     if _bare(result) != (depth, height, width):
         return None

@@ -106,7 +106,7 @@ def write(folder: str, advised: AdvisedFile, advice: Advice) -> tuple[str, ...]:
 
 
 def _data(origin: str, external: Sequence[str], folder: str) -> None:
-    """Copy external data, of which the model says where it lies, to the same places below *folder*.
+    """Copy external data, of which the model says where it is, to the same places below *folder*.
 
     Raises:
         OSError: it cannot be copied, or a link in *folder* stands in the way.

@@ -18,7 +18,7 @@ _NAMED = 4
 
 @record(frozen=True)
 class Finding:
-    """What is told of one localisation.
+    """What is reported about one localisation.
 
     Attributes:
         clause: for the end of the verdict's message.

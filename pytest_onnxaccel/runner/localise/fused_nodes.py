@@ -17,7 +17,7 @@ Outputs = Mapping[str, "Array"]
 
 
 def fused(found: Intermediates, wrong: Sequence[str], outputs: tuple[Outputs, Outputs]) -> tuple[Node, ...]:
-    """Return the nodes on both sides of the value whose exposure ends the difference; empty where none can be told.
+    """Return the nodes on both sides of the value whose exposure ends the difference; empty where none can be found.
 
     Each side in turn gives ever more of its values, while the other runs as it is: the last value with which the
     difference goes away is searched for by halving, in about log2(values) sessions.

@@ -126,7 +126,7 @@ class FailureAnalysis:
         reduced: Reduced | None,
         at: int,
     ) -> CheckResult:
-        """Return *result* with the folder of its case, told as the detail number *at*."""
+        """Return *result* with the folder of its case, reported as the detail number *at*."""
         assert self.failures is not None
         folder = folder_of(self.failures, result)
         try:

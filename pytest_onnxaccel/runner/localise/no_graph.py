@@ -1,4 +1,4 @@
-"""After a parity check has failed by value against what shows no graph: a case on disk, and why no origin is told."""
+"""After a parity check has failed by value against what shows no graph: a saved case, and why no origin is named."""
 
 from __future__ import annotations
 

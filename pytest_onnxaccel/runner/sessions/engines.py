@@ -63,7 +63,7 @@ class Engines:
 
     @property
     def folder(self) -> str:
-        """The private folder that everything staged lies in."""
+        """The private folder that holds everything staged."""
         return self.staging.folder
 
     def private_folder(self, name: str, number: int, beside: bool = False) -> str:
@@ -107,7 +107,7 @@ class Engines:
         return self._backends[name]
 
     def availability(self, name: str) -> Availability:
-        """Return whether backend *name* can be tried here; told without a framework."""
+        """Return whether backend *name* can be tried here; no framework is imported."""
         if name not in self._available:
             backend = self.backend(name)
             named = self._options.pythons.get(backend.environment) if backend.environment else None

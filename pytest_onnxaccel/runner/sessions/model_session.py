@@ -50,8 +50,8 @@ class ModelSession:
     """Holds what is open for one model. Faults are remembered: what killed a worker once is not tried again.
 
     Args:
-        primary: backends in the order in which they are asked to settle the inputs.
-        prefetch: what was begun ahead for this model.
+        primary: backends in the order in which they are asked to find the inputs.
+        prefetch: what was begun in advance for this model.
         beside: other models are compared with it: their workers may read it.
     """
 
@@ -94,7 +94,7 @@ class ModelSession:
         """Return the staged copy and what it declares.
 
         Raises:
-            OnnxAccelError: the file cannot be taken in; the same error each time.
+            OnnxAccelError: the file cannot be staged; the same error each time.
         """
         if "" in self._faults:
             raise self._faults[""]

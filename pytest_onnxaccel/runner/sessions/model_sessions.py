@@ -20,8 +20,8 @@ class ModelSessions:
 
     Args:
         specs: the models, by which they are named.
-        backends: backends of the run by model, in the order in which they settle inputs.
-        prefetch: what was begun ahead for the first model.
+        backends: backends of the run by model, in the order in which they find inputs.
+        prefetch: what was begun in advance for the first model.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class ModelSessions:
         self._open = None
 
     def close(self) -> None:
-        """Close what is open, and what was begun ahead for a model that nobody asked for."""
+        """Close what is open, and what was begun in advance for a model that nobody asked for."""
         if self._prefetch is not None:
             self._prefetch.drop()
             self._prefetch = None

@@ -1,4 +1,4 @@
-"""What the first checks of a model will ask, asked ahead: the worker computes while this process imports NumPy."""
+"""What the first checks of a model will ask, sent in advance: the worker computes while this process imports NumPy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pytest_onnxaccel.runner.sessions.engines import Engines
 
 @record(frozen=True)
 class Prefetch:
-    """One model that was taken in ahead, and the engine of *backend* that already works on it."""
+    """One model that was staged in advance, and the engine of *backend* that already works on it."""
 
     model: str
     backend: str
@@ -35,7 +35,7 @@ class Prefetch:
 def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, needs: Sequence[str]) -> Prefetch | None:
     """Take the model in and begin with what its checks need in *backend*, the one that serves its graph too.
 
-    None where there is nothing to gain, or where the model cannot be taken in: the next one to stage it will say so.
+    None where there is nothing to gain, or where the model cannot be staged: the next one to stage it will say so.
 
     Args:
         engines: those of the run.

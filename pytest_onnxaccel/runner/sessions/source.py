@@ -32,7 +32,7 @@ def backend_for(source: SourceSpec, engines: Engines) -> str:
     """Name of the backend that runs *source*.
 
     Raises:
-        ModelError: the source cannot be taken in.
+        ModelError: the source cannot be staged.
         ConfigError: it is an ONNX model, which any backend runs.
         BackendUnavailable: no registered backend runs this kind.
     """
@@ -86,7 +86,7 @@ def open_source(
 
 
 class _Called:
-    """A function's session: what goes wrong in it is told of the function, not of the model."""
+    """A function's session: what goes wrong in it is reported about the function, not of the model."""
 
     def __init__(self, session: Session, source: SourceSpec) -> None:
         self._session = session
@@ -154,7 +154,7 @@ def re_export(
     Args:
         source: what the model was converted from.
         stem: path of the result without its suffix.
-        inputs: with the sizes that were settled, at that batch; names stay open.
+        inputs: with the sizes that were found, at that batch; names stay open.
         size: None for the batch that *inputs* have.
         info: what the model declares.
         engines: those of the run.

@@ -39,7 +39,7 @@ class Conversion:
     """A source, converted.
 
     Attributes:
-        converted: what was written; its path lies in the run's private folder.
+        converted: what was written; its path is in the run's private folder.
         converter: name of the converter.
         cached: it was converted by an earlier run, or earlier in this one, and taken from the cache.
         notes: the converter's, and what happened to the cache.
@@ -87,7 +87,7 @@ class Conversions:
         """Return the private copy of *source*, and its kind; a function has no copy.
 
         Raises:
-            ModelError: it cannot be taken in; the same error each time.
+            ModelError: it cannot be staged; the same error each time.
         """
         if source.path not in self._staged:
             try:
@@ -256,7 +256,7 @@ class Conversions:
         return new_folder(os.path.join(place, f"{what}-{self._last:03d}"))
 
     def close(self) -> None:
-        """End the workers; what was converted lies in the run's private folder."""
+        """End the workers; what was converted is in the run's private folder."""
         for name, engine in self._open.items():
             self._engines.release(name, engine)
         self._open.clear()

@@ -70,7 +70,7 @@ class Sourced:
 
         Args:
             size: samples that the result takes.
-            inputs: settled ones of the model.
+            inputs: those that were found for the model.
         """
         source = self._model_session.spec.source
         if source is None or source.function or source.path.endswith(".onnx"):

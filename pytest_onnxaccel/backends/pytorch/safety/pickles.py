@@ -26,7 +26,7 @@ def weights_only(path: str, import_paths: Sequence[str], trusted: Sequence[str])
     """Return what the file of ``torch.save`` at *path* holds; only weights and *trusted* names are unpickled.
 
     Raises:
-        ModelError: ``E_UNSAFE``, with the names that it refers to, told before anything is loaded; ``E_PARSE``.
+        ModelError: ``E_UNSAFE``, with the names that it refers to, found before anything is loaded; ``E_PARSE``.
     """
     import torch
 
@@ -55,7 +55,7 @@ def weights_only(path: str, import_paths: Sequence[str], trusted: Sequence[str])
 
 
 def _refers_to(path: str) -> list[str]:
-    """Return the names beyond PyTorch's safe ones that the pickle at *path* refers to, told without running it."""
+    """Return the names beyond PyTorch's safe ones that the pickle at *path* refers to, found without running it."""
     import torch
 
     try:

@@ -1,4 +1,4 @@
-"""Looks through an HDF5 file of Keras: nothing in it may lie in another file, or need a library of others."""
+"""Looks through an HDF5 file of Keras: nothing in it may be in another file, or need a library of others."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
 
 
 def look_through(file: Any) -> dict[str, Any]:
-    """Return the configurations of an HDF5 file, a path or open for reading, once its data are known to lie in it.
+    """Return the configurations of an HDF5 file, a path or open for reading, once its data are known to be in it.
 
     Returns:
         ``model_config`` and ``training_config`` where the file has them.
 
     Raises:
-        ModelError: ``E_UNSAFE`` for data that lie elsewhere; ``E_PARSE``; ``E_SIZE``.
+        ModelError: ``E_UNSAFE`` for data that are elsewhere; ``E_PARSE``; ``E_SIZE``.
         BackendUnavailable: h5py is not installed.
     """
     try:

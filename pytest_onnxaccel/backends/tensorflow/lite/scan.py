@@ -25,7 +25,7 @@ def is_allowed(number: int) -> bool:
 
 
 def refuse_operators(root: Table, subgraphs: Sequence[Table]) -> None:
-    """Refuse operators whose code lies elsewhere: that of a delegate can be TensorFlow's own, which reads files.
+    """Refuse operators whose code is elsewhere: that of a delegate can be TensorFlow's own, which reads files.
 
     Raises:
         ModelError: ``E_UNSAFE`` with the operator and its node; ``E_PARSE``.
@@ -47,7 +47,7 @@ def refuse_operators(root: Table, subgraphs: Sequence[Table]) -> None:
 
 
 def refuse_elsewhere(root: Table, subgraphs: Iterable[Table], size: int) -> None:
-    """Refuse weights that lie in other files, or beyond the end of this one, which is *size* bytes long.
+    """Refuse weights that are in other files, or beyond the end of this one, which is *size* bytes long.
 
     Raises:
         ModelError: ``E_UNSAFE``; ``E_PARSE``.

@@ -137,7 +137,7 @@ def _is_trustable(op: str, reason: str) -> bool:
 
 
 def _texts(graph: Graph) -> Iterator[tuple[memoryview, Node | str]]:
-    """Yield every text among the attributes of *graph*, and where it lies: a node, or a function of that name."""
+    """Yield every text among the attributes of *graph*, and where it is: a node, or a function of that name."""
     for node in graph.all_nodes():
         for value in node.attributes.values():
             for text in texts_of(value):

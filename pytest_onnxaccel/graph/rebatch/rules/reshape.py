@@ -1,4 +1,4 @@
-"""Which entry of a Reshape target is the batch, told from where the batch lies among the elements.
+"""Which entry of a Reshape target is the batch, found from where the batch is among the elements.
 
 A reshape keeps the row-major order, so the batch factor stays between the same two products: ``before``, of
 the leading axes, and ``after``, of the trailing ones. The entry of the target that spans it must grow.
@@ -41,7 +41,7 @@ def resolve(target: Sequence[int], shape: Sequence[int], allowzero: bool = False
 def place_of_batch(
     fact: Fact, small: Sequence[int], raw: Sequence[int], own: Sequence[int] | None, batch: int
 ) -> Place | None:
-    """Return where the batch of *fact* lies in the reshaped tensor.
+    """Return where the batch of *fact* is in the reshaped tensor.
 
     Args:
         fact: the reshaped tensor, with one batch axis and all sizes known.
