@@ -22,7 +22,7 @@ def backend(name: str) -> Backend:
     except Exception as error:  # of whoever wrote it
         return Broken(name, f"{type(error).__name__}: {error}")
     if not isinstance(made, Backend):
-        return Broken(name, f"{registry.reference(GROUP, name)} gives no Backend but {type(made).__name__}")
+        return Broken(name, f"{registry.reference(GROUP, name)} gives a {type(made).__name__}, not a Backend")
     return made
 
 

@@ -128,7 +128,7 @@ MODEL = Table(
             "text or list of texts",
             values.libraries,
             "Libraries of custom operators for ONNX Runtime: a path, or `package.module:function` that gives one. They "
-            "are code, and loaded where they are named alone.",
+            "are code, and are loaded only where they are named.",
             '"onnxruntime_extensions:get_library_path"',
             "libraries",
             relative=True,

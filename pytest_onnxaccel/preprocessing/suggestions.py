@@ -121,7 +121,7 @@ def advise(function: Callable[[Any], Any], shape: tuple[int, ...] = (240, 320, 3
     times = measured({YOURS: yours, LIMIT: _copy(shape), **candidates}, shape, seconds)
     rungs = [_rung(draft, times, proven[draft.name]) for draft in drafts]
     rungs.sort(key=lambda rung: (not rung.equivalent, rung.ms is None, rung.ms or 0.0))
-    notes = ["your function gives float64, the model takes float32: its conversion is in its time"]
+    notes = ["your function gives float64, the model takes float32: the time includes its conversion"]
     return Advice(
         shape, found, "", times[YOURS], times[LIMIT], tuple(rungs), tuple(notes if found.dtype == "float64" else ())
     )

@@ -55,7 +55,7 @@ class Promises(Harness):
     def test_tells_its_availability(self) -> None:
         """availability() gives an Availability; one that is not ok has a reason and a remedy."""
         found = self.maker()().availability()
-        require(isinstance(found, Availability), f"availability() gives {found!r}, no Availability")
+        require(isinstance(found, Availability), f"availability() gives {found!r}, not an Availability")
         if not found.ok:
             require(found.reason, "it does not run here and gives no reason")
             require(found.remedy, f"it does not run here ({found.reason}) and gives no remedy")

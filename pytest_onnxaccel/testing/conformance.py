@@ -41,12 +41,12 @@ class BackendConformance(Promises):
             require(isinstance(value, bool), f"its {optional} {value!r} is not a bool")
         fresh = getattr(backend, "fresh_process_per_model", None)
         if fresh is not None:
-            require(isinstance(fresh({"Add": 1}), bool), "fresh_process_per_model() gives no bool")
+            require(isinstance(fresh({"Add": 1}), bool), "fresh_process_per_model() does not give a bool")
 
     def test_names_a_known_preparation(self) -> None:
         """prepare() gives an empty string, or the name of a preparation that the plugin has."""
         asked = self.maker()().prepare({"Add": 1}, 13)
-        require(isinstance(asked, str), f"prepare() gives {asked!r}, no str")
+        require(isinstance(asked, str), f"prepare() gives {asked!r}, not a str")
         require(not asked or asked in GRAPH_FUNCTIONS, f"no preparation is called {asked!r}")
 
     # -- sessions --------------------------------------------------------------------------------------------

@@ -162,9 +162,9 @@ def check_refusal(what: str, codes: Sequence[str], call: Callable[[], object]) -
     except ModelError as error:
         # The worker's own code for an exception that nobody foresaw
         if error.code == "E_ERROR":
-            fail(f"{what} raised no ModelError but {error.cause}")
+            fail(f"{what} must raise a ModelError, it raised {error.cause}")
         require(error.code in codes, f"{what} has the code {error.code}, not one of {codes}: {error.cause}")
     except OnnxAccelError as error:
-        fail(f"{what} raised no ModelError: {error}")
+        fail(f"{what} must raise a ModelError, it raised {error}")
     else:
         fail(f"{what} raised nothing")
