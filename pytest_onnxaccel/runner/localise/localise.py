@@ -100,7 +100,7 @@ class FailureAnalysis:
             gap(outputs[0][name], outputs[1][name]).share == 0 for name in wrong if name in outputs[1]
         ):
             # Nothing inside can tell: what differs lies between the framework and its export, rounding above all
-            line = f"not localised: {EXPORTED_AGAIN} gives exactly the same; what differs is the framework and its export"
+            line = f"not localised: {EXPORTED_AGAIN} gives the same; what differs is the framework and its export"
             return None, Finding(f"; {EXPORTED_AGAIN} gives the same", (line,), "compared the outputs alone", {})
         try:
             found = intermediates(*self.sides, self.feeds, wrong)
