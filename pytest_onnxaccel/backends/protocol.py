@@ -3,7 +3,7 @@
 A third party adds one by an entry point in the group ``pytest_onnxaccel.backends`` whose object is a class (or any
 callable without arguments) that gives a :class:`Backend`. Importing the module must not import the framework:
 :meth:`Backend.availability` is asked in the pytest process, :meth:`Backend.load` runs in a worker.
-``pytest_onnxaccel.testing`` holds the conformance kit.
+Authors import from ``pytest_onnxaccel.backend_api``; ``pytest_onnxaccel.testing`` holds the conformance kit.
 """
 
 from __future__ import annotations

@@ -18,12 +18,21 @@ def is_function(name: str) -> bool:
     return bool(colon) and all(part.isidentifier() for part in [*module.split("."), *attribute.split(".")])
 
 
+#: What NumPy's extensions say beyond ONNX's names: that there are only finite numbers.
+_SHORTER = {
+    "float4e2m1fn": "float4e2m1",
+    "float6e2m3fn": "float6e2m3",
+    "float6e3m2fn": "float6e3m2",
+    "float8e8m0fnu": "float8e8m0",
+}
+
+
 def dtype_label(dtype: Any) -> str:
     """Return the name that :attr:`TensorSpec.dtype` has for a NumPy dtype: ``float8e4m3fn`` for ``float8_e4m3fn``."""
     if dtype.kind in "OSUT":
         return "string"
     name = str(dtype.name).replace("_", "")
-    return {"float4e2m1fn": "float4e2m1", "float8e8m0fnu": "float8e8m0"}.get(name, name)
+    return _SHORTER.get(name, name)
 
 
 @record(frozen=True)

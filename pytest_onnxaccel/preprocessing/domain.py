@@ -64,10 +64,6 @@ class Domain:
         return cls(height, width, channels, dtype, tuple(sorted(pairs, key=lambda p: (p[0] * p[1], p))))
 
     @property
-    def deployed(self) -> tuple[int, int]:
-        return self.height, self.width
-
-    @property
     def depth(self) -> int:
         """Number of channels, 1 for an image of two axes."""
         return self.channels or 1

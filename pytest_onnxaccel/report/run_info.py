@@ -6,11 +6,11 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 
 from pytest_onnxaccel.core.errors import printable
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import Json
+from pytest_onnxaccel.core.version import own_version
 
 
 @record(frozen=True)
@@ -40,7 +40,7 @@ class RunFacts:
     def to_json(self) -> dict[str, Json]:
         """Return the ``run`` part of a report."""
         return {
-            "plugin": _own_version(),
+            "plugin": own_version(),
             "python": platform.python_version(),
             "platform": platform.platform(),
             "started": datetime.fromtimestamp(self.started, UTC).isoformat(timespec="seconds"),
@@ -55,10 +55,3 @@ class RunFacts:
                 name: {"value": value, "origin": origin} for name, (value, origin) in sorted(self.settings.items())
             },
         }
-
-
-def _own_version() -> str:
-    try:
-        return version("pytest-onnxaccel")
-    except PackageNotFoundError:
-        return "unknown"

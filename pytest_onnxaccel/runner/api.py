@@ -10,6 +10,7 @@ from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.registry import nearest
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelSpec
+from pytest_onnxaccel.runner import arguments
 from pytest_onnxaccel.runner.check_table import checks as registered
 from pytest_onnxaccel.runner.plan import Plan, make_plan
 from pytest_onnxaccel.runner.references import referring
@@ -30,7 +31,7 @@ def validate(
 
     Args:
         model: path of an ``.onnx`` file, or a spec with ranges, tolerances and budgets.
-        backends: names; empty for every backend that runs here.
+        backends: names; empty for those of the spec, and without any for every backend that runs here.
         checks: names of the checks to run; empty for all of them.
         options: settings of a run: time and memory limits, seed, folders; the defaults when None.
         reference: what the outputs must agree with, in place of what a spec says: a backend, another ``.onnx``, a
@@ -42,19 +43,23 @@ def validate(
         reference that was named and that nothing can judge is a failure, ``V_NOTJUDGED``.
 
     Raises:
-        ConfigError: a backend is not registered, there is no check of that name, or *reference* cannot be one.
+        ConfigError: a backend is not registered, there is no check of that name, *reference* cannot be one, or an
+            argument is of another type, such as a text where a list of names belongs.
     """
-    _listed("backends", backends)
-    _listed("checks", checks)
+    backends, checks = arguments.texts("backends", backends), arguments.texts("checks", checks)
+    arguments.text("reference", reference, "a backend, a path, golden, or package.module:function")
+    arguments.text("loader", loader, "package.module:callable")
+    chosen = arguments.run_options(options)
     known = list(registered())
     for name in checks:
         if name not in known:
             raise ConfigError(f"there is no check {name!r}", remedy=nearest(name, known))
     if not isinstance(model, ModelSpec):
-        path = os.fspath(model)
-        model = ModelSpec(os.path.basename(path), os.path.abspath(path), path, backends=tuple(backends))
+        path = arguments.path("model", model)
+        model = ModelSpec(os.path.basename(path), os.path.abspath(path), path)
+    if backends:
+        model = replace(model, backends=backends)
     model = referring(model, reference, loader, origin="reference=")
-    chosen = options or RunOptions()
     if not chosen.import_paths:
         chosen = replace(chosen, import_paths=(os.getcwd(),))
     engines = Engines(chosen)
@@ -80,9 +85,3 @@ def _left(model: ModelSpec, plan: Plan, wanted: Sequence[str]) -> Iterator[Check
                 cause, code="V_NOTJUDGED", subject=model.name, remedy="name another backend or reference"
             )
             yield CheckResult(model.name, name, Verdict.FAILED, error.code, str(error), reference=plan.reference)
-
-
-def _listed(name: str, value: object) -> None:
-    """Refuse a text where a list of texts belongs: its letters would be taken for names."""
-    if isinstance(value, str):
-        raise ConfigError(f"{name} is the text {value!r}", remedy=f'give a list of names: {name}=["{value}"]')

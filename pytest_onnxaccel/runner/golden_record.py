@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.config.lockfile import rounded_up
@@ -13,6 +12,7 @@ from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError, ModelE
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import GoldenSpec, ModelSpec, Tolerance
+from pytest_onnxaccel.core.version import own_version
 from pytest_onnxaccel.golden import layout
 from pytest_onnxaccel.runner.plan import Plan, make_plan
 from pytest_onnxaccel.runner.request import GOLDEN, Request, RunOptions
@@ -182,7 +182,7 @@ def _told(
         source = {"name": os.path.basename(request.reference), "sha256": digest, "loader": None}
     elif request.reference:
         giver = request.reference
-    versions = {"pytest-onnxaccel": _own_version(), **engines.availability(giver).versions}
+    versions = {"pytest-onnxaccel": own_version(), **engines.availability(giver).versions}
     return {
         "model": {"name": os.path.basename(spec.path), "sha256": model_session.taken()[0].sha256},
         "source": source,
@@ -205,13 +205,6 @@ def _tolerances(spec: ModelSpec, model_session: ModelSession, result: CheckResul
             numbers = {key: rounded_up(float(entry[key])) for key in ("rtol", "atol")}
             found[output.name] = {**numbers, "origin": str(entry["origin"])}
     return found
-
-
-def _own_version() -> str:
-    try:
-        return version("pytest-onnxaccel")
-    except PackageNotFoundError:  # run from a checkout
-        return "unknown"
 
 
 def _write(folder: str, files: Mapping[str, bytes]) -> None:

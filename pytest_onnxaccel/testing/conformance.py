@@ -28,7 +28,7 @@ class BackendConformance(Promises):
             make = MyBackend
 
     Where the backend does not run, the checks of its sessions are skipped with the reason. Further settings:
-    ``must_run``, ``frameworks``, ``pythons``, ``seconds``, ``rtol``, ``atol``.
+    ``must_run``, ``known_failures``, ``frameworks``, ``pythons``, ``seconds``, ``rtol``, ``atol``.
     """
 
     # -- the backend -----------------------------------------------------------------------------------------

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch_nets import Mlp, Named, Two, seeded
 
-from conftest import HERE
 from pytest_onnxaccel.backends.protocol import LoadOptions, SourceOptions
 from pytest_onnxaccel.backends.pytorch.argument_names import flatten, pair, to_array, to_tensor
 from pytest_onnxaccel.backends.pytorch.backend import TorchBackend
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import TensorSpec, TimingPlan
+from suites.convert.conftest import HERE
 
 X = np.random.default_rng(0).uniform(-1, 1, (3, 4, 4)).astype(np.float32)
 

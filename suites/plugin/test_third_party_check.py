@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,17 @@ import pytest
 from onnx import TensorProto, helper
 
 from suites.plugin.pythonpath import before
-from suites.plugin.test_third_party import as_ini
 
 DOCS = Path(__file__).parents[2] / "docs" / "own-checks.md"
+
+
+def as_ini(toml: str) -> str:
+    """``pyproject.toml``'s table of entry points as an installer writes it."""
+    groups = tomllib.loads(toml)["project"]["entry-points"]
+    lines = []
+    for group, points in groups.items():
+        lines += [f"[{group}]", *(f"{name} = {value}" for name, value in points.items())]
+    return "\n".join(lines)
 
 
 def model(*operators: str) -> onnx.ModelProto:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_onnxaccel.backends.pytorch.loader import call_loader, find_loader
+from pytest_onnxaccel.backends.loader import call_loader, find_loader
 from pytest_onnxaccel.backends.pytorch.mode import switch_to_eval
 from pytest_onnxaccel.backends.pytorch.safety import scan as torch_safety
 from pytest_onnxaccel.backends.pytorch.safety.pickles import state_dict, unreadable, weights_only

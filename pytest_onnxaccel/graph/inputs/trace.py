@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from pytest_onnxaccel.core.frozen import record
 
@@ -123,15 +120,7 @@ class Value:
 
 UNKNOWN = Value()
 
-Env = Mapping[str, Value]
-
 
 def constant(array: Any) -> Value:
     """Return the value of a constant *array*."""
     return Value(constant=array if array.size <= MOST_ELEMENTS else None, shape=tuple(array.shape))
-
-
-def same_numbers(value: Value) -> bool:
-    """Return whether all elements of a constant are one number."""
-    array: Any = value.constant
-    return array is not None and array.size > 0 and bool(np.all(array == array.reshape(-1)[0]))

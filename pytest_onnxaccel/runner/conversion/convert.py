@@ -18,6 +18,7 @@ from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError, ModelE
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.printing import file_name
 from pytest_onnxaccel.core.specs import SourceSpec, TensorSpec, Tolerance
+from pytest_onnxaccel.runner import arguments
 from pytest_onnxaccel.runner.conversion.freeze import check_target, save
 from pytest_onnxaccel.runner.conversion.prove import ConversionProof, prove
 from pytest_onnxaccel.runner.conversion.result_proof import prove_result
@@ -108,11 +109,14 @@ def convert_source(  # noqa: PLR0913 - called by users, who give each by its nam
         ConfigError: an argument that cannot be used.
         OnnxAccelError: the source cannot be read or converted, or the result is not the source.
     """
-    shown = source.shown if isinstance(source, SourceSpec) else os.fspath(source)
+    arguments.several("inputs", inputs, "inputs")
+    outputs, trusted = arguments.texts("outputs", outputs), arguments.texts("trusted", trusted)
+    chosen = arguments.run_options(options)
+    shown = source.shown if isinstance(source, SourceSpec) else arguments.path("source", source)
     spec = source
     if not isinstance(spec, SourceSpec):
-        spec = SourceSpec(os.path.abspath(shown), shown, loader, tuple(trusted), "convert")
-    saved_as = os.fspath(target)
+        spec = SourceSpec(os.path.abspath(shown), shown, loader, trusted, "convert")
+    saved_as = arguments.path("target", target)
     kind = kind_called(gives) if gives else _kind(saved_as)
     check_target(saved_as, spec.path, folder=kind == kinds.SAVED_MODEL)
     wanted = ConvertOptions(
@@ -120,11 +124,11 @@ def convert_source(  # noqa: PLR0913 - called by users, who give each by its nam
         batch=batch,
         opset=opset,
         exporter=exporter,
-        outputs=tuple(outputs),
+        outputs=outputs,
         inputs=input_specs(inputs),
         signature=signature,
     )
-    engines = Engines(options or RunOptions())
+    engines = Engines(chosen)
     try:
         made = engines.conversions.convert(spec, wanted, kind)
         if kind == kinds.ONNX:

@@ -14,6 +14,7 @@ from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelInfo, Tolerance
 from pytest_onnxaccel.isolation.staging.external_data import stage_external
 from pytest_onnxaccel.isolation.staging.stage_model import stage
+from pytest_onnxaccel.runner import arguments
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.tools import TOOLS
@@ -62,8 +63,11 @@ def fold_in(  # noqa: PLR0913 - called by users, who give each by its name
     """
     if method not in METHODS:
         raise ConfigError(f"{method!r} is not a method", remedy=f"use one of {', '.join(METHODS)}")
-    shown = os.fspath(model)
-    engines = Engines(options or RunOptions())
+    for name, value in (("mean", mean), ("scale", scale)):
+        arguments.several(name, value, "numbers")
+    arguments.several("images", images, "images")
+    chosen, shown = arguments.run_options(options), arguments.path("model", model)
+    engines = Engines(chosen)
     try:
         seconds = engines.options.limits.seconds
         staged = stage(os.path.abspath(shown), shown, os.path.join(engines.folder, "model"), seconds)

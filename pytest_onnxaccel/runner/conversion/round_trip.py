@@ -19,6 +19,7 @@ from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.core.specs import InputSpec, ModelInfo, ModelSpec, SourceSpec, TensorSpec, Tolerance
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.runner import arguments
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.source import backend_for, open_source
@@ -247,11 +248,14 @@ def round_trip(  # noqa: PLR0913 - called by users, who give each by its name
     Raises:
         ConfigError: nothing converts to a kind of *through*.
     """
+    through, outputs = arguments.texts("through", through, "kinds"), arguments.texts("outputs", outputs)
+    for name, value in (("inputs", inputs), ("given", given)):
+        arguments.several(name, value, "specs")
+    chosen = arguments.run_options(options)
     wanted = [kind_called(name) for name in through]
     if not isinstance(source, SourceSpec):
-        path = os.fspath(source)
+        path = arguments.path("source", source)
         source = SourceSpec(os.path.abspath(path), path)
-    chosen = options or RunOptions()
     engines = Engines(chosen)
     try:
         trip = RoundTrip(engines, source, inputs, outputs, given, chosen.seed)
