@@ -17,7 +17,7 @@ from onnx import TensorProto, helper
 
 from suites.plugin.pythonpath import before
 
-DOCS = Path(__file__).parents[2] / "docs" / "own-checks.md"
+DOCS = Path(__file__).parents[3] / "docs" / "own-checks.md"
 
 
 def as_ini(toml: str) -> str:

@@ -16,7 +16,7 @@ from pytest_onnxaccel.backend_api import ModelError, TensorSpec, dtype_label
 from pytest_onnxaccel.backends.checked_session import check_feeds
 from pytest_onnxaccel.graph.describe import dtype_name
 
-PAGE = (Path(__file__).parents[2] / "docs" / "backends.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "backends.md").read_text(encoding="utf-8")
 
 
 def _section(title: str) -> str:
