@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.frozen import record
 
@@ -82,6 +81,8 @@ def checks() -> dict[str, Check]:
     Raises:
         ConfigError: a distribution registers something else than a check, or a name that is taken.
     """
+    from pytest_onnxaccel.core import registry  # reports import this table, and need no metadata of distributions
+
     found = {check.name: check for check in BUILT_IN}
     for name in registry.names(registry.CHECKS):
         found[name] = _registered(name, found)
@@ -89,6 +90,8 @@ def checks() -> dict[str, Check]:
 
 
 def _registered(name: str, known: dict[str, Check]) -> Check:
+    from pytest_onnxaccel.core import registry
+
     where = f"the entry point {name!r} of the group {registry.CHECKS}"
     try:
         check: Any = registry.load(registry.CHECKS, name)
