@@ -11,7 +11,7 @@ from pytest_onnxaccel.core.import_string import at_home, find_callable
 
 
 def call_loader(loader: str, import_paths: Sequence[str]) -> Any:
-    """What the loader gives. It takes no argument: it builds, and the weights are loaded into what it built.
+    """Call the loader, without arguments, and return what it builds; the weights are loaded into that.
 
     Args:
         import_paths: folders that its modules are found in, before ``sys.path``; it runs in the first of them.
@@ -37,7 +37,7 @@ def call_loader(loader: str, import_paths: Sequence[str]) -> Any:
 
 
 def find_loader(loader: str, import_paths: Sequence[str]) -> Callable[[], Any]:
-    """The callable that *loader* names.
+    """Return the callable that *loader* names.
 
     Raises:
         ConfigError: its module cannot be imported, has no such attribute, or that cannot be called.
@@ -46,7 +46,7 @@ def find_loader(loader: str, import_paths: Sequence[str]) -> Callable[[], Any]:
 
 
 def _needed(function: Callable[..., Any]) -> list[str]:
-    """Names of the arguments that *function* cannot do without; none where it does not tell."""
+    """Return the names of the arguments that *function* cannot do without; none where it does not tell."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

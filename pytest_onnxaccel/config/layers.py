@@ -33,7 +33,7 @@ class Overrides:
 
 
 def overridden(spec: ModelSpec, over: Overrides) -> ModelSpec:
-    """*spec* with every value that *over* has in place of its own."""
+    """Return *spec* with every value that *over* has in place of its own."""
     both = (over.rtol, over.atol, over.origins.get("rtol", ""), over.origins.get("atol", ""))
     return replace(
         spec,
@@ -49,7 +49,7 @@ def overridden(spec: ModelSpec, over: Overrides) -> ModelSpec:
 
 
 def tolerance(own: Tolerance, rtol: float | None, atol: float | None, rtol_from: str, atol_from: str) -> Tolerance:
-    """*own* with *rtol* and *atol* where they are given; the origin names both sources when they differ."""
+    """Return *own* with *rtol* and *atol* where they are given; the origin names both sources when they differ."""
     if rtol is None and atol is None:
         return own
     pairs = (
@@ -60,7 +60,7 @@ def tolerance(own: Tolerance, rtol: float | None, atol: float | None, rtol_from:
 
 
 def merged(own: LatencyBudget, other: LatencyBudget) -> LatencyBudget:
-    """*own* with the limits that *other* sets; the origin names both where both still count."""
+    """Return *own* with the limits that *other* sets; the origin names both where both still count."""
     changes = {name: value for name in _LIMITS if (value := getattr(other, name)) is not None}
     if not changes:
         return own
@@ -69,5 +69,5 @@ def merged(own: LatencyBudget, other: LatencyBudget) -> LatencyBudget:
 
 
 def joined(origins: Iterable[str]) -> str:
-    """Different origins, each once, in one phrase."""
+    """Return different origins, each once, in one phrase."""
     return ", ".join(dict.fromkeys(origins))

@@ -66,7 +66,7 @@ else:
             after()
 
     def _surplus(cls, left, name):
-        """What to say of *left* positional arguments too many, or of *name*, which is not a field."""
+        """Return the message for *left* positional arguments too many, or for *name*, which is not a field."""
         from difflib import get_close_matches
 
         if not name:

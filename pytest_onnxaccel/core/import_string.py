@@ -20,6 +20,7 @@ def resolve(name: str, root: Path, origin: str) -> Callable[[Any], Any]:
     """Return the function that *name* names, in the process of pytest, whose ``sys.path`` keeps its order.
 
     Args:
+        name: ``package.module:function``.
         root: folder whose modules are importable, as they are for ``python -m pytest`` started there.
         origin: where *name* was written, for the message.
 

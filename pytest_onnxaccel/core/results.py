@@ -97,7 +97,7 @@ class CheckResult:
         return self.verdict is Verdict.FAILED and bool(self.xfail)
 
     def with_(self, **changes: Any) -> CheckResult:
-        """A copy with *changes*."""
+        """Return a copy with *changes*."""
         return replace(self, **changes)
 
     def to_json(self) -> dict[str, Json]:
@@ -106,7 +106,7 @@ class CheckResult:
         return data
 
     def dumps(self) -> str:
-        """One line of JSON, every text in it harmless; figures that are not finite are ``nan``, ``inf``, ``-inf``."""
+        """Return one line of JSON, every text in it harmless; non-finite figures as ``nan``, ``inf``, ``-inf``."""
         # What a check put into its figures by mistake is told as text, as in the report
         return json.dumps(printing.harmless(finite(self.to_json())), separators=(",", ":"), default=str)
 
@@ -125,7 +125,7 @@ class CheckResult:
 
 
 def finite(value: Json) -> Json:
-    """*value* with non-finite floats as the strings ``nan``, ``inf``, ``-inf``: JSON has no such numbers."""
+    """Return *value* with non-finite floats as the strings ``nan``, ``inf``, ``-inf``: JSON has no such numbers."""
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return str(value)
     if isinstance(value, Mapping):

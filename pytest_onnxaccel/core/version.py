@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def own_version() -> str:
-    """The version, or ``unknown`` where the package is on the path but not installed."""
+    """Return the version, or ``unknown`` where the package is on the path but not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

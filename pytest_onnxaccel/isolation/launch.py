@@ -47,7 +47,7 @@ KEPT = frozenset(_NAMES.split())
 
 
 def worker_environment(legacy: bool = False, more: Iterable[str] = ()) -> dict[str, str]:
-    """The environment of a worker.
+    """Return the environment of a worker.
 
     Args:
         legacy: without what would show it this interpreter's packages.
@@ -66,7 +66,7 @@ def worker_environment(legacy: bool = False, more: Iterable[str] = ()) -> dict[s
 
 
 def own_command() -> list[str]:
-    """The worker in this interpreter. ``-P``: a folder of the repository called ``onnx`` must not shadow onnx."""
+    """Return the command of a worker in this interpreter; ``-P`` keeps a folder ``onnx`` from shadowing onnx."""
     return [sys.executable, "-P", "-c", "from pytest_onnxaccel.isolation.worker import main; main()"]
 
 
@@ -80,7 +80,7 @@ class Launch:
         preload: modules that it imports at once, while the parent does something else.
         legacy: it runs in another interpreter, and sees nothing of this one's packages.
         wall: what it confines itself to, before anything else; None for nothing.
-        variables: names of variables of the environment that it may see beside the usual ones.
+        variables: names of variables of the environment that it may see in addition to the usual ones.
     """
 
     command: Sequence[str]

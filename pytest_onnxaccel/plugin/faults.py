@@ -13,7 +13,7 @@ from pytest_onnxaccel.plugin.state import LET_THROUGH, STATE
 
 
 def shows_tracebacks(config: pytest.Config) -> bool:
-    """Somebody looks for the fault in the code: ``-vv``, ``--full-trace``, or backends in this process."""
+    """Return whether somebody looks for a fault in the code: ``-vv``, ``--full-trace``, ``--onnx-in-process``."""
     state = config.stash.get(STATE, None)
     here = state is not None and state.settings.in_process
     return here or config.get_verbosity() >= 2 or bool(config.getoption("fulltrace", False))

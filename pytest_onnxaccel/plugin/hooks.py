@@ -126,13 +126,13 @@ class Hooks:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_setupnodes(self, config: pytest.Config) -> None:
-        """pytest-xdist is about to hand the arguments on."""
+        """Prepare the arguments before pytest-xdist passes them on."""
         given = config.invocation_params
         config.invocation_params = replace(given, args=tuple(packed(str(word)) for word in given.args))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """pytest-xdist starts a worker: tell it where the run's leases are."""
+        """Tell a new worker of pytest-xdist where the run's locks are."""
         node.workerinput["mainargv"] = [packed(word) for word in node.workerinput.get("mainargv", ())]
         with contextlib.suppress(OSError, OnnxAccelError):  # without leases timings may overlap, which they notice
             node.workerinput[LEASES] = self._state.lease_folder
@@ -189,7 +189,7 @@ class Hooks:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def _unanswered(self, session: pytest.Session, exitstatus: int) -> int:
-        """The exit status: what was asked for by name and judged by nothing fails a run that is green otherwise."""
+        """Return the exit status: a green run fails when something asked for by name was not judged."""
         if exitstatus != pytest.ExitCode.OK or not self._state.results:
             return exitstatus
         from pytest_onnxaccel.plugin.summary import asked_of

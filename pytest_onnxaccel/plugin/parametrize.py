@@ -39,7 +39,7 @@ def names_of(mark: pytest.Mark) -> list[str]:
 
 
 def batch_sizes(metafunc: pytest.Metafunc, state: State) -> list[int | None]:
-    """Sizes of the nearest ``batch_size`` marker, else of the settings, else the models' own batch (None)."""
+    """Return sizes of the nearest ``batch_size`` marker, else of the settings, else the models' own batch (None)."""
     mark = metafunc.definition.get_closest_marker("batch_size")
     if mark is not None:
         try:

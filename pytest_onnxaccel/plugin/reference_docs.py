@@ -39,7 +39,7 @@ def _usage(option: Option) -> str:
 
 
 def ini_example(option: Option) -> str:
-    """The example of *option* as an ini file writes it."""
+    """Return the example of *option* as an ini file writes it."""
     if not option.example.startswith("["):
         return f"{option.key} = {option.example.strip(chr(34))}"
     entries = [entry.strip(' "') for entry in option.example[1:-1].split(",")]
@@ -90,7 +90,7 @@ def _table(table: Table) -> str:
 
 
 def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; a bar within a cell is escaped, and an asterisk outside code."""
+    """Return a Markdown table; a bar within a cell is escaped, and an asterisk outside code."""
     cells = [[re.sub(r"\|" if "`" in cell else r"[|*]", r"\\\g<0>", cell) for cell in row] for row in rows]
     lines = [head, ["---"] * len(head), *cells]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -110,7 +110,7 @@ PAGES: dict[str, tuple[str, Callable[[], str]]] = {
 
 
 def page(name: str, text: str) -> str:
-    """*text* of the page *name* with its generated block as the tables have it now."""
+    """Return *text* of the page *name* with its generated block as the tables have it now."""
     title, block = PAGES[name]
     fresh = f"{BEGIN}\n\n{block()}\n\n{END}"
     pattern = re.escape(BEGIN) + ".*?" + re.escape(END)

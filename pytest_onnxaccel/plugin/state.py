@@ -54,7 +54,7 @@ LET_THROUGH = (KeyboardInterrupt, pytest.fail.Exception, pytest.skip.Exception, 
 
 
 def import_paths(config: pytest.Config) -> tuple[str, ...]:
-    """Folders that loaders are imported from: the rootdir, and pytest's ``pythonpath``."""
+    """Return folders that loaders are imported from: the rootdir, and pytest's ``pythonpath``."""
     try:
         more = config.getini("pythonpath")
     except (ValueError, KeyError):  # the plugin that reads it is switched off
@@ -63,7 +63,7 @@ def import_paths(config: pytest.Config) -> tuple[str, ...]:
 
 
 def library_places(models: Sequence[ModelSpec], modules: tuple[str, ...]) -> tuple[str, ...]:
-    """What workers read of the libraries of custom operators: the files, or where the functions that name them lie."""
+    """Return what workers read for libraries of custom operators: the files, or the modules that name them."""
     named = dict.fromkeys(library for spec in models for library in spec.libraries)
     files = [library for library in named if not is_function(library)]
     return (*files, *(modules if len(files) < len(named) else ()))
@@ -103,11 +103,11 @@ class State:
     # -- backends ---------------------------------------------------------------------------------------------
 
     def backend(self, name: str) -> Backend:
-        """The backend registered as *name*."""
+        """Return the backend registered as *name*."""
         return self._engines.backend(name)
 
     def availability(self, name: str) -> Availability:
-        """Whether backend *name* can be tried here; told without a framework."""
+        """Return whether backend *name* can be tried here; no framework is imported."""
         return self._engines.availability(name)
 
     @cached_property
@@ -123,13 +123,13 @@ class State:
         return list(dict.fromkeys([*(asked or self.runtimes), *settings.required]))
 
     def plan(self, model: str) -> Plan:
-        """Backends and checks of *model*."""
+        """Return backends and checks of *model*."""
         if model not in self._plans:
             self._plans[model] = make_plan(self.spec(model), self.settings.required, self.backend, self.availability)
         return self._plans[model]
 
     def absent(self) -> list[str]:
-        """A header line that names the runtimes that are left out because they do not run here."""
+        """Return a header line that names the runtimes that are left out because they do not run here."""
         if not self.settings.models or self.settings.backends or any(s.backends for s in self.settings.models):
             return []
         names = [name for name in self.runtimes if not self.availability(name).ok]
@@ -188,7 +188,7 @@ class State:
         )
 
     def _make_runner(self, first: str | None = None) -> Runner:
-        """The runner; *first* is the model that it will be asked for first, where that is known."""
+        """Return the runner; *first* is the model that it will be asked for first, where that is known."""
         prefetch = self._prefetch(first) if first is not None else None
         # Here, because the worker imports its runtime at the same time: what would wait for it later is free now
         with undisturbed():
@@ -204,7 +204,7 @@ class State:
         return Runner(models, backends, self._options, self.machine_lock, self._engines, prefetch)
 
     def _prefetch(self, model: str) -> Prefetch | None:
-        """What the worker can begin with while this process still imports what it needs to judge."""
+        """Return what the worker can begin with while this process still imports what it needs to judge."""
         from pytest_onnxaccel.runner.sessions.prefetch import foresee
 
         names = [spec.name for spec in self.settings.models]
@@ -231,11 +231,11 @@ class State:
         return self._runner.check(request)
 
     def expect(self, model: str, test: str) -> None:
-        """*test* is of *model* and will be run."""
+        """Note that *test* of *model* will be run."""
         self._waiting.setdefault(model, set()).add(test)
 
     def ended(self, model: str, test: str) -> None:
-        """*test* of *model* was run. Of pytest-xdist's workers each runs a part: there, the next model takes over."""
+        """Note that *test* of *model* was run; in a worker of pytest-xdist the next model then takes over."""
         waiting = self._waiting.get(model, set())
         waiting.discard(test)
         if not waiting and self._runner is not None:

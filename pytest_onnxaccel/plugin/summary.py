@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def final_results(state: State) -> list[CheckResult]:
-    """The results with what only the whole run can tell: speed-ups over a common baseline."""
+    """Return the results with what only the whole run can tell: speed-ups over a common baseline."""
     return with_speedups(state.results, state.settings.reference)
 
 
@@ -55,7 +55,7 @@ def summarize(state: State, terminal: pytest.TerminalReporter) -> None:
 
 
 def asked_of(state: State) -> list[Asked]:
-    """What this run was asked for by name, and how much of it was judged."""
+    """Return what this run was asked for by name, and how much of it was judged."""
     settings = state.settings
     backends = dict.fromkeys((*settings.backends, *(name for spec in settings.models for name in spec.backends)))
     reference = settings.reference if settings.origin("reference") != DEFAULT else None
@@ -124,7 +124,7 @@ def write_lock(state: State) -> None:
 
 
 def plain(value: Any) -> Any:
-    """A setting in builtins."""
+    """Return a setting in builtins."""
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     if isinstance(value, (tuple, list)):

@@ -15,7 +15,7 @@ from pytest_onnxaccel.core.version import own_version
 
 @record(frozen=True)
 class RunFacts:
-    """One run, beside its results.
+    """One run, apart from its results.
 
     Attributes:
         started: seconds since the epoch.
@@ -38,7 +38,7 @@ class RunFacts:
     unfinished: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Json]:
-        """The ``run`` part of a report."""
+        """Return the ``run`` part of a report."""
         return {
             "plugin": own_version(),
             "python": platform.python_version(),

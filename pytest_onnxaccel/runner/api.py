@@ -33,6 +33,7 @@ def validate(
         model: path of an ``.onnx`` file, or a spec with ranges, tolerances and budgets.
         backends: names; empty for those of the spec, and without any for every backend that runs here.
         checks: names of the checks to run; empty for all of them.
+        options: settings of a run: time and memory limits, seed, folders; the defaults when None.
         reference: what the outputs must agree with, in place of what a spec says: a backend, another ``.onnx``, a
             source, ``golden``, or ``package.module:function``, found in the working folder unless *options* say more.
         loader: ``package.module:callable`` that builds the module of a source of weights.
@@ -74,7 +75,7 @@ def validate(
 
 
 def _left(model: ModelSpec, plan: Plan, wanted: Sequence[str]) -> Iterator[CheckResult]:
-    """A failure for each check that was asked for by name and that no backend of *plan* takes part in."""
+    """Yield a failure for each check that was asked for by name and that no backend of *plan* takes part in."""
     made = {request.check for request in plan.requests()}
     for name in wanted:
         if name not in made:

@@ -27,7 +27,7 @@ def several(name: str, value: object, what: str = "names") -> None:
 
 
 def texts(name: str, value: Iterable[object], what: str = "names") -> tuple[str, ...]:
-    """The texts in *value*.
+    """Return the texts in *value*.
 
     Args:
         name: of the argument.
@@ -35,7 +35,7 @@ def texts(name: str, value: Iterable[object], what: str = "names") -> tuple[str,
         what: its values are, in the plural.
 
     Raises:
-        ConfigError: *value* is no list, or holds something that is not a text.
+        ConfigError: *value* is not a list, or holds something that is not a text.
     """
     several(name, value, what)
     found = tuple(value)
@@ -61,14 +61,14 @@ def text(name: str, value: object, what: str) -> None:
 
 
 def path(name: str, value: object) -> str:
-    """The path that *value* is.
+    """Return the path that *value* is.
 
     Args:
         name: of the argument.
         value: of the argument.
 
     Raises:
-        ConfigError: *value* is no path.
+        ConfigError: *value* is not a path.
     """
     if isinstance(value, (str, os.PathLike)):
         found = os.fspath(value)
@@ -78,7 +78,7 @@ def path(name: str, value: object) -> str:
 
 
 def run_options(value: object) -> RunOptions:
-    """The options that *value* is, or the usual ones for None.
+    """Return the options that *value* is, or the usual ones for None.
 
     Args:
         value: of the argument ``options``.

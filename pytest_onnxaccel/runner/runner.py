@@ -28,7 +28,7 @@ class Runner:
         backends: backends of the run by model, in the order in which they resolve inputs.
         machine_lock: shared with other processes of the same run; None when there are none.
         engines: to run on, where some were started ahead.
-        prefetch: what was begun ahead for the first model.
+        prefetch: what was begun in advance for the first model.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Runner:
                 result = check.function()(CheckRun(request, self._state))
         except self._options.let_through:
             raise
-        except BaseException as error:  # libraries raise what is no Exception too (SystemExit, panics)
+        except BaseException as error:  # libraries raise what is not an Exception too (SystemExit, panics)
             spec = self.model_sessions.spec(request.model)
             result = verdict_of(as_error(error), request, self.engines, self._options.required, spec)
         return result.with_(duration_s=time.perf_counter() - start)

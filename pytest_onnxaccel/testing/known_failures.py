@@ -14,7 +14,7 @@ from pytest_onnxaccel.core.registry import nearest
 
 
 def expected(known: Mapping[str, str], check: str) -> tuple[str, str] | None:
-    """The entry of *known* that *check* is expected to fail by, as (name or pattern, reason); None where none is.
+    """Return the entry of *known* by which *check* may fail, as (name or pattern, reason); None without one.
 
     Args:
         known: reason by name or pattern.
@@ -24,7 +24,7 @@ def expected(known: Mapping[str, str], check: str) -> tuple[str, str] | None:
 
 
 def _matches(pattern: str, check: str) -> bool:
-    """*pattern* is the whole name, the name without its parameter, or either of them with ``*`` for any text."""
+    """Return whether *pattern* is the name, with or without its parameter; ``*`` stands for any text."""
     wanted = ".*".join(map(re.escape, pattern.split("*")))
     return any(re.fullmatch(wanted, name, re.DOTALL) for name in (check, check.partition("[")[0]))
 
@@ -37,7 +37,7 @@ def validate(cls: type, known: object) -> None:
         known: its ``known_failures``.
 
     Raises:
-        ConfigError: it is no mapping of texts, a reason is missing, or a name stands for no check of *cls*.
+        ConfigError: it is not a mapping of texts, a reason is missing, or a name stands for no check of *cls*.
     """
     place = f"known_failures of {cls.__name__}"
     remedy = 'write known_failures = {"test_computes[add]": "why it fails"}'
@@ -54,12 +54,12 @@ def validate(cls: type, known: object) -> None:
 
 
 def _near(name: str, checks: list[str]) -> list[str]:
-    """What a misspelt *name* may mean: names without parameters, unless it has one."""
+    """Return what a misspelt *name* may mean: names without parameters, unless it has one."""
     return checks if "[" in name else sorted({check.partition("[")[0] for check in checks})
 
 
 def _ids(cls: type, name: str) -> Iterator[str]:
-    """The names that pytest gives to the test function *name* of *cls*, as far as its markers tell them."""
+    """Yield the names that pytest gives to the test function *name* of *cls*, as far as its markers tell them."""
     marks = [mark for mark in getattr(getattr(cls, name), "pytestmark", ()) if mark.name == "parametrize"]
     if not marks:
         yield name
@@ -70,7 +70,7 @@ def _ids(cls: type, name: str) -> Iterator[str]:
 
 
 def _parameters(mark: pytest.Mark) -> list[str]:
-    """The id of each set of parameters of *mark*, as pytest makes it."""
+    """Return the id of each set of parameters of *mark*, as pytest makes it."""
     given: dict[str, Any] = {**dict(zip(("argnames", "argvalues"), mark.args, strict=False)), **mark.kwargs}
     names = given["argnames"]
     names = [part.strip() for part in names.split(",")] if isinstance(names, str) else list(names)

@@ -117,7 +117,7 @@ def test_results_of_any_shape_are_flattened() -> None:
     assert [name for name, _ in flatten(namedtuple("Out", "boxes scores")(one, two))] == ["boxes", "scores"]
     assert [name for name, _ in flatten({"a": one, "b": [two, one]})] == ["a", "b", "b"]
     assert pair(flatten((one, two)), ()).keys() == {"output_0", "output_1"}
-    with pytest.raises(ModelError, match="the source gives a str, which is no tensor"):
+    with pytest.raises(ModelError, match="the source gives a str, which is not a tensor"):
         flatten("text")
 
 

@@ -169,7 +169,7 @@ def test_what_cannot_be_folded_says_so(slim: Path, tmp_path: Path) -> None:
     target = str(tmp_path / "folded.onnx")
     with pytest.raises(ModelError, match="mean has 2 values, the input 'input' 3 channels"):
         prepend(str(slim), target, [1.0, 2.0], [1.0])
-    with pytest.raises(ModelError, match="'CHW' is no layout"):
+    with pytest.raises(ModelError, match="'CHW' is not a layout"):
         prepend(str(slim), target, *SAME, layout="CHW")
     with pytest.raises(ModelError, match="no input 'image' that is"):
         prepend(str(slim), target, *SAME, name="image")

@@ -14,6 +14,7 @@ def register(options: Any, libraries: Sequence[str], import_paths: Sequence[str]
     """Let sessions of *options* use the operators of *libraries*.
 
     Args:
+        options: ``SessionOptions``.
         libraries: a path, or ``package.module:function`` that gives one.
         import_paths: folders that such functions are found in, before ``sys.path``.
 

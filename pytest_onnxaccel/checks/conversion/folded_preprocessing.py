@@ -48,11 +48,12 @@ class FoldedModel:
 def foldin(
     model: str, backend: str, pair: FoldedModel, images: Sequence[Array], tolerance: Tolerance | None = None
 ) -> CheckResult:
-    """The folded model's outputs on images equal the original's on what the preprocessing makes of them.
+    """Check that the folded model gives for images what the original gives after preprocessing.
 
     Args:
         model: its name, for the result.
         backend: where both sessions run, for the result.
+        pair: sessions of the original and the folded model, with the preprocessing.
         images: of the size that the model takes (uint8, H x W x C); several are stacked where its batch is fixed.
         tolerance: None for the default of each dtype.
 
@@ -102,7 +103,7 @@ def _input(inputs: Sequence[TensorSpec], name: str) -> TensorSpec:
 
 
 def _batches(taken: TensorSpec, images: Sequence[Array]) -> list[list[Array]]:
-    """*images* in groups of the size that the model is frozen to, the first ones again to fill the last group."""
+    """Group *images* by the size that the model is frozen to; the first ones fill up the last group."""
     size = taken.shape[0] if taken.shape and isinstance(taken.shape[0], int) else 1
     filled = [*images, *(images[i % len(images)] for i in range(-len(images) % size))]
     return [filled[i : i + size] for i in range(0, len(filled), size)]
@@ -118,7 +119,7 @@ def _feeds(pair: FoldedModel, taken: TensorSpec, batch: list[Array]) -> _Feeds:
 
 
 def _arranged(stack: Array, wanted: TensorSpec) -> Array:
-    """Images N x H x W x C in the layout that the folded model declares."""
+    """Return images N x H x W x C in the layout that the folded model declares."""
     shape, channels = wanted.shape or (), stack.shape[-1]
     if len(shape) == 3:
         return np.ascontiguousarray(stack[0])
@@ -128,7 +129,7 @@ def _arranged(stack: Array, wanted: TensorSpec) -> Array:
 
 
 def _kind(pair: FoldedModel, feeds: Sequence[_Feeds]) -> str:
-    """What went wrong, from images with their channels reversed and from where the first convolutions differ."""
+    """Return what went wrong, from images with their channels reversed and from where the first convolutions differ."""
     if all(_agree(pair.folded.run(_reversed(image)), pair.original.run(prepared)) for image, prepared in feeds):
         return "channel-swap"
     image, prepared = feeds[0]
@@ -142,7 +143,7 @@ def _kind(pair: FoldedModel, feeds: Sequence[_Feeds]) -> str:
 
 
 def _reversed(image: Mapping[str, Array]) -> dict[str, Array]:
-    """The feeds with the channels of the image in the opposite order; the channels are the axis of 1 to 4."""
+    """Return the feeds with the channels of the image in the opposite order; the channels are the axis of 1 to 4."""
     name, array = next(iter(image.items()))
     axis = array.ndim - 1 if array.shape[-1] <= 4 else 1
     return {name: np.ascontiguousarray(np.flip(array, axis))}
@@ -153,7 +154,7 @@ def _agree(candidate: Mapping[str, Array], reference: Mapping[str, Array]) -> bo
 
 
 def _bad(candidate: Array, reference: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Elements outside the default tolerance."""
+    """Return a mask of elements outside the default tolerance."""
     rtol, atol = default_tolerance(reference)
     a, b = candidate.astype(np.float64), reference.astype(np.float64)
     found: np.ndarray[Any, np.dtype[np.bool_]] = ~(np.abs(a - b) <= atol + rtol * np.abs(b))
@@ -161,6 +162,6 @@ def _bad(candidate: Array, reference: Array) -> np.ndarray[Any, np.dtype[np.bool
 
 
 def _only_border(wrong: np.ndarray[Any, np.dtype[np.bool_]]) -> bool:
-    """Every wrong element of N x C x H x W lies in the outer rings, and there are inner ones that could be wrong."""
+    """Return whether all wrong elements of N x C x H x W are in the outer rings, and inner ones exist."""
     inner = wrong[:, :, RINGS:-RINGS, RINGS:-RINGS]
     return bool(inner.size) and not inner.any()

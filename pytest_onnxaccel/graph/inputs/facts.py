@@ -14,7 +14,7 @@ from pytest_onnxaccel.graph.inputs.walk import Walk
 
 
 def input_facts(path: str) -> dict[str, Any]:
-    """JSON form of :class:`~pytest_onnxaccel.core.domains.InputFacts` of the model at *path*.
+    """Return the JSON form of :class:`~pytest_onnxaccel.core.domains.InputFacts` of the model at *path*.
 
     Raises:
         ModelError: ``E_PARSE``.
@@ -23,7 +23,7 @@ def input_facts(path: str) -> dict[str, Any]:
 
 
 def facts_of(model: Any) -> InputFacts:
-    """What *model* says of its inputs."""
+    """Return what *model* says of its inputs."""
     info = describe(model)
     walk = Walk(model, all_rules())
     values = walk.run()

@@ -69,7 +69,7 @@ class Findings:
         self._found.setdefault(finding.input, []).append(finding)
 
     def bounds(self, traces: Iterable[Trace], node: Any, demand: Demand) -> None:
-        """The values that *traces* are must be what *node* demands."""
+        """Bound the values of *traces* by what *node* demands."""
         for trace in traces:
             if not trace.scale or not math.isfinite(trace.scale):
                 continue
@@ -89,12 +89,12 @@ class Findings:
             )
 
     def domains(self, dtypes: Mapping[str, str]) -> dict[str, Domain]:
-        """The domain of each input of which there are facts."""
+        """Return the domain of each input of which there are facts."""
         return {name: merged(name, found, dtypes.get(name, "")) for name, found in self._found.items()}
 
 
 def merged(name: str, findings: Sequence[Finding], dtype: str) -> Domain:
-    """All of *findings* at once: the narrowest bounds, every point inside them."""
+    """Return all of *findings* at once: the narrowest bounds, every point inside them."""
     kind = min((f.kind for f in findings), key=_ORDER.index)
     deciding = [f for f in findings if f.kind == kind]
     low = _narrowest([f.low for f in findings], max)
@@ -123,7 +123,7 @@ def _empty(low: Bound | None, high: Bound | None) -> bool:
 
 
 def _columns(found: Sequence[tuple[tuple[float, ...], ...]], whole: bool) -> tuple[tuple[float, ...], ...]:
-    """All telling numbers of each column; of whole numbers, those beside each of them."""
+    """Return all telling numbers of each column; of whole numbers, those next to each of them."""
     width = max(map(len, found), default=0)
     joined = [sorted({v for one in found if place < len(one) for v in one[place]}) for place in range(width)]
     if whole:
@@ -149,6 +149,6 @@ def _number(value: Any, whole: bool) -> Any:
 
 
 def named(node: Any) -> str:
-    """A node for a message: operator, and its name or its first output."""
+    """Return a node for a message: operator, and its name or its first output."""
     label = node.name or next(iter(node.output), "")
     return f"{printable(node.op_type, 40)} {printable(label, 60)!r}"

@@ -28,7 +28,7 @@ class Staging:
 
     Attributes:
         shared: what every worker of the run may read, and none may change as a whole.
-        given: in it, what was taken in to be compared with or converted; no worker may change it.
+        given: in it, what was staged to be compared with or converted; no worker may change it.
         made: in it, what was converted; the workers that convert write it.
 
     Raises:
@@ -66,7 +66,7 @@ class Staging:
         return self._spare is not None and self._spare.wall is not None
 
     def take(self, label: str, limits: Limits, wall: Wall | None = None) -> WorkerProcess | None:
-        """The worker started ahead, from now on *label*'s, behind *wall*; None when there is none that can be."""
+        """Return the prestarted worker, from now on *label*'s, behind *wall*; None when there is none."""
         worker = self._spare
         if worker is None or not worker.fits(wall):
             return None

@@ -46,9 +46,10 @@ _DEFAULT_INTEGER_RANGE = (0, 2)
 
 
 def unguessable(spec: TensorSpec, domain: Domain | None = None, given: InputSpec | None = None) -> str:
-    """Why no legal value of *spec* can be made up, or an empty string.
+    """Return why no legal value of *spec* can be made up, or an empty string.
 
     Args:
+        spec: the input.
         domain: what the graph says of it: texts can be drawn from a list of them.
         given: what the user says of it.
     """
@@ -88,11 +89,13 @@ def sample(
     index: int,
     legal: LegalValues | None = None,
 ) -> dict[str, Array]:
-    """One array per input.
+    """Return one array per input.
 
     Args:
+        specs: the inputs, in order.
         shapes: concrete shape by input name.
-        seed, index: the same pair gives the same arrays on every machine; *index* tells samples apart.
+        seed: with *index* it decides the arrays, the same on every machine.
+        index: number of the sample.
         legal: what the inputs may take; None where nothing is known of it.
 
     Raises:
@@ -127,7 +130,7 @@ def sample(
 def _of_values(
     generator: np.random.Generator, spec: TensorSpec, shape: tuple[int, ...], user: InputSpec, index: int
 ) -> Array:
-    """Elements out of the list that the user declared, each of them where there is room."""
+    """Return elements out of the list that the user declared, each of them where there is room."""
     assert user.values is not None
     domain = Domain(spec.name, "category", choices=user.values, origin="given")
     try:
@@ -144,7 +147,10 @@ def _of_values(
 
 
 def _bytes(spec: TensorSpec, shape: tuple[int, ...]) -> int:
-    """Size of an input of *shape*, of which the dtype's name tells the width; at least that of the float32 draw."""
+    """Return the size of an input of *shape*, of which the dtype's name tells the width.
+
+    At least that of the float32 draw.
+    """
     return math.prod(shape) * (8 if spec.dtype.endswith("64") else 4)
 
 
@@ -188,7 +194,7 @@ def _draw(
 
 
 def array_dtype(name: str) -> np.dtype[Any]:
-    """NumPy's type for the dtype *name* of a :class:`TensorSpec`; text is held as objects.
+    """Return NumPy's type for the dtype *name* of a :class:`TensorSpec`; text is held as objects.
 
     Raises:
         TypeError: it has none.
@@ -204,7 +210,7 @@ def array_dtype(name: str) -> np.dtype[Any]:
 
 
 def load_samples(spec: InputSpec, name: str) -> list[Array]:
-    """Samples of input *name* from ``spec.file``.
+    """Return samples of input *name* from ``spec.file``.
 
     A ``.npz`` holds one sample per array named *name* or ``name_0``, ``name_1`` ..., or arrays in any names when it
     holds no such name; a ``.npy`` is one sample.
@@ -229,11 +235,13 @@ def load_samples(spec: InputSpec, name: str) -> list[Array]:
 def concrete(
     spec: TensorSpec, symbols: Mapping[str, int], batch: int | None, axis: int | None, given: Sequence[InputSpec] = ()
 ) -> tuple[int, ...]:
-    """Shape of *spec* with its free dimensions filled in.
+    """Return the shape of *spec* with its free dimensions filled in.
 
     Args:
+        spec: the input.
         symbols: size by name of a dimension, and by ``input:axis`` or ``?`` of those without a name.
-        batch, axis: the batch, and where this input has it; it fills a free dimension there.
+        batch: samples at once; it fills a free dimension at *axis*.
+        axis: where this input has its batch; None without one.
         given: shapes that the user declared; they hold for their input.
     """
     for declared in given:

@@ -81,7 +81,7 @@ def file_id(state: State, path: Path) -> str:
 
 
 def _known_place(path: Path) -> Path:
-    """*path*, or the nearest folder above it that can be asked for: pytest looks there for a conftest.py."""
+    """Return *path*, or the nearest folder above it that can be asked for: pytest looks there for a conftest.py."""
     while path != path.parent:
         try:
             path.is_file()
@@ -126,7 +126,7 @@ def ended_early(request: Request, cause: str) -> CheckResult:
 
 
 def item_name(request: Request) -> str:
-    """``parity[onnx-tf~ort-cpu-b3]``."""
+    """Return ``parity[onnx-tf~ort-cpu-b3]``."""
     reference = identifier(Path(request.reference).name) if request.reference else ""
     inside = request.backend + (f"~{reference}" if reference else "")
     if request.batch is not None:
@@ -135,7 +135,7 @@ def item_name(request: Request) -> str:
 
 
 def builtin_items(session: pytest.Session, state: State) -> list[pytest.Item]:
-    """Items of every model and every pair of preprocessing functions that this run is about."""
+    """Return items of every model and every pair of preprocessing functions that this run is about."""
     found: list[pytest.Item] = []
     if state.settings.models:
         try:
@@ -162,14 +162,14 @@ def builtin_items(session: pytest.Session, state: State) -> list[pytest.Item]:
 
 
 def announced(node: pytest.Collector, items: Sequence[pytest.Item]) -> Sequence[pytest.Item]:
-    """*items* of *node*, which is reported as collected, so that pytest counts it."""
+    """Return *items* of *node*, which is reported as collected, so that pytest counts it."""
     report = pytest.CollectReport(node.nodeid, "passed", None, [*items])
     node.config.hook.pytest_collectreport(report=report)
     return items
 
 
 def wants_manifest(config: pytest.Config, state: State) -> bool:
-    """The user named no paths, or one that holds the manifest: ``pytest tests/test_one.py`` runs only that."""
+    """Return whether the user named no paths, or one that holds the manifest."""
     if config.args_source is not pytest.Config.ArgsSource.ARGS:
         return True
     if state.settings.manifest is None:

@@ -74,7 +74,7 @@ def _requests(state: State, item: pytest.Function, model: str, backend: str, bat
 def _reference(
     state: State, declared: ParityRequest, model: str, backend: str, item: pytest.Function
 ) -> tuple[str, SourceSpec | None]:
-    """What the marker names, relative paths from the rootdir; else what the built-in parity check compares with."""
+    """Return the reference of the marker, relative paths from the rootdir; else that of the built-in parity check."""
     named = declared.source or declared.reference
     origin = "@pytest.mark.conversion_parity"
     if declared.reference and known.names_function(declared.reference):

@@ -34,7 +34,7 @@ def record(item: pytest.Item, result: CheckResult) -> CheckResult:
 
 
 def recorded(report: pytest.TestReport) -> list[CheckResult]:
-    """The results that *report* carries."""
+    """Return the results that *report* carries."""
     return [CheckResult.loads(str(value)) for name, value in report.user_properties if name == KEY]
 
 
@@ -89,6 +89,7 @@ def conclude(results: list[CheckResult], inconclusive: str, latency: str | None 
     skipped.
 
     Args:
+        results: all of the test.
         inconclusive: ``warn``, ``fail`` or ``skip``.
         latency: the same for a latency check whose budget says so.
     """
@@ -113,6 +114,6 @@ def conclude(results: list[CheckResult], inconclusive: str, latency: str | None 
 
 
 def _warn(result: CheckResult, text: str) -> None:
-    """A warning that names the model instead of a line of this file."""
+    """Warn with the model's name instead of a line of this file."""
     message = OnnxAccelWarning(f"{result.check}: {text}")
     warnings.warn_explicit(message, OnnxAccelWarning, filename=result.model, lineno=0)

@@ -65,7 +65,7 @@ class Settings:
         sandbox: ``auto``, ``require`` or ``off``: whether workers are confined.
         readable: absolute paths that confined workers may read.
         libraries: of custom operators for ONNX Runtime, for every model.
-        env: names of environment variables that workers see beside the usual ones.
+        env: names of environment variables that workers see in addition to the usual ones.
         strict: what cannot decide, what hygiene finds and what is absent fails.
         named: names of the models that ``--onnx-model`` names, whatever a manifest says of them.
         arguments: absolute paths of the models that are arguments of pytest itself: ``pytest models/net.onnx``.
@@ -115,12 +115,12 @@ class Settings:
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def origin(self, name: str) -> str:
-        """Where the value of attribute *name* was given."""
+        """Return where the value of attribute *name* was given."""
         return self.origins.get(name, DEFAULT)
 
 
 def read_settings(config: pytest.Config) -> Settings:
-    """Every option, the command line before the ini file, checked.
+    """Return every option, the command line before the ini file, checked.
 
     Raises:
         pytest.UsageError: one line for the first value that cannot be used.
@@ -169,7 +169,7 @@ def _read(config: pytest.Config) -> Settings:
 
 
 def _strict(settings: Settings) -> Settings:
-    """*settings* with what ``--onnx-strict`` stands for, where no option says otherwise."""
+    """Return *settings* with what ``--onnx-strict`` stands for, where no option says otherwise."""
     if not settings.strict:
         return settings
     inconclusive = settings.inconclusive if settings.origin("inconclusive") != DEFAULT else "fail"
@@ -187,7 +187,7 @@ def _named(models: Sequence[ModelSpec], found: Mapping[str, Given]) -> frozenset
 
 
 def _with_lock(settings: Settings, root: Path) -> Settings:
-    """*settings* with the lock file's place, and its content where that is to be used or kept."""
+    """Return *settings* with the lock file's place, and its content where that is to be used or kept."""
     folder = Path(settings.manifest).parent if settings.manifest else root
     file = folder / lockfile.LOCK_NAME
     used = settings.lock != "ignore" and file.exists()
@@ -241,7 +241,7 @@ def with_options(spec: ModelSpec, settings: Settings) -> ModelSpec:
 
 
 def _golden(spec: ModelSpec, settings: Settings) -> GoldenSpec:
-    """What ``--onnx-golden`` says for *spec*; of a folder with one folder for each model, that of *spec*."""
+    """Return what ``--onnx-golden`` says for *spec*; of a folder with one folder for each model, that of *spec*."""
     path, origin = settings.golden or "", settings.origin("golden")
     if path in ("write", "no"):
         return GoldenSpec("", path, origin)
@@ -251,14 +251,14 @@ def _golden(spec: ModelSpec, settings: Settings) -> GoldenSpec:
 
 
 def completed(source: SourceSpec, settings: Settings) -> SourceSpec:
-    """*source* with the loader and the trusted names that the run has for all; a function has neither."""
+    """Return *source* with the loader and the trusted names that the run has for all; a function has neither."""
     if source.function:
         return source
     return replace(source, loader=source.loader or settings.loader, trusted=(*source.trusted, *settings.trusted))
 
 
 def _comparable(spec: ModelSpec) -> ModelSpec:
-    """*spec*, when what its budget is to be compared with is named."""
+    """Return *spec*, when what its budget is to be compared with is named."""
     found = spec.budget.regression
     if found is None or found[1] or (spec.reference or "").lower().endswith(".onnx"):
         return spec
@@ -270,7 +270,7 @@ def _comparable(spec: ModelSpec) -> ModelSpec:
 
 
 def _checked(spec: ModelSpec) -> ModelSpec:
-    """*spec* of a manifest, when each backend that it names is registered."""
+    """Return *spec* of a manifest, when each backend that it names is registered."""
     try:
         for name in spec.backends:
             known.backend(name)
@@ -284,7 +284,7 @@ def _checked(spec: ModelSpec) -> ModelSpec:
 
 
 def header(settings: Settings) -> list[str]:
-    """Lines of pytest's report header: the models, the backends, and each value that is not the default."""
+    """Return lines of pytest's report header: the models, the backends, and each value that is not the default."""
     names = ", ".join(spec.name for spec in settings.models[:SHOWN]) or "none"
     if len(settings.models) > SHOWN:
         names += f" and {len(settings.models) - SHOWN} more"

@@ -31,7 +31,7 @@ class Row:
 
 
 def rows(results: Iterable[CheckResult]) -> list[Row]:
-    """The rows of *results*: by model, the file's own checks first, then by backend and batch."""
+    """Return the rows of *results*: by model, the file's own checks first, then by backend and batch."""
     groups = _groups(ordered(results))
     return [_row(key, groups[key]) for key in sorted(groups)]
 
@@ -92,7 +92,7 @@ def _row(key: _Key, results: list[CheckResult]) -> Row:
 
 
 def _input_sizes(results: list[CheckResult]) -> str:
-    """The sizes of free dimensions that ran, a question mark behind those that nobody gave."""
+    """Return the sizes of free dimensions that ran, a question mark behind those that nobody gave."""
     for result in results:
         found = result.figures.get("input_sizes")
         if isinstance(found, str) and found:
@@ -101,7 +101,7 @@ def _input_sizes(results: list[CheckResult]) -> str:
 
 
 def _reach(results: list[CheckResult]) -> str:
-    """Least share of the weights that the inputs of a comparison reached, in percent."""
+    """Return the least share of the weights that the inputs of a comparison reached, in percent."""
     shares = [
         share
         for result in results

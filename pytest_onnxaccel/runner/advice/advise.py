@@ -133,7 +133,7 @@ class Advising:
             return Finding(trial.kind, trial.title, Outcome.REFUSED, why=str(refusal))
 
     def _further(self, before: Setup, after: Setup, looks: tuple[int, ...] = TRIAL) -> Gain | None:
-        """The gain of *after* over *before*; None where *after* is not the model."""
+        """Return the gain of *after* over *before*; None where *after* is not the model."""
         try:
             self._proven(after)
             return self._paired_timing(before, after, looks)
@@ -158,7 +158,7 @@ class Advising:
         return partial(self._model_session.fresh, setup.backend or self._backend, path, options)
 
     def _proven(self, setup: Setup) -> float | None:
-        """The largest difference of *setup* from the model as shipped, over all samples.
+        """Return the largest difference of *setup* from the model as shipped, over all samples.
 
         Raises:
             NotTheModel: it is past the tolerance, or it does not run.

@@ -1,4 +1,4 @@
-"""What a latency check does besides timing calls in a row, where it is asked to: a scenario, and advice."""
+"""What a latency check does in addition to timing calls in a row, where it is asked to: a scenario, and advice."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _RANKS = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED)
 
 
 def has_scenario(budget: LatencyBudget) -> bool:
-    """Its percentiles are those of a scenario, not of calls in a row."""
+    """Return whether its percentiles are those of a scenario, not of calls in a row."""
     return budget.scenario is not None and budget.scenario.kind != "single-stream"
 
 
 def in_a_row(budget: LatencyBudget) -> LatencyBudget:
-    """What is left of *budget* for calls in a row."""
+    """Return what is left of *budget* for calls in a row."""
     return replace(budget, p50_ns=None, p95_ns=None, p99_ns=None) if has_scenario(budget) else budget
 
 
 def advises(budget: LatencyBudget, options: RunOptions) -> bool:
-    """The budget asks for advice, or the run does and the budget does not object."""
+    """Return whether the budget asks for advice, or the run does and the budget does not object."""
     return options.advise is not None if budget.advise is None else budget.advise
 
 
 def with_scenario(result: CheckResult, model: TimedModel, budget: LatencyBudget, seed: int) -> CheckResult:
-    """*result* of calls in a row, with the scenario judged: the worse verdict counts."""
+    """Return *result* of calls in a row, with the scenario judged: the worse verdict counts."""
     from pytest_onnxaccel.checks.latency.check import described
     from pytest_onnxaccel.checks.latency.load_scenarios import Served, confirmed
     from pytest_onnxaccel.runner.latency.load_scenarios import serve
@@ -65,9 +65,13 @@ def with_advice(
     options: RunOptions,
     known: dict[tuple[object, ...], dict[str, Any]],
 ) -> CheckResult:
-    """*result* with what would make the model faster in its figures; the verdict stays.
+    """Return *result* with what would make the model faster in its figures; the verdict stays.
 
     Args:
+        result: of the latency check.
+        model: the model with its sessions, inputs and place.
+        budget: that of the check; its threads are kept.
+        options: settings of the run.
         known: advice that was found in this run: a check that is run once more does not look for it again.
     """
     from pytest_onnxaccel.runner.advice.advise import Advising

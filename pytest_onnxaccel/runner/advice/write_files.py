@@ -28,7 +28,7 @@ _LONGEST = 200
 
 
 def folder_of(target: str, model: str, backend: str, batch: int | None) -> str:
-    """The folder below *target* for one model, backend and batch: several tests may write side by side."""
+    """Return the folder below *target* for one model, backend and batch: several tests may write side by side."""
     stem = model[: -len(".onnx")] if model.lower().endswith(".onnx") else model
     name = re.sub(r"[^\w.+-]+", "_", f"{stem}-{backend}" + (f"-batch-{batch}" if batch else "")).lstrip(".")
     return os.path.join(target, name.encode()[:_LONGEST].decode(errors="ignore") or "model")
@@ -60,6 +60,8 @@ def write(folder: str, advised: AdvisedFile, advice: Advice) -> tuple[str, ...]:
 
     Args:
         folder: made where it is missing; files of the same names are replaced.
+        advised: the file and the backend that are advised.
+        advice: steps, options and gain.
 
     Returns:
         The files that were written, the model first.
@@ -104,7 +106,7 @@ def write(folder: str, advised: AdvisedFile, advice: Advice) -> tuple[str, ...]:
 
 
 def _data(origin: str, external: Sequence[str], folder: str) -> None:
-    """Copy external data, of which the model says where it lies, to the same places below *folder*.
+    """Copy external data, of which the model says where it is, to the same places below *folder*.
 
     Raises:
         OSError: it cannot be copied, or a link in *folder* stands in the way.
@@ -131,7 +133,7 @@ def _replaced(source: str, target: str) -> None:
 
 
 def script(name: str, provider: str, options: LoadOptions, advice: Advice, version: str) -> str:
-    """Python that opens the advised session and runs it."""
+    """Return Python that opens the advised session and runs it."""
     wanted = ort_options(options)
     titles = printable(" + ".join(advice.titles), 200).replace("\\", "/").replace('"', "'")
     lines = [

@@ -14,7 +14,7 @@ from pytest_onnxaccel.runner.latency.timing_sessions import TimedModel
 
 
 def run(context: CheckRun) -> CheckResult:
-    """The result of the latency check."""
+    """Return the result of the latency check."""
     request, ready, path = context.request, context.ready(), context.file
     budget, baseline, notes = _baseline(context, _budget(context))
     course = latency.Course(
@@ -47,7 +47,7 @@ def _budget(context: CheckRun) -> LatencyBudget:
 
 
 def _baseline(context: CheckRun, budget: LatencyBudget) -> tuple[LatencyBudget, tuple[str, str], tuple[str, ...]]:
-    """The budget, name and file of what it must not be slower than, and a note where there is nothing of the kind."""
+    """Return the budget, name and file of what it must not be slower than, and a note where there is none."""
     if budget.regression is None:
         return budget, ("", ""), ()
     batch = context.request.batch if context.file else None

@@ -20,7 +20,7 @@ from pytest_onnxaccel.runner.sessions.reference_side import ReferenceSide, refer
 
 
 def run(context: CheckRun) -> CheckResult:
-    """The result of the parity check; where it fails by value, with what was found inside the model."""
+    """Return the result of the parity check; where it fails by value, with what was found inside the model."""
     request, model = context.request, context.model_session
     declared = context.info
     if request.reference == GOLDEN:
@@ -69,7 +69,7 @@ def run(context: CheckRun) -> CheckResult:
 
 
 def _looked_into(context: CheckRun, result: CheckResult, against: ReferenceSide, inputs: Inputs) -> CheckResult:
-    """*result*, with the first node that differs where both sides are graphs."""
+    """Return *result*, with the first node that differs where both sides are graphs."""
     from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
     from pytest_onnxaccel.runner.localise.localise import looked_into
 
@@ -87,7 +87,7 @@ def _looked_into(context: CheckRun, result: CheckResult, against: ReferenceSide,
 
 
 def _with_beyond(context: CheckRun) -> Inputs:
-    """Inputs that run, and what the other file tells of more of them."""
+    """Return inputs that run, and what the other file tells of more of them."""
     inputs = context.ready().resolved.inputs
     try:
         other = context.other
@@ -97,7 +97,7 @@ def _with_beyond(context: CheckRun) -> Inputs:
 
 
 def _unlike(context: CheckRun, declared: ModelInfo) -> list[str]:
-    """Why the model and the other file that it is compared with cannot be fed the same."""
+    """Return why the model and the other file that it is compared with cannot be fed the same."""
     other = context.other
     if other is None:
         return []

@@ -42,11 +42,18 @@ def fold_in(  # noqa: PLR0913 - called by users, who give each by its name
     """Write *model* with ``(image - mean) * scale`` in its graph to *target*, when it is proven to do the same.
 
     Args:
+        model: path of the ``.onnx`` file.
+        target: path of the ``.onnx`` file to write.
         preprocess: the reference preprocessing: an image (uint8, H x W x C) to what *model* takes.
+        mean: one number, or one for each channel, in the model's channel order and in levels of the image (0 to 255).
+        scale: one factor, or one for each channel, in the model's channel order.
         method: ``prepend`` (Cast, Transpose, Sub, Mul in front) or ``conv`` (in the first convolution's weights).
         layout: of the new input: ``NHWC``, ``HWC`` or ``NCHW``.
         channel_order: ``reversed`` when *preprocess* exchanges RGB and BGR.
         images: of the model's size; random ones by default.
+        backend: name of the backend that runs both models.
+        tolerance: that of the comparison; by dtype when None.
+        options: settings of a run: time and memory limits, sandbox; the defaults when None.
 
     Returns:
         The result of the check; nothing is written unless it passed.
@@ -55,7 +62,7 @@ def fold_in(  # noqa: PLR0913 - called by users, who give each by its name
         OnnxAccelError: the model cannot be read, folded or run.
     """
     if method not in METHODS:
-        raise ConfigError(f"{method!r} is no method", remedy=f"use one of {', '.join(METHODS)}")
+        raise ConfigError(f"{method!r} is not a method", remedy=f"use one of {', '.join(METHODS)}")
     for name, value in (("mean", mean), ("scale", scale)):
         arguments.several(name, value, "numbers")
     arguments.several("images", images, "images")
@@ -101,7 +108,7 @@ def fold_in(  # noqa: PLR0913 - called by users, who give each by its name
 
 
 def _images(info: ModelInfo) -> list[Any]:
-    """Random images of the size that the model declares.
+    """Return random images of the size that the model declares.
 
     Raises:
         ConfigError: it leaves its size open.

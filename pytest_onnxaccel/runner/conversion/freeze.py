@@ -34,7 +34,7 @@ class Saved:
     files: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """What a person wants to know of it."""
+        """Return its lines for a person."""
         made, proof = self.frozen, self.frozen.proof
         found = [f"{self.path}: batch {made.batch_size}, method {made.method}"]
         found += [f"  {line}" for line in made.edited]
@@ -61,6 +61,7 @@ def refreeze(spec: ModelSpec, size: int, output: str, method: str = AUTO, option
         size: samples that it shall take at once.
         output: path to save it at.
         method: one way to that batch; by default the first one that can be proven.
+        options: settings of a run: time and memory limits, sandbox; the defaults when None.
 
     Raises:
         ConfigError: a name or a path that cannot be used.
@@ -83,12 +84,12 @@ def refreeze(spec: ModelSpec, size: int, output: str, method: str = AUTO, option
 
 
 def default_output(model: str, size: int) -> str:
-    """Where *model* is saved at batch *size* when nobody says where: beside it, ``{stem}-batch-{size}.onnx``."""
+    """Return the default path of *model* at batch *size*: next to it, ``{stem}-batch-{size}.onnx``."""
     return os.path.join(os.path.dirname(model), f"{Path(model).stem}-batch-{size}.onnx")
 
 
 def spec_of(model: str, manifest: str | None) -> ModelSpec:
-    """What *manifest* declares of the file *model*, or nothing but its path.
+    """Return what *manifest* declares of the file *model*, or nothing but its path.
 
     Raises:
         ConfigError: the manifest cannot be read, or does not have that file.
@@ -112,7 +113,7 @@ def check_target(target: str, model: str, folder: bool = False) -> None:
         cause = "that is the model itself, which is never overwritten"
         raise ConfigError(cause, subject=target, remedy="name another file")
     if folder and os.path.lexists(target) and not (os.path.isdir(target) and not os.listdir(target)):
-        raise ConfigError("is there already", subject=target, remedy="name a folder that does not exist")
+        raise ConfigError("already exists", subject=target, remedy="name a folder that does not exist")
     if not folder and os.path.isdir(target):
         raise ConfigError("is a folder", subject=target, remedy="name a file in it")
     if not os.path.isdir(os.path.dirname(os.path.abspath(target))):

@@ -1,4 +1,4 @@
-"""A source goes through several conversions, one after another, and every stop is run beside the one before it."""
+"""A source goes through several conversions, one after another, and every stop is run next to the one before it."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class RoundTrip:
         return {spec.name: spec.name for spec in (*self._info.inputs, *self._info.outputs)}
 
     def _options(self, before: Artefact) -> ConvertOptions:
-        """The names of the stop before, so that a converter can neither lose one nor choose their order."""
+        """Return the names of the stop before, so that a converter can neither lose one nor choose their order."""
         if self._info is None or before.kind == kinds.ONNX:
             return ConvertOptions()
         inputs = tuple(replace(spec, name=before.names[spec.name]) for spec in self._info.inputs)
@@ -168,7 +168,7 @@ class RoundTrip:
     # -- sessions ---------------------------------------------------------------------------------------------
 
     def _session(self, artefact: Artefact) -> Session | OnnxAccelError | None:
-        """A session on *artefact*, or what stands against one; None where the trip ended before its first ONNX file."""
+        """Return a session on *artefact*, or the error; None where the trip ended before its first ONNX file."""
         if artefact.error is not None:
             return artefact.error
         if self._info is None:
@@ -181,7 +181,7 @@ class RoundTrip:
             return error
 
     def _opened(self, artefact: Artefact, info: ModelInfo) -> Session:
-        """A session on *artefact* that speaks the names of the trip."""
+        """Return a session on *artefact* that speaks the names of the trip."""
         here = replace(
             info,
             inputs=tuple(replace(spec, name=artefact.names[spec.name]) for spec in info.inputs),
@@ -201,7 +201,7 @@ class RoundTrip:
         return CheckedSession(session, info.inputs, info.outputs, renamed)
 
     def _inputs(self, stops: Sequence[Stop]) -> Inputs | None:
-        """Inputs on which the first stop runs that can be run at all."""
+        """Return the inputs on which the first stop runs that can be run at all."""
         if self._info is None:
             return None
         name = self.artefacts[0].name
@@ -234,9 +234,13 @@ def round_trip(  # noqa: PLR0913 - called by users, who give each by its name
     Args:
         source: of any kind that can be converted.
         through: kinds to go through: ``onnx``, ``pb``, ``saved_model``.
-        inputs, outputs: as in :class:`~pytest_onnxaccel.convert.protocol.ConvertOptions`, for the first leg.
+        inputs: of the first leg, as in :class:`~pytest_onnxaccel.convert.protocol.ConvertOptions`.
+        outputs: names for the outputs of the first leg.
         given: how inputs are filled.
+        tolerance: that of every comparison; by dtype when None.
+        output_tolerances: tolerances by output, in place of *tolerance*.
         required: a leg that cannot be taken is a failure, not merely *not applicable*.
+        options: settings of a run: time and memory limits, sandbox; the defaults when None.
 
     Returns:
         The result of the check ``round-trip``: the first leg that changes the model is named.

@@ -17,7 +17,7 @@ _TITLE = "throughput at another batch size"
 
 
 def batch_finding(model: TimedModel, options: LoadOptions) -> Finding:
-    """The batch size that certainly gives most samples per second; each size is proven before it is timed."""
+    """Return the batch size that certainly gives most samples per second; each size is proven before it is timed."""
     model_session, backend, inputs = model.model_session, model.backend, model.ready.resolved.inputs
     if inputs.batch is None:
         why = "the inputs share no batch axis (axis 0)"

@@ -29,7 +29,7 @@ class Bench:
         self._sessions: list[CheckedSession] = []
 
     def session(self, backend: str, path: str | None = None, options: LoadOptions | None = None) -> CheckedSession:
-        """A new session of *backend* on the model, or on the file at *path*.
+        """Return a new session of *backend* on the model, or on the file at *path*.
 
         Raises:
             OnnxAccelError: it cannot be loaded.
@@ -79,5 +79,5 @@ class TimedModel:
     batch: int | None = None
 
     def bench(self, fresh: bool = False) -> Bench:
-        """Sessions to time it in, *fresh* ones in new workers."""
+        """Return the sessions to time it in, *fresh* ones in new workers."""
         return Bench(self.model_session, self.engines, fresh)

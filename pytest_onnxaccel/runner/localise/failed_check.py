@@ -49,5 +49,5 @@ class FailedCheck:
         return int(figures.get("outputs", {}).get(figures.get("worst_output", ""), {}).get("sample", 0))
 
     def feeds(self) -> dict[str, Array]:
-        """That sample: one array per input."""
+        """Return that sample: one array per input."""
         return sample(self.inputs, self.request.seeds, self.request.batch, self.sample)

@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 def looked_into(
     failed: FailedCheck, sides: tuple[ComparisonSide, ComparisonSide], backends: Sequence[str]
 ) -> CheckResult:
-    """The result of a failed parity check with what can be found of its cause.
+    """Return the result of a failed parity check with what can be found of its cause.
 
     Whatever goes wrong here is a note of the result and leaves the verdict as it is.
 
     Args:
+        failed: the failed check, with its request, result and inputs.
         sides: candidate and reference.
         backends: of the run.
     """
@@ -65,7 +66,7 @@ class FailureAnalysis:
     notes: list[str] = field(default_factory=list)
 
     def __call__(self, result: CheckResult) -> CheckResult:
-        """*result* with what was found.
+        """Return *result* with what was found.
 
         Raises:
             OnnxAccelError: a side no longer runs the sample.
@@ -99,7 +100,7 @@ class FailureAnalysis:
             gap(outputs[0][name], outputs[1][name]).share == 0 for name in wrong if name in outputs[1]
         ):
             # Nothing inside can tell: what differs lies between the framework and its export, rounding above all
-            line = f"not localised: {EXPORTED_AGAIN} gives the very same; what differs is the framework and its export"
+            line = f"not localised: {EXPORTED_AGAIN} gives the same; what differs is the framework and its export"
             return None, Finding(f"; {EXPORTED_AGAIN} gives the same", (line,), "compared the outputs alone", {})
         try:
             found = intermediates(*self.sides, self.feeds, wrong)
@@ -125,7 +126,7 @@ class FailureAnalysis:
         reduced: Reduced | None,
         at: int,
     ) -> CheckResult:
-        """*result* with the folder of its case, told as the detail number *at*."""
+        """Return *result* with the folder of its case, reported as the detail number *at*."""
         assert self.failures is not None
         folder = folder_of(self.failures, result)
         try:
@@ -144,7 +145,7 @@ def _note(what: str, error: Exception) -> str:
 
 
 def wrong_outputs(result: CheckResult, outputs: tuple[Mapping[str, Array], Mapping[str, Array]]) -> tuple[str, ...]:
-    """Outputs past their tolerance, or not comparable."""
+    """Return the outputs past their tolerance, or not comparable."""
     told = result.figures.get("outputs", {})
     found = [name for name, figures in told.items() if figures.get("bad_share")]
     ours, theirs = outputs

@@ -1,4 +1,4 @@
-"""After a parity check has failed by value against what shows no graph: a case on disk, and why no origin is told."""
+"""After a parity check has failed by value against what shows no graph: a saved case, and why no origin is named."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 
 def not_looked_into(failed: FailedCheck, ours: ComparisonSide, source: SourceSpec, reference: Session) -> CheckResult:
-    """The result of a failed parity check with its case, and why its origin was not searched for.
+    """Return the result of a failed parity check with its case, and why its origin was not searched for.
 
     Whatever goes wrong here is a note of the result and leaves the verdict as it is.
 
     Args:
+        failed: the failed check, with its request, result and inputs.
         ours: the candidate.
         source: what *reference* is a session of.
+        reference: what the candidate was compared with.
     """
     result = failed.result
     if not failed.by_value:

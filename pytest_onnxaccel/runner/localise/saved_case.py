@@ -32,7 +32,7 @@ class FailedCase:
 
     Attributes:
         result: what is known of the check.
-        sides: candidate and reference; of what is no file, its name alone.
+        sides: candidate and reference; of what is not a file, its name alone.
         feeds: the sample, one array per input.
         outputs: of candidate and reference on it, by name.
         reduced: what the difference was reduced to; None where it was not.
@@ -45,13 +45,13 @@ class FailedCase:
     reduced: Reduced | None = None
 
     def tolerance(self, name: str) -> tuple[float, float]:
-        """Within which output *name* agrees, as (rtol, atol)."""
+        """Return the tolerance of output *name*, as (rtol, atol)."""
         told = self.result.figures.get("outputs", {}).get(name, {})
         return float(told.get("rtol") or 0.0), float(told.get("atol") or 0.0)
 
 
 def folder_of(failures: str, result: CheckResult) -> Path:
-    """The folder below *failures* for the case of one parity check."""
+    """Return the folder below *failures* for the case of one parity check."""
     batch = f"b{result.batch}" if result.batch is not None else ""
     return case_folder(failures, result.model, "parity", result.backend, result.reference, batch)
 
@@ -79,7 +79,7 @@ def save_case(folder: Path, case: FailedCase, engines: Engines) -> Path:
 
 
 def _unseen(label: str) -> dict[str, Any]:
-    """A side that is no file: what it gave is there, and no script can call it."""
+    """Return a side that is not a file: what it gave is there, and no script can call it."""
     return {"label": printable(label), "model": "", "runtime": "", "optimize": True}
 
 
@@ -115,7 +115,7 @@ def _model(side: ComparisonSide, engines: Engines, source: str, target: Path) ->
 
 
 def _written(side: ComparisonSide, target: Path, function: str, **arguments: Any) -> None:
-    """What a graph function writes, with its data files, at *target*: the worker itself may not write there."""
+    """Copy what a graph function writes, with its data files, to *target*: the worker may not write there."""
     folder = os.path.join(side.model_session.folder, f"case-{os.urandom(6).hex()}")
     os.mkdir(folder, 0o700)
     try:

@@ -46,9 +46,13 @@ class Frozen:
 
 
 def freeze(model_session: ModelSession, backend: str, ready: Ready, size: int, method: str = AUTO) -> Frozen:
-    """The model frozen to batch *size*, proven in *backend*.
+    """Return the model frozen to batch *size*, proven in *backend*.
 
     Args:
+        model_session: the model.
+        backend: name of the backend.
+        ready: the model running in *backend*, with its inputs.
+        size: samples that the file takes.
         method: instead of the cheapest one.
 
     Raises:
@@ -96,7 +100,7 @@ def freeze(model_session: ModelSession, backend: str, ready: Ready, size: int, m
 
 
 def _cannot(model_session: ModelSession, what: str, why: str) -> ModelError:
-    """The nodes come before the figures: a refusal is one short line, and its end is cut first."""
+    """Return the refusal, nodes before figures: it is one short line, and its end is cut first."""
     held = model_session.candidates.holders(most=1)
     cause = what + (f"; the batch is held by {held}" if held else "") + (f" ({why})" if why else "")
     return ModelError(cause, code="V_BATCH", subject=model_session.spec.shown, remedy="export it again with this batch")

@@ -20,8 +20,8 @@ class ModelSessions:
 
     Args:
         specs: the models, by which they are named.
-        backends: backends of the run by model, in the order in which they settle inputs.
-        prefetch: what was begun ahead for the first model.
+        backends: backends of the run by model, in the order in which they find inputs.
+        prefetch: what was begun in advance for the first model.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class ModelSessions:
         self._frozen: dict[tuple[str, int, str], Frozen] = {}
 
     def of(self, model: str) -> ModelSession:
-        """The model named *model*; what was open for another one is closed."""
+        """Return the model named *model*; what was open for another one is closed."""
         if self._open is None or self._open.spec.name != model:
             self._leave()
             self._open = self._make(self._specs[model], self._numbers[model])
@@ -55,11 +55,11 @@ class ModelSessions:
         self._numbers[spec.name] = len(self._numbers)
 
     def spec(self, model: str) -> ModelSpec | None:
-        """What the user declared of the model named *model*."""
+        """Return what the user declared of the model named *model*."""
         return self._specs.get(model)
 
     def done(self, model: str) -> None:
-        """Nothing will be asked of *model* for now: close it, and remove its private copies."""
+        """Close *model*, which is not needed for now, and remove its private copies."""
         if self._open is not None and self._open.spec.name == model:
             self._leave()
 
@@ -71,7 +71,7 @@ class ModelSessions:
         return ModelSession(spec, self._engines, number, self._backends.get(spec.name, ()), self._seed, prefetch)
 
     def other(self, path: str) -> ModelSession:
-        """The model at *path*, which the open one is compared with; it closes with that."""
+        """Return the model at *path*, which the open one is compared with; it closes with that."""
         if path not in self._others:
             name = identifier(path.rpartition("/")[2])
             assert self._open is not None
@@ -85,7 +85,7 @@ class ModelSessions:
         return self._others[path]
 
     def inputs(self, model: str) -> Inputs:
-        """Inputs of *model*, settled on the first backend in which it runs.
+        """Find inputs of *model* on the first backend in which it runs.
 
         Raises:
             OnnxAccelError: it runs in none.
@@ -93,9 +93,11 @@ class ModelSessions:
         return self._first_ready(self.of(model))[1].resolved.inputs
 
     def frozen(self, model: str, size: int, method: str = AUTO) -> Frozen:
-        """The model as a file frozen to batch *size*, proven on the first backend in which it runs.
+        """Return the model as a file frozen to batch *size*, proven on the first backend in which it runs.
 
         Args:
+            model: its name.
+            size: samples that the file takes.
             method: instead of the cheapest one that can be proven.
 
         Raises:
@@ -125,7 +127,7 @@ class ModelSessions:
         self._open = None
 
     def close(self) -> None:
-        """Close what is open, and what was begun ahead for a model that nobody asked for."""
+        """Close what is open, and what was begun in advance for a model that nobody asked for."""
         if self._prefetch is not None:
             self._prefetch.drop()
             self._prefetch = None

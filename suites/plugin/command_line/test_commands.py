@@ -74,7 +74,7 @@ class TestDoctor:
         assert lines[0].startswith("pytest-onnxaccel ")
         assert any(re.match(r"  ort-cpu +runs \(onnxruntime", line) and "cores)" in line for line in lines)
         assert "  onnx-tf     does not run: the isolated environment onnx-tf is not built" in lines
-        assert "              mend it: python -m pytest_onnxaccel env onnx-tf" in lines
+        assert "              fix it: python -m pytest_onnxaccel env onnx-tf" in lines
         assert "\x1b" not in done.stdout
         assert done.stderr == ""
 
@@ -110,7 +110,7 @@ class TestDoctor:
         folder = site("acme", "2.0", "ort-cpu = acme_crash:Crash", acme_crash=CRASH)
         done = cli("doctor", "--no-probe", PYTHONPATH=folder)
         assert "the backend 'ort-cpu' is registered by " in done.stdout
-        assert "mend it: python -m pip uninstall -y acme" in done.stdout
+        assert "fix it: python -m pip uninstall -y acme" in done.stdout
 
 
 class TestEnv:
@@ -126,7 +126,7 @@ class TestEnv:
     def test_named_interpreter_that_is_not_there(self, cli: Cli) -> None:
         done = cli("env", "onnx-tf", "--path", ONNXACCEL_PYTHON_ONNX_TF="/nowhere/python")
         assert done.returncode == 1
-        assert done.stderr.startswith("/nowhere/python, named for onnx-tf, is no interpreter; build it with ")
+        assert done.stderr.startswith("/nowhere/python, named for onnx-tf, is not an interpreter; build it with ")
 
     @pytest.mark.parametrize("extra", [[], ["--path"], ["--rebuild"]])
     def test_unknown_name(self, cli: Cli, extra: list[str]) -> None:

@@ -50,7 +50,7 @@ MANY: set[str] = set()
 
 #: By wrong backend, the checks that must fail, and a part of what one of them says.
 WRONG: Mapping[str, tuple[set[str], str]] = {
-    "Shouting": ({"test_describes_itself"}, "is no plain word"),
+    "Shouting": ({"test_describes_itself"}, "is not a plain word"),
     "Boss": ({"test_describes_itself"}, "'boss' is neither 'runtime' nor 'oracle'"),
     "Eager": ({"test_loads_no_framework_to_say_whether_it_runs"}, "it imports onnx"),
     "Mute": ({"test_tells_its_availability"}, "gives no remedy"),
@@ -58,7 +58,7 @@ WRONG: Mapping[str, tuple[set[str], str]] = {
     "Crashing": ({"test_refuses_a_broken_file[garbage]", "test_refuses_a_broken_file[truncated]"}, "SIGSEGV"),
     "Careless": (
         {"test_refuses_a_broken_file[garbage]", "test_refuses_a_broken_file[truncated]"},
-        "raised no ModelError but DecodeError",
+        "must raise a ModelError, it raised DecodeError",
     ),
     "Vague": ({"test_refuses_an_unknown_operator"}, "has the code E_PARSE"),
     "Stubborn": ({"test_takes_load_options"}, "threads are not supported"),
@@ -90,7 +90,7 @@ WRONG: Mapping[str, tuple[set[str], str]] = {
     "Brittle": ({"test_never[cannot be closed twice]"}, "the second close() raised AttributeError"),
     "Hasty": ({"test_times"}, "7 samples were asked for, 3 wall times came back"),
     "Timeless": ({"test_times"}, "wall times must be positive"),
-    "Raw": ({"test_fails_as_a_model_error"}, "raised no ModelError but ValueError"),
+    "Raw": ({"test_fails_as_a_model_error"}, "must raise a ModelError, it raised ValueError"),
     "Soothing": ({"test_fails_as_a_model_error"}, "raised nothing"),
     "Strict": (MANY, "it does not run here: it is Sunday - sleep 1d"),
 }

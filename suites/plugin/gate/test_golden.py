@@ -128,7 +128,7 @@ def test_of_two_models_in_a_folder_it_is_the_ones_that_it_fits(gate: Callable, s
     rows = {row["model"]: row for row in run.rows if row["reference"] == "golden"}
     assert rows["model.onnx"]["verdict"] == "passed"
     assert (rows["other.onnx"]["verdict"], rows["other.onnx"]["code"]) == ("not_applicable", "V_GOLDEN")
-    assert "is of another model" in rows["other.onnx"]["message"]
+    assert "belongs to another model" in rows["other.onnx"]["message"]
     # A damaged file is nobody's alone: it fails here as well
     (tmp_path / "test_data_set_0" / "input_0.pb").write_bytes(b"\xff\xff")
     run = gate("--onnx-model=model.onnx", "--onnx-model=other.onnx", *QUICK)

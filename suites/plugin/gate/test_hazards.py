@@ -1,4 +1,4 @@
-"""Models that kill or hang a runtime, and files that are no models: one failed item each, and the run goes on."""
+"""Models that kill or hang a runtime, and files that are not models: one failed item each, and the run goes on."""
 
 from __future__ import annotations
 

@@ -166,10 +166,10 @@ def convert(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (("net.pth", "-o", "out.onnx"), 2, "holds 2 tensors and no module"),
         (("net.pth", "-o", "net.pth"), 2, "that is the model itself, which is never overwritten"),
         (("net.pth", "-o", "no/out.onnx"), 2, "its folder does not exist"),
-        (("net.pth", "-o", "out.onnx", "--batch", "some"), 2, "'some' is no number of samples"),
+        (("net.pth", "-o", "out.onnx", "--batch", "some"), 2, "'some' is not a number of samples"),
         (("net.pth", "-o", "out.onnx", "--input", "x"), 2, "'x' is not an input - write NAME:DTYPE:SHAPE"),
         (("net.pth", "-o", "out"), 1, "cannot be converted to a TensorFlow SavedModel"),
-        (("pytest.ini", "-o", "out.onnx"), 1, "onnxaccel[E_NOTMODEL] pytest.ini: is no source of a kind"),
+        (("pytest.ini", "-o", "out.onnx"), 1, "onnxaccel[E_NOTMODEL] pytest.ini: is not a source of a kind"),
         (
             ("net.pth", "-o", "out.onnx", "--loader", "nets:Net", "--input", "x:float32:1x5"),
             1,

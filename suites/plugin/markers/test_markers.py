@@ -113,32 +113,32 @@ def test_latency_budget() -> None:
         ),
         (
             mark("conversion_parity", rtol="1e-3"),
-            "conversion_parity(rtol=): '1e-3' is no tolerance - expected a number from 0 up",
+            "conversion_parity(rtol=): '1e-3' is not a tolerance - expected a non-negative number",
         ),
-        (mark("conversion_parity", atol=-1), "conversion_parity(atol=): -1 is no tolerance"),
-        (mark("conversion_parity", atol=float("nan")), "conversion_parity(atol=): nan is no tolerance"),
+        (mark("conversion_parity", atol=-1), "conversion_parity(atol=): -1 is not a tolerance"),
+        (mark("conversion_parity", atol=float("nan")), "conversion_parity(atol=): nan is not a tolerance"),
         (
             mark("conversion_parity", decision="argmax"),
-            "conversion_parity(decision=): 'argmax' is no kind of decision - write one of classification, detection",
+            "conversion_parity(decision=): 'argmax' is not a kind of decision - write one of classification, detection",
         ),
         (
             mark("conversion_parity", seeds=3),
-            "conversion_parity(seeds=): 3 is no sequence of seeds - write whole numbers from 0 up",
+            "conversion_parity(seeds=): 3 is not a sequence of seeds - write non-negative whole numbers",
         ),
-        (mark("conversion_parity", seeds=()), "conversion_parity(seeds=): () is no sequence of seeds"),
+        (mark("conversion_parity", seeds=()), "conversion_parity(seeds=): () is not a sequence of seeds"),
         (
             mark("conversion_parity", seeds=(1, -1)),
-            "conversion_parity(seeds=): (1, -1) is no sequence of seeds",
+            "conversion_parity(seeds=): (1, -1) is not a sequence of seeds",
         ),
         (mark("batch_size"), "batch_size: names no size - write the sizes, such as batch_size(1, 3, 10)"),
         (mark("batch_size", sizes=(1, 2)), "batch_size: has no argument 'sizes' - write the sizes alone"),
         (
             mark("batch_size", (1, 3)),
-            "batch_size: (1, 3) is no batch size - expected whole numbers from 1 up",
+            "batch_size: (1, 3) is not a batch size - expected positive whole numbers",
         ),
-        (mark("batch_size", 0), "batch_size: 0 is no batch size"),
-        (mark("batch_size", True), "batch_size: True is no batch size"),
-        (mark("batch_size", "3"), "batch_size: '3' is no batch size"),
+        (mark("batch_size", 0), "batch_size: 0 is not a batch size"),
+        (mark("batch_size", True), "batch_size: True is not a batch size"),
+        (mark("batch_size", "3"), "batch_size: '3' is not a batch size"),
         (mark("latency_budget"), "latency_budget: sets no limit - give one of p50="),
         (mark("latency_budget", threads=1), "latency_budget: sets no limit"),
         (
@@ -151,22 +151,22 @@ def test_latency_budget() -> None:
         ),
         (mark("latency_budget", p59="12ms"), "latency_budget: has no argument 'p59' - did you mean 'p9"),
         (mark("latency_budget", regression="10"), "latency_budget(regression=): '10' has no percent sign"),
-        (mark("latency_budget", regression="10% main"), "(regression=): 'main' of '10% main' is no git:REVISION"),
+        (mark("latency_budget", regression="10% main"), "(regression=): 'main' of '10% main' is not a git:REVISION"),
         (mark("latency_budget", scenario="server"), "latency_budget(scenario=): 'server' names no rate"),
         (mark("latency_budget", p95="1ms", advise="yes"), "(advise=): 'yes' is neither true nor false"),
         (mark("latency_budget", advise=False), "latency_budget: sets no limit"),
         (
             mark("latency_budget", speedup_over="onnx-tf"),
-            "latency_budget(speedup_over=): 'onnx-tf' is no speed-up over a backend",
+            "latency_budget(speedup_over=): 'onnx-tf' is not a speed-up over a backend",
         ),
         (
             mark("latency_budget", speedup_over="onx-tf:3"),
             "latency_budget(speedup_over=): no backend is named 'onx-tf'",
         ),
-        (mark("latency_budget", p95="1ms", threads=0), "latency_budget(threads=): 0 is no number of threads"),
+        (mark("latency_budget", p95="1ms", threads=0), "latency_budget(threads=): 0 is not a number of threads"),
         (
             mark("latency_budget", p95="1ms", inconclusive="wran"),
-            "latency_budget(inconclusive=): 'wran' is none of warn, fail, skip - did you mean 'warn'?",
+            "latency_budget(inconclusive=): 'wran' is not one of warn, fail, skip - did you mean 'warn'?",
         ),
     ],
 )
@@ -226,7 +226,7 @@ def test_every_wrong_mark_is_a_usage_error_with_its_test(pytester: pytest.Pytest
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     errors = [line for line in result.errlines if line.startswith("ERROR: ")]
     assert len(errors) == 2
-    assert "::test_one: onnxaccel[E_CONFIG] @pytest.mark.batch_size: 0 is no batch size" in errors[0]
+    assert "::test_one: onnxaccel[E_CONFIG] @pytest.mark.batch_size: 0 is not a batch size" in errors[0]
     assert "::TestTwo::test_two: onnxaccel[E_CONFIG] @pytest.mark.latency_budget: has no argument" in errors[1]
 
 

@@ -176,7 +176,7 @@ def test_options_of_the_fuzzing(project: Path, gate: Callable[..., object]) -> N
     manifest(project, PAIR.format("right", "same_mean", "same_mean_elegant") + "examples = 5\n")
     assert gate().row("preprocessing")["figures"]["proof"]["fuzzed"] <= 5
     assert gate("--onnx-fuzz-examples=9").row("preprocessing")["figures"]["proof"]["fuzzed"] > 5
-    assert "'weekly' is none of ci, nightly" in gate("--onnx-fuzz-profile=weekly").out
+    assert "'weekly' is not one of ci, nightly" in gate("--onnx-fuzz-profile=weekly").out
 
 
 def mark(**arguments: object) -> pytest.Mark:
@@ -201,13 +201,13 @@ def test_arguments_of_the_marker() -> None:
         ({"candidate": "a:f"}, 'names no reference - give reference="package.module:function"'),
         ({"reference": "a.f", "candidate": "a:f"}, "(reference=): 'a.f' names no function"),
         ({"reference": "a:f", "candidate": "a:"}, "(candidate=): 'a:' names no function"),
-        ({"faster": 0}, "(faster=): 0 is no factor"),
-        ({"shape": (240,)}, "(shape=): (240,) is no shape of an image"),
-        ({"shapes": (240, 320)}, "(shapes=): 240 is no size"),
-        ({"tolerance": -1}, "(tolerance=): -1 is no tolerance"),
-        ({"layout": "NCHW"}, "(layout=): 'NCHW' is no layout - write one of any, same, C"),
-        ({"examples": 0}, "(examples=): 0 is no number of images"),
-        ({"seed": -1}, "(seed=): -1 is no seed"),
+        ({"faster": 0}, "(faster=): 0 is not a factor"),
+        ({"shape": (240,)}, "(shape=): (240,) is not a shape of an image"),
+        ({"shapes": (240, 320)}, "(shapes=): 240 is not a size"),
+        ({"tolerance": -1}, "(tolerance=): -1 is not a tolerance"),
+        ({"layout": "NCHW"}, "(layout=): 'NCHW' is not a layout - write one of any, same, C"),
+        ({"examples": 0}, "(examples=): 0 is not a number of images"),
+        ({"seed": -1}, "(seed=): -1 is not a seed"),
         ({"fastr": 2}, "has no argument 'fastr' - did you mean 'faster'?"),
     ],
 )
@@ -225,7 +225,7 @@ def test_the_manifest_reads_pairs_beside_models(tmp_path: Path) -> None:
     (pair,) = read_preprocessing(path)
     assert (pair.name, pair.faster, pair.origin) == ("a.b", 1.5, 'onnxaccel.toml [preprocessing."a.b"]')
     path.write_text(PAIR.format("p", "f", "g") + "fastr = 1.5\n")
-    with pytest.raises(ConfigError, match=r"onnxaccel.toml:4: 'fastr' is no key of .preprocessing.p."):
+    with pytest.raises(ConfigError, match=r"onnxaccel.toml:4: 'fastr' is not a key of .preprocessing.p."):
         read_preprocessing(path)
     path.write_text('[preprocessing.p]\nreference = "a:f"\n')
     with pytest.raises(ConfigError, match=r"onnxaccel.toml:1: \[preprocessing.p\] has no candidate"):

@@ -52,7 +52,7 @@ def test_what_is_no_folder_for_advice_is_a_usage_error(given: tuple[str, ...], g
     run = gate("--onnx-model=model.onnx", *given)
     assert run.status == 4
     line = next(line for line in run.out.splitlines() if "onnxaccel[E_CONFIG]" in line)
-    assert ("--onnx-advise took 'tests' for its value" if len(given) > 1 else "is no folder") in line
+    assert ("--onnx-advise took 'tests' for its value" if len(given) > 1 else "is not a folder") in line
 
 
 def test_a_marker_asks_for_advice(gate: Callable, save: Callable, tmp_path: Path) -> None:

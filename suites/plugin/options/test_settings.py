@@ -187,7 +187,7 @@ def test_one_tolerance_over_the_manifests_other(pytester: pytest.Pytester, read:
         ),
         (
             'source = "a.pth"\nreference = "b.pth"',
-            "onnxaccel.toml:4: 'b.pth' is given as reference beside the source 'a.pth' in [models.a] - keep one of",
+            "onnxaccel.toml:4: 'b.pth' is given as reference together with the source 'a.pth' in [models.a] - keep",
         ),
         (
             'source = "refs:predict"',
@@ -202,7 +202,7 @@ def test_one_tolerance_over_the_manifests_other(pytester: pytest.Pytester, read:
             "onnxaccel.toml [models.a]: no backend is named 'onnx_tf' - did you mean 'onnx-tf'?",
         ),
         ('budget.speedup_over = "onx-tf:3"', "no backend is named 'onx-tf' - did you mean 'onnx-tf'?"),
-        ("rtoll = 1", "onnxaccel.toml:3: 'rtoll' is no key of [models.a] - did you mean 'rtol'?"),
+        ("rtoll = 1", "onnxaccel.toml:3: 'rtoll' is not a key of [models.a] - did you mean 'rtol'?"),
     ],
 )
 def test_a_wrong_manifest(pytester: pytest.Pytester, read: Read, key: str, said: str) -> None:

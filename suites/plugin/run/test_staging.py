@@ -101,7 +101,7 @@ def test_under_xdist_the_next_model_takes_over(watched: Callable, tmp_path: Path
         f"--onnx-model={tmp_path}", "--onnx-backend=ort-cpu", "--onnx-in-process", "-k", "structure or contract", "-n2"
     )
     assert run.status == 0, run.out
-    # Each worker's own folder, beside the other's
+    # Each worker's own folder, next to the other's
     assert max(sum(staged.values()) for _, staged in seen) < 5 * DATA
     assert len(seen) == len(run.rows) == 12
 

@@ -38,7 +38,7 @@ def _names(cls: type) -> set[str]:
 
 
 def test_ids_are_those_of_pytest(pytester: pytest.Pytester) -> None:
-    lines = ["import suites.unit.test_known_failures as it", "class TestIt(it.Parametrized):"]
+    lines = ["import suites.unit.api.test_known_failures as it", "class TestIt(it.Parametrized):"]
     lines += [
         "    def test_two(self, size, how): pass",
         "    def test_pairs(self, x, y): pass",

@@ -109,7 +109,7 @@ def test_winners_are_taken_where_they_add_something() -> None:
     setup, titles, left = combined(won, further)
     assert setup == Setup(("initializers",), {"arena": False})
     assert titles == ("initializers out of the inputs", "no memory arena")
-    assert left["I/O binding"].startswith("no gain beside the others: 1.01")
+    assert left["I/O binding"].startswith("no gain on top of the others: 1.01")
     assert "not the model" in left["no spinning between calls"]
     assert [before.options for before, _ in asked] == [{}, {"arena": False}, {"arena": False}]
 

@@ -65,7 +65,7 @@ def test_free_dimensions_of_an_image_get_the_size_of_one(tmp_path: Path) -> None
 
 def test_sizes_that_nobody_can_guess_say_how_to_give_data(tmp_path: Path) -> None:
     text = says(resolved, graphs.impossible_dims(), SPEC, tmp_path)
-    assert "guesses for its inputs runs; input 'x' was made up; the last said: " in text
+    assert "guesses for its inputs runs; input 'x' was made up; the last error: " in text
     assert '[models."m".inputs.NAME]' in text
     assert "onnxaccel.toml" in text
 

@@ -13,7 +13,7 @@ FOUND = [
 
 def test_nothing_to_mend() -> None:
     result = hygiene("m", [], [], fail=True)
-    assert (result.verdict, result.message) == (Verdict.PASSED, "nothing to mend")
+    assert (result.verdict, result.message) == (Verdict.PASSED, "nothing to fix")
     assert result.figures == {"findings": 0, "by_kind": {}}
 
 

@@ -91,7 +91,7 @@ def test_the_input_that_holds_the_others_still_is_named() -> None:
     found = holding(inputs, lambda feeds: masked(feeds), {"y": "is 0 everywhere"})
     assert found == ["mask"]
     told = remedy(found, inputs, "a.onnx")
-    assert told.startswith("input 'mask' (0 everywhere) holds still")
+    assert told.startswith("input 'mask' (0 everywhere) is constant")
     assert '[models."a.onnx".inputs.mask]' in told
 
 

@@ -94,7 +94,7 @@ def test_a_leg_that_cannot_be_gone() -> None:
         assert (result.verdict, result.code) == (Verdict.FAILED, error.code)
         assert result.message.startswith(f"{NAMES[2]} stopped: ")
         assert error.cause in result.message
-    # What a converter made and nothing can load is no matter of what is installed
+    # What a converter made and nothing can load is not a matter of what is installed
     assert judged(doubling, ModelError("garbled")).verdict is Verdict.FAILED
 
 

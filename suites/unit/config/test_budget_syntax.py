@@ -29,14 +29,14 @@ def test_regression(text: str, found: tuple[float, str]) -> None:
     ("text", "said"),
     [
         ("10", "has no percent sign"),
-        ("10ms", "is no percentage"),
+        ("10ms", "is not a percentage"),
         ("0%", "is not above zero: equal models never measure equal"),
         ("ten%", "is not a percentage"),
-        ("10% main.onnx", "is no git:REVISION"),
-        ("10% git:", "is no revision"),
-        ("10% git:--output=x", "is no revision"),
-        ("10% git:main:other.onnx", "is no revision"),
-        ("10% git:a b", "is no revision"),
+        ("10% main.onnx", "is not a git:REVISION"),
+        ("10% git:", "is not a revision"),
+        ("10% git:--output=x", "is not a revision"),
+        ("10% git:main:other.onnx", "is not a revision"),
+        ("10% git:a b", "is not a revision"),
         (0.1, "is not a regression"),
     ],
 )
@@ -65,7 +65,7 @@ def test_scenario(text: str, found: Scenario) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("sever:1ms", "'sever' is no scenario - did you mean 'server'?"),
+        ("sever:1ms", "'sever' is not a scenario - did you mean 'server'?"),
         ("offline:3", "offline takes no value, '3' is given"),
         ("server", "'server' names no rate"),
         ("idle-gap:", "'idle-gap:' names no pause"),

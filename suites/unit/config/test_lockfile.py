@@ -56,7 +56,7 @@ def test_two_digits_and_never_less(value: float, expected: float) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("version = 1\n[models", "is no TOML"),
+        ("version = 1\n[models", "is not TOML"),
         ("", "has version None, expected 1"),
         ("version = 2", "has version 2, expected 1"),
         ("version = 1\nmodel = 3", "holds 'model'"),

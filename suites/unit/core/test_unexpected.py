@@ -1,4 +1,4 @@
-"""Any exception as one printable line, and its traceback for whoever mends it."""
+"""Any exception as one printable line, and its traceback for the person who fixes it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CASES = [
     (AssertionError(), "E_ERROR", "AssertionError (test_unexpected.py:"),
     (SystemExit(3), "E_ERROR", "SystemExit: 3"),
     (Panic("index out of bounds"), "E_ERROR", "Panic: index out of bounds"),
-    (Unspeakable(), "E_ERROR", "Unspeakable: its text cannot be had"),
+    (Unspeakable(), "E_ERROR", "Unspeakable: its text is not available"),
     (ValueError("\x1b[31mx\n::set-output\n" + "y" * 10_000), "E_ERROR", "ValueError: "),
     (MemoryError(), "E_MEMORY", "memory ran out in the process that runs the checks"),
     (MemoryError("Unable to allocate 9 GiB"), "E_MEMORY", "Unable to allocate 9 GiB"),

@@ -65,7 +65,7 @@ class TestPackages:
         install("onnxruntime-directml", "1.24.0", MODULE[:1])
         install("onnxruntime-openvino", "1.24.0", MODULE[:1])
         (found,) = problems(tmp_path)
-        assert "whose files are there cannot be told" in found.what
+        assert "which one the files belong to is unknown" in found.what
 
     def test_distributions_without_a_list_of_files(self, install: Install, tmp_path: Path) -> None:
         install("onnxruntime", "1.32.0", record=False)

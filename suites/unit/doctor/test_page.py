@@ -47,11 +47,11 @@ class TestPage:
             "  ort-cpu    runs (onnxruntime 1.32.0, CPU, 2 cores)",
             "  reference  runs (onnx 1.23.2, numpy, 2 cores; an oracle, only compared with)",
             "  acme       does not run: no license [from acme-onnx 1.0]",
-            "             mend it: acme login",
+            "             fix it: acme login",
             "",
             "Problems",
             "  two lie over each other",
-            "    mend it: pip uninstall",
+            "    fix it: pip uninstall",
             "",
             "2 of 3 backends run here; 1 problem.",
         ]

@@ -92,7 +92,7 @@ def test_children_of_a_worker_end_with_it(start: Start) -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("garbage", "a frame held no JSON"), ("too_long", "over the limit"), ("no_answer", "a frame was no answer"),
+        ("garbage", "a frame held no JSON"), ("too_long", "over the limit"), ("no_answer", "a frame was not an answer"),
         ("lie_about_arrays", "a frame described no arrays"), ("close_the_channel", "closed the channel"),
     ],
 )  # fmt: skip

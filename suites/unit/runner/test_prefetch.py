@@ -1,4 +1,4 @@
-"""What was asked ahead gives the same answers, and whatever goes wrong is told to whoever asked for it."""
+"""What was asked ahead gives the same answers, and whatever goes wrong is told to the caller."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def decoder(site: Site) -> None:
 
 
 def picture(height: int, width: int) -> bytes:
-    """A PNG file of two coloured fields side by side, every other row of them the other way round."""
+    """Return a PNG file of two coloured fields side by side, every other row of them the other way round."""
     half = width // 2
     row = b"\xe0\x40\x20" * half + b"\x10\x80\xf0" * (width - half)
     rows = (b"\0" + (row if y % 2 else row[::-1]) for y in range(height))
@@ -124,7 +124,7 @@ def picture(height: int, width: int) -> bytes:
 
 
 def position(place: int) -> Rule:
-    """An element of a sequence: the first is there in any that is not empty."""
+    """Return an element of a sequence: the first is there in any that is not empty."""
 
     def rule(site: Site) -> None:
         for trace in site.operand(place).traces:

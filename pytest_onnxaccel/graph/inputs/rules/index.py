@@ -31,7 +31,7 @@ def gather(site: Site) -> None:
 
 
 def _named_rows(site: Site, place: int, axis: int) -> None:
-    """The axis is free, but has a name: the index stays below its size."""
+    """Keep an index below the size of an axis that is free, but has a name."""
     shape = site.operand(0).shape
     if shape is None or not -len(shape) <= axis < len(shape) or not isinstance(shape[axis], str):
         return

@@ -51,7 +51,7 @@ def reciprocal(site: Site) -> None:
 
 
 def power(site: Site) -> None:
-    """Pow: a fractional exponent wants a base from 0 up, a negative one a base that is not 0; both stay small."""
+    """Pow: a fractional exponent wants a non-negative base, a negative one a base that is not 0; both stay small."""
     exponent, base = site.operand(1), site.operand(0)
     if base.elem_type in _WHOLE and exponent.elem_type in _WHOLE:
         site.findings.bounds(
@@ -106,7 +106,7 @@ def _texts(site: Site, place: int, array: Any) -> None:
 
 
 def _counts_up(array: Any) -> bool:
-    """The numbers of a one-hot code that is written as a comparison: 0, 1, 2 ... in a row."""
+    """Return whether the numbers are a one-hot code written as a comparison: 0, 1, 2 ... in a row."""
     row = array.reshape(-1)
     return row.size > 4 and row.dtype.kind in "iuf" and bool((np.diff(row.astype(np.float64)) == 1).all())
 
@@ -126,7 +126,7 @@ def limited(site: Site) -> None:
 
 
 def gated(attribute: str, default: float, sides: Sequence[int] = (1,)) -> Rule:
-    """An activation that changes at a number past which inputs are seldom drawn."""
+    """Return an activation that changes at a number past which inputs are seldom drawn."""
 
     def rule(site: Site) -> None:
         number = float(site.attribute(attribute, default))
@@ -165,7 +165,7 @@ def missing(site: Site) -> None:
 
 
 def every_value(site: Site, place: int = 0) -> None:
-    """A type of 8 bits whose numbers are all legal: the whole range is drawn."""
+    """Draw the whole range of a type of 8 bits whose numbers are all legal."""
     for trace in site.operand(place).traces:
         found = _BYTES.get(site.operand(place).elem_type)
         if found is not None and trace.plain and not trace.cast:
@@ -188,7 +188,7 @@ def float8_zero(site: Site) -> None:
 
 
 def scales(*places: int) -> Rule:
-    """Steps of quantisation: positive."""
+    """Return steps of quantisation: positive."""
 
     def rule(site: Site) -> None:
         for place in places:
@@ -208,7 +208,7 @@ def every_zero(*places: int) -> Rule:
 
 
 def variance(place: int) -> Rule:
-    """A variance or a sum of squares: not negative."""
+    """Return a variance or a sum of squares: not negative."""
 
     def rule(site: Site) -> None:
         site.findings.bounds(site.operand(place).traces, site.node, Demand("is a variance", TINY, 2))

@@ -78,7 +78,7 @@ def pads(site: Site) -> None:
 
 
 def _axes(site: Site, place: int, before: Shape | None) -> list[int] | None:
-    """The axes that an operand names; all of them where it is left out; None where they are fed."""
+    """Return the axes that an operand names; all of them where it is left out; None where they are fed."""
     value = site.operands[place] if place < len(site.operands) else None
     if value is None:
         return None if before is None else list(range(len(before)))
@@ -300,7 +300,7 @@ def compress(site: Site) -> None:
 
 
 def axis(place: int, low: Callable[[int], int] | None = None) -> Rule:
-    """An operand that names one axis of the data."""
+    """Return an operand that names one axis of the data."""
 
     def rule(site: Site) -> None:
         rank = len(site.operand(0).shape or (None,))
@@ -314,7 +314,7 @@ def axis(place: int, low: Callable[[int], int] | None = None) -> Rule:
 
 
 def lengths(place: int, batch_axis: int = 1) -> Rule:
-    """An operand with the length of each sequence: 1 to the size of the axis of time."""
+    """Return an operand with the length of each sequence: 1 to the size of the axis of time."""
 
     def rule(site: Site) -> None:
         data = site.operand(0).shape
@@ -332,7 +332,7 @@ def lengths(place: int, batch_axis: int = 1) -> Rule:
 
 
 def small(place: int, low: float, high: float, what: str, kind: str = "number") -> Rule:
-    """An operand between two numbers, whatever is declared."""
+    """Return an operand between two numbers, whatever is declared."""
 
     def rule(site: Site) -> None:
         site.findings.bounds(site.operand(place).traces, site.node, Demand(what, low, high, kind))

@@ -48,7 +48,7 @@ def binarizer(site: Site) -> None:
 
 
 def normalizer(site: Site) -> None:
-    """Normalizer: a row of zeros has no length."""
+    """Exclude rows of zeros, which have no length, from a Normalizer."""
     site.findings.bounds(site.operand(0).traces, site.node, Demand("is normalised", exclude=(0,)))
 
 
@@ -89,7 +89,7 @@ def between(thresholds: Iterable[float]) -> list[float]:
 
 
 def _tell(site: Site, points: Mapping[int, Sequence[float]], what: str) -> None:
-    """What the node's columns should be, told of the inputs that they come from."""
+    """Record what the node's columns should be for the inputs that they come from."""
     if not points:
         return
     for trace in site.operand(0).traces:

@@ -260,7 +260,7 @@ FAULTS = {
     ),
     "an operator that is gone": (
         one_node(onnx.helper.make_node("Upsample", ["x"], ["y"], scales=[1.0, 1.0]), onnx.TensorProto.FLOAT),
-        "E_SCHEMA", "Upsample node: Op registered for Upsample is deprecated", "what took its place",
+        "E_SCHEMA", "Upsample node: Op registered for Upsample is deprecated", "its replacement",
     ),
     "an operator with a long name": (
         one_node(onnx.helper.make_node("F" * 9000, ["x"], ["y"]), onnx.TensorProto.FLOAT),

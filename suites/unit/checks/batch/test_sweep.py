@@ -103,7 +103,7 @@ def test_the_order_is_a_permutation_that_moves_samples(size: int) -> None:
 def test_samples_that_are_all_alike_are_said_to_prove_little() -> None:
     same_sample = inputs_of(tensor("x", "N", 4), batch="N", files={"x": [np.ones((1, 4), np.float32)]})
     (note,) = dynamic(doubling, inputs=same_sample).notes
-    assert note.startswith("the 3 samples of the batch are all alike")
+    assert note.startswith("the 3 samples of the batch are all equal")
     assert dynamic(doubling).notes == ()
 
 
@@ -159,14 +159,14 @@ def test_an_output_of_no_input_that_differs_is_unstable() -> None:
     assert (result.verdict, result.code) == (Verdict.NOT_APPLICABLE, "V_UNSTABLE")
 
 
-# -- unstable, and a batch of several that are no samples -------------------------------------------------------
+# -- unstable, and a batch of several that are not samples -------------------------------------------------------
 
 
 def test_a_model_that_differs_from_itself_is_not_provable() -> None:
     draw = np.random.default_rng(0)
     result = dynamic(lambda feeds: {"y": feeds["x"] + draw.normal(size=feeds["x"].shape)}, 2)
     assert (result.verdict, result.code) == (Verdict.FAILED, "V_UNSTABLE")
-    assert result.message == "two equal runs of the model differ (output 'y'), so nothing can be proven of its batch"
+    assert result.message == "two equal runs of the model differ (output 'y'), so nothing can be proven about its batch"
 
 
 @pytest.mark.parametrize(

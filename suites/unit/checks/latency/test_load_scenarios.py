@@ -131,7 +131,7 @@ def test_a_long_target_bears_almost_all() -> None:
 def test_no_rate_bears_less_than_one_call(cpu_ms: float, verdict: Verdict) -> None:
     found = max_sustainable_rate(Scenario("server", target_ns=1 * MS), calls(4, cpu_ms), requests(4, cpu_ms))
     assert found.verdict is verdict
-    assert found.line == "bears no rate with p99 within 1 ms: a single request takes 4 ms"
+    assert found.line == "sustains no rate with p99 within 1 ms: a single request takes 4 ms"
 
 
 # -- pauses

@@ -97,7 +97,7 @@ def test_every_arm_has_equal_use() -> None:
     plans = [arm.session.plans for arm in found]  # type: ignore[attr-defined]
     assert plans[0] == plans[1] == plans[2]
     assert len(plans[0]) == 1 + relative.LOOKS[0]
-    # A block drops its first call, and is no place for a warm-up of its own
+    # A block drops its first call, and is not a place for a warm-up of its own
     assert {(p.warmup, p.steady, p.samples == p.least) for p in plans[0][1:]} == {(1, False, True)}
 
 
@@ -161,7 +161,7 @@ def test_an_unfit_machine_neither_passes_nor_fails(bounds: tuple[float, float]) 
     found = ratios.regression(ratio(*bounds, control=1.05), "main.onnx", 0.1)
     assert found.judged.verdict is Verdict.INCONCLUSIVE
     assert found.judged.text.startswith(
-        "the machine is not fit to tell: two sessions of one and the same model differ by +5.0%, more than 3%"
+        "the machine is too noisy to decide: two sessions of the same model differ by +5.0%, more than 3%"
     )
 
 

@@ -203,13 +203,13 @@ def test_a_decision_as_written() -> None:
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        ("argmax", "'argmax' is no kind of decision"),
-        (3, "3 is no kind of decision"),
-        ({"scores": "s"}, "None is no kind of decision"),
+        ("argmax", "'argmax' is not a kind of decision"),
+        (3, "3 is not a kind of decision"),
+        ({"scores": "s"}, "None is not a kind of decision"),
         ({"kind": "classification", "iou": 0.5}, "a classification has no key 'iou'"),
         ({"kind": "detection", "iou": 2}, "iou 2 is not from 0 to 1"),
         ({"kind": "detection", "threshold": "high"}, "threshold 'high' is not from 0 to 1"),
-        ({"kind": "detection", "background": 0.5}, "background 0.5 is no class"),
+        ({"kind": "detection", "background": 0.5}, "background 0.5 is not a class"),
         ({"kind": "detection", "boxes": ""}, "'' is not an output's name"),
     ],
 )

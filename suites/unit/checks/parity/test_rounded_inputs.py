@@ -1,4 +1,4 @@
-"""A reference whose inputs are rounded otherwise explains what another order of sums is off by, and nothing more."""
+"""A reference whose inputs are rounded differently explains what another order of sums is off by, and nothing more."""
 
 from __future__ import annotations
 
@@ -68,4 +68,4 @@ def test_the_drift_is_that_of_a_unit_in_the_last_place() -> None:
     ill = session(remainder)
     found = measure("reference", ill, lambda: nudged(ill), [{"x": np.linspace(1, 2, 100, dtype=F)[None]}])
     assert 2**-24 < found.drift["y"] <= 2**-22
-    assert found.counted[1:] == tuple(f"inputs rounded otherwise, {i}" for i in (1, 2, 3))
+    assert found.counted[1:] == tuple(f"inputs rounded differently, {i}" for i in (1, 2, 3))

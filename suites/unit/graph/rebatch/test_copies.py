@@ -74,7 +74,7 @@ def test_blocks_of_the_original_batch(save: Save) -> None:
     assert verdicts(path, 6, 2) == only("rewrite", "scan", "unroll", wrong=["dims"])
     assert rebatch(path, path + ".new", 6, "scan")["block"] == 2
     for method in ("scan", "unroll"):
-        assert "3 is no multiple" in verdict(path, method, 3, 2)
+        assert "3 is not a multiple" in verdict(path, method, 3, 2)
     assert "rows" in verdict(path, "rewrite", 3, 2)
 
 

@@ -103,7 +103,7 @@ def test_stale_shapes_inside_are_corrected(save: Save) -> None:
         ({"x": [1, 4], "z": value("z", None)}, "input 'z' declares no shape"),
         ({"x": [0, 4]}, "batch 0"),
         ({}, "takes no inputs"),
-        ({"x": helper.make_tensor_sequence_value_info("x", FLOAT, [1])}, "input 'x' is no dense tensor"),
+        ({"x": helper.make_tensor_sequence_value_info("x", FLOAT, [1])}, "input 'x' is not a dense tensor"),
     ],
 )
 def test_inputs_without_a_common_batch(save: Save, inputs: Any, said: str) -> None:

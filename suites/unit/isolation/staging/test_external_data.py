@@ -124,7 +124,7 @@ def test_a_neighbour_whose_name_begins_like_the_folder(staged: Staged, tmp_path:
 
 
 def test_missing_data_and_data_that_is_no_file(staged: Staged) -> None:
-    beside = "put the data file beside the model"
+    beside = "put the data file next to the model"
     assert f"'absent.bin': does not exist - {beside}" in external_refusal(staged, "absent.bin")
     hazards.fifo(Path(staged.source_folder, "pipe"))
     assert f"'pipe' is a FIFO, not a regular file - {beside}" in external_refusal(staged, "pipe")
@@ -285,11 +285,11 @@ def test_a_disk_that_takes_no_more_is_not_the_models_fault(
 @pytest.mark.parametrize(
     ("number", "code", "remedy"),
     [
-        (errno.EIO, "E_FILE", "check the disk or network share that it lies on"),
+        (errno.EIO, "E_FILE", "check the disk or network share that it is on"),
         (errno.EMFILE, "E_FILE", "raise the limit on open files (ulimit -n)"),
         (errno.EACCES, "E_EXTERNAL", "give read permission"),
         (errno.ENAMETOOLONG, "E_EXTERNAL", "give it a shorter name"),
-        (errno.ENOENT, "E_EXTERNAL", "put the data file beside the model"),
+        (errno.ENOENT, "E_EXTERNAL", "put the data file next to the model"),
     ],
 )
 def test_each_reason_why_data_cannot_be_read_has_its_own_remedy(

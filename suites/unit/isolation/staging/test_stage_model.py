@@ -143,7 +143,7 @@ def test_no_permission(tmp_path: Path, private: str) -> None:
         (errno.ENOSPC, "make room on the disk, or set TMPDIR to a larger one"),
         (errno.EDQUOT, "make room on the disk, or set TMPDIR to a larger one"),
         (errno.EFBIG, "raise the limit on file size (ulimit -f)"),
-        (errno.EIO, "check the disk or network share that it lies on"),
+        (errno.EIO, "check the disk or network share that it is on"),
     ],
 )
 def test_a_full_disk_is_told_and_given_back(
@@ -172,7 +172,7 @@ def test_a_folder_for_the_copy_that_cannot_be_made(tmp_path: Path) -> None:
     ("number", "remedy"),
     [
         (errno.EMFILE, "raise the limit on open files (ulimit -n)"),
-        (errno.EIO, "check the disk or network share that it lies on"),
+        (errno.EIO, "check the disk or network share that it is on"),
         (errno.ELOOP, "its links lead in a circle: name the file itself"),
         (errno.ENAMETOOLONG, "give it a shorter name"),
         (errno.EACCES, "give read permission"),

@@ -1,4 +1,4 @@
-"""Two sets of outputs side by side: what is no number's matter comes first, then figures that can be trusted."""
+"""Two sets of outputs side by side: what is not a number's matter comes first, then figures that can be trusted."""
 
 from __future__ import annotations
 

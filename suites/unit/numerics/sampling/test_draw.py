@@ -76,7 +76,7 @@ def test_seed_index_and_name_each_tell_draws_apart() -> None:
     assert np.array_equal(base, draw("float32", 100))
     for other in (draw("float32", 100, seed=1), draw("float32", 100, index=1), draw("float32", 100, name="z")):
         assert not np.array_equal(base, other)
-    # One after the other is no sum: (0, 1) and (1, 0) differ
+    # One after the other is not a sum: (0, 1) and (1, 0) differ
     assert not np.array_equal(draw("float32", 9, seed=1), draw("float32", 9, index=1))
 
 

@@ -97,7 +97,7 @@ def test_opencv_says_what_it_cannot_read(folder: Path, monkeypatch: pytest.Monke
     pytest.importorskip("cv2")
     hide(monkeypatch, "PIL")
     (folder / "broken.png").write_bytes(b"no image")
-    with pytest.raises(ModelError, match="is no image that OpenCV reads"):
+    with pytest.raises(ModelError, match="is not an image that OpenCV reads"):
         load_images(f"{folder}/broken.png", "x")
 
 
