@@ -49,7 +49,7 @@ class CheckResult:
         warnings: findings that do not decide the verdict.
         duration_s: wall time of the check, seconds.
         xfail: why pytest expects the test of a failed check to fail; empty where it does not.
-        traceback: of an exception that nobody expected inside the check, for whoever mends it.
+        traceback: of an exception that nobody expected inside the check, for the person who fixes it.
     """
 
     model: str

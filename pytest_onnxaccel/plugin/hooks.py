@@ -93,7 +93,7 @@ class Hooks:
         self._deferral.begin(item)
         self._state.test = item
         result = yield
-        self._state.test = None
+        self._state.test_ended()
         self._deferral.end(item)
         model = model_of(item)
         if model and not self._deferral.waits_for(item):

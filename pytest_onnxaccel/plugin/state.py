@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.runner.machine_lock import MachineLock
     from pytest_onnxaccel.runner.request import Request
     from pytest_onnxaccel.runner.runner import Runner
+    from pytest_onnxaccel.runner.sessions.model_session import ModelSession
     from pytest_onnxaccel.runner.sessions.prefetch import Prefetch
 
 STATE = pytest.StashKey["State"]()
@@ -94,6 +95,8 @@ class State:
         self.interrupted = ""
         #: The test that runs.
         self.test: pytest.Item | None = None
+        #: Models that it used so far.
+        self._in_test: set[str] = set()
         #: Models that tests brought themselves.
         self._adopted: dict[str, ModelSpec] = {}
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
@@ -264,6 +267,21 @@ class State:
         self._adopted[name] = spec
         self.runner.add(spec, self.plan(name).backends)
         return name
+
+    def session_of(self, model: str) -> ModelSession:
+        """The model named *model*, open; it stays open until the running test ends, as do others that it uses."""
+        sessions = self.runner.model_sessions
+        if self.test is not None:
+            self._in_test.add(model)
+            sessions.keep(self._in_test)
+        return sessions.of(model)
+
+    def test_ended(self) -> None:
+        """The running test is over: of several models that it used, one stays open."""
+        self.test = None
+        if len(self._in_test) > 1 and self._runner is not None:
+            self._runner.model_sessions.keep(())
+        self._in_test.clear()
 
     def scratch(self) -> str:
         """A folder for models that tests give as bytes; it goes with the run."""

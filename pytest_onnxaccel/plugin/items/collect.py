@@ -77,7 +77,11 @@ def file_id(state: State, path: Path) -> str:
         relative = path.relative_to(state.config.rootpath)
     except ValueError:
         relative = Path(os.path.relpath(path, state.config.rootpath))
-    return "/".join(map(identifier, relative.parts))
+    parts = [*map(identifier, relative.parts)]
+    told_apart = next((os.path.basename(spec.name) for spec in at(state, path) if "~" in spec.name), "")
+    if told_apart.rpartition("~")[0] and parts[-1].startswith(told_apart.rpartition("~")[0]):
+        parts[-1] = told_apart  # another file is shown alike
+    return "/".join(parts)
 
 
 def _known_place(path: Path) -> Path:

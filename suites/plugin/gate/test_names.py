@@ -117,7 +117,7 @@ def test_names_are_listed(run: Callable, files: Path, how: tuple[str, ...]) -> N
     status, lines = run("--onnx-model=models", "--collect-only", "-k", "structure", *how)
     assert status == 0
     if how == ("-q",):
-        assert {line for line in lines if "::structure" in line} == {f"{name}::structure" for name in VISIBLE}
+        assert {line for line in lines if "::structure" in line} == {f"models/{name}::structure" for name in VISIBLE}
 
 
 def test_ids_name_tests_as_others_do(run: Callable, files: Path) -> None:
