@@ -91,6 +91,12 @@ class CheckResult:
     def __str__(self) -> str:
         return "\n".join([self.message, *self.details])
 
+    def __repr__(self) -> str:
+        sides = "~".join(side for side in (self.backend, self.reference) if side)
+        batch = "" if self.batch is None else f" b{self.batch}"
+        inside = f"[{sides}{batch}]" if sides or batch else ""
+        return f"<{self.verdict} {self.check}{inside} of {self.model}: {self.message}>"
+
     @property
     def expected(self) -> bool:
         """It failed, as the mark ``xfail`` of its test says."""
@@ -133,3 +139,38 @@ def finite(value: Json) -> Json:
     if isinstance(value, (list, tuple)):
         return [finite(v) for v in value]
     return value
+
+
+_HEAD = ("check", "backend", "reference", "batch", "verdict", "message")
+
+
+class Results(list[CheckResult]):
+    """Results of one model: a list that reads as a table, in a notebook as one of HTML."""
+
+    @property
+    def ok(self) -> bool:
+        """No check failed, and at least one passed."""
+        verdicts = {result.verdict for result in self}
+        return Verdict.FAILED not in verdicts and Verdict.PASSED in verdicts
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [
+            (r.check, r.backend, r.reference, "" if r.batch is None else str(r.batch), str(r.verdict), r.message)
+            for r in self
+        ]
+
+    def __str__(self) -> str:
+        rows = [_HEAD, *self._rows()]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD) - 1)]
+        return "\n".join(
+            "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
+            for row in rows
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the table that a notebook shows; what a model says in it is escaped."""
+        from html import escape
+
+        head = "".join(f"<th>{name}</th>" for name in _HEAD)
+        body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self._rows())
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -6,11 +6,13 @@ Each page keeps its own words around one generated block, which stands between t
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pytest_onnxaccel.config.manifest_json_schema import schema
 from pytest_onnxaccel.config.manifest_schema import TABLES, Table
 from pytest_onnxaccel.plugin.fixtures.table import FIXTURES
 from pytest_onnxaccel.plugin.markers.table import MARKERS
@@ -109,6 +111,10 @@ PAGES: dict[str, tuple[str, Callable[[], str]]] = {
 }
 
 
+#: For editors; from the same tables as the page.
+SCHEMA = "onnxaccel.schema.json"
+
+
 def page(name: str, text: str) -> str:
     """Return *text* of the page *name* with its generated block as the tables have it now."""
     title, block = PAGES[name]
@@ -126,10 +132,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="folder of the pages (default: docs)")
     chosen = parser.parse_args(arguments)
     differing = []
-    for name in PAGES:
+    for name in (*PAGES, SCHEMA):
         path = chosen.docs / name
         old = path.read_text(encoding="utf-8") if path.exists() else ""
-        new = page(name, old)
+        new = page(name, old) if name in PAGES else json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
         if new != old:
             differing.append(path)
             if not chosen.check:

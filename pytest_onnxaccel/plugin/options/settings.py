@@ -45,7 +45,7 @@ class Settings:
         reference: a backend's name, a function, or the absolute path of another ``.onnx`` or of a source; None for the
             default.
         reference_shown: as the user wrote it.
-        golden: ``write``, ``no``, or the absolute path of stored inputs and outputs; None for what lies beside a model.
+        golden: ``write``, ``no``, or the absolute path of stored inputs and outputs; None for what is next to a model.
         loader: of sources that name none.
         trusted: names that pickled sources may refer to.
         required: backends whose absence is a failure.
