@@ -22,7 +22,7 @@ from pytest_onnxaccel.core.specs import TimingPlan
 from pytest_onnxaccel.isolation.remote_blocks import take_blocks
 from pytest_onnxaccel.numerics.timing import perf_counters as counters
 from pytest_onnxaccel.numerics.timing.blocks import Block
-from pytest_onnxaccel.numerics.timing.interleave import Alternation, interval
+from pytest_onnxaccel.numerics.timing.interleave import Alternation, bounds_text, interval
 from pytest_onnxaccel.numerics.timing.order_stats import percentile
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ class Interval:
     high: float
 
     def __str__(self) -> str:
-        low, high = f"{self.low:.3g}", "unbounded" if math.isinf(self.high) else f"{self.high:.3g}"
-        return f"{self.ratio:.3g} ({low} to {high})"
+        return f"{self.ratio:.3g} ({bounds_text(self.low, self.high)})"
 
 
 @record(frozen=True)

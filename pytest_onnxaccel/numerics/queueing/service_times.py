@@ -58,9 +58,14 @@ def measured(run: Paced, row_ns: Sequence[float]) -> Services:
     return _beside(run.found_idle, run.occupied_ns, row_ns)
 
 
-def computed(run: Paced, row_cpu_ns: Sequence[float], parallel: float = 1.0) -> Services:
-    """The same of the CPU time alone, spread over *parallel* threads: what a machine without neighbours would take."""
-    return _beside(run.found_idle, [ns / parallel for ns in run.cpu_ns], [ns / parallel for ns in row_cpu_ns])
+def alone(run: Paced, own_ns: Sequence[float], row_ns: Sequence[float]) -> Services:
+    """The same of what the requests of *run* take by themselves: on a machine without neighbours.
+
+    Args:
+        own_ns: of each request of *run*.
+        row_ns: of calls in a row, by themselves.
+    """
+    return _beside(run.found_idle, own_ns, row_ns)
 
 
 def _beside(found_idle: Sequence[bool], taken_ns: Sequence[float], row_ns: Sequence[float]) -> Services:

@@ -56,7 +56,7 @@ class CheckItem(pytest.Item):
     def runtest(self) -> None:
         state = self.config.stash[STATE]
         result = record(self, state.check(self.check_request))
-        conclude([result], state.settings.inconclusive, state.spec(result.model).budget.inconclusive)
+        conclude([result], state.settings.inconclusive, state.spec(result.model).budget.inconclusive, self)
 
     def reportinfo(self) -> tuple[Path, None, str]:
         return place(self)
