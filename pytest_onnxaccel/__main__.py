@@ -1,4 +1,4 @@
-"""``python -m pytest_onnxaccel``: ``convert``, ``doctor``, ``env``, ``freeze``, ``record``, ``roundtrip``, ``speed``."""
+"""``python -m pytest_onnxaccel``: ``convert``, ``doctor``, ``env``, ``freeze``, ``record``, ``roundtrip`` ..."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def _notes(table: SpeedTable) -> list[str]:
         found.append(text if table.fit else f"{text}: the machine is not fit to tell small differences")
     for row in table.rows:
         found += [f"{name(row.way.title, 60)}: {safe(note, _LONGEST)}" for note in row.way.notes]
-    return [*found, *(safe(line, _LONGEST) for line in table.advice[:1])]
+    return [*found, *(safe(line, _LONGEST) for line in table.advice)]
 
 
 def _short(table: SpeedTable, key: str) -> str:

@@ -80,12 +80,12 @@ class Advising:
         self._expected: list[Mapping[str, Array]] = []
         self._proofs: dict[str, float | NotTheModel | None] = {}
 
-    def advise(self, target: str = "", seconds: float = SECONDS, batches: bool = True) -> Advice:
+    def advise(self, target: str = "", seconds: float = SECONDS, whole: bool = True) -> Advice:
         """Try everything that applies, and write what is advised below the folder *target*, where one is named.
 
         Args:
             seconds: after which nothing further is tried.
-            batches: try other batch sizes too.
+            whole: time what is advised once more as a whole, and other batch sizes; not for whoever does that himself.
 
         Raises:
             OnnxAccelError: the model as shipped fails, or the folder cannot be written.
@@ -106,9 +106,9 @@ class Advising:
         advice = Advice(findings, setup, titles, left=left)
         if late:
             advice = replace(advice, limit=f"{', '.join(late)}: the time was up after {seconds:g} s")
-        if titles:
+        if titles and whole:
             advice = advice.confirmed(self._further(Setup(), setup, WHOLE))
-        if self._batch is None and batches:
+        if self._batch is None and whole:
             advice = replace(
                 advice, throughput=batch_finding(self._model_session, self._backend, self._ready, self._base)
             )

@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
+from pytest_onnxaccel.checks.advice.recommend import Advice
 from pytest_onnxaccel.checks.latency.paired_ratio import Arm
 from pytest_onnxaccel.checks.speed.table import TWIN, SpeedTable, Way, control, rows
 from pytest_onnxaccel.checks.speed.turns import Turns
@@ -23,8 +24,8 @@ from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 from pytest_onnxaccel.runner.speed.state import Standing, StateFile, key_of
 from pytest_onnxaccel.runner.speed.ways import Opening, Ways
 
-#: Seconds of the whole where nobody says otherwise, and the share of them that advice may take.
-SECONDS, ADVICE_SHARE = 100.0, 0.45
+#: Seconds of the whole where nobody says otherwise; the share of those left that advice may take, and its least.
+SECONDS, ADVICE_SHARE, _LEAST = 100.0, 0.4, 10.0
 #: Pairs of a full table, and those that are taken however long it takes: fewer give no bounds.
 PAIRS, FEWEST = 80, 8
 #: Seconds after which what was measured is kept.
@@ -76,6 +77,12 @@ def speed(asked: SpeedRequest, options: RunOptions, say: Say = lambda line: None
             return _Run(asked, options, engines, model_session, say).table()
     finally:
         engines.close()
+
+
+def _told(found: Advice) -> tuple[str, ...]:
+    """What is advised, and what was not tried."""
+    head = f"advised: {' + '.join(found.titles)}" if found.titles else "advised: nothing that is certain to be faster"
+    return (head, f"not tried: {found.limit}") if found.limit else (head,)
 
 
 class _Run:
@@ -154,11 +161,12 @@ class _Run:
             standing.advised, standing.blocks = None, {}  # of something that is no longer
         if standing.advised is None:
             self._say("looking for what makes it faster")
-            found = advising.advise(seconds=ADVICE_SHARE * asked.seconds, batches=False)
-            standing.advised, standing.advice = found.titles, tuple(found.lines())
-            if found.advised:
+            left = asked.seconds - (time.monotonic() - self._begun)
+            found = advising.advise(seconds=max(_LEAST, ADVICE_SHARE * left), whole=False)
+            standing.advised, standing.advice = found.titles, _told(found)
+            if found.titles:
                 return self._ways.advised(advising.opens(found.setup))
-        return self._ways.not_advised(standing.advice)
+        return self._ways.not_advised()
 
     def _take(self, here: list[Opening], standing: Standing, keep: Callable[[], None]) -> None:
         """Take pairs of all that are *here*, until there are enough or the time is up."""

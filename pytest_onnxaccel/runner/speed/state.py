@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -97,7 +98,8 @@ class StateFile:
             temporary.write_text(json.dumps(told), encoding="ascii")
             os.replace(temporary, self.path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
             cause = f"what was measured cannot be kept: {error.strerror or error}"
             remedy = "name a file in a folder that can be written to with --state"
             raise ConfigError(cause, code="E_FILE", subject=str(self.path), remedy=remedy) from None
