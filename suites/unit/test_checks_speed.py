@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from pytest_onnxaccel.checks.latency.paired_ratio import Arm
 from pytest_onnxaccel.checks.speed.table import ADVISED, ONNX_TF, SHIPPED, SOURCE, TWIN, SpeedTable, Way, control, rows
-from pytest_onnxaccel.checks.speed.turns import Turns
+from pytest_onnxaccel.checks.speed.turns import REST, Turns
 from suites.unit.machines import Machine, Timed
 
 MS = 1e6
@@ -55,11 +56,19 @@ def test_two_equal_sessions_say_whether_the_machine_is_fit(twin_ms: float, fit: 
     assert SpeedTable("m", (), None, 40, 1, 1.0).fit
 
 
+def test_two_equal_sessions_that_are_equal_by_luck_are_not_enough() -> None:
+    found = control({SHIPPED: blocks(8, 20, 0.6), TWIN: blocks(8, 20, 0.6, seed=2)})
+    assert found is not None
+    lucky = replace(found, ratio=1.0)
+    assert lucky.high / lucky.low > 1.2
+    assert not SpeedTable("m", (), lucky, 20, 1, 1.0).fit
+
+
 def test_sessions_take_turns_so_that_neighbours_hit_all_alike() -> None:
     """Five times slower for half of the time: the ratio holds."""
     machine = Machine(slow=lambda n: 5.0 if n % 900 < 450 else 1.0)
     arms = {key: Arm(key, Timed(machine, cost), {}) for key, cost in ((SOURCE, 6), (SHIPPED, 3), (TWIN, 3))}
-    turns, taken = Turns(arms, seed=1), {key: list[tuple[int, ...]]() for key in arms}
+    turns, taken = Turns(arms, seed=1, rest=0), {key: list[tuple[int, ...]]() for key in arms}
     for _ in range(40):
         for key, found in turns.round().items():
             assert len(found) == 2
@@ -69,10 +78,17 @@ def test_sessions_take_turns_so_that_neighbours_hit_all_alike() -> None:
     assert control(taken).ratio == pytest.approx(1, rel=0.03)  # type: ignore[union-attr]
 
 
+def test_threads_that_spin_for_the_last_call_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr("pytest_onnxaccel.checks.speed.turns.time.sleep", rests.append)
+    Turns({SHIPPED: Arm(SHIPPED, Timed(Machine(), 3), {}), TWIN: Arm(TWIN, Timed(Machine(), 3), {})}, seed=1).round()
+    assert rests == [REST] * 4
+
+
 def test_blocks_are_as_long_as_their_own_calls_need() -> None:
     """A slow source does not make the blocks of the fast runtime short."""
     arms = {key: Arm(key, Timed(Machine(), cost), {}) for key, cost in ((SOURCE, 200.0), (SHIPPED, 0.1))}
-    turns = Turns(arms, seed=1)
+    turns = Turns(arms, seed=1, rest=0)
     assert {key: len(found[0]) for key, found in turns.round().items()} in (
         {SOURCE: 1, SHIPPED: count} for count in (20, 21)
     )

@@ -23,8 +23,8 @@ ORDER = (SOURCE, ONNX_TF, SHIPPED, ADVISED)
 TWIN = "twin"
 #: Confidence of an interval; each of its two bounds may err by half of the rest.
 CONFIDENCE = 0.95
-#: Further than this from 1, and the machine tells two equal sessions apart.
-CONTROL = 0.03
+#: Two equal sessions are told to be equal when their ratio is no further than this from 1, and its bounds than that.
+CONTROL, CONTROL_BOUNDS = 0.03, 0.10
 
 #: Wall time of the calls of each block, nanoseconds, by row.
 Blocks = Mapping[str, Sequence[Sequence[int]]]
@@ -107,7 +107,11 @@ class SpeedTable:
     @property
     def fit(self) -> bool:
         """Two equal sessions are told to be equal."""
-        return self.control is None or 1 / (1 + CONTROL) <= self.control.ratio <= 1 + CONTROL
+        found = self.control
+        if found is None:
+            return True
+        near = 1 / (1 + CONTROL) <= found.ratio <= 1 + CONTROL
+        return near and found.low >= 1 / (1 + CONTROL_BOUNDS) and found.high <= 1 + CONTROL_BOUNDS
 
     def to_json(self) -> dict[str, Any]:
         """An entry of the report's ``speed``."""

@@ -105,7 +105,7 @@ class Advising:
         setup, titles, left = decide.combined(decide.winners(tried), self._further)
         advice = Advice(findings, setup, titles, left=left)
         if late:
-            advice = replace(advice, limit=f"{', '.join(late)}: the time was up after {seconds:g} s")
+            advice = replace(advice, limit=f"{', '.join(late)}: the time was up after {seconds:.0f} s")
         if titles and whole:
             advice = advice.confirmed(self._further(Setup(), setup, WHOLE))
         if self._batch is None and whole:
