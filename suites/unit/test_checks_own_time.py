@@ -18,6 +18,7 @@ from suites.unit.machines import MS, ONE_THREAD, block
 
 CPU = {"provider": "CPUExecutionProvider"}
 TWO = {**CPU, "threads": "default", "affinity": [0, 1]}
+FIELDS = ("response_ns", "wait_ns", "cpu_ns", "found_idle", "queued_ns")
 AT_100 = Scenario("server", rate_per_s=100)
 
 
@@ -54,6 +55,33 @@ def test_a_starved_machine_is_not_the_models_fault() -> None:
         assert found.line.startswith("cannot serve 100/s: that would keep it busy for 670% of the time, but by the ")
         assert "its threads together waited 9" in found.line
         assert found.line.endswith("measure on a quieter machine")
+
+
+def test_what_waits_fails_by_its_own_percentiles_all_the_same() -> None:
+    """4 ms on one thread, 100 a second: its own p99 is some 14 ms, on whatever machine."""
+    blocks, requests, calls = [block(30, 4) for _ in range(20)], run(30, 4, 26), Timing((30 * 10**6,) * 100, (1,), 1, 1)
+    own = own_time(blocks, requests, ONE_THREAD)
+    found = server(AT_100, calls, requests, {"p99": 8 * MS}, own=own)
+    assert found.verdict is Verdict.FAILED
+    assert found.judged[0].startswith("p99 is over the limit of 8 ms: by the model itself it is at least 1")
+    assert found.line.startswith("cannot serve 100/s: that would keep it busy for 300% of the time, but by the model")
+    assert server(AT_100, calls, requests, {"p99": 20 * MS}, own=own).verdict is Verdict.INCONCLUSIVE
+
+
+def test_several_threads_are_told_by_the_requests_that_waited_least() -> None:
+    """Three of four wait for a CPU all the time, and one takes its 15 ms."""
+    blocks = row(15, 30, 0, 15)
+    one, crowded = run(15, 30, 0, count=150), run(90, 90, 180, count=450)
+    mixed = Paced(*(getattr(crowded, field) + getattr(one, field) for field in FIELDS))
+    own = own_time(blocks, mixed, TWO)
+    assert set(own.taken_ns) == {15 * MS}
+    assert own.waited is not None
+    assert own.waited > 1.5
+    calls = Timing((90 * 10**6,) * 100, (1,), 1, 1)
+    assert server(AT_100, calls, mixed, {"p99": 1e9}, own=own).verdict is Verdict.FAILED
+    assert (
+        server(Scenario("server", rate_per_s=50), calls, mixed, {"p99": 1e9}, own=own).verdict is Verdict.INCONCLUSIVE
+    )
 
 
 def test_the_same_on_two_threads_that_wait_for_nobody_fails() -> None:

@@ -22,6 +22,8 @@ from pytest_onnxaccel.numerics.timing.order_stats import middle
 
 #: Requests in order are bounded in groups of so many: neighbours share their machine's mood.
 _GROUP = 5
+#: Fewest of the requests that tell what several threads compute.
+_FEWEST = 100
 
 
 @record(frozen=True)
@@ -29,7 +31,7 @@ class OwnTime:
     """Requests by themselves.
 
     Attributes:
-        services: of each request, nanoseconds.
+        services: of each request that tells, nanoseconds.
         taken_ns: the same in order, as they were served.
         basis: what it was told by: ``cpu``, ``queue`` (wall less the wait for a CPU) or ``wall``.
         waited: share of the time that threads waited for a CPU; None where the system does not tell.
@@ -82,9 +84,20 @@ def own_time(blocks: Sequence[Block], run: Paced | None, facts: Mapping[str, Any
         return OwnTime(Services.of(row), tuple(row), basis, waited)
     slow = middle(slowness(blocks))
     waited = sum(run.queued_ns) / max(1, sum(run.occupied_ns)) if run.queued_ns else None
+    if run.queued_ns and not by_cpu(blocks, facts):
+        run = _least_disturbed(run)
     taken, basis = _requests(blocks, run, facts)
     taken = [ns / slow for ns in taken]
     return OwnTime(alone(run, taken, row), tuple(taken), basis, waited)
+
+
+def _least_disturbed(run: Paced) -> Paced:
+    """The quarter of the requests whose threads waited least: what all of them waited may exceed a whole request."""
+    shares = [queued / max(1, ns) for queued, ns in zip(run.queued_ns, run.occupied_ns, strict=True)]
+    count = max(_FEWEST, len(shares) // 4)
+    chosen = sorted(sorted(range(len(shares)), key=lambda i: shares[i])[:count])
+    every = (run.response_ns, run.wait_ns, run.cpu_ns, run.found_idle, run.queued_ns)
+    return Paced(*(tuple(values[i] for i in chosen) for values in every))  # type: ignore[arg-type]
 
 
 def _requests(blocks: Sequence[Block], run: Paced, facts: Mapping[str, Any]) -> tuple[list[float], str]:
