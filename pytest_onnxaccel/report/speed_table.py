@@ -45,7 +45,8 @@ def speed_lines(table: SpeedTable) -> list[str]:
 def _about(table: SpeedTable) -> list[str]:
     facts = table.facts
     inputs = ", ".join(f"{key} {'x'.join(map(str, shape)) or 'scalar'}" for key, shape in facts["inputs"].items())
-    threads = f"{facts['threads']} threads for each" if facts["threads"] else "each with its own number of threads"
+    count = facts["threads"]
+    threads = f"{count} thread{'' if count == 1 else 's'} for each" if count else "each with its own number of threads"
     runs = f", in {table.runs} runs of the command" if table.runs > 1 else ""
     return [
         f"{name(table.model, 60)}: {safe(inputs, 100)}; {threads}",
