@@ -1,4 +1,4 @@
-"""``python -m pytest_onnxaccel``: ``convert``, ``doctor``, ``env``, ``freeze``, ``record`` and ``roundtrip``."""
+"""``python -m pytest_onnxaccel``: ``convert``, ``doctor``, ``env``, ``freeze``, ``record``, ``roundtrip`` ..."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from pytest_onnxaccel import speed_command
 from pytest_onnxaccel.core.errors import ConfigError, OnnxAccelError, refusal
 from pytest_onnxaccel.core.printing import escaped
 
@@ -29,11 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _record(given)
         if given.command == "roundtrip":
             return _roundtrip(given)
+        if given.command == "speed":
+            return speed_command.run(given, _walls(given), _show)
         return _path(given.name) if given.path else _env(given.name, given.rebuild)
     except OnnxAccelError as error:
         print(error, file=sys.stderr)
         return (
-            2 if given.command in ("convert", "freeze", "record", "roundtrip") and isinstance(error, ConfigError) else 1
+            2
+            if given.command in ("convert", "freeze", "record", "roundtrip", "speed") and isinstance(error, ConfigError)
+            else 1
         )
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -87,7 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     convert_arguments(commands.add_parser("convert", help="convert a source to ONNX, and prove it"))
     roundtrip_arguments(commands.add_parser("roundtrip", help="convert a source leg by leg, and compare every stop"))
     record_arguments(commands.add_parser("record", help="store inputs and their correct outputs as golden data"))
-    for name in ("freeze", "convert", "record", "roundtrip"):
+    speed_command.arguments(commands.add_parser("speed", help="a table of the ways to run a model, timed in turn"))
+    for name in ("freeze", "convert", "record", "roundtrip", "speed"):
         sandbox_arguments(commands.choices[name])
     return parser
 

@@ -40,8 +40,21 @@ def dumps(
         "summary": counts(rows),
         "results": [_row(result) for result in rows],
     }
+    return _text(report)
+
+
+def with_speed(report: Mapping[str, Json], tables: Iterable[Mapping[str, Json]]) -> str:
+    """*report* as text, with *tables* in its ``speed`` instead of those of the same models and backends."""
+    added = [dict(table) for table in tables]
+    new = {(table.get("model"), table.get("backend")) for table in added}
+    before = report.get("speed") or []
+    kept = [table for table in before if (table.get("model"), table.get("backend")) not in new]
+    return _text({**report, "speed": [*kept, *added]})
+
+
+def _text(report: Mapping[str, Json]) -> str:
     # ASCII, so that any reader and any locale takes it
-    return json.dumps(harmless(finite(report)), indent=2, allow_nan=False, default=str) + "\n"
+    return json.dumps(harmless(finite(dict(report))), indent=2, allow_nan=False, default=str) + "\n"
 
 
 def _models(rows: list[CheckResult], models: Iterable[Mapping[str, Json]]) -> list[dict[str, Json]]:

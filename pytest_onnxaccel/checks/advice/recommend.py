@@ -12,6 +12,7 @@ from typing import Any
 from pytest_onnxaccel.checks.advice.candidates import Setup, Trial
 from pytest_onnxaccel.checks.advice.speedup import Finding, Gain, Outcome
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.numerics.timing.interleave import bounds_text
 
 
 def judged(trial: Trial, gain: Gain, max_abs: float | None) -> Finding:
@@ -143,4 +144,4 @@ class Advice:
 
 
 def _bounds(gain: Gain | None) -> str:
-    return "" if gain is None else f"{gain.low:.2f} to {gain.high:.2f}"
+    return "" if gain is None else bounds_text(gain.low, gain.high, ".2f")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
 from enum import Enum
 from typing import Any
 
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.numerics.timing.interleave import bounds_text
 
 #: What a gain must come to at least: smaller ones cannot be told from where two sessions happen to lie in memory.
 LEAST = 1.03
@@ -44,18 +46,24 @@ class Gain:
         return self.low > max(1.0, self.control) and self.ratio >= LEAST
 
     @property
+    def bounded(self) -> bool:
+        """There were enough pairs for bounds."""
+        return self.low > 0 and not math.isinf(self.high)
+
+    @property
     def outcome(self) -> Outcome:
         """What a trial with this gain comes to."""
         if self.real:
             return Outcome.HELPS
-        return Outcome.UNDECIDED if self.control > LEAST and self.high > 1 else Outcome.NO_GAIN
+        unsure = self.control > LEAST or not self.bounded
+        return Outcome.UNDECIDED if unsure and self.high > 1 else Outcome.NO_GAIN
 
     def times(self, factor: float) -> Gain:
         """Return it with every figure multiplied by *factor*."""
         return replace(self, ratio=self.ratio * factor, low=self.low * factor, high=self.high * factor)
 
     def __str__(self) -> str:
-        return f"{self.ratio:.2f} times as fast ({self.low:.2f} to {self.high:.2f})"
+        return f"{self.ratio:.2f} times as fast ({bounds_text(self.low, self.high, '.2f')})"
 
 
 @record(frozen=True)
@@ -82,7 +90,7 @@ class Finding:
         """Return a line such as ``I/O binding: no gain: 1.00 times as fast (0.98 to 1.02)``."""
         if self.gain is None:
             return f"{self.title}: {self.outcome}: {self.why}"
-        if self.outcome is Outcome.UNDECIDED:
+        if self.outcome is Outcome.UNDECIDED and self.gain.bounded:
             told = f"{self.gain.control:.2f} between equal sessions"
             return f"{self.title}: undecided: {self.gain}, on a machine that shows {told}"
         return f"{self.title}: {'' if self.outcome is Outcome.HELPS else f'{self.outcome}: '}{self.gain}"

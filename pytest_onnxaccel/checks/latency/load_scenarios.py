@@ -1,15 +1,19 @@
 """What a client sees of a model: pauses between calls, requests that queue, and samples per second in bulk.
 
 Samples in, results out; taking them is the runner's. A limit passes when the upper confidence bound of its percentile
-is inside it, and fails when the CPU time alone is past it; anything between is inconclusive.
+is inside it, and fails when what the model takes by itself (:mod:`~pytest_onnxaccel.checks.latency.own_time`) is past
+it for certain; anything between is inconclusive.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from pytest_onnxaccel.checks.latency.absolute_budget import Judged, far_inside, far_text
+from pytest_onnxaccel.checks.latency.own_time import OwnTime
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import Verdict
 from pytest_onnxaccel.core.specs import LatencyBudget, Scenario, Timing
@@ -23,7 +27,7 @@ from pytest_onnxaccel.numerics.queueing.load_test import (
     steady,
     utilisation,
 )
-from pytest_onnxaccel.numerics.queueing.service_times import Services, computed, measured
+from pytest_onnxaccel.numerics.queueing.service_times import Services, measured
 from pytest_onnxaccel.numerics.timing.order_stats import bounds, least_samples, percentile
 
 _MS = 1e6
@@ -68,7 +72,9 @@ def limits(budget: LatencyBudget) -> dict[str, float]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def idle_gap(scenario: Scenario, paced: Paced, busy: Timing, asked: Mapping[str, float]) -> Served:
+def idle_gap(
+    scenario: Scenario, paced: Paced, busy: Timing, asked: Mapping[str, float], own: OwnTime | None = None
+) -> Served:
     """Return the percentiles of calls after a pause.
 
     Args:
@@ -76,17 +82,21 @@ def idle_gap(scenario: Scenario, paced: Paced, busy: Timing, asked: Mapping[str,
         paced: calls with that pause before each.
         busy: of the same session without pauses, for comparison.
         asked: see :func:`limits`.
+        own: what the calls take by themselves; without it nothing fails.
     """
-    wall, cpu = sorted(paced.response_ns), sorted(paced.cpu_ns)
+    wall = sorted(paced.response_ns)
     factor = after_pauses(busy.wall_ns, paced.response_ns)
     figures = {**_named(scenario), "samples": len(wall), **_percentiles(wall), "over_no_pause": factor}
     text = f"after pauses of {_ms(scenario.pause_ns or 0)}: {_shown(figures)}, {factor:.2f} times a call without pause"
     judged = []
     for key, limit in asked.items():
         _, upper = bounds(wall, _SHARES[key])
-        lower, _ = bounds(cpu, _SHARES[key])
-        own = None if lower is None else lower / _parallel(paced.cpu_ns, paced.response_ns)
-        judged.append(_judge(key, limit, upper, own, len(wall)))
+        if upper is None and far_inside(limit, wall[-1]):
+            judged.append((Verdict.PASSED, far_text(key, limit, wall[-1], len(wall))))
+        elif upper is None:
+            judged.append(_refused(key, len(wall)))
+        else:
+            judged.append(_judge(key, limit, upper, None if own is None else own.lower(_SHARES[key]), own))
     return _served(judged, text, figures)
 
 
@@ -97,6 +107,7 @@ def server(
     asked: Mapping[str, float],
     live: Paced | None = None,
     seed: int = 0,
+    own: OwnTime | None = None,
 ) -> Served:
     """Return response times, waiting included, of requests that come in at random at the scenario's rate.
 
@@ -109,25 +120,27 @@ def server(
         live: another such run, where it was asked for. A limit that the replay keeps and the live run does not is
             inconclusive.
         seed: that of the replayed arrivals.
+        own: what its requests take by themselves; without it nothing fails.
     """
     rate = scenario.rate_per_s or 0.0
-    services, own = _services(row, run)
+    services = _services(row, run)
     load = utilisation(services, rate)
     figures: dict[str, Any] = {**_named(scenario), "rate_per_s": rate, "utilisation": load}
     if not steady(services, rate):
         load = figures["utilisation"] = max(load, saturation(services, rate))
         text = f"cannot serve {rate:g}/s: that would keep it busy for {load:.0%} of the time"
-        verdict = (Verdict.INCONCLUSIVE if steady(own, rate) else Verdict.FAILED) if asked else Verdict.PASSED
-        return Served(verdict, text, figures)
+        if not asked:
+            return Served(Verdict.PASSED, text, figures)
+        past = _past_what_it_can(text, figures, own, rate)
+        return _past_its_limits(past, own, rate, asked, seed) or past
     found = replay(services, rate, seed)
     figures |= {f"{key}_ms": getattr(found, f"{key}_ns") / _MS for key in _SHARES}
     figures |= {f"{key}_upper_ms": found.upper_ns[key] / _MS for key in _SHARES}
     text = f"at {rate:g}/s (busy for {load:.0%} of the time): {_shown(figures)}"
     judged = []
-    alone = replay(own, rate, seed) if steady(own, rate) else None
+    alone = {} if own is None or own.load(rate) >= 1 else replay(own.least(), rate, seed).lower_ns
     for key, limit in asked.items():
-        by_cpu = None if alone is None else getattr(alone, f"{key}_ns")
-        judged.append(_judge(key, limit, found.upper_ns[key], by_cpu, len(services.busy_ns)))
+        judged.append(_judge(key, limit, found.upper_ns[key], alone.get(key), own))
     if live is not None:
         ordered = sorted(live.response_ns)
         figures |= {f"live_{key}": value for key, value in _percentiles(ordered).items()}
@@ -140,7 +153,32 @@ def server(
     return _served(judged, text, figures)
 
 
-def max_sustainable_rate(scenario: Scenario, row: Timing, run: Paced, seed: int = 0) -> Served:
+def _past_its_limits(
+    past: Served, own: OwnTime | None, rate: float, asked: Mapping[str, float], seed: int
+) -> Served | None:
+    """Return what may fail by its own percentiles although it could not be served here."""
+    if own is None or past.verdict is Verdict.FAILED:
+        return None
+    lower = replay(own.least(), rate, seed).lower_ns
+    failed = [_judge(key, limit, math.inf, lower[key], own) for key, limit in asked.items() if lower[key] > limit]
+    return _served(failed, past.line, past.figures) if failed else None
+
+
+def _past_what_it_can(text: str, figures: Mapping[str, Any], own: OwnTime | None, rate: float) -> Served:
+    """Judge a rate that could not be served here: by the model itself, or because it had to wait for a CPU."""
+    if own is None:
+        return Served(Verdict.INCONCLUSIVE, text, figures)
+    load = own.load(rate)
+    if load >= 1:
+        alone = " (wall time alone)" if own.basis == "wall" else ""
+        return Served(Verdict.FAILED, f"{text}, at least {load:.0%} by the model itself{alone}", figures)
+    told = f"{text}, but by the model itself for no more than {load:.0%} for certain{own.told()}: measure on a "
+    return Served(Verdict.INCONCLUSIVE, f"{told}quieter machine", figures)
+
+
+def max_sustainable_rate(
+    scenario: Scenario, row: Timing, run: Paced, seed: int = 0, own: OwnTime | None = None
+) -> Served:
     """Return the highest rate of random requests at which p99 certainly keeps the scenario's target.
 
     Args:
@@ -148,9 +186,10 @@ def max_sustainable_rate(scenario: Scenario, row: Timing, run: Paced, seed: int 
         row: calls one after the other.
         run: requests that came in at random, at a rate between the ones searched.
         seed: that of the replayed arrivals.
+        own: what its requests take by themselves; without it nothing fails.
     """
     target = scenario.target_ns or 0.0
-    services, own = _services(row, run)
+    services = _services(row, run)
     most = 1 / saturation(services, 1.0)
 
     def keeps(rate: float) -> bool:
@@ -167,25 +206,26 @@ def max_sustainable_rate(scenario: Scenario, row: Timing, run: Paced, seed: int 
         share = low / most
         text = f"sustains {low:.4g} random requests/s with p99 within {_ms(target)}, {share:.0%} of its rate in a row"
         return Served(Verdict.PASSED, text, figures)
-    lower, _ = bounds(sorted(own.idle_ns), 0.5)
+    lower = None if own is None else own.lower(0.5)
     past = lower is not None and lower > target
     alone = percentile(sorted(services.idle_ns), 0.99)
     text = f"sustains no rate with p99 within {_ms(target)}: a single request takes {_ms(alone)}"
+    if own is not None and not past:
+        text += f", but not by the model itself for certain{own.told()}: measure on a quieter machine"
     return Served(Verdict.FAILED if past else Verdict.INCONCLUSIVE, text, figures)
 
 
 def offline(
-    scenario: Scenario, found: Sequence[tuple[Throughput, Timing]], asked: Mapping[str, float], left: Mapping[int, str]
+    scenario: Scenario, found: Sequence[tuple[Throughput, Sequence[Judged]]], left: Mapping[int, str]
 ) -> Served:
     """Return samples per second over batch sizes, by lower bounds; with limits, of the sizes that keep them.
 
     Args:
         scenario: ``offline``.
-        found: throughput and timing of each batch size.
-        asked: see :func:`limits`.
+        found: throughput of each batch size, with what became of each limit.
         left: sizes that were not timed, with the reason.
     """
-    judged = {t.batch: [_limit(key, value, timing) for key, value in asked.items()] for t, timing in found}
+    judged = {t.batch: [(one.verdict, one.text) for one in each] for t, each in found}
     inside = [t for t, _ in found if all(v is Verdict.PASSED for v, _ in judged[t.batch])]
     figures: dict[str, Any] = {**_named(scenario), "sizes": [asdict(t) for t, _ in found]}
     if left:
@@ -201,24 +241,25 @@ def offline(
     return Served(Verdict.PASSED, text, figures)
 
 
-def _limit(key: str, limit: float, timing: Timing) -> tuple[Verdict, str]:
-    _, upper = bounds(sorted(timing.wall_ns), _SHARES[key])
-    lower, _ = bounds(sorted(timing.cpu_ns), _SHARES[key])
-    own = None if lower is None else lower / _parallel(timing.cpu_ns, timing.wall_ns)
-    return _judge(key, limit, upper, own, len(timing.wall_ns))
+def _refused(key: str, samples: int) -> tuple[Verdict, str]:
+    need = least_samples(_SHARES[key])
+    return Verdict.INCONCLUSIVE, f"{samples} samples cannot bound {key}, which needs {need}"
 
 
-def _judge(key: str, limit: float, upper: float | None, own: float | None, samples: int) -> tuple[Verdict, str]:
-    if upper is None:
-        need = least_samples(_SHARES[key])
-        return Verdict.INCONCLUSIVE, f"{samples} samples cannot bound {key}, which needs {need}"
+def _judge(key: str, limit: float, upper: float, lower: float | None, own: OwnTime | None) -> tuple[Verdict, str]:
+    """By the *upper* bound of what was seen, and the *lower* one of what the model takes by itself."""
     if upper <= limit:
         return Verdict.PASSED, f"{key} is at most {_ms(upper)}, limit {_ms(limit)}"
-    if own is not None and own > limit:
-        return Verdict.FAILED, f"{key} is over the limit of {_ms(limit)}: by CPU time alone it is {_ms(own)}"
+    if lower is not None and lower > limit:
+        alone = " (wall time alone)" if own is not None and own.basis == "wall" else ""
+        return (
+            Verdict.FAILED,
+            f"{key} is over the limit of {_ms(limit)}: by the model itself it is at least {_ms(lower)}{alone}",
+        )
+    waited = "" if own is None else own.told()
     return Verdict.INCONCLUSIVE, (
         f"{key} may be over the limit of {_ms(limit)} (bound {_ms(upper)}), but not by the model's own computing "
-        "alone: measure on a quieter machine"
+        f"alone{waited}: measure on a quieter machine"
     )
 
 
@@ -229,17 +270,8 @@ def _served(judged: Sequence[tuple[Verdict, str]], text: str, figures: Mapping[s
     return Served(worst, text, figures, tuple(lines))
 
 
-def _services(row: Timing, run: Paced | None) -> tuple[Services, Services]:
-    """Return service times, and those of the CPU time alone."""
-    if run is None:
-        scale = _parallel(row.cpu_ns, row.wall_ns)
-        return Services.of(row.wall_ns), Services.of([ns / scale for ns in row.cpu_ns])
-    return measured(run, row.wall_ns), computed(run, row.cpu_ns, _parallel(run.cpu_ns, run.service_ns))
-
-
-def _parallel(cpu_ns: Sequence[float], wall_ns: Sequence[float]) -> float:
-    """Return CPU time over wall time, at least 1: how many threads ran side by side."""
-    return max(1.0, sum(cpu_ns) / max(1, sum(wall_ns)))
+def _services(row: Timing, run: Paced | None) -> Services:
+    return Services.of(row.wall_ns) if run is None else measured(run, row.wall_ns)
 
 
 def _named(scenario: Scenario) -> dict[str, Any]:
@@ -254,7 +286,7 @@ def _shown(figures: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {figures[f'{key}_ms']:.3g} ms" for key in _SHARES)
 
 
-def _sizes(found: Sequence[tuple[Throughput, Timing]]) -> str:
+def _sizes(found: Sequence[tuple[Throughput, object]]) -> str:
     return ", ".join(str(t.batch) for t, _ in found)
 
 

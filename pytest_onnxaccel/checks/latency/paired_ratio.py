@@ -22,7 +22,7 @@ from pytest_onnxaccel.core.specs import TimingPlan
 from pytest_onnxaccel.isolation.remote_blocks import take_blocks
 from pytest_onnxaccel.numerics.timing import perf_counters as counters
 from pytest_onnxaccel.numerics.timing.blocks import Block
-from pytest_onnxaccel.numerics.timing.interleave import Alternation, interval
+from pytest_onnxaccel.numerics.timing.interleave import Alternation, bounds_text, interval
 from pytest_onnxaccel.numerics.timing.order_stats import percentile
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ class Interval:
     high: float
 
     def __str__(self) -> str:
-        low, high = f"{self.low:.3g}", "unbounded" if math.isinf(self.high) else f"{self.high:.3g}"
-        return f"{self.ratio:.3g} ({low} to {high})"
+        return f"{self.ratio:.3g} ({bounds_text(self.low, self.high)})"
 
 
 @record(frozen=True)
@@ -154,8 +153,8 @@ def compare(
     """
     arms = [first, second, *([twin] if twin is not None else [])]
     begun = time.perf_counter()
-    typical = max(_warm(arm) for arm in arms)
-    bench = _Bench(arms, _calls(typical))
+    typical = max(warm(arm) for arm in arms)
+    bench = _Bench(arms, calls_of_block(typical))
     each = typical * (bench.calls + 1) * 2 * len(arms)
     alternation = Alternation(bench, len(arms), seed, rounds=max(1, min(10, math.floor(0.5e9 / max(each, 1.0)))))
     confidence = 1 - ERROR / len(looks)
@@ -187,13 +186,14 @@ class _Bench:
         return [block.sample for block in taken]
 
 
-def _warm(arm: Arm) -> float:
+def warm(arm: Arm) -> float:
     """Return the same number of calls for every arm; nanoseconds of a typical one."""
     timing = arm.session.time(arm.feeds, TimingPlan(samples=3, warmup=10, seconds=5.0, least=1, steady=False))
     return percentile(sorted(timing.wall_ns), 0.5)
 
 
-def _calls(typical_ns: float) -> int:
+def calls_of_block(typical_ns: float) -> int:
+    """Calls of a block of a session whose typical call takes *typical_ns*."""
     if typical_ns > SLOW_NS:
         return 1
     return max(CALLS[0], min(CALLS[1], math.ceil(BLOCK_NS / max(typical_ns, 1.0))))

@@ -9,6 +9,7 @@ from pytest_onnxaccel.checks.latency.absolute_budget import Judged, noise_text
 from pytest_onnxaccel.checks.latency.paired_ratio import CONTROL, Ratio
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import Verdict
+from pytest_onnxaccel.numerics.timing.interleave import bounds_text
 
 
 @record(frozen=True)
@@ -62,7 +63,8 @@ def regression(ratio: Ratio, other: str, share: float) -> Compared:
         other: name of the model that is compared with.
         share: largest slowdown, as a fraction: 0.1 for 10 %.
     """
-    bounds = f"{ratio.low - 1:+.1%} to " + ("unbounded" if math.isinf(ratio.high) else f"{ratio.high - 1:+.1%}")
+    bounded = ratio.low > 0 or not math.isinf(ratio.high)
+    bounds = bounds_text(ratio.low - 1, ratio.high - 1, "+.1%") if bounded else bounds_text(0, math.inf)
     text = f"{ratio.ratio - 1:+.1%} ({bounds}) in time against {other}, allowed {share * 100:+g}%; {_clocks(ratio)}"
     limit = 1 + share
     passed = ratio.fit and ratio.high <= limit

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.numerics.timing import perf_counters as counters
 
 #: Sleeping ends late by the timer slack of the system, so the last part is waited for awake.
 _AWAKE_NS = 60_000
@@ -28,6 +29,8 @@ class PacePlan:
             for their turn.
         calls: after *warmup* more that are not counted.
         seconds: limit of the whole loop; what was taken by then counts.
+        counted: read after each call how long threads waited for a CPU, which takes some 50 us in which nothing is
+            served.
     """
 
     kind: str
@@ -36,6 +39,7 @@ class PacePlan:
     warmup: int = 10
     seconds: float = 20.0
     seed: int = 0
+    counted: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -50,12 +54,15 @@ class Paced:
         wait_ns: the part of it before the call began: waking up, or behind other requests, to the end of the last one.
         cpu_ns: CPU time of the call itself.
         found_idle: the request came in when no other was being served or waited.
+        queued_ns: time since the last request that threads waited for a CPU, all of them together, and that reading it
+            took of this one's waiting; empty where it was not counted, or the system does not tell.
     """
 
     response_ns: tuple[int, ...]
     wait_ns: tuple[int, ...]
     cpu_ns: tuple[int, ...] = ()
     found_idle: tuple[bool, ...] = ()
+    queued_ns: tuple[int, ...] = ()
 
     @property
     def service_ns(self) -> tuple[int, ...]:
@@ -73,7 +80,7 @@ class Paced:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Paced:
-        return cls(*(tuple(data[key]) for key in ("response_ns", "wait_ns", "cpu_ns", "found_idle")))
+        return cls(*(tuple(data[key]) for key in ("response_ns", "wait_ns", "cpu_ns", "found_idle", "queued_ns")))
 
 
 def gaps(plan: PacePlan) -> list[float]:
@@ -98,7 +105,10 @@ def pace(call: Callable[[], object], plan: PacePlan) -> Paced:
     waits: list[int] = []
     cpus: list[int] = []
     idle: list[bool] = []
+    queue: list[int] = []
     call()
+    waited = counters.queued() if plan.counted else None
+    read = 0
     due = end = clock()
     limit = end + int(plan.seconds * 1e9)
     for index, gap in enumerate(gaps(plan), -plan.warmup):
@@ -109,14 +119,20 @@ def pace(call: Callable[[], object], plan: PacePlan) -> Paced:
         worked, start = time.process_time_ns(), clock()
         call()
         end, worked = clock(), time.process_time_ns() - worked
+        now = None if waited is None else counters.queued()
         if index >= 0:
             responses.append(end - due)
             waits.append((start if before is None else before) - due)
             cpus.append(worked)
             idle.append(found_idle)
+            if now is not None and waited is not None:
+                # A thread that ended took its count along
+                queue.append(max(0, int(now - waited)) + (0 if found_idle else read))
+        waited, read = now, 0 if now is None else clock() - end
         if end > limit and responses:
             break
-    return Paced(tuple(responses), tuple(waits), tuple(cpus), tuple(idle))
+    told = tuple(queue) if len(queue) == len(responses) else ()
+    return Paced(tuple(responses), tuple(waits), tuple(cpus), tuple(idle), told)
 
 
 def _until(due: int, clock: Callable[[], int]) -> None:

@@ -41,6 +41,7 @@ class Response:
         p50_ns, p95_ns, p99_ns: over all replays.
         upper_ns: by percentile (``p99``), what 95 % of the replays stay below; they differ in their arrivals, so this
             is a bound for a run of :data:`REQUESTS` requests on a machine as the services met it.
+        lower_ns: likewise, what 95 % of the replays stay above.
     """
 
     rate_per_s: float
@@ -49,6 +50,7 @@ class Response:
     p95_ns: float
     p99_ns: float
     upper_ns: dict[str, float]
+    lower_ns: dict[str, float]
 
 
 def utilisation(services: Services, rate_per_s: float) -> float:
@@ -91,9 +93,10 @@ def replay(
     found = responses(services, gaps, draw)[min(FILLING, requests // 2) :]
     ordered, each = np.sort(found, axis=None), np.sort(found, axis=0)
     shares = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
-    upper = {key: float(np.quantile(np.quantile(each, share, axis=0), 0.95)) for key, share in shares.items()}
+    of_each = {key: np.quantile(each, share, axis=0) for key, share in shares.items()}
+    upper, lower = ({key: float(np.quantile(of, bound)) for key, of in of_each.items()} for bound in (0.95, 0.05))
     p50, p95, p99 = (float(np.quantile(ordered, share)) for share in shares.values())
-    return Response(rate_per_s, utilisation(services, rate_per_s), p50, p95, p99, upper)
+    return Response(rate_per_s, utilisation(services, rate_per_s), p50, p95, p99, upper, lower)
 
 
 def responses(services: Services, gaps: Floats, draw: np.random.Generator) -> Floats:
@@ -149,6 +152,16 @@ def throughput(wall_ns: Sequence[float], batch: int) -> Throughput:
         spread = math.sqrt(sum((v - middle) ** 2 for v in means) / (BLOCKS - 1))
         upper = mean + _T19 * spread / math.sqrt(BLOCKS)
     return Throughput(batch, batch * 1e9 / mean, batch * 1e9 / upper, calls)
+
+
+def certain_share(taken_ns: Sequence[float]) -> float:
+    """What is certain of a mean, as a share of it: the lower bound over blocks of neighbouring calls, as
+    :func:`throughput` has the upper one. 0 of too few calls."""
+    each = len(taken_ns) // BLOCKS
+    if not each or sum(taken_ns) <= 0:
+        return 0.0
+    means = np.asarray(taken_ns[: each * BLOCKS], np.float64).reshape(BLOCKS, each).mean(axis=1)
+    return max(0.0, 1 - _T19 * float(means.std(ddof=1)) / math.sqrt(BLOCKS) / float(means.mean() or 1))
 
 
 def best(found: Sequence[Throughput]) -> Throughput:

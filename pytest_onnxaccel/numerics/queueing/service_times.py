@@ -59,9 +59,15 @@ def measured(run: Paced, row_ns: Sequence[float]) -> Services:
     return _beside(run.found_idle, run.occupied_ns, row_ns)
 
 
-def computed(run: Paced, row_cpu_ns: Sequence[float], parallel: float = 1.0) -> Services:
-    """Return the same by CPU time alone, over *parallel* threads: the time on a machine without neighbours."""
-    return _beside(run.found_idle, [ns / parallel for ns in run.cpu_ns], [ns / parallel for ns in row_cpu_ns])
+def alone(run: Paced, own_ns: Sequence[float], row_ns: Sequence[float]) -> Services:
+    """Return the same of what the requests of *run* take by themselves: on a machine without neighbours.
+
+    Args:
+        run: requests that came in at random.
+        own_ns: of each request of *run*.
+        row_ns: of calls in a row, by themselves.
+    """
+    return _beside(run.found_idle, own_ns, row_ns)
 
 
 def _beside(found_idle: Sequence[bool], taken_ns: Sequence[float], row_ns: Sequence[float]) -> Services:

@@ -72,6 +72,13 @@ def interval(first: Sequence[float], second: Sequence[float], confidence: float)
     return math.exp(middle), (0.0 if low is None else math.exp(low)), (math.inf if high is None else math.exp(high))
 
 
+def bounds_text(low: float, high: float, form: str = ".3g") -> str:
+    """``0.98 to 1.03``, or that there were too few pairs for any bound."""
+    if low <= 0 and math.isinf(high):
+        return "no bounds: too few pairs in the time"
+    return f"{low:{form}} to " + ("unbounded" if math.isinf(high) else f"{high:{form}}")
+
+
 class Alternation:
     """Takes rounds of *sides* in a drawn order and at once in the reverse one: ABBA, ABCCBA.
 

@@ -16,12 +16,17 @@ from collections.abc import Mapping, Sequence
 #: ``pressure_ns``: time in which some process of the machine waited for a CPU (PSI).
 #: ``throttled_ns``: time that this container stood still because its CPU quota was used up.
 KEYS = ("queued_ns", "switches", "steal_ns", "pressure_ns", "throttled_ns")
+#: What a reading holds besides, for the clocks alone: CPU time of the calling thread, and of all others of its process.
+OWN, OTHERS = "own_thread_ns", "other_threads_ns"
 
 
 def read() -> dict[str, float]:
-    """Return the counters of :data:`KEYS` that this system keeps."""
+    """Return the counters of :data:`KEYS`, :data:`OWN` and :data:`OTHERS` that this system keeps."""
+    own = time.thread_time_ns() if hasattr(time, "thread_time_ns") else None
     found = {
-        "queued_ns": _queued(),
+        OWN: own,
+        OTHERS: None if own is None else max(0, time.process_time_ns() - own),
+        "queued_ns": queued(),
         "switches": _switches(),
         "steal_ns": _steal(),
         "pressure_ns": _pressure(),
@@ -54,8 +59,8 @@ def _lines(path: str) -> list[str]:
         return []
 
 
-def _queued() -> float | None:
-    """Return the nanoseconds of all threads; the kernel keeps them where it is built with CONFIG_SCHED_INFO."""
+def queued() -> float | None:
+    """Return the nanoseconds that all threads waited for a CPU, where the kernel has CONFIG_SCHED_INFO."""
     try:
         threads = os.listdir("/proc/self/task")
     except OSError:

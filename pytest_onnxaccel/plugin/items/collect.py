@@ -114,7 +114,7 @@ class CheckItem(pytest.Item):
         except pytest.fail.Exception as error:  # of another plugin: a time-out of the test, say
             record(self, ended_early(self.check_request, str(error.msg)))
             raise
-        conclude([result], state.settings.inconclusive, state.spec(result.model).budget.inconclusive)
+        conclude([result], state.settings.inconclusive, state.spec(result.model).budget.inconclusive, self)
 
     def reportinfo(self) -> tuple[Path, None, str]:
         return place(self)

@@ -41,7 +41,7 @@ def run_marked(state: State, item: pytest.Function) -> None:
     for request in requests:
         results.append(record(item, state.run(request)))
         latency = (request.budget and request.budget.inconclusive) or latency
-    conclude(results, state.settings.inconclusive, latency)
+    conclude(results, state.settings.inconclusive, latency, item)
 
 
 def _given(state: State, funcargs: Mapping[str, object]) -> tuple[OnnxModel | FrozenBatch, BackendHandle, int | None]:

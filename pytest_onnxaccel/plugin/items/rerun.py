@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_onnxaccel.core.results import Verdict
 from pytest_onnxaccel.plugin import KEY
 from pytest_onnxaccel.plugin.items.collect import CheckItem
-from pytest_onnxaccel.plugin.items.results import recorded
+from pytest_onnxaccel.plugin.items.results import AGAIN, is_open, recorded
 from pytest_onnxaccel.plugin.markers import table as marker_table
 from pytest_onnxaccel.runner.check_table import exclusive
 
@@ -31,6 +30,7 @@ class Deferral:
     def begin(self, item: pytest.Item) -> None:
         """Begin *item*."""
         self._before = list(item.user_properties)
+        item.stash[AGAIN] = not self._last and _timed(item)
 
     def judge(self, item: pytest.Item, report: pytest.TestReport) -> None:
         """Change the *report* of a try that cannot decide, and have *item* wait for its second one."""
@@ -76,8 +76,4 @@ def _undecided(report: pytest.TestReport) -> bool:
     """Return whether no check of the test failed, and its latency check could not decide."""
     if not any(name == KEY for name, _ in report.user_properties):
         return False
-    found = recorded(report)
-    # What no second measurement can decide (sizes that nobody gave) says so by "settled"
-    waits = [result for result in found if exclusive(result.check) and not result.figures.get("settled")]
-    open_ = any(result.verdict is Verdict.INCONCLUSIVE for result in waits)
-    return open_ and not any(result.verdict is Verdict.FAILED for result in found)
+    return is_open(recorded(report))

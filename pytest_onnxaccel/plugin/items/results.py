@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from pytest_onnxaccel.runner.check_table import exclusive
 
 #: Where a skip of ours seems to come from.
 _PACKAGE = str(Path(__file__).parents[2])
+#: Of an item: when its latency check cannot decide, it is run once more.
+AGAIN = pytest.StashKey[bool]()
 
 
 class OnnxAccelWarning(pytest.PytestWarning):
@@ -82,7 +85,17 @@ def shorten(report: pytest.TestReport) -> None:
         crash.message = printable(crash.message.partition("\n")[0])
 
 
-def conclude(results: list[CheckResult], inconclusive: str, latency: str | None = None) -> None:
+def is_open(results: Sequence[CheckResult]) -> bool:
+    """A second measurement may decide: no check of the test failed, and its latency check could not tell."""
+    # What no second measurement can decide (sizes that nobody gave) says so by "settled"
+    waits = [result for result in results if exclusive(result.check) and not result.figures.get("settled")]
+    undecided = any(result.verdict is Verdict.INCONCLUSIVE for result in waits)
+    return undecided and not any(result.verdict is Verdict.FAILED for result in results)
+
+
+def conclude(
+    results: list[CheckResult], inconclusive: str, latency: str | None = None, item: pytest.Item | None = None
+) -> None:
     """End a test by its results.
 
     A failure fails it; an inconclusive check does what the user chose; a test whose checks are all not applicable is
@@ -92,8 +105,11 @@ def conclude(results: list[CheckResult], inconclusive: str, latency: str | None 
         results: all of the test.
         inconclusive: ``warn``, ``fail`` or ``skip``.
         latency: the same for a latency check whose budget says so.
+        item: the test. One that is run once more says nothing yet: a warning would outlive what it is about.
     """
     __tracebackhide__ = True
+    if item is not None and item.stash.get(AGAIN, False) and is_open(results):
+        return
     from pytest_onnxaccel.report.failure_text import failure_lines
 
     for result in results:

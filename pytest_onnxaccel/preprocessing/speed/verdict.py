@@ -65,7 +65,9 @@ class SpeedVerdict:
     @property
     def sentence(self) -> str:
         """What was asked and what is, in one line."""
-        measured = f"{self.ratio:.2f}x ({_bound(self.low)} to {_bound(self.high)})"
+        from pytest_onnxaccel.numerics.timing.interleave import bounds_text
+
+        measured = f"{self.ratio:.2f}x ({bounds_text(self.low, self.high, '.2f')})"
         times = f"{self.reference_ms:.3g} ms to {self.candidate_ms:.3g} ms over {self.pairs} pairs"
         if self.verdict is Verdict.PASSED:
             return f"{measured} as fast as the reference, {self.factor:g}x asked; {times}"
@@ -76,10 +78,6 @@ class SpeedVerdict:
     def to_json(self) -> dict[str, Any]:
         """Return it in builtins only."""
         return {**asdict(self), "verdict": self.verdict.value}
-
-
-def _bound(value: float) -> str:
-    return "unbounded" if math.isinf(value) else f"{value:.2f}"
 
 
 def judge_speed(

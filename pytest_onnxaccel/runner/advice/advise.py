@@ -67,26 +67,19 @@ class Advising:
         self._expected: list[Mapping[str, Array]] = []
         self._proofs: dict[str, float | NotTheModel | None] = {}
 
-    def advise(self, target: str = "") -> Advice:
+    def advise(self, target: str = "", seconds: float = SECONDS, whole: bool = True) -> Advice:
         """Try everything that applies, and write what is advised below the folder *target*, where one is named.
+
+        Args:
+            seconds: after which nothing further is tried.
+            whole: time what is advised once more as a whole, and other batch sizes; not where the caller does that.
 
         Raises:
             OnnxAccelError: the model as shipped fails, or the folder cannot be written.
         """
-        end = time.monotonic() + SECONDS
-        with closing(self._opens(Setup())()) as shipped:
-            self._expected = [shipped.run(feeds) for feeds in self._feeds]
-            answers = Answers()
-            for feeds, outputs in zip(self._feeds, self._expected, strict=True):
-                answers.add(feeds, outputs)
-            again = self._agreement()
-            again.add(shipped.run(self._feeds[0]), self._expected[0])
-        if not again.ok:
-            why = f"two equal runs of the model differ, so that nothing can be proven: {again.message()}"
+        end = time.monotonic() + seconds
+        if why := self._cannot_prove():
             return Advice((), limit=why)
-        if answers.hollow():
-            what = remedy([], self._model.ready.resolved.inputs, self._model_session.spec.name)
-            return Advice((), limit=f"{answers.told(answers.silent())}, so that nothing can be proven: {what}")
         listed, found = trials(self._around())
         tried: list[tuple[Trial, Finding]] = []
         late: list[str] = []
@@ -99,12 +92,51 @@ class Advising:
         setup, titles, left = decide.combined(decide.winners(tried), self._further)
         advice = Advice(findings, setup, titles, left=left)
         if late:
-            advice = replace(advice, limit=f"{', '.join(late)}: the time was up after {SECONDS:g} s")
-        if titles:
+            advice = replace(advice, limit=f"{', '.join(late)}: the time was up after {seconds:.0f} s")
+        if titles and whole:
             advice = advice.confirmed(self._further(Setup(), setup, WHOLE))
-        if self._model.batch is None:
+        if self._model.batch is None and whole:
             advice = replace(advice, throughput=batch_finding(self._model, self._base))
         return self._written(advice, target) if target and advice.advised else advice
+
+    def setup_of(self, titles: Sequence[str]) -> Setup | None:
+        """What was advised under *titles*, proven once more; None when that is nothing that can be tried here, or when
+        it is not the model.
+
+        Raises:
+            OnnxAccelError: the model as shipped fails.
+        """
+        known = {trial.title: trial.setup for trial in trials(self._around())[0]}
+        if not all(title in known for title in titles) or self._cannot_prove():
+            return None
+        setup = Setup()
+        for title in titles:
+            setup = setup.with_(known[title])
+        try:
+            self._proven(setup)
+        except NotTheModel:
+            return None
+        return setup
+
+    def opens(self, setup: Setup) -> Opens:
+        """Opens sessions of *setup*, exactly as advised."""
+        return self._opens(setup)
+
+    def _cannot_prove(self) -> str:
+        """Run the model as shipped: why nothing can be proven by what it gives, or nothing."""
+        with closing(self._opens(Setup())()) as shipped:
+            self._expected = [shipped.run(feeds) for feeds in self._feeds]
+            answers = Answers()
+            for feeds, outputs in zip(self._feeds, self._expected, strict=True):
+                answers.add(feeds, outputs)
+            again = self._agreement()
+            again.add(shipped.run(self._feeds[0]), self._expected[0])
+        if not again.ok:
+            return f"two equal runs of the model differ, so that nothing can be proven: {again.message()}"
+        if answers.hollow():
+            what = remedy([], self._model.ready.resolved.inputs, self._model_session.spec.name)
+            return f"{answers.told(answers.silent())}, so that nothing can be proven: {what}"
+        return ""
 
     def _around(self) -> Surroundings:
         engines = self._model.engines

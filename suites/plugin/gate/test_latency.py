@@ -144,6 +144,10 @@ def test_undecided_and_then_decided(scripted: Callable) -> None:
     assert run.status == 0, run.out
     assert run.row("latency")["verdict"] == "passed"
     assert cases(run.folder) == {LATENCY: "passed"}
+    run = scripted(f"{CROWDED}, {FAST}", P95)
+    assert "inconclusive: " not in run.out  # it was, and is no longer
+    run = scripted(CROWDED, P95)
+    assert run.out.count("latency: inconclusive: p95 over by 12 ms") == 1
     run = scripted(f"{CROWDED}, {SLOW}", P95)
     assert run.status == 1
     assert run.row("latency")["verdict"] == "failed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -66,6 +67,7 @@ def test_what_does_not_apply_is_named_with_its_reason(changes: dict, kind: str, 
         (Gain(1.3, 1.1, 1.5, control=1.15), Outcome.UNDECIDED),  # the machine shows as much where there is none
         (Gain(2.0, 1.8, 2.2, control=1.15), Outcome.HELPS),
         (Gain(0.7, 0.5, 0.9, control=1.15), Outcome.NO_GAIN),  # slower in any case
+        (Gain(2.0, 0.0, math.inf), Outcome.UNDECIDED),  # too few pairs to say anything
     ],
 )
 def test_a_gain_is_only_claimed_where_all_of_its_interval_is_one(gain: Gain, outcome: Outcome) -> None:
@@ -167,6 +169,8 @@ def test_lines_and_json_say_the_same() -> None:
 
 
 def test_an_undecided_trial_names_the_machine() -> None:
+    few = judged(trials(AROUND)[0][0], Gain(1.3, 0.0, math.inf), 0.0)
+    assert few.line().endswith("undecided: 1.30 times as fast (no bounds: too few pairs in the time)")
     finding = judged(trials(AROUND)[0][0], Gain(1.3, 1.1, 1.5, control=1.2), 0.0)
     assert finding.line().endswith(
         "undecided: 1.30 times as fast (1.10 to 1.50), on a machine that shows 1.20 between equal sessions"

@@ -76,7 +76,7 @@ def test_inside_but_in_spells_is_not_yet_decided() -> None:
 
 
 def test_what_cannot_be_bounded_is_refused() -> None:
-    found = judge([block(5) for _ in range(5)], ONE_THREAD, {"p95": 800 * MS}).judged["p95"]
+    found = judge([block(5) for _ in range(5)], ONE_THREAD, {"p95": 80 * MS}).judged["p95"]
     assert found.verdict is Verdict.INCONCLUSIVE
     assert found.text == "50 samples cannot bound p95, which needs 59"
     assert judge([block(5, calls=59)], ONE_THREAD, {"p95": 8 * MS}).judged["p95"].verdict is Verdict.PASSED
@@ -84,6 +84,23 @@ def test_what_cannot_be_bounded_is_refused() -> None:
         "298 samples cannot bound p99, which needs 299"
     )
     assert judge([block(5, calls=299)], ONE_THREAD, {"p99": 8 * MS}).judged["p99"].verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize(("calls", "limit_ms", "verdict"), [(2, 1250, "passed"), (50, 1250, "passed"), (50, 80, "")])
+def test_a_limit_far_above_the_slowest_call_needs_no_number_of_samples(
+    calls: int, limit_ms: float, verdict: str
+) -> None:
+    found = judge([block(4, calls=calls - 1), block(5, calls=1)], ONE_THREAD, {"p95": limit_ms * MS}).judged["p95"]
+    assert found.verdict is (Verdict.PASSED if verdict else Verdict.INCONCLUSIVE)
+    assert not verdict or found.text == (
+        f"{calls} samples cannot bound p95, but the slowest took 5 ms, of which the limit of 1.25e+03 ms is 250 times"
+    )
+
+
+def test_spells_do_not_make_a_limit_far_above_undecided() -> None:
+    """Slow calls in one spell are worth too few samples, and none is anywhere near the limit."""
+    blocks = [block(3) for _ in range(10)] + [block(4) for _ in range(10)]
+    assert judge(blocks, ONE_THREAD, {"p99": 1000 * MS}).judged["p99"].verdict is Verdict.PASSED
 
 
 def test_out_of_time_it_is_refused() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_onnxaccel.numerics.queueing.arrivals import Paced
 from pytest_onnxaccel.numerics.queueing.load_test import replay, saturation, steady, utilisation
-from pytest_onnxaccel.numerics.queueing.service_times import Services, computed, measured
+from pytest_onnxaccel.numerics.queueing.service_times import Services, alone, measured
 from pytest_onnxaccel.numerics.timing.order_stats import percentile
 
 MS = 1e6
@@ -55,11 +55,11 @@ def test_services_of_each_kind_land_in_their_array() -> None:
     assert found.mean_ns == pytest.approx((10 + 20 + 30 + 31 + 11 + 21 + 12 + 22 + 3) / 8)
 
 
-def test_computing_is_spread_over_threads() -> None:
-    found = computed(run_of("iwwiww", [40, 80, 120] * 2), [99], parallel=2)
+def test_requests_by_themselves_are_of_the_kinds_that_they_were() -> None:
+    found = alone(run_of("iwwiww", [40, 80, 120] * 2), [10, 20, 30] * 2, [99])
     assert (set(found.idle_ns), set(found.next_ns), set(found.busy_ns)) == ({10}, {20}, {30})
     assert found.mean_ns == 20
-    assert set(computed(run_of("ii", [40, 40]), [60], parallel=2).busy_ns) == {30}
+    assert set(alone(run_of("ii", [40, 40]), [20, 20], [30]).busy_ns) == {30}
 
 
 def test_calls_in_a_row_stand_for_waiting_where_nobody_waits() -> None:

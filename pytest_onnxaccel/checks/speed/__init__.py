@@ -1,0 +1,1 @@
+"""The speed table: the ways to run one model side by side."""
