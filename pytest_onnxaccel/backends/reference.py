@@ -50,6 +50,7 @@ class ReferenceBackend:
         from onnx.reference import ReferenceEvaluator
 
         from pytest_onnxaccel.backends.reference_operators import further_operators
+        from pytest_onnxaccel.graph.arithmetic.model import DOMAIN, operators
         from pytest_onnxaccel.graph.describe import describe
 
         try:
@@ -62,12 +63,13 @@ class ReferenceBackend:
             raise ModelError(printable(text, 600), code="E_PARSE", remedy="export it again") from None
         info = describe(model)
         notes = []
-        if self.upgrades(info.opset):
+        defined = any(entry.domain == DOMAIN for entry in model.opset_import)
+        if self.upgrades(info.opset) and not defined:
             model = _upgraded(model)
             notes.append(f"the graph was upgraded from opset {info.opset} to {_UPGRADE_TO} for the evaluator")
         stored = (tensor.name for tensor in model.graph.initializer)
         try:
-            evaluator = ReferenceEvaluator(model, new_ops=further_operators())
+            evaluator = ReferenceEvaluator(model, new_ops=operators() if defined else further_operators())
         except Exception as error:
             raise _unsupported(error, "E_GRAPH") from None
         return ReferenceSession(evaluator, info.inputs, info.outputs, tuple(notes), onnx.__version__, frozenset(stored))

@@ -44,6 +44,7 @@ GRAPH_FUNCTIONS = {
     "prepend": "pytest_onnxaccel.graph.fold_preprocessing.fold:prepend",
     "fold_into_first_conv": "pytest_onnxaccel.graph.fold_preprocessing.fold:fold_into_first_conv",
     "tap": "pytest_onnxaccel.graph.fold_preprocessing.fold:tap",
+    "arithmetic": "pytest_onnxaccel.graph.arithmetic.model:arithmetic",
     "anatomy": "pytest_onnxaccel.graph.probe.anatomy:anatomy",
     "movable": "pytest_onnxaccel.graph.reach.variant:movable",
     "expose": "pytest_onnxaccel.graph.probe.expose:expose",

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
-from pytest_onnxaccel.checks.localise.odd_one_out import OddOneOut
 from pytest_onnxaccel.checks.parity.check import sample
 from pytest_onnxaccel.core.errors import OnnxAccelError, printable
 from pytest_onnxaccel.core.failure_folder import case_folder
@@ -16,7 +15,7 @@ from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.numerics.compare.distance import gap
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.localise.describe import Finding, finding
-from pytest_onnxaccel.runner.localise.engine_vote import engine_vote
+from pytest_onnxaccel.runner.localise.engine_vote import Blame, Evidence, engine_vote
 from pytest_onnxaccel.runner.localise.fused_nodes import fused, still
 from pytest_onnxaccel.runner.localise.intermediates import intermediates
 from pytest_onnxaccel.runner.localise.isolate_node import Reduced, origin, swept
@@ -46,7 +45,8 @@ def looked_into(
         return result
     try:
         feeds = sample(inputs, request.seeds, request.batch, worst_sample(result))
-        return FailureAnalysis(sides, feeds, backends, engines, failures)(result)
+        stored = golden_outputs(sides[0], inputs, request, worst_sample(result))
+        return FailureAnalysis(sides, feeds, backends, engines, failures, stored)(result)
     except Exception as error:
         return result.with_(notes=(*result.notes, _note("not looked into", error)))
 
@@ -60,6 +60,7 @@ class FailureAnalysis:
         feeds: of the sample that failed worst.
         backends: of the run.
         failures: folder that cases are saved in; None saves none.
+        stored: golden outputs of that sample, where there are some.
     """
 
     sides: tuple[ComparisonSide, ComparisonSide]
@@ -67,6 +68,7 @@ class FailureAnalysis:
     backends: Sequence[str]
     engines: Engines
     failures: str | None = None
+    stored: Mapping[str, Array] | None = None
     notes: list[str] = field(default_factory=list)
 
     def __call__(self, result: CheckResult) -> CheckResult:
@@ -86,10 +88,11 @@ class FailureAnalysis:
             if told is not None:
                 details += told.details
                 figures["localisation"] = told.figures | {"seconds": time.perf_counter() - start}
-            if (blamed := self._odd_one_out(reduced)) is not None:
-                details.append(f"engines: {blamed.sentence}")
+            blamed = self._blamed(Evidence(self.feeds, wrong, reduced, self.stored))
+            if blamed is not None:
+                details += blamed.lines
                 figures["blame"] = blamed.to_json()
-            message = result.message + (told.clause if told else "")
+            message = result.message + (told.clause if told else "") + (blamed.clause if blamed else "")
             ends = (told.seen,) if told else ()
             complete = result.with_(message=message, details=(*details, *result.details, *ends))
             complete = complete.with_(figures={**result.figures, **figures})
@@ -116,9 +119,9 @@ class FailureAnalysis:
             self.notes.append(_note("not localised", error))
         return None, None
 
-    def _odd_one_out(self, reduced: Reduced | None) -> OddOneOut | None:
+    def _blamed(self, evidence: Evidence) -> Blame | None:
         try:
-            return engine_vote(self.sides, self.backends, self.engines, self.feeds, reduced)
+            return engine_vote(self.sides, self.backends, self.engines, evidence)
         except Exception as error:
             self.notes.append(_note("engines not compared", error))
             return None
@@ -183,3 +186,15 @@ def worst_sample(result: CheckResult) -> int:
     if result.figures.get("breach"):
         return int(result.figures.get("breach_sample", 0))
     return int(told.get("sample", 0))
+
+
+def golden_outputs(
+    side: ComparisonSide, inputs: Inputs, request: Request, sample_number: int
+) -> Mapping[str, Array] | None:
+    """The stored outputs of that sample of a check, where it is one of the model's golden samples."""
+    if request.seeds or sample_number >= len(inputs.golden):
+        return None
+    golden = side.model_session.golden
+    fed = inputs.golden[sample_number]
+    stored = next((one.outputs for one in golden.sets if golden.fits and one.inputs is fed), {})
+    return {name: value for name, value in stored.items() if hasattr(value, "dtype")} or None
