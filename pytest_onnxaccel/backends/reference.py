@@ -20,6 +20,10 @@ _TRUSTED_OPSET = 14
 _UPGRADE_TO = 18
 
 
+#: How the evaluator says that it lacks a version of an operator (QDQ of opset 13 to 18), or one of its modes.
+_LACKING = ("No implementation for operator", "is not implemented for", "only supports ", "is not supported")
+
+
 class ReferenceBackend:
     """``reference``: ``onnx.reference.ReferenceEvaluator``."""
 
@@ -151,4 +155,5 @@ def _unsupported(error: Exception, otherwise: str = "E_RUN") -> ModelError:
     text = printable(f"{type(error).__name__}: {error}", 600)
     missing = isinstance(error, (NotImplementedError, ImportError)) or "No registered implementation" in text
     missing = missing or "has no implementation" in text or "runtime_error" in type(error).__name__
+    missing = missing or (isinstance(error, RuntimeError) and any(words in text for words in _LACKING))
     return ModelError(text, code="E_SCHEMA" if missing else otherwise, remedy="compare with another backend")

@@ -69,13 +69,20 @@ def run(context: CheckRun) -> CheckResult:
 
 
 def _looked_into(context: CheckRun, result: CheckResult, against: ReferenceSide, inputs: Inputs) -> CheckResult:
-    """*result*, with the first node that differs where both sides are graphs."""
+    """*result*, with the first node that differs where both sides are graphs.
+
+    Raises:
+        ModelError: ``E_SCHEMA``: what differs is not the model but its copy at the opset that a backend needs.
+    """
     from pytest_onnxaccel.runner.localise.localise import looked_into, worst_sample
 
     request, state = context.request, context.state
     ours = ComparisonSide(request.backend, context.model_session, request.backend, context.file)
     theirs = against.side(inputs.for_sample(worst_sample(result)))
     if theirs is not None:
+        from pytest_onnxaccel.runner.localise.upgrade_proof import prove_upgrades
+
+        prove_upgrades(result, request, (ours, theirs), inputs, state.engines)
         both = (ours, theirs)
         return looked_into(result, request, both, inputs, context.backends, state.engines, context.options.failures)
     if request.source is None:
