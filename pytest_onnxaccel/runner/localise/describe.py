@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from pytest_onnxaccel.checks.localise.first_difference import Suspect
-from pytest_onnxaccel.checks.localise.graph_view import GraphView, Node
+from pytest_onnxaccel.checks.localise.graph_view import Node
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.runner.localise.causes import Causes
 from pytest_onnxaccel.runner.localise.intermediates import Intermediates
 from pytest_onnxaccel.runner.localise.isolate_node import Reduced
 
@@ -34,105 +35,112 @@ class Finding:
 
 
 def finding(
-    found: Intermediates, suspect: Suspect | None, reduced: Reduced | None, vanished: bool, fused: Sequence[Node] = ()
+    found: Intermediates, suspect: Suspect | None, reduced: Reduced | None, causes: Causes | None = None
 ) -> Finding:
     """What *found* says.
 
     Args:
         suspect: the first place where the two part.
         reduced: that place alone, where it shows the difference.
-        vanished: with values exposed there is no difference.
-        fused: nodes that must run as one for the difference to show.
+        causes: nodes before that place which are other ones in the reference.
     """
-    beside = found.beside
-    compared = [name for name in beside.ours.makers if name in beside.gaps]
-    figures: dict[str, Any] = {
-        "compared": len(compared), "values": len(beside.ours.makers), "chunks": found.chunks,
-        "sessions": found.ours.sessions + found.theirs.sessions, "largest_chunk_bytes": found.largest,
-        "differing": len(beside.differing), "left_alone": list(beside.ours.left_alone),
-    }  # fmt: skip
-    seen = _seen(found, len(compared))
-    if vanished:
-        return _vanished(figures, seen, fused)
+    figures, seen = _figures(found)
     if suspect is None or not _narrowed(found, suspect):
         line = "not localised: no value between inputs and outputs has a counterpart, by name, content or structure"
         return Finding("", (line,), seen, figures)
-    unlike = None if reduced else only_unlike(found, suspect.value)
-    if unlike is not None:
-        return _unlike(found, suspect, unlike, seen, figures)
+    if reduced is None:
+        kinds = narrowed_types(found)
+        if kinds and suspect.gap.share <= suspect.limit and not suspect.gap.why:
+            return _precision(found, suspect, kinds, seen, figures)
+    if causes is not None:
+        return _caused(found, suspect, causes, seen, figures)
     differences = _differences(found, suspect)
     figures["origin"] = _origin(suspect, reduced, differences)
     lines = [_line(suspect, reduced, suspect.value in found.unrun)]
     if differences:
         lines.append(f"there: {'; '.join(differences)}")
     if _ops(suspect.nodes) != _ops(suspect.theirs):
-        lines.append(f"the reference computes {named(suspect.theirs)} there, the candidate {named(suspect.nodes)}")
+        extra, lacking = _beyond(suspect.nodes, suspect.theirs), _beyond(suspect.theirs, suspect.nodes)
+        theirs, ours = named(suspect.theirs, lacking), named(suspect.nodes, extra)
+        lines.append(f"the reference computes {theirs} there, the candidate {ours}")
     word = "origin" if reduced else "first difference"
     return Finding(f"; {word}: {suspect.node}{_lacking(suspect)}", tuple(lines), seen, figures)
 
 
-def only_unlike(found: Intermediates, value: str) -> tuple[Node, list[str]] | None:
-    """The one node before *value* that is another in the other file, and how; None where none is, or several are.
-
-    A fault may be smaller than rounding where it arises, and grow further on.
-    """
-    ours, theirs, beside = found.ours.side, found.theirs.side, found.beside
-    if ours.shares_file(theirs):
-        return None
-    before = [node.outputs[0] for node in upstream(beside.ours, value) if node.outputs[0] in beside.pairs]
-    pairs = [[name, beside.pairs[name]] for name in before]
-    try:
-        told = ours.model_session.graph("node_diffs", candidate=ours.file, reference=theirs.file, pairs=pairs)[
-            "differences"
-        ]
-    except OnnxAccelError:
-        return None
-    if len(told) != 1:
-        return None
-    ((name, differences),) = told.items()
-    return beside.ours.makers[name], [str(text) for text in differences]
+def narrowed_types(found: Intermediates) -> list[tuple[str, str, int]]:
+    """Float types that the candidate has where the reference has another: theirs, and of how many values."""
+    counts: dict[tuple[str, str], int] = {}
+    for name, other in found.beside.pairs.items():
+        kinds = found.beside.ours.dtype(name), found.beside.theirs.dtype(other)
+        if name in found.beside.gaps and kinds[0] != kinds[1] and all("float" in kind for kind in kinds):
+            counts[kinds] = counts.get(kinds, 0) + 1
+    return [(*kinds, count) for kinds, count in counts.items()]
 
 
-def upstream(graph_view: GraphView, value: str) -> list[Node]:
-    """The nodes that *value* depends on, the one that gives it included."""
-    reached, waiting = set[str](), [value]
-    while waiting:
-        name = waiting.pop()
-        node = graph_view.makers.get(name)
-        if node is not None and node.outputs[0] not in reached:
-            reached.add(node.outputs[0])
-            waiting += node.inputs
-    return [node for node in graph_view.nodes if node.outputs and node.outputs[0] in reached]
-
-
-def _unlike(
-    found: Intermediates, suspect: Suspect, unlike: tuple[Node, list[str]], seen: str, figures: dict[str, Any]
+def _precision(
+    found: Intermediates, suspect: Suspect, kinds: Sequence[tuple[str, str, int]], seen: str, figures: dict[str, Any]
 ) -> Finding:
-    node, differences = unlike
-    value = node.outputs[0]
-    gap = found.beside.gaps.get(value, suspect.gap)
+    """The two compute in different types, and differ by no more than those round."""
+    ours, theirs, count = max(kinds, key=lambda one: one[2])
+    largest = max(found.beside.gaps.items(), key=lambda item: item[1].share if item[1].share < 1e30 else 0.0)
+    figures["precision"] = {"candidate": ours, "reference": theirs, "values": count}
+    line = (
+        f"precision: the candidate computes in {ours} what the reference computes in {theirs} ({count} values); no "
+        f"node adds more than that rounds, most at {found.beside.ours.makers[largest[0]]}: {_share(largest[1].share)}"
+    )
+    return Finding(f"; precision: {ours} against {theirs}", (line,), seen, figures)
+
+
+def _caused(found: Intermediates, suspect: Suspect, causes: Causes, seen: str, figures: dict[str, Any]) -> Finding:
+    makers, gaps = found.beside.ours.makers, found.beside.gaps
+    nodes = [makers[name] for name in causes.values]
+    value = causes.values[0]
+    gap = gaps.get(value, suspect.gap)
+    differences = [text for name in causes.values for text in causes.differences[name]]
     figures["origin"] = {
-        **_origin(suspect, None, differences), **node.to_json(), "nodes": [node.to_json()], "value": value,
-        "counterpart": found.beside.pairs[value], "share": gap.share, "max_abs": gap.max_abs, "grown_at": suspect.value,
+        **_origin(suspect, None, differences), **nodes[0].to_json(), "nodes": [node.to_json() for node in nodes],
+        "value": value, "counterpart": found.beside.pairs[value], "share": gap.share, "max_abs": gap.max_abs,
+        "grown_at": suspect.value, "confirmed": causes.proven,
     }  # fmt: skip
+    why = (
+        "made as in the reference, the difference ends"
+        if causes.proven
+        else (f"the only node before {suspect.node} that is another in the two files")
+    )
     lines = (
-        f"origin: {node}: the only node before {suspect.node} that is another in the two files; {value!r} is "
-        f"{_share(gap.share)} off, which rounding could be, and that grows to {_share(suspect.gap.share)} there",
+        f"origin: {_full(nodes)}: {why}; {value!r} is {_share(gap.share)} off, which rounding could be, and that grows "
+        f"to {_share(suspect.gap.share)} at {suspect.node}",
         f"there: {'; '.join(differences)}",
     )
-    return Finding(f"; origin: {node}", lines, seen, figures)
+    return Finding(f"; origin: {_full(nodes)}", lines, seen, figures)
+
+
+def _full(nodes: Sequence[Node]) -> str:
+    """The first of *nodes* with its module, and how many there are."""
+    rest = len(nodes) - 1
+    return f"{nodes[0]}" + (f" and {named(nodes[1:])}" if rest else "")
+
+
+def _beyond(nodes: Sequence[Node], others: Sequence[Node]) -> list[Node]:
+    """Those of *nodes* whose operator *others* have fewer of."""
+    rest, found = list(_ops(others)), []
+    for node in nodes:
+        if node.op in rest:
+            rest.remove(node.op)
+        else:
+            found.append(node)
+    return found
 
 
 def _lacking(suspect: Suspect) -> str:
     """What the reference has before the node and the candidate lacks."""
-    rest = list(_ops(suspect.nodes))
-    lacking = []
-    for node in suspect.theirs:
-        if node.op in rest:
-            rest.remove(node.op)
-        else:
-            lacking.append(node)
-    return f", before which the candidate lacks {named(lacking)}" if lacking and not rest else ""
+    lacking = _beyond(suspect.theirs, suspect.nodes)
+    more = _beyond(suspect.nodes, suspect.theirs)
+    if lacking and not more:
+        return f", before which the candidate lacks {named(lacking)}"
+    if more and not lacking and suspect.theirs and suspect.nodes[0].op in _ops(suspect.theirs):
+        return f", with {_full(suspect.nodes[:-1])} one {suspect.theirs[-1].op} in the reference"
+    return ""
 
 
 def _line(suspect: Suspect, reduced: Reduced | None, unrun: bool) -> str:
@@ -140,7 +148,12 @@ def _line(suspect: Suspect, reduced: Reduced | None, unrun: bool) -> str:
     reads = f"what it reads agrees to {suspect.before:.1e}" if suspect.before else "what it reads is equal"
     if reduced is None:
         proof = "alone and fed the same both sides agree, so that rounding before it may be the cause"
-        proof = "it cannot be run alone" if unrun else proof
+        if unrun:
+            proof = "it cannot be run alone"
+        elif suspect.gap.share <= suspect.limit:
+            proof = "which rounding in it may do"
+        elif not suspect.before:
+            proof = "alone and fed the same both sides agree, so that what is computed around it makes the difference"
         return f"first difference: {suspect.node}: {suspect.value!r} is {what}; {reads}; {proof}"
     return f"origin: {suspect.node}: {suspect.value!r} is {what}; {reads}; alone and fed the same it differs too"
 
@@ -158,7 +171,9 @@ def _seen(found: Intermediates, compared: int) -> str:
     return line + (f"; {len(refused)} values could not be had" if refused else "")
 
 
-def _vanished(figures: dict[str, Any], seen: str, fused: Sequence[Node]) -> Finding:
+def vanished(found: Intermediates, fused: Sequence[Node]) -> Finding:
+    """With values exposed there is no difference; *fused*: nodes that must run as one for it to show."""
+    figures, seen = _figures(found)
     figures["vanished"] = True
     line = "not localised: with the values between exposed the difference is gone, so that an optimization across nodes"
     if not fused:
@@ -166,6 +181,17 @@ def _vanished(figures: dict[str, Any], seen: str, fused: Sequence[Node]) -> Find
     figures["fused"] = [node.to_json() for node in fused]
     line = f"origin: an optimization across {named(fused)}: with the value between them exposed the difference is gone"
     return Finding(f"; origin: an optimization across {named(fused)}", (line,), seen, figures)
+
+
+def _figures(found: Intermediates) -> tuple[dict[str, Any], str]:
+    beside = found.beside
+    compared = [name for name in beside.ours.makers if name in beside.gaps]
+    figures: dict[str, Any] = {
+        "compared": len(compared), "values": len(beside.ours.makers), "chunks": found.chunks,
+        "sessions": found.ours.sessions + found.theirs.sessions, "largest_chunk_bytes": found.largest,
+        "differing": len(beside.differing), "left_alone": list(beside.ours.left_alone),
+    }  # fmt: skip
+    return figures, _seen(found, len(compared))
 
 
 def _narrowed(found: Intermediates, suspect: Suspect) -> bool:
@@ -214,10 +240,12 @@ def _ops(nodes: Sequence[Node]) -> list[str]:
     return [node.op for node in nodes]
 
 
-def named(nodes: Sequence[Node]) -> str:
-    """The first of *nodes* by operator and name."""
+def named(nodes: Sequence[Node], wanted: Sequence[Node] = ()) -> str:
+    """Some of *nodes* by operator and name: those that are *wanted*, the last one, and what else there is room for."""
     if not nodes:
         return "nothing"
-    shown = [f"{node.op} {node.name or node.outputs[0]!r}" for node in nodes[:_NAMED]]
+    ranked = sorted(range(len(nodes)), key=lambda i: (nodes[i] not in wanted, i != len(nodes) - 1, i))
+    shown = sorted(ranked[:_NAMED])
+    text = " -> ".join(f"{nodes[i].op} {nodes[i].name or nodes[i].outputs[0]!r}" for i in shown)
     rest = len(nodes) - len(shown)
-    return " -> ".join(shown) + (f" and {rest} more" if rest else "")
+    return text + (f" and {rest} more" if rest else "")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.checks.localise.first_difference import Beside
 from pytest_onnxaccel.checks.localise.graph_view import GraphView
-from pytest_onnxaccel.checks.localise.value_matching import by_content, by_name, by_structure
+from pytest_onnxaccel.checks.localise.value_matching import by_content, by_name, by_structure, unfolded
 from pytest_onnxaccel.numerics.compare.digest import Digest
-from pytest_onnxaccel.numerics.compare.distance import Gap, floor, gap
+from pytest_onnxaccel.numerics.compare.distance import Gap, floor, gap, gap_across
 from pytest_onnxaccel.numerics.compare.perturb import perturb
 from pytest_onnxaccel.numerics.unpacked import holder
 from pytest_onnxaccel.runner.localise.exposed_model import ExposedModel
@@ -70,7 +70,7 @@ def intermediates(
     shapes = {name: list(array.shape) for name, array in feeds.items()}
     mine = _wiring(ours, shapes)
     other = mine if ours.shares_file(theirs) else _wiring(theirs, shapes)
-    pairs = by_name(mine, other)
+    pairs = unfolded(mine, other, by_name(mine, other))
     found = Intermediates(Beside(mine, other, pairs, {}), ExposedModel(ours, mine), ExposedModel(theirs, other), feeds)
     unpaired = any(name not in pairs for name in mine.exposable)
     moved, keep = perturb(feeds), True
@@ -83,7 +83,9 @@ def intermediates(
         found.chunks += 1
         found.largest = max(found.largest, sum(x.nbytes for side in (a, b, again) for x in side.values()))
         found.outputs = (_of(mine.outputs, a), _of(other.outputs, b))
-        gaps |= {name: gap(a[name], b[pairs[name]]) for name in a if pairs.get(name) in b and name in mine.makers}
+        gaps |= {
+            name: gap_across(a[name], b[pairs[name]]) for name in a if pairs.get(name) in b and name in mine.makers
+        }
         noise |= {name: gap(again[name], b[name]).share for name in b}
         for side, arrays, kept in ((0, a, found.kept[0]), (1, b, found.kept[1])):
             if unpaired:
@@ -96,7 +98,8 @@ def intermediates(
     if unpaired:
         more = by_content(digests[0], digests[1], pairs, {name: 4 * floor(name) for name in _DTYPES})
         pairs = pairs | more
-        pairs |= by_structure(mine, other, pairs)
+        pairs = unfolded(mine, other, pairs | by_structure(mine, other, pairs))
+        gaps = {name: found_gap for name, found_gap in gaps.items() if name in pairs}
         for name in set(pairs) & set(digests[0]) - set(gaps):
             if pairs[name] in digests[1]:
                 gaps[name] = _gap(found, digests, name, pairs[name])
@@ -113,7 +116,7 @@ def _of(outputs: Sequence[str], arrays: Mapping[str, Array]) -> dict[str, Array]
 
 def _gap(found: Intermediates, digests: tuple[dict[str, Digest], dict[str, Digest]], name: str, other: str) -> Gap:
     if name in found.kept[0] and other in found.kept[1]:
-        return gap(found.kept[0][name], found.kept[1][other])
+        return gap_across(found.kept[0][name], found.kept[1][other])
     share = digests[0][name].apart(digests[1][other])
     return Gap(share, share * digests[1][other].scale)
 

@@ -11,14 +11,17 @@ from pytest_onnxaccel.checks.parity.check import sample
 from pytest_onnxaccel.core.errors import OnnxAccelError, printable
 from pytest_onnxaccel.core.failure_folder import case_folder
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.printing import LIMIT, cut
 from pytest_onnxaccel.core.results import CheckResult, Verdict
-from pytest_onnxaccel.numerics.compare.distance import gap
+from pytest_onnxaccel.numerics.compare.distance import exceeds, gap
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
-from pytest_onnxaccel.runner.localise.describe import Finding, finding
+from pytest_onnxaccel.runner.localise.causes import behind
+from pytest_onnxaccel.runner.localise.describe import Finding, finding, vanished
 from pytest_onnxaccel.runner.localise.engine_vote import Blame, Evidence, engine_vote
 from pytest_onnxaccel.runner.localise.fused_nodes import fused, still
 from pytest_onnxaccel.runner.localise.intermediates import intermediates
 from pytest_onnxaccel.runner.localise.isolate_node import Reduced, origin, swept
+from pytest_onnxaccel.runner.localise.known_cause import drawn, known_cause, renamed
 from pytest_onnxaccel.runner.localise.saved_case import save_case
 from pytest_onnxaccel.runner.request import Request
 from pytest_onnxaccel.runner.sessions.comparison_sides import EXPORTED_AGAIN, ComparisonSide
@@ -42,13 +45,27 @@ def looked_into(
     Whatever goes wrong here is a note of the result and leaves the verdict as it is.
     """
     if not by_value(result):
-        return result
+        return _by_name(result, request, sides, inputs)
     try:
         feeds = sample(inputs, request.seeds, request.batch, worst_sample(result))
         stored = golden_outputs(sides[0], inputs, request, worst_sample(result))
         return FailureAnalysis(sides, feeds, backends, engines, failures, stored)(result)
     except Exception as error:
         return result.with_(notes=(*result.notes, _note("not looked into", error)))
+
+
+def _by_name(
+    result: CheckResult, request: Request, sides: tuple[ComparisonSide, ComparisonSide], inputs: Inputs
+) -> CheckResult:
+    """*result* of a check that failed otherwise: what is known of names, and of nodes that draw numbers."""
+    try:
+        if result.code == "V_UNSTABLE":
+            return drawn(result, sides[0])
+        if result.figures.get("breach") in ("renamed", "missing", "extra"):
+            return renamed(result, sides, sample(inputs, request.seeds, request.batch, worst_sample(result)))
+    except Exception as error:
+        return result.with_(notes=(*result.notes, _note("not looked into", error)))
+    return result
 
 
 @record(frozen=True)
@@ -70,6 +87,7 @@ class FailureAnalysis:
     failures: str | None = None
     stored: Mapping[str, Array] | None = None
     notes: list[str] = field(default_factory=list)
+    tolerances: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def __call__(self, result: CheckResult) -> CheckResult:
         """*result* with what was found.
@@ -82,6 +100,7 @@ class FailureAnalysis:
         figures: dict[str, Any] = {}
         details: list[str] = []
         outputs = ours.session().run(self.feeds), theirs.session().run(self.feeds)
+        self.tolerances.update(tolerances_of(result))
         wrong = wrong_outputs(result, outputs)
         reduced, told = self._localised(wrong, outputs)
         with swept(self.sides, reduced):
@@ -92,7 +111,9 @@ class FailureAnalysis:
             if blamed is not None:
                 details += blamed.lines
                 figures["blame"] = blamed.to_json()
-            message = result.message + (told.clause if told else "") + (blamed.clause if blamed else "")
+            clause = (told.clause if told else "") + (blamed.clause if blamed else "")
+            # What was found must not be what is cut off
+            message = cut(result.message, max(LIMIT // 2, LIMIT - len(clause))) + clause
             ends = (told.seen,) if told else ()
             complete = result.with_(message=message, details=(*details, *result.details, *ends))
             complete = complete.with_(figures={**result.figures, **figures})
@@ -103,21 +124,32 @@ class FailureAnalysis:
     def _localised(
         self, wrong: tuple[str, ...], outputs: tuple[Mapping[str, Array], Mapping[str, Array]]
     ) -> tuple[Reduced | None, Finding | None]:
-        if self.sides[1].label == EXPORTED_AGAIN and all(
-            gap(outputs[0][name], outputs[1][name]).share == 0 for name in wrong if name in outputs[1]
-        ):
-            # Nothing inside can tell: what differs lies between the framework and its export, rounding above all
-            line = f"not localised: {EXPORTED_AGAIN} gives the very same; what differs is the framework and its export"
-            return None, Finding(f"; {EXPORTED_AGAIN} gives the same", (line,), "compared the outputs alone", {})
+        if not past_tolerance(self.tolerances, wrong, outputs):
+            return None, self._agreeing(outputs, wrong)
         try:
+            cause = known_cause(self.sides, self.feeds, wrong, outputs)
+            if cause is not None:
+                return None, cause
             found = intermediates(*self.sides, self.feeds, wrong)
             if not still(wrong, found.outputs, outputs):
-                return None, finding(found, None, None, True, fused(found, wrong, outputs))
+                return None, vanished(found, fused(found, wrong, outputs))
             suspect, reduced = origin(found)
-            return reduced, finding(found, suspect, reduced, False)
+            causes = None if reduced or suspect is None else behind(found, suspect, wrong, outputs)
+            return reduced, finding(found, suspect, reduced, causes)
         except Exception as error:  # an error of ours, too, must not hide the verdict
             self.notes.append(_note("not localised", error))
         return None, None
+
+    def _agreeing(self, outputs: tuple[Mapping[str, Array], Mapping[str, Array]], wrong: Sequence[str]) -> Finding:
+        """Nothing inside can tell: on the same inputs, run once more, the two sides agree."""
+        seen = "compared the outputs alone"
+        if self.sides[1].label != EXPORTED_AGAIN:
+            line = "not localised: run once more on the same inputs, the two sides agree within the tolerance"
+            return Finding("; run once more, they agree", (line,), seen, {"again": False})
+        same = all(gap(outputs[0][name], outputs[1][name]).share == 0 for name in wrong if name in outputs[1])
+        how = "gives the very same" if same else "agrees within the tolerance"
+        line = f"not localised: {EXPORTED_AGAIN} {how}; what differs is the framework and its export"
+        return Finding(f"; {EXPORTED_AGAIN} gives the same", (line,), seen, {})
 
     def _blamed(self, evidence: Evidence) -> Blame | None:
         try:
@@ -137,12 +169,8 @@ class FailureAnalysis:
         batch = f"b{result.batch}" if result.batch is not None else ""
         assert self.failures is not None
         folder = case_folder(self.failures, result.model, "parity", result.backend, result.reference, batch)
-        tolerances = {
-            name: (float(told.get("rtol") or 0.0), float(told.get("atol") or 0.0))
-            for name, told in result.figures.get("outputs", {}).items()
-        }
         try:
-            save_case(folder, self.sides, self.engines, self.feeds, outputs, tolerances, reduced, str(result))
+            save_case(folder, self.sides, self.engines, self.feeds, outputs, self.tolerances, reduced, str(result))
         except Exception as error:
             self.notes.append(_note(f"no case in {folder}", error))
             return result
@@ -165,6 +193,29 @@ def by_value(result: CheckResult) -> bool:
     if result.verdict is not Verdict.FAILED:
         return False
     return result.code == "V_PARITY" or result.figures.get("breach") in BY_VALUE
+
+
+def tolerances_of(result: CheckResult) -> dict[str, tuple[float, float]]:
+    """(rtol, atol) by output, as the check had them."""
+    told = result.figures.get("outputs", {})
+    return {name: (float(one.get("rtol") or 0.0), float(one.get("atol") or 0.0)) for name, one in told.items()}
+
+
+def past_tolerance(
+    tolerances: Mapping[str, tuple[float, float]],
+    wrong: Sequence[str],
+    outputs: tuple[Mapping[str, Array], Mapping[str, Array]],
+) -> bool:
+    """Some *wrong* output is past its tolerance in *outputs*; of one without a tolerance, it differs at all."""
+    for name in wrong:
+        if name not in outputs[0] or name not in outputs[1]:
+            return True
+        a, b = outputs[0][name], outputs[1][name]
+        if name not in tolerances and gap(a, b).share > 0:
+            return True
+        if name in tolerances and exceeds(a, b, *tolerances[name]):
+            return True
+    return False
 
 
 def wrong_outputs(result: CheckResult, outputs: tuple[Mapping[str, Array], Mapping[str, Array]]) -> tuple[str, ...]:

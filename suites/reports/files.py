@@ -1,0 +1,241 @@
+"""Reports in which one of two files is wrong: its node must be named, and what was done to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+
+from suites.reports.making import BOOL, FLOAT, HALF, INT, Made, model, node, positive, random, report, value
+
+IMAGE, PLANES = [value("x", FLOAT, [1, 3, 12, 12])], [value("y", FLOAT, [1, 6, 10, 10])]
+BATCH_NORM = {"gain": positive(6), "shift": random(6), "mean": random(6, seed=1), "variance": positive(6, seed=2)}
+
+
+def with_norm(epsilon: float = 1e-5, opset: int = 17, kernel: Any = None, **attributes: Any) -> onnx.ModelProto:
+    kernel = random(6, 3, 3, 3, scale=0.3) if kernel is None else kernel
+    more = ["mean_out", "variance_out"] if attributes else []
+    reads = ["c", "gain", "shift", "mean", "variance"]
+    nodes = [node("Conv", ["x", "k"], ["c"], "conv"),
+             node("BatchNormalization", reads, ["n", *more], "norm", epsilon=epsilon, **attributes),
+             node("Relu", ["n"], ["y"], "relu")]  # fmt: skip
+    return model(nodes, IMAGE, PLANES, {"k": kernel, **BATCH_NORM}, opset)
+
+
+def folded() -> onnx.ModelProto:
+    factor = BATCH_NORM["gain"] / np.sqrt(BATCH_NORM["variance"] + np.float32(1e-5))
+    kernel = random(6, 3, 3, 3, scale=0.3) * factor[:, None, None, None]
+    nodes = [node("Conv", ["x", "k", "c0"], ["c"], "conv"), node("Relu", ["c"], ["y"], "relu")]
+    return model(nodes, IMAGE, PLANES, {"k": kernel, "c0": BATCH_NORM["shift"] - BATCH_NORM["mean"] * factor})
+
+
+@report("batch norm in training mode", "exported without eval(), against the folded file; a convolution was blamed",
+        names=("norm", "training mode"), says=("call eval()",), never=("origin: Conv",),
+        twin=lambda: (with_norm(), folded()))  # fmt: skip
+def training_norm() -> Made:
+    return with_norm(training_mode=1), folded()
+
+
+@report("epsilon of an unfolded norm", "1e-3 in place of 1e-5, against the folded file",
+        names=("norm",), says=("the reference computes Conv 'conv' there",), twin=lambda: (with_norm(), folded()))  # fmt: skip
+def epsilon() -> Made:
+    return with_norm(epsilon=0.2), folded()
+
+
+@report("weights before an unfolded norm", "a channel of the convolution, against the folded file",
+        names=("conv", "norm"), twin=lambda: (with_norm(), folded()))  # fmt: skip
+def unfolded_weights() -> Made:
+    kernel = random(6, 3, 3, 3, scale=0.3)
+    kernel[2] *= 1.5
+    return with_norm(kernel=kernel), folded()
+
+
+def dropping(mode: bool) -> onnx.ModelProto:
+    nodes = [node("MatMul", ["x", "a"], ["m"], "encode"), node("Dropout", ["m", "ratio", "mode"], ["z"], "drop"),
+             node("MatMul", ["z", "b"], ["y"], "head")]  # fmt: skip
+    return model(nodes, [value("x", FLOAT, [1, 6])], [value("y", FLOAT, [1, 3])],
+                 {"a": random(6, 32), "b": random(32, 3), "ratio": np.float32(0.5), "mode": np.array(mode)})  # fmt: skip
+
+
+@report("dropout in training mode", "exported without eval(); no message named the node", code="V_UNSTABLE",
+        names=("drop",), says=("call eval()",), twin=lambda: (dropping(False), "unoptimized"))  # fmt: skip
+def dropout() -> Made:
+    return dropping(True), dropping(False)
+
+
+@report("sampler", "RandomNormalLike inside a variational decoder; no message named it", code="V_UNSTABLE",
+        names=("eps",))  # fmt: skip
+def sampler() -> Made:
+    nodes = [node("MatMul", ["x", "a"], ["mu"], "mu"), node("RandomNormalLike", ["mu"], ["e"], "eps"),
+             node("Add", ["mu", "e"], ["z"], "sample"), node("MatMul", ["z", "b"], ["y"], "decode")]  # fmt: skip
+    return model(nodes, [value("x", FLOAT, [1, 6])], [value("y", FLOAT, [1, 3])],
+                 {"a": random(6, 32), "b": random(32, 3)}), "unoptimized"  # fmt: skip
+
+
+def detector(first: str = "scores", second: str = "boxes") -> onnx.ModelProto:
+    nodes = [node("MatMul", ["x", "a"], ["h"], "trunk"), node("MatMul", ["h", "b"], [first], "score_head"),
+             node("MatMul", ["h", "c"], [second], "box_head")]  # fmt: skip
+    outputs = [value(name, FLOAT, [5, 4]) for name in dict.fromkeys((*sorted((first, second)),))]
+    return model(nodes, [value("x", FLOAT, [5, 6])], outputs, {"a": random(6, 8), "b": random(8, 4), "c": random(8, 4)})
+
+
+@report("exchanged outputs", "scores and boxes under each other's names; a MatMul was blamed",
+        says=("'boxes' equals the reference's 'scores'", "'scores' equals the reference's 'boxes'"),
+        never=("origin: MatMul",), twin=lambda: (detector(), detector()))  # fmt: skip
+def exchanged() -> Made:
+    return detector("boxes", "scores"), detector()
+
+
+@report("renamed output", "an exporter called 'scores' 'output'", code="V_CONTRACT",
+        says=("'output' equals the reference's 'scores'",))  # fmt: skip
+def renamed() -> Made:
+    return detector("output"), detector()
+
+
+def classified(op: str = "Softmax", opset: int = 13, **attributes: int) -> onnx.ModelProto:
+    nodes = [node("MatMul", ["x", "w"], ["a"], "dense"), node(op, ["a"], ["y"], "classes", **attributes)]
+    return model(nodes, [value("x", FLOAT, [2, 5, 6])], [value("y", FLOAT, [2, 5, 4])], {"w": random(6, 4)}, opset)
+
+
+@report("softmax of another opset", "the file was re-exported from opset 12 to 13 by changing the number alone",
+        names=("classes",), says=("of opset 13 instead of 12", "one axis"), never=("not given",),
+        twin=lambda: (classified(opset=12, axis=2), classified(opset=13)))  # fmt: skip
+def softmax() -> Made:
+    return classified(opset=13, axis=1), classified(opset=12, axis=1)
+
+
+@report("hardmax of another opset", "as above, where the converter itself is at fault", names=("classes",),
+        says=("of opset 13 instead of 11",),
+        twin=lambda: (classified("Hardmax", 13, axis=2), classified("Hardmax", 11, axis=2)))  # fmt: skip
+def hardmax() -> Made:
+    return classified("Hardmax", 13, axis=1), classified("Hardmax", 11, axis=1)
+
+
+def gathered(**attributes: int) -> onnx.ModelProto:
+    nodes = [node("MatMul", ["x", "w"], ["a"], "dense"), node("Gather", ["a", "at"], ["b"], "pick", **attributes),
+             node("Mul", ["b", "s"], ["y"], "scale")]  # fmt: skip
+    return model(nodes, [value("x", FLOAT, [4, 6])], [value("y", FLOAT, [4, 4])],
+                 {"w": random(6, 4), "at": np.array([3, 2, 1, 0]), "s": np.float32(2)})  # fmt: skip
+
+
+@report("default told as a change", "axis=not given instead of 0 was told beside a changed weight", names=("pick",),
+        says=("constant 'at' differs",), never=("axis", "not given"), twin=lambda: (gathered(), gathered(axis=0)))  # fmt: skip
+def default() -> Made:
+    wrong = gathered()
+    order = onnx.numpy_helper.from_array(np.array([3, 2, 0, 1]), "at")
+    next(t for t in wrong.graph.initializer if t.name == "at").CopyFrom(order)
+    return wrong, gathered(axis=0)
+
+
+@report("attribute against its default", "axis=1 where the original leaves it out", names=("pick",),
+        says=("axis=1 instead of 0 (its default)",))  # fmt: skip
+def against_default() -> Made:
+    return gathered(axis=1), gathered()
+
+
+def halved(factor: float = 1.0, keep: bool = True, half: bool = True) -> onnx.ModelProto:
+    kind = np.float16 if half else np.float32
+    second = random(24, 16, 3, 3, scale=0.12)
+    second[3] *= np.float32(factor)
+    inner = half and keep
+    nodes = [node("Cast", ["x"], ["xh"], "to_half", to=HALF)] if inner else []
+    nodes += [node("Conv", ["xh" if inner else "x", "w1"], ["a"], "c1"), node("Relu", ["a"], ["b"], "r1"),
+              node("Conv", ["b", "w2"], ["c"], "c2"), node("Relu", ["c"], ["e"], "r2"),
+              node("GlobalAveragePool", ["e"], ["g"], "pool"), node("Flatten", ["g"], ["f"], "flat"),
+              node("MatMul", ["f", "w3"], ["yh" if inner else "y"], "head")]  # fmt: skip
+    nodes += [node("Cast", ["yh"], ["y"], "to_float", to=FLOAT)] if inner else []
+    constants = {"w1": random(16, 3, 3, 3, scale=0.27), "w2": second, "w3": random(24, 10, scale=0.3)}
+    return model(nodes, [value("x", FLOAT, [1, 3, 20, 20])], [value("y", FLOAT, [1, 10])],
+                 {name: array.astype(kind) for name, array in constants.items()})  # fmt: skip
+
+
+@report("channel of a float16 file", "a float16 conversion with one wrong channel; the first Cast was blamed",
+        names=("c2",), says=("constant 'w2' differs in 144 of 3456",),
+        never=("float16 against float32", "c1", "origin: Cast"))  # fmt: skip
+def half_channel() -> Made:
+    return halved(1.5), halved(half=False)
+
+
+def amplified(first: float, second: float) -> onnx.ModelProto:
+    nodes = [node("Softplus", ["x"], ["n"], "noise"), node("LeakyRelu", ["n"], ["a"], "first", alpha=0.5),
+             node("Mul", ["a", "up"], ["b"], "second"), node("Sub", ["b", "n"], ["c"], "less"),
+             node("Mul", ["c", "gain"], ["d"], "gain"), node("Add", ["d", "n"], ["y"], "sum")]  # fmt: skip
+    return model(nodes, [value("x", FLOAT, [2, 8])], [value("y", FLOAT, [2, 8])],
+                 {"up": np.float32([second]), "gain": np.float32([4096])})  # fmt: skip
+
+
+@report("weight below rounding", "a scale that moved by four units in the last place, and is told before what grows",
+        names=("second",), says=("constant 'up' differs",), never=("0.0e+00 of its scale off",),
+        twin=lambda: (amplified(1, 1), amplified(1, 1)))  # fmt: skip
+def small_weight() -> Made:
+    return amplified(1.0, 1 + 2.0**-21), amplified(1.0, 1.0)
+
+
+def computed_weight(scale: float) -> onnx.ModelProto:
+    nodes = [node("DequantizeLinear", ["wq", "ws", "wz"], ["w"], "weights"), node("MatMul", ["x", "w"], ["a"], "dense"),
+             node("Relu", ["a"], ["y"], "relu")]  # fmt: skip
+    return model(nodes, [value("x", FLOAT, [3, 6])], [value("y", FLOAT, [3, 4])],
+                 {"wq": np.random.default_rng(5).integers(-100, 100, (6, 4)).astype(np.int8),
+                  "ws": np.float32(scale), "wz": np.int8(0)})  # fmt: skip
+
+
+@report("scale of stored weights", "weights that are computed from constants: the scale was twice as large",
+        names=("dense",), says=("constant 'ws' differs",),
+        twin=lambda: (computed_weight(0.01), computed_weight(0.01)))  # fmt: skip
+def weight_scale() -> Made:
+    return computed_weight(0.02), computed_weight(0.01)
+
+
+def long_chain(drop: int | None = None) -> onnx.ModelProto:
+    """Twelve layers whose names tell nothing of each other in the two files."""
+    nodes, last = [], "x"
+    constants = {}
+    for index in range(12):
+        constants[f"w{index}"] = random(6, 6, seed=index, scale=0.6)
+        nodes += [node("MatMul", [last, f"w{index}"], [f"m{index}"], f"dense_{index}"),
+                  node("Tanh", [f"m{index}"], [f"t{index}"], f"tanh_{index}")]  # fmt: skip
+        last = f"t{index}"
+        if index == drop:
+            nodes.append(node("Erf", [last], [f"e{index}"], "planted"))
+            last = f"e{index}"
+    nodes.append(node("Identity", [last], ["y"], "end"))
+    return model(nodes, [value("x", FLOAT, [3, 6])], [value("y", FLOAT, [3, 6])], constants)
+
+
+@report("node too many in a long chain", "the suspect stood behind 'and 9 more'", names=("planted",),
+        twin=lambda: (long_chain(), long_chain()))  # fmt: skip
+def planted() -> Made:
+    return long_chain(7), long_chain()
+
+
+def masked(low: float = -1e4, inverted: bool = False) -> onnx.ModelProto:
+    nodes = [node("Gather", ["table", "ids"], ["e"], "embed"), node("MatMul", ["e", "w"], ["s"], "score"),
+             node("Where", ["mask", "s", "low"] if not inverted else ["mask", "low", "s"], ["m"], "mask_out"),
+             node("Softmax", ["m"], ["y"], "softmax", axis=1)]  # fmt: skip
+    return model(nodes, [value("ids", INT, [2, 6]), value("mask", BOOL, [2, 6, 1])], [value("y", FLOAT, [2, 6, 3])],
+                 {"table": random(40, 8), "w": random(8, 3), "low": np.float32(low)})  # fmt: skip
+
+
+@report("mask turned round", "padding was attended to", names=("mask_out",), says=("inputs in the order",),
+        twin=lambda: (masked(), masked()))  # fmt: skip
+def turned_mask() -> Made:
+    return masked(inverted=True), masked()
+
+
+def module_names(named: bool, factor: float = 1.0) -> onnx.ModelProto:
+    """A torch export whose MatMul lost its weight's name to a transposition, or a simplified copy of it."""
+    weight = random(6, 4)
+    weight[:, 1] *= np.float32(factor)
+    first = ("/encoder/layer.0/dense/MatMul", "/encoder/layer.0/dense/Add") if named else ("", "")
+    nodes = [node("MatMul", ["x", "onnx::MatMul_12"], ["/a" if named else "3"], first[0]),
+             node("Add", ["/a" if named else "3", "encoder.layer.0.dense.bias" if named else "b"], ["y"], first[1])]  # fmt: skip
+    return model(nodes, [value("x", FLOAT, [3, 6])], [value("y", FLOAT, [3, 4])],
+                 {"onnx::MatMul_12": weight, ("encoder.layer.0.dense.bias" if named else "b"): random(4)})  # fmt: skip
+
+
+@report("module of a simplified file", "the simplified file lost the module paths that its original has",
+        says=("module encoder.layer.0.dense",),
+        twin=lambda: (module_names(False), module_names(True)))  # fmt: skip
+def lost_module() -> Made:
+    return module_names(False, 1.3), module_names(True)
