@@ -16,7 +16,8 @@ from suites.localise.conftest import check  # noqa: F401
 from suites.reports import engines, files
 from suites.reports.making import REPORTS, Made, Report
 
-assert engines and files, "they put their reports on the list"
+assert engines, "it puts its reports on the list"
+assert files, "and so does this"
 
 
 @pytest.fixture

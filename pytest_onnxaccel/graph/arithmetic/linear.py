@@ -69,6 +69,8 @@ def conv_transpose(inputs: Inputs, attributes: Attributes) -> Any:
             part = np.tensordot(x[:, own], w[own][(slice(None), slice(None), *at)], ([1], [0]))
             y[(slice(None), slice(g * made, (g + 1) * made), *places)] += np.moveaxis(part, -1, 1)
     begin, sizes = _cropped(attributes, x.shape[2:], full, strides)
+    short = [max(0, b + n - f) for b, n, f in zip(begin, sizes, full, strict=True)]
+    y = np.pad(y, [(0, 0), (0, 0), *((0, s) for s in short)])
     y = y[(slice(None), slice(None), *(slice(b, b + n) for b, n in zip(begin, sizes, strict=True)))]
     return (y if bias is None else y + along_channels(bias, y.ndim),)
 

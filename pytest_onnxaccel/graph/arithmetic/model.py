@@ -23,6 +23,11 @@ from pytest_onnxaccel.graph.upgrade import opset_of
 DOMAIN = "onnxaccel.arithmetic"
 
 _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+#: What Cast may go to.
+_CAST = tuple(
+    getattr(TensorProto, name)
+    for name in ("DOUBLE", "BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
+)
 _TYPE_ATTRIBUTES = ("to", "dtype", "stash_type", "softmax_precision", "output_dtype")
 #: What the bodies of functions may use besides: of floats, or of positive integers.
 _IN_FUNCTIONS = ("Div", "Mod", "Softmax")
@@ -96,6 +101,14 @@ class _Rewrite:
                 del node.output[1:]
         elif node.op_type not in PLAIN and not self._as_function(node, opset):
             self._unknown.add(label)
+        elif node.op_type in ("Cast", "CastLike") and self._cast_to(node) not in _CAST:
+            self._unknown.add(f"{label} to a type that NumPy lacks")
+
+    def _cast_to(self, node: NodeProto) -> int:
+        if node.op_type == "CastLike":
+            known = self._types.get(node.input[1])
+            return int(known.tensor_type.elem_type) if known is not None else 0
+        return next((int(item.i) for item in node.attribute if item.name == "to"), 0)
 
     def _as_function(self, node: NodeProto, opset: int) -> bool:
         """Let *node* call the function that the standard defines its operator by; False where there is none."""
@@ -113,7 +126,11 @@ class _Rewrite:
             d.default_value for name, d in defaults.items() if name not in given and d.default_value.name
         )
         node.input.extend([""] * (len(function.input) - len(node.input)))
-        del function.output[len(node.output) :]
+        wanted = [i for i, name in enumerate(node.output) if name]
+        results, names = [function.output[i] for i in wanted], [node.output[i] for i in wanted]
+        del function.output[:], node.output[:]
+        function.output.extend(results)
+        node.output.extend(names)
         node.op_type, node.domain = function.name, DOMAIN
         self._model.functions.append(function)
         return True

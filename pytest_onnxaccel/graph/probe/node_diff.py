@@ -91,11 +91,12 @@ def _differences(ours: _Side, value: str, theirs: _Side, counterpart: str) -> li
     left, right = ours.makers.get(value), theirs.makers.get(counterpart)
     if left is None or right is None:
         return []
-    found = _of_nodes(ours, left, theirs, right)
-    reordered = list(left.input) != list(right.input) and sorted(left.input) == sorted(right.input)
-    if not found and reordered:
-        found.append(f"inputs in the order {_names(left)} instead of {_names(right)}")
-    return [printable(text, 160) for text in found[:_TOLD]]
+    return [printable(text, 160) for text in _of_nodes(ours, left, theirs, right)[:_TOLD]]
+
+
+def _reordered(left: NodeProto, right: NodeProto) -> bool:
+    a, b = list(left.input), list(right.input)
+    return a != b and sorted(a) == sorted(b)
 
 
 def _of_nodes(ours: _Side, left: NodeProto, theirs: _Side, right: NodeProto, depth: int = 0) -> list[str]:
@@ -108,6 +109,8 @@ def _of_nodes(ours: _Side, left: NodeProto, theirs: _Side, right: NodeProto, dep
         found += _attributes(ours, left, theirs, right)
     if len(left.input) != len(right.input) and left.op_type == right.op_type:
         found.append(f"{len(left.input)} inputs instead of {len(right.input)}")
+    if left.op_type == right.op_type and _reordered(left, right):
+        return [*found, f"inputs in the order {_names(left)} instead of {_names(right)}"]
     for index, (a, b) in enumerate(zip(left.input, right.input, strict=False)):
         mine, other = ours.constants.get(a), theirs.constants.get(b)
         made, its = ours.only_constants(a), theirs.only_constants(b)

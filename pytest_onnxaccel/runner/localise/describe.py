@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pytest_onnxaccel.checks.localise.first_difference import Suspect
@@ -48,6 +49,7 @@ def finding(
     if suspect is None or not _narrowed(found, suspect):
         line = "not localised: no value between inputs and outputs has a counterpart, by name, content or structure"
         return Finding("", (line,), seen, figures)
+    suspect = _placed(suspect)
     if reduced is None:
         kinds = narrowed_types(found)
         if kinds and suspect.gap.share <= suspect.limit and not suspect.gap.why:
@@ -138,9 +140,20 @@ def _lacking(suspect: Suspect) -> str:
     more = _beyond(suspect.nodes, suspect.theirs)
     if lacking and not more:
         return f", before which the candidate lacks {named(lacking)}"
-    if more and not lacking and suspect.theirs and suspect.nodes[0].op in _ops(suspect.theirs):
+    if not more or lacking or not suspect.theirs:
+        return ""
+    if suspect.node in more:
         return f", with {_full(suspect.nodes[:-1])} one {suspect.theirs[-1].op} in the reference"
-    return ""
+    return f", before which the candidate has {named(more)} too many"
+
+
+def _placed(suspect: Suspect) -> Suspect:
+    """*suspect* with the module of its node: a simplified file has lost what the reference may still tell."""
+    if suspect.node.module:
+        return suspect
+    alike = [node.module for node in suspect.theirs if node.op == suspect.node.op and node.module]
+    module = (alike or [node.module for node in suspect.theirs[-1:]] or [""])[-1]
+    return replace(suspect, nodes=(*suspect.nodes[:-1], replace(suspect.node, module=module)))
 
 
 def _line(suspect: Suspect, reduced: Reduced | None, unrun: bool) -> str:
