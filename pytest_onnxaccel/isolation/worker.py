@@ -49,6 +49,7 @@ GRAPH_FUNCTIONS = {
     "movable": "pytest_onnxaccel.graph.reach.variant:movable",
     "expose": "pytest_onnxaccel.graph.probe.expose:expose",
     "extract": "pytest_onnxaccel.graph.probe.extract:extract",
+    "folded": "pytest_onnxaccel.graph.probe.folded:folded",
     "node_diff": "pytest_onnxaccel.graph.probe.node_diff:node_diff",
     "node_diffs": "pytest_onnxaccel.graph.probe.node_diff:node_diffs",
     "rest": "pytest_onnxaccel.graph.probe.unsteady:rest",

@@ -38,18 +38,29 @@ def training_norm() -> Made:
 
 
 @report("epsilon of an unfolded norm", "1e-3 in place of 1e-5, against the folded file",
-        names=("norm",), says=("the reference computes Conv 'conv' there",),
+        names=("origin: BatchNormalization 'norm'",), says=("the reference computes Conv 'conv' there", "scale of"),
         twin=lambda: (with_norm(), folded()))  # fmt: skip
 def epsilon() -> Made:
     return with_norm(epsilon=0.2), folded()
 
 
 @report("weights before an unfolded norm", "a channel of the convolution, against the folded file",
-        names=("conv", "norm"), twin=lambda: (with_norm(), folded()))  # fmt: skip
+        names=("origin: Conv 'conv'",), says=("weights of channel 2 are 1.5 times those folded",),
+        twin=lambda: (with_norm(), folded()))  # fmt: skip
 def unfolded_weights() -> Made:
     kernel = random(6, 3, 3, 3, scale=0.3)
     kernel[2] *= 1.5
     return with_norm(kernel=kernel), folded()
+
+
+@report("fold that lost the mean", "the converter folded a norm and forgot its mean, against the unfolded original",
+        names=("origin: Conv 'conv'",), says=("shift of", "of BatchNormalization 'norm'"),
+        twin=lambda: (folded(), with_norm()))  # fmt: skip
+def lost_mean() -> Made:
+    wrong = folded()
+    bias = onnx.numpy_helper.from_array(BATCH_NORM["shift"], "c0")
+    next(t for t in wrong.graph.initializer if t.name == "c0").CopyFrom(bias)
+    return wrong, with_norm()
 
 
 def dropping(mode: bool) -> onnx.ModelProto:

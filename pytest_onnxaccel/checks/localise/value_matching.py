@@ -6,7 +6,7 @@ Nothing is guessed: a value without a counterpart stays without one.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.checks.localise.graph_view import GraphView
@@ -135,13 +135,18 @@ _LINEAR = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 _AFFINE = ("BatchNormalization", "Mul", "Add", "Sub", "Div")
 
 
-def unfolded(ours: GraphView, theirs: GraphView, pairs: Mapping[str, str]) -> dict[str, str]:
+def unfolded(ours: GraphView, theirs: GraphView, pairs: Mapping[str, str], apart: Collection[str]) -> dict[str, str]:
     """*pairs*, where one side has a batch norm behind a layer that the other has folded into it.
 
     The layers themselves give other numbers then, and rightly: what comes behind the batch norm is their counterpart.
+
+    Args:
+        apart: values of the candidate that are not as their counterparts: of another one nothing was folded.
     """
     found = dict(pairs)
     for value, other in pairs.items():
+        if value not in apart:
+            continue
         mine, its = ours.makers.get(value), theirs.makers.get(other)
         if mine is None or its is None or mine.op not in _LINEAR or its.op not in _LINEAR:
             continue

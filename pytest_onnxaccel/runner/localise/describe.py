@@ -57,6 +57,10 @@ def finding(
     if causes is not None:
         return _caused(found, suspect, causes, seen, figures)
     differences = _differences(found, suspect)
+    one = _folded(found, suspect)
+    also = _lacking(suspect)
+    if one is not None:
+        suspect, also, differences = one
     figures["origin"] = _origin(suspect, reduced, differences)
     lines = [_line(suspect, reduced, suspect.value in found.unrun)]
     if differences:
@@ -66,7 +70,7 @@ def finding(
         theirs, ours = named(suspect.theirs, lacking), named(suspect.nodes, extra)
         lines.append(f"the reference computes {theirs} there, the candidate {ours}")
     word = "origin" if reduced else "first difference"
-    return Finding(f"; {word}: {suspect.node}{_lacking(suspect)}", tuple(lines), seen, figures)
+    return Finding(f"; {word}: {suspect.node}{also}", tuple(lines), seen, figures)
 
 
 def narrowed_types(found: Intermediates) -> list[tuple[str, str, int]]:
@@ -123,6 +127,36 @@ def _full(nodes: Sequence[Node]) -> str:
     return f"{nodes[0]}" + (f" and {named(nodes[1:])}" if rest else "")
 
 
+def _folded(found: Intermediates, suspect: Suspect) -> tuple[Suspect, str, list[str]] | None:
+    """*suspect* at the node that is another one, where one side has a batch norm that the other folded into its layer.
+
+    With that, how both sides have it, and what differs.
+    """
+    pairs = (suspect.nodes, found.ours, suspect.value), (suspect.theirs, found.theirs, suspect.counterpart)
+    for which, ((nodes, model, value), (others, other, counterpart)) in enumerate((pairs, pairs[::-1])):
+        if [node.op for node in nodes[1:]] != ["BatchNormalization"] or [node.op for node in others] != [nodes[0].op]:
+            continue
+        try:
+            told = found.ours.side.model_session.graph(
+                "folded", unfolded=model.side.file, value=value, whole=other.side.file, counterpart=counterpart
+            )
+        except OnnxAccelError:
+            return None
+        layer, norm = nodes
+        both = f"{layer.op} {layer.name or layer.outputs[0]!r} and {norm.op} {norm.name or norm.outputs[0]!r}"
+        there = f", where {both} are one {others[0].op} in the reference"
+        if which == 1:
+            whose = f" of {norm}" if told["which"] == "norm" else ""
+            return (
+                suspect,
+                f", where {both} of the reference are one",
+                [f"{told['what']}{whose}"] if told["what"] else [],
+            )
+        chosen = (norm, layer) if told["which"] == "layer" else (layer, norm)
+        return replace(suspect, nodes=chosen), there, [told["what"]] if told["what"] else []
+    return None
+
+
 def _beyond(nodes: Sequence[Node], others: Sequence[Node]) -> list[Node]:
     """Those of *nodes* whose operator *others* have fewer of."""
     rest, found = list(_ops(others)), []
@@ -142,8 +176,6 @@ def _lacking(suspect: Suspect) -> str:
         return f", before which the candidate lacks {named(lacking)}"
     if not more or lacking or not suspect.theirs:
         return ""
-    if suspect.node in more:
-        return f", with {_full(suspect.nodes[:-1])} one {suspect.theirs[-1].op} in the reference"
     return f", before which the candidate has {named(more)} too many"
 
 

@@ -70,9 +70,10 @@ def intermediates(
     shapes = {name: list(array.shape) for name, array in feeds.items()}
     mine = _wiring(ours, shapes)
     other = mine if ours.shares_file(theirs) else _wiring(theirs, shapes)
-    pairs = unfolded(mine, other, by_name(mine, other))
+    pairs = by_name(mine, other)
     found = Intermediates(Beside(mine, other, pairs, {}), ExposedModel(ours, mine), ExposedModel(theirs, other), feeds)
-    unpaired = any(name not in pairs for name in mine.exposable)
+    norms = [sum(node.op == "BatchNormalization" for node in side.nodes) for side in (mine, other)]
+    unpaired = any(name not in pairs for name in mine.exposable) or norms[0] != norms[1]
     moved, keep = perturb(feeds), True
     gaps: dict[str, Gap] = {}
     noise: dict[str, float] = {}
@@ -98,11 +99,18 @@ def intermediates(
     if unpaired:
         more = by_content(digests[0], digests[1], pairs, {name: 4 * floor(name) for name in _DTYPES})
         pairs = pairs | more
-        pairs = unfolded(mine, other, pairs | by_structure(mine, other, pairs))
-        gaps = {name: found_gap for name, found_gap in gaps.items() if name in pairs}
+        pairs |= by_structure(mine, other, pairs)
         for name in set(pairs) & set(digests[0]) - set(gaps):
             if pairs[name] in digests[1]:
                 gaps[name] = _gap(found, digests, name, pairs[name])
+        apart = {name for name, one in gaps.items() if one.share > 4 * floor(mine.dtype(name))}
+        moved_on = unfolded(mine, other, pairs, apart)
+        if moved_on != pairs:
+            gaps = {name: one for name, one in gaps.items() if moved_on.get(name) == pairs[name]}
+            pairs = moved_on
+            for name in set(pairs) & set(digests[0]) - set(gaps):
+                if pairs[name] in digests[1]:
+                    gaps[name] = _gap(found, digests, name, pairs[name])
     # One that is not finite says nothing of the reference's noise
     noise = {name: share for name, share in noise.items() if isfinite(share)}
     found.beside = Beside(mine, other, pairs, gaps, noise, tuple(dict.fromkeys(holder(w, mine.outputs) for w in wrong)))
