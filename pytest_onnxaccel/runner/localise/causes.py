@@ -45,7 +45,8 @@ def behind(
     Where several are, those are told that end the difference once they are as they are in the reference: found by
     halving.
     """
-    told = unlike(found, suspect.value)
+    gaps = found.beside.gaps
+    told = {name: how for name, how in unlike(found, suspect.value).items() if name not in gaps or gaps[name].share > 0}
     if not told or len(told) > _MOST:
         return None
     names = [name for name in found.beside.ours.makers if name in told]

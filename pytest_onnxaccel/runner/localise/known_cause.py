@@ -23,7 +23,7 @@ _NAMED = 4
 
 
 def known_cause(
-    sides: tuple[ComparisonSide, ComparisonSide],
+    sides: tuple[ComparisonSide, ComparisonSide | None],
     feeds: Mapping[str, Array],
     wrong: Sequence[str],
     outputs: tuple[Outputs, Outputs],
@@ -31,15 +31,20 @@ def known_cause(
     """What explains the difference without a look inside; None where nothing known does.
 
     A node in training mode is the cause where the difference ends with that mode off.
+
+    Args:
+        sides: the second is None where the reference shows no graph.
     """
     swapped = exchanged(outputs[0], outputs[1], wrong)
     if swapped:
         line = f"origin: outputs under other names: {told(swapped)}"
         return Finding(f"; outputs exchanged: {told(swapped)}", (line,), _SEEN, {"exchanged": swapped})
-    if sides[0].shares_file(sides[1]):
+    if sides[1] is not None and sides[0].shares_file(sides[1]):
         return None
     for which, word in ((0, "candidate"), (1, "reference")):
         side = sides[which]
+        if side is None:
+            continue
         nodes = [node for node in unsteady(side) if node["kind"] != "random"]
         if nodes and _ends(side, which, feeds, wrong, outputs):
             first = nodes[0]

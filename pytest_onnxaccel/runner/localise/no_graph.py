@@ -10,7 +10,9 @@ from pytest_onnxaccel.core.failure_folder import case_folder
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.core.specs import SourceSpec
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
-from pytest_onnxaccel.runner.localise.localise import by_value, worst_sample
+from pytest_onnxaccel.runner.localise.describe import Finding
+from pytest_onnxaccel.runner.localise.known_cause import known_cause
+from pytest_onnxaccel.runner.localise.localise import by_value, tolerances_of, worst_sample, wrong_outputs
 from pytest_onnxaccel.runner.localise.saved_case import save_case
 from pytest_onnxaccel.runner.request import Request
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
@@ -41,23 +43,36 @@ def not_looked_into(
     """
     if not by_value(result):
         return result
-    why = "a function has no graph to look into" if source.function else "its source could not be exported again"
-    complete = result.with_(details=(*result.details, f"not localised: {why}"))
+    try:
+        feeds = sample(inputs, request.seeds, request.batch, worst_sample(result))
+        outputs = ours.session().run(feeds), reference.run(feeds)
+        complete = _told(result, known_cause((ours, None), feeds, wrong_outputs(result, outputs), outputs), source)
+    except Exception as error:
+        return result.with_(notes=(*result.notes, f"not looked into: {_text(error)}"))
     if failures is None:
         return complete
     batch = f"b{result.batch}" if result.batch is not None else ""
     folder = case_folder(failures, result.model, "parity", result.backend, result.reference, batch)
-    tolerances = {
-        name: (float(told.get("rtol") or 0.0), float(told.get("atol") or 0.0))
-        for name, told in result.figures.get("outputs", {}).items()
-    }
     try:
-        feeds = sample(inputs, request.seeds, request.batch, worst_sample(result))
-        outputs = ours.session().run(feeds), reference.run(feeds)
-        save_case(folder, (ours, source.shown), engines, feeds, outputs, tolerances, None, str(complete))
+        sides = (ours, source.shown)
+        save_case(folder, sides, engines, feeds, outputs, tolerances_of(result), None, str(complete))
     except Exception as error:  # a disk that refuses it, too, must not hide the verdict
-        text = error.cause if isinstance(error, OnnxAccelError) else f"{type(error).__name__}: {error}"
-        return complete.with_(notes=(*complete.notes, f"no case in {folder}: {printable(text, 160)}"))
+        return complete.with_(notes=(*complete.notes, f"no case in {folder}: {_text(error)}"))
     shown = printable(str(folder), 200)
     details = (f"case: {shown} (python repro.py)", *complete.details)
     return complete.with_(details=details, figures={**complete.figures, "case": shown})
+
+
+def _told(result: CheckResult, cause: Finding | None, source: SourceSpec) -> CheckResult:
+    """*result* with what is known of its cause, or why nothing was searched for."""
+    if cause is None:
+        why = "a function has no graph to look into" if source.function else "its source could not be exported again"
+        return result.with_(details=(*result.details, f"not localised: {why}"))
+    figures = {**result.figures, "localisation": cause.figures}
+    message = result.message + cause.clause
+    return result.with_(message=message, details=(*cause.details, *result.details, cause.seen), figures=figures)
+
+
+def _text(error: Exception) -> str:
+    text = error.cause if isinstance(error, OnnxAccelError) else f"{type(error).__name__}: {error}"
+    return printable(text, 160)
