@@ -26,11 +26,12 @@ from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from suites.reports import engines, files
+from suites.reports import engines, evaluator, files
 from suites.reports.making import REPORTS, Made, Report
 
 assert engines, "it puts its reports on the list"
-assert files, "and so does this"
+assert evaluator, "so does this"
+assert files, "and this"
 
 
 def judged(report: Report, made: Made, crooked: bool, folder: Path) -> CheckResult:

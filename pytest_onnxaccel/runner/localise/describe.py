@@ -11,11 +11,10 @@ from pytest_onnxaccel.checks.localise.graph_view import Node
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.runner.localise.causes import Causes
+from pytest_onnxaccel.runner.localise.folded_layers import folded_layers
 from pytest_onnxaccel.runner.localise.intermediates import Intermediates
 from pytest_onnxaccel.runner.localise.isolate_node import Reduced
-
-#: So many nodes of a region are named.
-_NAMED = 4
+from pytest_onnxaccel.runner.localise.node_words import NAMED, beyond, full, named, operators, share_text
 
 
 @record(frozen=True)
@@ -57,7 +56,7 @@ def finding(
     if causes is not None:
         return _caused(found, suspect, causes, seen, figures)
     differences = _differences(found, suspect)
-    one = _folded(found, suspect)
+    one = folded_layers(found, suspect)
     also = _lacking(suspect)
     if one is not None:
         suspect, also, differences = one
@@ -65,8 +64,8 @@ def finding(
     lines = [_line(suspect, reduced, suspect.value in found.unrun)]
     if differences:
         lines.append(f"there: {'; '.join(differences)}")
-    if _ops(suspect.nodes) != _ops(suspect.theirs):
-        extra, lacking = _beyond(suspect.nodes, suspect.theirs), _beyond(suspect.theirs, suspect.nodes)
+    if operators(suspect.nodes) != operators(suspect.theirs):
+        extra, lacking = beyond(suspect.nodes, suspect.theirs), beyond(suspect.theirs, suspect.nodes)
         theirs, ours = named(suspect.theirs, lacking), named(suspect.nodes, extra)
         lines.append(f"the reference computes {theirs} there, the candidate {ours}")
     word = "origin" if reduced else "first difference"
@@ -90,9 +89,10 @@ def _precision(
     ours, theirs, count = max(kinds, key=lambda one: one[2])
     largest = max(found.beside.gaps.items(), key=lambda item: item[1].share if item[1].share < 1e30 else 0.0)
     figures["precision"] = {"candidate": ours, "reference": theirs, "values": count}
+    where = found.beside.ours.makers[largest[0]]
     line = (
         f"precision: the candidate computes in {ours} what the reference computes in {theirs} ({count} values); no "
-        f"node adds more than that rounds, most at {found.beside.ours.makers[largest[0]]}: {_share(largest[1].share)}"
+        f"node adds more than that rounds, most at {where}: {share_text(largest[1].share)}"
     )
     return Finding(f"; precision: {ours} against {theirs}", (line,), seen, figures)
 
@@ -108,70 +108,20 @@ def _caused(found: Intermediates, suspect: Suspect, causes: Causes, seen: str, f
         "value": value, "counterpart": found.beside.pairs[value], "share": gap.share, "max_abs": gap.max_abs,
         "grown_at": suspect.value, "confirmed": causes.proven,
     }  # fmt: skip
-    why = (
-        "made as in the reference, the difference ends"
-        if causes.proven
-        else (f"the only node before {suspect.node} that is another in the two files")
-    )
+    why = f"the only node before {suspect.node} that is another in the two files"
+    why = "made as in the reference, the difference ends" if causes.proven else why
     lines = (
-        f"origin: {_full(nodes)}: {why}; {value!r} is {_share(gap.share)} off, which rounding could be, and that grows "
-        f"to {_share(suspect.gap.share)} at {suspect.node}",
+        f"origin: {full(nodes)}: {why}; {value!r} is {share_text(gap.share)} off, which rounding could be, and that "
+        f"grows to {share_text(suspect.gap.share)} at {suspect.node}",
         f"there: {'; '.join(differences)}",
     )
-    return Finding(f"; origin: {_full(nodes)}", lines, seen, figures)
-
-
-def _full(nodes: Sequence[Node]) -> str:
-    """The first of *nodes* with its module, and how many there are."""
-    rest = len(nodes) - 1
-    return f"{nodes[0]}" + (f" and {named(nodes[1:])}" if rest else "")
-
-
-def _folded(found: Intermediates, suspect: Suspect) -> tuple[Suspect, str, list[str]] | None:
-    """*suspect* at the node that is another one, where one side has a batch norm that the other folded into its layer.
-
-    With that, how both sides have it, and what differs.
-    """
-    pairs = (suspect.nodes, found.ours, suspect.value), (suspect.theirs, found.theirs, suspect.counterpart)
-    for which, ((nodes, model, value), (others, other, counterpart)) in enumerate((pairs, pairs[::-1])):
-        if [node.op for node in nodes[1:]] != ["BatchNormalization"] or [node.op for node in others] != [nodes[0].op]:
-            continue
-        try:
-            told = found.ours.side.model_session.graph(
-                "folded", unfolded=model.side.file, value=value, whole=other.side.file, counterpart=counterpart
-            )
-        except OnnxAccelError:
-            return None
-        layer, norm = nodes
-        both = f"{layer.op} {layer.name or layer.outputs[0]!r} and {norm.op} {norm.name or norm.outputs[0]!r}"
-        there = f", where {both} are one {others[0].op} in the reference"
-        if which == 1:
-            whose = f" of {norm}" if told["which"] == "norm" else ""
-            return (
-                suspect,
-                f", where {both} of the reference are one",
-                [f"{told['what']}{whose}"] if told["what"] else [],
-            )
-        chosen = (norm, layer) if told["which"] == "layer" else (layer, norm)
-        return replace(suspect, nodes=chosen), there, [told["what"]] if told["what"] else []
-    return None
-
-
-def _beyond(nodes: Sequence[Node], others: Sequence[Node]) -> list[Node]:
-    """Those of *nodes* whose operator *others* have fewer of."""
-    rest, found = list(_ops(others)), []
-    for node in nodes:
-        if node.op in rest:
-            rest.remove(node.op)
-        else:
-            found.append(node)
-    return found
+    return Finding(f"; origin: {full(nodes)}", lines, seen, figures)
 
 
 def _lacking(suspect: Suspect) -> str:
     """What the reference has before the node and the candidate lacks."""
-    lacking = _beyond(suspect.theirs, suspect.nodes)
-    more = _beyond(suspect.nodes, suspect.theirs)
+    lacking = beyond(suspect.theirs, suspect.nodes)
+    more = beyond(suspect.nodes, suspect.theirs)
     if lacking and not more:
         return f", before which the candidate lacks {named(lacking)}"
     if not more or lacking or not suspect.theirs:
@@ -189,7 +139,7 @@ def _placed(suspect: Suspect) -> Suspect:
 
 
 def _line(suspect: Suspect, reduced: Reduced | None, unrun: bool) -> str:
-    what = suspect.gap.why or f"{_share(suspect.gap.share)} off (max abs {suspect.gap.max_abs:.3g})"
+    what = suspect.gap.why or f"{share_text(suspect.gap.share)} off (max abs {suspect.gap.max_abs:.3g})"
     reads = f"what it reads agrees to {suspect.before:.1e}" if suspect.before else "what it reads is equal"
     if reduced is None:
         proof = "alone and fed the same both sides agree, so that rounding before it may be the cause"
@@ -203,15 +153,11 @@ def _line(suspect: Suspect, reduced: Reduced | None, unrun: bool) -> str:
     return f"origin: {suspect.node}: {suspect.value!r} is {what}; {reads}; alone and fed the same it differs too"
 
 
-def _share(share: float) -> str:
-    return f"{share:.1e} of its scale"
-
-
 def _seen(found: Intermediates, compared: int) -> str:
     beside = found.beside
     line = f"compared {compared} of {len(beside.ours.makers)} values, {len(beside.differing)} of those inside differ"
     if beside.ours.left_alone:
-        line += f"; not looked into: {', '.join(beside.ours.left_alone[:_NAMED])}"
+        line += f"; not looked into: {', '.join(beside.ours.left_alone[:NAMED])}"
     refused = {**found.ours.refused, **found.theirs.refused}
     return line + (f"; {len(refused)} values could not be had" if refused else "")
 
@@ -242,7 +188,7 @@ def _figures(found: Intermediates) -> tuple[dict[str, Any], str]:
 def _narrowed(found: Intermediates, suspect: Suspect) -> bool:
     """Something inside agrees or differs by itself: else the two graphs were only compared as a whole."""
     inner = [name for name in found.beside.gaps if name not in found.beside.ours.outputs]
-    return bool(inner) or len(suspect.nodes) <= 1 or len(found.beside.ours.nodes) <= _NAMED
+    return bool(inner) or len(suspect.nodes) <= 1 or len(found.beside.ours.nodes) <= NAMED
 
 
 def _differences(found: Intermediates, suspect: Suspect) -> list[str]:
@@ -279,18 +225,3 @@ def _origin(suspect: Suspect, reduced: Reduced | None, differences: Sequence[str
         "reduced_max_abs": reduced.gap.max_abs if reduced else None,
         "differences": list(differences),
     }
-
-
-def _ops(nodes: Sequence[Node]) -> list[str]:
-    return [node.op for node in nodes]
-
-
-def named(nodes: Sequence[Node], wanted: Sequence[Node] = ()) -> str:
-    """Some of *nodes* by operator and name: those that are *wanted*, the last one, and what else there is room for."""
-    if not nodes:
-        return "nothing"
-    ranked = sorted(range(len(nodes)), key=lambda i: (nodes[i] not in wanted, i != len(nodes) - 1, i))
-    shown = sorted(ranked[:_NAMED])
-    text = " -> ".join(f"{nodes[i].op} {nodes[i].name or nodes[i].outputs[0]!r}" for i in shown)
-    rest = len(nodes) - len(shown)
-    return text + (f" and {rest} more" if rest else "")

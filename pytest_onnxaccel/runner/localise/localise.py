@@ -19,6 +19,7 @@ from pytest_onnxaccel.runner.localise.causes import behind
 from pytest_onnxaccel.runner.localise.describe import Finding, finding, vanished
 from pytest_onnxaccel.runner.localise.engine_vote import Blame, Evidence, engine_vote
 from pytest_onnxaccel.runner.localise.fused_nodes import fused, still
+from pytest_onnxaccel.runner.localise.golden_outputs import golden_outputs
 from pytest_onnxaccel.runner.localise.intermediates import intermediates
 from pytest_onnxaccel.runner.localise.isolate_node import Reduced, origin, swept
 from pytest_onnxaccel.runner.localise.known_cause import drawn, known_cause, renamed
@@ -237,15 +238,3 @@ def worst_sample(result: CheckResult) -> int:
     if result.figures.get("breach"):
         return int(result.figures.get("breach_sample", 0))
     return int(told.get("sample", 0))
-
-
-def golden_outputs(
-    side: ComparisonSide, inputs: Inputs, request: Request, sample_number: int
-) -> Mapping[str, Array] | None:
-    """The stored outputs of that sample of a check, where it is one of the model's golden samples."""
-    if request.seeds or sample_number >= len(inputs.golden):
-        return None
-    golden = side.model_session.golden
-    fed = inputs.golden[sample_number]
-    stored = next((one.outputs for one in golden.sets if golden.fits and one.inputs is fed), {})
-    return {name: value for name, value in stored.items() if hasattr(value, "dtype")} or None
