@@ -209,3 +209,14 @@ def scaled() -> onnx.ModelProto:
         engines={ORT: LostBranch}, twin=lambda: (scaled(), "unoptimized"))  # fmt: skip
 def lost_scale() -> Made:
     return scaled(), "unoptimized"
+
+
+@report("integers behind floats", "an optimization drops a scale before a Cast; float64 has no say in what is rounded",
+        wrong=(), says=("an optimization across", "who is wrong cannot be told: it gives integers that hang on"),
+        engines={ORT: LostBranch})  # fmt: skip
+def whole_numbers() -> Made:
+    return model(
+        [node("MatMul", ["x", "w"], ["a"], "dense"), node("Mul", ["a", "s"], ["b"], "scale"),
+         node("Cast", ["b"], ["y"], "whole", to=7)],
+        [value("x", FLOAT, [3, 8])], [value("y", 7, [3, 6])], {"w": random(8, 6), "s": np.float32(9)},
+    ), "unoptimized"  # fmt: skip
