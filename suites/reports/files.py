@@ -113,7 +113,8 @@ def classified(op: str = "Softmax", opset: int = 13, **attributes: int) -> onnx.
 
 
 @report("softmax of another opset", "the file was re-exported from opset 12 to 13 by changing the number alone",
-        names=("classes",), says=("of opset 13 instead of 12", "one axis"), never=("not given",),
+        names=("classes", "Softmax of opset 13 instead of 12"),
+        says=("one axis", "opsets: the candidate is of opset 13, the reference of 12"), never=("not given",),
         twin=lambda: (classified(opset=12, axis=2), classified(opset=13)))  # fmt: skip
 def softmax() -> Made:
     return classified(opset=13, axis=1), classified(opset=12, axis=1)

@@ -60,6 +60,9 @@ def finding(
     also = _lacking(suspect)
     if one is not None:
         suspect, also, differences = one
+    opsets = found.ours.side.model_session.info.opset, found.theirs.side.model_session.info.opset
+    if differences and opsets[0] != opsets[1] and differences[0].startswith(f"{suspect.node.op} of opset "):
+        also = f": {differences[0]}"
     figures["origin"] = _origin(suspect, reduced, differences)
     lines = [_line(suspect, reduced, suspect.value in found.unrun)]
     if differences:

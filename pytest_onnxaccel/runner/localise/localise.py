@@ -61,7 +61,8 @@ def _by_name(
     """*result* of a check that failed otherwise: what is known of names, and of nodes that draw numbers."""
     try:
         if result.code == "V_UNSTABLE":
-            return drawn(result, sides[0])
+            told = drawn(result, sides[0])
+            return told if told is not result else drawn(result, sides[1])
         if result.figures.get("breach") in ("renamed", "missing", "extra"):
             return renamed(result, sides, sample(inputs, request.seeds, request.batch, worst_sample(result)))
     except Exception as error:
@@ -107,6 +108,7 @@ class FailureAnalysis:
         with swept(self.sides, reduced):
             if told is not None:
                 details += told.details
+                details += self._opsets()
                 figures["localisation"] = told.figures | {"seconds": time.perf_counter() - start}
             blamed = self._blamed(Evidence(self.feeds, wrong, reduced, self.stored))
             if blamed is not None:
@@ -121,6 +123,13 @@ class FailureAnalysis:
             if self.failures is not None:
                 complete = self._saved(complete, outputs, reduced, len(details))
         return complete.with_(notes=(*complete.notes, *self.notes))
+
+    def _opsets(self) -> tuple[str, ...]:
+        """That the two files are of different opsets, where they are: an operator may have become another one."""
+        ours, theirs = (side.model_session.info.opset for side in self.sides)
+        if ours == theirs or self.sides[0].shares_file(self.sides[1]) or self.sides[1].label == EXPORTED_AGAIN:
+            return ()
+        return (f"opsets: the candidate is of opset {ours}, the reference of {theirs}",)
 
     def _localised(
         self, wrong: tuple[str, ...], outputs: tuple[Mapping[str, Array], Mapping[str, Array]]
