@@ -10,7 +10,7 @@ import pytest
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.runner.api import validate
 from pytest_onnxaccel.runner.request import RunOptions
-from suites.reports import files
+from suites.reports import files, hidden
 
 FUNCTION = """
 import onnx
@@ -55,7 +55,7 @@ def test_what_needs_no_search_is_told(
 
 
 def test_what_would_need_one_is_said(tmp_path: Path) -> None:
-    result = judged(tmp_path, "other_weights", files.module_names(False, 1.3), files.module_names(False))
+    result = judged(tmp_path, "other_weights", hidden.module_names(False, 1.3), hidden.module_names(False))
     assert result.code == "V_PARITY", result.message
     assert result.details[-1] == "not localised: a function has no graph to look into"
 

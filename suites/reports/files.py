@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from suites.reports.making import BOOL, FLOAT, HALF, INT, Made, model, node, positive, random, report, value
+from suites.reports.making import FLOAT, HALF, Made, model, node, positive, random, report, value
 
 IMAGE, PLANES = [value("x", FLOAT, [1, 3, 12, 12])], [value("y", FLOAT, [1, 6, 10, 10])]
 BATCH_NORM = {"gain": positive(6), "shift": random(6), "mean": random(6, seed=1), "variance": positive(6, seed=2)}
@@ -171,87 +171,3 @@ def halved(factor: float = 1.0, keep: bool = True, half: bool = True) -> onnx.Mo
         never=("float16 against float32", "c1", "origin: Cast"))  # fmt: skip
 def half_channel() -> Made:
     return halved(1.5), halved(half=False)
-
-
-def amplified(first: float, second: float) -> onnx.ModelProto:
-    nodes = [node("Softplus", ["x"], ["n"], "noise"), node("LeakyRelu", ["n"], ["a"], "first", alpha=0.5),
-             node("Mul", ["a", "up"], ["b"], "second"), node("Sub", ["b", "n"], ["c"], "less"),
-             node("Mul", ["c", "gain"], ["d"], "gain"), node("Add", ["d", "n"], ["y"], "sum")]  # fmt: skip
-    return model(nodes, [value("x", FLOAT, [2, 8])], [value("y", FLOAT, [2, 8])],
-                 {"up": np.float32([second]), "gain": np.float32([4096])})  # fmt: skip
-
-
-@report("weight below rounding", "a scale that moved by four units in the last place, and is told before what grows",
-        names=("second",), says=("constant 'up' differs",), never=("0.0e+00 of its scale off",),
-        twin=lambda: (amplified(1, 1), amplified(1, 1)))  # fmt: skip
-def small_weight() -> Made:
-    return amplified(1.0, 1 + 2.0**-21), amplified(1.0, 1.0)
-
-
-def computed_weight(scale: float) -> onnx.ModelProto:
-    nodes = [node("DequantizeLinear", ["wq", "ws", "wz"], ["w"], "weights"), node("MatMul", ["x", "w"], ["a"], "dense"),
-             node("Relu", ["a"], ["y"], "relu")]  # fmt: skip
-    return model(nodes, [value("x", FLOAT, [3, 6])], [value("y", FLOAT, [3, 4])],
-                 {"wq": np.random.default_rng(5).integers(-100, 100, (6, 4)).astype(np.int8),
-                  "ws": np.float32(scale), "wz": np.int8(0)})  # fmt: skip
-
-
-@report("scale of stored weights", "weights that are computed from constants: the scale was twice as large",
-        names=("dense",), says=("constant 'ws' differs",),
-        twin=lambda: (computed_weight(0.01), computed_weight(0.01)))  # fmt: skip
-def weight_scale() -> Made:
-    return computed_weight(0.02), computed_weight(0.01)
-
-
-def long_chain(drop: int | None = None) -> onnx.ModelProto:
-    """Twelve layers whose names tell nothing of each other in the two files."""
-    nodes, last = [], "x"
-    constants = {}
-    for index in range(12):
-        constants[f"w{index}"] = random(6, 6, seed=index, scale=0.6)
-        nodes += [node("MatMul", [last, f"w{index}"], [f"m{index}"], f"dense_{index}"),
-                  node("Tanh", [f"m{index}"], [f"t{index}"], f"tanh_{index}")]  # fmt: skip
-        last = f"t{index}"
-        if index == drop:
-            nodes.append(node("Erf", [last], [f"e{index}"], "planted"))
-            last = f"e{index}"
-    nodes.append(node("Identity", [last], ["y"], "end"))
-    return model(nodes, [value("x", FLOAT, [3, 6])], [value("y", FLOAT, [3, 6])], constants)
-
-
-@report("node too many in a long chain", "the suspect stood behind 'and 9 more'", names=("planted",),
-        twin=lambda: (long_chain(), long_chain()))  # fmt: skip
-def planted() -> Made:
-    return long_chain(7), long_chain()
-
-
-def masked(low: float = -1e4, inverted: bool = False) -> onnx.ModelProto:
-    nodes = [node("Gather", ["table", "ids"], ["e"], "embed"), node("MatMul", ["e", "w"], ["s"], "score"),
-             node("Where", ["mask", "s", "low"] if not inverted else ["mask", "low", "s"], ["m"], "mask_out"),
-             node("Softmax", ["m"], ["y"], "softmax", axis=1)]  # fmt: skip
-    return model(nodes, [value("ids", INT, [2, 6]), value("mask", BOOL, [2, 6, 1])], [value("y", FLOAT, [2, 6, 3])],
-                 {"table": random(40, 8), "w": random(8, 3), "low": np.float32(low)})  # fmt: skip
-
-
-@report("mask turned round", "padding was attended to", names=("mask_out",), says=("inputs in the order",),
-        twin=lambda: (masked(), masked()))  # fmt: skip
-def turned_mask() -> Made:
-    return masked(inverted=True), masked()
-
-
-def module_names(named: bool, factor: float = 1.0) -> onnx.ModelProto:
-    """A torch export whose MatMul lost its weight's name to a transposition, or a simplified copy of it."""
-    weight = random(6, 4)
-    weight[:, 1] *= np.float32(factor)
-    first = ("/encoder/layer.0/dense/MatMul", "/encoder/layer.0/dense/Add") if named else ("", "")
-    inner, bias = ("/a", "encoder.layer.0.dense.bias") if named else ("3", "b")
-    nodes = [node("MatMul", ["x", "onnx::MatMul_12"], [inner], first[0]), node("Add", [inner, bias], ["y"], first[1])]
-    return model(nodes, [value("x", FLOAT, [3, 6])], [value("y", FLOAT, [3, 4])],
-                 {"onnx::MatMul_12": weight, bias: random(4)})  # fmt: skip
-
-
-@report("module of a simplified file", "the simplified file lost the module paths that its original has",
-        says=("module encoder.layer.0.dense",),
-        twin=lambda: (module_names(False), module_names(True)))  # fmt: skip
-def lost_module() -> Made:
-    return module_names(False, 1.3), module_names(True)

@@ -26,12 +26,13 @@ from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from suites.reports import engines, evaluator, files
+from suites.reports import engines, evaluator, files, hidden
 from suites.reports.making import REPORTS, Made, Report
 
 assert engines, "it puts its reports on the list"
 assert evaluator, "so does this"
 assert files, "and this"
+assert hidden, "and that"
 
 
 def judged(report: Report, made: Made, crooked: bool, folder: Path) -> CheckResult:

@@ -14,7 +14,7 @@ from pytest_onnxaccel.graph.probe.folded import folded
 from pytest_onnxaccel.graph.probe.node_diff import node_diff
 from pytest_onnxaccel.graph.probe.transplant import transplant
 from pytest_onnxaccel.graph.probe.unsteady import rest, unsteady
-from suites.reports import files
+from suites.reports import files, hidden
 from suites.reports.making import FLOAT, model, node, value
 
 
@@ -53,7 +53,7 @@ def test_statistics_that_are_read_cannot_be_put_at_rest(tmp_path: Path) -> None:
 
 
 def test_a_transplanted_node_has_the_weights_of_the_other_file(tmp_path: Path) -> None:
-    wrong, right = files.amplified(1.0, 3.0), files.amplified(1.0, 2.0)
+    wrong, right = hidden.amplified(1.0, 3.0), hidden.amplified(1.0, 2.0)
     paths = saved(tmp_path, "a", wrong), saved(tmp_path, "b", right)
     target = str(tmp_path / "c.onnx")
     assert transplant(*paths, [["b", "b"]], target) == {"replaced": ["b"]}

@@ -82,9 +82,14 @@ class Beside:
 
     @cached_property
     def mixed(self) -> bool:
-        """The two sides compute some value in different float types."""
-        kinds = ((self.ours.dtype(name), self.theirs.dtype(other)) for name, other in self.pairs.items())
-        return any(a != b and a and b for a, b in kinds)
+        """The two sides round some value to different float types on the way to it."""
+        return any(one != other for one, other in map(self.rounded_to, self.gaps))
+
+    def rounded_to(self, value: str) -> tuple[str, str]:
+        """The float types that *value* and its counterpart were rounded to; equal where either is not known."""
+        counterpart = self.pairs.get(value, value)
+        ours, theirs = self.ours.narrowest.get(value, ""), self.theirs.narrowest.get(counterpart, "")
+        return (ours, theirs) if "float" in ours and "float" in theirs else (ours, ours)
 
     def agrees(self, value: str, scale: float = 1.0) -> bool:
         """*value* has a counterpart, and is it but for rounding."""

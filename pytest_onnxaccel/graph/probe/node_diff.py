@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto, defs, helper, numpy_helper
-from onnx.external_data_helper import uses_external_data
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, defs, helper
 
 from pytest_onnxaccel.core.errors import printable
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.graph.files import load_graph
+from pytest_onnxaccel.graph.probe.constant_diff import constants_differ
 from pytest_onnxaccel.graph.upgrade import opset_of
 
-#: Most differences told, and the largest constant compared, in elements.
-_TOLD, _LARGEST = 4, 1 << 24
+#: Most differences told.
+_TOLD = 4
 #: So far constants that are computed from constants are followed: nodes in all, and one behind the other.
 _FOLLOWED, _DEPTH = 64, 8
 
@@ -105,7 +103,7 @@ def _of_nodes(ours: _Side, left: NodeProto, theirs: _Side, right: NodeProto, dep
     if left.op_type != right.op_type:
         found.append(f"{left.op_type} instead of {right.op_type}")
     elif (axes := _axes(ours, left)) is None or axes != _axes(theirs, right):
-        found += _turned(ours, left, theirs, right)
+        found += _turned(ours, left, theirs, right) + _bodies(ours, left, theirs, right)
         found += _attributes(ours, left, theirs, right)
     if len(left.input) != len(right.input) and left.op_type == right.op_type:
         found.append(f"{len(left.input)} inputs instead of {len(right.input)}")
@@ -115,7 +113,7 @@ def _of_nodes(ours: _Side, left: NodeProto, theirs: _Side, right: NodeProto, dep
         mine, other = ours.constants.get(a), theirs.constants.get(b)
         made, its = ours.only_constants(a), theirs.only_constants(b)
         if mine is not None and other is not None:
-            found += _constants(index, a, mine, other)
+            found += constants_differ(index, a, mine, other)
         elif made is not None and its is not None:
             if depth < _DEPTH:
                 found += _of_nodes(ours, made, theirs, its, depth + 1)
@@ -154,20 +152,43 @@ def _names(node: NodeProto) -> str:
 
 def _side(path: str) -> _Side:
     model: ModelProto = load_graph(path)
-    constants = {tensor.name: tensor for tensor in model.graph.initializer}
-    for node in model.graph.node:
+    return _of_graph(model.graph, opset_of(model), {})
+
+
+def _of_graph(graph: GraphProto, opset: int, outer: Mapping[str, TensorProto]) -> _Side:
+    constants = dict(outer) | {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
         if node.op_type == "Constant":
             constants |= {name: item.t for name in node.output for item in node.attribute if item.name == "value"}
-    makers = {value: node for node in model.graph.node for value in node.output if value}
-    graph = model.graph
+    makers = {value: node for node in graph.node for value in node.output if value}
     values = [value for value in (*graph.input, *graph.value_info, *graph.output) if value.type.HasField("tensor_type")]
     ranks = {v.name: len(v.type.tensor_type.shape.dim) for v in values if v.type.tensor_type.HasField("shape")}
-    return _Side(opset_of(model), makers, constants, ranks)
+    return _Side(opset, makers, constants, ranks)
+
+
+def _bodies(ours: _Side, left: NodeProto, theirs: _Side, right: NodeProto) -> list[str]:
+    """What differs inside the branches or the body of two nodes, node by node in their order."""
+    found = []
+    others = {item.name: item.g for item in right.attribute if item.type == AttributeProto.GRAPH}
+    for item in left.attribute:
+        if item.type != AttributeProto.GRAPH or item.name not in others:
+            continue
+        a, b = item.g, others[item.name]
+        if [node.op_type for node in a.node] != [node.op_type for node in b.node]:
+            found.append(f"{item.name} has {len(a.node)} other nodes instead of {len(b.node)}")
+            continue
+        inner = _of_graph(a, ours.opset, ours.constants), _of_graph(b, theirs.opset, theirs.constants)
+        for mine, its in zip(a.node, b.node, strict=True):
+            if mine.op_type != "Constant":
+                told = _of_nodes(inner[0], mine, inner[1], its)
+                found += [f"in {item.name}, {mine.op_type} {mine.name or mine.output[0]!r}: {text}" for text in told]
+    return found
 
 
 def _attributes(ours: _Side, left: NodeProto, theirs: _Side, right: NodeProto) -> list[str]:
     """Attributes that differ; one that is left out has its default, and is none where that is the other's."""
-    a, b = ({item.name: _shown(item) for item in node.attribute} for node in (left, right))
+    graphs = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
+    a, b = ({i.name: _shown(i) for i in node.attribute if i.type not in graphs} for node in (left, right))
     defaults = [_defaults(side.schema(node)) for side, node in ((ours, left), (theirs, right))]
     found = []
     for name in sorted({*a, *b}):
@@ -206,33 +227,3 @@ def _shown(attribute: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return printable(str(value), 60)
-
-
-def _constants(index: int, name: str, ours: TensorProto, theirs: TensorProto) -> list[str]:
-    if uses_external_data(ours) or uses_external_data(theirs):
-        return []
-    if ours.raw_data and ours.raw_data == theirs.raw_data and list(ours.dims) == list(theirs.dims):
-        return []
-    a, b = numpy_helper.to_array(ours), numpy_helper.to_array(theirs)
-    if a.dtype != b.dtype and a.shape == b.shape and a.dtype.kind == b.dtype.kind == "f":
-        b = _rounded(a, b)
-        a = _rounded(b, a)
-    if a.shape != b.shape or a.dtype != b.dtype:
-        return [f"{_constant(index, name)} is {a.dtype}{list(a.shape)} instead of {b.dtype}{list(b.shape)}"]
-    if a.size > _LARGEST or a.dtype.kind in "OSU" or np.array_equal(a, b):
-        return []
-    differing = np.asarray(a != b)
-    share = int(np.count_nonzero(differing))
-    where = [int(i) for i in np.argwhere(differing)[0]] if a.ndim else []
-    apart = float(np.nanmax(np.abs(a.astype(np.float64) - b.astype(np.float64))))
-    return [f"{_constant(index, name)} differs in {share} of {a.size} values from {where} on, by up to {apart:.3g}"]
-
-
-def _rounded(a: Any, b: Any) -> Any:
-    """*b* in the type of *a*, where that is narrower: a conversion rounds its weights."""
-    with np.errstate(over="ignore"):
-        return b.astype(a.dtype) if a.dtype.itemsize < b.dtype.itemsize else b
-
-
-def _constant(index: int, name: str) -> str:
-    return f"constant {os.path.basename(name)!r}" if name else f"constant input {index}"

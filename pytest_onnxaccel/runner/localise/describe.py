@@ -48,7 +48,8 @@ def finding(
     if suspect is None or not _narrowed(found, suspect):
         line = "not localised: no value between inputs and outputs has a counterpart, by name, content or structure"
         return Finding("", (line,), seen, figures)
-    suspect = _placed(suspect)
+    region = suspect.nodes, suspect.theirs
+    suspect = _placed(_before_casts(suspect))
     if reduced is None:
         kinds = narrowed_types(found)
         if kinds and suspect.gap.share <= suspect.limit and not suspect.gap.why:
@@ -58,6 +59,8 @@ def finding(
     differences = _differences(found, suspect)
     one = folded_layers(found, suspect)
     also = _lacking(suspect)
+    if suspect.theirs and len(suspect.nodes) != len(suspect.theirs):  # of two regions, the last nodes need not be pairs
+        differences = [text for text in differences if text != f"{suspect.node.op} instead of {suspect.theirs[-1].op}"]
     if one is not None:
         suspect, also, differences = one
     opsets = found.ours.side.model_session.info.opset, found.theirs.side.model_session.info.opset
@@ -67,20 +70,19 @@ def finding(
     lines = [_line(suspect, reduced, suspect.value in found.unrun)]
     if differences:
         lines.append(f"there: {'; '.join(differences)}")
-    if operators(suspect.nodes) != operators(suspect.theirs):
-        extra, lacking = beyond(suspect.nodes, suspect.theirs), beyond(suspect.theirs, suspect.nodes)
-        theirs, ours = named(suspect.theirs, lacking), named(suspect.nodes, extra)
+    if operators(region[0]) != operators(region[1]):
+        ours, theirs = named(region[0], beyond(*region)), named(region[1], beyond(*region[::-1]))
         lines.append(f"the reference computes {theirs} there, the candidate {ours}")
     word = "origin" if reduced else "first difference"
     return Finding(f"; {word}: {suspect.node}{also}", tuple(lines), seen, figures)
 
 
 def narrowed_types(found: Intermediates) -> list[tuple[str, str, int]]:
-    """Float types that the candidate has where the reference has another: theirs, and of how many values."""
+    """Float types that the candidate rounds to and the reference does not: both, and of how many values."""
     counts: dict[tuple[str, str], int] = {}
-    for name, other in found.beside.pairs.items():
-        kinds = found.beside.ours.dtype(name), found.beside.theirs.dtype(other)
-        if name in found.beside.gaps and kinds[0] != kinds[1] and all("float" in kind for kind in kinds):
+    for name in found.beside.gaps:
+        kinds = found.beside.rounded_to(name)
+        if kinds[0] != kinds[1]:
             counts[kinds] = counts.get(kinds, 0) + 1
     return [(*kinds, count) for kinds, count in counts.items()]
 
@@ -123,13 +125,24 @@ def _caused(found: Intermediates, suspect: Suspect, causes: Causes, seen: str, f
 
 def _lacking(suspect: Suspect) -> str:
     """What the reference has before the node and the candidate lacks."""
-    lacking = beyond(suspect.theirs, suspect.nodes)
-    more = beyond(suspect.nodes, suspect.theirs)
+    lacking = [node for node in beyond(suspect.theirs, suspect.nodes) if node.op != "Cast"]
+    more = [node for node in beyond(suspect.nodes, suspect.theirs) if node.op != "Cast"]
     if lacking and not more:
         return f", before which the candidate lacks {named(lacking)}"
-    if not more or lacking or not suspect.theirs:
-        return ""
-    return f", before which the candidate has {named(more)} too many"
+    if more and not lacking and suspect.theirs:
+        return f", before which the candidate has {named(more)} too many"
+    if more and lacking and len(suspect.nodes) > 1:
+        return f", last of {len(suspect.nodes)} nodes that are {named(suspect.theirs)} in the reference"
+    return ""
+
+
+def _before_casts(suspect: Suspect) -> Suspect:
+    """*suspect* named by what it computes: a Cast at its end is the conversion's, and seldom its fault."""
+    nodes, theirs = (
+        sorted(side, key=lambda node: node.op != "Cast") if any(node.op != "Cast" for node in side) else side
+        for side in (suspect.nodes, suspect.theirs)
+    )
+    return replace(suspect, nodes=tuple(nodes), theirs=tuple(theirs))
 
 
 def _placed(suspect: Suspect) -> Suspect:
@@ -199,13 +212,15 @@ def _differences(found: Intermediates, suspect: Suspect) -> list[str]:
     ours, theirs = found.ours.side, found.theirs.side
     if ours.shares_file(theirs) or not suspect.theirs:
         return []
+    last = suspect.theirs[-1]
+    counterpart = suspect.counterpart if suspect.counterpart in last.outputs else last.outputs[0]
     try:
         told = ours.model_session.graph(
             "node_diff",
             candidate=ours.file,
-            value=suspect.value,
+            value=suspect.value if suspect.value in suspect.node.outputs else suspect.node.outputs[0],
             reference=theirs.file,
-            counterpart=suspect.counterpart,
+            counterpart=counterpart,
         )
     except OnnxAccelError:
         return []

@@ -8,6 +8,8 @@ from pytest_onnxaccel.checks.localise.graph_view import Node
 
 #: So many nodes of a region are named.
 NAMED = 4
+#: And all of them where their names take no more characters.
+_ROOM = 190
 
 
 def full(nodes: Sequence[Node]) -> str:
@@ -39,8 +41,9 @@ def named(nodes: Sequence[Node], wanted: Sequence[Node] = ()) -> str:
     """Some of *nodes* by operator and name: those that are *wanted*, the last one, and what else there is room for."""
     if not nodes:
         return "nothing"
+    texts = [f"{node.op} {node.name or node.outputs[0]!r}" for node in nodes]
+    if len(nodes) <= NAMED or sum(map(len, texts)) + 4 * len(texts) <= _ROOM:
+        return " -> ".join(texts)
     ranked = sorted(range(len(nodes)), key=lambda i: (nodes[i] not in wanted, i != len(nodes) - 1, i))
     shown = sorted(ranked[:NAMED])
-    text = " -> ".join(f"{nodes[i].op} {nodes[i].name or nodes[i].outputs[0]!r}" for i in shown)
-    rest = len(nodes) - len(shown)
-    return text + (f" and {rest} more" if rest else "")
+    return " -> ".join(texts[i] for i in shown) + f" and {len(nodes) - len(shown)} more"
