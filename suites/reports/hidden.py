@@ -118,10 +118,11 @@ def normalised(epsilon: float, whole: bool = False) -> onnx.ModelProto:
     if whole:
         nodes += [node("LayerNormalization", ["a", "g", "h"], ["y"], "norm", epsilon=epsilon)]
     else:
-        steps = (("ReduceMean", ["a"], "m", "mean"), ("Sub", ["a", "m"], "c", "center"),
-                 ("Mul", ["c", "c"], "s", "square"), ("ReduceMean", ["s"], "v", "variance"),
-                 ("Add", ["v", "e"], "ve", "epsilon"), ("Sqrt", ["ve"], "r", "root"), ("Div", ["c", "r"], "n", "divide"), ("Mul", ["n", "g"], "ng", "gain"),
-                 ("Add", ["ng", "h"], "y", "shift"))  # fmt: skip
+        steps = [
+            ("ReduceMean", ["a"], "m", "mean"), ("Sub", ["a", "m"], "c", "center"), ("Mul", ["c", "c"], "s", "square"),
+            ("ReduceMean", ["s"], "v", "variance"), ("Add", ["v", "e"], "ve", "epsilon"), ("Sqrt", ["ve"], "r", "root"),
+            ("Div", ["c", "r"], "n", "divide"), ("Mul", ["n", "g"], "ng", "gain"), ("Add", ["ng", "h"], "y", "shift"),
+        ]  # fmt: skip
         for op, reads, gives, name in steps:
             nodes.append(node(op, reads, [gives], name, **({"axes": [-1]} if op == "ReduceMean" else {})))
     constants = {"w": random(6, 8, scale=0.1), "g": random(8), "h": random(8)}

@@ -109,7 +109,7 @@ def fed(model: onnx.ModelProto, seed: int) -> dict[str, Any]:
         kind = helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
         shape = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
         if kind == np.bool_:
-            feeds[value.name] = rng.random(shape) > 0.3
+            feeds[value.name] = np.asarray(rng.random(shape) > 0.3)
         elif kind.kind in "iu":
             feeds[value.name] = rng.integers(0, 40, shape).astype(kind)
         else:
