@@ -31,6 +31,7 @@ class Report:
         wrong: engines that must be accused, and no others.
         says, never: texts of message and details.
         backend: the candidate's.
+        atol: a tolerance that is given, where none can be measured; 0 for none.
         engines: backends that are registered for the case, by name: a class of ``suites.localise.crooked``.
     """
 
@@ -45,6 +46,7 @@ class Report:
     says: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
     backend: str = "ort-cpu"
+    atol: float = 0.0
     engines: Mapping[str, type] = field(default_factory=dict)
 
 

@@ -22,17 +22,18 @@ from benchmarks.mutation_peers import PEERS, installed
 from pytest_onnxaccel.backends.protocol import GROUP, LoadOptions
 from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.results import CheckResult
-from pytest_onnxaccel.core.specs import ModelSpec
+from pytest_onnxaccel.core.specs import ModelSpec, Tolerance
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from suites.reports import engines, evaluator, files, hidden
+from suites.reports import engines, evaluator, files, hidden, steps
 from suites.reports.making import REPORTS, Made, Report
 
 assert engines, "it puts its reports on the list"
 assert evaluator, "so does this"
 assert files, "and this"
 assert hidden, "and that"
+assert steps, "and the last"
 
 
 def judged(report: Report, made: Made, crooked: bool, folder: Path) -> CheckResult:
@@ -42,7 +43,8 @@ def judged(report: Report, made: Made, crooked: bool, folder: Path) -> CheckResu
         names = tuple(dict.fromkeys((report.backend, *((reference,) if reference in ("ort-cpu", "reference") else ()))))
         runner = Runner([ModelSpec("m", candidate, candidate)], {"m": names}, RunOptions(in_process=True))
         try:
-            return runner.check(Request("m", "parity", report.backend, reference))
+            given = Tolerance(rtol=0.0, atol=report.atol) if report.atol else None
+            return runner.check(Request("m", "parity", report.backend, reference, tolerance=given))
         finally:
             runner.close()
 

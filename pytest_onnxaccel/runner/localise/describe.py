@@ -44,7 +44,7 @@ def finding(
         reduced: that place alone, where it shows the difference.
         causes: nodes before that place which are other ones in the reference.
     """
-    figures, seen = _figures(found)
+    figures, seen = counted_figures(found)
     if suspect is None or not _narrowed(found, suspect):
         line = "not localised: no value between inputs and outputs has a counterpart, by name, content or structure"
         return Finding("", (line,), seen, figures)
@@ -180,7 +180,7 @@ def _seen(found: Intermediates, compared: int) -> str:
 
 def vanished(found: Intermediates, fused: Sequence[Node]) -> Finding:
     """With values exposed there is no difference; *fused*: nodes that must run as one for it to show."""
-    figures, seen = _figures(found)
+    figures, seen = counted_figures(found)
     figures["vanished"] = True
     line = "not localised: with the values between exposed the difference is gone, so that an optimization across nodes"
     if not fused:
@@ -190,7 +190,8 @@ def vanished(found: Intermediates, fused: Sequence[Node]) -> Finding:
     return Finding(f"; origin: an optimization across {named(fused)}", (line,), seen, figures)
 
 
-def _figures(found: Intermediates) -> tuple[dict[str, Any], str]:
+def counted_figures(found: Intermediates) -> tuple[dict[str, Any], str]:
+    """How much was compared: for the report, and in words."""
     beside = found.beside
     compared = [name for name in beside.ours.makers if name in beside.gaps]
     figures: dict[str, Any] = {

@@ -23,6 +23,7 @@ from pytest_onnxaccel.runner.localise.golden_outputs import golden_outputs
 from pytest_onnxaccel.runner.localise.intermediates import intermediates
 from pytest_onnxaccel.runner.localise.isolate_node import Reduced, origin, swept
 from pytest_onnxaccel.runner.localise.known_cause import drawn, known_cause, renamed
+from pytest_onnxaccel.runner.localise.quantised import quantised
 from pytest_onnxaccel.runner.localise.saved_case import save_case
 from pytest_onnxaccel.runner.request import Request
 from pytest_onnxaccel.runner.sessions.comparison_sides import EXPORTED_AGAIN, ComparisonSide
@@ -143,6 +144,8 @@ class FailureAnalysis:
             found = intermediates(*self.sides, self.feeds, wrong)
             if not still(wrong, found.outputs, outputs):
                 return None, vanished(found, fused(found, wrong, outputs))
+            if (lost := quantised(found)) is not None:
+                return None, lost
             suspect, reduced = origin(found)
             causes = None if reduced or suspect is None else behind(found, suspect, wrong, outputs)
             return reduced, finding(found, suspect, reduced, causes)
