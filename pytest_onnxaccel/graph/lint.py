@@ -1,4 +1,4 @@
-"""What is legal in a graph and still worth mending: each finding names what it is about."""
+"""What is legal in a graph and still worth fixing: each finding names what it is about."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DOUBLE = onnx.TensorProto.DOUBLE
 
 
 def hygiene(path: str) -> list[dict[str, Any]]:
-    """Findings of the model at *path*: ``kind`` (a word), ``count``, ``message``."""
+    """Return findings of the model at *path*: ``kind`` (a word), ``count``, ``message``."""
     model = load_graph(path)
     found = [_initializers_as_inputs(model), _unused_initializers(model), _dead_nodes(model), _float64(model)]
     found += _training_mode(model)
@@ -48,7 +48,7 @@ def _initializers_as_inputs(model: onnx.ModelProto) -> _Finding:
 
 
 def _uses(model: onnx.ModelProto) -> Iterator[str]:
-    """Every name that a node or an output of any graph reads."""
+    """Yield every name that a node or an output of any graph reads."""
     for graph in all_graphs(model):
         for node in graph.node:
             yield from node.input

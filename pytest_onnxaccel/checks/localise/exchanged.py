@@ -15,10 +15,10 @@ _ROUNDINGS = 16.0
 
 
 def exchanged(ours: Mapping[str, Array], theirs: Mapping[str, Array], wrong: Sequence[str]) -> dict[str, str]:
-    """The reference's output that each *wrong* output equals, where that is another one of its own.
+    """Return the reference's output that each *wrong* output equals, where that is another one of its own.
 
     Returns:
-        Empty unless every wrong output has one: else the names are no explanation.
+        Empty unless every wrong output has one: else the names do not explain it.
     """
     found: dict[str, str] = {}
     for name in wrong:
@@ -34,7 +34,7 @@ def exchanged(ours: Mapping[str, Array], theirs: Mapping[str, Array], wrong: Seq
 
 
 def same(a: Array, b: Array) -> bool:
-    """The two hold the same but for rounding, and something that tells: more than one number, or more than zeros."""
+    """Return whether the two hold the same but for rounding, and more than a single number in all places."""
     if a.shape != b.shape or a.dtype != b.dtype or not a.size:
         return False
     varied = a.dtype.kind in "OSU" or bool((a != a.reshape(-1)[0]).any())
@@ -42,5 +42,5 @@ def same(a: Array, b: Array) -> bool:
 
 
 def told(found: Mapping[str, str]) -> str:
-    """*found* in words."""
+    """Return *found* in words."""
     return ", ".join(f"{name!r} equals the reference's {other!r}" for name, other in found.items())

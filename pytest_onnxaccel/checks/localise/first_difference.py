@@ -68,13 +68,13 @@ class Beside:
     wrong: tuple[str, ...] = ()
 
     def limit(self, value: str, scale: float = 1.0) -> float:
-        """From what share of its scale on *value* differs."""
+        """Return from what share of its scale on *value* differs."""
         counterpart = self.pairs.get(value, value)
         rounding = floor(self._rounds(value, counterpart))
         return max(rounding * scale, NOISE * self.noise.get(counterpart, 0.0))
 
     def _rounds(self, value: str, counterpart: str) -> str:
-        """The type that *value* was rounded to on the way, on the side that rounds more."""
+        """Return the type that *value* was rounded to on the way, on the side that rounds more."""
         ours, theirs = self.ours.dtype(value), self.theirs.dtype(counterpart)
         if self.mixed:  # a Cast at the end gives no digits back
             ours, theirs = self.ours.narrowest.get(value, ours), self.theirs.narrowest.get(counterpart, theirs)
@@ -86,13 +86,13 @@ class Beside:
         return any(one != other for one, other in map(self.rounded_to, self.gaps))
 
     def rounded_to(self, value: str) -> tuple[str, str]:
-        """The float types that *value* and its counterpart were rounded to; equal where either is not known."""
+        """Return the float types that *value* and its counterpart were rounded to; equal where either is not known."""
         counterpart = self.pairs.get(value, value)
         ours, theirs = self.ours.narrowest.get(value, ""), self.theirs.narrowest.get(counterpart, "")
         return (ours, theirs) if "float" in ours and "float" in theirs else (ours, ours)
 
     def agrees(self, value: str, scale: float = 1.0) -> bool:
-        """*value* has a counterpart, and is it but for rounding."""
+        """Return whether *value* has a counterpart and equals it but for rounding."""
         if value in self.ours.inputs:
             return True
         return value in self.gaps and self.gaps[value].share <= self.limit(value, scale)
@@ -104,7 +104,7 @@ class Beside:
         return tuple(name for name in self.ours.makers if name in inner & set(self.gaps) and not self.agrees(name))
 
     def suspects(self, scale: float = 1.0, cleared: Collection[str] = ()) -> Iterator[Suspect]:
-        """Places where the two part, in the order of the candidate's nodes.
+        """Yield places where the two part, in the order of the candidate's nodes.
 
         Goes back from the wrong outputs over what differs or has no counterpart, and stops at what agrees: a value
         that differs and whose effect has vanished further on (a batch norm folded into a convolution) is passed by.

@@ -1,4 +1,4 @@
-"""Who is wrong: engines beside what arithmetic, or golden data, says is right. Pure: takes arrays."""
+"""Who is wrong: engines compared with what arithmetic, or golden data, says is right. Pure: takes arrays."""
 
 from __future__ import annotations
 
@@ -58,12 +58,13 @@ class Ruling:
 def rule(
     truth: Truth, outputs: Mapping[str, Outputs], sides: tuple[str, str], plain: Mapping[str, str] | None = None
 ) -> Ruling | None:
-    """Which engines give what is right, and which do not.
+    """Find which engines give what is right, and which do not.
 
     One is right that is nearer to it than a tenth of how far the two *sides* are apart, or within rounding; one is
     wrong that is past both, and ten times as far from it as the nearest.
 
     Args:
+        truth: what is right, and what says so.
         outputs: by engine, its outputs by name.
         sides: the two engines whose difference is to be explained.
         plain: by engine without optimizations, the same with them: where both are wrong, or right, the second is told.
@@ -93,7 +94,7 @@ def rule(
 
 
 def _measure(one: Gap, truth: Truth) -> float:
-    """How far apart: for integers that were rounded, the steps beyond the first."""
+    """Return how far apart the two are: for integers that were rounded, the steps beyond the first."""
     if one.share == float("inf"):
         return one.share
     return max(0.0, one.max_abs - 1.0) if truth.steps else one.share
@@ -128,5 +129,5 @@ def _shown(one: Gap, truth: Truth) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """*names* as a list in a sentence."""
+    """Return *names* as a list in a sentence."""
     return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1]

@@ -17,7 +17,7 @@ Attributes = Mapping[str, Any]
 
 
 def convolved(x: Array, w: Array, attributes: Attributes) -> Array:
-    """Sums of products of *x* ``[N, C, *sizes]`` with *w* ``[M, C / group, *kernel]``, float64.
+    """Return sums of products of *x* ``[N, C, *sizes]`` with *w* ``[M, C / group, *kernel]``, float64.
 
     Integers of up to 16 bits come out exact: a sum of their products has fewer than the 53 bits of a float64.
     """
@@ -35,7 +35,7 @@ def convolved(x: Array, w: Array, attributes: Attributes) -> Array:
 
 
 def along_channels(values: Any, rank: int) -> Array:
-    """*values*, one for each channel or one for all, to be used with a tensor of *rank* axes."""
+    """Return *values*, one for each channel or one for all, to be used with a tensor of *rank* axes."""
     array = np.asarray(values)
     return array.reshape(1, -1, *(1,) * (rank - 2)) if array.ndim else array
 
@@ -78,7 +78,7 @@ def conv_transpose(inputs: Inputs, attributes: Attributes) -> Any:
 def _cropped(
     attributes: Attributes, sizes: Sequence[int], full: Sequence[int], strides: Sequence[int]
 ) -> tuple[list[int], list[int]]:
-    """Where the result of a ConvTranspose begins in the *full* one, and its sizes."""
+    """Return where the result of a ConvTranspose begins in the *full* one, and its sizes."""
     rank = len(sizes)
     pads = list(attributes.get("pads") or [0] * (2 * rank))
     wanted = attributes.get("output_shape")
@@ -104,7 +104,7 @@ def gemm(inputs: Inputs, attributes: Attributes) -> Any:
 
 
 def div(inputs: Inputs, attributes: Attributes) -> Any:
-    """Of integers, towards zero."""
+    """Divide; integers towards zero."""
     a, b = inputs
     if a.dtype.kind not in "iu":
         return (a / b,)

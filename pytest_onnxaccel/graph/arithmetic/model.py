@@ -152,7 +152,7 @@ class _Rewrite:
 
 
 def _types(model: ModelProto) -> dict[str, Any]:
-    """What type each value has, as far as that can be inferred."""
+    """Return what type each value has, as far as that can be inferred."""
     found = {value.name: value.type for value in model.graph.input}
     for tensor in model.graph.initializer:
         found[tensor.name] = helper.make_tensor_type_proto(tensor.data_type, list(tensor.dims))
@@ -188,7 +188,7 @@ def _widen(tensor: TensorProto) -> None:
 
 
 def operators() -> list[Any]:
-    """The kernels, to hand to ``ReferenceEvaluator``."""
+    """Return the kernels, to hand to ``ReferenceEvaluator``."""
     from onnx.reference.op_run import OpRun
 
     def run(self: Any, *inputs: Any, **_: Any) -> Any:

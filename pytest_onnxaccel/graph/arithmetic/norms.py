@@ -20,7 +20,7 @@ SINCE = "since"
 
 
 def batch_normalization(inputs: Inputs, attributes: Attributes) -> Any:
-    """With the statistics that are stored, or those of the batch in training mode."""
+    """Normalise with the statistics that are stored, or those of the batch in training mode."""
     x, gain, shift, mean, variance = inputs
     if attributes.get("spatial", 1) == 0:
         raise NotImplementedError("BatchNormalization with spatial=0")
@@ -56,7 +56,7 @@ def rms_normalization(inputs: Inputs, attributes: Attributes) -> Any:
 
 
 def group_normalization(inputs: Inputs, attributes: Attributes) -> Any:
-    """Gain and shift are one for each group up to opset 20, one for each channel from 21 on."""
+    """Normalise by group; gain and shift are one for each group up to opset 20, one for each channel from 21 on."""
     x, gain, shift = inputs
     groups = int(attributes["num_groups"])
     parts = x.reshape(x.shape[0], groups, -1)
@@ -88,7 +88,7 @@ def lrn(inputs: Inputs, attributes: Attributes) -> Any:
 
 
 def _rows(x: Array, attributes: Attributes) -> tuple[Array, int]:
-    """*x* and the axis that Softmax and its like run over: below opset 13 they see two axes."""
+    """Return *x* and the axis that Softmax and its like run over: below opset 13 they see two axes."""
     if int(attributes[SINCE]) >= 13:
         return x, attributes.get("axis", -1)
     axis = attributes.get("axis", 1) % max(x.ndim, 1)
@@ -115,7 +115,7 @@ def hardmax(inputs: Inputs, attributes: Attributes) -> Any:
 
 
 def dropout(inputs: Inputs, attributes: Attributes) -> Any:
-    """Nothing is dropped: in training mode no arithmetic says what must come out."""
+    """Drop nothing: in training mode no arithmetic says what must come out."""
     x, ratio, training = (*inputs, None, None)[:3]
     if training is not None and bool(np.any(training)) and (ratio is None or float(ratio) > 0):
         raise NotImplementedError("Dropout in training mode")

@@ -16,7 +16,7 @@ Attributes = Mapping[str, Any]
 
 
 def _more(over: Window, sizes: Sequence[int], ceil: bool) -> tuple[int, ...]:
-    """What ``ceil_mode`` appends behind the padding of each axis: no window may begin there."""
+    """Return what ``ceil_mode`` appends behind the padding of each axis: no window may begin there."""
     more = []
     for size, e, s, begin, end in zip(sizes, over.extent, over.strides, over.begin, over.end, strict=True):
         room = size + begin + end - e

@@ -16,14 +16,14 @@ Attributes = Mapping[str, Any]
 
 
 def _rounded(values: Array, zero: Any, dtype: Any) -> Array:
-    """*values* in steps, moved by *zero*, as integers of *dtype*: half to even, and cut at its ends."""
+    """Return *values* in steps, moved by *zero*, as integers of *dtype*: half to even, and cut at its ends."""
     ends = np.iinfo(dtype)
     moved = np.rint(values) + np.asarray(zero, np.float64)
     return np.asarray(np.clip(moved, ends.min, ends.max).astype(dtype))
 
 
 def _spread(values: Any, rank: int, attributes: Attributes) -> Array:
-    """A scale or zero point of one element, or of one for each place of ``axis``, beside a tensor of *rank* axes."""
+    """Return a scale or zero point, of one element or one for each place of ``axis``, for a tensor of *rank* axes."""
     array = np.asarray(values)
     if attributes.get("block_size"):
         raise NotImplementedError("quantised in blocks")
@@ -92,7 +92,7 @@ def _product(a: Array, b: Array, a_zero: Any, b_zero: Any) -> Array:
 
 
 def _row(values: Any) -> Array:
-    """One for each row of the left matrix, or one for all."""
+    """Return one for each row of the left matrix, or one for all."""
     array = np.asarray(values)
     return array[..., None] if array.ndim == 1 and array.size > 1 else array
 

@@ -88,7 +88,7 @@ def _run(
     first: tuple[Any, ...],
     attributes: Attributes,
 ) -> Any:
-    """Every direction over time; *direction* holds W, biases, how many gates, and the step by direction."""
+    """Run every direction over time; *direction* holds W, biases, how many gates, and the step by direction."""
     w, bias, gates, step = direction
     turned = bool(attributes.get("layout"))
     x = np.swapaxes(x, 0, 1) if turned else x

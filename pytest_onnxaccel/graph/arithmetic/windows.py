@@ -36,7 +36,7 @@ class Window:
 
 
 def window(attributes: Mapping[str, Any], sizes: Sequence[int], kernel: Sequence[int] | None = None) -> Window:
-    """The window that *attributes* of Conv or a pool say, over spatial axes of these *sizes*."""
+    """Return the window that *attributes* of Conv or a pool say, over spatial axes of these *sizes*."""
     shape = tuple(attributes.get("kernel_shape") or kernel or ())
     strides = tuple(attributes.get("strides") or (1,) * len(shape))
     dilations = tuple(attributes.get("dilations") or (1,) * len(shape))
@@ -56,9 +56,11 @@ def window(attributes: Mapping[str, Any], sizes: Sequence[int], kernel: Sequence
 
 
 def view(x: Array, over: Window, fill: float = 0.0, more: Sequence[int] = ()) -> Array:
-    """*x* ``[N, C, *sizes]`` as ``[N, C, *positions, *kernel]``.
+    """Return *x* ``[N, C, *sizes]`` as ``[N, C, *positions, *kernel]``.
 
     Args:
+        x: batch and channels first.
+        over: the window.
         fill: what the padding holds.
         more: elements appended behind the padding of each axis.
     """

@@ -34,7 +34,7 @@ def constants_differ(index: int, name: str, ours: TensorProto, theirs: TensorPro
 
 
 def _rounded(a: Any, b: Any) -> Any:
-    """*b* in the type of *a*, where that is narrower: a conversion rounds its weights."""
+    """Return *b* in the type of *a*, where that is narrower: a conversion rounds its weights."""
     with np.errstate(over="ignore"):
         return b.astype(a.dtype) if a.dtype.itemsize < b.dtype.itemsize else b
 

@@ -1,4 +1,4 @@
-"""A layer with a batch norm behind it beside the same two folded into one: which of them is another one.
+"""A layer with a batch norm behind it, against the same two folded into one: which of them is another one.
 
 Runs in a worker, gives JSON.
 """
@@ -30,11 +30,13 @@ class _Layer:
 
 
 def folded(unfolded: str, value: str, whole: str, counterpart: str) -> dict[str, Any]:
-    """Which of two nodes differs from what was folded into one.
+    """Find which of two nodes differs from what was folded into one.
 
     Args:
-        unfolded: path of the model whose batch norm gives *value*, behind a Conv, Gemm or MatMul.
-        whole: path of the model whose one layer gives *counterpart*.
+        unfolded: path of the model with a batch norm behind a Conv, Gemm or MatMul.
+        value: what that batch norm gives.
+        whole: path of the model with both in one layer.
+        counterpart: what that layer gives.
 
     Returns:
         ``which``: ``layer``, ``norm``, ``neither`` (the constants agree), or an empty text where that cannot be told;

@@ -20,10 +20,10 @@ _FOLLOWED, _DEPTH = 64, 8
 
 
 def node_diff(candidate: str, value: str, reference: str, counterpart: str) -> dict[str, Any]:
-    """What differs between the node that gives *value* in the model at *candidate* and the one that gives
-    *counterpart* in the model at *reference*: operator, attributes, number and values of constants.
+    """Compare the node that gives *value* in the model at *candidate* with that of *counterpart* in *reference*.
 
-    Constants in external files are not looked at, nor are the names of values.
+    Operator, attributes, and number and values of constants are compared. Constants in external files are not looked
+    at, nor are the names of values.
 
     Returns:
         ``differences``: a clause each, the candidate's side first, at most four.
@@ -32,7 +32,7 @@ def node_diff(candidate: str, value: str, reference: str, counterpart: str) -> d
 
 
 def node_diffs(candidate: str, reference: str, pairs: list[list[str]]) -> dict[str, Any]:
-    """As :func:`node_diff` for many pairs of values: ``differences`` by value, of those whose nodes are not alike."""
+    """Compare many pairs of values as :func:`node_diff`: ``differences`` by value, where the nodes differ."""
     ours, theirs = _side(candidate), _side(reference)
     found = {value: _differences(ours, value, theirs, counterpart) for value, counterpart in pairs}
     return {"differences": {value: told for value, told in found.items() if told}}
@@ -54,14 +54,14 @@ class _Side:
     ranks: Mapping[str, int]
 
     def schema(self, node: NodeProto) -> Any:
-        """What the standard says of *node* at the model's opset; None of what is not the standard's."""
+        """Return what the standard says of *node* at the model's opset; None of what is not the standard's."""
         try:
             return defs.get_schema(node.op_type, self.opset, "") if node.domain in ("", "ai.onnx") else None
         except defs.SchemaError:
             return None
 
     def only_constants(self, name: str) -> NodeProto | None:
-        """The node that computes *name* from constants; None where it is a constant itself, or depends on more."""
+        """Return the node that computes *name* from constants; None where it is a constant, or depends on more."""
         node = self.makers.get(name)
         if node is None or name in self.constants:
             return None
@@ -98,7 +98,7 @@ def _reordered(left: NodeProto, right: NodeProto) -> bool:
 
 
 def _of_nodes(ours: _Side, left: NodeProto, theirs: _Side, right: NodeProto, depth: int = 0) -> list[str]:
-    """What differs between two nodes, and behind what they read of constants."""
+    """Return what differs between two nodes, and behind what they read of constants."""
     found = []
     if left.op_type != right.op_type:
         found.append(f"{left.op_type} instead of {right.op_type}")
@@ -123,7 +123,7 @@ def _of_nodes(ours: _Side, left: NodeProto, theirs: _Side, right: NodeProto, dep
 
 
 def _axes(side: _Side, node: NodeProto) -> tuple[int, ...] | None:
-    """The axes that Softmax and its like run over; None of other nodes, and where the rank is not known."""
+    """Return the axes that Softmax and its like run over; None of other nodes, and where the rank is not known."""
     rank = side.ranks.get(node.input[0]) or side.ranks.get(node.output[0]) if node.input else None
     if node.op_type not in ("Softmax", "LogSoftmax", "Hardmax") or node.domain or not rank:
         return None
@@ -133,7 +133,7 @@ def _axes(side: _Side, node: NodeProto) -> tuple[int, ...] | None:
 
 
 def _turned(ours: _Side, left: NodeProto, theirs: _Side, right: NodeProto) -> list[str]:
-    """The standard defines the operator otherwise at the two opsets."""
+    """Return whether the standard defines the operator otherwise at the two opsets."""
     schemas = ours.schema(left), theirs.schema(right)
     if None in schemas:
         return []
@@ -167,7 +167,7 @@ def _of_graph(graph: GraphProto, opset: int, outer: Mapping[str, TensorProto]) -
 
 
 def _bodies(ours: _Side, left: NodeProto, theirs: _Side, right: NodeProto) -> list[str]:
-    """What differs inside the branches or the body of two nodes, node by node in their order."""
+    """Return what differs inside the branches or the body of two nodes, node by node in their order."""
     found = []
     others = {item.name: item.g for item in right.attribute if item.type == AttributeProto.GRAPH}
     for item in left.attribute:
@@ -186,7 +186,7 @@ def _bodies(ours: _Side, left: NodeProto, theirs: _Side, right: NodeProto) -> li
 
 
 def _attributes(ours: _Side, left: NodeProto, theirs: _Side, right: NodeProto) -> list[str]:
-    """Attributes that differ; one that is left out has its default, and is none where that is the other's."""
+    """Return attributes that differ; one that is left out has its default, and is none where that is the other's."""
     graphs = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
     a, b = ({i.name: _shown(i) for i in node.attribute if i.type not in graphs} for node in (left, right))
     defaults = [_defaults(side.schema(node)) for side, node in ((ours, left), (theirs, right))]
@@ -206,7 +206,7 @@ _FILLED = {"strides": "1", "dilations": "1", "pads": "0", "output_padding": "0"}
 
 
 def _usual(name: str, mine: str, its: str) -> bool:
-    """One side leaves out what the other gives as the usual thing."""
+    """Return whether one side leaves out what the other gives as the usual thing."""
     given = next((text for text in (mine, its) if text != "not given"), "")
     if "not given" not in (mine, its):
         return False

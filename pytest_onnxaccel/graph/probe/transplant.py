@@ -15,7 +15,10 @@ def transplant(candidate: str, reference: str, pairs: Sequence[Sequence[str]], t
     """Write the model at *candidate* to *target*, with attributes and weights of some nodes from *reference*.
 
     Args:
+        candidate: path of the model that is copied.
+        reference: path of the model that attributes and weights come from.
         pairs: value of the candidate and its counterpart, each the result of a node to be replaced.
+        target: path of the copy.
 
     Returns:
         ``replaced``: the candidate's values whose nodes were; others have another operator, other inputs, or weights

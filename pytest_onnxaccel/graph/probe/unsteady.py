@@ -20,7 +20,7 @@ RANDOM = (
 
 
 def unsteady(path: str) -> dict[str, Any]:
-    """Nodes of the model at *path* whose result is no function of what they read, or one of the whole batch.
+    """Return the nodes of the model at *path* that draw numbers, or whose result depends on the whole batch.
 
     Returns:
         ``nodes``, those of the main graph in order and then those of subgraphs, each with ``kind`` (``random``,
@@ -97,7 +97,7 @@ def _kind(node: NodeProto, opset: int, constants: Mapping[str, TensorProto]) -> 
 
 
 def by_batch(node: NodeProto, opset: int) -> bool:
-    """BatchNormalization *node* uses the statistics of the batch.
+    """Return whether BatchNormalization *node* uses the statistics of the batch.
 
     Opset 14 has an attribute for it; before, the statistics as further outputs, and before opset 7 ``is_test``.
     """
@@ -107,7 +107,7 @@ def by_batch(node: NodeProto, opset: int) -> bool:
 
 
 def drops(node: NodeProto, opset: int, constants: Mapping[str, TensorProto]) -> bool:
-    """Dropout *node* drops: opset 12 has the mode as third input, which may be computed; 7 none, before ``is_test``."""
+    """Return whether Dropout *node* drops: by its third input (opset 12), never (7), or by ``is_test``."""
     if opset < 12:
         return opset < 7 and not _attribute(node, "is_test")
     if len(node.input) < 3 or not node.input[2]:

@@ -21,7 +21,7 @@ _TEXT = "OSU"
 
 @record(frozen=True)
 class Gap:
-    """Two tensors beside each other.
+    """Two tensors side by side.
 
     Attributes:
         share: largest difference over the reference's largest magnitude; of integers, booleans and text the share of
@@ -36,17 +36,17 @@ class Gap:
 
 
 def floor(dtype: str) -> float:
-    """What rounding alone may do to a tensor of *dtype*, as a share of its scale; zero for what must be equal."""
+    """Return what rounding may do to a tensor of *dtype*, as a share of its scale; 0 where equality is required."""
     return ROUNDING * _EPSILON.get(dtype, 0.0)
 
 
 def narrower(a: str, b: str) -> str:
-    """Of two float types the one that rounds more; *a* where one of them is no float."""
+    """Return the one of two float types that rounds more; *a* where one of them is not a float type."""
     return b if _EPSILON.get(b, 0.0) > _EPSILON.get(a, 0.0) else a
 
 
 def gap_across(candidate: Array, reference: Array) -> Gap:
-    """As :func:`gap`, and of two floats of different types how far their numbers are apart."""
+    """Compare as :func:`gap`, and of two floats of different types how far their numbers are apart."""
     kinds = {candidate.dtype.name, reference.dtype.name}
     if len(kinds) == 2 and kinds <= set(_EPSILON):
         wide = np.float64 if "float64" in kinds else np.float32
@@ -55,7 +55,7 @@ def gap_across(candidate: Array, reference: Array) -> Gap:
 
 
 def gap(candidate: Array, reference: Array) -> Gap:
-    """How far *candidate* is from *reference*.
+    """Return how far *candidate* is from *reference*.
 
     Equal NaN and equal infinities on both sides count as no difference. The scale is the largest finite magnitude of
     the reference, or of the candidate where the reference is all zero.
@@ -84,7 +84,7 @@ def gap(candidate: Array, reference: Array) -> Gap:
 
 
 def exceeds(candidate: Array, reference: Array, rtol: float, atol: float) -> bool:
-    """Some element of *candidate* is further than ``atol + rtol * |reference|`` from *reference*, or incomparable."""
+    """Return whether an element is further than ``atol + rtol * |reference|`` from *reference*, or incomparable."""
     apart = gap(candidate, reference)
     if not apart.share or apart.why or reference.dtype.kind not in "fiubV":
         return bool(apart.share)
@@ -94,7 +94,7 @@ def exceeds(candidate: Array, reference: Array, rtol: float, atol: float) -> boo
 
 
 def magnitude(array: Array) -> float:
-    """Largest finite magnitude of *array*; 0 when it has none."""
+    """Return the largest finite magnitude of *array*; 0 when it has none."""
     wide = _wide(array)
     if not wide.size:
         return 0.0
@@ -114,7 +114,7 @@ def _exact(candidate: Array, reference: Array) -> Gap:
 
 
 def _wide(array: Array) -> NDArray[np.floating]:
-    """*array* in a type that NumPy computes in without a detour; float32 and float64 stay as they are."""
+    """Convert *array* to a type that NumPy computes in; float32 and float64 stay as they are."""
     if array.dtype.kind == "c" or array.dtype.name in ("float32", "float64"):
         return array  # type: ignore[return-value]
     return array.astype(np.float32)

@@ -25,7 +25,7 @@ _STEPS = ("QuantizeLinear", "DynamicQuantizeLinear", "QLinear")
 
 
 def at_origin(side: ComparisonSide, reduced: Reduced) -> Truth | str:
-    """What the origin alone must give on what both sides were fed; or why nothing here can say."""
+    """Return what the origin alone must give on what both sides were fed; or why nothing here can say."""
     nodes = reduced.suspect.nodes
     where = f"{nodes[-1].op} {nodes[-1].name or nodes[-1].outputs[0]!r} alone"
     rounded = nodes[-1].op.startswith(_STEPS)
@@ -33,7 +33,7 @@ def at_origin(side: ComparisonSide, reduced: Reduced) -> Truth | str:
 
 
 def of_all(side: ComparisonSide, feeds: Mapping[str, Array]) -> Truth | str:
-    """What the whole model must give on *feeds*; or why nothing here can say."""
+    """Return what the whole model must give on *feeds*; or why nothing here can say."""
     if os.path.getsize(side.file) > _WHOLE:
         return "the model is too large to be computed in float64 as a whole"
     return _truth(side, side.file, feeds, "the whole model", False)
@@ -63,6 +63,6 @@ def _truth(side: ComparisonSide, path: str, feeds: Mapping[str, Array], where: s
 
 
 def _wide(array: Array) -> Array:
-    """Floats as float64, which loses nothing."""
+    """Return floats as float64, which loses nothing."""
     narrow = array.dtype.kind == "f" or array.dtype.name == "bfloat16"
     return array.astype("float64") if narrow else array

@@ -40,7 +40,7 @@ class Causes:
 def behind(
     found: Intermediates, suspect: Suspect, wrong: Sequence[str], outputs: tuple[Outputs, Outputs]
 ) -> Causes | None:
-    """What makes the difference at *suspect*, which shows none alone; None where no node before it is another one.
+    """Find what makes the difference at *suspect*, which shows none alone; None where no node before it differs.
 
     Where several are, those are told that end the difference once they are as they are in the reference: found by
     halving.
@@ -73,7 +73,7 @@ class _Trial:
     outputs: tuple[Outputs, Outputs]
 
     def ends(self, values: Sequence[str]) -> bool:
-        """With the nodes that give *values* as they are in the reference, the difference is gone."""
+        """Return whether the difference is gone with the nodes that give *values* as they are in the reference."""
         ours, theirs = self.found.ours.side, self.found.theirs.side
         pairs = [[name, self.found.beside.pairs[name]] for name in values]
         target = derived(ours.model_session, "transplant")
@@ -92,7 +92,7 @@ class _Trial:
 
 
 def unlike(found: Intermediates, value: str) -> dict[str, list[str]]:
-    """The nodes before *value* that are other ones in the other file, by the value they give, and how they differ.
+    """Return the nodes before *value* that differ in the other file, by the value they give, and how they differ.
 
     A fault may be smaller than rounding where it arises, and grow further on.
     """
@@ -109,7 +109,7 @@ def unlike(found: Intermediates, value: str) -> dict[str, list[str]]:
 
 
 def upstream(graph_view: GraphView, value: str) -> list[Node]:
-    """The nodes that *value* depends on, the one that gives it included."""
+    """Return the nodes that *value* depends on, the one that gives it included."""
     reached, waiting = set[str](), [value]
     while waiting:
         name = waiting.pop()

@@ -19,7 +19,7 @@ from pytest_onnxaccel.runner.localise.node_words import NAMED, beyond, full, nam
 
 @record(frozen=True)
 class Finding:
-    """What is told of one localisation.
+    """What is reported about one localisation.
 
     Attributes:
         clause: for the end of the verdict's message.
@@ -37,9 +37,10 @@ class Finding:
 def finding(
     found: Intermediates, suspect: Suspect | None, reduced: Reduced | None, causes: Causes | None = None
 ) -> Finding:
-    """What *found* says.
+    """Return the finding of *found*.
 
     Args:
+        found: values of both sides, compared.
         suspect: the first place where the two part.
         reduced: that place alone, where it shows the difference.
         causes: nodes before that place which are other ones in the reference.
@@ -78,7 +79,7 @@ def finding(
 
 
 def narrowed_types(found: Intermediates) -> list[tuple[str, str, int]]:
-    """Float types that the candidate rounds to and the reference does not: both, and of how many values."""
+    """Return float types that the candidate rounds to and the reference does not: both, and of how many values."""
     counts: dict[tuple[str, str], int] = {}
     for name in found.beside.gaps:
         kinds = found.beside.rounded_to(name)
@@ -90,7 +91,7 @@ def narrowed_types(found: Intermediates) -> list[tuple[str, str, int]]:
 def _precision(
     found: Intermediates, suspect: Suspect, kinds: Sequence[tuple[str, str, int]], seen: str, figures: dict[str, Any]
 ) -> Finding:
-    """The two compute in different types, and differ by no more than those round."""
+    """Report that the two compute in different types, and differ by no more than those round."""
     ours, theirs, count = max(kinds, key=lambda one: one[2])
     largest = max(found.beside.gaps.items(), key=lambda item: item[1].share if item[1].share < 1e30 else 0.0)
     figures["precision"] = {"candidate": ours, "reference": theirs, "values": count}
@@ -124,7 +125,7 @@ def _caused(found: Intermediates, suspect: Suspect, causes: Causes, seen: str, f
 
 
 def _lacking(suspect: Suspect) -> str:
-    """What the reference has before the node and the candidate lacks."""
+    """Return what the reference has before the node and the candidate lacks."""
     lacking = [node for node in beyond(suspect.theirs, suspect.nodes) if node.op != "Cast"]
     more = [node for node in beyond(suspect.nodes, suspect.theirs) if node.op != "Cast"]
     if lacking and not more:
@@ -137,7 +138,7 @@ def _lacking(suspect: Suspect) -> str:
 
 
 def _before_casts(suspect: Suspect) -> Suspect:
-    """*suspect* named by what it computes: a Cast at its end is the conversion's, and seldom its fault."""
+    """Return *suspect* named by what it computes: a Cast at its end is the conversion's, and seldom its fault."""
     nodes, theirs = (
         sorted(side, key=lambda node: node.op != "Cast") if any(node.op != "Cast" for node in side) else side
         for side in (suspect.nodes, suspect.theirs)
@@ -146,7 +147,7 @@ def _before_casts(suspect: Suspect) -> Suspect:
 
 
 def _placed(suspect: Suspect) -> Suspect:
-    """*suspect* with the module of its node: a simplified file has lost what the reference may still tell."""
+    """Return *suspect* with the module of its node: a simplified file lost what the reference may still tell."""
     if suspect.node.module:
         return suspect
     alike = [node.module for node in suspect.theirs if node.op == suspect.node.op and node.module]
@@ -175,11 +176,11 @@ def _seen(found: Intermediates, compared: int) -> str:
     if beside.ours.left_alone:
         line += f"; not looked into: {', '.join(beside.ours.left_alone[:NAMED])}"
     refused = {**found.ours.refused, **found.theirs.refused}
-    return line + (f"; {len(refused)} values could not be had" if refused else "")
+    return line + (f"; {len(refused)} values could not be obtained" if refused else "")
 
 
 def vanished(found: Intermediates, fused: Sequence[Node]) -> Finding:
-    """With values exposed there is no difference; *fused*: nodes that must run as one for it to show."""
+    """Report that exposed values end the difference; *fused*: nodes that must run as one for it to show."""
     figures, seen = counted_figures(found)
     figures["vanished"] = True
     line = "not localised: with the values between exposed the difference is gone, so that an optimization across nodes"
@@ -191,7 +192,7 @@ def vanished(found: Intermediates, fused: Sequence[Node]) -> Finding:
 
 
 def counted_figures(found: Intermediates) -> tuple[dict[str, Any], str]:
-    """How much was compared: for the report, and in words."""
+    """Return how much was compared: for the report, and in words."""
     beside = found.beside
     compared = [name for name in beside.ours.makers if name in beside.gaps]
     figures: dict[str, Any] = {
@@ -203,13 +204,13 @@ def counted_figures(found: Intermediates) -> tuple[dict[str, Any], str]:
 
 
 def _narrowed(found: Intermediates, suspect: Suspect) -> bool:
-    """Something inside agrees or differs by itself: else the two graphs were only compared as a whole."""
+    """Return whether something inside agrees or differs by itself, not only the graphs as a whole."""
     inner = [name for name in found.beside.gaps if name not in found.beside.ours.outputs]
     return bool(inner) or len(suspect.nodes) <= 1 or len(found.beside.ours.nodes) <= NAMED
 
 
 def _differences(found: Intermediates, suspect: Suspect) -> list[str]:
-    """What differs between the two nodes themselves, where they come from two files."""
+    """Return what differs between the two nodes themselves, where they come from two files."""
     ours, theirs = found.ours.side, found.theirs.side
     if ours.shares_file(theirs) or not suspect.theirs:
         return []

@@ -27,7 +27,7 @@ _PLAIN = LoadOptions(optimize=False, spin=False)
 
 @record(frozen=True)
 class Blame:
-    """Engines beside what is right, and beside each other.
+    """Engines compared with what is right, and with each other.
 
     Attributes:
         ruling: what arithmetic or golden data says; None where nothing can judge, for the reason *unruled*.
@@ -78,7 +78,7 @@ class Evidence:
 def engine_vote(
     sides: tuple[ComparisonSide, ComparisonSide], backends: Sequence[str], engines: Engines, evidence: Evidence
 ) -> Blame | None:
-    """Which engine is wrong; None where the two sides are two files: no engine is to blame then.
+    """Find which engine is wrong; None where the two sides are two files: no engine is to blame then.
 
     Golden outputs decide; else arithmetic, at the origin alone where one was found; else nothing does, and who differs
     from whom is told. Asked are both sides, the run's other *backends*, the sides' backends without graph
@@ -120,7 +120,7 @@ def engine_vote(
 
 
 def _voices(asked: Mapping[str, ComparisonSide], engines: Engines) -> dict[str, str]:
-    """The runtime of each engine: what one distribution gives is one voice."""
+    """Return the runtime of each engine: what one distribution gives is one voice."""
     found = {}
     for label, side in asked.items():
         distributions = engines.availability(side.backend).versions
@@ -144,7 +144,7 @@ def _asked(
 
 
 def _run(asked: Mapping[str, ComparisonSide], feeds: Mapping[str, Array]) -> Outputs:
-    """Outputs by engine; one that does not run the model says nothing."""
+    """Return outputs by engine; one that does not run the model says nothing."""
     outputs = {}
     for label, side in asked.items():
         try:

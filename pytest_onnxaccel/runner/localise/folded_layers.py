@@ -10,7 +10,7 @@ from pytest_onnxaccel.runner.localise.intermediates import Intermediates
 
 
 def folded_layers(found: Intermediates, suspect: Suspect) -> tuple[Suspect, str, list[str]] | None:
-    """*suspect* at the node that is another one, where one side has a batch norm that the other folded into its layer.
+    """Return *suspect* at the node that differs, where one side folded a batch norm of the other into its layer.
 
     With that, how both sides have it, and what differs.
     """

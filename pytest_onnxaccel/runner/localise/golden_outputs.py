@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
-from pytest_onnxaccel.runner.request import Request
+from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
 
 
-def golden_outputs(
-    side: ComparisonSide, inputs: Inputs, request: Request, sample_number: int
-) -> Mapping[str, Array] | None:
-    """The stored outputs of that sample of a check, where it is one of the model's golden samples."""
-    if request.seeds or sample_number >= len(inputs.golden):
+def golden_outputs(side: ComparisonSide, failed: FailedCheck) -> Mapping[str, Array] | None:
+    """Return the stored outputs of the sample that is looked into, where it is one of the model's golden samples."""
+    inputs, sample_number = failed.inputs, failed.sample
+    if failed.request.seeds or sample_number >= len(inputs.golden):
         return None
     golden = side.model_session.golden
     fed = inputs.golden[sample_number]

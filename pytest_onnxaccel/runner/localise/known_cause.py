@@ -28,12 +28,15 @@ def known_cause(
     wrong: Sequence[str],
     outputs: tuple[Outputs, Outputs],
 ) -> Finding | None:
-    """What explains the difference without a look inside; None where nothing known does.
+    """Find what explains the difference without a look inside; None where nothing known does.
 
     A node in training mode is the cause where the difference ends with that mode off.
 
     Args:
-        sides: the second is None where the reference shows no graph.
+        sides: candidate and reference; None where the reference shows no graph.
+        feeds: the sample, one array per input.
+        wrong: outputs that failed.
+        outputs: of candidate and reference on that sample, by name.
     """
     swapped = exchanged(outputs[0], outputs[1], wrong)
     if swapped:
@@ -64,7 +67,7 @@ def known_cause(
 def _ends(
     side: ComparisonSide, which: int, feeds: Mapping[str, Array], wrong: Sequence[str], outputs: tuple[Outputs, Outputs]
 ) -> bool:
-    """With training modes off on that side, the difference is gone."""
+    """Return whether the difference is gone with training modes off on that side."""
     target = derived(side.model_session, "rest")
     try:
         side.model_session.graph("rest", source=side.file, target=target)
@@ -77,7 +80,7 @@ def _ends(
 
 
 def unsteady(side: ComparisonSide) -> list[dict[str, Any]]:
-    """Nodes of the side's file that draw numbers or normalise by the batch."""
+    """Return nodes of the side's file that draw numbers or normalise by the batch."""
     found: list[dict[str, Any]] = side.model_session.graph("unsteady", path=side.file)["nodes"]
     return found
 
@@ -85,7 +88,7 @@ def unsteady(side: ComparisonSide) -> list[dict[str, Any]]:
 def renamed(
     result: CheckResult, sides: tuple[ComparisonSide, ComparisonSide], feeds: Mapping[str, Array]
 ) -> CheckResult:
-    """*result*, which failed by the names of outputs, with what each of them holds of the reference's."""
+    """Return *result*, which failed by the names of outputs, with what each of them holds of the reference's."""
     ours, theirs = (side.session().run(feeds) for side in sides)
     pairs = exchanged(ours, theirs, [name for name in ours if name not in theirs])
     if not pairs:
@@ -94,7 +97,7 @@ def renamed(
 
 
 def drawn(result: CheckResult, side: ComparisonSide) -> CheckResult:
-    """*result*, which failed because equal runs differ, with the nodes that draw numbers."""
+    """Return *result*, which failed because equal runs differ, with the nodes that draw numbers."""
     if result.code != "V_UNSTABLE":
         return result
     nodes = [node for node in unsteady(side) if node["kind"] in ("random", "dropout")]
@@ -121,6 +124,6 @@ def _module(node: Mapping[str, Any]) -> str:
 
 
 def listed(nodes: Sequence[Mapping[str, Any]]) -> str:
-    """*nodes* by operator and name."""
+    """Return *nodes* by operator and name."""
     text = ", ".join(f"{node['op']} {node['name'] or node['outputs'][0]!r}" for node in nodes[:_NAMED])
     return text + (f" and {len(nodes) - _NAMED} more" if len(nodes) > _NAMED else "")

@@ -7,25 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
-from pytest_onnxaccel.checks.parity.check import sample
 from pytest_onnxaccel.core.errors import OnnxAccelError, printable
-from pytest_onnxaccel.core.failure_folder import case_folder
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.printing import LIMIT, cut
-from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.numerics.compare.distance import exceeds, gap
-from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.localise.causes import behind
 from pytest_onnxaccel.runner.localise.describe import Finding, finding, vanished
 from pytest_onnxaccel.runner.localise.engine_vote import Blame, Evidence, engine_vote
+from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
 from pytest_onnxaccel.runner.localise.fused_nodes import fused, still
 from pytest_onnxaccel.runner.localise.golden_outputs import golden_outputs
 from pytest_onnxaccel.runner.localise.intermediates import intermediates
 from pytest_onnxaccel.runner.localise.isolate_node import Reduced, origin, swept
 from pytest_onnxaccel.runner.localise.known_cause import drawn, known_cause, renamed
 from pytest_onnxaccel.runner.localise.quantised import quantised
-from pytest_onnxaccel.runner.localise.saved_case import save_case
-from pytest_onnxaccel.runner.request import Request
+from pytest_onnxaccel.runner.localise.saved_case import FailedCase, folder_of, save_case
 from pytest_onnxaccel.runner.sessions.comparison_sides import EXPORTED_AGAIN, ComparisonSide
 from pytest_onnxaccel.runner.sessions.engines import Engines
 
@@ -34,38 +31,36 @@ if TYPE_CHECKING:
 
 
 def looked_into(
-    result: CheckResult,
-    request: Request,
-    sides: tuple[ComparisonSide, ComparisonSide],
-    inputs: Inputs,
-    backends: Sequence[str],
-    engines: Engines,
-    failures: str | None,
+    failed: FailedCheck, sides: tuple[ComparisonSide, ComparisonSide], backends: Sequence[str]
 ) -> CheckResult:
-    """*result* of a failed parity check with what can be found of its cause.
+    """Return the result of a failed parity check with what can be found of its cause.
 
     Whatever goes wrong here is a note of the result and leaves the verdict as it is.
+
+    Args:
+        failed: the failed check, with its request, result and inputs.
+        sides: candidate and reference.
+        backends: of the run.
     """
-    if not by_value(result):
-        return _by_name(result, request, sides, inputs)
+    result = failed.result
+    if not failed.by_value:
+        return _by_name(failed, sides)
     try:
-        feeds = sample(inputs, request.seeds, request.batch, worst_sample(result))
-        stored = golden_outputs(sides[0], inputs, request, worst_sample(result))
-        return FailureAnalysis(sides, feeds, backends, engines, failures, stored)(result)
+        stored = golden_outputs(sides[0], failed)
+        return FailureAnalysis(sides, failed.feeds(), backends, failed.engines, failed.failures, stored)(result)
     except Exception as error:
         return result.with_(notes=(*result.notes, _note("not looked into", error)))
 
 
-def _by_name(
-    result: CheckResult, request: Request, sides: tuple[ComparisonSide, ComparisonSide], inputs: Inputs
-) -> CheckResult:
-    """*result* of a check that failed otherwise: what is known of names, and of nodes that draw numbers."""
+def _by_name(failed: FailedCheck, sides: tuple[ComparisonSide, ComparisonSide]) -> CheckResult:
+    """Return the result of a check that failed otherwise: what is known of names, and of nodes that draw numbers."""
+    result = failed.result
     try:
         if result.code == "V_UNSTABLE":
             told = drawn(result, sides[0])
             return told if told is not result else drawn(result, sides[1])
         if result.figures.get("breach") in ("renamed", "missing", "extra"):
-            return renamed(result, sides, sample(inputs, request.seeds, request.batch, worst_sample(result)))
+            return renamed(result, sides, failed.feeds())
     except Exception as error:
         return result.with_(notes=(*result.notes, _note("not looked into", error)))
     return result
@@ -93,7 +88,7 @@ class FailureAnalysis:
     tolerances: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def __call__(self, result: CheckResult) -> CheckResult:
-        """*result* with what was found.
+        """Return *result* with what was found.
 
         Raises:
             OnnxAccelError: a side no longer runs the sample.
@@ -126,7 +121,7 @@ class FailureAnalysis:
         return complete.with_(notes=(*complete.notes, *self.notes))
 
     def _opsets(self) -> tuple[str, ...]:
-        """That the two files are of different opsets, where they are: an operator may have become another one."""
+        """Return that the two files differ in opset, where they do: an operator may have become another one."""
         ours, theirs = (side.model_session.info.opset for side in self.sides)
         if ours == theirs or self.sides[0].shares_file(self.sides[1]) or self.sides[1].label == EXPORTED_AGAIN:
             return ()
@@ -154,13 +149,13 @@ class FailureAnalysis:
         return None, None
 
     def _agreeing(self, outputs: tuple[Mapping[str, Array], Mapping[str, Array]], wrong: Sequence[str]) -> Finding:
-        """Nothing inside can tell: on the same inputs, run once more, the two sides agree."""
+        """Return that nothing inside can tell: on the same inputs, run once more, the two sides agree."""
         seen = "compared the outputs alone"
         if self.sides[1].label != EXPORTED_AGAIN:
             line = "not localised: run once more on the same inputs, the two sides agree within the tolerance"
             return Finding("; run once more, they agree", (line,), seen, {"again": False})
         same = all(gap(outputs[0][name], outputs[1][name]).share == 0 for name in wrong if name in outputs[1])
-        how = "gives the very same" if same else "agrees within the tolerance"
+        how = "gives the same" if same else "agrees within the tolerance"
         line = f"not localised: {EXPORTED_AGAIN} {how}; what differs is the framework and its export"
         return Finding(f"; {EXPORTED_AGAIN} gives the same", (line,), seen, {})
 
@@ -178,12 +173,11 @@ class FailureAnalysis:
         reduced: Reduced | None,
         at: int,
     ) -> CheckResult:
-        """*result* with the folder of its case, told as the detail number *at*."""
-        batch = f"b{result.batch}" if result.batch is not None else ""
+        """Return *result* with the folder of its case, reported as the detail number *at*."""
         assert self.failures is not None
-        folder = case_folder(self.failures, result.model, "parity", result.backend, result.reference, batch)
+        folder = folder_of(self.failures, result)
         try:
-            save_case(folder, self.sides, self.engines, self.feeds, outputs, self.tolerances, reduced, str(result))
+            save_case(folder, FailedCase(result, self.sides, self.feeds, outputs, reduced), self.engines)
         except Exception as error:
             self.notes.append(_note(f"no case in {folder}", error))
             return result
@@ -197,19 +191,8 @@ def _note(what: str, error: Exception) -> str:
     return f"{what}: {printable(text, 160)}"
 
 
-#: Breaches of the contract that are differences of values all the same.
-BY_VALUE = ("nan", "inf", "shape", "rank")
-
-
-def by_value(result: CheckResult) -> bool:
-    """The check failed by what the outputs hold, not by their names or types."""
-    if result.verdict is not Verdict.FAILED:
-        return False
-    return result.code == "V_PARITY" or result.figures.get("breach") in BY_VALUE
-
-
 def tolerances_of(result: CheckResult) -> dict[str, tuple[float, float]]:
-    """(rtol, atol) by output, as the check had them."""
+    """Return (rtol, atol) by output, as the check had them."""
     told = result.figures.get("outputs", {})
     return {name: (float(one.get("rtol") or 0.0), float(one.get("atol") or 0.0)) for name, one in told.items()}
 
@@ -219,7 +202,7 @@ def past_tolerance(
     wrong: Sequence[str],
     outputs: tuple[Mapping[str, Array], Mapping[str, Array]],
 ) -> bool:
-    """Some *wrong* output is past its tolerance in *outputs*; of one without a tolerance, it differs at all."""
+    """Return whether a *wrong* output is past its tolerance in *outputs*; without a tolerance: differs at all."""
     for name in wrong:
         if name not in outputs[0] or name not in outputs[1]:
             return True
@@ -232,7 +215,7 @@ def past_tolerance(
 
 
 def wrong_outputs(result: CheckResult, outputs: tuple[Mapping[str, Array], Mapping[str, Array]]) -> tuple[str, ...]:
-    """Outputs past their tolerance, or not comparable."""
+    """Return the outputs past their tolerance, or not comparable."""
     told = result.figures.get("outputs", {})
     found = [name for name, figures in told.items() if figures.get("bad_share")]
     ours, theirs = outputs
@@ -242,11 +225,3 @@ def wrong_outputs(result: CheckResult, outputs: tuple[Mapping[str, Array], Mappi
         if name in ours and name not in found and gap(ours[name], theirs[name]).share == float("inf")
     ]
     return tuple(found) or tuple(name for name in theirs if name in ours)
-
-
-def worst_sample(result: CheckResult) -> int:
-    """Number of the sample that is looked into: the one of the worst output, or the one that broke the contract."""
-    told = result.figures.get("outputs", {}).get(result.figures.get("worst_output", ""), {})
-    if result.figures.get("breach"):
-        return int(result.figures.get("breach_sample", 0))
-    return int(told.get("sample", 0))

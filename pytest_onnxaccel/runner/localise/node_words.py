@@ -13,7 +13,7 @@ _ROOM = 190
 
 
 def full(nodes: Sequence[Node]) -> str:
-    """The first of *nodes* with its module, and how many there are."""
+    """Return the first of *nodes* with its module, and how many there are."""
     rest = len(nodes) - 1
     return f"{nodes[0]}" + (f" and {named(nodes[1:])}" if rest else "")
 
@@ -27,7 +27,7 @@ def operators(nodes: Sequence[Node]) -> list[str]:
 
 
 def beyond(nodes: Sequence[Node], others: Sequence[Node]) -> list[Node]:
-    """Those of *nodes* whose operator *others* have fewer of."""
+    """Return those of *nodes* whose operator *others* have fewer of."""
     rest, found = list(operators(others)), []
     for node in nodes:
         if node.op in rest:
@@ -38,7 +38,7 @@ def beyond(nodes: Sequence[Node], others: Sequence[Node]) -> list[Node]:
 
 
 def named(nodes: Sequence[Node], wanted: Sequence[Node] = ()) -> str:
-    """Some of *nodes* by operator and name: those that are *wanted*, the last one, and what else there is room for."""
+    """Return some of *nodes* by operator and name: those *wanted*, the last one, and more while there is room."""
     if not nodes:
         return "nothing"
     texts = [f"{node.op} {node.name or node.outputs[0]!r}" for node in nodes]

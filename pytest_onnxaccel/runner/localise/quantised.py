@@ -36,7 +36,7 @@ class _Loss:
 
 
 def quantised(found: Intermediates) -> Finding | None:
-    """Where most is lost; None where the candidate is not quantised, or the reference is, too.
+    """Find where most is lost; None where the candidate is not quantised, or the reference is, too.
 
     The first layer that differs tells nothing there: rounding to bytes is what was asked for.
     """
@@ -72,7 +72,7 @@ def quantised(found: Intermediates) -> Finding | None:
 
 
 def in_steps(graph_view: GraphView) -> bool:
-    """Some node computes in steps."""
+    """Return whether some node computes in steps."""
     return any(node.op.startswith(_STEPS) for node in graph_view.nodes)
 
 
@@ -84,7 +84,7 @@ def _loss(found: Intermediates, value: str) -> _Loss:
 
 
 def cut_off(found: Intermediates) -> list[tuple[Node, float]]:
-    """QuantizeLinear nodes by what is lost from what they read to what DequantizeLinear makes of it, worst first."""
+    """Return QuantizeLinear nodes by what is lost of what they read once it is dequantised, worst first."""
     known = {**found.feeds, **found.kept[0]}
     makers, lost = found.beside.ours.makers, []
     for node in found.beside.ours.nodes:

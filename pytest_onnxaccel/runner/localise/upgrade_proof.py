@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pytest_onnxaccel.checks.parity.check import sample
 from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError
-from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.numerics.compare.distance import Gap, gap
-from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
-from pytest_onnxaccel.runner.localise.localise import by_value, worst_sample
-from pytest_onnxaccel.runner.request import Request
+from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide, derived
 from pytest_onnxaccel.runner.sessions.engines import Engines
 
@@ -24,31 +20,28 @@ if TYPE_CHECKING:
 _MOVED = 0.1
 
 
-def prove_upgrades(
-    result: CheckResult,
-    request: Request,
-    sides: tuple[ComparisonSide, ComparisonSide],
-    inputs: Inputs,
-    engines: Engines,
-) -> None:
+def prove_upgrades(failed: FailedCheck, sides: tuple[ComparisonSide, ComparisonSide]) -> None:
     """Refuse a failure of one file in two backends that comes from the copy which one of them runs.
 
     The copy is run in the other backend, on the sample that failed worst: what it gives there must be what the file
     itself gives there.
 
+    Args:
+        failed: the failed check, with its request, result and inputs.
+        sides: candidate and reference.
+
     Raises:
         ModelError: ``E_SCHEMA``, of the backend that needs the copy.
     """
     ours, theirs = sides
-    if not by_value(result) or not ours.shares_file(theirs):
+    if not failed.by_value or not ours.shares_file(theirs):
         return
     for needing, other in ((ours, theirs), (theirs, ours)):
-        opset = _upgrades(needing, engines)
-        if not opset or needing.backend == other.backend or _upgrades(other, engines):
+        opset = _upgrades(needing, failed.engines)
+        if not opset or needing.backend == other.backend or _upgrades(other, failed.engines):
             continue
         try:
-            feeds = sample(inputs, request.seeds, request.batch, worst_sample(result))
-            moved = _moved(needing, other, opset, feeds)
+            moved = _moved(needing, other, opset, failed.feeds())
         except OnnxAccelError:
             return  # a copy that cannot be run elsewhere is neither proven nor refuted
         if moved is not None:
@@ -70,7 +63,7 @@ def _upgrades(side: ComparisonSide, engines: Engines) -> int:
 def _moved(
     needing: ComparisonSide, other: ComparisonSide, opset: int, feeds: Mapping[str, Array]
 ) -> tuple[str, Gap] | None:
-    """The first output that the copy moves in the *other* backend, and by how much."""
+    """Return the first output that the copy moves in the *other* backend, and by how much."""
     model_session = needing.model_session
     path = derived(model_session, "upgraded")
     try:
