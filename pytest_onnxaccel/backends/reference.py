@@ -20,6 +20,10 @@ _TRUSTED_OPSET = 14
 _UPGRADE_TO = 18
 
 
+#: How the evaluator says that it lacks a version of an operator (QDQ of opset 13 to 18), or one of its modes.
+_LACKING = ("No implementation for operator", "is not implemented for", "only supports ", "is not supported")
+
+
 class ReferenceBackend:
     """``reference``: ``onnx.reference.ReferenceEvaluator``."""
 
@@ -50,6 +54,7 @@ class ReferenceBackend:
         from onnx.reference import ReferenceEvaluator
 
         from pytest_onnxaccel.backends.reference_operators import further_operators
+        from pytest_onnxaccel.graph.arithmetic.model import DOMAIN, operators
         from pytest_onnxaccel.graph.describe import describe
 
         try:
@@ -62,12 +67,13 @@ class ReferenceBackend:
             raise ModelError(printable(text, 600), code="E_PARSE", remedy="export it again") from None
         info = describe(model)
         notes = []
-        if self.upgrades(info.opset):
+        defined = any(entry.domain == DOMAIN for entry in model.opset_import)
+        if self.upgrades(info.opset) and not defined:
             model = _upgraded(model)
             notes.append(f"the graph was upgraded from opset {info.opset} to {_UPGRADE_TO} for the evaluator")
         stored = (tensor.name for tensor in model.graph.initializer)
         try:
-            evaluator = ReferenceEvaluator(model, new_ops=further_operators())
+            evaluator = ReferenceEvaluator(model, new_ops=operators() if defined else further_operators())
         except Exception as error:
             raise _unsupported(error, "E_GRAPH") from None
         return ReferenceSession(evaluator, info.inputs, info.outputs, tuple(notes), onnx.__version__, frozenset(stored))
@@ -149,4 +155,5 @@ def _unsupported(error: Exception, otherwise: str = "E_RUN") -> ModelError:
     text = printable(f"{type(error).__name__}: {error}", 600)
     missing = isinstance(error, (NotImplementedError, ImportError)) or "No registered implementation" in text
     missing = missing or "has no implementation" in text or "runtime_error" in type(error).__name__
+    missing = missing or (isinstance(error, RuntimeError) and any(words in text for words in _LACKING))
     return ModelError(text, code="E_SCHEMA" if missing else otherwise, remedy="compare with another backend")

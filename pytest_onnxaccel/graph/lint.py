@@ -9,6 +9,7 @@ import onnx
 
 from pytest_onnxaccel.core.errors import printable
 from pytest_onnxaccel.graph.files import all_graphs, load_graph
+from pytest_onnxaccel.graph.probe.unsteady import by_batch, drops
 
 #: At most so many names are listed in one finding.
 _SHOWN = 3
@@ -94,37 +95,12 @@ def _training_mode(model: onnx.ModelProto) -> list[_Finding]:
     for graph in all_graphs(model):
         for node in graph.node:
             label = node.name or node.op_type
-            if node.op_type == "BatchNormalization" and _normalises_by_batch(node, opset):
+            if node.op_type == "BatchNormalization" and by_batch(node, opset):
                 norms.append(label)
-            elif node.op_type == "Dropout" and _drops(node, opset, constants):
+            elif node.op_type == "Dropout" and drops(node, opset, constants):
                 dropouts.append(label)
     advice = ": call eval() before the export ({names})"
     return [
         ("training-mode", norms, "{count} BatchNormalization nodes use the statistics of the batch" + advice),
         ("training-mode", dropouts, "{count} Dropout nodes drop values at random" + advice),
     ]
-
-
-def _normalises_by_batch(node: onnx.NodeProto, opset: int) -> bool:
-    """Return whether it trains: by an attribute (opset 14), by further outputs, or by ``is_test`` (before 7)."""
-    if opset >= 14:
-        return bool(_attribute(node, "training_mode"))
-    return len([name for name in node.output if name]) > 1 or (opset < 7 and not _attribute(node, "is_test"))
-
-
-def _drops(node: onnx.NodeProto, opset: int, constants: dict[str, onnx.TensorProto]) -> bool:
-    """Return whether Dropout trains: by its third input (opset 12), never (7), or by ``is_test``."""
-    if opset < 12:
-        return opset < 7 and not _attribute(node, "is_test")
-    if len(node.input) < 3 or not node.input[2]:
-        return False
-    mode = constants.get(node.input[2])
-    if mode is None:
-        return True
-    # A single byte that lies in another file is not worth opening that file
-    external = mode.data_location == onnx.TensorProto.EXTERNAL
-    return not external and bool(onnx.numpy_helper.to_array(mode).any())
-
-
-def _attribute(node: onnx.NodeProto, name: str) -> int:
-    return next((int(a.i) for a in node.attribute if a.name == name), 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import onnx
 from onnx import helper, version_converter
 
@@ -27,6 +29,9 @@ def upgraded(model: onnx.ModelProto, target: int) -> onnx.ModelProto:
     """
     before = opset_of(model)
     model = version_converter.convert_version(model, target)
+    if before < 13 <= target:
+        for graph in all_graphs(model):
+            _flatten_hardmax(graph)
     if before < 11:
         # The converter leaves Resize to the defaults of opset 11, which sample at other places
         for node in all_nodes(model):
@@ -34,6 +39,28 @@ def upgraded(model: onnx.ModelProto, target: int) -> onnx.ModelProto:
                 node.attribute.append(helper.make_attribute("coordinate_transformation_mode", "asymmetric"))
                 node.attribute.append(helper.make_attribute("nearest_mode", "floor"))
     return model
+
+
+def _flatten_hardmax(graph: Any) -> None:
+    """Let each Hardmax of *graph* run over all axes from its own on, as it did below opset 13.
+
+    The converter does so for Softmax and LogSoftmax, and lets Hardmax run over the one axis alone.
+    """
+    nodes = list(graph.node)
+    if not any(node.op_type == "Hardmax" and not node.domain for node in nodes):
+        return
+    del graph.node[:]
+    for node in nodes:
+        if node.op_type != "Hardmax" or node.domain:
+            graph.node.append(node)
+            continue
+        axis = next((item.i for item in node.attribute if item.name == "axis"), 1)
+        given, result = node.input[0], node.output[0]
+        shape, rows, best = (f"{result}/{part}" for part in ("shape", "rows", "best"))
+        graph.node.append(helper.make_node("Shape", [given], [shape]))
+        graph.node.append(helper.make_node("Flatten", [given], [rows], axis=axis))
+        graph.node.append(helper.make_node("Hardmax", [rows], [best], name=node.name, axis=-1))
+        graph.node.append(helper.make_node("Reshape", [best, shape], [result]))
 
 
 def upgrade(source: str, target: str, opset: int) -> dict[str, int]:

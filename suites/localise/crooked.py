@@ -63,6 +63,16 @@ class CrookedOptimizer(Crooked):
             super().bend(model, options)
 
 
+class CrookedGrid(Crooked):
+    """Takes the nearest place for every GridSample, by an optimization only."""
+
+    def bend(self, model: ModelProto, options: LoadOptions) -> None:
+        for node in model.graph.node:
+            if node.op_type == "GridSample" and options.optimize:
+                del node.attribute[:]
+                node.attribute.append(helper.make_attribute("mode", "nearest"))
+
+
 class CrookedFusion(Crooked):
     """Fuses one Relu with the Conv before it, where the value between is not an output, and makes it a LeakyRelu."""
 

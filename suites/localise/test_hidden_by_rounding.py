@@ -11,7 +11,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from pytest_onnxaccel.core.results import Verdict
 from pytest_onnxaccel.graph.probe.node_diff import node_diff, node_diffs
-from suites.localise.conftest import Check, origin
+from suites.localise.conftest import Check, names, origin
 
 #: Slopes: the second is four units in the last place more, as exact a number as the first.
 SAME, UP = 1.0, 1 + 2.0**-21
@@ -49,13 +49,20 @@ def test_the_only_node_that_is_another_is_the_origin(check: Check) -> None:
     assert "which rounding could be" in "\n".join(result.details)
 
 
-def test_of_two_nodes_that_are_others_none_is_named_without_a_proof(check: Check) -> None:
+def test_of_two_nodes_that_are_others_those_are_named_that_end_the_difference(check: Check) -> None:
     result = check(amplified(UP, UP), amplified(SAME, SAME))
     assert (result.verdict, result.code) == (Verdict.FAILED, "V_PARITY")
     told = origin(result)
-    assert (told["name"], told["confirmed"]) == ("added/Sub", False)
-    assert "which rounding could be" not in "\n".join(result.details)
-    assert "so that rounding before it may be the cause" in "\n".join(result.details)
+    assert (names(told), told["confirmed"]) == (["first/LeakyRelu", "second/LeakyRelu"], True)
+    assert "made as in the reference, the difference ends" in "\n".join(result.details)
+    assert "LeakyRelu 'first/LeakyRelu' and LeakyRelu 'second/LeakyRelu'" in result.message
+
+
+def test_of_two_nodes_that_are_others_the_harmless_one_is_not_named(check: Check) -> None:
+    """One step of the first is little beside fifteen of the second."""
+    result = check(amplified(1 + 2.0**-23, 1 + 15 * 2.0**-23), amplified(SAME, SAME))
+    told = origin(result)
+    assert (names(told), told["confirmed"]) == (["second/LeakyRelu"], True)
 
 
 @pytest.fixture

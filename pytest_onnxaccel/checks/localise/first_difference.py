@@ -11,7 +11,7 @@ from functools import cached_property
 
 from pytest_onnxaccel.checks.localise.graph_view import GraphView, Node
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.numerics.compare.distance import Gap, floor
+from pytest_onnxaccel.numerics.compare.distance import Gap, floor, narrower
 
 #: A gap counts from so many times the noise of the reference's own side on.
 NOISE = 8.0
@@ -70,8 +70,26 @@ class Beside:
     def limit(self, value: str, scale: float = 1.0) -> float:
         """Return from what share of its scale on *value* differs."""
         counterpart = self.pairs.get(value, value)
-        rounding = floor(self.ours.dtype(value) or self.theirs.dtype(counterpart))
+        rounding = floor(self._rounds(value, counterpart))
         return max(rounding * scale, NOISE * self.noise.get(counterpart, 0.0))
+
+    def _rounds(self, value: str, counterpart: str) -> str:
+        """Return the type that *value* was rounded to on the way, on the side that rounds more."""
+        ours, theirs = self.ours.dtype(value), self.theirs.dtype(counterpart)
+        if self.mixed:  # a Cast at the end gives no digits back
+            ours, theirs = self.ours.narrowest.get(value, ours), self.theirs.narrowest.get(counterpart, theirs)
+        return narrower(ours or theirs, theirs)
+
+    @cached_property
+    def mixed(self) -> bool:
+        """The two sides round some value to different float types on the way to it."""
+        return any(one != other for one, other in map(self.rounded_to, self.gaps))
+
+    def rounded_to(self, value: str) -> tuple[str, str]:
+        """Return the float types that *value* and its counterpart were rounded to; equal where either is not known."""
+        counterpart = self.pairs.get(value, value)
+        ours, theirs = self.ours.narrowest.get(value, ""), self.theirs.narrowest.get(counterpart, "")
+        return (ours, theirs) if "float" in ours and "float" in theirs else (ours, ours)
 
     def agrees(self, value: str, scale: float = 1.0) -> bool:
         """Return whether *value* has a counterpart and equals it but for rounding."""
@@ -104,7 +122,7 @@ class Beside:
             inside = [name for name in self.ours.makers[value].inputs if name in reached]
             if any(name in parted for name in inside):
                 parted.add(value)
-            elif value in self.gaps and value not in known:
+            elif value in self.gaps and value not in known and self.gaps[value].share > 0:
                 parted.add(value)
                 yield self._suspect(value, known, their_known, scale)
 

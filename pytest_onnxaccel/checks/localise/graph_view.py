@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.numerics.compare.distance import narrower
 
 
 @record(frozen=True)
@@ -70,6 +71,19 @@ class GraphView:
     def order(self) -> dict[str, int]:
         """Position of the node that gives a value."""
         return {name: i for i, node in enumerate(self.nodes) for name in node.outputs}
+
+    @cached_property
+    def narrowest(self) -> dict[str, str]:
+        """Of each value the float type that rounds most on the way to it."""
+        found: dict[str, str] = {}
+        for node in self.nodes:
+            kinds = [found.get(name, self.dtype(name)) for name in node.inputs]
+            for value in node.outputs:
+                kind = self.dtype(value)
+                for other in kinds:
+                    kind = narrower(kind, other) if kind.endswith(("float16", "float32", "float64")) else kind
+                found[value] = kind
+        return found
 
     def dtype(self, value: str) -> str:
         return self.values.get(value, (None, "", None))[1]

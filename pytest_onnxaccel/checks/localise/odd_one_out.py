@@ -1,4 +1,7 @@
-"""With three or more engines: which one is the odd one out. Pure: takes their outputs."""
+"""With three or more engines: which one differs from all others. Pure: takes their outputs.
+
+That tells who differs from whom, and not who is wrong: see :mod:`~pytest_onnxaccel.checks.localise.ruling`.
+"""
 
 from __future__ import annotations
 
@@ -41,8 +44,7 @@ class OddOneOut:
 def odd_one_out(outputs: Mapping[str, Mapping[str, Array]], runtimes: Mapping[str, str] | None = None) -> OddOneOut:
     """Name the engine whose outputs are far from all others' while those are close to each other.
 
-    Variants of one runtime count as one voice where other runtimes speak too; where all that agree are one runtime,
-    that is said, because its variants may share a fault.
+    All variants of one runtime are one voice: they may share a fault. Two voices that differ have no odd one out.
 
     Args:
         outputs: by engine, its outputs by name, all of the same inputs.
@@ -51,27 +53,26 @@ def odd_one_out(outputs: Mapping[str, Mapping[str, Array]], runtimes: Mapping[st
     engines = list(outputs)
     runtime = {name: (runtimes or {}).get(name, name) for name in engines}
     distances = {(a, b): _distance(outputs[a], outputs[b]) for a, b in combinations(engines, 2)}
-    if len(engines) < 3:
-        return OddOneOut(
-            "", distances, f"{' and '.join(engines)} differ; two engines cannot tell which of them is wrong"
-        )
+    voices = list(dict.fromkeys(runtime.values()))
+    if len(engines) < 2:
+        return OddOneOut("", distances, f"{' and '.join(engines) or 'no engine'} alone tells nothing")
     for apart in _suspected(engines, runtime):
         rest = [name for name in engines if name not in apart]
-        between = min(_of(distances, a, b) for a in apart for b in rest)
+        between = min((_of(distances, a, b) for a in apart for b in rest), default=0.0)
         within = max((_of(distances, a, b) for a, b in combinations(rest, 2)), default=0.0)
         if not _outvoted(apart, rest, runtime) or between <= CLEAR * max(within, floor("float32")):
             continue
         odd = apart[0] if len(apart) == 1 else runtime[apart[0]]
-        sentence = f"{odd} is the odd one out: {between:.1e} of the output's scale from {_and(rest)}, "
-        sentence += f"which agree to {within:.1e}"
-        alone = len({runtime[name] for name in rest}) == 1
-        return OddOneOut(odd, distances, sentence + (", but are one runtime" if alone else ""))
-    names = list(dict.fromkeys(runtime.values()))
-    if len(names) == 2:
-        return OddOneOut(
-            "", distances, f"{_and(names)} differ, with and without optimizations: a third runtime would decide"
+        sentence = (
+            f"{odd} differs by {between:.1e} of the output's scale from {_and(rest)}, which agree to {within:.1e}"
         )
+        return OddOneOut(odd, distances, sentence)
     far = max(distances.items(), key=lambda item: item[1])
+    if len(voices) == 1:
+        inside = f"{_and(list(far[0]))} differ by {far[1]:.1e} of the output's scale, and are one runtime"
+        return OddOneOut("", distances, inside)
+    if len(voices) == 2:
+        return OddOneOut("", distances, f"{_and(list(far[0]))} differ by {far[1]:.1e} of the output's scale")
     return OddOneOut(
         "", distances, f"no single engine stands apart; the furthest apart are {_and(list(far[0]))}, by {far[1]:.1e}"
     )
@@ -86,7 +87,7 @@ def _suspected(engines: Sequence[str], runtime: Mapping[str, str]) -> Iterator[l
 
 def _outvoted(apart: Sequence[str], rest: Sequence[str], runtime: Mapping[str, str]) -> bool:
     ours, theirs = ({runtime[name] for name in side} for side in (apart, rest))
-    return (len(theirs), len(rest)) > (len(ours), len(apart))
+    return len(theirs) > len(ours)
 
 
 def _of(distances: Distances, a: str, b: str) -> float:

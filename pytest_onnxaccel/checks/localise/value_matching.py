@@ -6,7 +6,7 @@ Nothing is guessed: a value without a counterpart stays without one.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.checks.localise.graph_view import GraphView
@@ -129,4 +129,50 @@ def _open(graph_view: GraphView, names: Mapping[str, str]) -> dict[tuple[object,
             if value not in names:
                 shape = graph_view.shape(value)
                 found[node.op, reads, place, None if shape is None else tuple(shape)].append(value)
+    return found
+
+
+#: What a batch norm is folded into, and what may stand behind it unfolded.
+_LINEAR = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+_AFFINE = ("BatchNormalization", "Mul", "Add", "Sub", "Div")
+
+
+def unfolded(ours: GraphView, theirs: GraphView, pairs: Mapping[str, str], apart: Collection[str]) -> dict[str, str]:
+    """Return *pairs*, where one side has a batch norm behind a layer that the other has folded into it.
+
+    The layers themselves give other numbers then, and rightly: what comes behind the batch norm is their counterpart.
+
+    Args:
+        ours: graph of the candidate.
+        theirs: graph of the reference.
+        pairs: by value of the candidate, its counterpart.
+        apart: values of the candidate that are not as their counterparts: of another one nothing was folded.
+    """
+    found = dict(pairs)
+    for value, other in pairs.items():
+        if value not in apart:
+            continue
+        mine, its = ours.makers.get(value), theirs.makers.get(other)
+        if mine is None or its is None or mine.op not in _LINEAR or its.op not in _LINEAR:
+            continue
+        left, right = _affine(ours, value), _affine(theirs, other)
+        if len(left) == len(right) or not (left or right):
+            continue
+        behind, beyond = [value, *left], [other, *right]
+        if all(found.get(name) == name for name in left if name in right):
+            for name in behind[:-1]:
+                found.pop(name, None)
+            found[behind[-1]] = beyond[-1]
+    return found
+
+
+def _affine(graph_view: GraphView, value: str) -> list[str]:
+    """Return results of the batch norm, or of the scales and shifts, that alone read *value*, one behind the other."""
+    found: list[str] = []
+    while value not in graph_view.outputs:
+        readers = [node for node in graph_view.nodes if value in node.inputs]
+        if len(readers) != 1 or readers[0].op not in _AFFINE or len(readers[0].inputs) != 1:
+            break
+        value = readers[0].outputs[0]
+        found.append(value)
     return found

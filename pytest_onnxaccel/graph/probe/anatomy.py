@@ -57,6 +57,7 @@ def anatomy(path: str, shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
         live.update(name for name in node.output if name)
         found = {"name": node.name, "op": node.op_type, "inputs": list(dict.fromkeys(reads))}
         nodes.append(found | {"outputs": [o for o in node.output if o], "module": module_of(node, constants)})
+    _lend_modules(nodes)
     known = _known(model, shapes, [name for node in nodes for name in node["outputs"]])
     values = {name: known.get(name, [None, "", None]) for node in nodes for name in node["outputs"]}
     outputs = [value.name for value in graph.output]
@@ -65,6 +66,16 @@ def anatomy(path: str, shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
         "inputs": fed, "outputs": outputs, "nodes": nodes, "values": values, "exposable": exposable,
         "left_alone": left_alone,
     }  # fmt: skip
+
+
+def _lend_modules(nodes: Sequence[dict[str, Any]]) -> None:
+    """Give a product whose weight an exporter transposed, and renamed, the module of the bias added to it."""
+    for node in nodes:
+        if node["module"] or node["op"] != "MatMul":
+            continue
+        readers = [other for other in nodes if node["outputs"][0] in other["inputs"]]
+        if len(readers) == 1 and readers[0]["op"] == "Add":
+            node["module"] = readers[0]["module"]
 
 
 def _tables(initializers: Iterable[onnx.TensorProto]) -> set[str]:

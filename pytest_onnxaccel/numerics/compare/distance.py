@@ -40,6 +40,20 @@ def floor(dtype: str) -> float:
     return ROUNDING * _EPSILON.get(dtype, 0.0)
 
 
+def narrower(a: str, b: str) -> str:
+    """Return the one of two float types that rounds more; *a* where one of them is not a float type."""
+    return b if _EPSILON.get(b, 0.0) > _EPSILON.get(a, 0.0) else a
+
+
+def gap_across(candidate: Array, reference: Array) -> Gap:
+    """Compare as :func:`gap`, and of two floats of different types how far their numbers are apart."""
+    kinds = {candidate.dtype.name, reference.dtype.name}
+    if len(kinds) == 2 and kinds <= set(_EPSILON):
+        wide = np.float64 if "float64" in kinds else np.float32
+        return gap(candidate.astype(wide), reference.astype(wide))
+    return gap(candidate, reference)
+
+
 def gap(candidate: Array, reference: Array) -> Gap:
     """Return how far *candidate* is from *reference*.
 
@@ -67,6 +81,16 @@ def gap(candidate: Array, reference: Array) -> Gap:
     if largest == 0.0:
         return Gap(0.0, 0.0)
     return Gap(largest / (magnitude(b) or magnitude(a) or 1.0), largest)
+
+
+def exceeds(candidate: Array, reference: Array, rtol: float, atol: float) -> bool:
+    """Return whether an element is further than ``atol + rtol * |reference|`` from *reference*, or incomparable."""
+    apart = gap(candidate, reference)
+    if not apart.share or apart.why or reference.dtype.kind not in "fiubV":
+        return bool(apart.share)
+    x, y = (side.astype(np.float64) for side in (candidate, reference))
+    with np.errstate(all="ignore"):
+        return bool((np.abs(x - y) > atol + rtol * np.abs(y)).any())
 
 
 def magnitude(array: Array) -> float:

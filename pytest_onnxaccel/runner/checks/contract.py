@@ -17,6 +17,11 @@ def run(context: CheckRun) -> CheckResult:
     result = model.golden.told_in(result)
     # It has just compared two equal runs, so that the proof of a batch need not
     ready.single_runs.stable = ready.single_runs.stable or result.verdict is Verdict.PASSED
+    if result.code == "V_UNSTABLE" and context.options.localise:
+        from pytest_onnxaccel.runner.localise.known_cause import drawn
+        from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
+
+        return drawn(result, ComparisonSide(context.backend, model, context.backend, context.file))
     if result.verdict is not Verdict.PASSED:
         return result
     return with_reach(result, context.telling().ask())

@@ -69,7 +69,11 @@ def run(context: CheckRun) -> CheckResult:
 
 
 def _looked_into(context: CheckRun, result: CheckResult, against: ReferenceSide, inputs: Inputs) -> CheckResult:
-    """Return *result*, with the first node that differs where both sides are graphs."""
+    """Return *result*, with the first node that differs where both sides are graphs.
+
+    Raises:
+        ModelError: ``E_SCHEMA``: what differs is not the model but its copy at the opset that a backend needs.
+    """
     from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
     from pytest_onnxaccel.runner.localise.localise import looked_into
 
@@ -78,6 +82,9 @@ def _looked_into(context: CheckRun, result: CheckResult, against: ReferenceSide,
     ours = ComparisonSide(request.backend, context.model_session, request.backend, context.file)
     theirs = against.side(inputs.for_sample(failed.sample))
     if theirs is not None:
+        from pytest_onnxaccel.runner.localise.upgrade_proof import prove_upgrades
+
+        prove_upgrades(failed, (ours, theirs))
         return looked_into(failed, (ours, theirs), context.backends)
     if request.source is None:
         return result

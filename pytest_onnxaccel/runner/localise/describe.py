@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pytest_onnxaccel.checks.localise.first_difference import Suspect
-from pytest_onnxaccel.checks.localise.graph_view import GraphView, Node
+from pytest_onnxaccel.checks.localise.graph_view import Node
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.runner.localise.causes import Causes
+from pytest_onnxaccel.runner.localise.folded_layers import folded_layers
 from pytest_onnxaccel.runner.localise.intermediates import Intermediates
 from pytest_onnxaccel.runner.localise.isolate_node import Reduced
-
-#: So many nodes of a region are named.
-_NAMED = 4
+from pytest_onnxaccel.runner.localise.node_words import NAMED, beyond, full, named, operators, share_text
 
 
 @record(frozen=True)
@@ -34,7 +35,7 @@ class Finding:
 
 
 def finding(
-    found: Intermediates, suspect: Suspect | None, reduced: Reduced | None, vanished: bool, fused: Sequence[Node] = ()
+    found: Intermediates, suspect: Suspect | None, reduced: Reduced | None, causes: Causes | None = None
 ) -> Finding:
     """Return the finding of *found*.
 
@@ -42,124 +43,145 @@ def finding(
         found: values of both sides, compared.
         suspect: the first place where the two part.
         reduced: that place alone, where it shows the difference.
-        vanished: with values exposed there is no difference.
-        fused: nodes that must run as one for the difference to show.
+        causes: nodes before that place which are other ones in the reference.
     """
-    beside = found.beside
-    compared = [name for name in beside.ours.makers if name in beside.gaps]
-    figures: dict[str, Any] = {
-        "compared": len(compared), "values": len(beside.ours.makers), "chunks": found.chunks,
-        "sessions": found.ours.sessions + found.theirs.sessions, "largest_chunk_bytes": found.largest,
-        "differing": len(beside.differing), "left_alone": list(beside.ours.left_alone),
-    }  # fmt: skip
-    seen = _seen(found, len(compared))
-    if vanished:
-        return _vanished(figures, seen, fused)
+    figures, seen = counted_figures(found)
     if suspect is None or not _narrowed(found, suspect):
         line = "not localised: no value between inputs and outputs has a counterpart, by name, content or structure"
         return Finding("", (line,), seen, figures)
-    unlike = None if reduced else only_unlike(found, suspect.value)
-    if unlike is not None:
-        return _unlike(found, suspect, unlike, seen, figures)
+    region = suspect.nodes, suspect.theirs
+    suspect = _placed(_before_casts(suspect))
+    if reduced is None:
+        kinds = narrowed_types(found)
+        if kinds and suspect.gap.share <= suspect.limit and not suspect.gap.why:
+            return _precision(found, suspect, kinds, seen, figures)
+    if causes is not None:
+        return _caused(found, suspect, causes, seen, figures)
     differences = _differences(found, suspect)
+    one = folded_layers(found, suspect)
+    also = _lacking(suspect)
+    if suspect.theirs and len(suspect.nodes) != len(suspect.theirs):  # of two regions, the last nodes need not be pairs
+        differences = [text for text in differences if text != f"{suspect.node.op} instead of {suspect.theirs[-1].op}"]
+    if one is not None:
+        suspect, also, differences = one
+    opsets = found.ours.side.model_session.info.opset, found.theirs.side.model_session.info.opset
+    if differences and opsets[0] != opsets[1] and differences[0].startswith(f"{suspect.node.op} of opset "):
+        also = f": {differences[0]}"
     figures["origin"] = _origin(suspect, reduced, differences)
     lines = [_line(suspect, reduced, suspect.value in found.unrun)]
     if differences:
         lines.append(f"there: {'; '.join(differences)}")
-    if _ops(suspect.nodes) != _ops(suspect.theirs):
-        lines.append(f"the reference computes {named(suspect.theirs)} there, the candidate {named(suspect.nodes)}")
+    if operators(region[0]) != operators(region[1]):
+        ours, theirs = named(region[0], beyond(*region)), named(region[1], beyond(*region[::-1]))
+        lines.append(f"the reference computes {theirs} there, the candidate {ours}")
     word = "origin" if reduced else "first difference"
-    return Finding(f"; {word}: {suspect.node}{_lacking(suspect)}", tuple(lines), seen, figures)
+    return Finding(f"; {word}: {suspect.node}{also}", tuple(lines), seen, figures)
 
 
-def only_unlike(found: Intermediates, value: str) -> tuple[Node, list[str]] | None:
-    """Return the only node before *value* that differs in the other file, and how; None for none or several.
-
-    A fault may be smaller than rounding where it arises, and grow further on.
-    """
-    ours, theirs, beside = found.ours.side, found.theirs.side, found.beside
-    if ours.shares_file(theirs):
-        return None
-    before = [node.outputs[0] for node in upstream(beside.ours, value) if node.outputs[0] in beside.pairs]
-    pairs = [[name, beside.pairs[name]] for name in before]
-    try:
-        told = ours.model_session.graph("node_diffs", candidate=ours.file, reference=theirs.file, pairs=pairs)[
-            "differences"
-        ]
-    except OnnxAccelError:
-        return None
-    if len(told) != 1:
-        return None
-    ((name, differences),) = told.items()
-    return beside.ours.makers[name], [str(text) for text in differences]
+def narrowed_types(found: Intermediates) -> list[tuple[str, str, int]]:
+    """Return float types that the candidate rounds to and the reference does not: both, and of how many values."""
+    counts: dict[tuple[str, str], int] = {}
+    for name in found.beside.gaps:
+        kinds = found.beside.rounded_to(name)
+        if kinds[0] != kinds[1]:
+            counts[kinds] = counts.get(kinds, 0) + 1
+    return [(*kinds, count) for kinds, count in counts.items()]
 
 
-def upstream(graph_view: GraphView, value: str) -> list[Node]:
-    """Return the nodes that *value* depends on, the one that gives it included."""
-    reached, waiting = set[str](), [value]
-    while waiting:
-        name = waiting.pop()
-        node = graph_view.makers.get(name)
-        if node is not None and node.outputs[0] not in reached:
-            reached.add(node.outputs[0])
-            waiting += node.inputs
-    return [node for node in graph_view.nodes if node.outputs and node.outputs[0] in reached]
-
-
-def _unlike(
-    found: Intermediates, suspect: Suspect, unlike: tuple[Node, list[str]], seen: str, figures: dict[str, Any]
+def _precision(
+    found: Intermediates, suspect: Suspect, kinds: Sequence[tuple[str, str, int]], seen: str, figures: dict[str, Any]
 ) -> Finding:
-    node, differences = unlike
-    value = node.outputs[0]
-    gap = found.beside.gaps.get(value, suspect.gap)
+    """Report that the two compute in different types, and differ by no more than those round."""
+    ours, theirs, count = max(kinds, key=lambda one: one[2])
+    largest = max(found.beside.gaps.items(), key=lambda item: item[1].share if item[1].share < 1e30 else 0.0)
+    figures["precision"] = {"candidate": ours, "reference": theirs, "values": count}
+    where = found.beside.ours.makers[largest[0]]
+    line = (
+        f"precision: the candidate computes in {ours} what the reference computes in {theirs} ({count} values); no "
+        f"node adds more than that rounds, most at {where}: {share_text(largest[1].share)}"
+    )
+    return Finding(f"; precision: {ours} against {theirs}", (line,), seen, figures)
+
+
+def _caused(found: Intermediates, suspect: Suspect, causes: Causes, seen: str, figures: dict[str, Any]) -> Finding:
+    makers, gaps = found.beside.ours.makers, found.beside.gaps
+    nodes = [makers[name] for name in causes.values]
+    value = causes.values[0]
+    gap = gaps.get(value, suspect.gap)
+    differences = [text for name in causes.values for text in causes.differences[name]]
     figures["origin"] = {
-        **_origin(suspect, None, differences), **node.to_json(), "nodes": [node.to_json()], "value": value,
-        "counterpart": found.beside.pairs[value], "share": gap.share, "max_abs": gap.max_abs, "grown_at": suspect.value,
+        **_origin(suspect, None, differences), **nodes[0].to_json(), "nodes": [node.to_json() for node in nodes],
+        "value": value, "counterpart": found.beside.pairs[value], "share": gap.share, "max_abs": gap.max_abs,
+        "grown_at": suspect.value, "confirmed": causes.proven,
     }  # fmt: skip
+    why = f"the only node before {suspect.node} that is another in the two files"
+    why = "made as in the reference, the difference ends" if causes.proven else why
     lines = (
-        f"origin: {node}: the only node before {suspect.node} that is another in the two files; {value!r} is "
-        f"{_share(gap.share)} off, which rounding could be, and that grows to {_share(suspect.gap.share)} there",
+        f"origin: {full(nodes)}: {why}; {value!r} is {share_text(gap.share)} off, which rounding could be, and that "
+        f"grows to {share_text(suspect.gap.share)} at {suspect.node}",
         f"there: {'; '.join(differences)}",
     )
-    return Finding(f"; origin: {node}", lines, seen, figures)
+    return Finding(f"; origin: {full(nodes)}", lines, seen, figures)
 
 
 def _lacking(suspect: Suspect) -> str:
     """Return what the reference has before the node and the candidate lacks."""
-    rest = list(_ops(suspect.nodes))
-    lacking = []
-    for node in suspect.theirs:
-        if node.op in rest:
-            rest.remove(node.op)
-        else:
-            lacking.append(node)
-    return f", before which the candidate lacks {named(lacking)}" if lacking and not rest else ""
+    lacking = [node for node in beyond(suspect.theirs, suspect.nodes) if node.op != "Cast"]
+    more = [node for node in beyond(suspect.nodes, suspect.theirs) if node.op != "Cast"]
+    if lacking and not more:
+        return f", before which the candidate lacks {named(lacking)}"
+    if more and not lacking and suspect.theirs:
+        return f", before which the candidate has {named(more)} too many"
+    if more and lacking and len(suspect.nodes) > 1:
+        return f", last of {len(suspect.nodes)} nodes that are {named(suspect.theirs)} in the reference"
+    return ""
+
+
+def _before_casts(suspect: Suspect) -> Suspect:
+    """Return *suspect* named by what it computes: a Cast at its end is the conversion's, and seldom its fault."""
+    nodes, theirs = (
+        sorted(side, key=lambda node: node.op != "Cast") if any(node.op != "Cast" for node in side) else side
+        for side in (suspect.nodes, suspect.theirs)
+    )
+    return replace(suspect, nodes=tuple(nodes), theirs=tuple(theirs))
+
+
+def _placed(suspect: Suspect) -> Suspect:
+    """Return *suspect* with the module of its node: a simplified file lost what the reference may still tell."""
+    if suspect.node.module:
+        return suspect
+    alike = [node.module for node in suspect.theirs if node.op == suspect.node.op and node.module]
+    module = (alike or [node.module for node in suspect.theirs[-1:]] or [""])[-1]
+    return replace(suspect, nodes=(*suspect.nodes[:-1], replace(suspect.node, module=module)))
 
 
 def _line(suspect: Suspect, reduced: Reduced | None, unrun: bool) -> str:
-    what = suspect.gap.why or f"{_share(suspect.gap.share)} off (max abs {suspect.gap.max_abs:.3g})"
+    what = suspect.gap.why or f"{share_text(suspect.gap.share)} off (max abs {suspect.gap.max_abs:.3g})"
     reads = f"what it reads agrees to {suspect.before:.1e}" if suspect.before else "what it reads is equal"
     if reduced is None:
         proof = "alone and fed the same both sides agree, so that rounding before it may be the cause"
-        proof = "it cannot be run alone" if unrun else proof
+        if unrun:
+            proof = "it cannot be run alone"
+        elif suspect.gap.share <= suspect.limit:
+            proof = "which rounding in it may do"
+        elif not suspect.before:
+            proof = "alone and fed the same both sides agree, so that what is computed around it makes the difference"
         return f"first difference: {suspect.node}: {suspect.value!r} is {what}; {reads}; {proof}"
     return f"origin: {suspect.node}: {suspect.value!r} is {what}; {reads}; alone and fed the same it differs too"
-
-
-def _share(share: float) -> str:
-    return f"{share:.1e} of its scale"
 
 
 def _seen(found: Intermediates, compared: int) -> str:
     beside = found.beside
     line = f"compared {compared} of {len(beside.ours.makers)} values, {len(beside.differing)} of those inside differ"
     if beside.ours.left_alone:
-        line += f"; not looked into: {', '.join(beside.ours.left_alone[:_NAMED])}"
+        line += f"; not looked into: {', '.join(beside.ours.left_alone[:NAMED])}"
     refused = {**found.ours.refused, **found.theirs.refused}
     return line + (f"; {len(refused)} values could not be obtained" if refused else "")
 
 
-def _vanished(figures: dict[str, Any], seen: str, fused: Sequence[Node]) -> Finding:
+def vanished(found: Intermediates, fused: Sequence[Node]) -> Finding:
+    """Report that exposed values end the difference; *fused*: nodes that must run as one for it to show."""
+    figures, seen = counted_figures(found)
     figures["vanished"] = True
     line = "not localised: with the values between exposed the difference is gone, so that an optimization across nodes"
     if not fused:
@@ -169,10 +191,22 @@ def _vanished(figures: dict[str, Any], seen: str, fused: Sequence[Node]) -> Find
     return Finding(f"; origin: an optimization across {named(fused)}", (line,), seen, figures)
 
 
+def counted_figures(found: Intermediates) -> tuple[dict[str, Any], str]:
+    """Return how much was compared: for the report, and in words."""
+    beside = found.beside
+    compared = [name for name in beside.ours.makers if name in beside.gaps]
+    figures: dict[str, Any] = {
+        "compared": len(compared), "values": len(beside.ours.makers), "chunks": found.chunks,
+        "sessions": found.ours.sessions + found.theirs.sessions, "largest_chunk_bytes": found.largest,
+        "differing": len(beside.differing), "left_alone": list(beside.ours.left_alone),
+    }  # fmt: skip
+    return figures, _seen(found, len(compared))
+
+
 def _narrowed(found: Intermediates, suspect: Suspect) -> bool:
     """Return whether something inside agrees or differs by itself, not only the graphs as a whole."""
     inner = [name for name in found.beside.gaps if name not in found.beside.ours.outputs]
-    return bool(inner) or len(suspect.nodes) <= 1 or len(found.beside.ours.nodes) <= _NAMED
+    return bool(inner) or len(suspect.nodes) <= 1 or len(found.beside.ours.nodes) <= NAMED
 
 
 def _differences(found: Intermediates, suspect: Suspect) -> list[str]:
@@ -180,13 +214,15 @@ def _differences(found: Intermediates, suspect: Suspect) -> list[str]:
     ours, theirs = found.ours.side, found.theirs.side
     if ours.shares_file(theirs) or not suspect.theirs:
         return []
+    last = suspect.theirs[-1]
+    counterpart = suspect.counterpart if suspect.counterpart in last.outputs else last.outputs[0]
     try:
         told = ours.model_session.graph(
             "node_diff",
             candidate=ours.file,
-            value=suspect.value,
+            value=suspect.value if suspect.value in suspect.node.outputs else suspect.node.outputs[0],
             reference=theirs.file,
-            counterpart=suspect.counterpart,
+            counterpart=counterpart,
         )
     except OnnxAccelError:
         return []
@@ -209,16 +245,3 @@ def _origin(suspect: Suspect, reduced: Reduced | None, differences: Sequence[str
         "reduced_max_abs": reduced.gap.max_abs if reduced else None,
         "differences": list(differences),
     }
-
-
-def _ops(nodes: Sequence[Node]) -> list[str]:
-    return [node.op for node in nodes]
-
-
-def named(nodes: Sequence[Node]) -> str:
-    """Return the first of *nodes* by operator and name."""
-    if not nodes:
-        return "nothing"
-    shown = [f"{node.op} {node.name or node.outputs[0]!r}" for node in nodes[:_NAMED]]
-    rest = len(nodes) - len(shown)
-    return " -> ".join(shown) + (f" and {rest} more" if rest else "")

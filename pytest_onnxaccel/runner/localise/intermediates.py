@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.checks.localise.first_difference import Beside
 from pytest_onnxaccel.checks.localise.graph_view import GraphView
-from pytest_onnxaccel.checks.localise.value_matching import by_content, by_name, by_structure
+from pytest_onnxaccel.checks.localise.value_matching import by_content, by_name, by_structure, unfolded
 from pytest_onnxaccel.numerics.compare.digest import Digest
-from pytest_onnxaccel.numerics.compare.distance import Gap, floor, gap
+from pytest_onnxaccel.numerics.compare.distance import Gap, floor, gap, gap_across
 from pytest_onnxaccel.numerics.compare.perturb import perturb
 from pytest_onnxaccel.numerics.unpacked import holder
 from pytest_onnxaccel.runner.localise.exposed_model import ExposedModel
@@ -75,7 +75,8 @@ def intermediates(
     other = mine if ours.shares_file(theirs) else _wiring(theirs, shapes)
     pairs = by_name(mine, other)
     found = Intermediates(Beside(mine, other, pairs, {}), ExposedModel(ours, mine), ExposedModel(theirs, other), feeds)
-    unpaired = any(name not in pairs for name in mine.exposable)
+    norms = [sum(node.op == "BatchNormalization" for node in side.nodes) for side in (mine, other)]
+    unpaired = any(name not in pairs for name in mine.exposable) or norms[0] != norms[1]
     moved, keep = perturb(feeds), True
     gaps: dict[str, Gap] = {}
     noise: dict[str, float] = {}
@@ -86,7 +87,9 @@ def intermediates(
         found.chunks += 1
         found.largest = max(found.largest, sum(x.nbytes for side in (a, b, again) for x in side.values()))
         found.outputs = (_of(mine.outputs, a), _of(other.outputs, b))
-        gaps |= {name: gap(a[name], b[pairs[name]]) for name in a if pairs.get(name) in b and name in mine.makers}
+        gaps |= {
+            name: gap_across(a[name], b[pairs[name]]) for name in a if pairs.get(name) in b and name in mine.makers
+        }
         noise |= {name: gap(again[name], b[name]).share for name in b}
         for side, arrays, kept in ((0, a, found.kept[0]), (1, b, found.kept[1])):
             if unpaired:
@@ -103,6 +106,14 @@ def intermediates(
         for name in set(pairs) & set(digests[0]) - set(gaps):
             if pairs[name] in digests[1]:
                 gaps[name] = _gap(found, digests, name, pairs[name])
+        apart = {name for name, one in gaps.items() if one.share > 4 * floor(mine.dtype(name))}
+        moved_on = unfolded(mine, other, pairs, apart)
+        if moved_on != pairs:
+            gaps = {name: one for name, one in gaps.items() if moved_on.get(name) == pairs[name]}
+            pairs = moved_on
+            for name in set(pairs) & set(digests[0]) - set(gaps):
+                if pairs[name] in digests[1]:
+                    gaps[name] = _gap(found, digests, name, pairs[name])
     # One that is not finite says nothing of the reference's noise
     noise = {name: share for name, share in noise.items() if isfinite(share)}
     found.beside = Beside(mine, other, pairs, gaps, noise, tuple(dict.fromkeys(holder(w, mine.outputs) for w in wrong)))
@@ -116,7 +127,7 @@ def _of(outputs: Sequence[str], arrays: Mapping[str, Array]) -> dict[str, Array]
 
 def _gap(found: Intermediates, digests: tuple[dict[str, Digest], dict[str, Digest]], name: str, other: str) -> Gap:
     if name in found.kept[0] and other in found.kept[1]:
-        return gap(found.kept[0][name], found.kept[1][other])
+        return gap_across(found.kept[0][name], found.kept[1][other])
     share = digests[0][name].apart(digests[1][other])
     return Gap(share, share * digests[1][other].scale)
 

@@ -10,7 +10,7 @@ from pytest_onnxaccel.checks.localise.first_difference import Suspect
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import dtype_label
-from pytest_onnxaccel.numerics.compare.distance import Gap, gap
+from pytest_onnxaccel.numerics.compare.distance import Gap, gap_across
 from pytest_onnxaccel.runner.localise.exposed_model import ExposedModel
 from pytest_onnxaccel.runner.localise.intermediates import Intermediates
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide, derived
@@ -74,7 +74,7 @@ def _alone(found: Intermediates, suspect: Suspect) -> Reduced | None:
     files: list[tuple[ComparisonSide, str]] = []
     try:
         known = found.reference([found.beside.pairs.get(name, name) for name in suspect.reads])
-        mine = {name: known[found.beside.pairs.get(name, name)] for name in suspect.reads}
+        mine = {name: _as(known[found.beside.pairs.get(name, name)], found, name) for name in suspect.reads}
         others = found.reference(suspect.their_reads)
         files.append((ours, _extract(found.ours, mine, suspect.value)))
         left = _run(*files[0], mine, suspect.value)
@@ -83,7 +83,7 @@ def _alone(found: Intermediates, suspect: Suspect) -> Reduced | None:
             right = _run(*files[1], others, suspect.counterpart)
         else:
             right = found.reference([suspect.counterpart])[suspect.counterpart]
-        shown = gap(left, right)
+        shown = gap_across(left, right)
         if shown.share > suspect.limit and shown.share >= _SHOWN * min(suspect.gap.share, 1e30):
             paths = [path for _, path in files]
             return Reduced(
@@ -94,6 +94,13 @@ def _alone(found: Intermediates, suspect: Suspect) -> Reduced | None:
     for side, path in files:
         side.model_session.forget(path)
     return None
+
+
+def _as(array: Array, found: Intermediates, name: str) -> Array:
+    """Return *array* in the float type that the candidate has there."""
+    wanted = found.beside.ours.dtype(name) or (found.feeds[name].dtype.name if name in found.feeds else "")
+    other = wanted != array.dtype.name and wanted in ("float16", "float32", "float64") and array.dtype.kind == "f"
+    return array.astype(wanted) if other else array
 
 
 def _extract(model: ExposedModel, feeds: Mapping[str, Array], value: str) -> str:

@@ -54,7 +54,8 @@ def test_only_the_output_differs() -> None:
 
 def test_an_output_that_failed_is_looked_into_however_little_it_differs() -> None:
     """The user's tolerance may be tighter than ours."""
-    assert values(beside(CHAIN, dict.fromkeys("abcy", 0.0))) == ["y"]
+    assert values(beside(CHAIN, {**dict.fromkeys("abc", 0.0), "y": 1e-9})) == ["y"]
+    assert values(beside(CHAIN, dict.fromkeys("abcy", 0.0))) == [], "what is equal is no difference"
 
 
 def test_a_difference_that_has_vanished_again_is_passed_by() -> None:

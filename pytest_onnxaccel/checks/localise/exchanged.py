@@ -1,0 +1,46 @@
+"""Outputs that hold what another output of the reference holds. Pure: takes arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pytest_onnxaccel.numerics.compare.distance import floor, gap
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
+
+#: Two sides may round so many times what one layer does, and still hold the same.
+_ROUNDINGS = 16.0
+
+
+def exchanged(ours: Mapping[str, Array], theirs: Mapping[str, Array], wrong: Sequence[str]) -> dict[str, str]:
+    """Return the reference's output that each *wrong* output equals, where that is another one of its own.
+
+    Returns:
+        Empty unless every wrong output has one: else the names do not explain it.
+    """
+    found: dict[str, str] = {}
+    for name in wrong:
+        if name not in ours:
+            return {}
+        if name in theirs and same(ours[name], theirs[name]):
+            continue
+        equal = [other for other, array in theirs.items() if other != name and same(ours[name], array)]
+        if not equal:
+            return {}
+        found[name] = next((other for other in equal if other not in found.values()), equal[0])
+    return found
+
+
+def same(a: Array, b: Array) -> bool:
+    """Return whether the two hold the same but for rounding, and more than a single number in all places."""
+    if a.shape != b.shape or a.dtype != b.dtype or not a.size:
+        return False
+    varied = a.dtype.kind in "OSU" or bool((a != a.reshape(-1)[0]).any())
+    return varied and gap(a, b).share <= _ROUNDINGS * floor(a.dtype.name)
+
+
+def told(found: Mapping[str, str]) -> str:
+    """Return *found* in words."""
+    return ", ".join(f"{name!r} equals the reference's {other!r}" for name, other in found.items())
