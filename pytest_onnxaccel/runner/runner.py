@@ -12,6 +12,7 @@ from pytest_onnxaccel.core.unexpected import as_error
 from pytest_onnxaccel.runner.check_run import CheckRun, RunState
 from pytest_onnxaccel.runner.check_table import checks
 from pytest_onnxaccel.runner.fault_verdict import verdict_of
+from pytest_onnxaccel.runner.known_faults import with_known
 from pytest_onnxaccel.runner.machine_lock import MachineLock
 from pytest_onnxaccel.runner.reach import Reaching
 from pytest_onnxaccel.runner.request import Request, RunOptions
@@ -63,6 +64,8 @@ class Runner:
         except BaseException as error:  # libraries raise what is no Exception too (SystemExit, panics)
             spec = self.model_sessions.spec(request.model)
             result = verdict_of(as_error(error), request, self.engines, self._options.required, spec)
+        spec = self.model_sessions.spec(request.model)
+        result = with_known(result, request, spec) if spec is not None and spec.known_faults else result
         return result.with_(duration_s=time.perf_counter() - start)
 
     def close(self) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from pytest_onnxaccel.core.errors import ConfigError
-from pytest_onnxaccel.core.printing import identifier
 from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.plugin.items.place import place
 from pytest_onnxaccel.plugin.items.results import conclude, record
 from pytest_onnxaccel.plugin.state import STATE, State
 from pytest_onnxaccel.runner.check_table import checks
+from pytest_onnxaccel.runner.known_faults import check_id
 from pytest_onnxaccel.runner.request import Request
 
 
@@ -64,11 +64,7 @@ class CheckItem(pytest.Item):
 
 def item_name(request: Request) -> str:
     """``parity[onnx-tf~ort-cpu-b3]``."""
-    reference = identifier(Path(request.reference).name) if request.reference else ""
-    inside = request.backend + (f"~{reference}" if reference else "")
-    if request.batch is not None:
-        inside += f"-b{request.batch}"
-    return request.check + (f"[{inside}]" if inside else "")
+    return check_id(request)
 
 
 def builtin_items(session: pytest.Session, state: State) -> list[pytest.Item]:

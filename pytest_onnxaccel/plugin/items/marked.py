@@ -57,7 +57,7 @@ def _requests(
             reference, source = _reference(state, declared, model, backend, item)
             yield Request(
                 model, "parity", backend, reference, batch=batch, tolerance=tolerance, seeds=declared.seeds,
-                decision=declared.decision, source=source,
+                decision=declared.decision, source=source, compare=declared.compare,
             )  # fmt: skip
         elif isinstance(declared, BatchRequest):
             sizes = (batch,) if batch is not None else declared.plan.sizes

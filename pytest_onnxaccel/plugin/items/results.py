@@ -44,8 +44,8 @@ def shorten(report: pytest.TestReport) -> None:
 def conclude(results: list[CheckResult], inconclusive: str, latency: str | None = None) -> None:
     """End a test by its results.
 
-    A failure fails it; an inconclusive check does what the user chose; a test whose checks are all not applicable is
-    skipped.
+    A failure fails it; a known fault that the user accepts is an expected failure; an inconclusive check does what the
+    user chose; a test whose checks are all not applicable is skipped.
 
     Args:
         inconclusive: ``warn``, ``fail`` or ``skip``.
@@ -58,11 +58,14 @@ def conclude(results: list[CheckResult], inconclusive: str, latency: str | None 
         for warning in result.warnings:
             _warn(result, warning)
     failed = [r for r in results if r.verdict is Verdict.FAILED]
-    undecided = [r for r in results if r.verdict is Verdict.INCONCLUSIVE]
+    expected = [r for r in results if r.verdict is Verdict.INCONCLUSIVE and "known_fault" in r.figures]
+    undecided = [r for r in results if r.verdict is Verdict.INCONCLUSIVE and r not in expected]
     policies = [(r, (latency if exclusive(r.check) else None) or inconclusive) for r in undecided]
     failed += [r for r, policy in policies if policy == "fail"]
     if failed:
         pytest.fail("\n".join(line for r in failed for line in failure_lines(r)), pytrace=False)
+    if expected:
+        pytest.xfail(breakable("; ".join(r.message for r in expected)))
     if skipped := [r.message for r, policy in policies if policy == "skip"]:
         pytest.skip(breakable("inconclusive: " + "; ".join(skipped)))
     for result in undecided:

@@ -47,7 +47,7 @@ class Marker(NamedTuple):
 MARKERS: tuple[Marker, ...] = (
     Marker(
         "conversion_parity",
-        "*, source=None, loader=None, reference=None, rtol=None, atol=None, seeds=None, decision=None",
+        "*, source=None, loader=None, reference=None, rtol=None, atol=None, seeds=None, decision=None, compare=None",
         "after the test's body, the model's outputs must agree with the source, the reference, or the "
         "default reference.",
         '@pytest.mark.conversion_parity(reference="onnx-tf", rtol=1e-3)',
@@ -75,6 +75,12 @@ MARKERS: tuple[Marker, ...] = (
             Argument("atol", "number", "tolerance", "Absolute tolerance."),
             Argument("seeds", "whole numbers", "seeds", "Seeds of the inputs to try, such as range(3)."),
             Argument("decision", "text or dict", "decision", "Decisions that must be taken alike, see parity.md."),
+            Argument(
+                "compare",
+                "text, or dict by output",
+                "compare",
+                'How outputs are compared, such as {"at": "ranked"}, see comparisons.md.',
+            ),
         ),
     ),
     Marker(
