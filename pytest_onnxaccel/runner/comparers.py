@@ -44,12 +44,15 @@ class Wanted:
         return self.given.get(name) or self.given.get("*")
 
     def inner(self, own: OutputFacts) -> dict[str, str]:
-        """Values inside the graph that may be asked for, and what each is called in a graph of which *own* holds."""
+        """Values inside the graph that may be asked for, and what each is called in a graph of which *own* holds.
+
+        Where that graph does not tell, the value of the same name is tried: it says how far scores move, no more.
+        """
         found = {one.scores: one.scores for one in self.given.values()}
         for name, ranking in self.facts.rankings.items():
-            found[ranking.scores] = own.rankings[name].scores if name in own.rankings else ""
+            found[ranking.scores] = own.rankings[name].scores if name in own.rankings else ranking.scores
         for name, order in self.facts.orderings.items():
-            found[order.values] = own.orderings[name].values if name in own.orderings else ""
+            found[order.values] = own.orderings[name].values if name in own.orderings else order.values
         return {name: ours for name, ours in found.items() if name}
 
 

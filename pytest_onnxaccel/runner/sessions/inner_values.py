@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.checks.parity.outputs.comparer import VARIANT
-from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide, derived
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class InnerValues:
     Args:
         sides: the candidate and the reference; None for what is no graph.
         wanted: names of values in the reference's graph, or in the candidate's where that is the only one, and what
-            each is called in the candidate's; empty where it has none.
+            each is called in the candidate's, where it has it.
         feeds: of a sample, by its number.
     """
 
@@ -36,7 +36,7 @@ class InnerValues:
         ours, theirs = sides
         self._feeds = feeds
         self._sides = (
-            _Inside(ours, {name: own for name, own in wanted.items() if own}),
+            _Inside(ours, wanted),
             None if theirs is None else _Inside(theirs, {name: name for name in wanted}),
         )
         self._known: dict[int, tuple[Feeds, Feeds]] = {}
@@ -91,6 +91,8 @@ class _Inside:
         shapes = {name: list(array.shape) for name, array in feeds.items()}
         view = side.model_session.graph("anatomy", path=side.file, shapes=shapes)
         values = [name for name in dict.fromkeys(self._names.values()) if name in view["exposable"]]
+        if not values and not set(self._names.values()) & set(view["outputs"]):
+            raise ModelError("it has no such values", code="E_CONVERT")
         known = {name: view["values"][name] for name in values}
         self._target = derived(side.model_session, "inside")
         side.model_session.graph("expose", source=side.file, target=self._target, values=values, known=known)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_onnxaccel.checks.parity.outputs.comparer import Sample, allowed, judged, shape_problems
+from pytest_onnxaccel.checks.parity.outputs.comparer import VARIANT, Sample, allowed, judged, shape_problems
 from pytest_onnxaccel.core.comparisons import Ranking
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import Tolerance
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     #: The candidate's and the reference's value of that name for a sample; None for what cannot be had.
     Inner = Callable[[str, int], tuple[Array | None, Array | None]]
 
-#: Where the candidate's own scores judge, more different indices than this share are no luck of near ties.
-_MOST_BY_OWN = 0.1
+#: Where the scores of one side alone are known, more indices than this share are no luck of near ties.
+_MOST_UNSURE = 0.1
+#: Most scores that are made up of what stands beside the indices.
+_MOST_SCORES = 1 << 24
 
 
 class Ranked:
@@ -50,7 +52,7 @@ class Ranked:
         found["tolerance_from"] = "scores that tie"
         if not theirs.size or np.array_equal(ours, theirs):
             return judged(found, self.label, 0.0)
-        scores, own = self._scores(sample)
+        scores, own = self._scores(name, sample)
         if scores is None:
             if self._given and self._ranking.scores:
                 raise ModelError(
@@ -68,7 +70,11 @@ class Ranked:
             return judged(found, self.label, 1.0, said)
         pairs = pointed(a, b, scores, axis, self._ties(scores, both, limit), self._ranking.sorted)
         wrong = pairs.bad | self._against_values(sample, scores, pairs, limit)
-        return self._told(name, found, pairs, wrong, (theirs.shape, own))
+        near_ties = int(
+            np.count_nonzero((pairs.ours != pairs.theirs) & ~(np.isnan(pairs.ours) & np.isnan(pairs.theirs)))
+        )
+        unsure = pairs.differ if own else near_ties if both is None else 0
+        return self._told(name, found, pairs, wrong, (theirs.shape, own, unsure > max(1, _MOST_UNSURE * a.size)))
 
     def _pair(self, sample: Sample) -> tuple[Array | None, Array | None]:
         name = self._ranking.scores
@@ -76,10 +82,35 @@ class Ranked:
             return sample.ours[name], sample.theirs[name]
         return self._inner(name, sample.number) if name else (None, None)
 
-    def _scores(self, sample: Sample) -> tuple[Array | None, bool]:
+    def _scores(self, name: str, sample: Sample) -> tuple[Array | None, bool]:
         """The scores to judge by, and whether they are the candidate's own."""
         ours, theirs = self._pair(sample)
+        if theirs is None:
+            theirs = self._from_values(name, sample)
         return (theirs, False) if theirs is not None else (ours, True)
+
+    def _from_values(self, output: str, sample: Sample) -> Array | None:
+        """Scores by what the reference gives beside its indices; those that it leaves out tie with its last one."""
+        name = self._ranking.values
+        if not name or name not in sample.theirs or not self._ranking.several or sample.number == VARIANT:
+            return None
+        values = sample.theirs[name]
+        axis = self._ranking.axis % max(values.ndim, 1)
+        indices = as_indices(sample.theirs[output], values.shape, axis)
+        other = as_indices(sample.ours[output], values.shape, axis)
+        if indices is None or other is None or not indices.size or min(indices.min(), other.min()) < 0:
+            return None
+        size = int(max(indices.max(), other.max())) + 1
+        if size * (values.size // values.shape[axis]) > _MOST_SCORES:
+            return None
+        ends = np.take(values, [0, -1], axis)
+        smallest = bool((as_floats(ends).take(0, axis) < as_floats(ends).take(1, axis)).any())
+        last = (np.max if smallest else np.min)(values, axis=axis, keepdims=True)
+        shape = list(values.shape)
+        shape[axis] = size
+        found: Array = np.broadcast_to(last, shape).copy()
+        np.put_along_axis(found, indices, values, axis)
+        return found
 
     def _ties(self, scores: Array, ours: Array | None, limit: Limit) -> Any:
         """What two equally good scores may differ by: twice what one may be off by, and what both sides show."""
@@ -107,10 +138,10 @@ class Ranked:
         return wrong
 
     def _told(
-        self, name: str, found: dict[str, Any], pairs: Pointed, wrong: Any, how: tuple[tuple[int, ...], bool]
+        self, name: str, found: dict[str, Any], pairs: Pointed, wrong: Any, how: tuple[tuple[int, ...], bool, bool]
     ) -> dict[str, Any]:
-        """The figures; *how*: the output's shape, and whether the candidate's own scores judge."""
-        shape, own = how
+        """The figures; *how*: the output's shape, whether the candidate's own scores judge, and cannot decide."""
+        shape, own, unsure = how
         count, bad = wrong.size, int(np.count_nonzero(wrong))
         if bad:
             at = tuple(int(i) for i in np.argwhere(wrong)[0])
@@ -123,6 +154,6 @@ class Ranked:
         note = f"{name}: {pairs.differ} of {count} indices differ and point at scores that tie" + (
             ", by the candidate's own scores" if own else ""
         )
-        if own and pairs.differ > max(1, _MOST_BY_OWN * count):
+        if unsure:
             return {**judged(found, self.label, 0.0, note=note), "unjudged": True, "max_abs": 0.0}
         return {**judged(found, self.label, 0.0, note=note), "max_abs": 0.0}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,7 +49,9 @@ class Rows:
         self.group, self._inner = group, inner
         self.label = group.label
         #: The sample that was matched last, within which tolerances, and how: a group's outputs ask one after the other
-        self._last: tuple[Sample, tuple[Any, ...], list[Matching]] | None = None
+        self._last: tuple[Sample, tuple[Any, ...], _Matched] | None = None
+        #: How many samples the scores of a sample are of, once they are known
+        self._count: int | None = None
 
     def problems(self, name: str, sample: Sample, stored: bool) -> list[Problem]:
         ours, theirs = sample.ours[name], sample.theirs[name]
@@ -73,48 +75,43 @@ class Rows:
             plain = figures(ours, theirs, limit(name, theirs))
             if not plain["bad_share"] and self._all_plain(sample, limit):
                 return {**plain, "compare": self.label}
-        lead, axes = self._layout(sample)
-        matchings = self._matchings(sample, limit, lead, axes)
-        a, b = (_rows(side[name], axes[name], lead) for side in (sample.ours, sample.theirs))
-        kept = self._kept(a, b, matchings)
-        pieces = [(a[i][m.pairs[k]], b[i][k]) for i, (m, k) in enumerate(zip(matchings, kept, strict=True))]
+        match = self._matched(sample, limit)
+        a, b = match.rows(name, ours), match.rows(name, theirs)
+        pieces = [(a[i][one.pairs[k]], b[i][k]) for i, (one, k) in enumerate(zip(match.found, match.kept, strict=True))]
         first, second = (np.concatenate([piece[side] for piece in pieces]) for side in (0, 1))
-        total, cut = b.shape[0] * b.shape[1], sum(len(m.cut[0]) for m in matchings)
+        total, cut = b.shape[0] * b.shape[1], sum(len(one.cut[0]) for one in match.found)
         lost = total - cut - first.shape[0]
         extra = max(0, a.shape[0] * a.shape[1] - cut - first.shape[0])
         breaches = value_problems(name, first, second)
         found = figures(first, second, limit(name, theirs))
-        swapped = sum(m.swapped for m in matchings)
         if breaches or lost or extra:
-            said = f"output {name!r}: {_unmatched(lost, extra, total, a.shape[1])} ({self.label})"
+            said = f"output {name!r}: {_unmatched(lost, extra, total, a.shape[0] * a.shape[1])} ({self.label})"
             said = breaches[0].message if breaches else said
             bad = max(found["bad_share"], (lost + extra) / max(total, 1), 1 / max(total, 1))
             return {**judged(found, self.label, bad, said), "needed_atol": float("inf")}
+        result = judged(found, self.label, found["bad_share"], note=self._note(name, match.found, total, cut, found))
+        return {**result, "unjudged": True} if cut and not first.shape[0] else result
+
+    def _note(self, name: str, found: Sequence[Matching], total: int, cut: int, figures: Mapping[str, Any]) -> str:
+        """What a pass rests on."""
+        swapped = sum(one.swapped for one in found)
         why = "by near-tied scores" if self.group.sorted and self.group.scores else "in an order that is open"
         told = [f"{swapped} of {total} rows stand at another place, {why}"] if swapped else []
         told += [f"{cut} of {total} rows tie with the last one that is kept and are not judged"] if cut else []
-        note = f"{name}: " + "; ".join(told) if told and not found["bad_share"] else ""
-        result = judged(found, self.label, found["bad_share"], note=note)
-        return {**result, "unjudged": True} if cut and not first.shape[0] else result
+        return f"{name}: " + "; ".join(told) if told and not figures["bad_share"] else ""
 
     def aligned(self, name: str, sample: Sample, limit: Limit) -> Array | None:
         """The candidate's rows at the places of the reference's; of rows without a counterpart, the reference's own."""
         ours, theirs = sample.ours[name], sample.theirs[name]
-        if ours.shape != theirs.shape:
-            return None
-        lead, axes = self._layout(sample)
-        matchings = self._matchings(sample, limit, lead, axes)
-        a, b = (_rows(side[name], axes[name], lead) for side in (sample.ours, sample.theirs))
-        found = b.copy()
-        for i, (one, kept) in enumerate(zip(matchings, self._kept(a, b, matchings), strict=True)):
+        if ours.shape != theirs.shape or name not in self._present(sample):
+            return ours if ours.shape == theirs.shape else None
+        match = self._matched(sample, limit)
+        a, found = match.rows(name, ours), match.rows(name, theirs).copy()
+        for i, (one, kept) in enumerate(zip(match.found, match.kept, strict=True)):
             found[i][kept] = a[i][one.pairs[kept]]
-        inner = np.moveaxis(theirs, axes[name], lead)
-        back: Array = np.moveaxis(found.reshape(inner.shape), lead, axes[name])
+        axis, lead = match.places[name]
+        back: Array = np.moveaxis(found.reshape(np.moveaxis(theirs, axis, lead).shape), lead, axis)
         return back
-
-    def _kept(self, a: Array, b: Array, matchings: Sequence[Matching]) -> list[Any]:
-        """Rows of the reference that have a counterpart."""
-        return [np.flatnonzero(one.pairs >= 0) for one in matchings]
 
     def _all_plain(self, sample: Sample, limit: Limit) -> bool:
         """Every output of the group agrees row by row as it stands."""
@@ -129,59 +126,94 @@ class Rows:
         both = [name for name in self.group.axes if name in sample.ours and name in sample.theirs]
         return [name for name in both if sample.theirs[name].dtype.kind in "fViub" and sample.theirs[name].ndim]
 
-    def _layout(self, sample: Sample) -> tuple[int, dict[str, int]]:
-        """How many axes there are before the rows, and the axis of each output's rows from its beginning."""
-        names = self._present(sample)
-        axes = {name: self.group.axes[name] % max(sample.theirs[name].ndim, 1) for name in names}
-        return min(axes.values()), axes
-
-    def _matchings(self, sample: Sample, limit: Limit, lead: int, axes: dict[str, int]) -> list[Matching]:
+    def _matched(self, sample: Sample, limit: Limit) -> _Matched:
         names = [
-            name
-            for name in axes
-            if (ours := sample.ours[name]).dtype == (theirs := sample.theirs[name]).dtype
-            and (ours.shape == theirs.shape or self._other_count(ours, theirs, name))
+            name for name in self._present(sample) if self._comparable(sample.ours[name], sample.theirs[name], name)
         ]
-        tolerances = tuple((n, limit(n, sample.theirs[n])) for n in names)
+        tolerances = tuple((name, limit(name, sample.theirs[name])) for name in names)
         if self._last is not None and self._last[0] is sample and self._last[1] == tolerances:
             return self._last[2]
-        parts = []
+        ours, theirs = self._sorted_by(sample)
+        if theirs is not None:
+            self._count = theirs.size // max(theirs.shape[-1], 1) if theirs.ndim else 1
+        places = self._places(sample, names)
+        layout = _Matched([], places)
+        parts: list[tuple[Any, Any, Any]] = []
         for name in names:
-            ours, theirs = sample.ours[name], sample.theirs[name]
-            loose = allowed(limit(name, theirs), theirs)
-            parts.append([_rows(x, axes[name], lead) for x in (as_floats(ours), as_floats(theirs), loose)])
-        count, size = parts[0][1].shape[:2]
-        parts = [p for p in parts if p[1].shape[:2] == (count, size) and p[0].shape[:2] == parts[0][0].shape[:2]]
-        scores = self._scores(sample, limit, count, (parts[0][0].shape[1], size))
-        found = [
-            match([Table(p[0][i], p[1][i], p[2][i]) for p in parts], scores[i] if scores else None)
-            for i in range(count)
+            loose = allowed(limit(name, sample.theirs[name]), sample.theirs[name])
+            sides = as_floats(sample.ours[name]), as_floats(sample.theirs[name]), loose
+            a, b, c = (layout.rows(name, side) for side in sides)
+            if not parts or (a.shape[:2], b.shape[:2]) == (parts[0][0].shape[:2], parts[0][1].shape[:2]):
+                parts.append((a, b, c))
+        (count, mine), size = parts[0][0].shape[:2], parts[0][1].shape[1]
+        scores = _scores(ours, theirs, count, (mine, size))
+        layout.found += [
+            match([Table(a[i], b[i], c[i]) for a, b, c in parts], scores[i] if scores else None) for i in range(count)
         ]
-        self._last = (sample, tolerances, found)
+        self._last = (sample, tolerances, layout)
+        return layout
+
+    def _comparable(self, ours: Array, theirs: Array, name: str) -> bool:
+        return ours.dtype == theirs.dtype and (ours.shape == theirs.shape or self._other_count(ours, theirs, name))
+
+    def _places(self, sample: Sample, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """By output, the axis of its rows, and how many of its other axes are those of the samples of a batch."""
+        axes = {name: self.group.axes[name] % sample.theirs[name].ndim for name in names}
+        if self._count is None:  # nobody knows how many samples the scores are of
+            return {name: (axis, min(axes.values())) for name, axis in axes.items()}
+        found = {}
+        for name, axis in axes.items():
+            others = [size for place, size in enumerate(sample.theirs[name].shape) if place != axis]
+            sizes = [int(np.prod(others[:lead], dtype=np.int64)) for lead in range(len(others) + 1)]
+            found[name] = (axis, sizes.index(self._count) if self._count in sizes else min(axes.values()))
         return found
 
-    def _scores(self, sample: Sample, limit: Limit, count: int, sizes: tuple[int, int]) -> list[Scores]:
-        """The scores of the rows, one entry for each of *count*; nothing where they cannot be had."""
+    def _sorted_by(self, sample: Sample) -> tuple[Array | None, Array | None]:
+        """What the rows of both sides are sorted by; None where that cannot be had."""
         name = self.group.scores
         if not name:
-            return []
+            return None, None
         if name in sample.ours and name in sample.theirs:
-            ours, theirs = sample.ours[name], sample.theirs[name]
-        else:
-            mine, other = self._inner(name, sample.number)
-            # Sorted scores of one side stand for both: the order is what is compared
-            ours, theirs = (mine if mine is not None else other), (other if other is not None else mine)  # type: ignore[assignment]
-        if ours is None or theirs is None or (ours.size, theirs.size) != (count * sizes[0], count * sizes[1]):
-            return []
-        a, b = as_floats(ours).reshape(count, sizes[0]), as_floats(theirs).reshape(count, sizes[1])
-        rtol, atol = floor(theirs)
-        found = []
-        for mine_, theirs_ in zip(a, b, strict=True):
-            if theirs_.size and theirs_[0] < theirs_[-1]:  # the smallest ones are kept
-                mine_, theirs_ = -mine_, -theirs_
-            most = 2 * float(atol + rtol * np.max(np.abs(theirs_[np.isfinite(theirs_)]), initial=0.0))
-            found.append(Scores(mine_, theirs_, near(mine_, theirs_, theirs.dtype.name, most)))
-        return found
+            return sample.ours[name], sample.theirs[name]
+        mine, other = self._inner(name, sample.number)
+        # Sorted scores of one side stand for both: the order is what is compared
+        return (mine if mine is not None else other), (other if other is not None else mine)
+
+
+class _Matched:
+    """Which rows of one sample are which.
+
+    Attributes:
+        found: of each sample of the batch.
+        places: by output, the axis of its rows, and how many axes the batch has.
+    """
+
+    def __init__(self, found: list[Matching], places: dict[str, tuple[int, int]]) -> None:
+        self.found, self.places = found, places
+
+    def rows(self, name: str, array: Any) -> Any:
+        """An output as samples x rows x values."""
+        return _rows(array, *self.places[name])
+
+    @property
+    def kept(self) -> list[Any]:
+        """Rows of the reference that have a counterpart."""
+        return [np.flatnonzero(one.pairs >= 0) for one in self.found]
+
+
+def _scores(ours: Array | None, theirs: Array | None, count: int, sizes: tuple[int, int]) -> list[Scores]:
+    """The scores of the rows, one entry for each of *count*; nothing where they cannot be had."""
+    if ours is None or theirs is None or (ours.size, theirs.size) != (count * sizes[0], count * sizes[1]):
+        return []
+    a, b = as_floats(ours).reshape(count, sizes[0]), as_floats(theirs).reshape(count, sizes[1])
+    rtol, atol = floor(theirs)
+    found = []
+    for first, second in zip(a, b, strict=True):
+        sign = -1 if second.size and second[0] < second[-1] else 1  # the smallest ones are kept
+        mine, other = sign * first, sign * second
+        most = 2 * float(atol + rtol * np.max(np.abs(other[np.isfinite(other)]), initial=0.0))
+        found.append(Scores(mine, other, near(mine, other, theirs.dtype.name, most)))
+    return found
 
 
 def _rows(array: Any, axis: int, lead: int) -> Any:
@@ -193,6 +225,6 @@ def _rows(array: Any, axis: int, lead: int) -> Any:
 
 
 def _unmatched(lost: int, extra: int, total: int, ours: int) -> str:
-    if total and ours and lost != extra:
+    if lost != extra:
         return f"{ours} rows, the reference {total}: {lost} are missing and {extra} are more"
     return f"{lost} of {total} rows have no counterpart"
