@@ -117,6 +117,9 @@ def _held(key: str, size: int, cause: str) -> str:
 
 
 def _failed(result: CheckResult, code: str, problems: list[str]) -> CheckResult:
+    declared = result.figures.get("outputs", {})
+    named = [name for name in declared if any(f"output {name!r}" in problem for problem in problems)]
+    result = result.with_(figures={**result.figures, "breach_outputs": named})
     return result.with_(verdict=Verdict.FAILED, code=code, message=problems[0], details=tuple(problems[1:]))
 
 

@@ -40,11 +40,10 @@ def _is(known: KnownFault, result: CheckResult) -> bool:
 
 
 def at_fault(result: CheckResult) -> set[str]:
-    """Outputs that a failed comparison is about; of another failure, one that stands for what nobody can tell."""
+    """Outputs that a failure is about; one without a name where nobody can tell."""
     outputs = result.figures.get("outputs")
-    bad = {name for name, found in outputs.items() if isinstance(found, dict) and found.get("bad_share")} if isinstance(
-        outputs, dict
-    ) else set()  # fmt: skip
+    compared = outputs if isinstance(outputs, dict) else {}
+    bad = {name for name, found in compared.items() if isinstance(found, dict) and found.get("bad_share")}
     return bad | set(map(str, result.figures.get("breach_outputs", ()))) or {""}
 
 
@@ -52,7 +51,7 @@ def _expected(result: CheckResult, known: KnownFault) -> CheckResult:
     return result.with_(
         verdict=Verdict.INCONCLUSIVE,
         message=f"known fault, accepted: {known.reason} ({result.code} {result.message})",
-        figures={**result.figures, "known_fault": known.reason},
+        figures={**result.figures, "known_fault": known.reason, "settled": True},
     )
 
 

@@ -86,8 +86,10 @@ class Agreement:
             flips = flips_of(candidate[name], reference[name]) if name not in self.comparers else None
             if flips is not None:
                 self.flips[name] = self.flips.get(name, 0) + flips
-            if self.limit is not None and found.get("needed_atol", 0.0) >= self.needed.get(name, 0.0):
-                self.needed[name] = found.get("needed_atol", 0.0)
+            # What needs no wider tolerance is hard by what is wrong with it
+            needed = found.get("needed_atol", 0.0) or found["bad_share"]
+            if self.limit is not None and needed >= self.needed.get(name, 0.0):
+                self.needed[name] = needed
                 self.hardest[name] = (number, candidate[name], reference[name])
                 if name in self.comparers:
                     self.whole[name] = sample

@@ -20,6 +20,7 @@ ULPS = 4.0
 _TIMES = 4.0
 #: Pairs of rows that are looked at; past them, only rows that stand this far from each other.
 _PAIRS, _WINDOW = 1 << 22, 256
+_TINY = 1e-30
 _EPS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 
 
@@ -118,7 +119,7 @@ def match(tables: Sequence[Table], scores: Scores | None, cuts: bool = True) -> 
         _augment(row, candidates, found, taken)
     left = [row for row in range(theirs) if found[row] < 0], [row for row in range(ours) if taken[row] < 0]
     cut = _at_the_cut(scores, *left) if scores is not None and cuts else ((), ())
-    _nearest(tables, found, [r for r in left[0] if r not in cut[0]], [r for r in left[1] if r not in cut[1]])
+    _nearest(tables, scores, found, [r for r in left[0] if r not in cut[0]], [r for r in left[1] if r not in cut[1]])
     return Matching(found, cut)
 
 
@@ -169,18 +170,33 @@ def _at_the_cut(scores: Scores, theirs: Sequence[int], ours: Sequence[int]) -> t
     return tuple(first[len(first) - count :]), tuple(second[len(second) - count :])
 
 
-def _nearest(tables: Sequence[Table], found: NDArray[np.intp], theirs: Sequence[int], ours: Sequence[int]) -> None:
-    """Pair what is left: its own place where that is free, else the nearest, so that figures say what is off."""
+def _nearest(
+    tables: Sequence[Table],
+    scores: Scores | None,
+    found: NDArray[np.intp],
+    theirs: Sequence[int],
+    ours: Sequence[int],
+) -> None:
+    """Pair what is left, so that figures say what is off: the nearest whose score ties, else the one at its place."""
     free = list(ours)
     for row in theirs:
-        if row in free:
-            found[row] = row
-            free.remove(row)
-    for row in theirs:
-        if found[row] >= 0 or not free:
+        if not free:
+            return
+        options = [i for i in free if scores is None or abs(scores.ours[i] - scores.theirs[row]) <= scores.near]
+        if not options:
             continue
         apart = sum(
-            (np.nan_to_num(np.abs(t.ours[free] - t.theirs[row]), nan=np.inf).sum(axis=1) for t in tables),
-            np.zeros(len(free)),
+            (
+                np.nan_to_num(np.abs(t.ours[options] - t.theirs[row]) / (t.allowed[row] + _TINY), nan=np.inf).sum(
+                    axis=1
+                )
+                for t in tables
+            ),
+            np.zeros(len(options)),
         )
-        found[row] = free.pop(int(np.argmin(apart)))
+        found[row] = options[int(np.argmin(apart))]
+        free.remove(int(found[row]))
+    for row in theirs:
+        if found[row] < 0 and free:
+            found[row] = row if row in free else free[0]
+            free.remove(int(found[row]))

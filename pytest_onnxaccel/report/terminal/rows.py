@@ -129,7 +129,8 @@ def _largest(results: list[CheckResult], figure: str) -> float | None:
 
 
 def _wordings(verdict: Verdict, deciding: list[CheckResult]) -> tuple[str, ...]:
-    bare = words(verdict)
+    known = verdict is Verdict.INCONCLUSIVE and all("known_fault" in r.figures for r in deciding)
+    bare = "known fault" if known else words(verdict)
     if verdict not in (Verdict.FAILED, Verdict.INCONCLUSIVE):
         return (bare,) * 4
     causes: dict[str, str] = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_onnxaccel.core.errors import ModelError
-from pytest_onnxaccel.core.printing import counted
 from pytest_onnxaccel.core.registry import nearest
 from pytest_onnxaccel.core.specs import ModelInfo
 
@@ -20,6 +19,5 @@ def named_outputs(names: Sequence[str], info: ModelInfo, key: str) -> None:
     for name in names:
         if name != "*" and name not in known and name.rpartition("/")[0] not in known:
             raise ModelError(
-                f"{key} names output {name!r}, and the outputs are {counted(known)}", code="E_CONFIG",
-                remedy=nearest(name, known),
+                f"{key} names output {name!r}, which there is not", code="E_CONFIG", remedy=nearest(name, known)
             )  # fmt: skip

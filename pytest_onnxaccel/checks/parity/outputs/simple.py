@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +98,7 @@ class Winner(_Plain):
         changes = class_changes(ours, theirs, allowed(limit(name, theirs), theirs))
         wrong = [change for change in changes if not change.in_noise]
         rows = theirs.size // theirs.shape[-1]
+        found["needed_atol"] = max((one.margin - one.allowed for one in wrong), default=0.0)
         note = f"{name}: {len(changes) - len(wrong)} of {rows} decisions differ within the noise"
         said = ""
         if wrong:
@@ -128,7 +130,7 @@ class Aggregate(_Plain):
         unit = "" if self._kind == "cosine" else " dB"
         said = f"output {name!r}: {self._kind} {value:.6g}{unit} is below {self._least:g}{unit}"
         bad = not value >= self._least
-        return {**judged(found, self.label, float(bad), said if bad else ""), self._kind: value}
+        return {**_alone(judged(found, self.label, float(bad), said if bad else "")), self._kind: value}
 
 
 class Called(_Plain):
@@ -155,7 +157,12 @@ class Called(_Plain):
         if ours.shape == theirs.shape and ours.dtype == theirs.dtype:
             found = shown(ours, theirs, limit(name, theirs))
         said = f"output {name!r}: {self.label} says that it differs" + (f": {why}" if why else "")
-        return judged(found, self.label, float(not good), "" if good else said)
+        return _alone(judged(found, self.label, float(not good), "" if good else said))
+
+
+def _alone(found: dict[str, Any]) -> dict[str, Any]:
+    """*found*, to which no tolerance matters and no measured noise helps."""
+    return {**found, "tolerance_from": found["compare"], "needed_atol": math.inf if found["bad_share"] else 0.0}
 
 
 class ShapesAlone(_Plain):
@@ -172,7 +179,7 @@ class ShapesAlone(_Plain):
         if theirs.dtype.kind in "fV" and theirs.size:
             values = as_floats(theirs)
             size["finite"] = int(np.isfinite(values).sum())
-        return judged({**size, "max_abs": 0.0, "needed_atol": 0.0}, self.label, 0.0)
+        return _alone(judged({**size, "max_abs": 0.0}, self.label, 0.0))
 
     def aligned(self, name: str, sample: Sample, limit: Limit) -> Array | None:
         return None
