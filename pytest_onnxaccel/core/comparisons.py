@@ -60,6 +60,7 @@ class Ranking:
         sorted: the indices come in the order of their scores.
         several: it gives several along the axis (TopK), each of them once.
         values: the output that holds the scores of these indices; empty without one.
+        labels: what stands for each index in the output; empty where it holds the indices themselves.
     """
 
     operator: str
@@ -69,6 +70,7 @@ class Ranking:
     sorted: bool = True
     several: bool = False
     values: str = ""
+    labels: tuple[int | float | str, ...] = ()
 
 
 @record(frozen=True)
@@ -107,7 +109,8 @@ class OutputFacts:
 
     #: Operators without which there is nothing of the kind in a graph, so that nobody needs to look.
     OPERATORS: ClassVar[frozenset[str]] = frozenset({
-        "TopK", "NonMaxSuppression", "ArgMax", "ArgMin", "QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv",
+        "TopK", "NonMaxSuppression", "ArgMax", "ArgMin", "TreeEnsembleClassifier", "LinearClassifier",
+        "SVMClassifier", "QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv",
         "QLinearMatMul", "QLinearAdd", "QLinearMul", "QLinearSigmoid", "QLinearSoftmax", "QLinearConcat",
         "QLinearLeakyRelu", "QLinearGlobalAveragePool", "QLinearAveragePool", "QGemm", "RandomNormal",
         "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli", "Dropout",
@@ -119,7 +122,7 @@ class OutputFacts:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> OutputFacts:
         return cls(
-            {name: Ranking(**item) for name, item in data["rankings"].items()},
+            {name: Ranking(**{**item, "labels": tuple(item["labels"])}) for name, item in data["rankings"].items()},
             {name: Ordering(**item) for name, item in data["orderings"].items()},
             dict(data["steps"]),
             {name: tuple(nodes) for name, nodes in data["random"].items()},

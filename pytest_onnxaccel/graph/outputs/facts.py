@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_onnxaccel.core.comparisons import Ordering, OutputFacts, Ranking
@@ -10,7 +10,7 @@ from pytest_onnxaccel.core.printing import printable
 from pytest_onnxaccel.graph.files import load_graph
 from pytest_onnxaccel.graph.outputs.axes import Place, moved
 from pytest_onnxaccel.graph.outputs.random_nodes import draws
-from pytest_onnxaccel.graph.outputs.shapes import Shapes
+from pytest_onnxaccel.graph.outputs.shapes import Shapes, as_text
 
 #: What gives the same elements in the same order, of whatever shape and type.
 _SAME = frozenset({"Identity", "Cast", "CastLike", "Reshape", "Flatten", "Squeeze", "Unsqueeze"})
@@ -19,6 +19,8 @@ _MOVES = frozenset({
     *_SAME, "Transpose", "Slice", "Gather", "GatherElements", "GatherND", "Concat", "Split", "Tile", "Expand",
     "MaxPool", "Pad", "DepthToSpace", "SpaceToDepth",
 })  # fmt: skip
+#: Their first output holds the label of the best of the scores in the second.
+_CLASSIFIES = frozenset({"TreeEnsembleClassifier", "LinearClassifier", "SVMClassifier"})
 #: What ends in a rounding to whole numbers, in each domain that has such operators.
 _QUANTIZES = frozenset({"QuantizeLinear", "DynamicQuantizeLinear", "QGemm"})
 
@@ -96,9 +98,7 @@ def _ordering(order: tuple[_Sorter, int]) -> Ordering:
 def _with_values(ranking: Ranking, found: dict[str, _Known]) -> Ranking:
     """*ranking* with the output that holds the scores of the same operator."""
     values = next((n for n, o in found.items() if o.values is not None and o.values.label == ranking.node), "")
-    return Ranking(
-        ranking.operator, ranking.node, ranking.scores, ranking.axis, ranking.sorted, ranking.several, values
-    )
+    return replace(ranking, values=values)
 
 
 def _of(node: Any, place: int, operands: list[_Known], shapes: Shapes, known: dict[str, _Known]) -> _Known:
@@ -114,9 +114,14 @@ def _of(node: Any, place: int, operands: list[_Known], shapes: Shapes, known: di
     order = _order(node, operands, shapes)
     if standard and node.op_type in ("ArgMax", "ArgMin"):
         return _Known(order, _argued(node, shapes), random=random)
+    if node.domain == "ai.onnx.ml" and node.op_type in _CLASSIFIES:
+        return _Known(order, _classified(node) if place == 0 else None, random=random)
     if _rounds(node, place):
         return _Known(order, steps=f"{node.op_type} {printable(_label(node), 60)!r}", random=random)
     same = operands[0] if standard and node.op_type in _SAME and operands else _NOTHING
+    labelled = _labelled(node, operands, shapes)
+    if labelled is not None:
+        return _Known(order, labelled, random=random)
     steps = operands[0].steps if standard and node.op_type in _MOVES and operands else ""
     if steps and node.op_type == "Concat":
         steps = steps if all(one.steps for one in operands) else ""
@@ -152,6 +157,28 @@ def _argued(node: Any, shapes: Shapes) -> Ranking | None:
     if axis >= 0 and rank is None:
         return None
     return Ranking(node.op_type, _label(node), node.input[0], axis if axis < 0 else axis - (rank or 0))
+
+
+def _classified(node: Any) -> Ranking | None:
+    """The labels that a classifier gives beside its scores."""
+    given = {a.name: a for a in node.attribute}
+    labels: tuple[Any, ...] = ()
+    for name in ("classlabels_int64s", "classlabels_ints", "classlabels_strings"):
+        if name in given:
+            labels = labels or tuple(map(as_text, (*given[name].ints, *given[name].strings)))
+    if not labels or len(node.output) < 2 or not node.output[1]:
+        return None
+    return Ranking(node.op_type, _label(node), node.output[1], -1, labels=labels)
+
+
+def _labelled(node: Any, operands: list[_Known], shapes: Shapes) -> Ranking | None:
+    """Indices of a ranking by which labels are picked from a constant."""
+    picks = (node.domain == "ai.onnx.ml" and node.op_type == "ArrayFeatureExtractor") or (
+        node.domain in ("", "ai.onnx") and node.op_type == "Gather" and shapes.rank(node.input[0]) == 1
+    )
+    ranking = operands[1].ranking if picks and len(operands) > 1 else None
+    labels = shapes.labels(node.input[0]) if ranking is not None and not ranking.labels else ()
+    return replace(ranking, labels=labels) if ranking is not None and labels else None
 
 
 def _order(node: Any, operands: list[_Known], shapes: Shapes) -> tuple[_Sorter, int] | None:

@@ -13,6 +13,9 @@ from pytest_onnxaccel.graph.files import FOLLOWED
 #: Bytes of a model past which shapes are taken as the file declares them: inferring them copies the model.
 _MOST = 256 << 20
 
+#: Most labels of a classifier that are looked up.
+_MOST_LABELS = 10_000
+
 Shape = tuple[int | str | None, ...]
 
 
@@ -70,6 +73,16 @@ class Shapes:
             size *= dim
         return [int(item) for item in numpy_helper.to_array(found).reshape(-1)] if size <= FOLLOWED else None
 
-    def constant(self, name: str) -> bool:
-        """*name* is a constant."""
-        return name in self._constants
+    def labels(self, name: str) -> tuple[int | float | str, ...]:
+        """The elements of a constant, of whose axes one at most is longer than 1; nothing of any other value."""
+        found = self._constants.get(name)
+        if not isinstance(found, onnx.TensorProto) or found.data_location == onnx.TensorProto.EXTERNAL:
+            return ()
+        if sum(dim > 1 for dim in found.dims) > 1 or not 0 < max([1, *found.dims]) <= _MOST_LABELS:
+            return ()
+        return tuple(as_text(item) for item in numpy_helper.to_array(found).reshape(-1).tolist())
+
+
+def as_text(item: Any) -> Any:
+    """Bytes as text, numbers as they are."""
+    return item.decode(errors="replace") if isinstance(item, bytes) else item

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,15 @@ class Pointed:
     ours: NDArray[Any]
     theirs: NDArray[Any]
     why: str = ""
+
+
+def of_labels(array: Array, labels: Sequence[int | float | str]) -> NDArray[np.int64]:
+    """The place of each element of *array* in *labels*; -1 for one that is not there."""
+    places: dict[Any, int] = {}
+    for place, label in enumerate(labels):
+        places.setdefault(label, place)
+    plain = (item.decode(errors="replace") if isinstance(item, bytes) else item for item in array.reshape(-1).tolist())
+    return np.array([places.get(item, -1) for item in plain], np.int64).reshape(array.shape)
 
 
 def as_indices(array: Array, scores: tuple[int, ...], axis: int) -> NDArray[np.int64] | None:

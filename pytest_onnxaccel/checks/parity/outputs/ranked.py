@@ -12,7 +12,7 @@ from pytest_onnxaccel.core.comparisons import Ranking
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import Tolerance
 from pytest_onnxaccel.numerics.compare.elementwise import Problem, as_floats, figures
-from pytest_onnxaccel.numerics.compare.ranked import Pointed, as_indices, pointed
+from pytest_onnxaccel.numerics.compare.ranked import Pointed, as_indices, of_labels, pointed
 from pytest_onnxaccel.numerics.compare.rows import near
 from pytest_onnxaccel.numerics.compare.tolerance_floor import floor
 
@@ -64,6 +64,11 @@ class Ranked:
         other = self._pair(sample)[0]
         both = other if other is not None and other.shape == scores.shape and not own else None
         axis = self._ranking.axis % scores.ndim if scores.ndim else 0
+        labels = self._ranking.labels
+        if labels and scores.ndim and len(labels) == scores.shape[axis]:
+            ours, theirs = of_labels(ours, labels), of_labels(theirs, labels)
+        elif labels:  # one score for two classes: nobody knows what it ties with
+            return judged(found, self.label, float(found["bad_share"]))
         a, b = (as_indices(one, scores.shape, axis) for one in (ours, theirs))
         if a is None or b is None:
             said = f"output {name!r} holds no indices into scores of shape {list(scores.shape)}"
