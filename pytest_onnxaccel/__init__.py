@@ -11,6 +11,8 @@ from typing import Any
 _PUBLIC = {
     "CheckFailure": "core.errors",
     "CheckResult": "core.results",
+    "Comparison": "core.comparisons",
+    "KnownFault": "core.comparisons",
     "LatencyBudget": "core.specs",
     "ModelSpec": "core.specs",
     "OnnxAccelError": "core.errors",

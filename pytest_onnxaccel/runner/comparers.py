@@ -78,6 +78,11 @@ def comparers(wanted: Wanted, inner: Inner, functions: Functions) -> dict[str, C
         name, said = spec.name, wanted.comparison(spec.name)
         kind = said.kind if said is not None else ""
         ranking = wanted.facts.rankings.get(name)
+        if kind in ("ranked", "rows") and spec.kind != "tensor":
+            raise ModelError(
+                f"compare = {kind!r} of output {name!r}: it is a {spec.kind}, not a tensor", code="E_CONFIG",
+                remedy="compare its elements otherwise",
+            )  # fmt: skip
         if name in wanted.random and said is None:
             found[name] = simple.ShapesAlone()
         elif kind == "elementwise":

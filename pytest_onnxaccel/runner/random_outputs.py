@@ -27,11 +27,11 @@ def drawn(facts: OutputFacts, outputs: Sequence[str]) -> str:
     return f"{counted(nodes, 100)} {verb} numbers: {remedy}"
 
 
-def told_once(context: CheckRun, result: CheckResult, sessions: tuple[Session, Session]) -> CheckResult:
+def told_once(context: CheckRun, result: CheckResult, sessions: Sequence[Session]) -> CheckResult:
     """A parity check that fails for an unstable output: with the operators, or for the contract check to tell.
 
     Args:
-        sessions: the candidate's and the reference's.
+        sessions: the candidate's, and the reference's where it is one.
     """
     if result.code != "V_UNSTABLE":
         return result
@@ -45,14 +45,14 @@ def told_once(context: CheckRun, result: CheckResult, sessions: tuple[Session, S
     return result.with_(message=f"{result.message}; {why}") if why else result
 
 
-def _sides(context: CheckRun, sessions: tuple[Session, Session]) -> list[str]:
+def _sides(context: CheckRun, sessions: Sequence[Session]) -> list[str]:
     """Backends whose contract check, which is part of this run, sees the same."""
     request = context.request
     names = request.backend, "" if context.other is not None or request.source is not None else request.reference
     feeds = context.ready().resolved.inputs.feeds(0)
     return [
         name
-        for name, session in zip(names, sessions, strict=True)
+        for name, session in zip(names, sessions, strict=False)
         if ("contract", name) in request.reported and context.file is None and differs(session, feeds)
     ]
 

@@ -266,6 +266,15 @@ def test_a_function_decides_alone() -> None:
     assert len(calls) == 3 + 3  # once for each sample
 
 
+def test_a_comparison_of_a_sequence_is_of_each_of_its_elements() -> None:
+    theirs = {"p/0": np.float32([1, 2, 3]), "p/1": np.float32([4, 5, 6]), "q": np.float32([1])}
+    ours = {**theirs, "p/1": np.float32([4, 5.01, 6])}
+    found = judged(ours, theirs, {"p": simple.Aggregate("cosine", 0.99)})
+    assert found.verdict is Verdict.PASSED
+    assert "compared as cosine:0.99: p/0, p/1" in found.notes
+    assert judged(ours, theirs, {"q": simple.Aggregate("cosine", 0.99)}).code == "V_PARITY"
+
+
 def test_numbers_that_are_drawn_have_a_type_and_a_shape() -> None:
     one = {"y": simple.ShapesAlone()}
     assert judged({"y": np.float32([1, 2])}, {"y": np.float32([8, 9])}, one).verdict is Verdict.PASSED

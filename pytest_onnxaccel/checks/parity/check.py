@@ -22,6 +22,7 @@ from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import Decision, Tolerance
 from pytest_onnxaccel.numerics.compare.elementwise import twice
 from pytest_onnxaccel.numerics.sampling.input_sets import BEYOND, WIDE, WIDENED, Inputs
+from pytest_onnxaccel.numerics.unpacked import holder
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -189,9 +190,8 @@ class _Comparison:
             return None
 
         def aligned(name: str, run: Mapping[str, Array], base: Mapping[str, Array]) -> Array | None:
-            if name not in comparers:
-                return run[name]
-            return comparers[name].aligned(name, Sample(VARIANT, run, base), self.limits)
+            comparer = comparers.get(holder(name, comparers))
+            return run[name] if comparer is None else comparer.aligned(name, Sample(VARIANT, run, base), self.limits)
 
         return aligned
 

@@ -17,6 +17,7 @@ from pytest_onnxaccel.numerics.compare.elementwise import (
     nothing_finite,
     value_problems,
 )
+from pytest_onnxaccel.numerics.unpacked import holder
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -83,7 +84,7 @@ class Agreement:
             if name not in self.worst or _badness(found) > _badness(self.worst[name]):
                 self.worst[name] = {**found, "sample": number}
             self.empty[name] = self.empty.get(name, True) and not reference[name].size
-            flips = flips_of(candidate[name], reference[name]) if name not in self.comparers else None
+            flips = flips_of(candidate[name], reference[name]) if self._comparer(name) is None else None
             if flips is not None:
                 self.flips[name] = self.flips.get(name, 0) + flips
             # What needs no wider tolerance is hard by what is wrong with it
@@ -91,13 +92,18 @@ class Agreement:
             if self.limit is not None and needed >= self.needed.get(name, 0.0):
                 self.needed[name] = needed
                 self.hardest[name] = (number, candidate[name], reference[name])
-                if name in self.comparers:
+                if self._comparer(name) is not None:
                     self.whole[name] = sample
+
+    def _comparer(self, name: str) -> Comparer | None:
+        """What compares array *name*: of a sequence or a map, what compares the output that it is a part of."""
+        return self.comparers.get(holder(name, self.comparers)) if self.comparers else None
 
     def _breaches(self, name: str, sample: Sample) -> list[Problem]:
         stored = self.limit is None or self.stored or name in self.infinite
-        if name in self.comparers:
-            return self.comparers[name].problems(name, sample, stored)
+        comparer = self._comparer(name)
+        if comparer is not None:
+            return comparer.problems(name, sample, stored)
         found = value_problems(name, sample.ours[name], sample.theirs[name])
         return found if found or stored else nothing_finite(name, sample.theirs[name])
 
@@ -107,9 +113,10 @@ class Agreement:
     def _figures(self, name: str, sample: Sample) -> dict[str, Any]:
         theirs = sample.theirs[name]
         limit = self._limit(name, theirs)
-        if name not in self.comparers:
+        comparer = self._comparer(name)
+        if comparer is None:
             return {**figures(sample.ours[name], theirs, limit), "tolerance_from": limit.origin}
-        found = self.comparers[name].figures(name, sample, self._limit)
+        found = comparer.figures(name, sample, self._limit)
         if found.get("note"):
             self.remarks[name] = found["note"]
         self.judged[name] = self.judged.get(name, False) or not found.get("unjudged")

@@ -28,7 +28,8 @@ def run(context: CheckRun) -> CheckResult:
     if request.reference == GOLDEN:
         from pytest_onnxaccel.runner.golden_replay import replay
 
-        return replay(request, model, context.options, context.ready)
+        stored = replay(request, model, context.options, context.ready)
+        return told_once(context, stored, (context.ready().session,))
     ready, path = context.ready(), context.file
     candidate = ready.session if path is None else model.session(request.backend, path)
     problems = _unlike(context, declared)
