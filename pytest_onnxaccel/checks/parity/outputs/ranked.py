@@ -147,18 +147,19 @@ class Ranked:
     ) -> dict[str, Any]:
         """The figures; *how*: the output's shape, whether the candidate's own scores judge, and cannot decide."""
         shape, own, unsure = how
+        what = "labels" if self._ranking.labels else "indices"
         count, bad = wrong.size, int(np.count_nonzero(wrong))
         if bad:
             at = tuple(int(i) for i in np.argwhere(wrong)[0])
             place = np.unravel_index(int(np.flatnonzero(wrong)[0]), shape)
             said = (
-                f"output {name!r}: {bad} of {count} indices point at another score; at {[int(i) for i in place]} "
-                f"{pairs.ours[at]:.7g}, the reference's {pairs.theirs[at]:.7g}"
+                f"output {name!r}: {bad} of {count} {what} point at another score; the first at "
+                f"{[int(i) for i in place]}: a score of {pairs.ours[at]:.7g}, the reference's {pairs.theirs[at]:.7g}"
             )
             return judged(found, self.label, bad / count, said + (f" ({pairs.why})" if pairs.why else ""))
-        note = f"{name}: {pairs.differ} of {count} indices differ and point at scores that tie" + (
-            ", by the candidate's own scores" if own else ""
-        )
+        note = f"{name}: {pairs.differ} of {count} {what} differ and point at scores that tie"
+        if own:
+            note += ", by the candidate's own scores" + (": make them an output to decide" if unsure else "")
         if unsure:
             return {**judged(found, self.label, 0.0, note=note), "unjudged": True, "max_abs": 0.0}
         return {**judged(found, self.label, 0.0, note=note), "max_abs": 0.0}
