@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -208,6 +209,12 @@ def test_steps() -> None:
     )
     two = {"y": np.where(np.arange(40) == 3, theirs["y"] + 2, theirs["y"]).astype(np.uint8)}
     assert judged(two, theirs, {"y": simple.Steps("steps of Q 'q'")}).code == "V_PARITY"
+    four_bits = np.dtype(ml_dtypes.uint4)
+    small = {"y": np.arange(10).astype(four_bits)}
+    beside = {"y": np.where(np.arange(10) == 3, 4, np.arange(10)).astype(four_bits)}
+    far = {"y": np.where(np.arange(10) == 3, 9, np.arange(10)).astype(four_bits)}
+    assert judged(beside, small, {"y": simple.Steps("steps of Q 'q'")}).verdict is Verdict.PASSED
+    assert judged(far, small, {"y": simple.Steps("steps of Q 'q'")}).code == "V_PARITY"
     floats = {"y": np.float32([1])}
     with pytest.raises(ModelError, match="not of whole numbers"):
         judged(floats, floats, {"y": simple.Steps("steps:1")})

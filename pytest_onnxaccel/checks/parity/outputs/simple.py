@@ -59,7 +59,7 @@ class Steps(_Plain):
     def figures(self, name: str, sample: Sample, limit: Limit) -> dict[str, Any]:
         ours, theirs = sample.ours[name], sample.theirs[name]
         own = limit(name, theirs)
-        if theirs.dtype.kind not in "iu":
+        if not theirs.dtype.name.startswith(("int", "uint")):  # int4 and the like are types of ml_dtypes
             raise ModelError(
                 f"steps: output {name!r} is {theirs.dtype}, not of whole numbers", code="E_CONFIG",
                 remedy="compare it element by element",
@@ -68,8 +68,8 @@ class Steps(_Plain):
             return {**figures(ours, theirs, own), "compare": self.label}
         found = figures(ours, theirs, Tolerance(0.0, self._most, self.label))
         found |= {"needed_atol": 0.0, "tolerance_from": self.label}
-        apart = float(np.count_nonzero(ours != theirs)) / max(theirs.size, 1)
-        count = int(np.count_nonzero(ours != theirs))
+        count = int(np.count_nonzero(as_floats(ours) != as_floats(theirs)))
+        apart = count / max(theirs.size, 1)
         note = f"{name}: {count} of {theirs.size} elements a step apart" if count and not found["bad_share"] else ""
         if not self._given and not found["bad_share"] and apart > MOST_STEPPED and theirs.size >= _FEW:
             said = (
