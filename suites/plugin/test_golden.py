@@ -52,7 +52,7 @@ def test_data_beside_a_model_is_what_all_checks_begin_with(gate: Callable, save:
     assert run.status == 0, run.out
     row = golden_row(run)
     assert (row["verdict"], row["figures"]["samples"]) == ("passed", 1)
-    assert row["notes"] == ["compared with golden data of test_data_set_0"]
+    assert row["notes"] == ["compared with golden data of test_data_set_0", "compared as ranked (TopK 'best'): at"]
     assert "compared with golden data of test_data_set_0" in run.out
     inputs = run.row("contract")["figures"]["inputs"]
     assert {entry["origin"] for entry in inputs.values()} == {"golden"}
