@@ -184,6 +184,21 @@ def test_another_number_of_rows_fails() -> None:
     found = judged(ours, theirs, {"boxes": one, "scores": one})
     assert (found.verdict, found.code) == (Verdict.FAILED, "V_PARITY")
     assert "2 rows, the reference 3" in found.message
+    none = {"boxes": np.zeros((0, 1), np.float32), "scores": np.zeros(0, np.float32)}
+    assert judged(none, theirs, {"boxes": one, "scores": one}).code == "V_PARITY"
+    assert judged(theirs, none, {"boxes": one, "scores": one}).code == "V_PARITY"
+    empty = judged(none, none, {"boxes": one, "scores": one})
+    assert (empty.verdict, "every output is empty" in empty.message) == (Verdict.INCONCLUSIVE, True)
+
+
+def test_outputs_of_a_group_that_have_other_numbers_of_rows_are_matched_apart() -> None:
+    theirs = {"boxes": np.float32([[1], [2], [3]]), "points": np.float32([[1], [2], [3], [4], [5]])}
+    ours = {"boxes": theirs["boxes"][[1, 0, 2]], "points": theirs["points"][[1, 0, 2, 4, 3]]}
+    one = Rows(RowGroup({"boxes": -2, "points": -2}), nothing)
+    assert judged(ours, theirs, {"boxes": one, "points": one}).verdict is Verdict.PASSED
+    wrong = {**ours, "points": theirs["points"] + np.float32(0.5)}
+    found = judged(wrong, theirs, {"boxes": one, "points": one})
+    assert (found.verdict, found.code) == (Verdict.FAILED, "V_PARITY")
 
 
 def test_a_text_of_a_group_is_compared_as_it_is() -> None:

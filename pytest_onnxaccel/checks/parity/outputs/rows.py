@@ -75,9 +75,11 @@ class Rows:
             plain = figures(ours, theirs, limit(name, theirs))
             if not plain["bad_share"] and self._all_plain(sample, limit):
                 return {**plain, "compare": self.label}
-        match = self._matched(sample, limit)
+        match = self._matched(name, sample, limit)
         a, b = match.rows(name, ours), match.rows(name, theirs)
         pieces = [(a[i][one.pairs[k]], b[i][k]) for i, (one, k) in enumerate(zip(match.found, match.kept, strict=True))]
+        if not pieces:  # no sample at all
+            return {**figures(ours, theirs, limit(name, theirs)), "compare": self.label}
         first, second = (np.concatenate([piece[side] for piece in pieces]) for side in (0, 1))
         total, cut = b.shape[0] * b.shape[1], sum(len(one.cut[0]) for one in match.found)
         lost = total - cut - first.shape[0]
@@ -105,7 +107,7 @@ class Rows:
         ours, theirs = sample.ours[name], sample.theirs[name]
         if ours.shape != theirs.shape or name not in self._present(sample):
             return ours if ours.shape == theirs.shape else None
-        match = self._matched(sample, limit)
+        match = self._matched(name, sample, limit)
         a, found = match.rows(name, ours), match.rows(name, theirs).copy()
         for i, (one, kept) in enumerate(zip(match.found, match.kept, strict=True)):
             found[i][kept] = a[i][one.pairs[kept]]
@@ -126,32 +128,32 @@ class Rows:
         both = [name for name in self.group.axes if name in sample.ours and name in sample.theirs]
         return [name for name in both if sample.theirs[name].dtype.kind in "fViub" and sample.theirs[name].ndim]
 
-    def _matched(self, sample: Sample, limit: Limit) -> _Matched:
-        names = [
-            name for name in self._present(sample) if self._comparable(sample.ours[name], sample.theirs[name], name)
-        ]
-        tolerances = tuple((name, limit(name, sample.theirs[name])) for name in names)
-        if self._last is not None and self._last[0] is sample and self._last[1] == tolerances:
-            return self._last[2]
+    def _matched(self, name: str, sample: Sample, limit: Limit) -> _Matched:
+        """The rows of output *name*, matched together with those of every output that has as many."""
+        names = [one for one in self._present(sample) if self._comparable(sample.ours[one], sample.theirs[one], one)]
+        tolerances = tuple((one, limit(one, sample.theirs[one])) for one in names)
+        last = self._last
+        if last is not None and last[0] is sample and last[1] == tolerances and name in last[2].places:
+            return last[2]
         ours, theirs = self._sorted_by(sample)
         if theirs is not None:
             self._count = theirs.size // max(theirs.shape[-1], 1) if theirs.ndim else 1
-        places = self._places(sample, names)
-        layout = _Matched([], places)
-        parts: list[tuple[Any, Any, Any]] = []
-        for name in names:
-            loose = allowed(limit(name, sample.theirs[name]), sample.theirs[name])
-            sides = as_floats(sample.ours[name]), as_floats(sample.theirs[name]), loose
-            a, b, c = (layout.rows(name, side) for side in sides)
-            if not parts or (a.shape[:2], b.shape[:2]) == (parts[0][0].shape[:2], parts[0][1].shape[:2]):
-                parts.append((a, b, c))
-        (count, mine), size = parts[0][0].shape[:2], parts[0][1].shape[1]
+        layout = _Matched([], self._places(sample, names))
+        parts: dict[str, tuple[Any, Any, Any]] = {}
+        for one in names:
+            loose = allowed(limit(one, sample.theirs[one]), sample.theirs[one])
+            sides = as_floats(sample.ours[one]), as_floats(sample.theirs[one]), loose
+            a, b, c = (layout.rows(one, side) for side in sides)
+            parts[one] = (a, b, c)
+        sizes = {one: (a.shape[:2], b.shape[:2]) for one, (a, b, _) in parts.items()}
+        alike = [one for one in names if sizes[one] == sizes[name]]
+        (count, mine), size = sizes[name][0], sizes[name][1][1]
         scores = _scores(ours, theirs, count, (mine, size))
-        layout.found += [
-            match([Table(a[i], b[i], c[i]) for a, b, c in parts], scores[i] if scores else None) for i in range(count)
-        ]
-        self._last = (sample, tolerances, layout)
-        return layout
+        tables = [[Table(*(side[i] for side in parts[one])) for one in alike] for i in range(count)]
+        found = [match(tables[i], scores[i] if scores else None) for i in range(count)]
+        matched = _Matched(found, {one: layout.places[one] for one in alike})
+        self._last = (sample, tolerances, matched)
+        return matched
 
     def _comparable(self, ours: Array, theirs: Array, name: str) -> bool:
         return ours.dtype == theirs.dtype and (ours.shape == theirs.shape or self._other_count(ours, theirs, name))
