@@ -20,24 +20,24 @@ class Kind:
 
     Attributes:
         faults: names of what is planted, each of which must be found.
-        plain: it passes element by element as well, and the comparison only must not widen anything.
+        luck: whether it would fail element by element is a matter of how the processor rounds.
     """
 
     name: str
     make: Make
     faults: tuple[str, ...]
-    plain: bool = False
+    luck: bool = False
 
 
 KINDS: dict[str, Kind] = {}
 
 
-def kind(name: str, faults: tuple[str, ...], plain: bool = False) -> Callable[[Make], Make]:
+def kind(name: str, faults: tuple[str, ...], luck: bool = False) -> Callable[[Make], Make]:
     """Put the function below on the list of kinds."""
 
     def decorate(make: Make) -> Make:
         assert name not in KINDS
-        KINDS[name] = Kind(name, make, faults, plain)
+        KINDS[name] = Kind(name, make, faults, luck)
         return make
 
     return decorate

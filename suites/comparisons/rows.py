@@ -120,3 +120,39 @@ def suppressed(part: str) -> onnx.ModelProto:
 @kind("boxes behind NonMaxSuppression", ("grown", "dropped"))
 def kept(part: str) -> onnx.ModelProto:
     return suppressed(part)
+
+
+@kind("a deep detector, whose noise is past the rounding of one layer", ("channel", "head"), luck=True)
+def deep(part: str, layers: int = 30, width: int = 32) -> onnx.ModelProto:
+    """*healthy*: each product of matrices is added up in two halves."""
+    constants: dict[str, Any] = {
+        "k": np.array([50]), "two": np.array([2]), "wide": np.array([1, 1, 4]), "half": np.array([width // 2] * 2),
+        "score": random(width, 1, seed=4, scale=0.2), "box": random(width, 4, seed=3),
+    }  # fmt: skip
+    if part == "head":
+        constants["box"] = constants["box"] * np.float32([1, 1, 1.001, 1])
+    nodes, current = [], "x"
+    for i in range(layers):
+        weights = random(width, width, seed=400 + i, scale=float(np.sqrt(2 / width)))
+        if part == "channel" and i == layers - 2:
+            weights[:, 3] *= 1.5
+        if part == "healthy":
+            constants |= {f"upper{i}": weights[: width // 2], f"lower{i}": weights[width // 2 :]}
+            nodes += [
+                node("Split", [current, "half"], [f"a{i}", f"b{i}"], axis=2),
+                node("MatMul", [f"a{i}", f"upper{i}"], [f"c{i}"]), node("MatMul", [f"b{i}", f"lower{i}"], [f"d{i}"]),
+                node("Add", [f"d{i}", f"c{i}"], [f"m{i}"]),
+            ]  # fmt: skip
+        else:
+            constants[f"w{i}"] = weights
+            nodes.append(node("MatMul", [current, f"w{i}"], [f"m{i}"]))
+        nodes.append(node("Relu", [f"m{i}"], [f"r{i}"]))
+        current = f"r{i}"
+    nodes += [
+        node("MatMul", [current, "box"], ["all"]), node("MatMul", [current, "score"], ["z"]),
+        node("Sigmoid", ["z"], ["s3"]), node("Squeeze", ["s3", "two"], ["s"]),
+        node("TopK", ["s", "k"], ["scores", "i"], "best", axis=1), node("Unsqueeze", ["i", "two"], ["i3"]),
+        node("Tile", ["i3", "wide"], ["i4"]), node("GatherElements", ["all", "i4"], ["boxes"], axis=1),
+    ]  # fmt: skip
+    outputs = [value("boxes", FLOAT, [1, 50, 4]), value("scores", FLOAT, [1, 50])]
+    return model(nodes, [value("x", FLOAT, [1, 400, width])], outputs, constants)
