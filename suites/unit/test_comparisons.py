@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import ml_dtypes
@@ -14,6 +15,7 @@ from pytest_onnxaccel.checks.parity.outputs import simple
 from pytest_onnxaccel.checks.parity.outputs.comparer import Comparer
 from pytest_onnxaccel.checks.parity.outputs.ranked import Ranked
 from pytest_onnxaccel.checks.parity.outputs.rows import RowGroup, Rows
+from pytest_onnxaccel.config import manifest
 from pytest_onnxaccel.config.comparison_syntax import comparison, comparisons, known_fault, outputs
 from pytest_onnxaccel.core.comparisons import Comparison, KnownFault, Ranking
 from pytest_onnxaccel.core.errors import ConfigError, ModelError
@@ -404,4 +406,46 @@ def test_a_known_fault_is_written() -> None:
 def test_a_known_fault_that_cannot_be(check: str, value: Any, says: str) -> None:
     with pytest.raises(ConfigError) as caught:
         known_fault(check, value)
+    assert says in str(caught.value)
+
+
+GOOD = """
+[models.m]
+path = "m.onnx"
+allow_inf = true
+allow_random = ["z"]
+[models.m.outputs.y]
+atol = 0.1
+compare = "rows"
+[models.m.outputs.z]
+rtol = 0.1
+[models.m.known]
+structure = "E_GRAPH: exporter"
+"""
+
+
+def test_a_manifest_holds_them(tmp_path: Path) -> None:
+    (tmp_path / "m.toml").write_text(GOOD)
+    (spec,) = manifest.read(tmp_path / "m.toml")
+    assert spec.comparisons == {"y": Comparison("rows", origin="m.toml [models.m.outputs.y]")}
+    assert set(spec.output_tolerances) == {"y", "z"}
+    assert (spec.allow_inf, spec.allow_random) == (("*",), ("z",))
+    assert spec.known_faults == (KnownFault("structure", "E_GRAPH", "exporter", origin="m.toml [models.m.known]"),)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"rows"', '"row"', "m.toml:8: compare in [models.m.outputs.y]: 'row' is no comparison - did you mean 'rows'?"),
+        ("= true", "= []", "m.toml:4: allow_inf in [models.m]: the list is empty"),
+        ("E_GRAPH: ", "", "m.toml:12: structure in [models.m.known]: 'exporter' is no code of a failure"),
+        ("structure", "structur", "m.toml:12: structur in [models.m.known]: 'structur' is no check"),
+    ],
+)
+def test_a_manifest_that_holds_something_else_is_told_with_its_line(
+    tmp_path: Path, old: str, new: str, says: str
+) -> None:
+    (tmp_path / "m.toml").write_text(GOOD.replace(old, new))
+    with pytest.raises(ConfigError) as caught:
+        manifest.read(tmp_path / "m.toml")
     assert says in str(caught.value)
