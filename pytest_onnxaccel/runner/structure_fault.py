@@ -14,7 +14,7 @@ _CODES = ("E_GRAPH", "E_SCHEMA")
 def told_by_structure(
     result: CheckResult, error: OnnxAccelError, request: Request, model_sessions: ModelSessions
 ) -> CheckResult:
-    """*result* of a check that *error* ended, or one that refers to the structure check.
+    """*result* of a parity check that *error* ended, or one that refers to the structure check.
 
     Only of a backend whose own contract check is no part of the run: that one would tell it of itself.
     """
@@ -22,7 +22,7 @@ def told_by_structure(
     if (
         result.verdict is not Verdict.FAILED
         or result.code not in _CODES
-        or request.check == "structure"
+        or request.check != "parity"
         or ("structure", "") not in request.reported
         or ("contract", at_fault) in request.reported
     ):
