@@ -29,7 +29,7 @@ _OF_BACKENDS = ("contract", "parity", "batch", "latency")
 
 
 def comparison(value: object) -> Comparison:
-    """``"ranked"``, ``"cosine:0.999"``, ``"package.module:function"``, or a table with ``kind`` and its keys.
+    """Return ``"ranked"``, ``"cosine:0.999"``, ``"package.module:function"``, or a table with ``kind`` and its keys.
 
     Raises:
         ConfigError: no such kind, a limit that is missing or cannot be, or a key that the kind does not have.
@@ -56,7 +56,7 @@ def _of_table(table: Mapping[str, Any]) -> Comparison:
 
 def _checked(kind: str, given: Mapping[str, Any]) -> Comparison:
     if kind not in Comparison.KINDS:
-        raise ConfigError(f"{kind!r} is no comparison", remedy=nearest(kind, tuple(Comparison.KINDS)))
+        raise ConfigError(f"{kind!r} is not a comparison", remedy=nearest(kind, tuple(Comparison.KINDS)))
     keys = _KEYS.get(kind, ())
     for key in given:
         if key not in keys:
@@ -76,7 +76,7 @@ def _parsed(kind: str, key: str, value: object) -> Any:
     if key == "scores":
         return scalars.text(value, "an output's name")
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ConfigError(f"{key} {value!r} is no number", remedy=f"expected a number, such as {_example(kind)}")
+        raise ConfigError(f"{key} {value!r} is not a number", remedy=f"expected a number, such as {_example(kind)}")
     if key == "axis":
         if not isinstance(value, int) or not -32 <= value < 32:
             raise ConfigError(f"{value!r} is not an axis", remedy="expected a whole number, such as 1 or -2")
@@ -84,7 +84,9 @@ def _parsed(kind: str, key: str, value: object) -> Any:
     if kind == "cosine" and not -1 <= value <= 1:
         raise ConfigError(f"a cosine is never {value:g}", remedy="expected a number from -1 to 1, such as 0.999")
     if kind == "steps" and (value < 0 or value != int(value)):
-        raise ConfigError(f"{value:g} is no number of steps", remedy="expected a whole number from 0 up, such as 1")
+        raise ConfigError(
+            f"{value:g} is not a number of steps", remedy="expected a non-negative whole number, such as 1"
+        )
     return float(value)
 
 
@@ -92,7 +94,7 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ConfigError(f"{text!r} is no number", remedy="write a limit such as cosine:0.999") from None
+        raise ConfigError(f"{text!r} is not a number", remedy="write a limit such as cosine:0.999") from None
 
 
 def _example(kind: str) -> str:
@@ -100,7 +102,7 @@ def _example(kind: str) -> str:
 
 
 def comparisons(value: object) -> dict[str, Comparison]:
-    """One comparison for every output (under the name ``*``), or a table of them by output name.
+    """Return one comparison for every output (under the name ``*``), or a table of them by output name.
 
     Raises:
         ConfigError: as :func:`comparison`.
@@ -133,7 +135,7 @@ def outputs(value: object) -> tuple[str, ...]:
 
 
 def known_fault(check: str, value: object) -> KnownFault:
-    """A fault that is accepted: ``"V_PARITY: why"``, or a table with ``code``, ``reason`` and ``outputs``.
+    """Return a fault that is accepted: ``"V_PARITY: why"``, or a table with ``code``, ``reason`` and ``outputs``.
 
     Args:
         check: the id of the check that has it: ``parity[ort-cpu~reference]``, ``structure``.
@@ -152,7 +154,7 @@ def known_fault(check: str, value: object) -> KnownFault:
         code, _, reason = scalars.text(value, "a known fault").partition(":")
         named_outputs = ()
     if not isinstance(code, str) or not _CODE.fullmatch(code.strip()):
-        raise ConfigError(f"{code!r} is no code of a failure", remedy='write "V_PARITY: why it is accepted"')
+        raise ConfigError(f"{code!r} is not the code of a failure", remedy='write "V_PARITY: why it is accepted"')
     if not isinstance(reason, str) or not reason.strip():
         raise ConfigError(f"{code.strip()} has no reason", remedy=f'write "{code.strip()}: why it is accepted"')
     return KnownFault(check, code.strip(), reason.strip(), tuple(n for n in named_outputs if n != "*"))
@@ -164,7 +166,7 @@ def _check_id(check: str) -> None:
     found = _CHECK.fullmatch(check)
     name = check.partition("[")[0] if found is None else found["name"]
     if name not in known:
-        raise ConfigError(f"{check!r} is no check", remedy=nearest(name, known))
+        raise ConfigError(f"{check!r} is not a check", remedy=nearest(name, known))
     if found is None or ((name in _OF_BACKENDS) != bool(found["inside"]) and name in (*_OF_BACKENDS, *_OF_FILES)):
         example = {"parity": "parity[ort-cpu~reference]"}.get(
             name, f"{name}[ort-cpu]" if name in _OF_BACKENDS else name

@@ -38,7 +38,7 @@ class ComparedOutputs:
 
 
 def chosen(context: CheckRun, against: ReferenceSide, inputs: Inputs) -> ComparedOutputs:
-    """The comparers of the parity check *context*, on *inputs*.
+    """Return the comparers of the parity check *context*, on *inputs*.
 
     Raises:
         OnnxAccelError: a function of the user's cannot be called, or an output that is named is not there.
@@ -62,7 +62,7 @@ def made(
     feeds: Callable[[int], Mapping[str, Array]],
     import_paths: tuple[str, ...],
 ) -> ComparedOutputs:
-    """The comparers of *model*'s outputs.
+    """Return the comparers of *model*'s outputs.
 
     Args:
         facts: what the reference's graph says, or the model's own.

@@ -27,7 +27,7 @@ class Wanted:
     Attributes:
         info: what the model declares.
         given: what the user said, by output; ``*`` for every other one.
-        facts: what the graph of the reference says, or the model's own where that is no graph.
+        facts: what the graph of the reference says, or the model's own where that is not a graph.
         random: outputs whose numbers are drawn, and may be.
     """
 
@@ -40,11 +40,11 @@ class Wanted:
         named_outputs([name for name in self.given if name != "*"], self.info, "compare")
 
     def comparison(self, name: str) -> Comparison | None:
-        """What the user said of output *name*; None where that is nothing."""
+        """Return what the user said of output *name*; None where that is nothing."""
         return self.given.get(name) or self.given.get("*")
 
     def inner(self, own: OutputFacts) -> dict[str, str]:
-        """Values inside the graph that may be asked for, and what each is called in a graph of which *own* holds.
+        """Return values inside the graph that may be asked for, and what each is called in a graph that *own* is of.
 
         Where that graph does not tell, the value of the same name is tried: it says how far scores move, no more.
         """
@@ -112,7 +112,7 @@ def _whole(dtype: str) -> bool:
 
 
 def _ranking(said: Comparison, known: Ranking | None, name: str) -> Ranking:
-    """What the user says of an output's ranking, over what the graph knows."""
+    """Return what the user says of an output's ranking, over what the graph knows."""
     if not said.scores and known is None:
         raise ModelError(
             f"compare = \"ranked\" of output {name!r}: the graph does not tell what its indices point into",
@@ -125,7 +125,7 @@ def _ranking(said: Comparison, known: Ranking | None, name: str) -> Ranking:
 
 
 def _groups(wanted: Wanted) -> list[RowGroup]:
-    """Outputs that share their rows: those that the user says so of, and those that one operator sorts."""
+    """Return outputs that share their rows: those that the user says so of, and those that one operator sorts."""
     from pytest_onnxaccel.checks.parity.outputs.rows import RowGroup
 
     said: dict[str, dict[str, int]] = {}
@@ -147,7 +147,10 @@ def _groups(wanted: Wanted) -> list[RowGroup]:
 
 
 def _axis(wanted: Wanted, said: Comparison, name: str) -> int:
-    """The axis of an output's rows, counted from its end: as of the scores, else the last but one, or the only one."""
+    """Return the axis of an output's rows, counted from its end.
+
+    It is that of the scores, else the last but one, or the only one.
+    """
     ranks = {spec.name: len(spec.shape) for spec in wanted.info.outputs if spec.shape is not None}
     rank, scores = ranks.get(name), ranks.get(said.scores)
     if rank is None:

@@ -12,7 +12,7 @@ from pytest_onnxaccel.runner.request import Request
 
 
 def check_id(request: Request) -> str:
-    """How ids name a check: ``parity[onnx-tf~ort-cpu-b3]``."""
+    """Return how ids name a check: ``parity[onnx-tf~ort-cpu-b3]``."""
     reference = identifier(Path(request.reference).name) if request.reference else ""
     inside = request.backend + (f"~{reference}" if reference else "")
     if request.batch is not None:
@@ -21,9 +21,9 @@ def check_id(request: Request) -> str:
 
 
 def with_known(result: CheckResult, request: Request, spec: ModelSpec) -> CheckResult:
-    """*result* in view of the faults that the user accepts of this check.
+    """Return *result* in view of the faults that the user accepts of this check.
 
-    A fault that is named becomes inconclusive with ``figures.known_fault``, which no policy turns into a failure; any
+    A fault that is named is expected (``xfail`` holds the reason), as that of a test that pytest expects to fail; any
     other failure stays one. A check that holds and has a fault named by its own id fails with ``V_KNOWN``.
     """
     for_check = [one for one in spec.known_faults if one.check == check_id(request)]
@@ -40,7 +40,7 @@ def _is(known: KnownFault, result: CheckResult) -> bool:
 
 
 def at_fault(result: CheckResult) -> set[str]:
-    """Outputs that a failure is about; one without a name where nobody can tell."""
+    """Return the outputs that a failure is about; one without a name where nobody can tell."""
     outputs = result.figures.get("outputs")
     compared = outputs if isinstance(outputs, dict) else {}
     bad = {name for name, found in compared.items() if isinstance(found, dict) and found.get("bad_share")}
@@ -48,11 +48,7 @@ def at_fault(result: CheckResult) -> set[str]:
 
 
 def _expected(result: CheckResult, known: KnownFault) -> CheckResult:
-    return result.with_(
-        verdict=Verdict.INCONCLUSIVE,
-        message=f"known fault, accepted: {known.reason} ({result.code} {result.message})",
-        figures={**result.figures, "known_fault": known.reason, "settled": True},
-    )
+    return result.with_(xfail=known.reason, notes=(*result.notes, f"known fault, accepted: {known.reason}"))
 
 
 def _gone(result: CheckResult, known: KnownFault) -> CheckResult:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def drawn(facts: OutputFacts, outputs: Sequence[str]) -> str:
-    """The operators that draw the numbers of *outputs*, and what to do; empty where the graph has none."""
+    """Return the operators that draw the numbers of *outputs*, and what to do; empty where the graph has none."""
     nodes = list(dict.fromkeys(node for name in outputs for node in facts.random.get(name, ())))
     if not nodes:
         return ""
@@ -28,7 +28,7 @@ def drawn(facts: OutputFacts, outputs: Sequence[str]) -> str:
 
 
 def told_once(context: CheckRun, result: CheckResult, sessions: Sequence[Session]) -> CheckResult:
-    """A parity check that fails for an unstable output: with the operators, or for the contract check to tell.
+    """Return a parity check that fails for an unstable output: with the operators, or for the contract check to tell.
 
     Args:
         sessions: the candidate's, and the reference's where it is one.
@@ -46,7 +46,7 @@ def told_once(context: CheckRun, result: CheckResult, sessions: Sequence[Session
 
 
 def _sides(context: CheckRun, sessions: Sequence[Session]) -> list[str]:
-    """Backends whose contract check, which is part of this run, sees the same."""
+    """Return backends whose contract check, which is part of this run, sees the same."""
     request = context.request
     names = request.backend, "" if context.other is not None or request.source is not None else request.reference
     feeds = context.ready().resolved.inputs.feeds(0)
@@ -58,7 +58,10 @@ def _sides(context: CheckRun, sessions: Sequence[Session]) -> list[str]:
 
 
 def told_elsewhere(context: CheckRun, result: CheckResult) -> CheckResult:
-    """A contract check that fails for an unstable output: with the operators, or for the first backend to tell."""
+    """Return a contract check that fails for an unstable output with more to say.
+
+    It says the operators, or refers to the first backend.
+    """
     if result.code != "V_UNSTABLE":
         return result
     facts = context.model_session.output_facts

@@ -14,9 +14,9 @@ _CODES = ("E_GRAPH", "E_SCHEMA")
 def told_by_structure(
     result: CheckResult, error: OnnxAccelError, request: Request, model_sessions: ModelSessions
 ) -> CheckResult:
-    """*result* of a parity check that *error* ended, or one that refers to the structure check.
+    """Return *result* of a parity check that *error* ended, or one that refers to the structure check.
 
-    Only of a backend whose own contract check is no part of the run: that one would tell it of itself.
+    Only of a backend whose own contract check is not part of the run: that one would tell it of itself.
     """
     at_fault = error.backend or request.backend
     if (

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import SessionInfo, SourceOptions
-from pytest_onnxaccel.backends.pytorch.loader import at_home, find_callable
 from pytest_onnxaccel.core.errors import ConfigError, ModelError, OnnxAccelError, printable
+from pytest_onnxaccel.core.import_string import at_home, find_callable
 from pytest_onnxaccel.core.specs import Timing, TimingPlan
 from pytest_onnxaccel.core.unexpected import traceback_lines
 
@@ -21,7 +21,7 @@ AGREE, WHY = "agree", "why"
 
 
 def open_comparison(name: str, source: SourceOptions) -> ComparisonSession:
-    """The session of the function *name*, ``package.module:function``.
+    """Return the session of the function *name*, ``package.module:function``.
 
     Raises:
         ConfigError: it is not there, or cannot be called with two arrays.
@@ -49,7 +49,7 @@ class ComparisonSession:
         self.info = SessionInfo((), (), facts={"function": name})
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Whether the function finds that ``candidate`` and ``reference`` agree.
+        """Return whether the function finds that ``candidate`` and ``reference`` agree.
 
         Returns:
             ``agree``: one boolean; ``why``: one text, empty where it says nothing.

@@ -66,7 +66,9 @@ class Agreement:
         """Compare one sample's outputs; after a breach of the contract no further figures are taken.
 
         Args:
-            number: of the sample, where samples are left out: what is told of the worst one.
+            candidate: arrays by output name.
+            reference: arrays by output name, of the same sample.
+            number: of the sample, where samples are left out: what is reported about the worst one.
         """
         number = self.samples if number is None else number
         self.samples += 1
@@ -96,7 +98,7 @@ class Agreement:
                     self.whole[name] = sample
 
     def _comparer(self, name: str) -> Comparer | None:
-        """What compares array *name*: of a sequence or a map, what compares the output that it is a part of."""
+        """Return what compares array *name*: of a sequence or a map, what compares the output that it is a part of."""
         return self.comparers.get(holder(name, self.comparers)) if self.comparers else None
 
     def _breaches(self, name: str, sample: Sample) -> list[Problem]:
@@ -123,13 +125,13 @@ class Agreement:
         return {"tolerance_from": limit.origin, **found}
 
     def judge_again(self) -> None:
-        """Take the figures of each output's hardest sample anew, after *limit* changed."""
+        """Take the figures of each output's hardest sample again, after *limit* changed."""
         for name, (number, candidate, reference) in self.hardest.items():
             sample = self.whole.get(name) or Sample(number, {name: candidate}, {name: reference})
             self.worst[name] = {**self._figures(name, sample), "sample": number}
 
     def bad(self) -> list[str]:
-        """Outputs with elements past their tolerance."""
+        """Return the outputs with elements past their tolerance."""
         return [name for name, found in self.worst.items() if found["bad_share"]]
 
     @property
@@ -138,7 +140,7 @@ class Agreement:
         return not self.problems and all(f["bad_share"] == 0 for f in self.worst.values())
 
     def summary(self) -> dict[str, Any]:
-        """Figures of the worst output, and those of each."""
+        """Return the figures of the worst output, and those of each."""
         if not self.worst:
             return {"samples": self.samples}
         name, top = max(self.worst.items(), key=lambda item: _badness(item[1]))
@@ -151,12 +153,12 @@ class Agreement:
         return {**figures, "worst_output": name, "samples": self.samples, "outputs": outputs}
 
     def _errors(self) -> list[float]:
-        """Largest absolute error of each output, where errors say something: not of indices."""
+        """Return largest absolute error of each output, where errors say something: not of indices."""
         found = [f["max_abs"] for f in self.worst.values() if not str(f.get("compare", "")).startswith("ranked")]
         return found or [0.0]
 
     def message(self) -> str:
-        """What was asked and what is, in one line, for a failure."""
+        """Return what was asked and what is, in one line, for a failure."""
         if self.problems:
             return self.problems[0].message
         name, top = max(self.worst.items(), key=lambda item: _badness(item[1]))
@@ -170,7 +172,7 @@ class Agreement:
         )
 
     def details(self) -> tuple[str, ...]:
-        """Further lines for a failure: the other breaches, or the worst element of each output."""
+        """Return further lines for a failure: the other breaches, or the worst element of each output."""
         if self.problems:
             return tuple(p.message for p in self.problems[1:])
         lines = []
@@ -187,7 +189,7 @@ class Agreement:
         return tuple(lines)
 
     def notes(self) -> tuple[str, ...]:
-        """How outputs were compared that are not compared element by element, and what qualifies that."""
+        """Return how outputs were compared that are not compared element by element, and what qualifies that."""
         kinds: dict[str, list[str]] = {}
         for name, found in self.worst.items():
             if found.get("compare"):
@@ -196,14 +198,14 @@ class Agreement:
         return (*told, *self.remarks.values())
 
     def unjudged(self) -> list[str]:
-        """Outputs of which nothing could be judged in any sample."""
+        """Return outputs of which nothing could be judged in any sample."""
         return [name for name, judged in self.judged.items() if not judged]
 
     def _flipped(self, name: str) -> str:
         return f", {self.flips[name]} argmax flips" if self.flips.get(name) else ""
 
     def origin(self) -> str:
-        """Where the tolerances come from."""
+        """Return where the tolerances come from."""
         if self.limit is not None:
             told = [f"{name}: {self.worst[name]['tolerance_from']}" for name in self.bad() or self.worst]
             return counted(told, 240, "; ")

@@ -47,11 +47,11 @@ class Noise:
     sure: tuple[str, ...] = ()
 
     def factor(self, name: str) -> float:
-        """So many times its drift output *name* may be off."""
+        """Return by how many times its drift output *name* may be off."""
         return SURE if name in self.sure else FACTOR
 
     def joined(self, other: Noise) -> Noise:
-        """This noise and that of the same reference on *other* samples: the larger drift of each output."""
+        """Merge this noise with that of the same reference on *other* samples: the larger drift of each output."""
         drift = {name: max(found, other.drift.get(name, 0.0)) for name, found in self.drift.items()}
         counted, left_out = (tuple(dict.fromkeys((*a, *b))) for a, b in (
             (self.counted, other.counted), (self.left_out, other.left_out),
@@ -59,12 +59,12 @@ class Noise:
         return Noise(self.reference, drift, counted, left_out, self.samples + other.samples, self.sure)
 
     def origin(self, name: str) -> str:
-        """``4 x measured drift 2.6e-7 of ort-cpu over 4 variants``."""
+        """Return a text such as ``4 x measured drift 2.6e-7 of ort-cpu over 4 variants``."""
         found, count = self.drift.get(name, 0.0), len(self.counted)
         return f"{self.factor(name):g} x measured drift {found:.2g} of {self.reference} over {count} variants"
 
     def figures(self) -> dict[str, object]:
-        """For the report."""
+        """Return it in builtins for the report."""
         return {
             "factor": FACTOR, "drift": dict(self.drift), "variants": list(self.counted),
             "left_out": list(self.left_out), "samples": self.samples,
@@ -139,7 +139,7 @@ def _merge(
                 continue
             gap = drift(laid, b)
             if not is_rounding(gap, b):
-                wrong[name] = f"output {name!r} is off by {gap:.2g}, which is no rounding"
+                wrong[name] = f"output {name!r} is off by {gap:.2g}, which is more than rounding"
             largest[name] = max(largest[name], gap)
     for name, gap in largest.items():
         if name not in wrong:

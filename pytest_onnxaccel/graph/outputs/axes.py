@@ -38,24 +38,24 @@ class Place:
         return str(self.node.input[self.operand])
 
     def attribute(self, name: str, default: Any = None) -> Any:
-        """An attribute's value."""
+        """Return an attribute's value."""
         for item in self.node.attribute:
             if item.name == name:
                 return onnx.helper.get_attribute_value(item)
         return default
 
     def rank(self, operand: int) -> int | None:
-        """Number of axes of an operand."""
+        """Return number of axes of an operand."""
         return self.shapes.rank(self.node.input[operand]) if operand < len(self.node.input) else None
 
     def from_end(self, axis: int, rank: int | None) -> int | None:
-        """*axis* counted from the end; None where that cannot be told."""
+        """Return *axis* counted from the end; None where that cannot be told."""
         if axis < 0:
             return axis
         return None if rank is None else axis - rank
 
     def axes(self, operand: int = 1) -> list[int] | None:
-        """The constant axes of a node, given as an attribute or as an operand; None where there are none."""
+        """Return the constant axes of a node, given as an attribute or as an operand; None where there are none."""
         given = self.attribute("axes")
         if given is None and len(self.node.input) > operand and self.node.input[operand]:
             return self.shapes.whole(self.node.input[operand])
@@ -63,7 +63,7 @@ class Place:
 
 
 def moved(place: Place) -> int | None:
-    """The axis of the node's outputs that holds the same, in the same order; None where there is none."""
+    """Return the axis of the node's outputs that holds the same, in the same order; None where there is none."""
     if place.node.domain not in ("", "ai.onnx"):
         return None
     operator = place.node.op_type

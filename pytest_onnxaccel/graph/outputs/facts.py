@@ -26,7 +26,7 @@ _QUANTIZES = frozenset({"QuantizeLinear", "DynamicQuantizeLinear", "QGemm"})
 
 
 def output_facts(path: str) -> dict[str, Any]:
-    """JSON form of :class:`~pytest_onnxaccel.core.comparisons.OutputFacts` of the model at *path*.
+    """Return JSON form of :class:`~pytest_onnxaccel.core.comparisons.OutputFacts` of the model at *path*.
 
     Raises:
         ModelError: ``E_PARSE``.
@@ -66,7 +66,10 @@ _NOTHING = _Known()
 
 
 def facts_of(model: Any) -> OutputFacts:
-    """What *model* says of its outputs; what is inside subgraphs is not looked at, but for operators that draw."""
+    """Return what *model* says of its outputs.
+
+    What is inside subgraphs is not looked at, but for operators that draw.
+    """
     shapes = Shapes(model)
     known: dict[str, _Known] = {}
     for node in model.graph.node:
@@ -96,13 +99,13 @@ def _ordering(order: tuple[_Sorter, int]) -> Ordering:
 
 
 def _with_values(ranking: Ranking, found: dict[str, _Known]) -> Ranking:
-    """*ranking* with the output that holds the scores of the same operator."""
+    """Return *ranking* with the output that holds the scores of the same operator."""
     values = next((n for n, o in found.items() if o.values is not None and o.values.label == ranking.node), "")
     return replace(ranking, values=values)
 
 
 def _of(node: Any, place: int, operands: list[_Known], shapes: Shapes, known: dict[str, _Known]) -> _Known:
-    """What is known of output *place* of *node*."""
+    """Return what is known of output *place* of *node*."""
     random = tuple(dict.fromkeys(label for one in operands for label in one.random))
     random = tuple(dict.fromkeys((*random, *(label for name in _captured(node) for label in _random(known, name)))))
     random = tuple(dict.fromkeys((*random, *draws(node, shapes))))
@@ -160,7 +163,7 @@ def _argued(node: Any, shapes: Shapes) -> Ranking | None:
 
 
 def _classified(node: Any) -> Ranking | None:
-    """The labels that a classifier gives beside its scores."""
+    """Return the labels that a classifier gives with its scores."""
     given = {a.name: a for a in node.attribute}
     labels: tuple[Any, ...] = ()
     for name in ("classlabels_int64s", "classlabels_ints", "classlabels_strings"):
@@ -172,7 +175,7 @@ def _classified(node: Any) -> Ranking | None:
 
 
 def _labelled(node: Any, operands: list[_Known], shapes: Shapes) -> Ranking | None:
-    """Indices of a ranking by which labels are picked from a constant."""
+    """Return indices of a ranking by which labels are picked from a constant."""
     picks = (node.domain == "ai.onnx.ml" and node.op_type == "ArrayFeatureExtractor") or (
         node.domain in ("", "ai.onnx") and node.op_type == "Gather" and shapes.rank(node.input[0]) == 1
     )
@@ -182,7 +185,7 @@ def _labelled(node: Any, operands: list[_Known], shapes: Shapes) -> Ranking | No
 
 
 def _order(node: Any, operands: list[_Known], shapes: Shapes) -> tuple[_Sorter, int] | None:
-    """The one order that the outputs of *node* have by all of its operands; None where they do not agree."""
+    """Return the one order that the outputs of *node* have by all of its operands; None where they do not agree."""
     found = set()
     for number, one in enumerate(operands):
         if one.order is None:
@@ -204,11 +207,11 @@ def _random(known: dict[str, _Known], name: str) -> tuple[str, ...]:
 
 
 def _captured(node: Any) -> list[str]:
-    """Names that the subgraphs of *node* read."""
+    """Return names that the subgraphs of *node* read."""
     graphs = [graph for a in node.attribute for graph in ((a.g,) if a.HasField("g") else tuple(a.graphs))]
     return [name for graph in graphs for inner in graph.node for name in (*inner.input, *_captured(inner))]
 
 
 def _label(node: Any) -> str:
-    """What a person finds the node by: its name, or its first output."""
+    """Return what a person finds the node by: its name, or its first output."""
     return str(node.name or next((name for name in node.output if name), ""))

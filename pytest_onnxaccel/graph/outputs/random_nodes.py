@@ -13,7 +13,7 @@ _DRAWS = frozenset({
 
 
 def draws(node: Any, shapes: Shapes) -> tuple[str, ...]:
-    """The operators that draw numbers in *node*: itself, or those in its subgraphs: ``Dropout 'drop'``."""
+    """Return the operators that draw numbers in *node*: itself, or those in its subgraphs: ``Dropout 'drop'``."""
     found: list[str] = []
     if node.domain in ("", "ai.onnx") and (node.op_type in _DRAWS or _drops(node, shapes)):
         found.append(f"{node.op_type} {printable(str(node.name or node.output[0]), 60)!r}")

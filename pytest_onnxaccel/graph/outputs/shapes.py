@@ -48,19 +48,19 @@ class Shapes:
                 self._shapes[value.name] = shape
 
     def shape(self, name: str) -> Shape | None:
-        """Sizes and symbols of *name*; None where not even the rank is known."""
+        """Return sizes and symbols of *name*; None where not even the rank is known."""
         if name in self._shapes:
             return self._shapes[name]
         found = self._constants.get(name)
         return tuple(found.dims) if isinstance(found, onnx.TensorProto) else None
 
     def rank(self, name: str) -> int | None:
-        """Number of axes of *name*."""
+        """Return number of axes of *name*."""
         shape = self.shape(name)
         return None if shape is None else len(shape)
 
     def whole(self, name: str) -> list[int] | None:
-        """The elements of a small constant of whole numbers."""
+        """Return the elements of a small constant of whole numbers."""
         found = self._constants.get(name)
         if isinstance(found, list):
             return [int(item) for item in found]
@@ -74,7 +74,7 @@ class Shapes:
         return [int(item) for item in numpy_helper.to_array(found).reshape(-1)] if size <= FOLLOWED else None
 
     def labels(self, name: str) -> tuple[int | float | str, ...]:
-        """The elements of a constant, of whose axes one at most is longer than 1; nothing of any other value."""
+        """Return the elements of a constant, of whose axes one at most is longer than 1; nothing of any other value."""
         found = self._constants.get(name)
         if not isinstance(found, onnx.TensorProto) or found.data_location == onnx.TensorProto.EXTERNAL:
             return ()
@@ -84,5 +84,5 @@ class Shapes:
 
 
 def as_text(item: Any) -> Any:
-    """Bytes as text, numbers as they are."""
+    """Return bytes as text, numbers as they are."""
     return item.decode(errors="replace") if isinstance(item, bytes) else item

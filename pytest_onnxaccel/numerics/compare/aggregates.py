@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def aggregate(kind: str, candidate: Array, reference: Array) -> float:
-    """``cosine``; or ``psnr`` or ``sqnr`` in dB, infinite for equal arrays. Of finite pairs alone; 1 or inf of none.
+    """Return ``cosine``; or ``psnr`` or ``sqnr`` in dB, infinite for equal arrays.
+
+    It is of finite pairs alone; 1 or inf of none.
 
     ``psnr`` is the square of the reference's range over the mean square of the differences; ``sqnr`` the reference's
     power over theirs.

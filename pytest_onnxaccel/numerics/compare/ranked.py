@@ -35,7 +35,7 @@ class Pointed:
 
 
 def of_labels(array: Array, labels: Sequence[int | float | str]) -> NDArray[np.int64]:
-    """The place of each element of *array* in *labels*; -1 for one that is not there."""
+    """Return the place of each element of *array* in *labels*; -1 for one that is not there."""
     places: dict[Any, int] = {}
     for place, label in enumerate(labels):
         places.setdefault(label, place)
@@ -44,7 +44,7 @@ def of_labels(array: Array, labels: Sequence[int | float | str]) -> NDArray[np.i
 
 
 def as_indices(array: Array, scores: tuple[int, ...], axis: int) -> NDArray[np.int64] | None:
-    """*array* in the shape of *scores*, with as many along *axis* as there are; None where that cannot be."""
+    """Return *array* in the shape of *scores*, with as many along *axis* as there are; None where that cannot be."""
     others = [size for place, size in enumerate(scores) if place != axis]
     rest = int(np.prod(others, dtype=np.int64))
     if not rest or array.size % rest or array.dtype.kind not in "iuf":
@@ -91,7 +91,7 @@ def pointed(
 
 
 def _twice(indices: NDArray[np.int64], axis: int) -> NDArray[np.bool_]:
-    """Indices that stand along *axis* before as well."""
+    """Return indices that stand along *axis* before as well."""
     order = np.argsort(indices, axis=axis, kind="stable")
     line = np.take_along_axis(indices, order, axis)
     same = np.zeros(indices.shape, bool)

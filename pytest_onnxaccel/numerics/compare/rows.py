@@ -44,7 +44,7 @@ class Scores:
 
     Attributes:
         ours, theirs: one for each row.
-        near: two scores that are no further apart may come in either order.
+        near: two scores that are not further apart may come in either order.
     """
 
     ours: Floats
@@ -72,7 +72,7 @@ class Matching:
 
 
 def near(ours: Floats, theirs: Floats, dtype: str, most: float) -> float:
-    """How far apart two scores are that may come in either order, by what the sorted scores of both sides differ by.
+    """Return how far apart scores are that may come in either order, by what those of both sides differ by.
 
     Args:
         dtype: of the scores; whole numbers tie where they are equal.
@@ -124,7 +124,7 @@ def match(tables: Sequence[Table], scores: Scores | None, cuts: bool = True) -> 
 
 
 def _agree(tables: Sequence[Table], scores: Scores | None, row: int, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Which of the candidate's *rows* are the reference's *row*."""
+    """Return which of the candidate's *rows* are the reference's *row*."""
     good = np.ones(rows.size, bool)
     for table in tables:
         a, b = table.ours[rows], table.theirs[row]
@@ -160,7 +160,7 @@ def _augment(row: int, candidates: Any, found: NDArray[np.intp], taken: NDArray[
 
 
 def _at_the_cut(scores: Scores, theirs: Sequence[int], ours: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Rows without a counterpart that are as good as the worst that is kept; as many on either side."""
+    """Return rows without a counterpart that are as good as the worst that is kept; as many on either side."""
     if not scores.ours.size or scores.ours.size != scores.theirs.size:
         return (), ()
     last = float(np.min(scores.theirs)), float(np.min(scores.ours))

@@ -11,7 +11,7 @@ from pytest_onnxaccel.runner.random_outputs import told_elsewhere
 
 
 def run(context: CheckRun) -> CheckResult:
-    """The result of the contract check, with what the inputs reach."""
+    """Return the result of the contract check, with what the inputs reach."""
     info, model = context.info, context.model_session
     ready = model.ready(context.backend)
     may = model.may("allow_random")

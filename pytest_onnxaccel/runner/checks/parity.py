@@ -22,7 +22,7 @@ from pytest_onnxaccel.runner.sessions.reference_side import ReferenceSide, refer
 
 
 def run(context: CheckRun) -> CheckResult:
-    """The result of the parity check; where it fails by value, with what was found inside the model."""
+    """Return the result of the parity check; where it fails by value, with what was found inside the model."""
     request, model = context.request, context.model_session
     declared = context.info
     if request.reference == GOLDEN:
@@ -77,26 +77,25 @@ def run(context: CheckRun) -> CheckResult:
 
 
 def _looked_into(context: CheckRun, result: CheckResult, against: ReferenceSide, inputs: Inputs) -> CheckResult:
-    """*result*, with the first node that differs where both sides are graphs."""
-    from pytest_onnxaccel.runner.localise.localise import looked_into, worst_sample
+    """Return *result*, with the first node that differs where both sides are graphs."""
+    from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
+    from pytest_onnxaccel.runner.localise.localise import looked_into
 
-    request, state = context.request, context.state
+    request = context.request
+    failed = FailedCheck(result, request, inputs, context.state.engines, context.options.failures)
     ours = ComparisonSide(request.backend, context.model_session, request.backend, context.file)
-    theirs = against.side(inputs.for_sample(worst_sample(result)))
+    theirs = against.side(inputs.for_sample(failed.sample))
     if theirs is not None:
-        both = (ours, theirs)
-        return looked_into(result, request, both, inputs, context.backends, state.engines, context.options.failures)
+        return looked_into(failed, (ours, theirs), context.backends)
     if request.source is None:
         return result
     from pytest_onnxaccel.runner.localise.no_graph import not_looked_into
 
-    return not_looked_into(
-        result, request, ours, request.source, against.session, inputs, state.engines, context.options.failures
-    )
+    return not_looked_into(failed, ours, request.source, against.session)
 
 
 def _with_beyond(context: CheckRun) -> Inputs:
-    """Inputs that run, and what the other file tells of more of them."""
+    """Return inputs that run, and what the other file tells of more of them."""
     inputs = context.ready().resolved.inputs
     try:
         other = context.other
@@ -106,7 +105,7 @@ def _with_beyond(context: CheckRun) -> Inputs:
 
 
 def _unlike(context: CheckRun, declared: ModelInfo) -> list[str]:
-    """Why the model and the other file that it is compared with cannot be fed the same."""
+    """Return why the model and the other file that it is compared with cannot be fed the same."""
     other = context.other
     if other is None:
         return []

@@ -44,7 +44,7 @@ class Reduced:
 
 
 def origin(found: Intermediates) -> tuple[Suspect | None, Reduced | None]:
-    """The first suspect that shows the difference alone, or else the first one and nothing.
+    """Return the first suspect that shows the difference alone, or else the first one and nothing.
 
     A suspect that agrees when both sides are fed the same has only passed on what came in: it is cleared, and the
     next one is looked for behind it; after a few of them the limits are raised past what they showed.
@@ -69,7 +69,7 @@ def origin(found: Intermediates) -> tuple[Suspect | None, Reduced | None]:
 
 
 def _alone(found: Intermediates, suspect: Suspect) -> Reduced | None:
-    """*suspect* by itself; None where it shows nothing there, or cannot be run alone."""
+    """Return *suspect* by itself; None where it shows nothing there, or cannot be run alone."""
     ours, theirs = found.ours.side, found.theirs.side
     files: list[tuple[ComparisonSide, str]] = []
     try:

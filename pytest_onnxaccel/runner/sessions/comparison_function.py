@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def comparison_function(
     name: str, model_session: ModelSession, import_paths: tuple[str, ...]
 ) -> Callable[[Array, Array], tuple[bool, str]]:
-    """Whether two arrays agree by the function *name*, and why not; what goes wrong in it is told of the function.
+    """Return what tells whether two arrays agree by the function *name*; what goes wrong is told of the function.
 
     Raises:
         OnnxAccelError: it cannot be imported, or cannot be called with two arrays.

@@ -37,7 +37,7 @@ class ComparisonSide:
         return self.model_session.session(self.backend, self.path, self.options)
 
     def at(self, path: str) -> ComparisonSide:
-        """The same backend on another file."""
+        """Return the same backend on another file."""
         return replace(self, path=path)
 
     def shares_file(self, other: ComparisonSide) -> bool:
@@ -45,5 +45,5 @@ class ComparisonSide:
 
 
 def derived(model_session: ModelSession, kind: str) -> str:
-    """A path for a file derived from the model that nothing lies at."""
+    """Return an unused path for a file derived from the model."""
     return os.path.join(model_session.folder, f"{kind}-{os.urandom(6).hex()}.onnx")

@@ -21,7 +21,7 @@ class InnerValues:
     """Gives values of the graphs of both sides; nothing is opened before one is asked for.
 
     Args:
-        sides: the candidate and the reference; None for what is no graph.
+        sides: the candidate and the reference; None for what is not a graph.
         wanted: names of values in the reference's graph, or in the candidate's where that is the only one, and what
             each is called in the candidate's, where it has it.
         feeds: of a sample, by its number.
@@ -42,7 +42,7 @@ class InnerValues:
         self._known: dict[int, tuple[Feeds, Feeds]] = {}
 
     def __call__(self, name: str, number: int) -> tuple[Array | None, Array | None]:
-        """The candidate's and the reference's value for sample *number*; None for what cannot be had."""
+        """Return the candidate's and the reference's value for sample *number*; None for what is not available."""
         if number == VARIANT:
             return None, None
         if number not in self._known:
@@ -73,7 +73,7 @@ class _Inside:
         self._refused = False
 
     def run(self, feeds: Feeds) -> dict[str, Array]:
-        """The values for *feeds*; none where the side does not give them."""
+        """Return the values for *feeds*; none where the side does not give them."""
         found = {asked: feeds[name] for asked, name in self._names.items() if name in feeds}
         if self._refused or len(found) == len(self._names):
             return found

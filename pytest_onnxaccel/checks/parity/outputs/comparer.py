@@ -58,7 +58,7 @@ class Comparer(Protocol):
         ...
 
     def figures(self, name: str, sample: Sample, limit: Limit) -> dict[str, Any]:
-        """What :func:`~pytest_onnxaccel.numerics.compare.elementwise.figures` gives, and ``compare``: the label.
+        """Return what :func:`~pytest_onnxaccel.numerics.compare.elementwise.figures` gives, and ``compare``: the label.
 
         Further keys: ``said``, a sentence for a failure; ``note``, what qualifies a pass; ``unjudged``, nothing of the
         output could be judged.
@@ -66,7 +66,7 @@ class Comparer(Protocol):
         ...
 
     def aligned(self, name: str, sample: Sample, limit: Limit) -> Array | None:
-        """The candidate's output in the order of the reference's, for measuring noise; None: it has no noise."""
+        """Return the candidate's output in the order of the reference's, for measuring noise; None: it has no noise."""
         ...
 
 
@@ -77,12 +77,12 @@ def plain_problems(name: str, sample: Sample, stored: bool) -> list[Problem]:
 
 
 def shape_problems(name: str, sample: Sample) -> list[Problem]:
-    """Dtype, rank and shape alone."""
+    """Return dtype, rank and shape alone."""
     return [p for p in value_problems(name, sample.ours[name], sample.theirs[name]) if p.kind not in ("nan", "inf")]
 
 
 def allowed(tolerance: Tolerance, reference: Array) -> Any:
-    """What each element of *reference* may be off by, of its shape."""
+    """Return what each element of *reference* may be off by, of its shape."""
     rtol, atol = default_tolerance(reference)
     rtol = rtol if tolerance.rtol is None else tolerance.rtol
     atol = atol if tolerance.atol is None else tolerance.atol
@@ -91,11 +91,11 @@ def allowed(tolerance: Tolerance, reference: Array) -> Any:
 
 
 def judged(found: Mapping[str, Any], label: str, bad: float, said: str = "", note: str = "") -> dict[str, Any]:
-    """*found*, with another share of what is bad and why: the comparison's own verdict."""
+    """Return *found*, with another share of what is bad and why: the comparison's own verdict."""
     more = {"said": said} if said else {}
     return {**found, "compare": label, "bad_share": bad, **more, **({"note": note} if note else {})}
 
 
 def shown(candidate: Array, reference: Array, tolerance: Tolerance) -> dict[str, Any]:
-    """Figures element by element, which do not decide: with the tolerance that holds for them."""
+    """Return figures element by element, which do not decide: with the tolerance that holds for them."""
     return {**figures(candidate, reference, tolerance), "needed_atol": 0.0}

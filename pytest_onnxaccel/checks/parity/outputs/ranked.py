@@ -56,10 +56,10 @@ class Ranked:
         if scores is None:
             if self._given and self._ranking.scores:
                 raise ModelError(
-                    f"ranked: the scores {self._ranking.scores!r} of output {name!r} cannot be had", code="E_CONFIG",
+                    f"ranked: the scores {self._ranking.scores!r} of output {name!r} are unavailable", code="E_CONFIG",
                     remedy="name an output or a value of the graph: {kind = \"ranked\", scores = \"NAME\"}",
                 )  # fmt: skip
-            said = f"output {name!r}: indices differ, and the scores that they point into cannot be had"
+            said = f"output {name!r}: indices differ, and the scores that they point into are not available"
             return judged(found, self.label, float(found["bad_share"]), said)
         other = self._pair(sample)[0]
         both = other if other is not None and other.shape == scores.shape and not own else None
@@ -88,14 +88,14 @@ class Ranked:
         return self._inner(name, sample.number) if name else (None, None)
 
     def _scores(self, name: str, sample: Sample) -> tuple[Array | None, bool]:
-        """The scores to judge by, and whether they are the candidate's own."""
+        """Return the scores to judge by, and whether they are the candidate's own."""
         ours, theirs = self._pair(sample)
         if theirs is None:
             theirs = self._from_values(name, sample)
         return (theirs, False) if theirs is not None else (ours, True)
 
     def _from_values(self, output: str, sample: Sample) -> Array | None:
-        """Scores by what the reference gives beside its indices; those that it leaves out tie with its last one."""
+        """Return scores by what the reference gives with its indices; those left out tie with its last one."""
         name = self._ranking.values
         if not name or name not in sample.theirs or not self._ranking.several or sample.number == VARIANT:
             return None
@@ -118,7 +118,7 @@ class Ranked:
         return found
 
     def _ties(self, scores: Array, ours: Array | None, limit: Limit) -> Any:
-        """What two equally good scores may differ by: twice what one may be off by, and what both sides show."""
+        """Return what two equally good scores may differ by: twice what one may be off by, and what both sides show."""
         name = self._ranking.values or self._ranking.scores
         rtol, atol = floor(scores)
         loose = 2 * allowed(Tolerance(rtol, atol, "floor"), scores)
@@ -131,7 +131,7 @@ class Ranked:
         return np.full(scores.shape, seen) if seen < float(np.max(loose, initial=0.0)) else np.maximum(loose, seen)
 
     def _against_values(self, sample: Sample, scores: Array, pairs: Pointed, limit: Limit) -> Any:
-        """Indices that do not point at the score that the candidate gives beside them."""
+        """Return indices that do not point at the score that the candidate gives with them."""
         name = self._ranking.values
         if not name or name not in sample.ours or sample.ours[name].size != pairs.ours.size:
             return np.zeros(pairs.bad.shape, bool)
@@ -145,7 +145,11 @@ class Ranked:
     def _told(
         self, name: str, found: dict[str, Any], pairs: Pointed, wrong: Any, how: tuple[tuple[int, ...], bool, bool]
     ) -> dict[str, Any]:
-        """The figures; *how*: the output's shape, whether the candidate's own scores judge, and cannot decide."""
+        """Return the figures.
+
+        Args:
+            how: the output's shape, whether the candidate's own scores judge, and whether they cannot decide.
+        """
         shape, own, unsure = how
         what = "labels" if self._ranking.labels else "indices"
         count, bad = wrong.size, int(np.count_nonzero(wrong))

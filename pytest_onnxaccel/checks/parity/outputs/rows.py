@@ -95,7 +95,7 @@ class Rows:
         return {**result, "unjudged": True} if cut and not first.shape[0] else result
 
     def _note(self, name: str, found: Sequence[Matching], total: int, cut: int, figures: Mapping[str, Any]) -> str:
-        """What a pass rests on."""
+        """Return what a pass rests on."""
         swapped = sum(one.swapped for one in found)
         why = "by near-tied scores" if self.group.sorted and self.group.scores else "in an order that is open"
         told = [f"{swapped} of {total} rows stand at another place, {why}"] if swapped else []
@@ -103,7 +103,10 @@ class Rows:
         return f"{name}: " + "; ".join(told) if told and not figures["bad_share"] else ""
 
     def aligned(self, name: str, sample: Sample, limit: Limit) -> Array | None:
-        """The candidate's rows at the places of the reference's; of rows without a counterpart, the reference's own."""
+        """Return the candidate's rows at the places of the reference's.
+
+        Of rows without a counterpart there are the reference's own.
+        """
         ours, theirs = sample.ours[name], sample.theirs[name]
         if ours.shape != theirs.shape or name not in self._present(sample):
             return ours if ours.shape == theirs.shape else None
@@ -129,7 +132,7 @@ class Rows:
         return [name for name in both if sample.theirs[name].dtype.kind in "fViub" and sample.theirs[name].ndim]
 
     def _matched(self, name: str, sample: Sample, limit: Limit) -> _Matched:
-        """The rows of output *name*, matched together with those of every output that has as many."""
+        """Return the rows of output *name*, matched together with those of every output that has as many."""
         names = [one for one in self._present(sample) if self._comparable(sample.ours[one], sample.theirs[one], one)]
         tolerances = tuple((one, limit(one, sample.theirs[one])) for one in names)
         last = self._last
@@ -171,7 +174,7 @@ class Rows:
         return found
 
     def _sorted_by(self, sample: Sample) -> tuple[Array | None, Array | None]:
-        """What the rows of both sides are sorted by; None where that cannot be had."""
+        """Return what the rows of both sides are sorted by; None where that is not available."""
         name = self.group.scores
         if not name:
             return None, None
@@ -194,7 +197,7 @@ class _Matched:
         self.found, self.places = found, places
 
     def rows(self, name: str, array: Any) -> Any:
-        """An output as samples x rows x values."""
+        """Return an output as samples x rows x values."""
         return _rows(array, *self.places[name])
 
     @property
@@ -204,7 +207,7 @@ class _Matched:
 
 
 def _scores(ours: Array | None, theirs: Array | None, count: int, sizes: tuple[int, int]) -> list[Scores]:
-    """The scores of the rows, one entry for each of *count*; nothing where they cannot be had."""
+    """Return the scores of the rows, one entry for each of *count*; nothing where they are not available."""
     if ours is None or theirs is None or (ours.size, theirs.size) != (count * sizes[0], count * sizes[1]):
         return []
     a, b = as_floats(ours).reshape(count, sizes[0]), as_floats(theirs).reshape(count, sizes[1])
@@ -219,7 +222,7 @@ def _scores(ours: Array | None, theirs: Array | None, count: int, sizes: tuple[i
 
 
 def _rows(array: Any, axis: int, lead: int) -> Any:
-    """*array* as samples x rows x values, whatever stands before and behind its rows."""
+    """Return *array* as samples x rows x values, whatever stands before and behind its rows."""
     moved = np.moveaxis(array, axis, lead)
     count = int(np.prod(moved.shape[:lead], dtype=np.int64))
     rest = int(np.prod(moved.shape[lead + 1 :], dtype=np.int64))

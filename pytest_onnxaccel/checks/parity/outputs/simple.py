@@ -73,7 +73,7 @@ class Steps(_Plain):
         note = f"{name}: {count} of {theirs.size} elements a step apart" if count and not found["bad_share"] else ""
         if not self._given and not found["bad_share"] and apart > MOST_STEPPED and theirs.size >= _FEW:
             said = (
-                f"output {name!r}: {apart:.0%} of the elements are a step apart ({self.label}), which is no rounding: "
+                f"output {name!r}: {apart:.0%} of the elements are a step apart ({self.label}), which is not rounding: "
                 "a scale, zero point or bias differs"
             )
             return judged(found, self.label, apart, said)
@@ -161,7 +161,7 @@ class Called(_Plain):
 
 
 def _alone(found: dict[str, Any]) -> dict[str, Any]:
-    """*found*, to which no tolerance matters and no measured noise helps."""
+    """Return *found*, to which no tolerance matters and no measured noise helps."""
     return {**found, "tolerance_from": found["compare"], "needed_atol": math.inf if found["bad_share"] else 0.0}
 
 
