@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 __all__ = [
     "CheckFailure",
     "CheckResult",
+    "Comparison",
     "ConfigError",
+    "KnownFault",
     "LatencyBudget",
     "ModelSpec",
     "OnnxAccelError",
@@ -28,6 +30,7 @@ __all__ = [
 
 # A test holds the two branches to the same names and places
 if TYPE_CHECKING:
+    from pytest_onnxaccel.core.comparisons import Comparison, KnownFault
     from pytest_onnxaccel.core.errors import CheckFailure, ConfigError, OnnxAccelError
     from pytest_onnxaccel.core.results import CheckResult, Verdict
     from pytest_onnxaccel.core.specs import LatencyBudget, ModelSpec, Tolerance
@@ -43,7 +46,9 @@ else:
     _PLACES = {
         "CheckFailure": "core.errors",
         "CheckResult": "core.results",
+        "Comparison": "core.comparisons",
         "ConfigError": "core.errors",
+        "KnownFault": "core.comparisons",
         "LatencyBudget": "core.specs",
         "ModelSpec": "core.specs",
         "OnnxAccelError": "core.errors",

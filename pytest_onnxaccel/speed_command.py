@@ -11,7 +11,7 @@ from typing import Any
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``speed``."""
+    """Return the arguments of ``speed``."""
     parser.description = (
         "Time MODEL in its source framework, in TensorFlow through onnx-tf, in the runtime as it is shipped, and in "
         "the runtime as advised: all in turn in one run, so that they have the same neighbours. A way that is not here "

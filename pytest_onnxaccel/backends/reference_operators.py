@@ -43,4 +43,31 @@ def further_operators() -> list[Any]:
         def _run(self, x: Any) -> Any:
             return (x.max(axis=tuple(range(2, x.ndim)), keepdims=True),)
 
-    return [ZipMap, LpNormalization, LogSoftmax, GlobalMaxPool]
+    class GatherElements(OpRun):
+        """Along axes of any size: the evaluator chooses among at most 64 arrays (32 with NumPy 1)."""
+
+        def _run(self, data: Any, indices: Any, axis: int = 0) -> Any:
+            import numpy as np
+
+            size = data.shape[axis]
+            places = np.where(indices < 0, indices + size, indices)
+            if indices.size and not (int(places.min()) >= 0 and int(places.max()) < size):
+                raise IndexError(f"GatherElements: an index is outside of {size} along axis {axis}")
+            # Other axes may be shorter in the indices
+            here = tuple(slice(0, n) if i != axis % data.ndim else slice(None) for i, n in enumerate(indices.shape))
+            return (np.take_along_axis(data[here], places, axis),)
+
+    from onnx.reference.ops import op_non_max_suppression
+
+    own: Any = op_non_max_suppression.NonMaxSuppression
+
+    class NonMaxSuppression(own):  # type: ignore[misc]
+        """With limits that are scalars, as the specification has them: the evaluator takes their first element."""
+
+        def _run(self, boxes: Any, scores: Any, *limits: Any, **attributes: Any) -> Any:
+            import numpy as np
+
+            lists = [None if limit is None else np.atleast_1d(limit) for limit in limits]
+            return super()._run(boxes, scores, *lists, **attributes)
+
+    return [ZipMap, LpNormalization, LogSoftmax, GlobalMaxPool, GatherElements, NonMaxSuppression]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
 
 
-def contract(model: str, backend: str, info: ModelInfo, session: Session, resolved: ResolvedInputs) -> CheckResult:
+def contract(
+    model: str,
+    backend: str,
+    info: ModelInfo,
+    session: Session,
+    resolved: ResolvedInputs,
+    random: Collection[str] = (),
+) -> CheckResult:
     """Check that the model runs, and that its outputs are finite, repeatable and as declared.
 
     Args:
@@ -31,6 +38,7 @@ def contract(model: str, backend: str, info: ModelInfo, session: Session, resolv
         info: what the model declares.
         session: the model running in *backend*.
         resolved: inputs that run in *session*, with the outputs of their first run.
+        random: outputs whose numbers may be drawn.
     """
     first = resolved.outputs
     again = session.run(resolved.inputs.feeds(0))
@@ -45,7 +53,8 @@ def contract(model: str, backend: str, info: ModelInfo, session: Session, resolv
         unsure = resolved.drawn_shaped if index >= len(resolved.inputs.golden) else ()
         sizes = sizes or [breach for breach in _declared(info, sized, found) if breach[0] not in unsure]
         nonfinite = nonfinite or [f"{text} (sample {index})" for text in _nonfinite(found, resolved)]
-    unstable = [name for name in first if not _same(first[name], again.get(name))]
+    differing = [name for name in first if not same(first[name], again.get(name))]
+    unstable = [name for name in differing if name not in random]
     figures = {
         "outputs": {name: [str(a.dtype), list(a.shape)] for name, a in first.items()},
         "runs": resolved.tries + 1,
@@ -58,9 +67,11 @@ def contract(model: str, backend: str, info: ModelInfo, session: Session, resolv
         model, "contract", Verdict.PASSED, backend=backend, batch=resolved.inputs.batch, figures=figures,
         notes=session.info.notes,
     )  # fmt: skip
+    allowed = [f"output {name!r} differs between two equal runs, as it may (allow_random)" for name in differing
+               if name in random]  # fmt: skip
     unseen = [f"output {spec.name!r} is a {spec.kind} tensor, which is not compared"
               for spec in info.outputs if spec.kind == "sparse"]  # fmt: skip
-    result = result.with_(notes=(*result.notes, *unseen))
+    result = result.with_(notes=(*result.notes, *unseen, *allowed))
     chosen = resolved.inputs.described()
     if chosen:
         result = result.with_(notes=(*result.notes, f"inputs chosen here: {chosen}"))
@@ -110,6 +121,9 @@ def _held(key: str, size: int, cause: str) -> str:
 
 
 def _failed(result: CheckResult, code: str, problems: list[str]) -> CheckResult:
+    declared = result.figures.get("outputs", {})
+    named = [name for name in declared if any(f"output {name!r}" in problem for problem in problems)]
+    result = result.with_(figures={**result.figures, "breach_outputs": named})
     return result.with_(verdict=Verdict.FAILED, code=code, message=problems[0], details=tuple(problems[1:]))
 
 
@@ -163,7 +177,8 @@ def _nonfinite(outputs: Mapping[str, Array], resolved: ResolvedInputs) -> list[s
     return found
 
 
-def _same(first: Array, again: Array | None) -> bool:
+def same(first: Array, again: Array | None) -> bool:
+    """Two runs gave the same bytes; texts are compared as such."""
     if again is None or first.shape != again.shape or first.dtype != again.dtype:
         return False
     if first.dtype.kind in "OUS":

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from pytest_onnxaccel.config import manifest_schema as keys
+from pytest_onnxaccel.config.comparison_syntax import known_fault
 from pytest_onnxaccel.config.layers import merged, tolerance
 from pytest_onnxaccel.config.manifest_values import dim
 from pytest_onnxaccel.config.toml_positions import dotted, line_of
 from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.core.comparisons import Comparison, KnownFault
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.printing import identifier
@@ -138,6 +140,10 @@ class _Reader:
             libraries=values.get("libraries", ()),
             reach=values.get("reach", base.reach),
             settings={key: self._check((*at, "checks", key), table) for key in self._sub(at, table, "checks")},
+            comparisons=self._comparisons((*at, "outputs"), self._sub(at, table, "outputs")),
+            allow_inf=values.get("allow_inf", ()),
+            allow_random=values.get("allow_random", ()),
+            known_faults=self._known_faults((*at, "known"), self._sub(at, table, "known")),
         )
 
     def _reference(self, at: _Path, values: Mapping[str, Any], base: ModelSpec) -> tuple[str | None, SourceSpec | None]:
@@ -186,6 +192,25 @@ class _Reader:
         values = self._values(keys.OUTPUT, at, self._table(model["outputs"], at))
         origin = self._origin(at)
         return tolerance(own, values.get("rtol"), values.get("atol"), origin, origin)
+
+    def _comparisons(self, at: _Path, outputs: Mapping[str, Any]) -> dict[str, Comparison]:
+        """How each output is compared whose table says so; what else stands there, :meth:`_output` checks."""
+        found = {}
+        for name in outputs:
+            here = (*at, name)
+            said = self._values(keys.OUTPUT, here, self._table(outputs, here)).get("compare")
+            if said is not None:
+                found[name] = replace(said, origin=self._origin(here))
+        return found
+
+    def _known_faults(self, at: _Path, table: Mapping[str, Any]) -> tuple[KnownFault, ...]:
+        found = []
+        for check, value in table.items():
+            try:
+                found.append(replace(known_fault(check, value), origin=self._origin(at)))
+            except ConfigError as error:
+                raise self._error((*at, check), f"{check} in [{dotted(at)}]: {error.cause}", error.remedy) from None
+        return tuple(found)
 
     def _check(self, at: _Path, model: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return settings of a check that is installed: what they may be, it knows alone."""

@@ -33,6 +33,9 @@ TYPES: dict[str, dict[str, Any]] = {
     '"any" or list of sizes': {
         "anyOf": [{"const": "any"}, {"type": "array", "items": {"type": "array", "items": _WHOLE}}]
     },
+    "boolean or list of outputs": {
+        "anyOf": [{"type": ["boolean", "string"]}, {**_TEXTS, "minItems": 1}],
+    },
     "`warn`, `fail` or `skip`": {"enum": ["warn", "fail", "skip"]},
 }
 
@@ -40,6 +43,21 @@ TYPES: dict[str, dict[str, Any]] = {
 _FREE = {
     "[models.NAME.dims]": {
         "anyOf": [_WHOLE, {"type": "string"}, {"type": "array", "items": {"type": ["integer", "string"]}}]
+    },
+    "[models.NAME.known]": {
+        "anyOf": [
+            {"type": "string", "pattern": r"^\s*[VE]_[A-Z]+\s*:\s*\S"},
+            {
+                "type": "object",
+                "properties": {
+                    "code": {"type": "string", "pattern": r"^\s*[VE]_[A-Z]+\s*$"},
+                    "reason": {"type": "string", "pattern": r"\S"},
+                    "outputs": {"anyOf": [{"type": ["boolean", "string"]}, {**_TEXTS, "minItems": 1}]},
+                },
+                "required": ["code", "reason"],
+                "additionalProperties": False,
+            },
+        ]
     },
     "[models.NAME.checks.CHECK]": True,
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pytest_onnxaccel.config import budget_syntax as budgets
+from pytest_onnxaccel.config import comparison_syntax as comparisons
 from pytest_onnxaccel.config import manifest_values as values
 from pytest_onnxaccel.config import validators as scalars
 
@@ -142,8 +143,25 @@ MODEL = Table(
             '"classification"',
             "decision",
         ),
+        Key(
+            "allow_inf",
+            "boolean or list of outputs",
+            comparisons.outputs,
+            "Outputs that may hold infinities ([comparisons.md](comparisons.md#infinities-and-random-numbers)).",
+            '["log_probabilities"]',
+            "allow_inf",
+        ),
+        Key(
+            "allow_random",
+            "boolean or list of outputs",
+            comparisons.outputs,
+            "Outputs whose numbers are drawn: dtype and shape alone are compared "
+            "([comparisons.md](comparisons.md#infinities-and-random-numbers)).",
+            "true",
+            "allow_random",
+        ),
     ),
-    ("inputs", "outputs", "budget", "dims", "checks"),
+    ("inputs", "outputs", "budget", "dims", "checks", "known"),
 )
 
 INPUT = Table(
@@ -219,7 +237,29 @@ DIMS = Table(
     "that name.",
 )
 
-OUTPUT = Table("[models.NAME.outputs.OUTPUT]", "Tolerances of the output OUTPUT.", _PARITY)
+OUTPUT = Table(
+    "[models.NAME.outputs.OUTPUT]",
+    "Tolerances of the output OUTPUT, and how it is compared.",
+    (
+        *_PARITY,
+        Key(
+            "compare",
+            "text or table",
+            comparisons.comparison,
+            "How parity compares it: `elementwise`, `ranked`, `rows`, `decision`, `steps`, `cosine:LIMIT`, "
+            "`psnr:LIMIT`, `sqnr:LIMIT`, `package.module:function` ([comparisons.md](comparisons.md)).",
+            '"cosine:0.999"',
+            "compare",
+        ),
+    ),
+)
+
+KNOWN = Table(
+    "[models.NAME.known]",
+    "Faults that are accepted, by the id of the check that has them, each with its code and the reason: "
+    '`"parity[ort-cpu~reference]" = "V_PARITY: the evaluator rounds Resize otherwise"`, or a table with `code`, '
+    "`reason` and the only `outputs` that may be at fault ([comparisons.md](comparisons.md#known-faults)).",
+)
 
 BUDGET = Table(
     "[models.NAME.budget]",
@@ -313,4 +353,4 @@ PREPROCESSING = Table(
 )
 
 #: Every kind of table, in the order of the reference.
-TABLES = (TOP, DEFAULTS, MODEL, INPUT, DIMS, OUTPUT, BUDGET, CHECK, PREPROCESSING)
+TABLES = (TOP, DEFAULTS, MODEL, INPUT, DIMS, OUTPUT, KNOWN, BUDGET, CHECK, PREPROCESSING)

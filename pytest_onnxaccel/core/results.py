@@ -48,7 +48,8 @@ class CheckResult:
         notes: facts that qualify the verdict ("a prepared copy ran").
         warnings: findings that do not decide the verdict.
         duration_s: wall time of the check, seconds.
-        xfail: why pytest expects the test of a failed check to fail; empty where it does not.
+        xfail: why a failed check is expected to fail, by the mark of its test or a known fault of the manifest; empty
+            where it is not.
         traceback: of an exception that nobody expected inside the check, for the person who fixes it.
     """
 
@@ -99,7 +100,7 @@ class CheckResult:
 
     @property
     def expected(self) -> bool:
-        """It failed, as the mark ``xfail`` of its test says."""
+        """It failed, as the mark ``xfail`` of its test or a known fault of the manifest says."""
         return self.verdict is Verdict.FAILED and bool(self.xfail)
 
     def with_(self, **changes: Any) -> CheckResult:
@@ -141,6 +142,10 @@ def finite(value: Json) -> Json:
     return value
 
 
+def _ended(result: CheckResult) -> str:
+    return "xfailed" if result.expected else str(result.verdict)
+
+
 _HEAD = ("check", "backend", "reference", "batch", "verdict", "message")
 
 
@@ -149,13 +154,13 @@ class Results(list[CheckResult]):
 
     @property
     def ok(self) -> bool:
-        """No check failed, and at least one passed."""
-        verdicts = {result.verdict for result in self}
+        """No check failed but those that are expected to, and at least one passed."""
+        verdicts = {result.verdict for result in self if not result.expected}
         return Verdict.FAILED not in verdicts and Verdict.PASSED in verdicts
 
     def _rows(self) -> list[tuple[str, ...]]:
         return [
-            (r.check, r.backend, r.reference, "" if r.batch is None else str(r.batch), str(r.verdict), r.message)
+            (r.check, r.backend, r.reference, "" if r.batch is None else str(r.batch), _ended(r), r.message)
             for r in self
         ]
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, field, fields
 from typing import Any, ClassVar
 
+from pytest_onnxaccel.core.comparisons import Comparison, KnownFault
 from pytest_onnxaccel.core.frozen import record
 
 #: A dimension: a size, a symbol shared by the dimensions that must be equal, or unknown.
@@ -314,6 +315,9 @@ class ModelSpec:
         reach: least share of the weights that the inputs of a check must reach; None for the default.
         libraries: of custom operators: paths, or ``package.module:function`` that gives one.
         settings: by name of a check of another distribution, what the manifest says of it.
+        comparisons: by output, how it is compared where that is not element by element.
+        allow_inf, allow_random: outputs that may hold infinities, or numbers that are drawn; ``*`` for all.
+        known_faults: faults that are accepted.
     """
 
     name: str
@@ -334,6 +338,10 @@ class ModelSpec:
     reach: float | None = None
     libraries: tuple[str, ...] = ()
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    comparisons: Mapping[str, Comparison] = field(default_factory=dict)
+    allow_inf: tuple[str, ...] = ()
+    allow_random: tuple[str, ...] = ()
+    known_faults: tuple[KnownFault, ...] = ()
 
 
 @record(frozen=True)

@@ -21,7 +21,7 @@ _LONGEST = 300
 
 
 def speed_lines(table: SpeedTable) -> list[str]:
-    """The table, what qualifies it, and the advice."""
+    """Return the table, what qualifies it, and the advice."""
     timed = [row for row in table.rows if row.taken is not None]
     first = timed[0] if timed else None
     heads = ["", f"ms a call ({CONFIDENCE:.0%})"]

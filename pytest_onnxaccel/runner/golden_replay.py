@@ -6,16 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pytest_onnxaccel.backends.protocol import Session
-from pytest_onnxaccel.checks.parity.check import Noisy, ParityCase, parity
+from pytest_onnxaccel.checks.parity.check import Noisy, ParityCase, parity, sample
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import Tolerance
 from pytest_onnxaccel.golden.session import GoldenSession
 from pytest_onnxaccel.golden.sets import GoldenSet
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.runner.compared_outputs import made
 from pytest_onnxaccel.runner.golden_data import Golden
 from pytest_onnxaccel.runner.request import GOLDEN, Request, RunOptions
 from pytest_onnxaccel.runner.sessions import noise_variants as noise
+from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
 
 
@@ -56,19 +58,28 @@ def replay(
     stored: Session = GoldenSession(golden.sets, model_session.info, [golden.note()])
     own = {} if request.tolerance else model_session.spec.output_tolerances
     given = request.tolerance or model_session.spec.tolerance
+    inputs = _inputs_of(golden.sets, model_session)
+    ours = ComparisonSide(request.backend, model_session, request.backend)
+    compared = made(
+        model_session, request, model_session.output_facts, (ours, None),
+        lambda number: sample(inputs, (), None, number), options.import_paths,
+    )  # fmt: skip
     case = ParityCase(
         request.model,
         request.backend,
         GOLDEN,
         session,
         stored,
-        _inputs_of(golden.sets, model_session),
+        inputs,
         given,
         {**_stored_tolerances(golden, given), **own},
         noisy=_noisy(options, request, model_session, session),
         decision=request.decision or model_session.spec.decision,
+        comparers=compared.comparers,
     )
-    return golden.judged(parity(case), model_session.source_hash(golden.recorded_of))
+    with compared:
+        result = parity(case)
+    return golden.judged(result, model_session.source_hash(golden.recorded_of))
 
 
 def _inputs_of(sets: tuple[GoldenSet, ...], model_session: ModelSession) -> Inputs:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.core.comparisons import Comparison
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import Decision, LatencyBudget, SourceSpec, Tolerance
 from pytest_onnxaccel.isolation.limits import Limits
@@ -77,6 +78,7 @@ class Request:
         decision: what both sides of a parity check must decide alike, instead of the model's own.
         seeds: one parity sample for each; empty for the default samples of the run's own seed.
         source: what *reference* is the path of, where that is no ``.onnx``.
+        compare: by output, how a parity check compares it, before the model's own; ``*`` for every other output.
         reported: checks of the same model in this run, as (check, backend): a fault that one of them reports is
             not reported a second time by this one.
     """
@@ -92,6 +94,7 @@ class Request:
     decision: Decision | None = None
     seeds: tuple[int, ...] = ()
     source: SourceSpec | None = None
+    compare: Mapping[str, Comparison] = field(default_factory=dict)
     reported: frozenset[tuple[str, str]] = frozenset()
 
     def among(self, selected: frozenset[tuple[str, str]]) -> Request:

@@ -12,12 +12,14 @@ from pytest_onnxaccel.core.unexpected import as_error
 from pytest_onnxaccel.runner.check_run import CheckRun, RunState
 from pytest_onnxaccel.runner.check_table import checks
 from pytest_onnxaccel.runner.fault_verdict import verdict_of
+from pytest_onnxaccel.runner.known_faults import with_known
 from pytest_onnxaccel.runner.machine_lock import MachineLock
 from pytest_onnxaccel.runner.reach import Reaching
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_sessions import ModelSessions
 from pytest_onnxaccel.runner.sessions.prefetch import Prefetch
+from pytest_onnxaccel.runner.structure_fault import told_by_structure
 
 
 class Runner:
@@ -63,7 +65,11 @@ class Runner:
             raise
         except BaseException as error:  # libraries raise what is not an Exception too (SystemExit, panics)
             spec = self.model_sessions.spec(request.model)
-            result = verdict_of(as_error(error), request, self.engines, self._options.required, spec)
+            fault = as_error(error)
+            result = verdict_of(fault, request, self.engines, self._options.required, spec)
+            result = told_by_structure(result, fault, request, self.model_sessions)
+        spec = self.model_sessions.spec(request.model)
+        result = with_known(result, request, spec) if spec is not None and spec.known_faults else result
         return result.with_(duration_s=time.perf_counter() - start)
 
     def add(self, spec: ModelSpec, backends: tuple[str, ...]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -14,6 +15,7 @@ from pytest_onnxaccel.checks.batch.proof import BatchSessions, Proof, Prover
 from pytest_onnxaccel.checks.batch.single_runs import SingleRuns
 from pytest_onnxaccel.checks.batch.sizes import Sizes, choose
 from pytest_onnxaccel.checks.parity.comparison import Agreement
+from pytest_onnxaccel.checks.parity.outputs.comparer import Comparer
 from pytest_onnxaccel.checks.reach.answers import Answers, further
 from pytest_onnxaccel.checks.reach.telling import Telling
 from pytest_onnxaccel.core.errors import ModelError
@@ -42,6 +44,7 @@ class BatchCase:
         single_runs: results of single samples that are known already, and how they combine.
         wide: in addition to *sizes*, sweep over a dynamic model's batch as far as time and *memory* (bytes) allow.
         telling: whether what was compared tells anything.
+        comparers: by output, what compares it otherwise than element by element.
     """
 
     model: str
@@ -57,10 +60,17 @@ class BatchCase:
     wide: bool = False
     memory: int = 0
     telling: Telling | None = None
+    comparers: Mapping[str, Comparer] = field(default_factory=dict)
 
     def prover(self, single_runs: SingleRuns, full: bool) -> Prover:
         """Return what proves sessions within these tolerances."""
-        return prover_of(self.backend, single_runs, self.inputs, self.tolerance, self.outputs, full)
+        found = prover_of(self.backend, single_runs, self.inputs, self.tolerance, self.outputs, full)
+        return replace(found, make=partial(_comparing, found.make, self.comparers))
+
+
+def _comparing(make: Callable[[], Agreement], comparers: Mapping[str, Comparer]) -> Agreement:
+    """Return an agreement that compares outputs by *comparers*."""
+    return replace(make(), comparers=comparers)
 
 
 def batch(case: BatchCase) -> CheckResult:

@@ -204,8 +204,10 @@ def _limit(
 
 
 def far_inside(limit: float, slowest: float) -> bool:
-    """*limit* is so far above the slowest call that no number of samples would tell more: for it a percentile would
-    have to be :data:`FAR` times what was ever seen."""
+    """Return whether *limit* is so far above the slowest call that no number of samples would tell more.
+
+    A percentile would have to be :data:`FAR` times what was ever seen.
+    """
     return limit >= FAR * slowest
 
 

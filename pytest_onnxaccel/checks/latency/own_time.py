@@ -43,7 +43,7 @@ class OwnTime:
     waited: float | None = None
 
     def least(self) -> Services:
-        """The services as short as their mean may be by what is certain of it."""
+        """Return the services as short as their mean may be by what is certain of it."""
         share, found = certain_share(self.taken_ns), self.services
         idle, following, busy = (
             tuple(ns * share for ns in kind) for kind in (found.idle_ns, found.next_ns, found.busy_ns)
@@ -68,7 +68,7 @@ class OwnTime:
 
 
 def own_time(blocks: Sequence[Block], run: Paced | None, facts: Mapping[str, Any]) -> OwnTime:
-    """What the requests of *run* take by themselves, or calls in a row where there was no run.
+    """Return what the requests of *run* take by themselves, or calls in a row where there was no run.
 
     Args:
         blocks: of calls in a row, taken next to the run, each with the canary before it.
@@ -92,7 +92,7 @@ def own_time(blocks: Sequence[Block], run: Paced | None, facts: Mapping[str, Any
 
 
 def _least_disturbed(run: Paced) -> Paced:
-    """The quarter of the requests whose threads waited least: what all of them waited may exceed a whole request."""
+    """Return the quarter of the requests whose threads waited least: all together may wait longer than a request."""
     shares = [queued / max(1, ns) for queued, ns in zip(run.queued_ns, run.occupied_ns, strict=True)]
     count = max(_FEWEST, len(shares) // 4)
     chosen = sorted(sorted(range(len(shares)), key=lambda i: shares[i])[:count])

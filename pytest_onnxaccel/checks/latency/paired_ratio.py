@@ -193,7 +193,7 @@ def warm(arm: Arm) -> float:
 
 
 def calls_of_block(typical_ns: float) -> int:
-    """Calls of a block of a session whose typical call takes *typical_ns*."""
+    """Return the calls of a block of a session whose typical call takes *typical_ns*."""
     if typical_ns > SLOW_NS:
         return 1
     return max(CALLS[0], min(CALLS[1], math.ceil(BLOCK_NS / max(typical_ns, 1.0))))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.find_inputs import is_finite
 from pytest_onnxaccel.checks.parity.comparison import Agreement
-from pytest_onnxaccel.checks.parity.noise_floor import Variants, measure
+from pytest_onnxaccel.checks.parity.noise_floor import Aligned, Variants, measure
+from pytest_onnxaccel.checks.parity.outputs.comparer import VARIANT, Comparer, Sample
 from pytest_onnxaccel.checks.parity.rounded_inputs import nudged
 from pytest_onnxaccel.checks.parity.tolerances import Limits
 from pytest_onnxaccel.checks.parity.verdict import figures_of, notes_of, ruled
@@ -21,6 +22,7 @@ from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import Decision, Tolerance
 from pytest_onnxaccel.numerics.compare.elementwise import twice
 from pytest_onnxaccel.numerics.sampling.input_sets import BEYOND, WIDE, WIDENED, Inputs
+from pytest_onnxaccel.numerics.unpacked import holder
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -73,6 +75,8 @@ class ParityCase:
         noisy: how the default tolerance is measured; without it, it is rounding alone.
         decision: what both sides must decide alike.
         telling: whether what was compared tells anything; more samples are compared where it does not.
+        comparers: by output, what compares it otherwise than element by element.
+        notes: what qualifies the verdict in addition to what the sessions say.
     """
 
     model: str
@@ -89,6 +93,8 @@ class ParityCase:
     noisy: Noisy = field(default_factory=Noisy)
     decision: Decision | None = None
     telling: Telling | None = None
+    comparers: Mapping[str, Comparer] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
     def samples(self) -> Iterator[dict[str, Array]]:
         """Yield the feeds, in order."""
@@ -130,8 +136,9 @@ class _Comparison:
         inputs, noisy = case.inputs, case.noisy
         self.limits = Limits(case.tolerance, case.outputs, noisy.locked, least=noisy.least, shares=inputs.shares)
         self.agreement = Agreement(
-            sides, case.tolerance, case.outputs, limit=self.limits, stored=noisy.stored, infinite=inputs.infinite
-        )
+            sides, case.tolerance, case.outputs, limit=self.limits, stored=noisy.stored, infinite=inputs.infinite,
+            comparers=case.comparers,
+        )  # fmt: skip
         for session, name in ((case.reference_session, case.reference), (case.candidate_session, case.backend)):
             self.agreement.problems += twice([spec.name for spec in session.info.outputs], name)
         self.decisions: Decisions | None = None
@@ -170,11 +177,23 @@ class _Comparison:
         """Widen the tolerances by what *variants*, by default those of the reference, show of noise."""
         chosen = variants or self.noisy.variants
         assert chosen is not None
-        found = measure(self._base_name, self._base, chosen, feeds)
+        found = measure(self._base_name, self._base, chosen, feeds, self._aligned())
         self.limits.noise = self.limits.noise.joined(found) if self.limits.noise is not None else found
         self.agreement.judge_again()
         if self.decisions is not None:
             self.decisions.judge_again()
+
+    def _aligned(self) -> Aligned | None:
+        """Lays the outputs of a variant as those of the reference lie, before its drift is taken."""
+        comparers = self.case.comparers
+        if not comparers:
+            return None
+
+        def aligned(name: str, run: Mapping[str, Array], base: Mapping[str, Array]) -> Array | None:
+            comparer = comparers.get(holder(name, comparers))
+            return run[name] if comparer is None else comparer.aligned(name, Sample(VARIANT, run, base), self.limits)
+
+        return aligned
 
     def measure_noise(self) -> SecondLook | None:
         """Measure the noise where that could decide, and look a second time where a pass was narrow."""
@@ -203,7 +222,10 @@ class _Comparison:
             return True
         large = WIDE <= index < BEYOND
         own = _of_large_inputs(self.limits) if large else replace(self.limits, floors=dict(self.limits.floors))
-        trial = replace(self.agreement, limit=own, problems=[], worst={}, hardest={}, needed={}, flips={}, empty={})
+        trial = replace(
+            self.agreement, limit=own, problems=[], worst={}, hardest={}, needed={}, flips={}, empty={},
+            whole={}, remarks={}, judged={},
+        )  # fmt: skip
         trial.add(*both, index)
         # Rounding the inputs otherwise takes a few runs, and each variant of the model a load
         first = self._rounded if large or not (noisy.alike or noisy.locked) else None
@@ -212,7 +234,7 @@ class _Comparison:
                 continue
             if trial.problems or not _worth_measuring(trial, own, None):
                 break
-            found = measure(self._base_name, self._base, variants, [feeds])
+            found = measure(self._base_name, self._base, variants, [feeds], self._aligned())
             own.noise = own.noise.joined(found) if own.noise is not None else found
             trial.judge_again()
         if trial.ok:
@@ -235,7 +257,7 @@ class _Comparison:
             reference=case.reference,
             batch=case.batch or case.inputs.batch,
             figures=figures_of(agreement, limits, self.decisions, look, self.noisy.always),
-            notes=notes_of(*sides, agreement, limits, self.decisions, look),
+            notes=(*case.notes, *notes_of(*sides, agreement, limits, self.decisions, look)),
         )
         result = ruled(result, agreement, limits, self.decisions, sides, self._worst_feeds)
         if case.telling is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pytest_onnxaccel.checks.parity.outputs.comparer import Comparer, Sample
 from pytest_onnxaccel.core.printing import counted
 from pytest_onnxaccel.core.specs import Tolerance
 from pytest_onnxaccel.numerics.compare.boxes import flips_of
@@ -16,6 +17,7 @@ from pytest_onnxaccel.numerics.compare.elementwise import (
     nothing_finite,
     value_problems,
 )
+from pytest_onnxaccel.numerics.unpacked import holder
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -53,6 +55,12 @@ class Agreement:
     flips: dict[str, int] = field(default_factory=dict)
     #: Outputs without an element in any sample so far.
     empty: dict[str, bool] = field(default_factory=dict)
+    #: By output, what compares it otherwise than element by element.
+    comparers: Mapping[str, Comparer] = field(default_factory=dict)
+    #: By output with a comparer: all outputs of the sample of *hardest*, what qualifies it, and whether any was judged.
+    whole: dict[str, Sample] = field(default_factory=dict)
+    remarks: dict[str, str] = field(default_factory=dict)
+    judged: dict[str, bool] = field(default_factory=dict)
 
     def add(self, candidate: Mapping[str, Array], reference: Mapping[str, Array], number: int | None = None) -> None:
         """Compare one sample's outputs; after a breach of the contract no further figures are taken.
@@ -68,32 +76,59 @@ class Agreement:
         self.problems += name_problems(candidate, reference, self.sides)
         if self.problems:
             return
+        sample = Sample(number, candidate, reference)
         for name in reference:
-            breaches = value_problems(name, candidate[name], reference[name])
-            if self.limit is not None and not breaches and not self.stored and name not in self.infinite:
-                breaches = nothing_finite(name, reference[name])
+            breaches = self._breaches(name, sample)
             self.problems += breaches
             if breaches:
                 continue
-            found = self._figures(name, candidate[name], reference[name])
+            found = self._figures(name, sample)
             if name not in self.worst or _badness(found) > _badness(self.worst[name]):
                 self.worst[name] = {**found, "sample": number}
             self.empty[name] = self.empty.get(name, True) and not reference[name].size
-            flips = flips_of(candidate[name], reference[name])
+            flips = flips_of(candidate[name], reference[name]) if self._comparer(name) is None else None
             if flips is not None:
                 self.flips[name] = self.flips.get(name, 0) + flips
-            if self.limit is not None and found.get("needed_atol", 0.0) >= self.needed.get(name, 0.0):
-                self.needed[name] = found.get("needed_atol", 0.0)
+            # What needs no wider tolerance is hard by what is wrong with it
+            needed = found.get("needed_atol", 0.0) or found["bad_share"]
+            if self.limit is not None and needed >= self.needed.get(name, 0.0):
+                self.needed[name] = needed
                 self.hardest[name] = (number, candidate[name], reference[name])
+                if self._comparer(name) is not None:
+                    self.whole[name] = sample
 
-    def _figures(self, name: str, candidate: Array, reference: Array) -> dict[str, Any]:
-        limit = self.limit(name, reference) if self.limit else self.outputs.get(name, self.tolerance)
-        return {**figures(candidate, reference, limit), "tolerance_from": limit.origin}
+    def _comparer(self, name: str) -> Comparer | None:
+        """Return what compares array *name*: of a sequence or a map, what compares the output that it is a part of."""
+        return self.comparers.get(holder(name, self.comparers)) if self.comparers else None
+
+    def _breaches(self, name: str, sample: Sample) -> list[Problem]:
+        stored = self.limit is None or self.stored or name in self.infinite
+        comparer = self._comparer(name)
+        if comparer is not None:
+            return comparer.problems(name, sample, stored)
+        found = value_problems(name, sample.ours[name], sample.theirs[name])
+        return found if found or stored else nothing_finite(name, sample.theirs[name])
+
+    def _limit(self, name: str, reference: Array) -> Tolerance:
+        return self.limit(name, reference) if self.limit else self.outputs.get(name, self.tolerance)
+
+    def _figures(self, name: str, sample: Sample) -> dict[str, Any]:
+        theirs = sample.theirs[name]
+        limit = self._limit(name, theirs)
+        comparer = self._comparer(name)
+        if comparer is None:
+            return {**figures(sample.ours[name], theirs, limit), "tolerance_from": limit.origin}
+        found = comparer.figures(name, sample, self._limit)
+        if found.get("note"):
+            self.remarks[name] = found["note"]
+        self.judged[name] = self.judged.get(name, False) or not found.get("unjudged")
+        return {"tolerance_from": limit.origin, **found}
 
     def judge_again(self) -> None:
         """Take the figures of each output's hardest sample again, after *limit* changed."""
-        for name, (sample, candidate, reference) in self.hardest.items():
-            self.worst[name] = {**self._figures(name, candidate, reference), "sample": sample}
+        for name, (number, candidate, reference) in self.hardest.items():
+            sample = self.whole.get(name) or Sample(number, {name: candidate}, {name: reference})
+            self.worst[name] = {**self._figures(name, sample), "sample": number}
 
     def bad(self) -> list[str]:
         """Return the outputs with elements past their tolerance."""
@@ -111,17 +146,24 @@ class Agreement:
         name, top = max(self.worst.items(), key=lambda item: _badness(item[1]))
         keys = ("max_abs", "max_rel", "max_rel_range", "max_ulp", "cosine", "bad_share", "rtol", "atol", "worst_index")
         figures = {key: top.get(key) for key in keys}
-        figures["max_abs"] = max(f["max_abs"] for f in self.worst.values())
+        figures["max_abs"] = max(self._errors())
         if self.flips:
             figures["flips"] = sum(self.flips.values())
         outputs = {n: {**f, "flips": self.flips[n]} if n in self.flips else f for n, f in self.worst.items()}
         return {**figures, "worst_output": name, "samples": self.samples, "outputs": outputs}
+
+    def _errors(self) -> list[float]:
+        """Return largest absolute error of each output, where errors say something: not of indices."""
+        found = [f["max_abs"] for f in self.worst.values() if not str(f.get("compare", "")).startswith("ranked")]
+        return found or [0.0]
 
     def message(self) -> str:
         """Return what was asked and what is, in one line, for a failure."""
         if self.problems:
             return self.problems[0].message
         name, top = max(self.worst.items(), key=lambda item: _badness(item[1]))
+        if top.get("said"):
+            return str(top["said"])
         if "worst_index" not in top:
             return f"output {name!r}: {top['bad_share']:.2%} of the texts differ"
         return (
@@ -135,7 +177,9 @@ class Agreement:
             return tuple(p.message for p in self.problems[1:])
         lines = []
         for name, top in self.worst.items():
-            if top["bad_share"] and "worst_index" in top:
+            if top["bad_share"] and top.get("said"):
+                lines += [top["said"]] if top["said"] != self.message() else []
+            elif top["bad_share"] and "worst_index" in top:
                 lines.append(
                     f"{name}{top['worst_index']}: {self.sides[0]} {top['worst_candidate']:.7g}, "
                     f"{self.sides[1]} {top['worst_reference']:.7g} (sample {top['sample']}, "
@@ -143,6 +187,19 @@ class Agreement:
                 )
         lines.append(f"tolerance: {self.origin()}")
         return tuple(lines)
+
+    def notes(self) -> tuple[str, ...]:
+        """Return how outputs were compared that are not compared element by element, and what qualifies that."""
+        kinds: dict[str, list[str]] = {}
+        for name, found in self.worst.items():
+            if found.get("compare"):
+                kinds.setdefault(str(found["compare"]), []).append(name)
+        told = [f"compared as {kind}: {counted(names, 120)}" for kind, names in kinds.items()]
+        return (*told, *self.remarks.values())
+
+    def unjudged(self) -> list[str]:
+        """Return outputs of which nothing could be judged in any sample."""
+        return [name for name, judged in self.judged.items() if not judged]
 
     def _flipped(self, name: str) -> str:
         return f", {self.flips[name]} argmax flips" if self.flips.get(name) else ""

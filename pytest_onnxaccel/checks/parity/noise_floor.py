@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: or why there is none. Whatever opens a reference gives its own.
 Variants = Callable[[], Iterator[tuple[str, Session | OnnxAccelError]]]
 
+#: A variant's output in the order of the reference's, by name, from both sides' outputs; None where it has no drift.
+Aligned = Callable[[str, "Mapping[str, Array]", "Mapping[str, Array]"], "Array | None"]
+
 #: What the variant is called that is the reference run once more.
 AGAIN = "run again"
 
@@ -68,7 +71,13 @@ class Noise:
         }  # fmt: skip
 
 
-def measure(reference: str, session: Session, variants: Variants, feeds: Sequence[Mapping[str, Array]]) -> Noise:
+def measure(
+    reference: str,
+    session: Session,
+    variants: Variants,
+    feeds: Sequence[Mapping[str, Array]],
+    aligned: Aligned | None = None,
+) -> Noise:
     """Run the reference and each of its variants on *feeds* and keep the largest drift by output.
 
     A variant that cannot be made, loaded or run is left out, and so is, by output, one that drifts further than
@@ -90,7 +99,7 @@ def measure(reference: str, session: Session, variants: Variants, feeds: Sequenc
         finally:
             if opened is not session:
                 _close(opened)
-        why = _merge(found, runs, base)
+        why = _merge(found, runs, base, aligned)
         left_out += [f"{name}: {text}" for text in why]
         if len(why) < max(1, len(found)):
             counted.append(name)
@@ -108,7 +117,10 @@ def _close(session: Session) -> None:
 
 
 def _merge(
-    found: dict[str, float], runs: Sequence[Mapping[str, Array]], base: Sequence[Mapping[str, Array]]
+    found: dict[str, float],
+    runs: Sequence[Mapping[str, Array]],
+    base: Sequence[Mapping[str, Array]],
+    aligned: Aligned | None = None,
 ) -> list[str]:
     """Raise the drifts in *found* by what *runs* show; why outputs of the variant do not count."""
     largest = dict.fromkeys(found, 0.0)
@@ -122,7 +134,10 @@ def _merge(
             if a.shape != b.shape or a.dtype != b.dtype:
                 wrong[name] = f"output {name!r} is {a.dtype}{list(a.shape)} instead of {b.dtype}{list(b.shape)}"
                 continue
-            gap = drift(a, b)
+            laid = a if aligned is None else aligned(name, run, reference)
+            if laid is None:
+                continue
+            gap = drift(laid, b)
             if not is_rounding(gap, b):
                 wrong[name] = f"output {name!r} is off by {gap:.2g}, which is more than rounding"
             largest[name] = max(largest[name], gap)

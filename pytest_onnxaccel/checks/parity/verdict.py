@@ -30,7 +30,12 @@ def ruled(
     if agreement.problems:
         code = "V_NONFINITE" if agreement.problems[0].kind == "nonfinite" else "V_CONTRACT"
         result = result.with_(
-            figures={**result.figures, "breach": agreement.problems[0].kind, "breach_sample": agreement.last}
+            figures={
+                **result.figures,
+                "breach": agreement.problems[0].kind,
+                "breach_sample": agreement.last,
+                "breach_outputs": list(dict.fromkeys(p.output for p in agreement.problems)),
+            }
         )
         return _failed(result, code, agreement.message(), agreement.details())
     if not agreement.ok:
@@ -48,6 +53,10 @@ def ruled(
         return _failed(result, "V_PARITY", decisions.message(), ("the values are within their tolerances",))
     if agreement.worst and all(agreement.empty.values()):
         message = f"nothing was compared: every output is empty in all {agreement.samples} samples"
+        return result.with_(verdict=Verdict.INCONCLUSIVE, code="V_PARITY", message=message)
+    unjudged = agreement.unjudged()
+    if unjudged:
+        message = f"nothing of output {unjudged[0]!r} could be judged: {agreement.remarks.get(unjudged[0], '')}"
         return result.with_(verdict=Verdict.INCONCLUSIVE, code="V_PARITY", message=message)
     error = result.figures.get("max_abs", 0.0)
     message = (
@@ -115,6 +124,7 @@ def notes_of(
     notes = [*candidate.info.notes, *reference.info.notes, *(limits.note(name) for name in agreement.worst)]
     if agreement.empty and not all(agreement.empty.values()):
         notes += [f"output {name!r} is empty in every sample" for name, empty in agreement.empty.items() if empty]
+    notes += agreement.notes()
     notes += [look.note()] if look is not None else []
     notes += [decisions.note()] if decisions is not None else []
     return tuple(dict.fromkeys(filter(None, notes)))

@@ -114,7 +114,7 @@ class SpeedTable:
         return near and found.low >= 1 / (1 + CONTROL_BOUNDS) and found.high <= 1 + CONTROL_BOUNDS
 
     def to_json(self) -> dict[str, Any]:
-        """An entry of the report's ``speed``."""
+        """Return an entry of the report's ``speed``."""
         control = self.control
         return {
             "model": self.model,
@@ -133,7 +133,7 @@ class SpeedTable:
 
 
 def rows(ways: Sequence[Way], blocks: Blocks) -> tuple[Row, ...]:
-    """The figures of each of *ways*; those without blocks have none."""
+    """Return the figures of each of *ways*; those without blocks have none."""
     bound = (1 + CONFIDENCE) / 2
     samples = {key: [middle(block) for block in taken] for key, taken in blocks.items() if taken}
     found: list[Row] = []

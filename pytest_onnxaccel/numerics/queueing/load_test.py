@@ -155,8 +155,10 @@ def throughput(wall_ns: Sequence[float], batch: int) -> Throughput:
 
 
 def certain_share(taken_ns: Sequence[float]) -> float:
-    """What is certain of a mean, as a share of it: the lower bound over blocks of neighbouring calls, as
-    :func:`throughput` has the upper one. 0 of too few calls."""
+    """Return what is certain of a mean, as a share of it; 0 of too few calls.
+
+    It is the lower bound over blocks of neighbouring calls, as :func:`throughput` has the upper one.
+    """
     each = len(taken_ns) // BLOCKS
     if not each or sum(taken_ns) <= 0:
         return 0.0

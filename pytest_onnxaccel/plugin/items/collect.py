@@ -18,6 +18,7 @@ from pytest_onnxaccel.plugin.items.results import conclude, record
 from pytest_onnxaccel.plugin.markers.table import ONNX
 from pytest_onnxaccel.plugin.state import STATE, State
 from pytest_onnxaccel.runner.check_table import checks
+from pytest_onnxaccel.runner.known_faults import check_id
 from pytest_onnxaccel.runner.request import Request
 
 
@@ -131,11 +132,7 @@ def ended_early(request: Request, cause: str) -> CheckResult:
 
 def item_name(request: Request) -> str:
     """Return ``parity[onnx-tf~ort-cpu-b3]``."""
-    reference = identifier(Path(request.reference).name) if request.reference else ""
-    inside = request.backend + (f"~{reference}" if reference else "")
-    if request.batch is not None:
-        inside += f"-b{request.batch}"
-    return request.check + (f"[{inside}]" if inside else "")
+    return check_id(request)
 
 
 def builtin_items(session: pytest.Session, state: State) -> list[pytest.Item]:

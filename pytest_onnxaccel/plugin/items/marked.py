@@ -62,7 +62,7 @@ def _requests(state: State, item: pytest.Function, model: str, backend: str, bat
             reference, source = _reference(state, declared, model, backend, item)
             yield Request(
                 model, "parity", backend, reference, batch=batch, tolerance=tolerance, seeds=declared.seeds,
-                decision=declared.decision, source=source,
+                decision=declared.decision, source=source, compare=declared.compare,
             )  # fmt: skip
         elif isinstance(declared, BatchRequest):
             sizes = (batch,) if batch is not None else declared.plan.sizes

@@ -54,7 +54,8 @@ def expected(report: pytest.TestReport) -> None:
 def _xfailed(text: str, reason: str) -> str:
     result = CheckResult.loads(text)
     said = reason.removeprefix("reason: ") or "xfail"
-    return result.with_(xfail=said).dumps() if result.verdict is Verdict.FAILED else text
+    # A known fault of the manifest says itself why it is accepted
+    return result.with_(xfail=said).dumps() if result.verdict is Verdict.FAILED and not result.xfail else text
 
 
 def placed(item: pytest.Item, report: pytest.TestReport) -> None:
@@ -86,7 +87,7 @@ def shorten(report: pytest.TestReport) -> None:
 
 
 def is_open(results: Sequence[CheckResult]) -> bool:
-    """A second measurement may decide: no check of the test failed, and its latency check could not tell."""
+    """Return a second measurement may decide: no check of the test failed, and its latency check could not tell."""
     # What no second measurement can decide (sizes that nobody gave) says so by "settled"
     waits = [result for result in results if exclusive(result.check) and not result.figures.get("settled")]
     undecided = any(result.verdict is Verdict.INCONCLUSIVE for result in waits)
@@ -98,8 +99,8 @@ def conclude(
 ) -> None:
     """End a test by its results.
 
-    A failure fails it; an inconclusive check does what the user chose; a test whose checks are all not applicable is
-    skipped.
+    A failure fails it; a known fault that the user accepts is an expected failure; an inconclusive check does what the
+    user chose; a test whose checks are all not applicable is skipped.
 
     Args:
         results: all of the test.
@@ -115,12 +116,15 @@ def conclude(
     for result in results:
         for warning in result.warnings:
             _warn(result, warning)
-    failed = [r for r in results if r.verdict is Verdict.FAILED]
+    failed = [r for r in results if r.verdict is Verdict.FAILED and not r.expected]
+    known = [f"known fault: {r.xfail} ({r.code} {r.message})" for r in results if r.expected]
     undecided = [r for r in results if r.verdict is Verdict.INCONCLUSIVE]
     policies = [(r, (latency if exclusive(r.check) else None) or inconclusive) for r in undecided]
     failed += [r for r, policy in policies if policy == "fail"]
     if failed:
         pytest.fail("\n".join(line for r in failed for line in failure_lines(r)), pytrace=False)
+    if known:
+        pytest.xfail(breakable("; ".join(known)))
     if skipped := [r.message for r, policy in policies if policy == "skip"]:
         pytest.skip(breakable("inconclusive: " + "; ".join(skipped)))
     for result in undecided:

@@ -9,6 +9,7 @@ from pytest_onnxaccel.backends.protocol import GROUP
 from pytest_onnxaccel.config import budget_syntax as budgets
 from pytest_onnxaccel.config import units
 from pytest_onnxaccel.config import validators as scalars
+from pytest_onnxaccel.config.comparison_syntax import comparisons
 from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.plugin.options import names as known
@@ -63,6 +64,7 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "tolerance": scalars.tolerance,
     "seeds": seeds,
     "decision": scalars.decision,
+    "compare": comparisons,
     "duration": scalars.duration,
     "speedup": speedup,
     "threads": scalars.threads,

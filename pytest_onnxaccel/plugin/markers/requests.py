@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_onnxaccel.config.budget_syntax import FIELDS
+from pytest_onnxaccel.core.comparisons import Comparison
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.registry import nearest
@@ -31,6 +32,7 @@ class ParityRequest:
         reference: a backend's name, a function, or a path as for *source*.
         seeds: seeds of the inputs to try; empty for the default.
         decision: what both sides must decide alike; None for what the manifest asks of the model.
+        compare: by output, how it is compared, before what the manifest says; ``*`` for every other one.
     """
 
     source: str | None = None
@@ -39,6 +41,7 @@ class ParityRequest:
     seeds: tuple[int, ...] = ()
     decision: Decision | None = None
     loader: str | None = None
+    compare: Mapping[str, Comparison] = field(default_factory=dict)
 
 
 @record(frozen=True)
@@ -171,6 +174,7 @@ def _parity(mark: pytest.Mark) -> ParityRequest:
         given.get("seeds", ()),
         given.get("decision"),
         given.get("loader"),
+        given.get("compare", {}),
     )
 
 

@@ -50,7 +50,7 @@ ONNX = "onnx"
 MARKERS: tuple[Marker, ...] = (
     Marker(
         "conversion_parity",
-        "*, source=None, loader=None, reference=None, rtol=None, atol=None, seeds=None, decision=None",
+        "*, source=None, loader=None, reference=None, rtol=None, atol=None, seeds=None, decision=None, compare=None",
         "after the test's body, the model's outputs must agree with the source, the reference, or the "
         "default reference.",
         '@pytest.mark.conversion_parity(reference="onnx-tf", rtol=1e-3)',
@@ -79,6 +79,12 @@ MARKERS: tuple[Marker, ...] = (
             Argument("seeds", "whole numbers", "seeds", "Seeds of the inputs to try, such as range(3)."),
             Argument(
                 "decision", "text or dict", "decision", "Decisions that must be the same on both sides, see parity.md."
+            ),
+            Argument(
+                "compare",
+                "text, or dict by output",
+                "compare",
+                'How outputs are compared, such as {"at": "ranked"}, see comparisons.md.',
             ),
         ),
     ),

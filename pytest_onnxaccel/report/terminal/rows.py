@@ -73,7 +73,7 @@ def _row(key: _Key, results: list[CheckResult]) -> Row:
     return Row(
         model=name(model),
         verdict=verdict,
-        wordings=_wordings(verdict, [r for r in results if r.verdict is verdict])
+        wordings=_wordings(verdict, [r for r in results if r.verdict is verdict and not r.expected])
         if verdict is not Verdict.PASSED or not any(r.expected for r in results)
         else _xfailed(results),
         cells={

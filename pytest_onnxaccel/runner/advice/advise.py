@@ -100,8 +100,9 @@ class Advising:
         return self._written(advice, target) if target and advice.advised else advice
 
     def setup_of(self, titles: Sequence[str]) -> Setup | None:
-        """What was advised under *titles*, proven once more; None when that is nothing that can be tried here, or when
-        it is not the model.
+        """Return what was advised under *titles*, proven once more.
+
+        None when that is nothing that can be tried here, or when it is not the model.
 
         Raises:
             OnnxAccelError: the model as shipped fails.
@@ -119,7 +120,7 @@ class Advising:
         return setup
 
     def opens(self, setup: Setup) -> Opens:
-        """Opens sessions of *setup*, exactly as advised."""
+        """Open sessions of *setup*, exactly as advised."""
         return self._opens(setup)
 
     def _cannot_prove(self) -> str:

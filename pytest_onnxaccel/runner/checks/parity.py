@@ -13,6 +13,8 @@ from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelInfo
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.check_run import CheckRun
+from pytest_onnxaccel.runner.compared_outputs import chosen
+from pytest_onnxaccel.runner.random_outputs import told_once
 from pytest_onnxaccel.runner.request import GOLDEN
 from pytest_onnxaccel.runner.sessions import noise_variants as noise
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
@@ -26,7 +28,8 @@ def run(context: CheckRun) -> CheckResult:
     if request.reference == GOLDEN:
         from pytest_onnxaccel.runner.golden_replay import replay
 
-        return replay(request, model, context.options, context.ready)
+        stored = replay(request, model, context.options, context.ready)
+        return told_once(context, stored, (context.ready().session,))
     ready, path = context.ready(), context.file
     candidate = ready.session if path is None else model.session(request.backend, path)
     problems = _unlike(context, declared)
@@ -38,6 +41,7 @@ def run(context: CheckRun) -> CheckResult:
         )  # fmt: skip
     inputs = _with_beyond(context)
     against = reference_side(request, model, path, context.state.model_sessions.other, context.ready)
+    compared = chosen(context, against, inputs)
     case = ParityCase(
         request.model,
         request.backend,
@@ -61,8 +65,12 @@ def run(context: CheckRun) -> CheckResult:
         ),
         decision=request.decision or context.spec.decision,
         telling=replace(context.telling(), inputs=inputs),
+        comparers=compared.comparers,
     )
-    result = sized(noise.elsewhere(parity(case), request.reported), ready.resolved)
+    with compared:
+        result = parity(case)
+    result = told_once(context, result, (candidate, against.session))
+    result = sized(noise.elsewhere(result, request.reported), ready.resolved)
     if result.verdict is Verdict.FAILED and context.options.localise:
         return _looked_into(context, result, against, inputs)
     return result

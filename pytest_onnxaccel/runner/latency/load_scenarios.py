@@ -91,14 +91,14 @@ def _server(
 
 
 def _own(session: CheckedSession, feeds: Mapping[str, Array], plan: PacePlan) -> OwnTime:
-    """What requests take by themselves, by another run of *plan* in which the wait for a CPU is counted."""
+    """Return what requests take by themselves, by another run of *plan* in which the wait for a CPU is counted."""
     blocks = _row(session, feeds)
     run = session.pace(feeds, replace(plan, counted=True, seed=plan.seed + 2))
     return own_time(blocks, run, session.info.facts)
 
 
 def _row(session: CheckedSession, feeds: Mapping[str, Array]) -> list[Block]:
-    """Calls in a row in blocks, each with the canary before it."""
+    """Return the calls in a row in blocks, each with the canary before it."""
     end, blocks = time.perf_counter() + SECONDS, list[Block]()
     while len(blocks) < absolute.BLOCKS and (time.perf_counter() < end or not blocks):
         blocks += take_blocks([(session, feeds)], [0], absolute.CALLS, canary=True)

@@ -16,6 +16,7 @@ from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.batch.single_runs import SingleRuns
 from pytest_onnxaccel.checks.find_inputs import ResolvedInputs, find_inputs
 from pytest_onnxaccel.convert.cache.loader_digest import loader_files
+from pytest_onnxaccel.core.comparisons import OutputFacts
 from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
@@ -28,6 +29,7 @@ from pytest_onnxaccel.runner.golden_data import Golden, golden_of, take_in
 from pytest_onnxaccel.runner.request import QUIET
 from pytest_onnxaccel.runner.sessions.batch_files import Candidates
 from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.named_outputs import named_outputs
 from pytest_onnxaccel.runner.sessions.prefetch import Prefetch
 from pytest_onnxaccel.runner.sessions.tools import TOOLS
 
@@ -299,8 +301,31 @@ class ModelSession:
 
     @cached_property
     def facts(self) -> InputFacts:
-        """What the graph says of its inputs."""
-        return InputFacts.from_json(self.graph("input_facts", path=self.path))
+        """What the graph says of its inputs, and the user of infinities."""
+        found = InputFacts.from_json(self.graph("input_facts", path=self.path))
+        return replace(found, infinite=tuple(dict.fromkeys((*found.infinite, *self.may("allow_inf")))))
+
+    @cached_property
+    def output_facts(self) -> OutputFacts:
+        """What the graph says of its outputs; nobody looks where no operator is there that would matter."""
+        if not OutputFacts.OPERATORS.intersection(self.info.operators):
+            return OutputFacts()
+        return OutputFacts.from_json(self.graph("pytest_onnxaccel.graph.outputs.facts:output_facts", path=self.path))
+
+    def may(self, key: str) -> tuple[str, ...]:
+        """Return outputs that *key*, ``allow_inf`` or ``allow_random``, is said of.
+
+        Raises:
+            ModelError: ``E_CONFIG``: one that is named is not there.
+        """
+        said: tuple[str, ...] = getattr(self.spec, key)
+        if not said:
+            return ()
+        named_outputs(said, self.info, key)
+        if "*" not in said:
+            return said
+        drawn = tuple(self.output_facts.random) if key == "allow_random" else ()
+        return drawn or tuple(spec.name for spec in self.info.outputs)
 
     @cached_property
     def golden(self) -> Golden:

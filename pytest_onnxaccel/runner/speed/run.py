@@ -59,7 +59,7 @@ class SpeedRequest:
 
 
 def speed(asked: SpeedRequest, options: RunOptions, say: Say = lambda line: None) -> SpeedTable:
-    """The speed table of *asked*.
+    """Return the speed table of *asked*.
 
     Args:
         say: is told what goes on.
@@ -81,7 +81,7 @@ def speed(asked: SpeedRequest, options: RunOptions, say: Say = lambda line: None
 
 
 def _told(found: Advice) -> tuple[str, ...]:
-    """What is advised, and what was not tried."""
+    """Return what is advised, and what was not tried."""
     head = f"advised: {' + '.join(found.titles)}" if found.titles else "advised: nothing that is certain to be faster"
     return (head, f"not tried: {found.limit}") if found.limit else (head,)
 
@@ -152,7 +152,7 @@ class _Run:
         return StateFile(self._asked.state or cache_folder() / "speed" / name, facts)
 
     def _advised(self, standing: Standing) -> Opening | Way:
-        """The model as advised; the advice is looked for unless *standing* knows it."""
+        """Return the model as advised; the advice is looked for unless *standing* knows it."""
         ready, asked = self._session.ready(self._asked.backend), self._asked
         advising = Advising(TimedModel(self._session, self._engines, asked.backend, ready), asked.threads)
         if standing.advised:

@@ -60,7 +60,7 @@ class StateFile:
         self._key = key_of(facts)
 
     def read(self) -> Standing:
-        """What was found before; nothing where there is no such file, or where it is of something else."""
+        """Return what was found before; nothing where there is no such file, or where it is of something else."""
         try:
             with open(self.path, "rb") as file:
                 told = json.loads(file.read(_LARGEST))
@@ -105,10 +105,10 @@ class StateFile:
             raise ConfigError(cause, code="E_FILE", subject=str(self.path), remedy=remedy) from None
 
     def remove(self) -> None:
-        """The run is done."""
+        """Return the run is done."""
         self.path.unlink(missing_ok=True)
 
 
 def key_of(facts: Mapping[str, Any]) -> str:
-    """A digest of *facts*."""
+    """Return a digest of *facts*."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()

@@ -38,7 +38,7 @@ class Opening:
 
 
 def source_of(text: str | None, loader: str | None, trusted: tuple[str, ...]) -> SourceSpec | None:
-    """The source that the command names.
+    """Return the source that the command names.
 
     Raises:
         ConfigError: it is none, or a loader does not belong to it.
@@ -76,7 +76,7 @@ class Ways:
         self.versions: dict[str, str] = {}
 
     def source(self) -> Opening | Way:
-        """What the model was converted from, in its own framework."""
+        """Return what the model was converted from, in its own framework."""
         source = self._model_session.spec.source
         if source is None:
             remedy = "--source weights.pth --loader package.module:build"
@@ -94,7 +94,7 @@ class Ways:
             return _absent(SOURCE, f"{_called(name)}, {Path(source.shown).name}" if name else source.shown, error)
 
     def onnx_tf(self) -> Opening | Way:
-        """The model in TensorFlow."""
+        """Return the model in TensorFlow."""
         try:
             found = self._engines.availability(ONNX_TF)
         except OnnxAccelError as error:
@@ -107,15 +107,15 @@ class Ways:
             return _absent(ONNX_TF, ONNX_TF, error)
 
     def shipped(self) -> Opening:
-        """The model as it is, in the runtime."""
+        """Return the model as it is, in the runtime."""
         return Opening(Way(SHIPPED, f"{self._titled(self.backend)}, as shipped"), self.plain(self.backend))
 
     def advised(self, opens: Callable[[], CheckedSession]) -> Opening:
-        """The model as advised, in the runtime."""
+        """Return the model as advised, in the runtime."""
         return Opening(Way(ADVISED, f"{self._titled(self.backend)}, as advised"), opens)
 
     def plain(self, name: str) -> Callable[[], CheckedSession]:
-        """Opens the model as it is in backend *name*."""
+        """Open the model as it is in backend *name*."""
         return partial(self._model_session.fresh, name, None, self._options)
 
     def not_advised(self) -> Way:
@@ -124,7 +124,7 @@ class Ways:
         return Way(ADVISED, f"{self._titled(self.backend)}, as advised", why)
 
     def _tried(self, key: str, title: str, opens: Callable[[], CheckedSession]) -> Opening:
-        """It opens and runs; where it does not give what the model as shipped gives, a note says so.
+        """Open it and run it; where it does not give what the model as shipped gives, a note says so.
 
         Raises:
             OnnxAccelError: it does not.

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+
 from suites.plugin.docs.test_golden import NETS
 
 torch = pytest.importorskip("torch")

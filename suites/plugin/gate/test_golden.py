@@ -52,7 +52,7 @@ def test_data_beside_a_model_is_what_all_checks_begin_with(gate: Callable, save:
     assert run.status == 0, run.out
     row = golden_row(run)
     assert (row["verdict"], row["figures"]["samples"]) == ("passed", 1)
-    assert row["notes"] == ["compared with golden data of test_data_set_0"]
+    assert row["notes"] == ["compared with golden data of test_data_set_0", "compared as ranked (TopK 'best'): at"]
     assert "compared with golden data of test_data_set_0" in run.out
     inputs = run.row("contract")["figures"]["inputs"]
     assert {entry["origin"] for entry in inputs.values()} == {"golden"}
@@ -143,7 +143,9 @@ def test_a_manifest_names_it_or_wants_none(gate: Callable, save: Callable, tmp_p
     manifest.write_text('[models.top]\npath = "model.onnx"\nbackends = ["ort-cpu"]\ngolden = "golden.npz"\n')
     run = gate("-k", "not latency and not batch")
     assert run.status == 0, run.out
-    assert golden_row(run)["notes"] == ["compared with golden data of golden.npz in golden.npz"]
+    assert golden_row(run)["notes"] == [
+        "compared with golden data of golden.npz in golden.npz", "compared as ranked (TopK 'best'): at",
+    ]  # fmt: skip
     assert "asked: golden data golden.npz was judged by 1 check" in run.out
     manifest.write_text('[models.top]\npath = "model.onnx"\nbackends = ["ort-cpu"]\ngolden = false\n')
     run = gate("-k", "structure or parity")

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.backends.reference import ReferenceBackend
+from pytest_onnxaccel.core.errors import ModelError
 
 
 def run(tmp_path: Path, op: str, x: Any, **attributes: Any) -> Any:
@@ -29,6 +31,42 @@ def test_the_first_norm_is_of_magnitudes(tmp_path: Path) -> None:
     second = run(tmp_path, "LpNormalization", x, axis=-1, p=2)
     assert np.allclose(second, x / np.sqrt((x * x).sum(1, keepdims=True)))
     assert (run(tmp_path, "LpNormalization", np.zeros((1, 2), np.float32), p=1) == 0).all()
+
+
+def nodes(tmp_path: Path, node: Any, feeds: dict[str, Any], dtype: int = TensorProto.FLOAT) -> Any:
+    inputs = [
+        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
+        for name, array in feeds.items()
+    ]
+    outputs = [helper.make_tensor_value_info("y", dtype, None)]
+    opset = [helper.make_opsetid("", 18)]
+    model = helper.make_model(helper.make_graph([node], "g", inputs, outputs), opset_imports=opset, ir_version=10)
+    onnx.save(model, tmp_path / "m.onnx")
+    return ReferenceBackend().load(str(tmp_path / "m.onnx"), LoadOptions()).run(feeds)["y"]
+
+
+def test_elements_are_gathered_along_an_axis_of_any_size(tmp_path: Path) -> None:
+    x = np.arange(600, dtype=np.float32).reshape(2, 300)
+    at = np.array([[299, -1, 5]])  # of fewer rows than the data has
+    node = helper.make_node("GatherElements", ["x", "at"], ["y"], axis=1)
+    assert nodes(tmp_path, node, {"x": x, "at": at}).tolist() == [[299, 299, 5]]
+    with pytest.raises(ModelError, match="outside of 300"):
+        nodes(tmp_path, node, {"x": x, "at": np.array([[300]])})
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_suppression_takes_limits_that_are_scalars(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    boxes = np.float32([[[0, 0, 1, 1], [0, 0, 1, 1.1], [5, 5, 6, 6]]])
+    scores = np.float32([[[0.9, 0.8, 0.7]]])
+    feeds = {
+        "b": boxes,
+        "s": scores,
+        "m": np.full(shape, 9),
+        "i": np.full(shape, 0.5, "f4"),
+        "t": np.full(shape, 0.1, "f4"),
+    }
+    node = helper.make_node("NonMaxSuppression", [*feeds], ["y"])
+    assert nodes(tmp_path, node, feeds, TensorProto.INT64).tolist() == [[0, 0, 0], [0, 0, 2]]
 
 
 def test_the_logarithm_of_a_softmax_of_large_numbers_is_finite(tmp_path: Path) -> None:

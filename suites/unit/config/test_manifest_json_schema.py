@@ -42,6 +42,11 @@ def test_the_manifest_of_the_page_is_valid() -> None:
         "[models.a]\nbatch = 3",
         '[models.a]\npath = "a.onnx"\n[models.a.budget]\np_95 = "12ms"',
         '[models.a]\npath = "a.onnx"\n[models.a.inputs.x]\nrange = [1]',
+        '[models.a]\npath = "a.onnx"\nallow_inf = 3',
+        '[models.a]\npath = "a.onnx"\nallow_random = []',
+        '[models.a]\npath = "a.onnx"\n[models.a.outputs.y]\ncompare = 3',
+        '[models.a]\npath = "a.onnx"\n[models.a.known]\nstructure = "bug 12"',
+        '[models.a]\npath = "a.onnx"\n[models.a.known]\nstructure = {code = "E_GRAPH"}',
         "[model.a]",
     ],
 )
@@ -52,6 +57,16 @@ def test_what_the_manifest_refuses_the_schema_does(wrong: str) -> None:
 
 def test_free_tables_take_names_of_the_user() -> None:
     text = '[models.a]\npath = "a.onnx"\n[models.a.dims]\nseq = [4, 8]\n[models.a.checks.mine]\nallowed = ["Relu"]'
+    jsonschema.validate(tomllib.loads(text), schema())
+
+
+def test_comparisons_and_known_faults_have_their_forms() -> None:
+    text = (
+        '[models.a]\npath = "a.onnx"\nallow_inf = ["y"]\nallow_random = true\n[models.a.outputs.y]\ncompare = "rows"\n'
+        '[models.a.outputs.z]\ncompare = {kind = "cosine", limit = 0.9}\n'
+        '[models.a.known]\nstructure = "E_GRAPH: bug 12"\n'
+        '"parity[ort-cpu~golden]" = {code = "V_PARITY", reason = "bug 13", outputs = ["y"]}'
+    )
     jsonschema.validate(tomllib.loads(text), schema())
 
 

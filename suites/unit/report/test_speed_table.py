@@ -10,13 +10,13 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from suites.unit.checks.speed.test_turns import blocks
-from suites.unit.report.test_json_report import RESULTS, RUN
 
 from pytest_onnxaccel.checks.speed.table import ADVISED, ONNX_TF, SHIPPED, SOURCE, TWIN, SpeedTable, Way, control, rows
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.report.json_report import write
 from pytest_onnxaccel.report.speed_table import check_target, speed_lines, write_speed
+from suites.unit.checks.speed.test_turns import blocks
+from suites.unit.report.test_json_report import RESULTS, RUN
 
 SCHEMA = json.loads(files("pytest_onnxaccel.report").joinpath("schema-v1.json").read_text())
 WAYS = (

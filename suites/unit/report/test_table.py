@@ -11,6 +11,7 @@ import pytest
 
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.report.terminal import units
+from pytest_onnxaccel.report.terminal.rows import rows
 from pytest_onnxaccel.report.terminal.table import table
 from pytest_onnxaccel.report.text_format import cells, wrap
 
@@ -110,6 +111,14 @@ def test_verdicts_name_the_failed_checks_and_inconclusive_ones_are_listed() -> N
         "inconclusive: latency of version-slim-320 [ort-cpu b1]: V_LATENCY p95 over by 9 ms",
         "checks: 14 passed, 3 failed, 1 inconclusive, 2 not applicable",
     ]
+
+
+def test_what_is_expected_to_fail_is_named_apart_from_what_fails() -> None:
+    known = check("m", "parity", "ort-cpu", F, code="V_PARITY", xfail="bug 12")
+    (expected,) = rows([known, check("m", "contract", "ort-cpu")])
+    assert (expected.verdict, expected.wordings[0]) == (P, "xfailed: parity")
+    (failed,) = rows([known, check("m", "batch", "ort-cpu", F, code="V_BATCH")])
+    assert (failed.verdict, failed.wordings[0]) == (F, "failed: batch")
 
 
 def test_at_60_columns_the_verdicts_stay_and_what_went_is_said() -> None:

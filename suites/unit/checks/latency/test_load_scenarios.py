@@ -6,7 +6,6 @@ import random
 from typing import Any
 
 import pytest
-from suites.unit.checks.latency.machines import ONE_THREAD, block
 
 from pytest_onnxaccel.checks.latency.absolute_budget import judge
 from pytest_onnxaccel.checks.latency.load_scenarios import (
@@ -23,6 +22,7 @@ from pytest_onnxaccel.core.results import Verdict
 from pytest_onnxaccel.core.specs import LatencyBudget, Scenario, Timing
 from pytest_onnxaccel.numerics.queueing.arrivals import Paced
 from pytest_onnxaccel.numerics.queueing.load_test import throughput
+from suites.unit.checks.latency.machines import ONE_THREAD, block
 from suites.unit.fakes import timing
 
 MS = 1e6

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from suites.unit.checks.latency.machines import MS, ONE_THREAD, block
 
 from pytest_onnxaccel.checks.latency.clocks import by_cpu, side_by_side
 from pytest_onnxaccel.checks.latency.load_scenarios import server
@@ -15,6 +14,7 @@ from pytest_onnxaccel.core.specs import Scenario, Timing
 from pytest_onnxaccel.numerics.queueing.arrivals import Paced, PacePlan, pace
 from pytest_onnxaccel.numerics.queueing.load_test import certain_share
 from pytest_onnxaccel.numerics.timing import perf_counters as counters
+from suites.unit.checks.latency.machines import MS, ONE_THREAD, block
 
 CPU = {"provider": "CPUExecutionProvider"}
 TWO = {**CPU, "threads": "default", "affinity": [0, 1]}

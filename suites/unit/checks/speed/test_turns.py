@@ -6,11 +6,11 @@ import random
 from dataclasses import replace
 
 import pytest
-from suites.unit.checks.latency.machines import Machine, Timed
 
 from pytest_onnxaccel.checks.latency.paired_ratio import Arm
 from pytest_onnxaccel.checks.speed.table import ADVISED, ONNX_TF, SHIPPED, SOURCE, TWIN, SpeedTable, Way, control, rows
 from pytest_onnxaccel.checks.speed.turns import REST, Turns
+from suites.unit.checks.latency.machines import Machine, Timed
 
 MS = 1e6
 WAYS = (Way(SOURCE, "PyTorch 2"), Way(ONNX_TF, "onnx-tf", "is not built", "env onnx-tf"), Way(SHIPPED, "as shipped"))

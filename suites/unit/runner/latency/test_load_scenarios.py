@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from suites.unit.checks.latency.machines import ONE_THREAD
 
 from pytest_onnxaccel.backends.protocol import SessionInfo
 from pytest_onnxaccel.core.results import Verdict
 from pytest_onnxaccel.core.specs import Scenario, Timing, TimingPlan
 from pytest_onnxaccel.numerics.queueing.arrivals import Paced, PacePlan, gaps
 from pytest_onnxaccel.runner.latency.load_scenarios import RUN, WARMUP, _server
+from suites.unit.checks.latency.machines import ONE_THREAD
 from suites.unit.fakes import timing
 from suites.unit.queueing import lindley
 

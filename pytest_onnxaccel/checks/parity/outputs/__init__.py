@@ -1,0 +1,1 @@
+"""Comparisons of one output that are not element by element."""
