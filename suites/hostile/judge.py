@@ -91,7 +91,7 @@ def _junit_disagreement(run: Finished, rows: list[dict[str, Any]], outcomes: Cou
         outcome = _outcome(item)
         if _OUTCOMES.get(known.get("onnxaccel.verdict", ""), "") != outcome:
             yield f"JUnit's case {item.get('name')!r} of {item.get('classname')!r} is {outcome}: {known}"
-        yield from _told_badly(item, known.get("onnxaccel.code", ""))
+        yield from _told_badly(item, known.get("onnxaccel.code", ""), known.get("onnxaccel.model", ""))
     held = Counter((row["check"], row["verdict"], row["code"]) for row in rows)
     if told != held:
         yield f"only in JUnit: {dict(told - held)}; only in the JSON report: {dict(held - told)}"
@@ -104,14 +104,14 @@ def _outcome(item: ElementTree.Element) -> str:
     return "passed"
 
 
-def _told_badly(item: ElementTree.Element, code: str) -> Iterator[str]:
+def _told_badly(item: ElementTree.Element, code: str, model: str) -> Iterator[str]:
     """A failure whose first line does not begin with its code, is long, or cannot be shown."""
     failure = item.find("failure")
     if failure is None:
         return
     text = (failure.get("message") or "").removeprefix("Failed: ")
     line = text.split("\n", 1)[0]  # a verdict's details stand below it
-    own = f"{code} {item.get('classname')}"
+    own = f"{code} {model}"
     if not line.startswith((f"onnxaccel[{code}] ", own)):
         yield f"the failure of {item.get('classname')!r} does not begin with {code}: {line[:200]!r}"
     told = line.removeprefix(own).partition(": ")[2] if line.startswith(own) else line

@@ -89,11 +89,12 @@ CASES = {
     ),
     "env": Case(("ORT_A, ORT_B", "C"), '["ORT_A,ORT_B", "C"]', lambda s: s.env, ("ORT_A", "ORT_B", "C")),
     "strict": Case((), "true", lambda s: s.strict, True),
+    "only": Case((), "true", lambda s: s.only, True),
     "in-process": Case((), "true", lambda s: s.in_process, True),
 }
 
 #: Fields that no option of their own sets.
-DERIVED = {"origins", "named", "preprocessing", "lock_file", "locked"}
+DERIVED = {"origins", "named", "preprocessing", "lock_file", "locked", "arguments", "reference_shown"}
 
 
 def check(settings: Settings, name: str, origin: str) -> None:

@@ -145,7 +145,7 @@ def test_what_cannot_be_called_is_one_line(opened: Callable[..., Session], code:
     [
         (
             "    raise ValueError('two\\nlines')\n",
-            "raises ValueError at {file}:3: two lines - give inputs that it takes",
+            "raises ValueError at {file}:3: two lines - give inputs that it accepts",
         ),
         ("    return inputs['X']\n", "raises KeyError at {file}:3: 'X' - it is called with a mapping of 'x'"),
         ("    raise SystemExit(1)\n", "raises SystemExit at {file}:3: 1"),

@@ -53,7 +53,7 @@ class Holder:
         """It does not hold the lease, and does not get it soon."""
         return not self.says("held", 0.3)
 
-    def let_go(self) -> None:
+    def _let_go(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(b"\n")
         self._process.stdin.flush()
@@ -88,11 +88,11 @@ def test_a_timing_waits_for_checks_and_checks_for_a_timing(holder: Any) -> None:
     assert check.says("held")
     timing = holder("exclusive")
     assert timing.waits()
-    check.let_go()
+    check._let_go()
     assert timing.says("held")
     later = holder("shared")
     assert later.waits()
-    timing.let_go()
+    timing._let_go()
     assert later.says("held")
 
 
@@ -101,7 +101,7 @@ def test_timings_wait_for_each_other(holder: Any) -> None:
     assert first.says("held")
     second = holder("exclusive")
     assert second.waits()
-    first.let_go()
+    first._let_go()
     assert second.says("held")
 
 
@@ -112,10 +112,10 @@ def test_a_waiting_timing_is_not_starved_by_checks_that_come_later(holder: Any) 
     assert timing.waits()
     late = [holder("shared") for _ in range(3)]
     assert all(one.waits() for one in late)
-    check.let_go()
+    check._let_go()
     assert timing.says("held")
     assert all(one.waits() for one in late)
-    timing.let_go()
+    timing._let_go()
     assert all(one.says("held") for one in late)
 
 

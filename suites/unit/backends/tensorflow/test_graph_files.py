@@ -102,7 +102,7 @@ def test_what_is_cut_short_is_refused_or_is_a_shorter_graph(length: int, tmp_pat
     ],
 )  # fmt: skip
 def test_garbage_is_refused_in_one_line(data: bytes, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no TensorFlow graph") as caught:
+    with pytest.raises(ModelError, match="not a TensorFlow graph") as caught:
         read_graph(saved(tmp_path / "graph.pb", data))
     assert caught.value.code == "E_PARSE"
     assert "\n" not in str(caught.value)
