@@ -14,6 +14,7 @@ def call_loader(loader: str, import_paths: Sequence[str]) -> Any:
     """Call the loader, without arguments, and return what it builds; the weights are loaded into that.
 
     Args:
+        loader: ``package.module:callable``.
         import_paths: folders that its modules are found in, before ``sys.path``; it runs in the first of them.
 
     Raises:

@@ -83,7 +83,7 @@ def _table(table: Table, at: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _inside(name: str, at: tuple[str, ...]) -> dict[str, Any]:
-    """The kind of table that *name* holds: itself, or one for each name under it."""
+    """Return the kind of table that *name* holds: itself, or one for each name under it."""
     path = ".".join((*at, name))
     title = "budget" if path.endswith("budget") else path  # [defaults] has the one of models
     for table in TABLES:

@@ -37,6 +37,7 @@ def find_callable(name: str, import_paths: Sequence[str], called: str = "") -> C
     """Return the callable that *name* names, in a worker, where *import_paths* come first.
 
     Args:
+        name: ``package.module:callable``.
         import_paths: folders that its modules are found in, before ``sys.path``.
         called: what messages begin with; empty where their subject is *name* already.
 

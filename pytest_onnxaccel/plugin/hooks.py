@@ -48,7 +48,7 @@ class Hooks:
         return [*header(settings), *([line(settings)] if settings.models else ()), *self._state.absent()]
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-        """A model that is an argument of pytest; others are not collected uninvited."""
+        """Return a model that is an argument of pytest; others are not collected uninvited."""
         return collector(parent, self._state, file_path)
 
     @pytest.hookimpl(tryfirst=True)

@@ -33,7 +33,7 @@ def generate(metafunc: pytest.Metafunc) -> None:
 
 
 def names_of(mark: pytest.Mark) -> list[str]:
-    """The arguments that a ``parametrize`` mark gives values to."""
+    """Return the arguments that a ``parametrize`` mark gives values to."""
     given = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
     return [name.strip() for name in (given.split(",") if isinstance(given, str) else given)]
 
@@ -53,7 +53,7 @@ def batch_sizes(metafunc: pytest.Metafunc, state: State) -> list[int | None]:
 
 
 def unknown(item: pytest.Item, state: State) -> Iterator[str]:
-    """A line for each indirect value of ours that *item* is parametrized with and that nothing can be made of."""
+    """Yield a line for each indirect value of *item* for a fixture of ours that nothing can be made of."""
     params: Mapping[str, object] = getattr(getattr(item, "callspec", None), "params", {})
     names = getattr(item, "fixturenames", ())
     taken = {

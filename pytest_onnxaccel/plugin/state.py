@@ -42,7 +42,7 @@ STATE = pytest.StashKey["State"]()
 
 
 def state_of(config: pytest.Config) -> State:
-    """The state of this run, made at the first call.
+    """Return the state of this run, made at the first call.
 
     Raises:
         pytest.UsageError: a setting that cannot be used.
@@ -250,7 +250,7 @@ class State:
         return (*self.settings.models, *self._adopted.values())
 
     def spec(self, model: str) -> ModelSpec:
-        """The model named *model*."""
+        """Return the model named *model*."""
         return next(spec for spec in self.models if spec.name == model)
 
     def adopt(self, path: str, shown: str, origin: str) -> str:
@@ -269,7 +269,7 @@ class State:
         return name
 
     def session_of(self, model: str) -> ModelSession:
-        """The model named *model*, open; it stays open until the running test ends, as do others that it uses."""
+        """Return the model named *model*, open; it stays open until the running test ends, as do others."""
         sessions = self.runner.model_sessions
         if self.test is not None:
             self._in_test.add(model)
@@ -284,13 +284,13 @@ class State:
         self._in_test.clear()
 
     def scratch(self) -> str:
-        """A folder for models that tests give as bytes; it goes with the run."""
+        """Return a folder for models that tests give as bytes; it goes with the run."""
         if self._scratch is None:
             self._scratch = tempfile.TemporaryDirectory(prefix="onnxaccel-given-", ignore_cleanup_errors=True)
         return self._scratch.name
 
     def fixture_of_test(self, name: str) -> object:
-        """What the fixture *name* gave to the running test.
+        """Return what the fixture *name* gave to the running test.
 
         Raises:
             ConfigError: no test runs, or it does not use that fixture.

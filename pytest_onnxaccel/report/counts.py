@@ -43,7 +43,7 @@ def ordered(results: Iterable[CheckResult]) -> list[CheckResult]:
 
 
 def worst(results: Iterable[CheckResult]) -> Verdict:
-    """The verdict that stands for all *results*; *not applicable* for none."""
+    """Return the verdict that stands for all *results*; *not applicable* for none."""
     return min(
         (Verdict.PASSED if r.expected else r.verdict for r in results),
         key=WORST_FIRST.index,
@@ -52,7 +52,7 @@ def worst(results: Iterable[CheckResult]) -> Verdict:
 
 
 def counts(results: Iterable[CheckResult]) -> dict[str, int]:
-    """Number of results by verdict, all four present; ``xfailed`` where pytest expects some to fail."""
+    """Return the number of results by verdict, all four present; ``xfailed`` where pytest expects some to fail."""
     found = {verdict.value: 0 for verdict in _COUNT_ORDER}
     for result in results:
         kind = "xfailed" if result.expected else result.verdict.value

@@ -56,12 +56,12 @@ class ModelFile(pytest.File):
 
 
 def at(state: State, path: Path) -> list[ModelSpec]:
-    """The models of the run that are the file at *path*."""
+    """Return the models of the run that are the file at *path*."""
     return [spec for spec in state.settings.models if spec.path == str(path)]
 
 
 def collector(parent: pytest.Collector, state: State, path: Path) -> pytest.Collector | None:
-    """What collects the file at *path*, where that is an argument of pytest; None for any other."""
+    """Return what collects the file at *path*, where that is an argument of pytest; None for any other."""
     if str(path) not in state.settings.arguments:
         return None
     specs = at(state, path)
@@ -73,7 +73,7 @@ def collector(parent: pytest.Collector, state: State, path: Path) -> pytest.Coll
 
 
 def file_id(state: State, path: Path) -> str:
-    """The id of the file at *path*: relative to the rootdir, with slashes, harmless."""
+    """Return the id of the file at *path*: relative to the rootdir, with slashes, harmless."""
     try:
         relative = path.relative_to(state.config.rootpath)
     except ValueError:
@@ -122,7 +122,7 @@ class CheckItem(pytest.Item):
 
 
 def ended_early(request: Request, cause: str) -> CheckResult:
-    """The result of a check that somebody else ended."""
+    """Return the result of a check that somebody else ended."""
     code = "E_TIMEOUT" if "timeout" in cause.lower() else "E_ERROR"
     return CheckResult(
         request.model, request.check, Verdict.FAILED, code, cause.partition("\n")[0] or "the test was ended",

@@ -195,7 +195,7 @@ def _with_lock(settings: Settings, root: Path) -> Settings:
 
 
 def _models(settings: Settings, found: Mapping[str, Given], files: Sequence[str]) -> tuple[ModelSpec, ...]:
-    """The manifest's models and those asked for, with what the options say in them."""
+    """Return the manifest's models and those asked for, with what the options say in them."""
     declared: list[ModelSpec] = []
     if settings.manifest:
         from pytest_onnxaccel.config.manifest import read

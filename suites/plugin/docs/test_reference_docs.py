@@ -14,8 +14,8 @@ import pytest
 from pytest_onnxaccel.config.manifest_schema import TABLES
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.plugin import reference_docs as reference
+from pytest_onnxaccel.plugin.fixtures import backend_handle, handles, models
 from pytest_onnxaccel.plugin.fixtures import convert as conversions
-from pytest_onnxaccel.plugin.fixtures import handles
 from pytest_onnxaccel.plugin.fixtures.table import FIXTURES
 from pytest_onnxaccel.plugin.markers.table import MARKERS
 from pytest_onnxaccel.plugin.options.read import OPTIONS
@@ -32,7 +32,7 @@ def test_the_pages_of_the_repository_are_up_to_date() -> None:
 def test_check_writes_nothing_and_names_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert reference.main(["--check", "--docs", str(tmp_path)]) == 1
     printed = capsys.readouterr()
-    assert len(printed.out.splitlines()) == 4
+    assert len(printed.out.splitlines()) == 5  # four pages and the schema
     assert "options.md: differs from the tables" in printed.out
     assert printed.err == "run: python -m pytest_onnxaccel.plugin.reference_docs\n"
     assert not list(tmp_path.iterdir())
@@ -69,7 +69,8 @@ def test_a_bar_in_a_cell_does_not_split_it() -> None:
 def test_fixtures_have_the_attributes_of_the_table() -> None:
     classes = {
         "onnx_model": handles.OnnxModel,
-        "backend": handles.BackendHandle,
+        "onnx_models": models.OnnxModels,
+        "backend": backend_handle.BackendHandle,
         "frozen_batch": handles.FrozenBatch,
         "convert": conversions.ConvertedModel,
     }
@@ -80,7 +81,7 @@ def test_fixtures_have_the_attributes_of_the_table() -> None:
             continue
         made = inspect.getsource(classes[fixture.name])
         public = {a or b for a, b in re.findall(r"self\.(\w+) = |def (\w+)\(", made)}
-        documented = {name.partition("(")[0] for name, _ in fixture.attributes}
+        documented = {name.partition("(")[0] for name, _ in fixture.attributes} - {"[name]"}
         assert documented == {name for name in public if not name.startswith("_")}
 
 

@@ -37,7 +37,7 @@ CASES = [
     ("endless_loop", "contract", "E_TIMEOUT", "no answer within"),
     ("huge_constant", "contract", "E_MEMORY", "the worker was ended"),
     ("truncated", "structure", "E_PARSE", "truncated"),
-    ("garbage", "structure", "E_PARSE", "no ONNX model"),
+    ("garbage", "structure", "E_PARSE", "not an ONNX model"),
     ("empty", "structure", "E_NOTMODEL", "is empty"),
     ("lfs_pointer", "structure", "E_NOTMODEL", "Git LFS"),
     ("html", "structure", "E_NOTMODEL", "HTML"),
