@@ -121,7 +121,7 @@ def comparisons(value: object) -> dict[str, Comparison]:
 
 
 def outputs(value: object) -> tuple[str, ...]:
-    """Return true for every output (``*``), or names of outputs; false for none.
+    """Return the outputs that *value* names: all (``*``) for true, none for false, or those of its names.
 
     Raises:
         ConfigError: something else.
@@ -139,6 +139,7 @@ def known_fault(check: str, value: object) -> KnownFault:
 
     Args:
         check: the id of the check that has it: ``parity[ort-cpu~reference]``, ``structure``.
+        value: as the manifest has it.
 
     Raises:
         ConfigError: no such check or backend, no code, or no reason.

@@ -65,8 +65,12 @@ def made(
     """Return the comparers of *model*'s outputs.
 
     Args:
+        model: whose outputs are compared.
+        request: the check, with the comparisons of its marker.
         facts: what the reference's graph says, or the model's own.
+        sides: the candidate, and the reference where it is a graph.
         feeds: of a sample, by its number.
+        import_paths: folders that functions are also looked for in.
 
     Raises:
         OnnxAccelError: as :func:`chosen`.
@@ -84,7 +88,7 @@ def made(
 
 
 def without_graphs(model: ModelSession) -> Mapping[str, Comparer]:
-    """Return comparers of *model* with itself, at another batch: by its outputs alone, as its graph and the user say.
+    """Return comparers of *model* with itself at another batch: by outputs alone, as its graph and the user say.
 
     What the user gives a limit for is a matter of two models, and the same model must do better.
     """

@@ -57,10 +57,12 @@ class Wanted:
 
 
 def comparers(wanted: Wanted, inner: Inner, functions: Functions) -> dict[str, Comparer]:
-    """By output, what compares it; outputs that are compared element by element are left out.
+    """Return what compares each output; outputs that are compared element by element are left out.
 
     Args:
+        wanted: what decides how outputs are compared.
         inner: gives values inside the graphs.
+        functions: opens a function by its name.
 
     Raises:
         OnnxAccelError: a function cannot be opened.

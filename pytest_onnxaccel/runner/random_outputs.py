@@ -31,6 +31,8 @@ def told_once(context: CheckRun, result: CheckResult, sessions: Sequence[Session
     """Return a parity check that fails for an unstable output: with the operators, or for the contract check to tell.
 
     Args:
+        context: the check as it runs.
+        result: what it found.
         sessions: the candidate's, and the reference's where it is one.
     """
     if result.code != "V_UNSTABLE":

@@ -64,8 +64,10 @@ def pointed(
     """Compare indices by the scores that they point at.
 
     Args:
-        ours, theirs: as :func:`as_indices` gives them.
+        ours: the candidate's, as :func:`as_indices` gives them.
+        theirs: the reference's, of the same shape.
         scores: that both point into.
+        axis: of *scores*, along which they point.
         allowed: what two equally good scores may differ by, of the shape of *scores*.
         ordered: the indices come in the order of their scores; otherwise any order will do.
     """

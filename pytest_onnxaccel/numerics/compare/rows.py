@@ -75,6 +75,8 @@ def near(ours: Floats, theirs: Floats, dtype: str, most: float) -> float:
     """Return how far apart scores are that may come in either order, by what those of both sides differ by.
 
     Args:
+        ours: the candidate's scores.
+        theirs: the reference's scores.
         dtype: of the scores; whole numbers tie where they are equal.
         most: never further than this.
     """

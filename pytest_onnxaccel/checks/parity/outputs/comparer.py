@@ -49,9 +49,13 @@ class Comparer(Protocol):
     label: str
 
     def problems(self, name: str, sample: Sample, stored: bool) -> list[Problem]:
-        """Return breaches that make figures meaningless, as ``value_problems`` of the comparison by element does.
+        """Return breaches that make figures meaningless.
+
+        They are as of :func:`~pytest_onnxaccel.numerics.compare.elementwise.value_problems`.
 
         Args:
+            name: the output.
+            sample: all outputs of both sides.
             stored: the reference was stored: it may hold no finite value.
         """
         ...

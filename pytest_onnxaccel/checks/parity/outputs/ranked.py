@@ -148,6 +148,10 @@ class Ranked:
         """Return the figures.
 
         Args:
+            name: the output.
+            found: the figures element by element.
+            pairs: the scores that both sides point at.
+            wrong: which indices are wrong, in the shape of the scores.
             how: the output's shape, whether the candidate's own scores judge, and whether they cannot decide.
         """
         shape, own, unsure = how
