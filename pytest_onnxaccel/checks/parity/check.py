@@ -14,6 +14,8 @@ from pytest_onnxaccel.checks.parity.noise_floor import Variants, measure
 from pytest_onnxaccel.checks.parity.rounded_inputs import nudged
 from pytest_onnxaccel.checks.parity.tolerances import Limits
 from pytest_onnxaccel.checks.parity.verdict import figures_of, notes_of, ruled
+from pytest_onnxaccel.checks.precision.quantised import Quantised, open_verdict
+from pytest_onnxaccel.checks.precision.types import Compared
 from pytest_onnxaccel.checks.reach.answers import Answers
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.frozen import record
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
     from pytest_onnxaccel.checks.parity.decisions import Decisions
     from pytest_onnxaccel.checks.parity.resample import SecondLook
+    from pytest_onnxaccel.checks.precision.types import Types
     from pytest_onnxaccel.checks.reach.telling import Telling
 
     Feeds = Mapping[str, Array]
@@ -73,6 +76,7 @@ class ParityCase:
         noisy: how the default tolerance is measured; without it, it is rounding alone.
         decision: what both sides must decide alike.
         telling: whether what was compared tells anything; more samples are compared where it does not.
+        types: what both sides compute in.
     """
 
     model: str
@@ -89,6 +93,7 @@ class ParityCase:
     noisy: Noisy = field(default_factory=Noisy)
     decision: Decision | None = None
     telling: Telling | None = None
+    types: Types | None = None
 
     def samples(self) -> Iterator[dict[str, Array]]:
         """The feeds, in order."""
@@ -113,6 +118,8 @@ def parity(case: ParityCase) -> CheckResult:
         if compared.agreement.problems:
             break
         compared.compare(index, feeds, case.known_outputs(index))
+    if not compared.holds:
+        compared.look_at_types()
     look = compared.measure_noise()
     if case.telling is not None and compared.holds:
         for index in case.telling.more(compared.answers, compared.agreement.samples):
@@ -140,6 +147,8 @@ class _Comparison:
 
             self.decisions = Decisions(case.decision, self.limits)
         self.answers = Answers()
+        #: What both sides compute in, once that was asked.
+        self.types: Compared | None = None
         own = noisy.base is None
         self._base: Session = case.reference_session if noisy.base is None else noisy.base
         self._base_name = case.reference if own else case.backend
@@ -166,21 +175,62 @@ class _Comparison:
         """Noise could explain what is past the tolerance."""
         return _worth_measuring(self.agreement, self.limits, self.decisions)
 
+    def look_at_types(self) -> bool:
+        """Ask, once, what both sides compute in, and judge by that; whether it changed a tolerance."""
+        if self.types is not None or self.case.types is None or self.agreement.problems:
+            return False
+        self.types = Compared.of(*self.case.types.ask())
+        self.limits.computed = self.types.computed
+        if self.types.computed:
+            self._judge_again()
+        return bool(self.types.computed)
+
+    @property
+    def unjudged(self) -> dict[str, tuple[str, ...]]:
+        """Outputs past their tolerance that are computed with few whole numbers on one side, and have no limit."""
+        quantised = self.types.quantised if self.types is not None else {}
+        free = [name for name in self.agreement.bad() if self.limits.free(name) and self.limits.lock(name) is None]
+        return {name: quantised[name] for name in free if name in quantised}
+
+    def _judge_again(self) -> None:
+        self.agreement.judge_again()
+        if self.decisions is not None:
+            self.decisions.judge_again()
+
+    def measured_narrow(self, feeds: Sequence[Feeds]) -> None:
+        """Widen the tolerances of conversions by what the reference, rounded to their type, shows of noise."""
+        types = self.case.types
+        if types is None or self.types is None:
+            return
+        for dtype in sorted({self.types.computed[name] for name in self.types.converted}):
+            names = [name for name in self.types.converted if self.types.computed[name] == dtype]
+            if types.rounded is not None:
+                found = measure(self._base_name, self._base, types.rounded(dtype), feeds, self.limits.computed)
+            elif types.own is not None:
+                found = measure(self.case.backend, *types.own, feeds, self.limits.computed)
+            else:
+                continue
+            found = found.only(names)
+            self.limits.noise = self.limits.noise.joined(found) if self.limits.noise is not None else found
+        self._judge_again()
+
     def measured(self, feeds: Sequence[Feeds], variants: Variants | None = None) -> None:
         """Widen the tolerances by what *variants*, by default those of the reference, show of noise."""
         chosen = variants or self.noisy.variants
         assert chosen is not None
-        found = measure(self._base_name, self._base, chosen, feeds)
+        if variants is None:
+            self.measured_narrow(feeds)
+            if self.limits.noise is not None and not self.noisy.always and not self.worth_measuring():
+                return
+        found = measure(self._base_name, self._base, chosen, feeds, self.limits.computed)
         self.limits.noise = self.limits.noise.joined(found) if self.limits.noise is not None else found
-        self.agreement.judge_again()
-        if self.decisions is not None:
-            self.decisions.judge_again()
+        self._judge_again()
 
     def measure_noise(self) -> SecondLook | None:
         """Measure the noise where that could decide, and look a second time where a pass was narrow."""
         case, noisy = self.case, self.noisy
         wanted = noisy.always or self.worth_measuring()
-        if noisy.variants is None or not wanted or self.agreement.problems:
+        if noisy.variants is None or not wanted or self.agreement.problems or self.unjudged:
             return None
         chosen = _telling(list(case.samples()), self.agreement)
         self.measured(chosen)
@@ -205,6 +255,9 @@ class _Comparison:
         own = _of_large_inputs(self.limits) if large else replace(self.limits, floors=dict(self.limits.floors))
         trial = replace(self.agreement, limit=own, problems=[], worst={}, hardest={}, needed={}, flips={}, empty={})
         trial.add(*both, index)
+        if not trial.ok and self.look_at_types():
+            own.computed = self.limits.computed
+            trial.judge_again()
         # Rounding the inputs otherwise takes a few runs, and each variant of the model a load
         first = self._rounded if large or not (noisy.alike or noisy.locked) else None
         for variants in (first, noisy.variants):
@@ -212,7 +265,7 @@ class _Comparison:
                 continue
             if trial.problems or not _worth_measuring(trial, own, None):
                 break
-            found = measure(self._base_name, self._base, variants, [feeds])
+            found = measure(self._base_name, self._base, variants, [feeds], own.computed)
             own.noise = own.noise.joined(found) if own.noise is not None else found
             trial.judge_again()
         if trial.ok:
@@ -234,13 +287,29 @@ class _Comparison:
             backend=case.backend,
             reference=case.reference,
             batch=case.batch or case.inputs.batch,
-            figures=figures_of(agreement, limits, self.decisions, look, self.noisy.always),
-            notes=notes_of(*sides, agreement, limits, self.decisions, look),
+            figures=figures_of(agreement, limits, self.decisions, look, self.noisy.always) | self._conversion(),
+            notes=(*notes_of(*sides, agreement, limits, self.decisions, look), *self._of_types()),
         )
+        if self.unjudged and not agreement.problems and set(agreement.bad()) == set(self.unjudged):
+            return open_verdict(result, self._quantised(), agreement, self.decisions)
         result = ruled(result, agreement, limits, self.decisions, sides, self._worst_feeds)
         if case.telling is None:
             return result
         return case.telling.judged(result, self.answers, case.reference_session.run)
+
+    def _conversion(self) -> dict[str, str]:
+        """Figures: the float type that one side is a conversion to."""
+        found = self.types.type if self.types is not None else ""
+        return {"conversion": found} if found else {}
+
+    def _of_types(self) -> tuple[str, ...]:
+        told = self.case.types.notes if self.case.types is not None else ()
+        return (*told, self.types.note()) if self.types is not None and self.types.note() else told
+
+    def _quantised(self) -> Quantised:
+        return Quantised.of(
+            self.case.samples(), self.case.candidate_session, self.case.reference_session, self.unjudged
+        )
 
     def _worst_feeds(self) -> Feeds:
         return self.case.sample(next((self.agreement.worst[name]["sample"] for name in self.agreement.bad()), 0))

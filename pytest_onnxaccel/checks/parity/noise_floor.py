@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session
@@ -47,6 +48,10 @@ class Noise:
         """So many times its drift output *name* may be off."""
         return SURE if name in self.sure else FACTOR
 
+    def only(self, names: Collection[str]) -> Noise:
+        """This noise, of outputs *names* alone."""
+        return replace(self, drift={name: found if name in names else 0.0 for name, found in self.drift.items()})
+
     def joined(self, other: Noise) -> Noise:
         """This noise and that of the same reference on *other* samples: the larger drift of each output."""
         drift = {name: max(found, other.drift.get(name, 0.0)) for name, found in self.drift.items()}
@@ -68,11 +73,20 @@ class Noise:
         }  # fmt: skip
 
 
-def measure(reference: str, session: Session, variants: Variants, feeds: Sequence[Mapping[str, Array]]) -> Noise:
+def measure(
+    reference: str,
+    session: Session,
+    variants: Variants,
+    feeds: Sequence[Mapping[str, Array]],
+    computed: Mapping[str, str] | None = None,
+) -> Noise:
     """Run the reference and each of its variants on *feeds* and keep the largest drift by output.
 
     A variant that cannot be made, loaded or run is left out, and so is, by output, one that drifts further than
     rounding can: it is another model, and would make the tolerance meaningless.
+
+    Args:
+        computed: float type of fewer digits than its own that an output is computed in, by output.
     """
     base = [session.run(sample) for sample in feeds]
     found = dict.fromkeys(base[0], 0.0) if base else {}
@@ -90,7 +104,7 @@ def measure(reference: str, session: Session, variants: Variants, feeds: Sequenc
         finally:
             if opened is not session:
                 _close(opened)
-        why = _merge(found, runs, base)
+        why = _merge(found, runs, base, computed or {})
         left_out += [f"{name}: {text}" for text in why]
         if len(why) < max(1, len(found)):
             counted.append(name)
@@ -108,7 +122,10 @@ def _close(session: Session) -> None:
 
 
 def _merge(
-    found: dict[str, float], runs: Sequence[Mapping[str, Array]], base: Sequence[Mapping[str, Array]]
+    found: dict[str, float],
+    runs: Sequence[Mapping[str, Array]],
+    base: Sequence[Mapping[str, Array]],
+    computed: Mapping[str, str],
 ) -> list[str]:
     """Raise the drifts in *found* by what *runs* show; why outputs of the variant do not count."""
     largest = dict.fromkeys(found, 0.0)
@@ -122,8 +139,8 @@ def _merge(
             if a.shape != b.shape or a.dtype != b.dtype:
                 wrong[name] = f"output {name!r} is {a.dtype}{list(a.shape)} instead of {b.dtype}{list(b.shape)}"
                 continue
-            gap = drift(a, b)
-            if not is_rounding(gap, b):
+            gap = drift(a, b, computed.get(name, ""))
+            if not is_rounding(gap, b, computed.get(name, "")):
                 wrong[name] = f"output {name!r} is off by {gap:.2g}, which is no rounding"
             largest[name] = max(largest[name], gap)
     for name, gap in largest.items():

@@ -37,6 +37,8 @@ class Limits:
     least: Mapping[str, Tolerance] = field(default_factory=dict)
     #: Outputs that engines compute to the last digit of 1, not of each number.
     shares: Collection[str] = ()
+    #: Float type of fewer digits than its own that an output is computed in, by output.
+    computed: Mapping[str, str] = field(default_factory=dict)
     #: Largest rounding floor met so far, by output.
     floors: dict[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -64,8 +66,9 @@ class Limits:
         found = self.lock(name)
         if found is not None:
             return found.rtol or 0.0, found.atol or 0.0, found.origin
-        rtol, atol = floor(reference)
-        unit = unit_of(reference)
+        computed = self.computed.get(name, "")
+        rtol, atol = floor(reference, computed)
+        unit = unit_of(reference, computed)
         if name in self.shares and unit is not None:
             atol = max(atol, _SHARES * unit.eps)
         seen = self.floors.get(name, (0.0, 0.0))
@@ -78,7 +81,7 @@ class Limits:
             return rtol, measured, self.noise.origin(name)
         if unit is None:
             return rtol, atol, f"{reference.dtype.name} must be equal"
-        return rtol, atol, f"rounding of {reference.dtype.name} at the output's scale"
+        return rtol, atol, f"rounding of {computed or reference.dtype.name} at the output's scale"
 
     def measured(self, name: str) -> float:
         """Absolute tolerance by the measured drift; 0 before measuring."""
@@ -100,7 +103,9 @@ class Limits:
 
     def may_help(self, name: str, needed_atol: float, reference: Array) -> bool:
         """A measured drift could cover an output that needs *needed_atol*; gross faults need no measuring."""
-        return self.free(name) and unit_of(reference) is not None and is_rounding(needed_atol / FACTOR, reference)
+        computed = self.computed.get(name, "")
+        fits = unit_of(reference) is not None and is_rounding(needed_atol / FACTOR, reference, computed)
+        return self.free(name) and fits
 
     def outgrown(self, name: str) -> bool:
         """The measured noise asks for more than what is locked."""

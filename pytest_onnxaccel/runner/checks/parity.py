@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.find_inputs import sized
 from pytest_onnxaccel.checks.interface import input_problems
 from pytest_onnxaccel.checks.parity.check import ParityCase, parity
+from pytest_onnxaccel.checks.precision.casting import Casts
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.printing import identifier
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelInfo
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.check_run import CheckRun
+from pytest_onnxaccel.runner.precision.sides import casts, types
 from pytest_onnxaccel.runner.request import GOLDEN
 from pytest_onnxaccel.runner.sessions import noise_variants as noise
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
@@ -28,8 +31,9 @@ def run(context: CheckRun) -> CheckResult:
 
         return replay(request, model, context.options, context.ready)
     ready, path = context.ready(), context.file
-    candidate = ready.session if path is None else model.session(request.backend, path)
-    problems = _unlike(context, declared)
+    candidate: Session = ready.session if path is None else model.session(request.backend, path)
+    changed = casts(declared, model, context.other)
+    problems = _unlike(context, declared, changed)
     shown = identifier(request.reference.rpartition("/")[2])
     if problems:
         return CheckResult(
@@ -38,6 +42,9 @@ def run(context: CheckRun) -> CheckResult:
         )  # fmt: skip
     inputs = _with_beyond(context)
     against = reference_side(request, model, path, context.state.model_sessions.other, context.ready)
+    own, variants = candidate, noise.variants(model, request.backend, path)
+    if changed:
+        candidate, against = _cast(candidate, against, changed)
     case = ParityCase(
         request.model,
         request.backend,
@@ -49,7 +56,7 @@ def run(context: CheckRun) -> CheckResult:
         context.output_tolerances,
         request.seeds,
         request.batch,
-        known=ready.single_runs.block if path is None else None,
+        known=ready.single_runs.block if path is None and not changed else None,
         noisy=noise.noisy(
             context.options,
             request.model,
@@ -60,20 +67,42 @@ def run(context: CheckRun) -> CheckResult:
             candidate if against.borrowed else None,
         ),
         decision=request.decision or context.spec.decision,
-        telling=replace(context.telling(), inputs=inputs),
+        telling=replace(context.telling(own=bool(changed)), inputs=inputs),
+        types=types(request, model, path, context.other, own, variants, changed),
     )
     result = sized(noise.elsewhere(parity(case), request.reported), ready.resolved)
     if result.verdict is Verdict.FAILED and context.options.localise:
-        return _looked_into(context, result, against, inputs)
+        return _looked_into(context, result, against, inputs, changed)
     return result
 
 
-def _looked_into(context: CheckRun, result: CheckResult, against: ReferenceSide, inputs: Inputs) -> CheckResult:
+def _cast(candidate: Session, against: ReferenceSide, changed: Casts) -> tuple[Session, ReferenceSide]:
+    """Both sides, fed and answering in the same types."""
+    side = against.side
+
+    def found(inputs: Inputs) -> ComparisonSide | None:
+        plain = side(inputs)
+        return None if plain is None else replace(plain, wrap=changed.reference)
+
+    return changed.candidate(candidate), replace(
+        against,
+        session=changed.reference(against.session),
+        variants=changed.variants(against.variants),
+        side=found,
+    )
+
+
+def _looked_into(
+    context: CheckRun, result: CheckResult, against: ReferenceSide, inputs: Inputs, changed: Casts
+) -> CheckResult:
     """*result*, with the first node that differs where both sides are graphs."""
     from pytest_onnxaccel.runner.localise.localise import looked_into, worst_sample
 
     request, state = context.request, context.state
-    ours = ComparisonSide(request.backend, context.model_session, request.backend, context.file)
+    ours = ComparisonSide(
+        request.backend, context.model_session, request.backend, context.file,
+        wrap=changed.candidate if changed else None,
+    )  # fmt: skip
     theirs = against.side(inputs.for_sample(worst_sample(result)))
     if theirs is not None:
         both = (ours, theirs)
@@ -97,9 +126,13 @@ def _with_beyond(context: CheckRun) -> Inputs:
         return inputs  # what stands against the file is told where it is run
 
 
-def _unlike(context: CheckRun, declared: ModelInfo) -> list[str]:
+def _unlike(context: CheckRun, declared: ModelInfo, changed: Casts) -> list[str]:
     """Why the model and the other file that it is compared with cannot be fed the same."""
     other = context.other
     if other is None:
         return []
-    return input_problems(declared.inputs, other.info.inputs, (context.spec.name, other.spec.name))
+    theirs = [
+        replace(spec, dtype=changed.inputs[spec.name][0]) if spec.name in changed.inputs else spec
+        for spec in other.info.inputs
+    ]
+    return input_problems(declared.inputs, theirs, (context.spec.name, other.spec.name))

@@ -56,13 +56,19 @@ class Intermediates:
 
 
 def intermediates(
-    ours: ComparisonSide, theirs: ComparisonSide, feeds: Mapping[str, Array], wrong: Sequence[str], cap: int = CAP
+    ours: ComparisonSide,
+    theirs: ComparisonSide,
+    feeds: Mapping[str, Array],
+    wrong: Sequence[str],
+    cap: int = CAP,
+    narrow: str = "",
 ) -> Intermediates:
     """Compare what two sides compute inside, on *feeds*.
 
     Args:
         wrong: outputs that failed.
         cap: bytes of intermediates that are held at a time.
+        narrow: float type that one side is a conversion to: then floats of two types are compared after a cast.
 
     Raises:
         OnnxAccelError: a side cannot be run.
@@ -80,6 +86,8 @@ def intermediates(
     for first, second in chunks(mine, other, pairs, cap):
         (a,) = found.ours.run(first, feeds)
         b, again = found.theirs.run(second, feeds, moved)
+        if narrow:
+            a = {name: alike(array, b.get(pairs.get(name, ""))) for name, array in a.items()}
         found.chunks += 1
         found.largest = max(found.largest, sum(x.nbytes for side in (a, b, again) for x in side.values()))
         found.outputs = (_of(mine.outputs, a), _of(other.outputs, b))
@@ -102,7 +110,16 @@ def intermediates(
                 gaps[name] = _gap(found, digests, name, pairs[name])
     # One that is not finite says nothing of the reference's noise
     noise = {name: share for name, share in noise.items() if isfinite(share)}
-    found.beside = Beside(mine, other, pairs, gaps, noise, tuple(dict.fromkeys(holder(w, mine.outputs) for w in wrong)))
+    failed = tuple(dict.fromkeys(holder(w, mine.outputs) for w in wrong))
+    found.beside = Beside(mine, other, pairs, gaps, noise, failed, narrow)
+    return found
+
+
+def alike(array: Array, other: Array | None) -> Array:
+    """*array* in the type of *other*, where both are floats of different types."""
+    if other is None or array.dtype == other.dtype or not {array.dtype.kind, other.dtype.kind} <= {"f", "V"}:
+        return array
+    found: Array = array.astype(other.dtype)
     return found
 
 

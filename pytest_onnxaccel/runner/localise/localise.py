@@ -46,7 +46,8 @@ def looked_into(
         return result
     try:
         feeds = sample(inputs, request.seeds, request.batch, worst_sample(result))
-        return FailureAnalysis(sides, feeds, backends, engines, failures)(result)
+        narrow = str(result.figures.get("conversion", ""))
+        return FailureAnalysis(sides, feeds, backends, engines, failures, narrow=narrow)(result)
     except Exception as error:
         return result.with_(notes=(*result.notes, _note("not looked into", error)))
 
@@ -60,6 +61,7 @@ class FailureAnalysis:
         feeds: of the sample that failed worst.
         backends: of the run.
         failures: folder that cases are saved in; None saves none.
+        narrow: float type of fewer digits that one side is a conversion to; empty where it is none.
     """
 
     sides: tuple[ComparisonSide, ComparisonSide]
@@ -68,6 +70,7 @@ class FailureAnalysis:
     engines: Engines
     failures: str | None = None
     notes: list[str] = field(default_factory=list)
+    narrow: str = ""
 
     def __call__(self, result: CheckResult) -> CheckResult:
         """*result* with what was found.
@@ -107,7 +110,7 @@ class FailureAnalysis:
             line = f"not localised: {EXPORTED_AGAIN} gives the very same; what differs is the framework and its export"
             return None, Finding(f"; {EXPORTED_AGAIN} gives the same", (line,), "compared the outputs alone", {})
         try:
-            found = intermediates(*self.sides, self.feeds, wrong)
+            found = intermediates(*self.sides, self.feeds, wrong, narrow=self.narrow)
             if not still(wrong, found.outputs, outputs):
                 return None, finding(found, None, None, True, fused(found, wrong, outputs))
             suspect, reduced = origin(found)

@@ -1,0 +1,1 @@
+"""The types that two sides compute in: asked of their graphs, and opened as variants."""
