@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import warnings
 from pathlib import Path
 from typing import Any
@@ -70,19 +71,24 @@ def changed(model: ModelProto, name: str, change: Any) -> ModelProto:
 
 def parity(
     candidate: ModelProto,
-    reference: ModelProto,
+    reference: ModelProto | None,
     folder: Path,
     backend: str = "ort-cpu",
     tolerance: Tolerance | None = None,
     **more: Any,
 ) -> CheckResult:
-    """The result of the parity check on *candidate* against the file of *reference*; *more* goes into the spec."""
+    """The result of the parity check on *candidate* against the file of *reference*; *more* goes into the spec.
+
+    Without a reference, against itself in the same backend without optimizations.
+    """
     paths: dict[str, Path] = {}
     for name, model in (("candidate", candidate), ("original", reference)):
-        paths[name] = folder / f"{name}.onnx"
-        onnx.save(model, paths[name])
+        if model is not None:
+            paths[name] = folder / f"{name}.onnx"
+            onnx.save(model, paths[name])
+    original = str(paths["original"]) if reference is not None else None
     spec = ModelSpec(
-        "candidate", str(paths["candidate"]), "candidate.onnx", backends=(backend,), reference=str(paths["original"]),
+        "candidate", str(paths["candidate"]), "candidate.onnx", backends=(backend,), reference=original,
         **({"tolerance": tolerance} if tolerance else {}), **more,
     )  # fmt: skip
     options = RunOptions(in_process=True)
@@ -93,3 +99,45 @@ def parity(
 def told(result: CheckResult) -> str:
     """All that is said, for messages of failed tests."""
     return "\n".join([str(result), *result.notes, str(dict(result.figures))])
+
+
+class Calibration:
+    """Samples for onnxruntime.quantization, drawn as the checks draw theirs."""
+
+    def __init__(self, model: ModelProto, count: int = 24, spread: float = 1.0) -> None:
+        random = np.random.default_rng(99)
+        shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in model.graph.input}
+        self._samples = iter(
+            [
+                {name: random.uniform(-spread, spread, shape).astype(np.float32) for name, shape in shapes.items()}
+                for _ in range(count)
+            ]
+        )
+
+    def get_next(self) -> dict[str, Any] | None:
+        return next(self._samples, None)
+
+
+def quantised(model: ModelProto, folder: Path, form: str, per_channel: bool, **more: Any) -> ModelProto:
+    """*model* as onnxruntime.quantization makes it.
+
+    Args:
+        form: ``qdq``, ``qoperator`` or ``dynamic``.
+    """
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_dynamic, quantize_static
+
+    class Reader(Calibration, CalibrationDataReader):  # type: ignore[misc]
+        pass
+
+    source, target = folder / "to_quantise.onnx", folder / "quantised.onnx"
+    onnx.save(model, source)
+    logging.disable(logging.WARNING)  # it advises to optimize first
+    try:
+        if form == "dynamic":
+            quantize_dynamic(str(source), str(target), per_channel=per_channel, **more)
+        else:
+            kind = QuantFormat.QDQ if form == "qdq" else QuantFormat.QOperator
+            quantize_static(str(source), str(target), Reader(model), quant_format=kind, per_channel=per_channel, **more)
+    finally:
+        logging.disable(logging.NOTSET)
+    return onnx.load(target)

@@ -64,6 +64,7 @@ def test_a_channel_that_is_scaled_in_bfloat16_is_caught(net: str, tmp_path: Path
     damaged = changed(to_bfloat16(model, True), weight, lambda content: scaled(content, axis))
     found = parity(damaged, model, tmp_path, backend="reference")
     assert (found.verdict, found.code) == (Verdict.FAILED, "V_PARITY"), told(found)
+    assert f"{node!r}" in found.message, told(found)
 
 
 def test_some_operators_may_stay_in_float32(tmp_path: Path) -> None:

@@ -290,8 +290,11 @@ class _Comparison:
             figures=figures_of(agreement, limits, self.decisions, look, self.noisy.always) | self._conversion(),
             notes=(*notes_of(*sides, agreement, limits, self.decisions, look), *self._of_types()),
         )
-        if self.unjudged and not agreement.problems and set(agreement.bad()) == set(self.unjudged):
-            return open_verdict(result, self._quantised(), agreement, self.decisions)
+        if self.types is not None and self.types.quantised and not agreement.problems:
+            left = Quantised.of(case.samples(), *sides, self.types.quantised)
+            result = result.with_(figures={**result.figures, "quantised": left.figures()})
+            if self.unjudged and set(agreement.bad()) == set(self.unjudged):
+                return open_verdict(result, left.only(self.unjudged), agreement, self.decisions)
         result = ruled(result, agreement, limits, self.decisions, sides, self._worst_feeds)
         if case.telling is None:
             return result
@@ -305,11 +308,6 @@ class _Comparison:
     def _of_types(self) -> tuple[str, ...]:
         told = self.case.types.notes if self.case.types is not None else ()
         return (*told, self.types.note()) if self.types is not None and self.types.note() else told
-
-    def _quantised(self) -> Quantised:
-        return Quantised.of(
-            self.case.samples(), self.case.candidate_session, self.case.reference_session, self.unjudged
-        )
 
     def _worst_feeds(self) -> Feeds:
         return self.case.sample(next((self.agreement.worst[name]["sample"] for name in self.agreement.bad()), 0))

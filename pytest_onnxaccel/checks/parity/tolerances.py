@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.checks.parity.noise_floor import Noise
+from pytest_onnxaccel.core.precision import NARROW
 from pytest_onnxaccel.core.printing import escaped
 from pytest_onnxaccel.core.specs import Tolerance
 from pytest_onnxaccel.numerics.compare.tolerance_floor import FACTOR, floor, is_rounding, unit_of
@@ -81,7 +82,8 @@ class Limits:
             return rtol, measured, self.noise.origin(name)
         if unit is None:
             return rtol, atol, f"{reference.dtype.name} must be equal"
-        return rtol, atol, f"rounding of {computed or reference.dtype.name} at the output's scale"
+        kind = computed if computed in NARROW else reference.dtype.name
+        return rtol, atol, f"rounding of {kind} at the output's scale"
 
     def measured(self, name: str) -> float:
         """Absolute tolerance by the measured drift; 0 before measuring."""

@@ -55,6 +55,11 @@ class Quantised:
         ours, theirs = sides
         return cls({name: sqnr(np.concatenate(theirs[name]), np.concatenate(ours[name])) for name in nodes}, nodes)
 
+    def only(self, names: Iterable[str]) -> Quantised:
+        """These figures, of outputs *names* alone."""
+        kept = list(names)
+        return Quantised({name: self.sqnr[name] for name in kept}, {name: self.nodes[name] for name in kept})
+
     @property
     def worst(self) -> str:
         """The output of which least is left."""
@@ -73,7 +78,6 @@ def open_verdict(
     top = agreement.worst[name]
     flips = f", {agreement.flips[name]} argmax flips" if name in agreement.flips else ""
     left = f"SQNR {found.sqnr[name]:.1f} dB, max abs error {top['max_abs']:.3g}{flips} in {agreement.samples} samples"
-    result = result.with_(figures={**result.figures, "quantised": found.figures()})
     if decisions is not None:
         if decisions.flips():
             line = f"output {name!r}: {left}"

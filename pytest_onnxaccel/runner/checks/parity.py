@@ -71,9 +71,27 @@ def run(context: CheckRun) -> CheckResult:
         types=types(request, model, path, context.other, own, variants, changed),
     )
     result = sized(noise.elsewhere(parity(case), request.reported), ready.resolved)
+    if result.code == "V_QUANTISED" and context.options.localise:
+        result = _weighed(context, result, against, inputs, changed)
     if result.verdict is Verdict.FAILED and context.options.localise:
         return _looked_into(context, result, against, inputs, changed)
     return result
+
+
+def _weighed(
+    context: CheckRun, result: CheckResult, against: ReferenceSide, inputs: Inputs, changed: Casts
+) -> CheckResult:
+    """*result* of a quantised model that nobody gave a limit for, with what its nodes lose and what is proven wrong."""
+    from pytest_onnxaccel.runner.localise.localise import worst_sample
+    from pytest_onnxaccel.runner.localise.quantised_faults import weighed
+
+    theirs = against.side(inputs.for_sample(worst_sample(result)))
+    return result if theirs is None else weighed(result, context.request, (_ours(context, changed), theirs), inputs)
+
+
+def _ours(context: CheckRun, changed: Casts) -> ComparisonSide:
+    wrap = changed.candidate if changed else None
+    return ComparisonSide(context.backend, context.model_session, context.backend, context.file, wrap=wrap)
 
 
 def _cast(candidate: Session, against: ReferenceSide, changed: Casts) -> tuple[Session, ReferenceSide]:
@@ -99,10 +117,7 @@ def _looked_into(
     from pytest_onnxaccel.runner.localise.localise import looked_into, worst_sample
 
     request, state = context.request, context.state
-    ours = ComparisonSide(
-        request.backend, context.model_session, request.backend, context.file,
-        wrap=changed.candidate if changed else None,
-    )  # fmt: skip
+    ours = _ours(context, changed)
     theirs = against.side(inputs.for_sample(worst_sample(result)))
     if theirs is not None:
         both = (ours, theirs)

@@ -47,7 +47,10 @@ def looked_into(
     try:
         feeds = sample(inputs, request.seeds, request.batch, worst_sample(result))
         narrow = str(result.figures.get("conversion", ""))
-        return FailureAnalysis(sides, feeds, backends, engines, failures, narrow=narrow)(result)
+        quantised = "quantised" in result.figures
+        return FailureAnalysis(
+            sides, feeds, backends, engines, failures, narrow=narrow, quantised=quantised
+        )(result)  # fmt: skip
     except Exception as error:
         return result.with_(notes=(*result.notes, _note("not looked into", error)))
 
@@ -62,6 +65,7 @@ class FailureAnalysis:
         backends: of the run.
         failures: folder that cases are saved in; None saves none.
         narrow: float type of fewer digits that one side is a conversion to; empty where it is none.
+        quantised: one side alone computes with few whole numbers.
     """
 
     sides: tuple[ComparisonSide, ComparisonSide]
@@ -71,6 +75,7 @@ class FailureAnalysis:
     failures: str | None = None
     notes: list[str] = field(default_factory=list)
     narrow: str = ""
+    quantised: bool = False
 
     def __call__(self, result: CheckResult) -> CheckResult:
         """*result* with what was found.
@@ -110,6 +115,10 @@ class FailureAnalysis:
             line = f"not localised: {EXPORTED_AGAIN} gives the very same; what differs is the framework and its export"
             return None, Finding(f"; {EXPORTED_AGAIN} gives the same", (line,), "compared the outputs alone", {})
         try:
+            if self.quantised:
+                from pytest_onnxaccel.runner.localise.quantised_loss import finding as lost
+
+                return None, lost(*self.sides, self.feeds)
             found = intermediates(*self.sides, self.feeds, wrong, narrow=self.narrow)
             if not still(wrong, found.outputs, outputs):
                 return None, finding(found, None, None, True, fused(found, wrong, outputs))
