@@ -14,6 +14,7 @@ from pytest_onnxaccel.graph.files import all_graphs
 from pytest_onnxaccel.graph.fold_batchnorm import fold_batchnorm, foldable
 from pytest_onnxaccel.graph.precision.steps import quantised_scales
 from pytest_onnxaccel.graph.rebatch_files import read_model, read_whole, write_model
+from pytest_onnxaccel.graph.reorder import reordered, sums_of
 from pytest_onnxaccel.graph.simplify import release_initializers
 from pytest_onnxaccel.graph.upgrade import opset_of, upgraded
 
@@ -22,6 +23,7 @@ _NEWER, _OLDER = 18, 17
 _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 #: Operators whose float operands behind the first say how large the result is.
 _SIZED = ("Resize", "Upsample")
+_BACKWARDS = "sums from the other end"
 #: Scales of quantised values are so much off, up and down: a number on the border of two steps takes the other.
 _STEPS = {"quantised in steps larger by 0.1 %": 2.0**-10, "quantised in steps smaller by 0.1 %": -(2.0**-10)}
 #: Several draws, because a single element of a single output may drift by nothing by luck.
@@ -32,6 +34,8 @@ def applicable(source: str) -> list[str]:
     """Names of the variants that the model at *source* has, cheap ones first."""
     model = read_model(source)
     names = list(_ROUNDED) if any(_weights(model)) else []
+    if any(sums_of(model)):
+        names.append(_BACKWARDS)
     if any(_scales(model)):
         names += _STEPS
     if foldable(model):
@@ -58,6 +62,7 @@ def _make(name: str) -> Callable[[onnx.ModelProto], onnx.ModelProto]:
     makers: Mapping[str, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
         **{text: lambda model, seed=seed: rounded(model, seed) for seed, text in enumerate(_ROUNDED)},  # type: ignore[misc]
         **{text: lambda model, by=by: stretched(model, by) for text, by in _STEPS.items()},  # type: ignore[misc]
+        _BACKWARDS: reordered,
         "BatchNormalization folded": fold_batchnorm,
         "initializers inside": initializers_inside,
         "initializers as inputs": initializers_as_inputs,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from itertools import groupby
 
 import numpy as np
@@ -42,6 +42,7 @@ class BatchCase:
         single_runs: results of single samples that are known already, and how they combine.
         wide: beside *sizes*, sweep over a dynamic model's batch as far as time and *memory* (bytes) allow.
         telling: whether what was compared tells anything.
+        noise: absolute tolerances by output that measured noise asks for, asked where the default is passed.
     """
 
     model: str
@@ -57,10 +58,12 @@ class BatchCase:
     wide: bool = False
     memory: int = 0
     telling: Telling | None = None
+    noise: Callable[[], Mapping[str, float]] | None = None
 
     def prover(self, single_runs: SingleRuns, full: bool) -> Prover:
         """Proves sessions within these tolerances."""
-        return prover_of(self.backend, single_runs, self.inputs, self.tolerance, self.outputs, full)
+        found = prover_of(self.backend, single_runs, self.inputs, self.tolerance, self.outputs, full)
+        return replace(found, noise=self.noise)
 
 
 def batch(case: BatchCase) -> CheckResult:

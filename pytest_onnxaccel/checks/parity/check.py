@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.find_inputs import is_finite
 from pytest_onnxaccel.checks.parity.comparison import Agreement
-from pytest_onnxaccel.checks.parity.noise_floor import Variants, measure
+from pytest_onnxaccel.checks.parity.noise_floor import Noise, Variants, measure
 from pytest_onnxaccel.checks.parity.rounded_inputs import nudged
 from pytest_onnxaccel.checks.parity.tolerances import Limits
 from pytest_onnxaccel.checks.parity.verdict import figures_of, notes_of, ruled
@@ -38,6 +38,10 @@ SAMPLES = 3
 MOST = 16
 
 
+#: Scale of the summands by output that is a sum, and whether it adds up many numbers, on some samples.
+Summands = Callable[[Sequence["Feeds"]], Mapping[str, tuple[float, bool]]]
+
+
 @record(frozen=True)
 class Noisy:
     """What a parity check knows of noise.
@@ -49,6 +53,9 @@ class Noisy:
         base: the session that *variants* are variants of; the reference by default.
         stored: the reference is what was stored: there, equal values prove something also where none is finite.
         least: tolerances by output that its own noise needed where the reference was stored.
+        beside: the ONNX side of a source framework, by name, with its variants: what a framework shows of noise on two
+            threads is less than two frameworks are apart.
+        summands: asks how large what outputs are added up of is.
         alike: candidate and reference run in one engine. Another one's kernels may round more than any variant
             shows; in the same one a narrow pass is worth a second look.
     """
@@ -60,6 +67,8 @@ class Noisy:
     base: Session | None = None
     stored: bool = False
     least: Mapping[str, Tolerance] = field(default_factory=dict)
+    beside: tuple[str, Session, Variants] | None = None
+    summands: Summands | None = None
 
 
 @record(frozen=True)
@@ -121,6 +130,7 @@ def parity(case: ParityCase) -> CheckResult:
     if not compared.holds:
         compared.look_at_types()
     look = compared.measure_noise()
+    compared.look_at_summands()
     if case.telling is not None and compared.holds:
         for index in case.telling.more(compared.answers, compared.agreement.samples):
             if not compared.add(index):
@@ -222,9 +232,23 @@ class _Comparison:
             self.measured_narrow(feeds)
             if self.limits.noise is not None and not self.noisy.always and not self.worth_measuring():
                 return
-        found = measure(self._base_name, self._base, chosen, feeds, self.limits.computed)
+        self.joined(measure(self._base_name, self._base, chosen, feeds, self.limits.computed))
+
+    def joined(self, found: Noise) -> None:
+        """Tolerate *found* beside the noise that is known, and judge again."""
         self.limits.noise = self.limits.noise.joined(found) if self.limits.noise is not None else found
         self._judge_again()
+
+    def look_at_summands(self) -> None:
+        """Judge outputs near zero at the scale of what is added up for them, where they fail at their own."""
+        ask, bad = self.noisy.summands, self.agreement.bad()
+        if ask is None or not bad or self.agreement.problems or self.unjudged:
+            return
+        if not all(self.limits.free(name) and self.limits.lock(name) is None for name in bad):
+            return
+        self.limits.summands = ask(_telling(list(self.case.samples()), self.agreement))
+        if self.limits.summands:
+            self._judge_again()
 
     def measure_noise(self) -> SecondLook | None:
         """Measure the noise where that could decide, and look a second time where a pass was narrow."""
@@ -237,6 +261,8 @@ class _Comparison:
         if not noisy.alike and not noisy.locked and not self.agreement.ok and self.worth_measuring():
             # Another engine adds up in another order, which no variant of the reference shows
             self.measured(chosen, self._rounded)
+        if noisy.beside is not None and not noisy.locked and not self.agreement.ok and self.worth_measuring():
+            self.joined(measure(*noisy.beside, chosen, self.limits.computed))
         # Seeds and samples that the user chose are all that is asked for
         if not noisy.alike or case.seeds or case.inputs.files:
             return None
@@ -260,12 +286,12 @@ class _Comparison:
             trial.judge_again()
         # Rounding the inputs otherwise takes a few runs, and each variant of the model a load
         first = self._rounded if large or not (noisy.alike or noisy.locked) else None
-        for variants in (first, noisy.variants):
-            if variants is None:
-                continue
+        base = (self._base_name, self._base)
+        tried = [(*base, variants) for variants in (first, noisy.variants) if variants is not None]
+        for name, session, variants in (*tried, *([noisy.beside] if noisy.beside is not None else [])):
             if trial.problems or not _worth_measuring(trial, own, None):
                 break
-            found = measure(self._base_name, self._base, variants, [feeds], own.computed)
+            found = measure(name, session, variants, [feeds], own.computed)
             own.noise = own.noise.joined(found) if own.noise is not None else found
             trial.judge_again()
         if trial.ok:

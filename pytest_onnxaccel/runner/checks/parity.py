@@ -7,7 +7,8 @@ from dataclasses import replace
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.find_inputs import sized
 from pytest_onnxaccel.checks.interface import input_problems
-from pytest_onnxaccel.checks.parity.check import ParityCase, parity
+from pytest_onnxaccel.checks.parity.check import Noisy, ParityCase, parity
+from pytest_onnxaccel.checks.parity.noise_floor import Variants
 from pytest_onnxaccel.checks.precision.casting import Casts
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.printing import identifier
@@ -15,7 +16,9 @@ from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelInfo
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.check_run import CheckRun
+from pytest_onnxaccel.runner.precision.measured_noise import remember
 from pytest_onnxaccel.runner.precision.sides import casts, types
+from pytest_onnxaccel.runner.precision.summand_scales import summand_scales
 from pytest_onnxaccel.runner.request import GOLDEN
 from pytest_onnxaccel.runner.sessions import noise_variants as noise
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
@@ -57,25 +60,44 @@ def run(context: CheckRun) -> CheckResult:
         request.seeds,
         request.batch,
         known=ready.single_runs.block if path is None and not changed else None,
-        noisy=noise.noisy(
-            context.options,
-            request.model,
-            request.backend,
-            shown,
-            against.variants,
-            against.alike,
-            candidate if against.borrowed else None,
+        noisy=_beside(
+            context,
+            own,
+            variants,
+            changed,
+            noise.noisy(
+                context.options,
+                request.model,
+                request.backend,
+                shown,
+                against.variants,
+                against.alike,
+                candidate if against.borrowed else None,
+            ),
         ),
         decision=request.decision or context.spec.decision,
         telling=replace(context.telling(own=bool(changed)), inputs=inputs),
         types=types(request, model, path, context.other, own, variants, changed),
     )
     result = sized(noise.elsewhere(parity(case), request.reported), ready.resolved)
+    if path is None:
+        remember(model, result)
     if result.code == "V_QUANTISED" and context.options.localise:
         result = _weighed(context, result, against, inputs, changed)
     if result.verdict is Verdict.FAILED and context.options.localise:
         return _looked_into(context, result, against, inputs, changed)
     return result
+
+
+def _beside(context: CheckRun, own: Session, variants: Variants, changed: Casts, found: Noisy) -> Noisy:
+    """*found*, with the model's own noise where the reference is another framework, and how large its summands are."""
+    source, other = context.request.source, context.other
+    if source is not None and found.base is None:
+        found = replace(found, beside=(context.backend, own, variants))
+    if changed:
+        return found
+    where, path = (context.model_session, context.file) if other is None else (other, None)
+    return replace(found, summands=summand_scales(where, context.backend, path))
 
 
 def _weighed(

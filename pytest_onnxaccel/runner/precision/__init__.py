@@ -1,1 +1,1 @@
-"""The types that two sides compute in: asked of their graphs, and opened as variants."""
+"""What tolerances are made of: the types that two sides compute in, noise that was measured, scales of summands."""
