@@ -21,8 +21,8 @@ _END = -(2**63)
 Turns = dict[int, tuple[int, ...]]
 
 
-def sums_of(model: onnx.ModelProto) -> Iterator[tuple[NodeProto, Turns]]:
-    """Nodes of the main graph that add up values that inputs decide, and the axes of their inputs that may be turned.
+def sums_of(model: onnx.ModelProto) -> Iterator[tuple[int, Turns]]:
+    """Places of nodes of the main graph that add up values that inputs decide, and the axes of their inputs to turn.
 
     Turning all of them together changes the order in which numbers are added up, and nothing else.
     """
@@ -32,7 +32,7 @@ def sums_of(model: onnx.ModelProto) -> Iterator[tuple[NodeProto, Turns]]:
     ranks = _ranks(model)
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     live = {value.name for value in fed_values(model.graph)}
-    for node in model.graph.node:
+    for at, node in enumerate(model.graph.node):
         fed = [place for place, name in enumerate(node.input) if name in live]
         if fed:
             live.update(node.output)
@@ -41,16 +41,16 @@ def sums_of(model: onnx.ModelProto) -> Iterator[tuple[NodeProto, Turns]]:
             continue
         turns = rule(node, ranks, constants)
         if turns:
-            yield node, turns
+            yield at, turns
 
 
 def reordered(model: onnx.ModelProto) -> onnx.ModelProto:
     """*model* with every such sum added up from the other end."""
-    found = {id(node): turns for node, turns in sums_of(model)}
+    found = dict(sums_of(model))
     nodes: list[NodeProto] = []
     made: dict[tuple[str, tuple[int, ...]], str] = {}
-    for node in model.graph.node:
-        for place, axes in found.get(id(node), {}).items():
+    for at, node in enumerate(model.graph.node):
+        for place, axes in found.get(at, {}).items():
             key = (node.input[place], axes)
             if key not in made:
                 made[key] = f"{node.input[place]}__turned_{len(made)}"

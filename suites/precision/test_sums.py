@@ -1,4 +1,4 @@
-"""Sums of what inputs decide, in two orders: healthy pairs pass, with nearly nothing left too, and damaged ones fail."""
+"""Sums of what inputs decide, in two orders: healthy pairs pass, with little left too, and damaged ones fail."""
 
 from __future__ import annotations
 

@@ -53,12 +53,14 @@ class Noise:
         return replace(self, drift={name: found if name in names else 0.0 for name, found in self.drift.items()})
 
     def joined(self, other: Noise) -> Noise:
-        """This noise and that of the same reference on *other* samples: the larger drift of each output."""
+        """This noise and that of *other* samples, or of the other side: the larger drift of each output."""
         drift = {name: max(found, other.drift.get(name, 0.0)) for name, found in self.drift.items()}
         counted, left_out = (tuple(dict.fromkeys((*a, *b))) for a, b in (
             (self.counted, other.counted), (self.left_out, other.left_out),
         ))  # fmt: skip
-        return Noise(self.reference, drift, counted, left_out, self.samples + other.samples, self.sure)
+        alike = other.reference in self.reference.split(" and ")
+        reference = self.reference if alike else f"{self.reference} and {other.reference}"
+        return Noise(reference, drift, counted, left_out, self.samples + other.samples, self.sure)
 
     def origin(self, name: str) -> str:
         """``4 x measured drift 2.6e-7 of ort-cpu over 4 variants``."""
