@@ -30,9 +30,10 @@ _PRODUCTS = frozenset({"Conv", "ConvTranspose", "Einsum", "Gemm", "MatMul"})
 _TRANSFORMS = frozenset({"DFT", "STFT"})
 _LOSSES = frozenset({"NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"})
 #: Results of these add up many numbers: the rounding of one after the other grows with the root of their count, and
-#: that of a Fourier transform whose angles are computed in float32 with its length.
+#: that of a Fourier transform whose angles are computed in float32 faster. By experiment, ONNX Runtime's against float64:
+#: 8 units of what is added up at a length of 10, 160 at 1000.
 _LONG = _ADDS | _TRANSFORMS | _LOSSES
-_EASY = 16.0
+_GROWTH, _EASY = 2.0 / 3.0, 2.0
 _KINDS = (TensorProto.FLOAT,)
 
 
@@ -110,8 +111,6 @@ class _Writer:
             return self._like(node, [self._node("Abs", [each]) if each else "" for each in node.input])
         if op == "Neg":
             return self.magnitude(node.input[0], depth - 1)
-        if op == "Mul":
-            return self._node("Mul", [self.magnitude(each, depth - 1) for each in node.input])
         if op == "Div":
             return self._node("Div", [self.magnitude(node.input[0], depth - 1), self._node("Abs", [node.input[1]])])
         if op in _TRANSFORMS:
@@ -139,7 +138,8 @@ class _Writer:
                 place = self._node("Reshape", [node.input[2], self._whole([1])])
             length = self._cast(self._node("Gather", [self._node("Shape", [node.input[0]]), place]))
             total = self._node("ReduceSum", [large, place])
-        return self._node("Mul", [total, self._from_one(length, 1 / _EASY)])
+        grown = self._node("Pow", [length, self._number(_GROWTH)])
+        return self._node("Mul", [total, self._from_one(grown, 1 / _EASY)])
 
     def _from_one(self, name: str, times: float) -> str:
         scaled = self._node("Mul", [name, self._number(times)])
