@@ -61,7 +61,7 @@ def test_a_channel_that_is_scaled_is_caught_and_named(net: str, keep: bool, tmp_
 def test_a_channel_that_is_scaled_in_bfloat16_is_caught(net: str, tmp_path: Path) -> None:
     model = NETS[net](2)
     weight, axis, node = WEIGHTS[net]
-    damaged = changed(to_bfloat16(model, True), weight, lambda content: scaled(content, axis))
+    damaged = changed(to_bfloat16(model, True), weight, lambda content: scaled(content, axis, by=4))
     found = parity(damaged, model, tmp_path, backend="reference")
     assert (found.verdict, found.code) == (Verdict.FAILED, "V_PARITY"), told(found)
     assert f"{node!r}" in found.message, told(found)

@@ -38,9 +38,9 @@ UNITS = {
     "float32": Unit(2.0**-23, 16, 32, 1e-3),
     "float16": Unit(2.0**-10, 4, 8, 5e-2),
     "bfloat16": Unit(2.0**-7, 2, 4, 1e-1),
-    # Computed with eight-bit numbers on both sides: a value between two steps may take either
-    "int8": Unit(2.0**-23, 16, 32, 1e-1),
 }
+#: Float32 that was computed with eight-bit numbers on both sides: a value between two steps may take either.
+_STEPS = Unit(2.0**-23, 16, 32, 1e-1)
 #: The eight-bit floats and what else NumPy knows as raw bytes only.
 _TINY = Unit(2.0**-3, 0.5, 1, 0.5)
 #: The default tolerance is this many times the measured drift. Other engines and folds need up to 1.5 of it.
@@ -55,11 +55,11 @@ def unit_of(array: Array, computed: str = "") -> Unit | None:
     """The unit of *array*'s dtype; None for types that must be equal: integers, booleans, text.
 
     Args:
-        computed: float type of fewer digits that *array* was computed in; empty where that is its own.
+        computed: float type of fewer digits that *array* was computed in, or ``int8``; empty where that is its own.
     """
     if computed and array.dtype.kind in "fcV":
-        own = unit_of(array)
-        return own if own is None or own.eps > UNITS[computed].eps else UNITS[computed]
+        own, other = unit_of(array), UNITS.get(computed, _STEPS)
+        return own if own is None or own.eps > other.eps else other
     name = array.dtype.name.replace("complex128", "float64").replace("complex64", "float32")
     return UNITS.get(name, _TINY if array.dtype.kind == "V" else None)
 
