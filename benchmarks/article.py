@@ -29,6 +29,7 @@ from pytest_onnxaccel.checks.latency.paired_ratio import Ratio
 from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.runner.advice.advise import Advising
 from pytest_onnxaccel.runner.latency.paired_timing import measured
+from pytest_onnxaccel.runner.latency.timing_sessions import TimedModel
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
@@ -41,7 +42,8 @@ def advised(
     model_session: ModelSession, engines: Engines, threads: int | None, folder: str
 ) -> tuple[Advice, str, LoadOptions]:
     """The advice, the advised file and its options."""
-    found = Advising(model_session, engines, "ort-cpu", model_session.ready("ort-cpu"), threads=threads).advise(folder)
+    model = TimedModel(model_session, engines, "ort-cpu", model_session.ready("ort-cpu"))
+    found = Advising(model, threads).advise(folder)
     if not found.advised:
         raise SystemExit("\n".join(["nothing is advised:", *found.lines()]))
     return found, found.files[0], LoadOptions(**{"threads": threads, **found.setup.options})

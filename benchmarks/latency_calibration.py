@@ -1,4 +1,4 @@
-"""How often a latency budget decides, and how often it errs, quiet and beside a bursty neighbour.
+"""How often a latency budget decides, and how often it errs, quiet and next to a bursty neighbour.
 
     python benchmarks/latency_calibration.py [--trials N] [--model FILE] [--only relative|absolute|peer] [--peer]
 

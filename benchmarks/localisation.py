@@ -1,4 +1,4 @@
-"""How often the planted node is named, and what looking for it costs beside a plain parity check.
+"""How often the planted node is named, and what looking for it costs next to a plain parity check.
 
     python benchmarks/localisation.py [MODEL ...] [--rounds N] [--faults N] [--renamed]
     python benchmarks/localisation.py --mutations [--rounds N] [--faults N]
@@ -173,7 +173,7 @@ def measure(name: str, cases: Iterator[Case], rounds: int) -> None:
     ratios.sort()
     over = sum(ratio > 2 for ratio in ratios)
     print(
-        f"  wall time beside a plain parity check: median {ratios[len(ratios) // 2]:.2f}, worst {ratios[-1]:.2f};"
+        f"  wall time next to a plain parity check: median {ratios[len(ratios) // 2]:.2f}, worst {ratios[-1]:.2f};"
         f" {over} of {len(ratios)} above 2"
     )
     print(f"  most intermediates held at a time: {largest / 1e6:.1f} MB", flush=True)

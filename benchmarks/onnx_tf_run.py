@@ -56,6 +56,7 @@ def opener(engines: Any, model_session: Any, options: Any, limits: Any) -> Calla
     from pytest_onnxaccel.backends.checked_session import CheckedSession
     from pytest_onnxaccel.environments.locate import bootstrap, interpreter
     from pytest_onnxaccel.isolation.engine import WorkerEngine
+    from pytest_onnxaccel.isolation.launch import Launch
     from pytest_onnxaccel.isolation.supervisor import WorkerProcess
 
     python = interpreter("onnx-tf", None)
@@ -72,7 +73,7 @@ def opener(engines: Any, model_session: Any, options: Any, limits: Any) -> Calla
     command, staging = [python, "-c", bootstrap(start)], engines.staging
 
     def process() -> WorkerProcess:
-        return WorkerProcess("onnx-tf run", command, (), staging.folder, staging.sentinel, limits, legacy=True)
+        return WorkerProcess("onnx-tf run", Launch(command, staging.folder, legacy=True), staging.sentinel, limits)
 
     engine = WorkerEngine("onnx_tf_run:OnnxTfRun", process)
     info = model_session.info

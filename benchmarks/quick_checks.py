@@ -1,4 +1,4 @@
-"""How much the quick checks of one model cost beside a plain script; a ratio, both sides in one run, interleaved.
+"""How much the quick checks of one model cost next to a plain script; a ratio, both sides in one run, interleaved.
 
     python benchmarks/quick_checks.py [MODEL] [--rounds N]
 

@@ -5,34 +5,69 @@ The public names below are loaded when they are used; importing the package load
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
-_PUBLIC = {
-    "CheckFailure": "core.errors",
-    "CheckResult": "core.results",
-    "LatencyBudget": "core.specs",
-    "ModelSpec": "core.specs",
-    "OnnxAccelError": "core.errors",
-    "Request": "runner.request",
-    "RunOptions": "runner.request",
-    "Runner": "runner.runner",
-    "Tolerance": "core.specs",
-    "Verdict": "core.results",
-    "convert_source": "runner.conversion.convert",
-    "fold_in": "runner.conversion.fold_preprocessing",
-    "round_trip": "runner.conversion.round_trip",
-    "validate": "runner.api",
-}
+__all__ = [
+    "CheckFailure",
+    "CheckResult",
+    "ConfigError",
+    "LatencyBudget",
+    "ModelSpec",
+    "OnnxAccelError",
+    "Request",
+    "RunOptions",
+    "Runner",
+    "Tolerance",
+    "Verdict",
+    "__version__",
+    "convert_source",
+    "fold_in",
+    "round_trip",
+    "validate",
+]
 
-__all__ = list(_PUBLIC)
+# A test holds the two branches to the same names and places
+if TYPE_CHECKING:
+    from pytest_onnxaccel.core.errors import CheckFailure, ConfigError, OnnxAccelError
+    from pytest_onnxaccel.core.results import CheckResult, Verdict
+    from pytest_onnxaccel.core.specs import LatencyBudget, ModelSpec, Tolerance
+    from pytest_onnxaccel.runner.api import validate
+    from pytest_onnxaccel.runner.conversion.convert import convert_source
+    from pytest_onnxaccel.runner.conversion.fold_preprocessing import fold_in
+    from pytest_onnxaccel.runner.conversion.round_trip import round_trip
+    from pytest_onnxaccel.runner.request import Request, RunOptions
+    from pytest_onnxaccel.runner.runner import Runner
 
+    __version__: str
+else:
+    _PLACES = {
+        "CheckFailure": "core.errors",
+        "CheckResult": "core.results",
+        "ConfigError": "core.errors",
+        "LatencyBudget": "core.specs",
+        "ModelSpec": "core.specs",
+        "OnnxAccelError": "core.errors",
+        "Request": "runner.request",
+        "RunOptions": "runner.request",
+        "Runner": "runner.runner",
+        "Tolerance": "core.specs",
+        "Verdict": "core.results",
+        "convert_source": "runner.conversion.convert",
+        "fold_in": "runner.conversion.fold_preprocessing",
+        "round_trip": "runner.conversion.round_trip",
+        "validate": "runner.api",
+    }
 
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name):
+        if name in _PLACES:
+            from importlib import import_module
 
+            return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+        if name == "__version__":
+            from pytest_onnxaccel.core.version import own_version
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_PUBLIC})
+            return own_version()
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

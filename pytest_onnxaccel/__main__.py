@@ -44,35 +44,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=_PROG, description="Tools beside the pytest plugin.")
+    parser = argparse.ArgumentParser(prog=_PROG, description="Tools that come with the pytest plugin.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     doctor = commands.add_parser(
         "doctor",
-        help="which backends run here, and how to mend those that do not",
+        help="which backends run here, and how to fix those that do not",
         description="Try every registered backend on a small model. "
         "Exit status: 0 when a runtime works, 1 when none does.",
     )
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
-    doctor.add_argument("--no-probe", action="store_true", help="believe what the backends say of themselves")
+    doctor.add_argument("--no-probe", action="store_true", help="report what the backends say, and start none of them")
     env = commands.add_parser(
         "env",
         help="build the isolated environment of a backend",
         description="Build the environment of pinned packages that a backend such as onnx-tf runs in.",
     )
     env.add_argument("name", metavar="NAME", help="name of the environment, such as onnx-tf")
-    env.add_argument("--rebuild", action="store_true", help="build it anew, also when it is there")
+    env.add_argument("--rebuild", action="store_true", help="build it again even if it exists")
     env.add_argument("--path", action="store_true", help="print its interpreter and build nothing")
     freeze = commands.add_parser(
         "freeze",
         help="freeze a model to another batch size, and prove it",
-        description="Write MODEL frozen to batch N, once N distinct samples at once are proven to give what the "
-        "model gives for each of them alone. Exit status: 0 when it is proven and written, 1 when nothing can be "
+        description="Write a copy of MODEL frozen to batch N, after proving that N distinct samples at once give the "
+        "same results as each of them alone. Exit status: 0 when it is proven and written, 1 when nothing can be "
         "proven, 2 for a wrong command.",
     )
-    freeze.add_argument("model", metavar="MODEL", help="an .onnx file, which is left as it is")
-    freeze.add_argument("--batch", metavar="N", type=_positive, required=True, help="samples that the new file takes")
-    freeze.add_argument("-o", "--output", metavar="FILE", help="default: MODEL's name with -batch-N, beside it")
-    freeze.add_argument("--backend", metavar="NAME", help="where it is proven; default: the first one that runs here")
+    freeze.add_argument("model", metavar="MODEL", help="an .onnx file, which is not changed")
+    freeze.add_argument("--batch", metavar="N", type=_positive, required=True, help="batch size of the new file")
+    freeze.add_argument(
+        "-o", "--output", metavar="FILE", help="default: MODEL's name with -batch-N, in the same folder"
+    )
+    freeze.add_argument("--backend", metavar="NAME", help="backend of the proof; default: the first one that runs here")
     freeze.add_argument(
         "--method",
         choices=("auto", "re-export", "fixed", "dims", "rewrite", "scan", "unroll"),
@@ -84,26 +86,30 @@ def _parser() -> argparse.ArgumentParser:
     freeze.add_argument("--loader", metavar="MODULE:CALLABLE", help="builds the module of a source of weights")
     convert_arguments(commands.add_parser("convert", help="convert a source to ONNX, and prove it"))
     roundtrip_arguments(commands.add_parser("roundtrip", help="convert a source leg by leg, and compare every stop"))
-    record_arguments(commands.add_parser("record", help="store inputs, and the outputs that are right for them"))
+    record_arguments(commands.add_parser("record", help="store inputs and their correct outputs as golden data"))
     for name in ("freeze", "convert", "record", "roundtrip"):
         sandbox_arguments(commands.choices[name])
     return parser
 
 
 def sandbox_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of every command that opens models."""
+    """Add the arguments of every command that opens models."""
     modes = ("auto", "require", "off")
     parser.add_argument("--sandbox", choices=modes, default="auto", help="how workers are confined; default: auto")
     parser.add_argument(
-        "--readable", metavar="PATH", action="append", default=[], help="what they may read, too; repeatable"
+        "--readable",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="file or folder that workers may also read; repeatable",
     )
 
 
 def _walls(given: argparse.Namespace) -> dict[str, Any]:
-    """What the arguments say of the sandbox, as options of a run.
+    """Return what the arguments say of the sandbox, as options of a run.
 
     Raises:
-        ConfigError: it is required and cannot be had.
+        ConfigError: it is required and is not available.
     """
     from pytest_onnxaccel.isolation.confinement.level import insist
 
@@ -112,18 +118,18 @@ def _walls(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def roundtrip_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``roundtrip``."""
+    """Add the arguments of ``roundtrip``."""
     parser.description = (
         "Convert SOURCE to the first kind, the result to the second and so on, run every stop on the same samples, and "
         "name the first leg that changes the model. Nothing is written. Exit status: 0 when every leg agrees, 1 when "
         "one does not or cannot be taken, 2 for a wrong command."
     )
-    parser.add_argument("source", metavar="SOURCE", help="a file or folder; what it is, its content tells")
+    parser.add_argument("source", metavar="SOURCE", help="a file or folder; its kind is found from its content")
     parser.add_argument("--through", metavar="KINDS", default="onnx,pb,onnx", help="default: onnx,pb,onnx")
     parser.add_argument("--loader", metavar="MODULE:CALLABLE", help="builds the module of a file of weights")
     parser.add_argument(
         "--input", metavar="NAME:DTYPE:SHAPE", action="append", default=[],
-        help="what it takes, where the source does not know, such as X:0:float32:?; repeatable, in order",
+        help="an input that the source does not declare, such as X:0:float32:?; repeatable, in order",
     )  # fmt: skip
     parser.add_argument("--outputs", metavar="NAMES", default="", help="names of the outputs, separated by commas")
     parser.add_argument("--rtol", metavar="NUMBER", type=float, help="default: by dtype")
@@ -131,35 +137,39 @@ def roundtrip_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def convert_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``convert``."""
+    """Add the arguments of ``convert``."""
     parser.description = (
         "Convert SOURCE (.pth, .pt, .pt2, .pb, .meta, .keras, .h5, .tflite, a SavedModel's folder or .onnx) and write "
-        "it once it is proven to give what the source gives. Exit status: 0 when it is written, 1 when it cannot "
+        "it after proving that it gives the same results. Exit status: 0 when it is written, 1 when it cannot "
         "be converted or proven, 2 for a wrong command."
     )
-    parser.add_argument("source", metavar="SOURCE", help="a file or folder; what it is, its content tells")
+    parser.add_argument("source", metavar="SOURCE", help="a file or folder; its kind is found from its content")
     parser.add_argument("-o", "--output", metavar="PATH", required=True, help=".onnx, .pb, or a folder: a SavedModel")
     parser.add_argument("--loader", metavar="MODULE:CALLABLE", help="builds the module of a file of weights")
-    parser.add_argument("--batch", metavar="N|dynamic", help="default: what the source or its inputs have")
+    parser.add_argument("--batch", metavar="N|dynamic", help="default: the batch of the source or its inputs")
     parser.add_argument(
         "--input", metavar="NAME:DTYPE:SHAPE", action="append", default=[],
-        help="what it takes, where the source does not know, such as input:float32:1x3x240x320; repeatable, in order",
+        help="an input that the source does not declare, such as input:float32:1x3x240x320; repeatable, in order",
     )  # fmt: skip
     parser.add_argument("--outputs", metavar="NAMES", default="", help="names for the outputs, separated by commas")
-    parser.add_argument("--exporter", choices=("dynamo", "torchscript"), default="", help="of PyTorch; default: dynamo")
-    parser.add_argument("--opset", metavar="N", type=_positive, help="default: what the converter writes best")
-    parser.add_argument("--signature", metavar="NAME", default="", help="of a SavedModel; default: serving_default")
+    parser.add_argument(
+        "--exporter", choices=("dynamo", "torchscript"), default="", help="exporter of PyTorch; default: dynamo"
+    )
+    parser.add_argument("--opset", metavar="N", type=_positive, help="default: the best one of the converter")
+    parser.add_argument(
+        "--signature", metavar="NAME", default="", help="signature of a SavedModel; default: serving_default"
+    )
     parser.add_argument("--trust", metavar="NAME", action="append", default=[], help="name that a pickle may refer to")
-    parser.add_argument("--rtol", metavar="NUMBER", type=float, help="of the proof; default: by dtype")
-    parser.add_argument("--atol", metavar="NUMBER", type=float, help="of the proof; default: by dtype")
+    parser.add_argument("--rtol", metavar="NUMBER", type=float, help="tolerance of the proof; default: by dtype")
+    parser.add_argument("--atol", metavar="NUMBER", type=float, help="tolerance of the proof; default: by dtype")
 
 
 def record_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``record``."""
+    """Add the arguments of ``record``."""
     parser.description = (
-        "Run what MODEL was converted from on a few inputs, and store these and its outputs as golden data, once MODEL "
-        "is seen to agree: to gate it where the framework is missing. Exit status: 0 when it is written, 1 when the "
-        "two do not agree or one cannot be run, 2 for a wrong command."
+        "Run the source of MODEL on a few inputs and, if MODEL agrees with it, store the inputs and outputs as golden "
+        "data, to check MODEL where the framework is missing. Exit status: 0 when it is written, 1 when the two do not "
+        "agree or one cannot be run, 2 for a wrong command."
     )
     parser.add_argument("model", metavar="MODEL", help="an .onnx file")
     parser.add_argument(
@@ -168,10 +178,14 @@ def record_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--loader", metavar="MODULE:CALLABLE", help="builds the module of a source of weights")
     parser.add_argument("--trust", metavar="NAME", action="append", default=[], help="name that a pickle may refer to")
-    parser.add_argument("-o", "--output", metavar="FOLDER", help="default: MODEL's name with .golden, beside it")
+    parser.add_argument(
+        "-o", "--output", metavar="FOLDER", help="default: MODEL's name with .golden, in the same folder"
+    )
     parser.add_argument("--samples", metavar="N", type=_positive, default=3, help="default: 3")
-    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the inputs; default: 0")
-    parser.add_argument("--max-size", metavar="SIZE", default="10MB", help="of both files; default: 10MB")
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="seed of the inputs; default: 0")
+    parser.add_argument(
+        "--max-size", metavar="SIZE", default="10MB", help="limit of both files together; default: 10MB"
+    )
     parser.add_argument("--backend", metavar="NAME", help="where MODEL runs; default: the first one that runs here")
     parser.add_argument("--manifest", metavar="FILE", help="an onnxaccel.toml with the model's inputs and tolerances")
     parser.add_argument("--rtol", metavar="NUMBER", type=float, help="stored as the limit; default: measured")
@@ -180,12 +194,12 @@ def record_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _positive(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of samples")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of samples")
     return int(text)
 
 
 def _plain(lines: Sequence[str]) -> str:
-    """*lines* as one text; the names in them are a model's own."""
+    """Return *lines* as one text; the names in them are a model's own."""
     return "\n".join(map(escaped, lines))
 
 
@@ -215,8 +229,10 @@ def _doctor(as_json: bool, probe: bool) -> int:
 
 
 def _freeze(given: argparse.Namespace) -> int:
+    from dataclasses import replace
+
     from pytest_onnxaccel.core.specs import SourceSpec
-    from pytest_onnxaccel.runner.conversion.freeze import refreeze
+    from pytest_onnxaccel.runner.conversion.freeze import default_output, refreeze, spec_of
     from pytest_onnxaccel.runner.request import RunOptions
 
     source = None
@@ -226,9 +242,10 @@ def _freeze(given: argparse.Namespace) -> int:
         source = SourceSpec(os.path.abspath(given.source), given.source, given.loader, origin="--source")
     elif given.loader:
         raise ConfigError("--loader is given without --source", remedy="name the file that it builds the module of")
-    saved = refreeze(
-        given.model, given.batch, given.output, given.backend, given.method, given.manifest, options, source
-    )
+    spec = spec_of(given.model, given.manifest)
+    spec = replace(spec, backends=(given.backend,) if given.backend else spec.backends, source=source or spec.source)
+    output = given.output or default_output(given.model, given.batch)
+    saved = refreeze(spec, given.batch, output, given.method, options)
     _show(_plain(saved.lines()))
     return 0
 
@@ -285,14 +302,14 @@ def _record(given: argparse.Namespace) -> int:
 def _roundtrip(given: argparse.Namespace) -> int:
     from pytest_onnxaccel.core.results import Verdict
     from pytest_onnxaccel.core.specs import SourceSpec, Tolerance
-    from pytest_onnxaccel.runner.conversion.convert import input_spec
+    from pytest_onnxaccel.runner.conversion.convert import input_specs
     from pytest_onnxaccel.runner.conversion.round_trip import round_trip
     from pytest_onnxaccel.runner.request import RunOptions
 
     result = round_trip(
         SourceSpec(os.path.abspath(given.source), given.source, given.loader, origin="the command line"),
         [name.strip() for name in given.through.split(",") if name.strip()],
-        inputs=[input_spec(text) for text in given.input],
+        inputs=input_specs(given.input),
         outputs=[name.strip() for name in given.outputs.split(",") if name.strip()],
         tolerance=Tolerance(given.rtol, given.atol, "the command line"),
         options=RunOptions(import_paths=(os.getcwd(),), **_walls(given)),
@@ -307,7 +324,7 @@ def _path(name: str) -> int:
     python = environment.interpreter(name)
     if python is None:
         named = environment.configured(name)
-        what = f"{named}, named for {name}, is no interpreter" if named else f"{name} is not built"
+        what = f"{named}, named for {name}, is not an interpreter" if named else f"{name} is not built"
         print(escaped(f"{what}; build it with {_PROG} env {name}"), file=sys.stderr)
         return 1
     _show(python)

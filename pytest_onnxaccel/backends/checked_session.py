@@ -35,7 +35,7 @@ def check_feeds(specs: Sequence[TensorSpec], feeds: Mapping[str, Array]) -> None
 
 
 def _fed(spec: TensorSpec, feeds: Mapping[str, Array]) -> list[TensorSpec]:
-    """What of *feeds* is fed to *spec*: the elements of a sequence one by one; an optional may be left out."""
+    """Return what of *feeds* is fed to *spec*: each element of a sequence; an optional may be missing."""
     if spec.holds_tensors and spec.name not in feeds:
         parts = [spec.element(0)]
         while parts[-1].name in feeds:
@@ -139,7 +139,7 @@ class CheckedSession:
         return getattr(self._session, "run_memory_mb", None)
 
     def bare(self, feeds: Mapping[str, Array]) -> tuple[Session, dict[str, Array]]:
-        """The session itself, with *feeds* checked and under its own names."""
+        """Return the session itself, with *feeds* checked and under its own names."""
         return self._session, self._feeds(feeds)
 
     def _feeds(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
@@ -168,7 +168,7 @@ class CheckedSession:
 
 
 def bare(session: Session, feeds: Mapping[str, Array]) -> tuple[Session, Mapping[str, Array]]:
-    """*session* without its guard, and *feeds*, which the guard has checked, under the session's own names."""
+    """Return *session* without its guard, and *feeds*, which the guard has checked, under the session's own names."""
     while isinstance(session, CheckedSession):
         session, feeds = session.bare(feeds)
     return session, feeds

@@ -1,4 +1,4 @@
-"""Which distributions are installed, told from their metadata: nothing is imported."""
+"""Which distributions are installed, read from their metadata: nothing is imported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ONNXRUNTIMES = (
 
 
 def versions_of(*names: str) -> dict[str, str]:
-    """Version by name of those of the distributions *names* that are installed."""
+    """Return the version by name of those of the distributions *names* that are installed."""
     found = {}
     for name in names:
         try:
@@ -23,12 +23,12 @@ def versions_of(*names: str) -> dict[str, str]:
 
 
 def onnxruntime_distributions() -> dict[str, str]:
-    """Installed distributions of ONNX Runtime with their versions; empty when its module cannot be found."""
+    """Return the installed distributions of ONNX Runtime with their versions; empty when its module cannot be found."""
     return versions_of(*_ONNXRUNTIMES) if _has_module() else {}
 
 
 def onnxruntime_remains() -> dict[str, str]:
-    """Distributions of ONNX Runtime that are listed as installed while the module is gone.
+    """Return the distributions of ONNX Runtime that are listed as installed while the module is gone.
 
     Uninstalling one of two that lay over each other takes the other's files along.
     """

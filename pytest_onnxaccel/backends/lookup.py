@@ -10,7 +10,7 @@ from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError, printa
 
 
 def backend(name: str) -> Backend:
-    """The backend registered as *name*.
+    """Return the backend registered as *name*.
 
     Raises:
         ConfigError: nothing has that name; the nearest one is named.
@@ -22,7 +22,7 @@ def backend(name: str) -> Backend:
     except Exception as error:  # of whoever wrote it
         return Broken(name, f"{type(error).__name__}: {error}")
     if not isinstance(made, Backend):
-        return Broken(name, f"{registry.reference(GROUP, name)} gives no Backend but {type(made).__name__}")
+        return Broken(name, f"{registry.reference(GROUP, name)} gives a {type(made).__name__}, not a Backend")
     return made
 
 
@@ -38,17 +38,15 @@ class Broken:
         self.why = printable(why, 200)
 
     def availability(self) -> Availability:
-        """Not here, and why."""
-        return Availability(
-            False, f"it cannot be loaded: {self.why}", "mend or uninstall the package that registers it"
-        )
+        """Return that it does not run here, and why."""
+        return Availability(False, f"it cannot be loaded: {self.why}", "fix or uninstall the package that registers it")
 
     def prepare(self, operators: Mapping[str, int], opset: int) -> str:
-        """Nothing to prepare."""
+        """Return an empty preparation: there is nothing to prepare."""
         return ""
 
     def load(self, path: str, options: LoadOptions) -> Session:
-        """Always refused.
+        """Refuse to load.
 
         Raises:
             BackendUnavailable: why it cannot be loaded.

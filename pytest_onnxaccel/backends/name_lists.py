@@ -4,5 +4,5 @@ from __future__ import annotations
 
 
 def listed(text: str) -> frozenset[str]:
-    """The names in *text*, which white space parts."""
+    """Return the names in *text*, which white space parts."""
     return frozenset(text.split())

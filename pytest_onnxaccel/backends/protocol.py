@@ -3,7 +3,7 @@
 A third party adds one by an entry point in the group ``pytest_onnxaccel.backends`` whose object is a class (or any
 callable without arguments) that gives a :class:`Backend`. Importing the module must not import the framework:
 :meth:`Backend.availability` is asked in the pytest process, :meth:`Backend.load` runs in a worker.
-``pytest_onnxaccel.testing`` holds the conformance kit.
+Authors import from ``pytest_onnxaccel.backend_api``; ``pytest_onnxaccel.testing`` holds the conformance kit.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Availability:
     Attributes:
         ok: it can be tried.
         reason: why it cannot, in one clause; empty when it can.
-        remedy: the one command that mends it; empty when it can.
+        remedy: the one command that fixes it; empty when it can.
         versions: version by distribution name, for reports.
         devices: devices it would run on, as far as that is known without loading the framework.
     """
@@ -50,7 +50,7 @@ class SourceOptions:
     """What a framework needs to run the source of a model: names that the source itself may lack.
 
     Attributes:
-        kind: of :data:`pytest_onnxaccel.convert.formats.KINDS`, told from the content.
+        kind: of :data:`pytest_onnxaccel.convert.formats.KINDS`, found from the content.
         loader: ``package.module:callable``; empty where the file is whole.
         import_paths: folders that the loader's modules are found in, before ``sys.path``.
         inputs: what the ONNX model declares, in its order; the session takes these names.
@@ -208,7 +208,7 @@ class Backend(Protocol):
     def keep_worker(self) -> bool: ...
 
     def availability(self) -> Availability:
-        """Whether it can be tried here, told without importing the framework."""
+        """Return whether it can be tried here; the framework is not imported."""
         ...
 
     def prepare(self, operators: Mapping[str, int], opset: int) -> str:
@@ -230,5 +230,5 @@ class Backend(Protocol):
 
 
 def by_name(specs: Sequence[TensorSpec]) -> dict[str, TensorSpec]:
-    """*specs* keyed by name."""
+    """Return *specs* keyed by name."""
     return {spec.name: spec for spec in specs}

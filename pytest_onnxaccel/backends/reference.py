@@ -42,7 +42,7 @@ class ReferenceBackend:
         return ""
 
     def upgrades(self, opset: int) -> int:
-        """The opset that a model of *opset* is brought to before it is run; 0 when it runs as it is."""
+        """Return the opset that a model of *opset* is brought to before it is run; 0 when it runs as it is."""
         return _UPGRADE_TO if 0 < opset < _TRUSTED_OPSET else 0
 
     def load(self, path: str, options: LoadOptions) -> Session:
@@ -130,10 +130,10 @@ class ReferenceSession:
 
 
 def _upgraded(model: Any) -> Any:
-    """*model* at :data:`_UPGRADE_TO`.
+    """Return *model* at :data:`_UPGRADE_TO`.
 
     Raises:
-        ModelError: ``E_SCHEMA``: the graph cannot be upgraded, and as it stands the evaluator is no oracle for it.
+        ModelError: ``E_SCHEMA``: the graph cannot be upgraded, and as it stands the evaluator is not an oracle for it.
     """
     from pytest_onnxaccel.graph.upgrade import upgraded
 
@@ -148,7 +148,7 @@ def _upgraded(model: Any) -> Any:
 
 
 def _unsupported(error: Exception, otherwise: str = "E_RUN") -> ModelError:
-    """The evaluator's exceptions: what it does not implement is a schema matter, the rest a failing run or load."""
+    """Return an exception of the evaluator with its code: not implemented (schema), or a failing run or load."""
     text = printable(f"{type(error).__name__}: {error}", 600)
     missing = isinstance(error, (NotImplementedError, ImportError)) or "No registered implementation" in text
     missing = missing or "has no implementation" in text or "runtime_error" in type(error).__name__

@@ -1,7 +1,8 @@
-"""What onnx's own evaluator is known to compute wrongly: there it is no yardstick, and is not asked.
+"""What onnx's own evaluator is known to compute wrongly: there it is not a yardstick, and is not asked.
 
-Each row is proven in ``suites/unit/test_reference_faults.py`` by arithmetic written out, beside a model of the same
-operator that the evaluator computes right. Where a right form is short it is in :mod:`.reference_operators` instead.
+Each row is proven in ``suites/unit/backends/test_reference_faults.py`` by arithmetic written out, next to a model of
+the same operator that the evaluator computes right. Where a right form is short it is in
+:mod:`.reference_operators` instead.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ FAULTS = (
 
 
 def fault_of(model: Any) -> str:
-    """What the evaluator would compute wrongly in *model*, with the node; empty where nothing is known."""
+    """Return what the evaluator would compute wrongly in *model*, with the node; empty where nothing is known."""
     from onnx import helper
 
     from pytest_onnxaccel.graph.files import all_graphs

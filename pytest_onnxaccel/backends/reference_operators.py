@@ -6,7 +6,7 @@ from typing import Any
 
 
 def further_operators() -> list[Any]:
-    """Operators to hand to ``ReferenceEvaluator``."""
+    """Return the operators to hand to ``ReferenceEvaluator``."""
     from onnx.reference.op_run import OpRun
 
     class ZipMap(OpRun):

@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 
 
 def contract(model: str, backend: str, info: ModelInfo, session: Session, resolved: ResolvedInputs) -> CheckResult:
-    """The model runs, and its outputs are finite, repeatable and as declared.
+    """Check that the model runs, and that its outputs are finite, repeatable and as declared.
 
     Args:
-        settled: inputs that run in *session*, with the outputs of their first run.
+        model: name of the model, as reports show it.
+        backend: name of the backend.
+        info: what the model declares.
+        session: the model running in *backend*.
+        resolved: inputs that run in *session*, with the outputs of their first run.
     """
     first = resolved.outputs
     again = session.run(resolved.inputs.feeds(0))
@@ -84,14 +88,14 @@ def contract(model: str, backend: str, info: ModelInfo, session: Session, resolv
 
 
 def _not_judged(result: CheckResult, problem: str, made_up: list[str]) -> CheckResult:
-    """Sizes hang on a value that nobody gave: they say nothing of the model."""
+    """Return *result*, inconclusive where sizes depend on a made-up value: they say nothing about the model."""
     named = ", ".join(map(repr, made_up))
     message = f"input {named} was made up and decides a size, so it is not judged: give it ({problem})"
     return result.with_(verdict=Verdict.NOT_APPLICABLE, code="E_INPUT", message=message)
 
 
 def _doubt(resolved: ResolvedInputs) -> str:
-    """A hint at inputs that were only guessed; empty where the graph or the user says what is legal."""
+    """Return a hint at inputs that were only guessed; empty where the graph or the user says what is legal."""
     guessed = [spec.name for spec in resolved.inputs.specs if resolved.inputs.origin(spec.name) in ("search", "name")]
     if not guessed:
         return ""
@@ -110,7 +114,10 @@ def _failed(result: CheckResult, code: str, problems: list[str]) -> CheckResult:
 
 
 def _declared(info: ModelInfo, inputs: Inputs, outputs: Mapping[str, Array]) -> list[tuple[str, str]]:
-    """Breaches of declared dtypes and shapes, with their output; a symbol means one size in inputs and outputs."""
+    """Return the breaches of declared dtypes and shapes, with their output.
+
+    A symbol means one size in inputs and outputs.
+    """
     symbols = inputs.symbols()
     shapes = inputs.shapes()
     for spec in inputs.specs:

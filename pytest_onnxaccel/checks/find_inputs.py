@@ -72,7 +72,7 @@ class ResolvedInputs:
 
 
 def give_data(name: str) -> str:
-    """What to do when inputs cannot be made up."""
+    """Return what to do when inputs cannot be made up."""
     return f'give samples: [models."{name}".inputs.NAME] file = "samples.npz" (or shape, range) in onnxaccel.toml'
 
 
@@ -84,7 +84,7 @@ def prepare_inputs(
     facts: InputFacts | None = None,
     golden: Sequence[Mapping[str, Array]] = (),
 ) -> Inputs:
-    """Inputs before they were tried, with the user's sample files read.
+    """Return the inputs before they were tried, with the user's sample files read.
 
     Raises:
         ModelError: ``E_INPUT``: an input that cannot be made up, or a declaration for an input that does not exist.
@@ -115,7 +115,7 @@ def _given(spec: ModelSpec, name: str) -> InputSpec | None:
 
 
 def _images(declared: InputSpec, takes: TensorSpec, origin: str, root: str) -> list[Array]:
-    """Samples from the user's images; images and the user's function are loaded only here."""
+    """Return samples from the user's images; images and the user's function are loaded only here."""
     from pytest_onnxaccel.numerics.sampling.images import load_images
 
     assert declared.images is not None
@@ -147,9 +147,13 @@ def find_inputs(
     facts: InputFacts | None = None,
     golden: Sequence[Mapping[str, Array]] = (),
 ) -> ResolvedInputs:
-    """Inputs on which *session* runs.
+    """Return the inputs on which *session* runs.
 
     Args:
+        session: the model, to try inputs in.
+        info: what the model declares.
+        spec: what the user says of its inputs.
+        seed: the same seed gives the same inputs on every machine.
         root: folder whose modules a preprocessing function is imported from; the current one by default.
         facts: what the graph says of its inputs; without them, what the declarations say.
         golden: inputs that are known to be legal, all of the same shapes; they come first.
@@ -186,14 +190,14 @@ def find_inputs(
     if search.tries <= 1 and not _value_guessed(base):
         raise last
     raise ModelError(
-        f"none of {search.tries} guesses for its inputs runs; {_made_up(base)}; the last said: {last.cause}",
+        f"none of {search.tries} guesses for its inputs runs; {_made_up(base)}; the last error: {last.cause}",
         code="E_INPUT",
         remedy=give_data(spec.name),
     )
 
 
 def _drawn_again(base: Inputs, free: FreeSizes, info: ModelInfo) -> Iterator[Inputs]:
-    """The most plausible sizes with other values inside the domains, where values may decide what runs."""
+    """Yield the most plausible sizes with other values inside the domains, where values may decide what runs."""
     if not any(base.made_up(name) and domain.kind != "number" for name, domain in base.domains.items()):
         return
     for inputs in islice(_candidates(base, free, info), _AGAIN):
@@ -202,7 +206,7 @@ def _drawn_again(base: Inputs, free: FreeSizes, info: ModelInfo) -> Iterator[Inp
 
 
 def _held(inputs: Inputs) -> Inputs:
-    """*inputs* whose sizes, counts and axes are those of the first sample, which runs: another draw may not."""
+    """Return *inputs* whose sizes, counts and axes are those of the first sample, which runs: another draw may not."""
     fed = inputs.feeds(0)
     held = {
         name: replace(domain, exact=tuple(fed[name].reshape(-1).tolist()))
@@ -213,7 +217,7 @@ def _held(inputs: Inputs) -> Inputs:
 
 
 def _value_guessed(base: Inputs) -> bool:
-    """Some input's values decide whether the model runs, and nobody gave them."""
+    """Return whether some input's values decide whether the model runs, and nobody gave them."""
     return any(
         base.made_up(spec.name) and (spec.name in base.domains and base.domains[spec.name].kind == "size")
         for spec in base.specs
@@ -237,7 +241,7 @@ class _Search:
         self.tries = 0
 
     def run(self, inputs: Inputs) -> ResolvedInputs:
-        """What the first sample gives, at sizes that its outputs do not contradict where there are such."""
+        """Return what the first sample gives, at sizes that its outputs do not contradict where there are such."""
         outputs = self._run(inputs, 0)
         agreed = inputs
         for _ in range(_ROUNDS):
@@ -280,7 +284,10 @@ class _Search:
             raise
 
     def _corrected(self, inputs: Inputs, outputs: Mapping[str, Array]) -> dict[str, int] | None:
-        """Other sizes, where an output has another size than the name in its declaration; None where all agree."""
+        """Return other sizes, where an output has another size than the name in its declaration.
+
+        None where all agree.
+        """
         symbols = inputs.symbols()
         for spec in self._info.outputs:
             array = outputs.get(spec.name)
@@ -295,7 +302,7 @@ class _Search:
         return None
 
     def finite(self, found: ResolvedInputs) -> ResolvedInputs:
-        """*found*, or the same sizes with other floats where those give outputs that are finite and not immense."""
+        """Return *found*, or the same sizes with other floats where those give finite outputs of a usual size."""
         inputs = found.inputs
         whole = without_missing(inputs)
         if whole is not inputs and not self._is_finite(inputs, found.outputs):
@@ -319,14 +326,14 @@ class _Search:
         return is_finite({name: array for name, array in outputs.items() if name not in inputs.infinite})
 
     def _tame(self, inputs: Inputs, outputs: Mapping[str, Array]) -> bool:
-        """Finite, and of a size at which an error still is one of the model."""
+        """Return whether finite, and of a size at which an error still is one of the model."""
         if not self._is_finite(inputs, outputs):
             return False
         floats = (a for name, a in outputs.items() if name not in inputs.infinite and _kind(a) in "fV" and a.size)
         return all(float(np.abs(_float(array)).max()) <= _IMMENSE for array in floats)
 
     def widened(self, found: ResolvedInputs) -> ResolvedInputs:
-        """*found* with further lengths, and with every sample that is compared made sure to run."""
+        """Return *found* with further lengths, and with every sample that is compared made sure to run."""
         inputs = found.inputs
         kept: list[Mapping[str, int]] = []
         refused: dict[str, tuple[int, str]] = {}
@@ -350,7 +357,7 @@ class _Search:
         )
 
     def _refusal(self, inputs: Inputs, sizes: Mapping[str, int]) -> str:
-        """Why the model does not run at *sizes*; empty where it does."""
+        """Return why the model does not run at *sizes*; empty where it does."""
         try:
             self._run(replace(inputs, others=(sizes,), variant=1), 1 + len(inputs.golden))
         except ModelError as error:
@@ -360,7 +367,7 @@ class _Search:
         return ""
 
     def _stuck(self, inputs: Inputs, kept: Sequence[Mapping[str, int]]) -> dict[str, tuple[int, str]]:
-        """Free dimensions of which no other size runs, together with the others or alone, by what was tried."""
+        """Return free dimensions of which no other size runs, together with the others or alone, by what was tried."""
         left = {key for key in self._free.open if not any(sizes[key] != inputs.sizes[key] for sizes in kept)}
         causes: dict[str, str] = {}
         for sizes in sweep(self._free, inputs.sizes):
@@ -374,7 +381,10 @@ class _Search:
         return {key: (inputs.sizes[key], causes[key]) for key in sorted(left) if key in causes}
 
     def _after(self, inputs: Inputs) -> Inputs:
-        """*inputs* with what is drawn after the golden samples seen to run; where that fails, these are repeated."""
+        """Return *inputs* with what is drawn after the golden samples seen to run.
+
+        Where that fails, these are repeated.
+        """
         for index in range(1, len(inputs.golden)):
             self._run(inputs, index)
         redrawn: dict[int, int] = {}
@@ -394,9 +404,12 @@ class _Search:
         return replace(inputs, redrawn=redrawn)
 
     def _legal(self, inputs: Inputs, redrawn: Mapping[int, int], index: int, sure: bool = False) -> int | None:
-        """How often sample *index* is drawn again until it runs; None where no draw does.
+        """Return how often sample *index* is drawn again until it runs; None where no draw does.
 
         Args:
+            inputs: those that are tried.
+            redrawn: how often earlier samples were drawn again, by number.
+            index: number of the sample.
             sure: all values are known to be legal, so outputs need not be finite.
         """
         for again in range(_REDRAWS):
@@ -413,17 +426,17 @@ class _Search:
 
 
 def _sure(inputs: Inputs, name: str) -> bool:
-    """The values of input *name* follow from the sizes: nothing of them is a guess."""
+    """Return whether the values of input *name* follow from the sizes: nothing of them is a guess."""
     return name in inputs.domains and inputs.domains[name].exact is not None
 
 
 def _sure_of_all(inputs: Inputs) -> bool:
-    """Every value is one that the graph or the user calls legal: an output that is not finite is the model's own."""
+    """Return whether every value is legal by graph or user: then a non-finite output is the model's own."""
     return all(inputs.origin(spec.name) in ("golden", "given", "graph") for spec in inputs.specs)
 
 
 def _risky(inputs: Inputs) -> bool:
-    """A later sample may be refused where the first one runs: values that index, count or choose."""
+    """Return whether a later sample may be refused where the first one runs: values that index, count or choose."""
     return any(
         inputs.made_up(spec.name) and not (spec.name in inputs.domains and inputs.domains[spec.name].exact is not None)
         for spec in inputs.specs
@@ -446,12 +459,12 @@ def _guessed_float(inputs: Inputs, spec: TensorSpec) -> bool:
 
 
 def is_finite(outputs: Mapping[str, Array]) -> bool:
-    """No output holds NaN or Inf."""
+    """Return whether no output holds NaN or Inf."""
     return all(bool(np.isfinite(_float(a)).all()) for a in outputs.values() if _kind(a) in "fcV")
 
 
 def without_missing(inputs: Inputs) -> Inputs:
-    """*inputs* that are never NaN; themselves where they never are."""
+    """Return *inputs* without NaN; the same object where there are none."""
     holding = {n: d for n, d in inputs.domains.items() if any(p != p for p in d.points)}
     if not holding:
         return inputs
@@ -468,7 +481,7 @@ def _float(array: Any) -> Any:
 
 
 def sized(result: CheckResult, resolved: ResolvedInputs) -> CheckResult:
-    """*result* with the sizes that ran, where the model's declarations leave some open."""
+    """Return *result* with the sizes that ran, where the model's declarations leave some open."""
     text = resolved.inputs.sizes_text()
     if not text:
         return result
@@ -477,7 +490,7 @@ def sized(result: CheckResult, resolved: ResolvedInputs) -> CheckResult:
 
 
 def on_guessed_sizes(result: CheckResult, resolved: ResolvedInputs, budget: bool) -> CheckResult:
-    """A budget that was held, or missed, at sizes that nobody named decides nothing."""
+    """Return *result*, inconclusive where the sizes were guessed: they decide nothing about a budget."""
     if not budget or not resolved.guessed or result.verdict not in (Verdict.PASSED, Verdict.FAILED):
         return result
     named = ", ".join(f"{key}={size}" for key, size in resolved.guessed.items())

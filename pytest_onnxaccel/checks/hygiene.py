@@ -1,4 +1,4 @@
-"""What is legal and worth mending: a warning, unless the user asked for a failure."""
+"""What is legal and worth fixing: a warning, unless the user asked for a failure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pytest_onnxaccel.core.results import CheckResult, Verdict
 
 
 def hygiene(model: str, findings: Sequence[Mapping[str, Any]], load_warnings: Sequence[str], fail: bool) -> CheckResult:
-    """The graph holds nothing that slows it down or hides a mistake.
+    """Check that the graph holds nothing that slows it down or hides a mistake.
 
     Args:
+        model: name of the model, as reports show it.
         findings: what :func:`pytest_onnxaccel.graph.lint.hygiene` found.
         load_warnings: what runtimes printed while they loaded the model.
         fail: findings fail the check instead of being warnings.
@@ -27,7 +28,7 @@ def hygiene(model: str, findings: Sequence[Mapping[str, Any]], load_warnings: Se
         lines.append(f"load-warning: the runtime says: {load_warnings[0]}{more}")
     figures = {"findings": len(lines), "by_kind": dict(by_kind)}
     if not lines:
-        return CheckResult(model, "hygiene", Verdict.PASSED, message="nothing to mend", figures=figures)
+        return CheckResult(model, "hygiene", Verdict.PASSED, message="nothing to fix", figures=figures)
     message = f"{len(lines)} finding{'s' if len(lines) > 1 else ''}: {', '.join(by_kind)}"
     if fail:
         return CheckResult(

@@ -10,7 +10,7 @@ from pytest_onnxaccel.core.specs import TensorSpec
 def input_problems(
     candidate: Sequence[TensorSpec], reference: Sequence[TensorSpec], sides: tuple[str, str]
 ) -> list[str]:
-    """Why two models cannot be fed the same: inputs by name, dtype and shape."""
+    """Return why two models cannot be fed the same: inputs by name, dtype and shape."""
     ours, theirs = ({spec.name: spec for spec in side} for side in (candidate, reference))
     found = [f"{sides[0]} lacks input {spec} of {sides[1]}" for name, spec in theirs.items() if name not in ours]
     extra = [spec for name, spec in ours.items() if name not in theirs]

@@ -53,11 +53,12 @@ class CheckContext(Protocol):
 
         Args:
             function: at the top level of a module that can be imported, and not of the check's own test.
+            arguments: keyword arguments of *function*.
         """
         ...
 
     def session(self, backend: str = "") -> Session:
-        """The model running in *backend*, by default the one that is judged."""
+        """Return the model running in *backend*, by default the one that is judged."""
         ...
 
     def feeds(self, index: int = 0) -> Mapping[str, Array]:
@@ -65,17 +66,20 @@ class CheckContext(Protocol):
         ...
 
     def passed(self, message: str, **more: Any) -> CheckResult:
-        """The model holds; *more* are fields of the result: ``figures``, ``details``, ``notes``, ``warnings``."""
+        """Return a pass with *message*.
+
+        *more* are fields of the result: ``figures``, ``details``, ``notes``, ``warnings``.
+        """
         ...
 
     def failed(self, code: str, message: str, **more: Any) -> CheckResult:
-        """The model does not hold: *message* says what was asked, what is, what to do; *code* begins with ``V_``."""
+        """Return a failure: *message* says what was asked, what is, what to do; *code* begins with ``V_``."""
         ...
 
     def inconclusive(self, code: str, message: str, **more: Any) -> CheckResult:
-        """What was measured cannot decide."""
+        """Return that the measurement cannot decide."""
         ...
 
     def not_applicable(self, code: str, message: str, **more: Any) -> CheckResult:
-        """There is nothing of the kind in this model, as *message* says."""
+        """Return that the check does not apply to this model, for the reason in *message*."""
         ...

@@ -10,9 +10,11 @@ from pytest_onnxaccel.core.specs import ModelInfo
 
 
 def structure(model: str, info: ModelInfo, report: Mapping[str, Any]) -> CheckResult:
-    """The model passes onnx's checker and strict shape inference.
+    """Check the model with onnx's checker and strict shape inference.
 
     Args:
+        model: name of the model, as reports show it.
+        info: what the model declares.
         report: what :func:`pytest_onnxaccel.graph.validate.structure` found.
     """
     parts = {"checker": report["checker"], "shape inference": report["shape_inference"]}
@@ -31,5 +33,5 @@ def structure(model: str, info: ModelInfo, report: Mapping[str, Any]) -> CheckRe
         return CheckResult(model, "structure", Verdict.PASSED, message=message, figures=figures)
     first = next(iter(wrong.values()))
     message, *others = (f"onnx's {name} refuses it: {part['error']}" for name, part in wrong.items())
-    details = (*others, "whether it runs all the same is the contract check's matter")
+    details = (*others, "the contract check shows whether it runs anyway")
     return CheckResult(model, "structure", Verdict.FAILED, first["code"], message, figures=figures, details=details)

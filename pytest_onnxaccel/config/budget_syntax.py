@@ -1,4 +1,4 @@
-"""The grammar of latency budgets: what a marker, a manifest and ``--onnx-budget`` may say beside plain limits.
+"""The grammar of latency budgets: what a marker, a manifest and ``--onnx-budget`` may say in addition to plain limits.
 
 Each parser takes the value as written, text or a Python/TOML value, and refuses it with one line.
 """
@@ -33,19 +33,19 @@ POLICIES = ("warn", "fail", "skip")
 #: What marks the revision of a baseline in ``regression``.
 GIT = "git:"
 
-_REGRESSION = 'write a percentage, such as "10%", and maybe a revision, such as "10% git:origin/main"'
+_REGRESSION = 'write a percentage, such as "10%", and optionally a revision, such as "10% git:origin/main"'
 _SCENARIO = "write single-stream, offline, server:100/s, server:20ms or idle-gap:50ms"
-#: Behind a rate: make the requests really come in as well, beside the replay.
+#: Behind a rate: make the requests really come in as well, next to the replay.
 _LIVE = " live"
 _REVISION = re.compile(r"[\w@][\w./@{}~^+-]*")
 _RATE = re.compile(r"(\d+\.?\d*|\.\d+)\s*/\s*(s|min)")
 
 
 def regression(value: object) -> tuple[float, str]:
-    """Fraction and baseline of ``10%`` or ``10% git:origin/main``; the baseline is empty for the reference model.
+    """Return fraction and baseline of ``10%`` or ``10% git:origin/main``; empty for the reference model.
 
     Raises:
-        ConfigError: no percentage above zero, or a baseline that is no revision.
+        ConfigError: no percentage above zero, or a baseline that is not a revision.
     """
     text = scalars.text(value, 'a regression such as "10%"')
     share, _, baseline = text.partition(" ")
@@ -57,15 +57,15 @@ def regression(value: object) -> tuple[float, str]:
         return fraction, ""
     revision = baseline[len(GIT) :]
     if not baseline.startswith(GIT):
-        raise ConfigError(f"{baseline!r} of {text!r} is no git:REVISION", remedy=_REGRESSION)
+        raise ConfigError(f"{baseline!r} of {text!r} is not a git:REVISION", remedy=_REGRESSION)
     # git would take a leading dash for an option, and what follows a colon for a path
     if not _REVISION.fullmatch(revision):
-        raise ConfigError(f"{revision!r} of {text!r} is no revision", remedy=_REGRESSION)
+        raise ConfigError(f"{revision!r} of {text!r} is not a revision", remedy=_REGRESSION)
     return fraction, baseline
 
 
 def scenario(value: object) -> Scenario:
-    """``single-stream``, ``offline``, ``server:RATE``, ``server:RATE live``, ``server:TARGET`` or ``idle-gap:PAUSE``.
+    """Parse ``single-stream``, ``offline``, ``server:RATE[ live]``, ``server:TARGET`` or ``idle-gap:PAUSE``.
 
     Raises:
         ConfigError: another kind, or a value that is missing, superfluous or without its unit.
@@ -73,7 +73,7 @@ def scenario(value: object) -> Scenario:
     text = scalars.text(value, "a scenario")
     kind, colon, detail = (part.strip() for part in text.partition(":"))
     if kind not in Scenario.KINDS:
-        raise ConfigError(f"{kind!r} is no scenario", remedy=f"{nearest(kind, Scenario.KINDS)}; {_SCENARIO}")
+        raise ConfigError(f"{kind!r} is not a scenario", remedy=f"{nearest(kind, Scenario.KINDS)}; {_SCENARIO}")
     if kind in ("single-stream", "offline"):
         if colon:
             raise ConfigError(f"{kind} takes no value, {detail!r} is given", remedy=f"write {kind}")
@@ -95,7 +95,7 @@ def scenario(value: object) -> Scenario:
 
 
 def advise(value: object) -> bool:
-    """A boolean, or ``true`` or ``false`` as text."""
+    """Parse a boolean, or ``true`` or ``false`` as text."""
     found = {"true": True, "false": False}.get(value.strip().lower()) if isinstance(value, str) else value
     if not isinstance(found, bool):
         raise ConfigError(f"{value!r} is neither true nor false", remedy="write true or false")
@@ -103,14 +103,14 @@ def advise(value: object) -> bool:
 
 
 def inconclusive(value: object) -> str:
-    """One of :data:`POLICIES`."""
+    """Return one of :data:`POLICIES`."""
     if value not in POLICIES:
-        raise ConfigError(f"{value!r} is none of {', '.join(POLICIES)}", remedy=nearest(str(value), POLICIES))
+        raise ConfigError(f"{value!r} is not one of {', '.join(POLICIES)}", remedy=nearest(str(value), POLICIES))
     return str(value)
 
 
 def written(budget: LatencyBudget) -> dict[str, str]:
-    """*budget* as its user would write it, by key."""
+    """Return *budget* as its user would write it, by key."""
     found: dict[str, str] = {}
     for key, field in FIELDS.items():
         value = getattr(budget, field)

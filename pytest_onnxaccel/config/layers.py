@@ -3,47 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 
 from pytest_onnxaccel.config.budget_syntax import FIELDS
+from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import BatchPlan, LatencyBudget, ModelSpec, SourceSpec, Tolerance
 
 _LIMITS = tuple(FIELDS.values())
 
 
-def overridden(
-    spec: ModelSpec,
-    *,
-    rtol: float | None = None,
-    atol: float | None = None,
-    batch: BatchPlan | None = None,
-    budget: LatencyBudget | None = None,
-    backends: tuple[str, ...] = (),
-    reference: str | None = None,
-    source: SourceSpec | None = None,
-    libraries: tuple[str, ...] = (),
-    origins: Mapping[str, str],
-) -> ModelSpec:
-    """*spec* with every value given here in place of its own; *origins* says where each was given.
+@record(frozen=True)
+class Overrides:
+    """Values that come before those of every model; None or empty where a model keeps its own.
 
-    A source is the reference as well, in place of the model's own of either kind.
+    Attributes:
+        source: the reference as well, in place of the model's own of either kind.
+        origins: where each value was given, by its name here.
     """
-    both = (rtol, atol, origins.get("rtol", ""), origins.get("atol", ""))
+
+    rtol: float | None = None
+    atol: float | None = None
+    batch: BatchPlan | None = None
+    budget: LatencyBudget | None = None
+    backends: tuple[str, ...] = ()
+    reference: str | None = None
+    source: SourceSpec | None = None
+    libraries: tuple[str, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+
+def overridden(spec: ModelSpec, over: Overrides) -> ModelSpec:
+    """Return *spec* with every value that *over* has in place of its own."""
+    both = (over.rtol, over.atol, over.origins.get("rtol", ""), over.origins.get("atol", ""))
     return replace(
         spec,
         tolerance=tolerance(spec.tolerance, *both),
         output_tolerances={name: tolerance(own, *both) for name, own in spec.output_tolerances.items()},
-        batch=batch if batch else spec.batch,
-        budget=merged(spec.budget, budget) if budget is not None else spec.budget,
-        backends=backends or spec.backends,
-        reference=None if source is not None else reference or spec.reference,
-        source=source or spec.source,
-        libraries=tuple(dict.fromkeys((*spec.libraries, *libraries))),
+        batch=over.batch if over.batch else spec.batch,
+        budget=merged(spec.budget, over.budget) if over.budget is not None else spec.budget,
+        backends=over.backends or spec.backends,
+        reference=None if over.source is not None else over.reference or spec.reference,
+        source=over.source or spec.source,
+        libraries=tuple(dict.fromkeys((*spec.libraries, *over.libraries))),
     )
 
 
 def tolerance(own: Tolerance, rtol: float | None, atol: float | None, rtol_from: str, atol_from: str) -> Tolerance:
-    """*own* with *rtol* and *atol* where they are given; the origin names both sources when they differ."""
+    """Return *own* with *rtol* and *atol* where they are given; the origin names both sources when they differ."""
     if rtol is None and atol is None:
         return own
     pairs = (
@@ -54,7 +60,7 @@ def tolerance(own: Tolerance, rtol: float | None, atol: float | None, rtol_from:
 
 
 def merged(own: LatencyBudget, other: LatencyBudget) -> LatencyBudget:
-    """*own* with the limits that *other* sets; the origin names both where both still count."""
+    """Return *own* with the limits that *other* sets; the origin names both where both still count."""
     changes = {name: value for name in _LIMITS if (value := getattr(other, name)) is not None}
     if not changes:
         return own
@@ -63,5 +69,5 @@ def merged(own: LatencyBudget, other: LatencyBudget) -> LatencyBudget:
 
 
 def joined(origins: Iterable[str]) -> str:
-    """Different origins, each once, in one phrase."""
+    """Return different origins, each once, in one phrase."""
     return ", ".join(dict.fromkeys(origins))

@@ -13,7 +13,7 @@ from typing import Any
 from pytest_onnxaccel.core.errors import ConfigError, to_write
 from pytest_onnxaccel.core.specs import Tolerance
 
-#: The lock file's name, beside the manifest or in pytest's rootdir.
+#: The lock file's name, next to the manifest or in pytest's rootdir.
 LOCK_NAME = "onnxaccel.lock.toml"
 _VERSION = 1
 _HEAD = """\
@@ -27,10 +27,10 @@ Locked = Mapping[str, Mapping[str, Mapping[str, Tolerance]]]
 
 
 def read(path: str | os.PathLike[str]) -> Locked:
-    """The tolerances of the lock file *path*.
+    """Return the tolerances of the lock file *path*.
 
     Raises:
-        ConfigError: one line: it cannot be read, is no TOML, or holds anything else than this package writes.
+        ConfigError: one line: it cannot be read, is not TOML, or holds anything else than this package writes.
     """
     import tomllib
 
@@ -42,7 +42,7 @@ def read(path: str | os.PathLike[str]) -> Locked:
     except UnicodeDecodeError:
         raise _refused(file, "is not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
-        raise _refused(file, f"is no TOML: {error}") from None
+        raise _refused(file, f"is not TOML: {error}") from None
     if data.get("version") != _VERSION:
         raise _refused(file, f"has version {data.get('version')!r}, expected {_VERSION}")
     extra = sorted(set(data) - {"version", "models"})
@@ -93,7 +93,7 @@ def write(path: str | os.PathLike[str], locked: Locked) -> None:
 
 
 def merged(old: Locked, new: Locked) -> Locked:
-    """*old* with what *new* says of its outputs; models and pairs that did not run stay as they were."""
+    """Return *old* with what *new* says of its outputs; models and pairs that did not run stay as they were."""
     found = {model: {pair: dict(outputs) for pair, outputs in pairs.items()} for model, pairs in old.items()}
     for model, pairs in new.items():
         for pair, outputs in pairs.items():
@@ -102,7 +102,7 @@ def merged(old: Locked, new: Locked) -> Locked:
 
 
 def rounded_up(value: float) -> float:
-    """*value* with two digits, never less: a lock shall not fail by its own rounding."""
+    """Return *value* with two digits, never less: a lock shall not fail by its own rounding."""
     if value <= 0 or not math.isfinite(value):
         return 0.0
     step = 10.0 ** (math.floor(math.log10(value)) - 1)
@@ -110,7 +110,7 @@ def rounded_up(value: float) -> float:
 
 
 def reason(origin: str) -> str:
-    """The file's own text in the origin of a tolerance that :func:`read` gave."""
+    """Return the file's own text in the origin of a tolerance that :func:`read` gave."""
     return origin.removeprefix(f"{LOCK_NAME} (").removesuffix(")") if origin != LOCK_NAME else ""
 
 
@@ -122,7 +122,7 @@ def _tolerance(file: Path, entry: Any, where: str) -> Tolerance:
     for key in ("rtol", "atol"):
         number = values.get(key)
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number < math.inf:
-            raise _refused(file, f"has {key} = {number!r} for {where}, expected a number from 0 up")
+            raise _refused(file, f"has {key} = {number!r} for {where}, expected a non-negative number")
     reason = values.get("origin", "")
     if not isinstance(reason, str):
         raise _refused(file, f"has origin = {reason!r} for {where}, expected text")
@@ -136,10 +136,10 @@ def _table(file: Path, value: Any, where: str) -> Mapping[str, Any]:
 
 
 def _refused(file: Path, cause: str) -> ConfigError:
-    return ConfigError(cause, subject=file.name, remedy="mend it, or remove it and run pytest with --onnx-lock=write")
+    return ConfigError(cause, subject=file.name, remedy="fix it, or remove it and run pytest with --onnx-lock=write")
 
 
 def _quoted(text: str) -> str:
-    """*text* as TOML writes it; a basic string takes the escapes of JSON, and DEL as one."""
+    """Return *text* as TOML writes it; a basic string takes the escapes of JSON, and DEL as one."""
     plain = re.sub(r"[\ud800-\udfff]", "?", text)
     return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007F")

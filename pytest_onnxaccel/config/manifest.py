@@ -35,7 +35,7 @@ _Path = tuple[str, ...]
 
 
 def read(path: str | os.PathLike[str]) -> list[ModelSpec]:
-    """The models of the manifest *path*, in the order written, the defaults already in them.
+    """Return the models of the manifest *path*, in the order written, the defaults already in them.
 
     Raises:
         ConfigError: the file cannot be read, or a key is unknown, missing, given twice or of the wrong type.
@@ -45,7 +45,7 @@ def read(path: str | os.PathLike[str]) -> list[ModelSpec]:
 
 
 def read_preprocessing(path: str | os.PathLike[str]) -> list[PreprocessingSpec]:
-    """The pairs of preprocessing functions of the manifest *path*, in the order written.
+    """Return the pairs of preprocessing functions of the manifest *path*, in the order written.
 
     Raises:
         ConfigError: as :func:`read`.
@@ -55,7 +55,7 @@ def read_preprocessing(path: str | os.PathLike[str]) -> list[PreprocessingSpec]:
 
 
 def _text(file: Path) -> str:
-    """The text of *file*, when it is a regular file in UTF-8."""
+    """Return the text of *file*, when it is a regular file in UTF-8."""
 
     def refused(cause: str, remedy: str = "name a manifest such as onnxaccel.toml") -> ConfigError:
         return ConfigError(f"{cause} in {file.absolute().parent}", subject=file.name, remedy=remedy)
@@ -108,7 +108,7 @@ class _Reader:
             raise self._error(at, f"{name!r} cannot name a {kind}", "use printable text without :: and ##name[")
 
     def _model(self, at: _Path, table: Mapping[str, Any], kind: keys.Table, base: ModelSpec | None) -> ModelSpec:
-        """The spec of one table; that of [defaults] is the *base* of the others."""
+        """Return the spec of one table; that of [defaults] is the *base* of the others."""
         values = self._values(kind, at, table)
         name = at[-1]
         self._named(at, "model")
@@ -141,10 +141,10 @@ class _Reader:
         )
 
     def _reference(self, at: _Path, values: Mapping[str, Any], base: ModelSpec) -> tuple[str | None, SourceSpec | None]:
-        """The reference, and the source of a model; a source that *reference* names is both."""
+        """Return the reference, and the source of a model; a source that *reference* names is both."""
         named, own = values.get("reference"), values.get("source")
         if isinstance(named, SourceSpec) and own is not None:
-            cause = f"{named.shown!r} is given as reference beside the source {own.shown!r} in [{dotted(at)}]"
+            cause = f"{named.shown!r} is given as reference together with the source {own.shown!r} in [{dotted(at)}]"
             raise self._error((*at, "reference"), cause, "keep one of source, reference")
         if isinstance(named, SourceSpec):
             return None, replace(named, origin=self._origin(at))
@@ -167,11 +167,11 @@ class _Reader:
             others = ("range", "shape", "file", "value", "values")
             both = [name for name in others if {name, samples} <= set(values) and name != samples]
             if both:
-                cause = f"{both[0]} is given beside {samples} in [{dotted(at)}]"
+                cause = f"{both[0]} is given together with {samples} in [{dotted(at)}]"
                 raise self._error((*at, both[0]), cause, "keep one of them")
         said = [name for name in ("range", "value", "values") if name in values]
         if len(said) > 1:
-            cause = f"{said[1]} is given beside {said[0]} in [{dotted(at)}]"
+            cause = f"{said[1]} is given together with {said[0]} in [{dotted(at)}]"
             raise self._error((*at, said[1]), cause, "keep one of them")
         if "preprocess" in values and "images" not in values:
             cause = f"preprocess is given without images in [{dotted(at)}]"
@@ -188,7 +188,7 @@ class _Reader:
         return tolerance(own, values.get("rtol"), values.get("atol"), origin, origin)
 
     def _check(self, at: _Path, model: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Settings of a check that is installed: what they may be, it knows alone."""
+        """Return settings of a check that is installed: what they may be, it knows alone."""
         known = registry.names(registry.CHECKS)
         if at[-1] not in known:
             remedy = nearest(at[-1], known) if known else "install its distribution"
@@ -200,7 +200,7 @@ class _Reader:
         return LatencyBudget(**values, origin=self._origin(at))
 
     def _values(self, kind: keys.Table, at: _Path, table: Mapping[str, Any]) -> dict[str, Any]:
-        """The parsed keys of *table* by the field that they fill."""
+        """Return the parsed keys of *table* by the field that they fill."""
         self._known(kind, at, table)
         values: dict[str, Any] = {}
         for key in kind.keys:
@@ -224,13 +224,13 @@ class _Reader:
                 if kind is keys.MODEL and isinstance(value, dict) and "path" in value:
                     remedy = f'quote a name with a dot: [models."{at[-1]}.{name}"]'
                 where = f"[{dotted(at)}]" if at else "the manifest's top level"
-                raise self._error((*at, name), f"{name!r} is no key of {where}", remedy)
+                raise self._error((*at, name), f"{name!r} is not a key of {where}", remedy)
 
     def _sub(self, at: _Path, table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         return self._table(table, (*at, name))
 
     def _table(self, parent: Mapping[str, Any], at: _Path) -> Mapping[str, Any]:
-        """The table under the last part of *at*; an empty one when it is left out."""
+        """Return the table under the last part of *at*; an empty one when it is left out."""
         value = parent.get(at[-1], {})
         if not isinstance(value, dict):
             example = dotted(at) + (".NAME" if at in (("models",), ("preprocessing",)) else "")
@@ -248,7 +248,7 @@ class _Reader:
             if line and ("overwrite" in message or message.endswith("twice")):
                 again = self.text.splitlines()[line - 1].strip()
                 raise ConfigError(f"given a second time: {again}", subject=subject, remedy="keep one") from None
-            raise ConfigError(f"no TOML: {message}", subject=subject, remedy="mend the line") from None
+            raise ConfigError(f"not TOML: {message}", subject=subject, remedy="fix the line") from None
 
     def _origin(self, at: _Path) -> str:
         return f"{self.name} [{dotted(at)}]"

@@ -65,7 +65,7 @@ _COMMON = (
         "backends",
         "text or list of texts",
         values.backends,
-        "Backends to run on; every one that runs here when left out.",
+        "Backends to run on; by default every one that runs here.",
         '["ort-cpu", "onnx-tf"]',
         "backends",
     ),
@@ -82,7 +82,7 @@ _COMMON = (
         "reach",
         "number from 0 to 1",
         scalars.portion,
-        "Least share of the weights that the inputs of parity and batch must reach ([reach.md](reach.md#reach)).",
+        "Minimum share of the weights that the inputs of parity and batch must reach ([reach.md](reach.md#reach)).",
         "0.9",
         "reach",
     ),
@@ -95,9 +95,7 @@ TOP = Table(
     ("defaults", "models", "preprocessing"),
 )
 
-DEFAULTS = Table(
-    "[defaults]", "What holds for every model whose own table does not say otherwise.", _COMMON, ("budget",)
-)
+DEFAULTS = Table("[defaults]", "Settings of every model whose own table does not override them.", _COMMON, ("budget",))
 
 MODEL = Table(
     "[models.NAME]",
@@ -119,8 +117,8 @@ MODEL = Table(
             "golden",
             "path or false",
             values.golden,
-            "Stored inputs and the outputs that are right for them ([golden.md](golden.md)); false leaves aside what "
-            "lies beside the model.",
+            "Stored inputs and the outputs that are right for them ([golden.md](golden.md)); false ignores "
+            "golden data next to the model.",
             '"rfb.golden"',
             "golden",
             relative=True,
@@ -130,7 +128,7 @@ MODEL = Table(
             "text or list of texts",
             values.libraries,
             "Libraries of custom operators for ONNX Runtime: a path, or `package.module:function` that gives one. They "
-            "are code, and loaded where they are named alone.",
+            "are code, and are loaded only where they are named.",
             '"onnxruntime_extensions:get_library_path"',
             "libraries",
             relative=True,
@@ -139,7 +137,7 @@ MODEL = Table(
             "decision",
             "text or table",
             scalars.decision,
-            "Decisions that must be taken alike: `classification`, or a table with `kind` and the keys of "
+            "Decisions that must be the same on both sides: `classification`, or a table with `kind` and the keys of "
             "[parity.md](parity.md#decisions).",
             '"classification"',
             "decision",
@@ -150,13 +148,13 @@ MODEL = Table(
 
 INPUT = Table(
     "[models.NAME.inputs.INPUT]",
-    "How the input INPUT is filled; without a table, by what the model declares.",
+    "How the input INPUT is filled; without a table, from what the model declares.",
     (
         Key(
             "range",
             "list of two numbers",
             values.value_range,
-            "Random values are drawn from here; equal ends fill the input.",
+            "Interval from which random values are drawn; equal ends fill the input with that value.",
             "[-1, 1]",
             "range",
         ),
@@ -182,7 +180,7 @@ INPUT = Table(
             "values",
             "list of numbers, texts or booleans",
             values.elements,
-            "The only elements there may be, all of which are drawn; excludes `range`, `file` and `images`.",
+            "The only values that elements may have; all of them are drawn; excludes `range`, `file` and `images`.",
             "[8000, 16000]",
             "values",
         ),
@@ -190,7 +188,7 @@ INPUT = Table(
             "batch_axis",
             "whole number",
             values.batch_axis,
-            "Where the input carries the batch, where the graph does not tell.",
+            "Axis of the input that carries the batch, where the graph does not show it.",
             "1",
             "batch_axis",
         ),
@@ -207,7 +205,7 @@ INPUT = Table(
             "preprocess",
             "MODULE:FUNCTION",
             scalars.function,
-            "Makes a sample of one image (height x width x 3, uint8, RGB); without it the image itself is fed.",
+            "Turns one image into a sample (height x width x 3, uint8, RGB); without it the image itself is fed.",
             '"serve.pre:prepare"',
             "preprocess",
         ),
@@ -227,14 +225,14 @@ BUDGET = Table(
     "[models.NAME.budget]",
     "Latency budget; `[defaults.budget]` takes the same keys.",
     (
-        Key("p50", "duration", scalars.duration, "Most that the median may take.", '"8ms"', "p50_ns"),
-        Key("p95", "duration", scalars.duration, "Most that the 95th percentile may take.", '"12ms"', "p95_ns"),
-        Key("p99", "duration", scalars.duration, "Most that the 99th percentile may take.", '"20ms"', "p99_ns"),
+        Key("p50", "duration", scalars.duration, "Upper limit of the median.", '"8ms"', "p50_ns"),
+        Key("p95", "duration", scalars.duration, "Upper limit of the 95th percentile.", '"12ms"', "p95_ns"),
+        Key("p99", "duration", scalars.duration, "Upper limit of the 99th percentile.", '"20ms"', "p99_ns"),
         Key(
             "speedup_over",
             "BACKEND:FACTOR",
             values.speedup,
-            "Least speed-up over another backend.",
+            "Minimum speed-up over another backend.",
             '"onnx-tf:3"',
             "speedup_over",
         ),
@@ -260,7 +258,7 @@ BUDGET = Table(
             "inconclusive",
             "`warn`, `fail` or `skip`",
             budgets.inconclusive,
-            "What a measurement that cannot decide does to the test; `--onnx-inconclusive` by default.",
+            "What happens to the test when a measurement cannot decide; `--onnx-inconclusive` by default.",
             '"fail"',
             "inconclusive",
         ),
@@ -275,13 +273,13 @@ CHECK = Table(
 
 PREPROCESSING = Table(
     "[preprocessing.NAME]",
-    "Two functions that must make the same of every image; NAME is shown in reports and test ids.",
+    "Two functions that must give the same result for every image; NAME is shown in reports and test ids.",
     (
         Key(
             "reference",
             "MODULE:FUNCTION",
             scalars.function,
-            "What training used: takes an image (uint8, height x width x channels), gives an array.",
+            "The function used in training: takes an image (uint8, height x width x channels) and returns an array.",
             '"train.data:normalise"',
             "reference",
             required=True,
@@ -290,12 +288,14 @@ PREPROCESSING = Table(
             "candidate",
             "MODULE:FUNCTION",
             scalars.function,
-            "What is deployed.",
+            "The deployed function.",
             '"deploy.fast:normalise"',
             "candidate",
             required=True,
         ),
-        Key("faster", "number", scalars.factor, "Least factor by which the candidate is faster.", "1.5", "faster"),
+        Key(
+            "faster", "number", scalars.factor, "Minimum factor by which the candidate must be faster.", "1.5", "faster"
+        ),
         Key("shape", "list of whole numbers", scalars.image_shape, "Shape as deployed.", "[240, 320, 3]", "shape"),
         Key("shapes", '"any" or list of sizes', scalars.image_sizes, "Legal sizes.", "[[240, 320]]", "shapes"),
         Key(

@@ -16,25 +16,25 @@ from pytest_onnxaccel.core.specs import DimSpec, GoldenSpec, SourceSpec
 
 
 def path(value: object, folder: Path) -> str:
-    """A path, absolute; a relative one starts from the manifest's *folder*."""
+    """Return a path, absolute; a relative one starts from the manifest's *folder*."""
     return os.path.abspath(folder / os.path.expanduser(path_text(value)))
 
 
 def path_text(value: object) -> str:
-    """A path as the user wrote it."""
+    """Return a path as the user wrote it."""
     return scalars.text(value, "a path")
 
 
 def samples(value: object, folder: Path) -> str:
-    """Path of a file of samples."""
+    """Return the path of a file of samples."""
     found = path(value, folder)
     if not found.endswith((".npy", ".npz")):
-        raise ConfigError(f"{value!r} is no file of samples", remedy="expected a .npy or .npz file")
+        raise ConfigError(f"{value!r} is not a file of samples", remedy="expected a .npy or .npz file")
     return found
 
 
 def reference(value: object, folder: Path) -> str | SourceSpec:
-    """A backend's name, ``golden``, ``package.module:function``, the path of another model, or a source."""
+    """Return a backend's name, ``golden``, ``package.module:function``, the path of another model, or a source."""
     if isinstance(value, dict):
         return source(value, folder)
     text = scalars.text(value, "a backend, a function or a path")
@@ -47,13 +47,13 @@ def reference(value: object, folder: Path) -> str | SourceSpec:
 
 
 def source(value: object, folder: Path) -> SourceSpec:
-    """A source by its path, or by a table of its path and loader."""
+    """Return a source by its path, or by a table of its path and loader."""
     table = value if isinstance(value, dict) else {"path": value}
     if isinstance(value, str) and is_function(value):
         raise ConfigError(f"{value!r} is a function, not a file", remedy=f'write reference = "{value}"')
     for name in table:
         if name not in ("path", "loader"):
-            raise ConfigError(f"{name!r} is no key of a source", remedy=nearest(name, ("path", "loader")))
+            raise ConfigError(f"{name!r} is not a key of a source", remedy=nearest(name, ("path", "loader")))
     if "path" not in table:
         raise ConfigError("it has no path", remedy='expected {path = "rfb.pth", loader = "models.ulfd:build_rfb"}')
     loader = scalars.function(table["loader"]) if "loader" in table else None
@@ -61,14 +61,14 @@ def source(value: object, folder: Path) -> SourceSpec:
 
 
 def golden(value: object, folder: Path) -> GoldenSpec:
-    """Stored inputs and outputs by their path; false for none, also where some lie beside the model."""
+    """Return stored inputs and outputs by their path; false for none, also where some are next to the model."""
     if value is False:
         return GoldenSpec("", "no")
     return GoldenSpec(path(value, folder), path_text(value))
 
 
 def backends(value: object) -> tuple[str, ...]:
-    """One name or a list of them, each once."""
+    """Return one name or a list of them, each once."""
     entries = value if isinstance(value, list) else [value]
     if not entries:
         raise ConfigError("the list is empty", remedy='expected names, such as ["ort-cpu", "onnx-tf"]')
@@ -76,7 +76,7 @@ def backends(value: object) -> tuple[str, ...]:
 
 
 def batch(value: object) -> tuple[int, ...]:
-    """One batch size or a list of them, each once."""
+    """Return one batch size or a list of them, each once."""
     entries = value if isinstance(value, list) else [value]
     if not entries:
         raise ConfigError("the list is empty", remedy="expected sizes, such as [1, 3, 10]")
@@ -84,9 +84,9 @@ def batch(value: object) -> tuple[int, ...]:
 
 
 def value_range(value: object) -> tuple[float, float]:
-    """The ends that random values are drawn between."""
+    """Return the ends that random values are drawn between."""
     if not isinstance(value, list) or len(value) != 2 or not all(_finite(entry) for entry in value):
-        raise ConfigError(f"{value!r} is no range", remedy="expected two numbers, such as [-1, 1]")
+        raise ConfigError(f"{value!r} is not a range", remedy="expected two numbers, such as [-1, 1]")
     low, high = float(value[0]), float(value[1])
     if low > high:
         raise ConfigError(f"{value!r} is empty", remedy="expected the lower end first, such as [-1, 1]")
@@ -94,12 +94,12 @@ def value_range(value: object) -> tuple[float, float]:
 
 
 def element(value: object) -> tuple[int | float | str | bool, ...]:
-    """One element that fills the whole input."""
+    """Return one element that fills the whole input."""
     return elements([value])
 
 
 def elements(value: object) -> tuple[int | float | str | bool, ...]:
-    """The only elements that an input may have."""
+    """Return the only elements that an input may have."""
     if not isinstance(value, list) or not value:
         raise ConfigError(f"{value!r} is not a list of elements", remedy="expected a list, such as [8000, 16000]")
     found: list[int | float | str | bool] = []
@@ -115,14 +115,14 @@ def elements(value: object) -> tuple[int | float | str | bool, ...]:
 
 
 def batch_axis(value: object) -> int:
-    """The axis that carries the batch, from 0."""
+    """Return the axis that carries the batch, from 0."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 32:
         raise ConfigError(f"{value!r} is not an axis", remedy="expected a whole number, such as 1")
     return value
 
 
 def dim(value: object, name: str) -> DimSpec:
-    """What is said of the dimension *name*: a size, sizes to be tried one after the other, or an expression."""
+    """Return what is said of the dimension *name*: a size, sizes to be tried one after the other, or an expression."""
     if isinstance(value, str):
         formula = scalars.text(value, "an expression of dimensions")
         if not is_expression(formula) and not formula.isidentifier():
@@ -149,24 +149,24 @@ def _finite(value: object) -> bool:
 
 
 def shape(value: object) -> tuple[int, ...]:
-    """Sizes of dimensions."""
+    """Return sizes of dimensions."""
     if not isinstance(value, list):
-        raise ConfigError(f"{value!r} is no shape", remedy="expected a list, such as [1, 3, 240, 320]")
+        raise ConfigError(f"{value!r} is not a shape", remedy="expected a list, such as [1, 3, 240, 320]")
     return tuple(scalars.whole(entry, "size of a dimension", "[1, 3, 240, 320]") for entry in value)
 
 
 def speedup(value: object) -> tuple[str, float]:
-    """A backend and a factor."""
+    """Return a backend and a factor."""
     return units.speedup(scalars.text(value, "a speed-up such as onnx-tf:3"))
 
 
 def examples(value: object) -> int:
-    """How many random images to try."""
+    """Return how many random images to try."""
     return scalars.whole(value, "number of images", "100")
 
 
 def libraries(value: object, folder: Path) -> tuple[str, ...]:
-    """Libraries of custom operators: existing files, or functions that give their paths, as they are named."""
+    """Return libraries of custom operators: existing files, or functions that give their paths, as they are named."""
     entries = value if isinstance(value, list) else [value]
     found = []
     for entry in entries:

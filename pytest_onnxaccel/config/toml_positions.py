@@ -11,7 +11,7 @@ _ENTRY = re.compile(r"""\s*(?P<key>(?:"[^"]*"|'[^']*'|[\w.\s-])+?)\s*=""")
 
 
 def line_of(text: str, path: tuple[str, ...]) -> int:
-    """Line, from 1, of the key *path*, or of the nearest table around it (inline tables)."""
+    """Return the line, from 1, of the key *path*, or of the nearest table around it (inline tables)."""
     lines = _lines(text)
     for length in range(len(path), 0, -1):
         if path[:length] in lines:
@@ -20,7 +20,7 @@ def line_of(text: str, path: tuple[str, ...]) -> int:
 
 
 def _lines(text: str) -> dict[tuple[str, ...], int]:
-    """First line by key path, for table headers and entries alike."""
+    """Return the first line by key path, for table headers and entries alike."""
     found: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), 1):
@@ -37,7 +37,7 @@ def _lines(text: str) -> dict[tuple[str, ...], int]:
 
 
 def _keys(dotted: str) -> tuple[str, ...]:
-    """The parts of a dotted key, quotes undone."""
+    """Return the parts of a dotted key, quotes undone."""
     try:
         value: Any = tomllib.loads(f"{dotted} = 0")
     except tomllib.TOMLDecodeError:
@@ -50,5 +50,5 @@ def _keys(dotted: str) -> tuple[str, ...]:
 
 
 def dotted(path: tuple[str, ...]) -> str:
-    """*path* the way TOML writes it, parts quoted where they must be."""
+    """Return *path* the way TOML writes it, parts quoted where they must be."""
     return ".".join(part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else f'"{part}"' for part in path)

@@ -28,7 +28,7 @@ SIZES = {
 
 
 def duration_ns(text: str) -> float:
-    """Nanoseconds of ``12ms``, ``1.5 s``, ``2min``; the unit is required.
+    """Return the nanoseconds of ``12ms``, ``1.5 s``, ``2min``; the unit is required.
 
     Raises:
         ConfigError: no number, no unit, another unit, or not above zero.
@@ -37,7 +37,7 @@ def duration_ns(text: str) -> float:
 
 
 def size_bytes(text: str) -> int:
-    """Bytes of ``8GB`` (powers of 1000) or ``512MiB`` (powers of 1024); the unit is required.
+    """Return the bytes of ``8GB`` (powers of 1000) or ``512MiB`` (powers of 1024); the unit is required.
 
     Raises:
         ConfigError: no number, no unit, another unit, or not above zero.
@@ -49,7 +49,7 @@ def size_bytes(text: str) -> int:
 
 
 def percentage(text: str) -> float:
-    """The fraction of ``10%``: 0.1; the sign is required.
+    """Return the fraction of ``10%``: 0.1; the sign is required.
 
     Raises:
         ConfigError: no number, no percent sign, or below zero.
@@ -58,25 +58,25 @@ def percentage(text: str) -> float:
     if unit == "":
         raise ConfigError(f"{text!r} has no percent sign", remedy=f"a unit is missing, write {text.strip()}%")
     if unit != "%" or number < 0:
-        raise ConfigError(f"{text!r} is no percentage", remedy="write a number from 0 up and %, such as 10%")
+        raise ConfigError(f"{text!r} is not a percentage", remedy="write a non-negative number and %, such as 10%")
     return number / 100
 
 
 def speedup(text: str) -> tuple[str, float]:
-    """Backend and least factor of ``onnx-tf:3``: at least 3 times as fast as onnx-tf.
+    """Return the backend and least factor of ``onnx-tf:3``: at least 3 times as fast as onnx-tf.
 
     Raises:
         ConfigError: no backend, no factor, or a factor that is not above zero.
     """
     shown = "write BACKEND:FACTOR, such as onnx-tf:3"
     if not isinstance(text, str):
-        raise ConfigError(f"{text!r} is no speed-up", remedy=shown)
+        raise ConfigError(f"{text!r} is not a speed-up", remedy=shown)
     name, colon, factor = text.rpartition(":")
     if not colon or not name.strip() or not factor.strip():
-        raise ConfigError(f"{text!r} is no speed-up over a backend", remedy=shown)
+        raise ConfigError(f"{text!r} is not a speed-up over a backend", remedy=shown)
     match = _NUMBER.fullmatch(factor)
     if match is None or match[2] not in ("", "x"):
-        raise ConfigError(f"the factor {factor!r} of {text!r} is no number", remedy=shown)
+        raise ConfigError(f"the factor {factor!r} of {text!r} is not a number", remedy=shown)
     value = float(match[1])
     if not 0 < value < math.inf:
         raise ConfigError(f"the factor {factor!r} of {text!r} is not above zero", remedy=shown)
@@ -84,23 +84,23 @@ def speedup(text: str) -> tuple[str, float]:
 
 
 def batch_sizes(text: str) -> tuple[int, ...]:
-    """The sizes of ``1,3,10`` in the order given, each once.
+    """Return the sizes of ``1,3,10`` in the order given, each once.
 
     Raises:
-        ConfigError: nothing given, or one that is no whole number from 1 up.
+        ConfigError: nothing given, or one that is not a whole number of at least 1.
     """
-    shown = "write whole numbers from 1 up, such as 1,3,10"
+    shown = "write positive whole numbers, such as 1,3,10"
     if not isinstance(text, str):
-        raise ConfigError(f"{text!r} is no list of batch sizes", remedy=shown)
+        raise ConfigError(f"{text!r} is not a list of batch sizes", remedy=shown)
     parts = [part.strip() for part in text.split(",")]
     bad = [part for part in parts if not (part.isascii() and part.isdigit() and 0 < int(part[:20]) < 2**31)]
     if bad:
-        raise ConfigError(f"{bad[0]!r} of {text!r} is no batch size", remedy=shown)
+        raise ConfigError(f"{bad[0]!r} of {text!r} is not a batch size", remedy=shown)
     return tuple(dict.fromkeys(int(part) for part in parts))
 
 
 def _split(text: object, kind: str, example: str) -> tuple[float, str]:
-    """Number and unit of *text*; a plain number is a number without a unit."""
+    """Return the number and unit of *text*; a plain number is a number without a unit."""
     if isinstance(text, (int, float)) and not isinstance(text, bool):
         text = str(text)
     match = _NUMBER.fullmatch(text) if isinstance(text, str) else None
@@ -110,14 +110,14 @@ def _split(text: object, kind: str, example: str) -> tuple[float, str]:
 
 
 def _scaled(text: object, units: dict[str, float], kind: str, example: str) -> float:
-    """The number of *text* times its unit, finite and above zero."""
+    """Return the number of *text* times its unit, finite and above zero."""
     number, unit = _split(text, kind, example)
     known = ", ".join(units)
     if unit == "":
         written = f"{str(text).strip()}{example.lstrip('0123456789')}"
         raise ConfigError(f"{text!r} is a bare number", remedy=f"a unit is missing, write {written} (units: {known})")
     if unit not in units:
-        raise ConfigError(f"{unit!r} of {text!r} is no unit of {kind.split()[-1]}", remedy=f"units: {known}")
+        raise ConfigError(f"{unit!r} of {text!r} is not a unit of {kind.split()[-1]}", remedy=f"units: {known}")
     value = number * units[unit]
     if not 0 < value < math.inf:
         raise ConfigError(f"{text!r} is not above zero and finite", remedy=f"write {kind} such as {example}")

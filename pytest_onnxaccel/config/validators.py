@@ -13,7 +13,7 @@ from pytest_onnxaccel.core.specs import is_function as is_function
 
 
 def text(value: object, kind: str = "text") -> str:
-    """Text that is not empty; a path object counts as its path."""
+    """Return text that is not empty; a path object counts as its path."""
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if not isinstance(value, str) or not value.strip():
@@ -22,33 +22,33 @@ def text(value: object, kind: str = "text") -> str:
 
 
 def tolerance(value: object) -> float:
-    """A finite number from 0 up."""
+    """Return a finite non-negative number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-        raise ConfigError(f"{value!r} is no tolerance", remedy="expected a number from 0 up, such as 1e-3")
+        raise ConfigError(f"{value!r} is not a tolerance", remedy="expected a non-negative number, such as 1e-3")
     return float(value)
 
 
 def whole(value: object, kind: str, example: str = "1") -> int:
-    """A whole number from 1 up that a C int holds."""
+    """Return a positive whole number that a C int holds."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
-        raise ConfigError(f"{value!r} is no {kind}", remedy=f"expected whole numbers from 1 up, such as {example}")
+        raise ConfigError(f"{value!r} is not a {kind}", remedy=f"expected positive whole numbers, such as {example}")
     return value
 
 
 def threads(value: object) -> int:
-    """A number of intra-op threads."""
+    """Return a number of intra-op threads."""
     return whole(value, "number of threads")
 
 
 def duration(value: object) -> float:
-    """Nanoseconds of text with a unit; a bare number is told which unit is missing."""
+    """Return the nanoseconds of text with a unit; for a bare number the message says which unit is missing."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = f"{value}"
     return units.duration_ns(text(value, 'a duration such as "12ms"'))
 
 
 def function(value: object) -> str:
-    """``package.module:function``, as written; nothing is imported."""
+    """Return ``package.module:function``, as written; nothing is imported."""
     name = text(value, 'a function such as "package.module:function"')
     if not is_function(name):
         raise ConfigError(f"{name!r} names no function", remedy='write "package.module:function"')
@@ -56,45 +56,45 @@ def function(value: object) -> str:
 
 
 def factor(value: object) -> float:
-    """A finite number above zero: how many times as fast."""
+    """Return a finite number above zero: how many times as fast."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise ConfigError(f"{value!r} is no factor", remedy="expected a number above 0, such as 1.5")
+        raise ConfigError(f"{value!r} is not a factor", remedy="expected a number above 0, such as 1.5")
     return float(value)
 
 
 def seed(value: object) -> int:
-    """A whole number from 0 up."""
+    """Return a non-negative whole number."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
-        raise ConfigError(f"{value!r} is no seed", remedy="expected a whole number from 0 up")
+        raise ConfigError(f"{value!r} is not a seed", remedy="expected a non-negative whole number")
     return value
 
 
 def portion(value: object) -> float:
-    """A number from 0 to 1."""
+    """Return a number from 0 to 1."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise ConfigError(f"{value!r} is no share", remedy="expected a number from 0 to 1, such as 0.9")
+        raise ConfigError(f"{value!r} is not a share", remedy="expected a number from 0 to 1, such as 0.9")
     return float(value)
 
 
 def image_shape(value: object) -> tuple[int, ...]:
-    """The shape of an image: (height, width, channels), or (height, width) of one without channels."""
+    """Return the shape of an image: (height, width, channels), or (height, width) of one without channels."""
     remedy = "expected height, width and channels, such as [240, 320, 3]"
     if not isinstance(value, (list, tuple)) or len(value) not in (2, 3):
-        raise ConfigError(f"{value!r} is no shape of an image", remedy=remedy)
+        raise ConfigError(f"{value!r} is not a shape of an image", remedy=remedy)
     return tuple(whole(entry, "size of an image", "[240, 320, 3]") for entry in value)
 
 
 def image_sizes(value: object) -> tuple[tuple[int, int], ...]:
-    """The legal (height, width) sizes; empty for ``any``."""
+    """Return the legal (height, width) sizes; empty for ``any``."""
     if value == "any":
         return ()
     if not isinstance(value, (list, tuple)) or not value:
         remedy = 'expected "any" or (height, width) pairs, such as [[240, 320], [480, 640]]'
-        raise ConfigError(f"{value!r} is no list of sizes", remedy=remedy)
+        raise ConfigError(f"{value!r} is not a list of sizes", remedy=remedy)
     found = []
     for entry in value:
         if not isinstance(entry, (list, tuple)) or len(entry) != 2:
-            raise ConfigError(f"{entry!r} is no size", remedy="expected height and width, such as [240, 320]")
+            raise ConfigError(f"{entry!r} is not a size", remedy="expected height and width, such as [240, 320]")
         height, width = (whole(side, "height or width", "[240, 320]") for side in entry)
         found.append((height, width))
     return tuple(dict.fromkeys(found))
@@ -105,9 +105,9 @@ LAYOUTS = ("any", "same", "C")
 
 
 def layout(value: object) -> str:
-    """One of :data:`LAYOUTS`."""
+    """Return one of :data:`LAYOUTS`."""
     if value not in LAYOUTS:
-        raise ConfigError(f"{value!r} is no layout", remedy=f"write one of {', '.join(LAYOUTS)}")
+        raise ConfigError(f"{value!r} is not a layout", remedy=f"write one of {', '.join(LAYOUTS)}")
     return str(value)
 
 
@@ -119,11 +119,11 @@ _DECISIONS = {
 
 
 def decision(value: object) -> Decision:
-    """``"classification"``, ``"detection"``, or a table with ``kind`` and the keys of that kind."""
+    """Return ``"classification"``, ``"detection"``, or a table with ``kind`` and the keys of that kind."""
     table = value if isinstance(value, dict) else {"kind": value}
     kind = table.get("kind")
     if not isinstance(kind, str) or kind not in _DECISIONS:
-        raise ConfigError(f"{kind!r} is no kind of decision", remedy=f"write one of {', '.join(_DECISIONS)}")
+        raise ConfigError(f"{kind!r} is not a kind of decision", remedy=f"write one of {', '.join(_DECISIONS)}")
     given = {}
     for key, entry in table.items():
         if key == "kind":
@@ -140,7 +140,9 @@ def _decision_key(key: str, value: object) -> Any:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if key == "background":
         if not number or not isinstance(value, int) or value < -1:
-            raise ConfigError(f"background {value!r} is no class", remedy="expected a number from 0 up, or -1 for none")
+            raise ConfigError(
+                f"background {value!r} is not a class", remedy="expected a non-negative number, or -1 for none"
+            )
         return value
     if not number or not 0 <= float(value) <= 1:  # type: ignore[arg-type]
         raise ConfigError(f"{key} {value!r} is not from 0 to 1", remedy="expected a number such as 0.5")

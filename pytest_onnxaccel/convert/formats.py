@@ -1,4 +1,4 @@
-"""What kind of source a file or folder is, told from its content. Standard library only, and nothing is loaded.
+"""What kind of source a file or folder is, found from its content. Standard library only, and nothing is loaded.
 
 Runs in a worker: the directory of an archive may be large.
 
@@ -59,7 +59,7 @@ _FIELDS = 64
 
 
 def kind_of(path: str) -> str:
-    """The kind of the file or folder at *path*, which is a private copy.
+    """Return the kind of the file or folder at *path*, which is a private copy.
 
     Raises:
         ModelError: ``E_NOTMODEL``: none that is known, with what it is instead.
@@ -90,7 +90,7 @@ def kind_of(path: str) -> str:
 
 
 def kind_called(name: str) -> str:
-    """The kind of a result that people call *name*.
+    """Return the kind of a result that people call *name*.
 
     Raises:
         ConfigError: there is none, or nothing converts to it.
@@ -126,7 +126,7 @@ def _zip_kind(file: BinaryIO) -> str:
 
 
 def _message_kind(file: BinaryIO, head: bytes) -> str:
-    """The kind of a protobuf message, by the numbers and types of its first fields.
+    """Return the kind of a protobuf message, by the numbers and types of its first fields.
 
     ModelProto: 1 version (number), 7 graph. SavedModel: 1 version (number), 2 graphs. MetaGraphDef: 1 info,
     2 graph. GraphDef: 1 node (repeated), whose own first fields are two short texts, name and operator.
@@ -146,11 +146,11 @@ def _message_kind(file: BinaryIO, head: bytes) -> str:
         raise _no_source("is a protobuf message as text")
     if (1, 0) in kinds:
         return ONNX  # or the start of one: who parses it says what is wrong
-    raise _no_source("is no source of a kind that is known")
+    raise _no_source("is not a source of a kind that is known")
 
 
 def _fields(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
-    """(number, wire type, first bytes) of the first top-level fields; stops at what is no message."""
+    """Yield (number, wire type, first bytes) of the first top-level fields; stops at what is not a message."""
     end = file.seek(0, os.SEEK_END)
     file.seek(0)
     for _ in range(_FIELDS):
@@ -188,7 +188,7 @@ def _varint(file: BinaryIO) -> int | None:
 
 
 def _is_node(start: bytes) -> bool:
-    """*start* begins as a NodeDef does: field 1, its name, then field 2, its operator, both short plain texts."""
+    """Return whether *start* begins as a NodeDef: field 1 (name), then field 2 (operator), short plain texts."""
     texts: list[bytes] = []
     rest = start
     for tag in (0x0A, 0x12):

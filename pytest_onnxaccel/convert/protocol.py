@@ -32,7 +32,7 @@ class ConvertOptions:
         opset: of the ONNX file; None for the converter's default.
         exporter: of :data:`EXPORTERS`, for PyTorch; empty for the first of them that takes the source.
         inputs: names, dtypes and shapes to convert with, in the order of the source's arguments; empty where the
-            source knows them. A fixed axis 0 is replaced by *batch*; free sizes must be given by whoever asks.
+            source knows them. A fixed axis 0 is replaced by *batch*; free sizes must be given by the caller.
         outputs: names for the outputs, in the order of the source; empty for the converter's own.
         loader, import_paths, trusted: as for :class:`~pytest_onnxaccel.backends.protocol.SourceOptions`.
         signature: of a SavedModel; empty for the default one.
@@ -119,15 +119,18 @@ class Converter(Protocol):
     def backend(self) -> str: ...
 
     def availability(self) -> Availability:
-        """Whether it can be tried here, told without importing a framework; ``versions`` key the cache."""
+        """Return whether it can be tried here, without importing a framework; ``versions`` key the cache."""
         ...
 
     def convert(self, source: str, kind: str, gives: str, folder: str, options: ConvertOptions) -> Converted:
         """Convert the staged *source* into the empty *folder*; called in the worker of :attr:`backend`.
 
         Args:
+            source: path of the staged file or folder.
             kind: of *source*.
             gives: the kind that is wanted.
+            folder: where the result is written.
+            options: names, shapes, batch, opset and loader that were asked for.
 
         Raises:
             ConversionError: ``E_CONVERT``: an operator, an opset or a shape that it cannot take, by name.

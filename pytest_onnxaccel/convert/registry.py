@@ -38,7 +38,7 @@ CONVERTERS: tuple[Row, ...] = (
 
 
 def route(kind: str, gives: str = kinds.ONNX) -> str:
-    """Reference of the converter from *kind* to *gives*.
+    """Return reference of the converter from *kind* to *gives*.
 
     Raises:
         ConversionError: there is none.
@@ -51,7 +51,7 @@ def route(kind: str, gives: str = kinds.ONNX) -> str:
 
 
 def make(reference: str) -> Converter:
-    """The converter at *reference*."""
+    """Return the converter at *reference*."""
     module, _, name = reference.partition(":")
     made: Converter = getattr(import_module(module), name)()
     return made

@@ -27,7 +27,7 @@ class OnnxTensorflow:
     prepares = "legacy"
 
     def availability(self) -> Availability:
-        """Whether the isolated environment is there."""
+        """Return whether the isolated environment is there."""
         return OnnxTf().availability()
 
     def convert(self, source: str, kind: str, gives: str, folder: str, options: ConvertOptions) -> Converted:

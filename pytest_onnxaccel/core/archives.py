@@ -18,7 +18,7 @@ _LARGEST_DIRECTORY = 32 << 20
 
 @contextmanager
 def opened_zip(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
-    """The zip archive in the open *file*, its directory read.
+    """Open the zip archive in the open *file* and read its directory.
 
     Raises:
         ModelError: ``E_SIZE``: it has too many members. This is seen before they are parsed.

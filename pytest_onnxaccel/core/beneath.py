@@ -54,12 +54,12 @@ class Refused(Exception):
         self.code = code
 
     def of(self, what: str) -> Refused:
-        """The same, of *what*."""
+        """Return the same refusal for *what*."""
         return Refused(f"{what} {self.cause}", self.remedy, self.code)
 
 
 def split(location: str) -> tuple[str, ...]:
-    """The names on the way to *location*, without ``.`` and doubled slashes; a backslash is part of a name.
+    """Return the names on the way to *location*, without ``.`` and doubled slashes; a backslash is part of a name.
 
     Raises:
         Refused: it is empty, absolute, leads upwards, is too long or no file's name.
@@ -87,9 +87,10 @@ def split(location: str) -> tuple[str, ...]:
 
 
 def open_folder(path: str, listed: bool = False) -> int:
-    """A descriptor of the folder that the owner names, links included.
+    """Return a descriptor of the folder that the owner names, links included.
 
     Args:
+        path: that of the folder.
         listed: what it holds will be asked for; else only files by name.
 
     Raises:
@@ -99,7 +100,7 @@ def open_folder(path: str, listed: bool = False) -> int:
 
 
 def open_regular(path: str) -> int:
-    """A descriptor to read the regular file that the owner names; links are followed.
+    """Return a descriptor to read the regular file that the owner names; links are followed.
 
     Raises:
         Refused: a folder, a FIFO, a device; or a NUL in the path.
@@ -113,10 +114,10 @@ def open_regular(path: str) -> int:
 
 
 def open_beneath(folder: int, location: str) -> int:
-    """A descriptor to read the regular file *location* below the open *folder*, which is not closed.
+    """Return a descriptor to read the regular file *location* below the open *folder*, which is not closed.
 
     Raises:
-        Refused: the location, a link on the way, or what lies there is refused.
+        Refused: the location, a link on the way, or what is there is refused.
         OSError: it cannot be opened.
     """
     *way, name = split(location)
@@ -133,7 +134,7 @@ def open_beneath(folder: int, location: str) -> int:
 
 
 def list_beneath(folder: int, name: str) -> list[str]:
-    """What lies in the folder *name* directly below the open *folder*, in the order of the names.
+    """Return what is in the folder *name* directly below the open *folder*, in the order of the names.
 
     Raises:
         Refused: it is a link.
@@ -150,7 +151,7 @@ def list_beneath(folder: int, name: str) -> list[str]:
 
 
 def create_beneath(folder: int, location: str) -> int:
-    """A descriptor to write the new file *location* below the open *folder*, with the folders on the way to it.
+    """Return a descriptor to write the new file *location* below the open *folder*, with the folders on the way to it.
 
     Raises:
         Refused: the location, or a link on the way, is refused.
@@ -194,7 +195,7 @@ def write_beneath(folder: int, location: str, source: int) -> None:
 
 
 def walk(folder: int, most: int) -> Iterator[tuple[str, int]]:
-    """(path below *folder*, descriptor to read) of every file in it and its folders, in the order of the names.
+    """Yield (path below *folder*, descriptor to read) of every file in it and its folders, in the order of the names.
 
     A descriptor is closed when the next one is asked for.
 
@@ -203,7 +204,7 @@ def walk(folder: int, most: int) -> Iterator[tuple[str, int]]:
         most: files and folders that it may hold.
 
     Raises:
-        Refused: a link or something special lies there, or too much; the path is named.
+        Refused: a link or something special is there, or too much; the path is named.
         OSError: something cannot be opened.
     """
     try:
@@ -242,7 +243,7 @@ def _walk(folder: int, above: str, room: Iterator[int], depth: int) -> Iterator[
 
 
 def _enter(folder: int, way: list[str]) -> int:
-    """A descriptor of the folder that lies *way* below *folder*."""
+    """Return a descriptor of the folder *way* below *folder*."""
     inner = os.dup(folder)
     for step in way:
         try:
@@ -257,7 +258,7 @@ def _enter(folder: int, way: list[str]) -> int:
 
 
 def _folder_error(error: OSError, step: str, above: int) -> Exception:
-    """What is wrong with the folder *step* on the way: systems tell links by different numbers."""
+    """Return what is wrong with the folder *step* on the way: systems tell links by different numbers."""
     try:
         found = os.stat(step, dir_fd=above, follow_symlinks=False).st_mode
     except OSError:
@@ -272,7 +273,7 @@ def _link_or(error: OSError, name: str) -> Exception:
 
 
 def _regular(handle: int) -> int:
-    """*handle*, if it is of a regular file; else it is closed."""
+    """Return *handle* if it is of a regular file; else close it and raise."""
     try:
         _refuse_special(os.fstat(handle).st_mode)
     except BaseException:
@@ -289,7 +290,7 @@ def _refuse_special(mode: int) -> None:
 
 
 def kind_of_mode(mode: int) -> str:
-    """What a file that is not regular is, in words."""
+    """Return what a file that is not regular is, in words."""
     for test, name in (
         (stat.S_ISDIR, "a folder"),
         (stat.S_ISFIFO, "a FIFO"),

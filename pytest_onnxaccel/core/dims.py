@@ -56,7 +56,7 @@ _OPERATORS: Mapping[type[ast.operator], Callable[[_Number, _Number], _Number]] =
 
 @lru_cache(maxsize=1024)
 def _parsed(dim: str) -> ast.expr | None:
-    """The expression that *dim* is; None for what is only a name."""
+    """Return the expression that *dim* is; None for what is only a name."""
     text = dim.strip()
     if not text or len(text) > _LONGEST or text.isidentifier():
         return None
@@ -86,20 +86,23 @@ def _is_arithmetic(node: ast.expr, depth: int) -> bool:
 
 
 def _power(op: ast.operator, right: ast.expr) -> int | None:
-    """A small whole exponent; None for anything else."""
+    """Return a small whole exponent; None for anything else."""
     if isinstance(op, ast.Pow) and isinstance(right, ast.Constant) and type(right.value) is int and right.value < 4:
         return right.value if right.value >= 0 else None
     return None
 
 
 def is_expression(dim: str) -> bool:
-    """Whether *dim* is arithmetic on names rather than a name by itself. A number in quotes is arithmetic too."""
+    """Return whether *dim* is arithmetic on names rather than a name by itself.
+
+    A number in quotes is arithmetic too.
+    """
     return _parsed(dim) is not None
 
 
 @lru_cache(maxsize=1024)
 def names_in(dim: str) -> tuple[str, ...]:
-    """Names that the size *dim* follows from, each once: of a plain name, itself."""
+    """Return the names that the size *dim* follows from, each once: of a plain name, itself."""
     found = _parsed(dim)
     if found is None:
         return (dim,)
@@ -109,7 +112,7 @@ def names_in(dim: str) -> tuple[str, ...]:
 
 
 def evaluate(dim: str, sizes: Mapping[str, int]) -> int | None:
-    """The size *dim*, from the *sizes* of names.
+    """Return the size *dim*, from the *sizes* of names.
 
     A name that is in *sizes* as it stands has that size, also where it could be read as an expression. A division
     that leaves a rest is rounded down, as the tools do that write them.
@@ -153,7 +156,7 @@ def _value(node: ast.expr, sizes: Mapping[str, int]) -> _Number:
 
 
 def base_names(dims: Sequence[str]) -> tuple[str, ...]:
-    """Names that must be given a size so that each of *dims* has one, in the order of their first use.
+    """Return the names that must be given a size so that each of *dims* has one, in the order of their first use.
 
     A text with a hyphen between letters (``batch-size``) is a name, unless what stands on both sides of it are names
     of dimensions as well.
@@ -166,7 +169,7 @@ def base_names(dims: Sequence[str]) -> tuple[str, ...]:
 
 
 def is_name(dim: str, plain: set[str]) -> bool:
-    """*dim* stands for itself. *plain*: the other dimensions that do."""
+    """Return whether *dim* stands for itself. *plain*: the other dimensions that do."""
     if not is_expression(dim):
         return True
     # "batch-size" is what people call a dimension; exporters write spaces, brackets, or names that they know

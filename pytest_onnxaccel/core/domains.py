@@ -72,7 +72,6 @@ class InputFacts:
         batch: size or name of the batch dimension; None where the inputs carry none.
         axes: axis of the batch by input name; an input that carries no batch is missing.
         plausible: sizes to try for a free dimension, best first: by its name, or by ``input:axis`` where it has none.
-        unread: inputs that no node reads.
         value_shaped: outputs whose sizes hang on values: the inputs that hold those, by output.
         lengths: names of dimensions that are lengths (time, tokens, cache), of which several are tried.
         infinite: outputs that may hold infinities by what the graph says: masks of minus infinity, reductions of
@@ -84,7 +83,6 @@ class InputFacts:
     batch: Dim = None
     axes: Mapping[str, int] = field(default_factory=dict)
     plausible: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    unread: tuple[str, ...] = ()
     value_shaped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lengths: tuple[str, ...] = ()
     infinite: tuple[str, ...] = ()
@@ -100,7 +98,6 @@ class InputFacts:
             data["batch"],
             dict(data["axes"]),
             {name: tuple(sizes) for name, sizes in data["plausible"].items()},
-            tuple(data["unread"]),
             {name: tuple(inputs) for name, inputs in data["value_shaped"].items()},
             tuple(data["lengths"]),
             tuple(data.get("infinite", ())),

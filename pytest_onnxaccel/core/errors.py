@@ -50,7 +50,7 @@ class OnnxAccelError(Exception):
         self.traceback: tuple[str, ...] = ()
 
     def about(self, subject: str) -> OnnxAccelError:
-        """The same error, naming *subject* where it named nothing before."""
+        """Return the same error, naming *subject* where it named nothing before."""
         if not self.subject:
             self.subject = subject
         return self
@@ -59,7 +59,7 @@ class OnnxAccelError(Exception):
         return refusal(self.code, self.subject, self.cause, self.where, self.remedy)
 
     def to_json(self) -> dict[str, Any]:
-        """Builtins only, for the wire between a worker and its host."""
+        """Return it in builtins only, to send between a worker and its host."""
         return {
             "kind": type(self).__name__,
             "cause": self.cause,
@@ -96,7 +96,7 @@ class ConversionError(OnnxAccelError):
 
 
 class BackendUnavailable(OnnxAccelError):
-    """A backend that does not run here: the reason and the one command that mends it."""
+    """A backend that does not run here: the reason and the one command that fixes it."""
 
     code = "E_BACKEND"
 
@@ -149,7 +149,7 @@ _KINDS: dict[str, type[OnnxAccelError]] = {
 
 
 def error_from_json(data: dict[str, Any]) -> OnnxAccelError:
-    """The error that :meth:`OnnxAccelError.to_json` described; unknown kinds become the root class."""
+    """Return the error that :meth:`OnnxAccelError.to_json` described; unknown kinds become the root class."""
     kind = _KINDS.get(str(data.get("kind")), OnnxAccelError)
     error = kind(
         str(data.get("cause", "unknown")),
@@ -163,8 +163,8 @@ def error_from_json(data: dict[str, Any]) -> OnnxAccelError:
     return error
 
 
-def to_write(error: BaseException, otherwise: str = "mend the folder's permissions") -> str:
-    """What to do about a file that could not be written: *otherwise*, unless the disk is full or read-only."""
+def to_write(error: BaseException, otherwise: str = "fix the folder's permissions") -> str:
+    """Return what to do about a file that could not be written: *otherwise*, unless the disk is full or read-only."""
     remedies = {
         errno.ENOSPC: "make room on the disk",
         errno.EDQUOT: "make room within the disk quota",
@@ -174,7 +174,7 @@ def to_write(error: BaseException, otherwise: str = "mend the folder's permissio
 
 
 def refusal(code: str, subject: str, cause: str, where: str = "", remedy: str = "") -> str:
-    """One line of at most :data:`REFUSAL_LIMIT` characters: ``onnxaccel[CODE] subject: cause (where) - remedy``.
+    """Return one line of at most :data:`REFUSAL_LIMIT` characters: ``onnxaccel[CODE] subject: cause (where) - remedy``.
 
     The cause is cut first when it is too long, and the remedy only when both are: half a command helps nobody.
     """

@@ -6,7 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 
-#: Folder, beside the configuration, that failed cases are saved in.
+#: Folder, next to the configuration, that failed cases are saved in.
 FOLDER = "onnxaccel-failures"
 
 #: In bytes: what every file system takes for a name, with room for what tells names apart.
@@ -14,7 +14,7 @@ _LONGEST = 120
 
 
 def case_folder(root: str | Path, *names: str) -> Path:
-    """The folder in *root* for the failure that *names* tell apart; nothing of them can be read as a path."""
+    """Return the folder in *root* for the failure that *names* tell apart; nothing of them can be read as a path."""
     parts = [re.sub(r"[^\w.-]+", "-", name).strip("-.") for name in names]
     plain = "-".join(part for part in parts if part)
     short = plain.encode()[:_LONGEST].decode(errors="ignore").strip("-.") or "case"

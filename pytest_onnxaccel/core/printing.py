@@ -32,14 +32,14 @@ _COLONS = re.compile(":(?=:)")
 
 
 def disarm(line: str) -> str:
-    """*line* with commands to CI services broken up."""
+    """Return *line* with commands to CI services broken up."""
     return _INLINE_COMMAND.sub("# #", _LINE_COMMAND.sub(r"\1: :", line))
 
 
 def escaped(text: str | bytes) -> str:
-    """*text* with each character that cannot be seen as an escape, and commands to CI services broken up.
+    r"""Escape each character of *text* that cannot be seen, and break up commands to CI services.
 
-    Nothing of a name is lost by it: ``\\n`` stands for a line break, ``\\xff`` for a byte that is not UTF-8.
+    Nothing of a name is lost by it: ``\n`` stands for a line break, ``\xff`` for a byte that is not UTF-8.
     """
     if isinstance(text, bytes):  # what protobuf gives for a name in a model that is not UTF-8
         text = text.decode(errors="surrogateescape")
@@ -56,7 +56,7 @@ def _escape(char: str) -> str:
 
 
 def printable(text: str | bytes, limit: int = LIMIT) -> str:
-    """*text* as one line of prose, at most *limit* characters.
+    """Return *text* as one line of prose, at most *limit* characters.
 
     White space is one space and terminal codes are gone; what else cannot be seen is an escape, see :func:`escaped`.
     """
@@ -70,27 +70,27 @@ def printable(text: str | bytes, limit: int = LIMIT) -> str:
 
 
 def breakable(text: str, limit: int = LIMIT) -> str:
-    """*text* as :func:`printable`, harmless also where another program breaks it into lines: it holds no ``::``."""
+    """Return *text* as :func:`printable`, without ``::``: harmless where a program breaks it into lines."""
     return _COLONS.sub(": ", printable(text, limit))
 
 
 def cut(line: str, limit: int = LIMIT) -> str:
-    """*line* in at most *limit* characters, with a sign where it was cut."""
+    """Return *line* in at most *limit* characters, with a sign where it was cut."""
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def identifier(text: str) -> str:
-    """*text* as a name that a test id can hold: :func:`escaped`, and without ``::``, which separates an id's parts."""
+    """Turn *text* into a name for a test id: :func:`escaped`, without ``::``, which separates an id's parts."""
     return _COLONS.sub(": ", escaped(text))
 
 
 def file_name(text: str) -> str:
-    """*text*, one part of a path, as the name of a file of ours: every runtime opens it, and it may be printed."""
+    """Turn *text*, one part of a path, into a file name that every runtime opens and that may be printed."""
     return disarm(identifier(text).replace("\\", "_"))
 
 
 def near(path: str, limit: int = 80) -> str:
-    """*path* for a message: relative where it lies in the working folder, else its end."""
+    """Return *path* for a message: relative where it is in the working folder, else its end."""
     shown = path
     if os.path.isabs(path):
         base = _working_folder()
@@ -102,7 +102,7 @@ def near(path: str, limit: int = 80) -> str:
 
 
 def local(text: str) -> str:
-    """*text* with paths below the working folder made relative."""
+    """Return *text* with paths below the working folder made relative."""
     base = _working_folder()
     return text if base == os.sep else text.replace(base + os.sep, "")
 
@@ -115,7 +115,7 @@ def _working_folder() -> str:
 
 
 def counted(texts: Sequence[str], room: int = 160, separator: str = ", ") -> str:
-    """*texts* one after the other, as many as *room* characters hold, and how many more there are."""
+    """Return *texts* one after the other, as many as *room* characters hold, and how many more there are."""
     shown: list[str] = []
     for text in texts:
         if shown and len(separator.join([*shown, text])) > room:
@@ -125,19 +125,19 @@ def counted(texts: Sequence[str], room: int = 160, separator: str = ", ") -> str
 
 
 def named(names: Iterable[str], room: int = 160) -> str:
-    """*names* as Python writes a list of them, as :func:`counted`."""
+    """Return *names* as Python writes a list of them, as :func:`counted`."""
     return f"[{counted([repr(name) for name in names], room)}]"
 
 
 def lines(texts: Sequence[str]) -> tuple[str, ...]:
-    """*texts* as at most :data:`LINES` printable lines; the last one tells how many are left out."""
+    """Return *texts* as at most :data:`LINES` printable lines; the last one tells how many are left out."""
     kept = texts if len(texts) <= LINES else texts[: LINES - 1]
     shown = [printable(local(text)) for text in kept]
     return (*shown, f"and {len(texts) - len(kept):,} more") if len(kept) < len(texts) else tuple(shown)
 
 
 def split(text: str) -> tuple[str, tuple[str, ...]]:
-    """A message of any length as one line of at most :data:`LIMIT` characters, and a few more of what it leaves out."""
+    """Shorten a message to one line of at most :data:`LIMIT` characters, with a few more of what it leaves out."""
     whole = printable(local(text), 6 * LIMIT)
     if len(whole) <= LIMIT:
         return whole, ()
@@ -145,19 +145,19 @@ def split(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def continued(rest: str) -> tuple[str, ...]:
-    """*rest* of a message, which :func:`printable` gave, over lines that tell by a sign that they continue it."""
+    """Return *rest* of a message, from :func:`printable`, in lines with a sign that they continue it."""
     size = LIMIT - 1
     return tuple("…" + rest[start : start + size] for start in range(0, len(rest), size))
 
 
 def left_out(text: str, shown: str) -> tuple[str, ...]:
-    """*text* over several lines, where *shown* had to leave out a part of it; none where it is whole in there."""
+    """Return *text* in lines where *shown* had to leave out a part of it; else none."""
     whole = printable(local(text), 6 * LIMIT)
     return () if whole in shown else continued(whole)
 
 
 def harmless(value: Any) -> Any:
-    """*value* of JSON with every text in it :func:`escaped`; keys that become equal are told apart by a number."""
+    """Return *value* of JSON with every text :func:`escaped`; keys that become equal get a number."""
     if isinstance(value, str):
         return escaped(value)
     if isinstance(value, Mapping):

@@ -21,18 +21,18 @@ def _group(group: str) -> dict[str, EntryPoint]:
 
 
 def names(group: str) -> tuple[str, ...]:
-    """Registered names in *group*, sorted."""
+    """Return registered names in *group*, sorted."""
     return tuple(sorted(_group(group)))
 
 
 def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
-    """A clause ``; did you mean 'x'?`` for the nearest of *known*, or the list of them."""
+    """Return a clause ``; did you mean 'x'?`` for the nearest of *known*, or the list of them."""
     close = difflib.get_close_matches(word, known, n=1)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
 
 
 def reference(group: str, name: str) -> str:
-    """Where the object registered as *name* lies, as ``module:name``; nothing is imported.
+    """Return where the object registered as *name* is, as ``module:name``; nothing is imported.
 
     Raises:
         ConfigError: nothing has that name; the nearest one is named.
@@ -46,7 +46,7 @@ def reference(group: str, name: str) -> str:
 
 
 def load(group: str, name: str) -> Any:
-    """The object registered as *name* in *group*.
+    """Return the object registered as *name* in *group*.
 
     Raises:
         ConfigError: as :func:`reference`.

@@ -48,7 +48,8 @@ class CheckResult:
         notes: facts that qualify the verdict ("a prepared copy ran").
         warnings: findings that do not decide the verdict.
         duration_s: wall time of the check, seconds.
-        traceback: of an exception that nobody expected inside the check, for whoever mends it.
+        xfail: why pytest expects the test of a failed check to fail; empty where it does not.
+        traceback: of an exception that nobody expected inside the check, for the person who fixes it.
     """
 
     model: str
@@ -66,6 +67,7 @@ class CheckResult:
     duration_s: float = 0.0
     nodeid: str = ""
     traceback: tuple[str, ...] = ()
+    xfail: str = ""
 
     def __post_init__(self) -> None:
         # Here, because every result passes: texts come from models and runtimes, and may be of any length
@@ -76,6 +78,7 @@ class CheckResult:
             "reference": printing.identifier(self.reference),
             "nodeid": printing.escaped(self.nodeid),
             "code": printing.printable(self.code, 40),
+            "xfail": printing.printable(self.xfail),
             "message": message,
             "details": printing.lines((*rest, *self.details)),
             "notes": printing.lines(self.notes),
@@ -88,8 +91,19 @@ class CheckResult:
     def __str__(self) -> str:
         return "\n".join([self.message, *self.details])
 
+    def __repr__(self) -> str:
+        sides = "~".join(side for side in (self.backend, self.reference) if side)
+        batch = "" if self.batch is None else f" b{self.batch}"
+        inside = f"[{sides}{batch}]" if sides or batch else ""
+        return f"<{self.verdict} {self.check}{inside} of {self.model}: {self.message}>"
+
+    @property
+    def expected(self) -> bool:
+        """It failed, as the mark ``xfail`` of its test says."""
+        return self.verdict is Verdict.FAILED and bool(self.xfail)
+
     def with_(self, **changes: Any) -> CheckResult:
-        """A copy with *changes*."""
+        """Return a copy with *changes*."""
         return replace(self, **changes)
 
     def to_json(self) -> dict[str, Json]:
@@ -98,7 +112,7 @@ class CheckResult:
         return data
 
     def dumps(self) -> str:
-        """One line of JSON, every text in it harmless; figures that are not finite are ``nan``, ``inf``, ``-inf``."""
+        """Return one line of JSON, every text in it harmless; non-finite figures as ``nan``, ``inf``, ``-inf``."""
         # What a check put into its figures by mistake is told as text, as in the report
         return json.dumps(printing.harmless(finite(self.to_json())), separators=(",", ":"), default=str)
 
@@ -117,7 +131,7 @@ class CheckResult:
 
 
 def finite(value: Json) -> Json:
-    """*value* with non-finite floats as the strings ``nan``, ``inf``, ``-inf``: JSON has no such numbers."""
+    """Return *value* with non-finite floats as the strings ``nan``, ``inf``, ``-inf``: JSON has no such numbers."""
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return str(value)
     if isinstance(value, Mapping):
@@ -125,3 +139,38 @@ def finite(value: Json) -> Json:
     if isinstance(value, (list, tuple)):
         return [finite(v) for v in value]
     return value
+
+
+_HEAD = ("check", "backend", "reference", "batch", "verdict", "message")
+
+
+class Results(list[CheckResult]):
+    """Results of one model: a list that reads as a table, in a notebook as one of HTML."""
+
+    @property
+    def ok(self) -> bool:
+        """No check failed, and at least one passed."""
+        verdicts = {result.verdict for result in self}
+        return Verdict.FAILED not in verdicts and Verdict.PASSED in verdicts
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [
+            (r.check, r.backend, r.reference, "" if r.batch is None else str(r.batch), str(r.verdict), r.message)
+            for r in self
+        ]
+
+    def __str__(self) -> str:
+        rows = [_HEAD, *self._rows()]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD) - 1)]
+        return "\n".join(
+            "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
+            for row in rows
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the table that a notebook shows; what a model says in it is escaped."""
+        from html import escape
+
+        head = "".join(f"<th>{name}</th>" for name in _HEAD)
+        body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self._rows())
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

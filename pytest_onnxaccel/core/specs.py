@@ -13,17 +13,26 @@ Dim = int | str | None
 
 
 def is_function(name: str) -> bool:
-    """*name* has the form ``package.module:function``."""
+    """Return whether *name* has the form ``package.module:function``."""
     module, colon, attribute = name.partition(":")
     return bool(colon) and all(part.isidentifier() for part in [*module.split("."), *attribute.split(".")])
 
 
+#: What NumPy's extensions say beyond ONNX's names: that there are only finite numbers.
+_SHORTER = {
+    "float4e2m1fn": "float4e2m1",
+    "float6e2m3fn": "float6e2m3",
+    "float6e3m2fn": "float6e3m2",
+    "float8e8m0fnu": "float8e8m0",
+}
+
+
 def dtype_label(dtype: Any) -> str:
-    """The name that :attr:`TensorSpec.dtype` has for a NumPy dtype: ``float8e4m3fn`` for ``float8_e4m3fn``."""
+    """Return the name that :attr:`TensorSpec.dtype` has for a NumPy dtype: ``float8e4m3fn`` for ``float8_e4m3fn``."""
     if dtype.kind in "OSUT":
         return "string"
     name = str(dtype.name).replace("_", "")
-    return {"float4e2m1fn": "float4e2m1", "float8e8m0fnu": "float8e8m0"}.get(name, name)
+    return _SHORTER.get(name, name)
 
 
 @record(frozen=True)
@@ -35,8 +44,8 @@ class TensorSpec:
         dtype: NumPy's name of the element type (``float32``); ``string`` for text; ``bfloat16`` and the other
             types that NumPy lacks by their ONNX name in lower case; empty when undeclared.
         shape: one :data:`Dim` per axis, or None when the rank is undeclared.
-        kind: ``tensor``, or ``sequence``, ``optional``, ``optional sequence``, ``map``, ``sparse`` for values that are
-            no dense tensor. Of sequences and optionals of tensors, *dtype* and *shape* are those of the tensors.
+        kind: ``tensor``, or ``sequence``, ``optional``, ``optional sequence``, ``map``, ``sparse`` for values that
+            are not dense tensors. Of sequences and optionals of tensors, *dtype* and *shape* are those of the tensors.
     """
 
     name: str
@@ -45,7 +54,7 @@ class TensorSpec:
     kind: str = "tensor"
 
     def element(self, place: int) -> TensorSpec:
-        """Element *place* of a sequence of tensors, as it is fed: ``parts/0``."""
+        """Return element *place* of a sequence of tensors, as it is fed: ``parts/0``."""
         return TensorSpec(f"{self.name}/{place}", self.dtype, self.shape)
 
     @property
@@ -192,7 +201,7 @@ class Scenario:
         rate_per_s: of ``server``: arrivals per second.
         target_ns: of ``server``: latency that the highest bearable rate must keep.
         pause_ns: of ``idle-gap``: between two calls.
-        live: of ``server`` with a rate: let the requests really come in, beside the replay.
+        live: of ``server`` with a rate: let the requests really come in, next to the replay.
     """
 
     KINDS: ClassVar[tuple[str, ...]] = ("single-stream", "offline", "server", "idle-gap")
@@ -235,7 +244,7 @@ class LatencyBudget:
     origin: str = "default"
 
     def __bool__(self) -> bool:
-        """Some limit is set."""
+        """Return whether some limit is set."""
         limits = (self.p50_ns, self.p95_ns, self.p99_ns, self.speedup_over, self.regression)
         return any(v is not None for v in limits)
 
@@ -273,7 +282,7 @@ class GoldenSpec:
         path: absolute, of a folder or a file; empty: none is wanted.
         shown: the path as the user wrote it, for messages.
         found: nobody named it: it is ``test_data_set_*`` in the model's folder, *path*.
-        shared: other models lie there as well, so that it may be theirs.
+        shared: other models are there as well, so that it may be theirs.
     """
 
     path: str
@@ -285,7 +294,7 @@ class GoldenSpec:
     @property
     def named(self) -> bool:
         """The user asked for it."""
-        return self.origin != "found beside the model"
+        return self.origin != "found next to the model"
 
 
 @record(frozen=True)
@@ -301,7 +310,7 @@ class ModelSpec:
         source: what the model was converted from: the default reference, and what it is exported from again at
             another batch.
         dims: sizes of free dimensions by name.
-        golden: inputs with the outputs that are right for them; None for what lies beside the model.
+        golden: inputs with the outputs that are right for them; None for what is next to the model.
         reach: least share of the weights that the inputs of a check must reach; None for the default.
         libraries: of custom operators: paths, or ``package.module:function`` that gives one.
         settings: by name of a check of another distribution, what the manifest says of it.

@@ -1,4 +1,4 @@
-"""Any exception as one of this package's errors: one line for a person, the traceback for whoever mends it."""
+"""Any exception as one of this package's errors: one line for a person, the traceback for the person who fixes it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def as_error(error: BaseException) -> OnnxAccelError:
-    """*error* itself where it is one of ours; else an ``E_ERROR``, ``E_MEMORY`` or ``E_FILE`` that tells of it."""
+    """Return *error* itself where it is one of ours; else ``E_ERROR``, ``E_MEMORY`` or ``E_FILE`` for it."""
     if isinstance(error, OnnxAccelError):
         return error
     found = _told(error)
@@ -45,11 +45,11 @@ def _text(error: BaseException) -> str:
     try:
         return str(error)
     except Exception:  # of a class that is not ours
-        return "its text cannot be had"
+        return "its text is not available"
 
 
 def _place(error: BaseException) -> str:
-    """``parity.py:88``, where *error* was raised."""
+    """Return ``parity.py:88``, where *error* was raised."""
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next
@@ -57,7 +57,7 @@ def _place(error: BaseException) -> str:
 
 
 def traceback_lines(error: BaseException) -> tuple[str, ...]:
-    """The last frames of *error*'s traceback, and what it says.
+    """Return the last frames of *error*'s traceback, and what it says.
 
     The frames let go of what they hold: the arrays of a check that ran out of memory are not to starve the next one.
     """

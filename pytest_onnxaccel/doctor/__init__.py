@@ -1,4 +1,4 @@
-"""Which backends run here, and for those that do not: why, and the one command that mends it."""
+"""Which backends run here, and for those that do not: why, and the one command that fixes it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def diagnose(probe: bool = True, say: Callable[[str], None] = lambda line: None)
 
     Args:
         probe: try each backend that says that it runs, on a small model in a worker.
-        say: told what is being tried.
+        say: called with what is being tried.
     """
     from pytest_onnxaccel.doctor import machine, packages
     from pytest_onnxaccel.doctor.states import OURS, clashes, registered, state

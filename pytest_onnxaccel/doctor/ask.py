@@ -61,6 +61,7 @@ def ask(reference: str, frameworks: Sequence[str] = FRAMEWORKS, seconds: float =
     """Import *reference* (``module:name``), make the backend and ask for its availability.
 
     Args:
+        reference: ``module:name`` of the backend.
         frameworks: modules to look for afterwards.
         seconds: it is ended after that.
     """

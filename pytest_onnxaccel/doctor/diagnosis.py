@@ -25,7 +25,7 @@ class BackendState:
         source: ``built-in``, or the distribution that registered it.
         role: ``runtime``, ``oracle`` or ``source``; empty when it could not be asked.
         reason: why it does not run; empty when it does.
-        remedy: the one command that mends it.
+        remedy: the one command that fixes it.
         versions: by distribution name.
         device: what it runs on.
         provider: what computes, in the runtime's own words.
@@ -56,7 +56,7 @@ class BackendState:
 
 @record(frozen=True)
 class Problem:
-    """Something wrong with the installation, and the one command that mends it."""
+    """Something wrong with the installation, and the one command that fixes it."""
 
     code: str
     what: str
@@ -92,7 +92,7 @@ class Diagnosis:
         return any(state.works and state.role == "runtime" for state in self.backends)
 
     def to_json(self) -> dict[str, Any]:
-        """Builtins only; ``format`` is :data:`FORMAT`."""
+        """Return it in builtins only; ``format`` is :data:`FORMAT`."""
         return {"format": FORMAT, "works": self.works, **asdict(self)}
 
 

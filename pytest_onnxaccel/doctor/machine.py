@@ -23,7 +23,7 @@ _DRIVER_FILES = (
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Return the cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS
@@ -31,7 +31,7 @@ def cores() -> int:
 
 
 def nvidia_driver(root: Path = Path("/")) -> str:
-    """Version of NVIDIA's driver, ``found`` when the version cannot be read, empty when there is none."""
+    """Return the version of NVIDIA's driver, ``found`` when the version cannot be read, empty when there is none."""
     there = [root / name for name in _DRIVER_FILES if (root / name).exists()]
     if not there:
         return ""
@@ -44,7 +44,7 @@ def nvidia_driver(root: Path = Path("/")) -> str:
 
 
 def python() -> dict[str, str]:
-    """This interpreter."""
+    """Describe this interpreter."""
     return {
         "version": platform.python_version(),
         "executable": sys.executable,
@@ -53,6 +53,6 @@ def python() -> dict[str, str]:
 
 
 def machine() -> dict[str, object]:
-    """Cores, bytes of memory, the driver of a GPU, and how far workers are confined."""
+    """Return the cores, bytes of memory, the driver of a GPU, and how far workers are confined."""
     driver = nvidia_driver()
     return {"cores": cores(), "memory": machine_memory(), "nvidia_driver": driver, "sandbox": str(level())}

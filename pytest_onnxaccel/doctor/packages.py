@@ -1,4 +1,4 @@
-"""What is wrong with the packages installed here, told from their metadata and files: nothing is imported."""
+"""What is wrong with the packages installed here, read from their metadata and files: nothing is imported."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _FAMILY = ("onnxruntime", "ort-nightly")
 
 
 def versions(names: Sequence[str], path: list[str] | None = None) -> dict[str, str]:
-    """Version by name of those of *names* that are installed (in the folders *path*)."""
+    """Return the version by name of those of *names* that are installed (in the folders *path*)."""
     found = {_name(item): item.version for item in _distributions(path)}
     return {name: found[name] for name in names if name in found}
 
 
 def problems(driver: bool, path: list[str] | None = None) -> list[Problem]:
-    """What is wrong with the packages that the backends need.
+    """Return what is wrong with the packages that the backends need.
 
     Args:
         driver: a GPU's driver was found here, which decides which of two distributions is worth keeping.
@@ -72,7 +72,7 @@ def _onnxruntime(driver: bool, path: list[str] | None) -> list[Problem]:
 
 
 def _provides(item: Distribution) -> bool:
-    """It installs the module ``onnxruntime``; onnxruntime-extensions, for one, does not."""
+    """Return whether it installs the module ``onnxruntime``; onnxruntime-extensions, for one, does not."""
     files = item.files
     if files is None:  # no list of files: some distributors leave it out
         return _name(item) in FLOORS
@@ -86,7 +86,7 @@ def _shown(item: Distribution) -> str:
 def _over_each_other(found: list[Distribution], driver: bool) -> Problem:
     names = sorted(_name(item) for item in found)
     owner = _owner(found)
-    whose = f"the files there are those of {_shown(owner)}" if owner else "whose files are there cannot be told"
+    whose = f"the files there are those of {_shown(owner)}" if owner else "which one the files belong to is unknown"
     gpu = [name for name in names if "gpu" in name]
     keep = gpu[0] if driver and gpu else next((name for name in names if "gpu" not in name), names[0])
     wanted = f'"{keep}[cuda,cudnn]"' if keep == "onnxruntime-gpu" else keep
@@ -99,7 +99,7 @@ def _over_each_other(found: list[Distribution], driver: bool) -> Problem:
 
 
 def _owner(found: list[Distribution]) -> Distribution | None:
-    """Whose files lie in the module's folder."""
+    """Return whose files are in the module's folder."""
     for item in found:
         try:
             text = Path(str(item.locate_file(_BUILD_INFO))).read_text(encoding="utf-8")
@@ -113,7 +113,7 @@ def _owner(found: list[Distribution]) -> Distribution | None:
 
 
 def _incomplete(item: Distribution) -> Problem | None:
-    """Its metadata is there and some of its files are not."""
+    """Return the problem of a distribution whose metadata is there and some of whose files are not."""
     name, version = _name(item), item.version
     listed = [file for file in item.files or () if file.suffix != ".pyc"]
     gone = [str(file) for file in listed if not Path(str(item.locate_file(file))).exists()]
@@ -123,6 +123,6 @@ def _incomplete(item: Distribution) -> Problem | None:
     return Problem(
         "onnxruntime-incomplete",
         f"{name} {version} is listed as installed, but {len(gone)} of its {len(listed)} files are gone, such "
-        f"as {first}: uninstalling another onnxruntime distribution, installed over it, takes them along",
+        f"as {first}: uninstalling another onnxruntime distribution, installed over it, removes them too",
         f"python -m pip install --force-reinstall --no-deps {name}=={version}",
     )

@@ -11,7 +11,7 @@ _RESET = "\x1b[0m"
 
 
 def render(found: Diagnosis, color: bool = False) -> str:
-    """*found*, a fact a line; commands stand alone on their lines, so that they can be copied."""
+    """Render *found*, one fact for each line; commands stand alone on their lines, to be copied."""
 
     def paint(text: str, how: str) -> str:
         return f"{_COLORS[how]}{text}{_RESET}" if color and how else text
@@ -33,22 +33,22 @@ def render(found: Diagnosis, color: bool = False) -> str:
         good, text = _state(state)
         lines.append(f"  {state.name:<{width}}  {paint(good, 'good' if state.works else 'bad')}{text}")
         if state.remedy:
-            lines.append(f"  {'':<{width}}  {paint('mend it:', 'dim')} {state.remedy}")
+            lines.append(f"  {'':<{width}}  {paint('fix it:', 'dim')} {state.remedy}")
     if not found.backends:
         lines.append("  none")
     if found.problems:
         lines += ["", "Problems"]
         for problem in found.problems:
-            lines += [f"  {problem.what}", f"    {paint('mend it:', 'dim')} {problem.remedy}"]
+            lines += [f"  {problem.what}", f"    {paint('fix it:', 'dim')} {problem.remedy}"]
     return "\n".join([*lines, "", _sum(found)])
 
 
-#: What is said of a backend that is no runtime.
+#: What is said of a backend that is not a runtime.
 _ROLES = {"oracle": "; an oracle, only compared with", "source": "; runs the sources of models"}
 
 
 def _state(state: BackendState) -> tuple[str, str]:
-    """The word that is painted, and what follows it."""
+    """Return the word that is painted, and what follows it."""
     if not state.works:
         return "does not run", f": {state.reason}{_origin(state)}"
     facts = [_versions(state.versions), state.provider, state.device]

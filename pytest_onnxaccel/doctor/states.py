@@ -34,14 +34,14 @@ class Registered:
 
 
 def registered() -> list[Registered]:
-    """Every backend of the group, by name; of two under one name the one that is used."""
+    """Return every backend of the group, by name; of two under one name the one that is used."""
     used = {name: registry.reference(GROUP, name) for name in registry.names(GROUP)}
     found = {item.point.name: item for item in _points() if used.get(item.point.name) == item.point.value}
     return [found[name] for name in sorted(found, key=lambda name: (found[name].source != BUILT_IN, name))]
 
 
 def clashes() -> list[Problem]:
-    """Names that more than one distribution registered."""
+    """Return the names that more than one distribution registered."""
     by_name: dict[str, list[Registered]] = {}
     for item in _points():
         by_name.setdefault(item.point.name, []).append(item)
@@ -63,9 +63,10 @@ def _points() -> Iterator[Registered]:
 
 
 def state(item: Registered, driver: bool, trial: Callable[[str], Trial] | None) -> BackendState:
-    """What *item* is like here.
+    """Return the state of *item* here.
 
     Args:
+        item: the registered backend.
         driver: a GPU's driver was found.
         trial: tries a backend by its name; None to believe what it says.
     """
@@ -108,7 +109,7 @@ def state(item: Registered, driver: bool, trial: Callable[[str], Trial] | None) 
 
 
 def _failed(base: BackendState, error: OnnxAccelError, backend: Backend) -> BackendState:
-    """The runtime's own remedy speaks of the user's model where it died; here the model is not to blame."""
+    """Return the state with another remedy: the runtime's own blames the user's model."""
     remedy = error.remedy
     if error.code in _TRIAL_FAULTS or not remedy:
         if backend.environment:
@@ -120,7 +121,7 @@ def _failed(base: BackendState, error: OnnxAccelError, backend: Backend) -> Back
 
 
 def _without_driver(base: BackendState) -> BackendState:
-    """No command mends a machine without a GPU, so that a comment says where the remedy is one."""
+    """Return the remedy with a comment where it helps: no command fixes a machine without a GPU."""
     return replace(
         base,
         reason=f"no NVIDIA driver was found on this machine; {base.reason}",

@@ -80,7 +80,7 @@ class Trials:
 
 
 def _model(folder: str) -> tuple[str, dict[str, Any], Any]:
-    """A file with one Gemm, inputs for it, and what must come out."""
+    """Return a file with one Gemm, inputs for it, and what must come out."""
     import numpy as np
     from onnx import TensorProto, helper, numpy_helper
 

@@ -45,7 +45,8 @@ def build(name: str, *, say: Callable[[str], object] = print) -> str:
     """Build environment *name* unless it is there, and return its interpreter.
 
     Args:
-        say: told of each step in one line.
+        name: that of the environment, such as ``onnx-tf``.
+        say: called with one line for each step.
 
     Raises:
         BackendUnavailable: it cannot be built; ``say`` was given the end of the installer's output.
@@ -75,7 +76,7 @@ def build(name: str, *, say: Callable[[str], object] = print) -> str:
 
 
 def find_python(name: str) -> tuple[tuple[int, int], str]:
-    """Version and path of the interpreter that environment *name* is made with.
+    """Return the version and path of the interpreter that environment *name* is made with.
 
     Raises:
         BackendUnavailable: no Python that it runs on is here.
@@ -101,7 +102,7 @@ def find_python(name: str) -> tuple[tuple[int, int], str]:
 
 
 def _answer(command: Sequence[str]) -> str:
-    """The one line that *command* prints, empty when it fails."""
+    """Return the one line that *command* prints, empty when it fails."""
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
@@ -193,14 +194,14 @@ def _tail(log: Path) -> list[str]:
 
 
 def _why(lines: Sequence[str], status: int) -> str:
-    """The last line that calls itself an error, else the last line."""
+    """Return the last line that calls itself an error, else the last line."""
     errors = [line for line in lines if line.lower().lstrip("× ").startswith("error") or "Error:" in line]
     return (errors or list(lines) or [f"exit status {status}"])[-1]
 
 
 @contextlib.contextmanager
 def _lock(path: Path, name: str, say: Say) -> Iterator[None]:
-    """One builder at a time; the system drops the lock of a builder that dies."""
+    """Lock out other builders; the system drops the lock of a builder that dies."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -59,7 +59,7 @@ RECIPES = {
 
 
 def recipe(name: str) -> Recipe:
-    """The recipe of environment *name*.
+    """Return the recipe of environment *name*.
 
     Raises:
         ConfigError: there is none.
@@ -72,7 +72,7 @@ def recipe(name: str) -> Recipe:
 
 
 def cache_folder() -> Path:
-    """Where this package keeps what it builds: ``$ONNXACCEL_CACHE``, else a folder in the user's cache."""
+    """Return where this package keeps what it builds: ``$ONNXACCEL_CACHE``, else a folder in the user's cache."""
     chosen = os.environ.get("ONNXACCEL_CACHE")
     if chosen:
         return Path(chosen).expanduser().absolute()
@@ -84,47 +84,48 @@ def cache_folder() -> Path:
 
 
 def pins_file(name: str, version: tuple[int, int]) -> Path:
-    """The requirements of environment *name* for Python *version*."""
+    """Return the requirements of environment *name* for Python *version*."""
     return _PINS / recipe(name).pins[version]
 
 
 def location(name: str, version: tuple[int, int]) -> Path:
-    """Folder of environment *name* for Python *version*: another one for other pins or another machine."""
+    """Return the folder of environment *name* for Python *version*: another one for other pins or another machine."""
     digest = hashlib.sha256(pins_file(name, version).read_bytes())
     digest.update(f"{version} {sys.platform} {platform.machine()}".encode())
     return cache_folder() / "env" / f"{name}-{digest.hexdigest()[:12]}"
 
 
 def python_of(folder: Path) -> Path:
-    """The interpreter of the environment in *folder*."""
+    """Return the interpreter of the environment in *folder*."""
     return folder / "bin" / "python"
 
 
 def is_ready(folder: Path) -> bool:
-    """Whether the environment in *folder* was built to the end and its interpreter is still there."""
+    """Return whether the environment in *folder* was built to the end and its interpreter is still there."""
     return (folder / READY).is_file() and os.access(python_of(folder), os.X_OK)
 
 
 def versions_tried(name: str) -> list[tuple[int, int]]:
-    """Python versions that environment *name* can have: the one that runs this first."""
+    """Return Python versions that environment *name* can have: the one that runs this first."""
     own = sys.version_info[:2]
     return sorted(recipe(name).pins, key=lambda version: version != own)
 
 
 def variable(name: str) -> str:
-    """The environment variable that names an interpreter for environment *name*."""
+    """Return the environment variable that names an interpreter for environment *name*."""
     return "ONNXACCEL_PYTHON_" + name.upper().replace("-", "_")
 
 
 def configured(name: str, override: str | None = None) -> str | None:
-    """The interpreter that the user named for environment *name*, there or not; *override* comes first."""
+    """Return the interpreter that the user named for environment *name*, there or not; *override* comes first."""
     return override or os.environ.get(variable(name)) or None
 
 
 def interpreter(name: str, override: str | None = None) -> str | None:
-    """Path of the interpreter of environment *name*, or None when it is not there. Starts no process.
+    """Return the path of the interpreter of environment *name*, or None when it is not there. Starts no process.
 
     Args:
+        name: that of the environment, such as ``onnx-tf``.
         override: an interpreter, or a command on PATH, instead of the built environment.
 
     Raises:
@@ -138,7 +139,7 @@ def interpreter(name: str, override: str | None = None) -> str | None:
 
 
 def versions(python: str) -> dict[str, str]:
-    """Versions of the main distributions beside *python*, as noted when it was built; empty for another."""
+    """Return the versions of the main distributions next to *python*, as noted when it was built; empty for another."""
     try:
         noted = json.loads((Path(python).parent.parent / READY).read_text(encoding="utf-8"))
         return {str(name): str(version) for name, version in noted["versions"].items()}
@@ -147,10 +148,10 @@ def versions(python: str) -> dict[str, str]:
 
 
 def bootstrap(statement: str) -> str:
-    """Python code that makes this package importable, nothing else of ours, and runs *statement*.
+    """Return Python code that makes this package importable, nothing else of ours, and runs *statement*.
 
     The package is registered by its folder: with that folder's parent on ``sys.path`` the other interpreter
-    would see every package beside ours, built for another Python.
+    would see every package next to ours, built for another Python.
     """
     return (
         "import sys, types\n"

@@ -27,7 +27,7 @@ _SAFE = {
 
 
 def read_npy(data: bytes) -> Value:
-    """The one array of a ``.npy`` file."""
+    """Return the one array of a ``.npy`` file."""
     try:
         return _whole(np.load(io.BytesIO(data), allow_pickle=False))
     except OnnxAccelError:
@@ -37,7 +37,7 @@ def read_npy(data: bytes) -> Value:
 
 
 def read_npz(data: bytes, largest: int) -> dict[str, Value]:
-    """The arrays of a ``.npz`` file, which unpacked may take *largest* bytes."""
+    """Return the arrays of a ``.npz`` file, which unpacked may take *largest* bytes."""
     try:
         with opened_zip(io.BytesIO(data)) as archive:
             members = archive.infolist()
@@ -57,7 +57,7 @@ def _whole(array: Any) -> Value:
 
 
 def read_safetensors(data: bytes) -> dict[str, Value]:
-    """The tensors of a ``.safetensors`` file: a length, a header in JSON, and the bytes that it describes."""
+    """Return the tensors of a ``.safetensors`` file: a length, a header in JSON, and the bytes that it describes."""
     try:
         length = int.from_bytes(data[:8], "little")
         if len(data) < 8 or length > min(len(data) - 8, _LONGEST_HEADER):
@@ -77,7 +77,7 @@ def _tensor(data: memoryview, entry: dict[str, Any]) -> Value:
     dtype, shape = dtype_called(_SAFE[entry["dtype"]]), tuple(entry["shape"])
     start, end = entry["data_offsets"]
     if min(shape, default=0) < 0 or not 0 <= start <= end <= len(data):
-        raise ValueError("a tensor lies outside of the file")
+        raise ValueError("a tensor is outside of the file")
     if end - start != math.prod(shape) * dtype.itemsize:
         raise ValueError(f"a tensor of the shape {list(shape)} has {end - start} bytes")
     return np.frombuffer(data[start:end], dtype).reshape(shape)

@@ -27,12 +27,12 @@ _AGAIN = "record it again, or correct the file"
 
 
 def wrong(cause: str, model_session: str = "", remedy: str = _AGAIN) -> ModelError:
-    """The refusal of golden data that cannot be read."""
+    """Return the refusal of golden data that cannot be read."""
     return ModelError(cause, code="E_GOLDEN", subject=model_session, remedy=remedy)
 
 
 def misfit(cause: str, model_session: str = "", remedy: str = _AGAIN) -> ModelError:
-    """The refusal of golden data that can be read, and is not of this model."""
+    """Return the refusal of golden data that can be read, and is not of this model."""
     return ModelError(cause, code="V_GOLDEN", subject=model_session, remedy=remedy)
 
 
@@ -54,26 +54,27 @@ class Files:
 
 
 def is_set(name: str) -> bool:
-    """*name* is that of a folder with one set."""
+    """Return whether *name* is that of a folder with one set."""
     return name.startswith(SET)
 
 
 def wanted(name: str) -> bool:
-    """A file called *name* in the folder of a set is golden data."""
+    """Return whether a file called *name* in the folder of a set is golden data."""
     return bool(_BY_PLACE.fullmatch(name) or _BY_NAME.fullmatch(name)) or name in (RECORD, ARRAYS)
 
 
 def pair_of(name: str) -> str:
-    """The file that holds the outputs, where *name* holds the inputs: ``outputs.npz`` of ``inputs.npz``; or empty."""
+    """Return the file of the outputs for *name*, that of the inputs: ``outputs.npz`` of ``inputs.npz``; or empty."""
     stem, suffix = os.path.splitext(name)
     head, found, tail = stem.rpartition("input")
     return f"{head}output{tail}{suffix}" if found else ""
 
 
 def sets_of(paths: Iterable[str], alone: str = "") -> list[Files]:
-    """The sets that *paths* below a folder make, in the order of their numbers.
+    """Return the sets that *paths* below a folder make, in the order of their numbers.
 
     Args:
+        paths: relative to the folder.
         alone: a file that the user named; with its pair it is one set, or several.
 
     Raises:
@@ -111,7 +112,7 @@ def _set(folder: str, names: list[str]) -> Files:
                 raise wrong(f"holds {match[1]} {place} twice: {placed[match[1]][place]} and {name}", folder)
             placed[match[1]][place] = name
     if named and any(placed.values()):
-        raise wrong(f"holds {next(iter(named.values()))} beside files by place", folder, "keep one of them")
+        raise wrong(f"holds {next(iter(named.values()))} next to numbered files", folder, "keep one of them")
     if named:
         given: tuple[str, ...]
         right: tuple[str, ...]

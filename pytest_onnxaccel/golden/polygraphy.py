@@ -17,7 +17,7 @@ from pytest_onnxaccel.golden.values import Value
 
 
 def read_polygraphy(data: bytes) -> list[dict[str, Value]]:
-    """The samples: inputs, or outputs of the first runner, by name.
+    """Return the samples: inputs, or outputs of the first runner, by name.
 
     Raises:
         ModelError: ``E_GOLDEN``: it holds none.
@@ -40,7 +40,7 @@ def _samples(told: Any) -> Iterator[dict[str, Any]]:
         told = runs[1]
     for entry in told if isinstance(told, list) else [told]:
         if not isinstance(entry, dict):
-            raise wrong("holds something else than samples")
+            raise wrong("holds something other than samples")
         table = entry.get("outputs") if "polygraphy_class" in entry else entry
         # Of results, an older release wrote the table of outputs as a class of its own
         table = table.get("dct", table) if isinstance(table, dict) and "polygraphy_class" in table else table

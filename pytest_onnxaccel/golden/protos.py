@@ -24,13 +24,14 @@ _DEEPEST = 8
 
 
 def read_proto(data: bytes, kind: str) -> tuple[str, Value]:
-    """The name that is written in the file, often empty, and the value.
+    """Return the name that is written in the file, often empty, and the value.
 
     Args:
+        data: the bytes of a ``.pb`` file.
         kind: of the input or output, as :class:`~pytest_onnxaccel.core.specs.TensorSpec` has it.
 
     Raises:
-        ModelError: ``E_GOLDEN``: the bytes are no such value.
+        ModelError: ``E_GOLDEN``: the bytes are not such a value.
     """
     name = _PROTOS.get(kind, "TensorProto")
     proto = getattr(onnx, name)()

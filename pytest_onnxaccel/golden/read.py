@@ -42,14 +42,18 @@ def read(
     outputs: Sequence[Mapping[str, Any]],
     target: str,
 ) -> dict[str, Any]:
-    """The golden data in the files *paths* of *folder*, its arrays written to the new file *target*.
+    """Return the golden data in the files *paths* of *folder*, its arrays written to the new file *target*.
 
     Args:
+        folder: the private copy.
+        paths: relative to *folder*.
         alone: the one of *paths* that the user named, where that was a file.
-        inputs, outputs: what the model declares, as JSON.
+        inputs: what the model declares, as JSON.
+        outputs: what the model declares, as JSON.
+        target: the file that is written, all arrays one after the other.
 
     Returns:
-        ``sets``: a list of ``name``, ``files`` (by value) and ``values``; ``record``: what is stored beside them.
+        ``sets``: a list of ``name``, ``files`` (by value) and ``values``; ``record``: what is stored next to them.
 
     Raises:
         ModelError: ``E_GOLDEN``, naming the file.
@@ -82,7 +86,7 @@ _Found = tuple[str, dict[str, str], dict[str, dict[str, Value]]]
 
 
 def _placed(folder: str, files: Files, sides: Iterable[_Side]) -> _Found:
-    """A set of one file for each input and output, in the model's order."""
+    """Return a set of one file for each input and output, in the model's order."""
     values: dict[str, dict[str, Value]] = {}
     where: dict[str, str] = {}
     for side, paths in zip(sides, (files.inputs, files.outputs), strict=True):
@@ -104,11 +108,11 @@ def _placed(folder: str, files: Files, sides: Iterable[_Side]) -> _Found:
 
 
 def _named(folder: str, files: Files, sides: tuple[_Side, _Side]) -> list[_Found]:
-    """The samples of files that hold inputs and outputs by name."""
+    """Return the samples of files that hold inputs and outputs by name."""
     for side, paths in zip(sides, (files.inputs, files.outputs), strict=True):
         if not paths and side.specs:
             raise wrong(
-                f"holds no {side.word}s beside the {'inputs' if side.word == 'output' else 'outputs'}", files.name
+                f"holds no {side.word}s to go with the {'inputs' if side.word == 'output' else 'outputs'}", files.name
             )
     one = files.inputs == files.outputs
     names = sides[0].names + sides[1].names
@@ -141,7 +145,7 @@ def _arrays(path: str, folder: str) -> list[dict[str, Value]]:
 
 
 def _samples(content: list[dict[str, Value]], side: _Side, known: Sequence[str]) -> list[dict[str, Value]]:
-    """What of *content* is of *side*, sample by sample; without an ``x``, ``x_0`` and ``x_1`` are samples of it."""
+    """Return the values of *side* in *content* by sample; without an ``x``, ``x_0`` and ``x_1`` are samples of it."""
     found: list[dict[str, Value]] = []
     for table in content:
         keys = {name: _keys(table, name, known) for name in known}
@@ -174,7 +178,7 @@ def _open(folder: str) -> Callable[[str], bytes]:
 
 
 def _told(path: str, read_it: Callable[..., Any], *arguments: object) -> Any:
-    """What *read_it* gives; its refusals name the file."""
+    """Return what *read_it* gives; its refusals name the file."""
     try:
         return read_it(*arguments)
     except OnnxAccelError as error:

@@ -22,7 +22,7 @@ _TOLD = ("model", "source", "by", "seed", "tolerances")
 
 
 def read_recorded(opened: Callable[[str], bytes], largest: int) -> tuple[list[tuple[str, Any]], dict[str, Any]]:
-    """The sets, each a name with its values by ``input`` and ``output``; and what is stored beside them.
+    """Return the sets, each a name with its values by ``input`` and ``output``; and what is stored next to them.
 
     Raises:
         ModelError: ``E_GOLDEN``.
@@ -42,7 +42,7 @@ def read_recorded(opened: Callable[[str], bytes], largest: int) -> tuple[list[tu
         if not sets:
             raise ValueError("it has no sets")
     except FileNotFoundError:
-        raise wrong(f"has no {ARRAYS} beside it", remedy="commit both files") from None
+        raise wrong(f"has no {ARRAYS} next to it", remedy="commit both files") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise wrong(f"cannot be read: {error}", remedy="record it again") from None
     return sets, {key: told[key] for key in _TOLD if key in told}
@@ -61,11 +61,11 @@ def _values(entries: Mapping[str, Any], arrays: Mapping[str, Value]) -> dict[str
 
 
 def render(sets: Sequence[tuple[str, Mapping[str, Mapping[str, Value]]]], told: Mapping[str, Any]) -> dict[str, bytes]:
-    """The bytes of both files, by name; the same data gives the same bytes.
+    """Return the bytes of both files, by name; the same data gives the same bytes.
 
     Args:
         sets: a name, and arrays by name under ``input`` and ``output``.
-        told: what is stored beside them, in JSON.
+        told: what is stored next to them, in JSON.
     """
     buffer = io.BytesIO()
     entries = []

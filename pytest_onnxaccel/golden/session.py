@@ -33,7 +33,7 @@ class GoldenSession:
         self._answers = {_digest(one.inputs): one.outputs for one in reversed(sets)}
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """The stored outputs for *feeds*; of sequences, maps and optionals the arrays in them, as runtimes give them.
+        """Return the stored outputs for *feeds*; for sequences, maps and optionals, the arrays in them.
 
         Raises:
             ModelError: ``E_INPUT``: nothing is stored for these.
@@ -53,7 +53,7 @@ class GoldenSession:
         raise ModelError("golden data cannot be timed", code="E_INPUT")
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: nothing is held."""
 
 
 def _digest(feeds: Mapping[str, Array]) -> bytes:

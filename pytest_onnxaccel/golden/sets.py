@@ -43,18 +43,20 @@ class GoldenSet:
 
     @property
     def unfed(self) -> str:
-        """The first input that is no tensor, which a session does not take; or empty."""
+        """The first input that is not a tensor, which a session does not take; or empty."""
         return next((name for name, value in self.inputs.items() if not isinstance(value, np.ndarray)), "")
 
 
 def fitted(
     told: Sequence[Mapping[str, Any]], data: bytes, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
 ) -> list[GoldenSet]:
-    """The sets that a worker read, once each of their values is seen to fit what the model declares.
+    """Return the sets that a worker read, once each of their values is seen to fit what the model declares.
 
     Args:
         told: as :func:`~pytest_onnxaccel.golden.read.read` gives them.
         data: the arrays' bytes.
+        inputs: what the model declares.
+        outputs: what the model declares.
 
     Raises:
         ModelError: ``E_GOLDEN``, naming the file, what it holds and what the model declares.
@@ -117,7 +119,7 @@ def _as_declared(value: Value, spec: TensorSpec, side: str, file: str) -> Value:
 
 
 def _typed(array: Array, spec: TensorSpec) -> Array:
-    """*array* in the declared type where its file could not hold that, and nothing is lost."""
+    """Return *array* in the declared type where its file could not hold that, and nothing is lost."""
     if not spec.dtype.startswith(_WITHOUT_NPY) or array.dtype.kind not in "fiu":
         return array
     from pytest_onnxaccel.numerics.sampling.draw import array_dtype
@@ -128,7 +130,7 @@ def _typed(array: Array, spec: TensorSpec) -> Array:
 
 
 def _check_symbols(values: Mapping[str, Value], specs: Sequence[TensorSpec], file: Callable[[str], str]) -> None:
-    """One name of a dimension is one size in all inputs of a set."""
+    """Check that one name of a dimension is one size in all inputs of a set."""
     seen: dict[str, tuple[int, str]] = {}
     for spec in specs:
         for dim, size in zip(spec.shape or (), getattr(values[spec.name], "shape", ()), strict=False):
@@ -141,7 +143,7 @@ def _check_symbols(values: Mapping[str, Value], specs: Sequence[TensorSpec], fil
 
 
 def _equal(one: Value, other: Value) -> bool:
-    """The same values to the bit."""
+    """Return whether the values are the same bit for bit."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return list(one) == list(other) and all(_equal(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):

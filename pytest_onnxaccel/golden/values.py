@@ -1,4 +1,4 @@
-"""Golden values on their way from a worker: a file of raw bytes, and JSON that says what lies where."""
+"""Golden values on their way from a worker: a file of raw bytes, and JSON that says what is where."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DEEPEST = 16
 
 
 def dtype_called(name: str) -> np.dtype[Any]:
-    """The dtype called *name*, one of a fixed list.
+    """Return the dtype called *name*, one of a fixed list.
 
     Raises:
         ModelError: ``E_GOLDEN``: no golden data has it.
@@ -60,7 +60,7 @@ class Packer:
         self._end = 0
 
     def pack(self, value: Value) -> dict[str, Any]:
-        """What :func:`unpack` needs to give *value* again."""
+        """Return what :func:`unpack` needs to give *value* again."""
         if value is None:
             return {"kind": "none"}
         if isinstance(value, list):
@@ -84,7 +84,7 @@ class Packer:
 
 
 def unpack(packed: Mapping[str, Any], data: bytes, depth: int = _DEEPEST) -> Value:
-    """The value that *packed* describes; its bytes lie in *data*.
+    """Return the value that *packed* describes; its bytes are in *data*.
 
     Raises:
         ModelError: ``E_GOLDEN``: it describes none.
@@ -108,7 +108,7 @@ def unpack(packed: Mapping[str, Any], data: bytes, depth: int = _DEEPEST) -> Val
         flat = np.frombuffer(data, dtype, count, int(packed["start"])) if count else np.empty(0, dtype)
         return flat.reshape(shape).copy()
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise wrong(f"was not handed over whole ({error})") from None
+        raise wrong(f"was not transferred completely ({error})") from None
 
 
 def write_packed(path: str, sides: Mapping[str, Mapping[str, Value]]) -> dict[str, dict[str, Any]]:

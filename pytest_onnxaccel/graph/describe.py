@@ -16,7 +16,7 @@ _SAVE_AGAIN = "save the model and its data again"
 
 
 def inspect(path: str) -> dict[str, Any]:
-    """JSON form of :class:`~pytest_onnxaccel.core.specs.ModelInfo` of the model at *path*.
+    """Return the JSON form of :class:`~pytest_onnxaccel.core.specs.ModelInfo` of the model at *path*.
 
     Raises:
         ModelError: ``E_PARSE``: a name by which it is run is not UTF-8; ``E_EXTERNAL``: external data without a place.
@@ -25,7 +25,7 @@ def inspect(path: str) -> dict[str, Any]:
 
 
 def describe(model: onnx.ModelProto) -> ModelInfo:
-    """What *model* declares; external data is not looked at."""
+    """Return what *model* declares; external data is not looked at."""
     graph = model.graph
     given = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
     inputs = tuple(tensor_spec(v) for v in graph.input if v.name not in given)
@@ -57,7 +57,7 @@ def _text(found: str | bytes) -> str:
 
 
 def tensor_spec(value: onnx.ValueInfoProto) -> TensorSpec:
-    """A declared input or output."""
+    """Return a declared input or output."""
     kind, tensor = _kind(value.type)
     if tensor is None:
         return TensorSpec(value.name, "", None, kind)
@@ -68,7 +68,7 @@ def tensor_spec(value: onnx.ValueInfoProto) -> TensorSpec:
 
 
 def _kind(declared: Any) -> tuple[str, Any]:
-    """What kind of value it is, and the tensors that it is or holds; None where it holds others."""
+    """Return what kind of value it is, and the tensors that it is or holds; None where it holds others."""
     found = declared.WhichOneof("value")
     if found in (None, "tensor_type"):
         # Without any type the value is still a tensor as far as anyone knows
@@ -90,7 +90,7 @@ def _dim(dim: Any) -> Dim:
 
 
 def dtype_name(elem_type: int) -> str:
-    """NumPy's name of an ONNX element type; the ONNX name in lower case for those NumPy lacks; empty when undefined."""
+    """Return NumPy's name of an ONNX element type, or ONNX's in lower case; empty when undefined."""
     names = {int(onnx.TensorProto.FLOAT): "float32", int(onnx.TensorProto.DOUBLE): "float64", 0: ""}
     if elem_type in names:
         return names[elem_type]
@@ -101,13 +101,13 @@ def dtype_name(elem_type: int) -> str:
 
 
 def shared_batch(inputs: tuple[TensorSpec, ...]) -> Dim:
-    """Size or symbol of axis 0 that all inputs share; None when they do not."""
+    """Return the size or symbol of axis 0 that all inputs share; None when they do not."""
     firsts = {spec.shape[0] if spec.shape and spec.kind == "tensor" else None for spec in inputs}
     return firsts.pop() if len(firsts) == 1 else None
 
 
 def external_locations(graphs: list[Any]) -> tuple[str, ...]:
-    """Files of external data that the tensors of *graphs* name, each once.
+    """Return files of external data that the tensors of *graphs* name, each once.
 
     Raises:
         ModelError: ``E_EXTERNAL``: a tensor's data is said to be external, but no location is given.
@@ -131,7 +131,7 @@ def external_locations(graphs: list[Any]) -> tuple[str, ...]:
 
 
 def _tensors(graph: Any) -> Iterator[Any]:
-    """Every tensor that *graph* itself holds: initializers and attributes, the parts of sparse ones included."""
+    """Yield every tensor that *graph* itself holds: initializers and attributes, the parts of sparse ones included."""
     yield from getattr(graph, "initializer", ())
     sparse = list(getattr(graph, "sparse_initializer", ()))
     for attribute in (a for node in graph.node for a in node.attribute):

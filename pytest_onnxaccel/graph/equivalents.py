@@ -31,7 +31,7 @@ _ROUNDED = ("weights one rounding off (1)", "weights one rounding off (2)", "wei
 
 
 def applicable(source: str) -> list[str]:
-    """Names of the variants that the model at *source* has, cheap ones first."""
+    """Return the names of the variants that the model at *source* has, cheap ones first."""
     model = read_model(source)
     names = list(_ROUNDED) if any(_weights(model)) else []
     if any(sums_of(model)):
@@ -75,7 +75,7 @@ def _make(name: str) -> Callable[[onnx.ModelProto], onnx.ModelProto]:
 
 
 def rounded(model: onnx.ModelProto, seed: int) -> onnx.ModelProto:
-    """Every second float weight moved by one unit in the last place, up or down, at random.
+    """Return every second float weight moved by one unit in the last place, up or down, at random.
 
     What the two roundings of a fold do: none, or one unit either way. A fault scales a channel by thousands of units.
     Scales of a resizing stay: they are sizes, and with others the graph has another shape.
@@ -94,7 +94,7 @@ def rounded(model: onnx.ModelProto, seed: int) -> onnx.ModelProto:
 
 
 def stretched(model: onnx.ModelProto, by: float) -> onnx.ModelProto:
-    """The scales of quantised values larger by the share *by*, where they are written and where they are read.
+    """Enlarge the scales of quantised values by the share *by*, where they are written and where they are read.
 
     Between two engines, rounding before a QuantizeLinear decides which of two steps a number on their border takes.
     """
@@ -105,14 +105,17 @@ def stretched(model: onnx.ModelProto, by: float) -> onnx.ModelProto:
 
 
 def _scales(model: onnx.ModelProto) -> Iterator[TensorProto]:
-    """Scales of values that are computed; those of constants would change the weights."""
+    """Return the scales of values that are computed; those of constants would change the weights."""
     held = {tensor.name: tensor for tensor in model.graph.initializer}
     wanted = set(quantised_scales(model))
     yield from (tensor for name, tensor in held.items() if name in wanted and tensor.data_type in _FLOATS)
 
 
 def _weights(model: onnx.ModelProto) -> Iterator[TensorProto]:
-    """Floats of the graph and of the branches and bodies inside it; of what nodes hold, matrices and larger alone."""
+    """Yield floats of the graph and of the branches and bodies inside it.
+
+    Of what nodes hold, matrices and larger alone.
+    """
     graphs = all_graphs(model)
     sizes = {name for g in graphs for node in g.node if node.op_type in _SIZED for name in node.input[1:]}
     for graph in graphs:
@@ -125,7 +128,7 @@ def _weights(model: onnx.ModelProto) -> Iterator[TensorProto]:
 
 
 def _next(content: Any, direction: int) -> Any:
-    """The neighbour of each element, away from zero or towards it: one more or less as an integer."""
+    """Return the neighbour of each element, away from zero or towards it: one more or less as an integer."""
     whole = np.dtype(f"i{content.dtype.itemsize}")
     return (
         (np.ascontiguousarray(content).view(whole) + whole.type(direction)).view(content.dtype).reshape(content.shape)
@@ -133,7 +136,10 @@ def _next(content: Any, direction: int) -> Any:
 
 
 def initializers_as_inputs(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Every initializer also listed as an input, as exporters of IR version 3 had it: runtimes may not fold them."""
+    """Return every initializer also listed as an input, as exporters of IR version 3 had it.
+
+    Runtimes may not fold them.
+    """
     known = {value.name for value in model.graph.input}
     for tensor in model.graph.initializer:
         if tensor.name not in known:
@@ -142,13 +148,13 @@ def initializers_as_inputs(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def initializers_inside(model: onnx.ModelProto) -> onnx.ModelProto:
-    """No initializer listed as an input, so that runtimes may fold them."""
+    """Return *model* with no initializer listed as an input, so that runtimes may fold them."""
     release_initializers(model)
     return model
 
 
 def at_other_opset(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph at a newer opset, or one of the newest at an older one.
+    """Return the same graph at a newer opset, or one of the newest at an older one.
 
     Raises:
         ModelError: ``E_CONVERT``: an operator has no form there.

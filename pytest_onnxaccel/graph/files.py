@@ -15,10 +15,10 @@ FOLLOWED = 256
 
 
 def load_graph(path: str) -> onnx.ModelProto:
-    """The model at *path* without its external data. Shared: callers must not change it.
+    """Return the model at *path* without its external data. Shared: callers must not change it.
 
     Raises:
-        ModelError: ``E_PARSE``: the file is truncated or no ONNX model.
+        ModelError: ``E_PARSE``: the file is truncated or not an ONNX model.
     """
     try:
         stamp = os.stat(path)
@@ -33,7 +33,7 @@ def _parsed(path: str, changed_ns: int, size: int) -> onnx.ModelProto:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:
         raise ModelError(
-            f"is truncated or no ONNX model: {printable(str(error), 200)}",
+            f"is truncated or not an ONNX model: {printable(str(error), 200)}",
             code="E_PARSE",
             remedy="export it again, or fetch the whole file",
         ) from None
@@ -43,13 +43,13 @@ def _parsed(path: str, changed_ns: int, size: int) -> onnx.ModelProto:
 
 
 def fed_values(graph: Any) -> list[Any]:
-    """Inputs of *graph* that no initializer gives a value to."""
+    """Return the inputs of *graph* that no initializer gives a value to."""
     given = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
     return [value for value in graph.input if value.name not in given]
 
 
 def all_graphs(model: onnx.ModelProto) -> list[Any]:
-    """The main graph, every subgraph in it, and every model-local function."""
+    """Return the main graph, every subgraph in it, and every model-local function."""
     found: list[Any] = []
     waiting: list[Any] = [model.graph, *model.functions]
     while waiting:

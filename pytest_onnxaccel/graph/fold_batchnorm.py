@@ -12,12 +12,12 @@ from onnx import helper, numpy_helper
 
 
 def foldable(model: onnx.ModelProto) -> bool:
-    """There is a BatchNormalization that :func:`fold_batchnorm` can fold."""
+    """Return whether there is a BatchNormalization that :func:`fold_batchnorm` can fold."""
     return next(_pairs(model), None) is not None
 
 
 def fold_batchnorm(model: onnx.ModelProto) -> onnx.ModelProto:
-    """*model* with every foldable BatchNormalization folded.
+    """Return *model* with every foldable BatchNormalization folded.
 
     w' = w*k and b' = (b - mean)*k + beta with k = gamma/sqrt(var + eps). Computed in the weights' own
     dtype, as converters do. A BatchNormalization folds when a Conv alone feeds it, nobody else reads that Conv's

@@ -1,4 +1,4 @@
-"""What is legal in a graph and still worth mending: each finding names what it is about."""
+"""What is legal in a graph and still worth fixing: each finding names what it is about."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DOUBLE = onnx.TensorProto.DOUBLE
 
 
 def hygiene(path: str) -> list[dict[str, Any]]:
-    """Findings of the model at *path*: ``kind`` (a word), ``count``, ``message``."""
+    """Return findings of the model at *path*: ``kind`` (a word), ``count``, ``message``."""
     model = load_graph(path)
     found = [_initializers_as_inputs(model), _unused_initializers(model), _dead_nodes(model), _float64(model)]
     found += _training_mode(model)
@@ -47,7 +47,7 @@ def _initializers_as_inputs(model: onnx.ModelProto) -> _Finding:
 
 
 def _uses(model: onnx.ModelProto) -> Iterator[str]:
-    """Every name that a node or an output of any graph reads."""
+    """Yield every name that a node or an output of any graph reads."""
     for graph in all_graphs(model):
         for node in graph.node:
             yield from node.input
@@ -106,14 +106,14 @@ def _training_mode(model: onnx.ModelProto) -> list[_Finding]:
 
 
 def _normalises_by_batch(node: onnx.NodeProto, opset: int) -> bool:
-    """Opset 14 has an attribute for it; before, the statistics as further outputs, and before opset 7 ``is_test``."""
+    """Return whether it trains: by an attribute (opset 14), by further outputs, or by ``is_test`` (before 7)."""
     if opset >= 14:
         return bool(_attribute(node, "training_mode"))
     return len([name for name in node.output if name]) > 1 or (opset < 7 and not _attribute(node, "is_test"))
 
 
 def _drops(node: onnx.NodeProto, opset: int, constants: dict[str, onnx.TensorProto]) -> bool:
-    """Opset 12 has the mode as third input, which may be computed; opset 7 none, and before it ``is_test``."""
+    """Return whether Dropout trains: by its third input (opset 12), never (7), or by ``is_test``."""
     if opset < 12:
         return opset < 7 and not _attribute(node, "is_test")
     if len(node.input) < 3 or not node.input[2]:

@@ -38,7 +38,7 @@ _HIDING_PLACE = "onnxaccel.hidden"
 
 
 def lowered(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
-    """*model* at opset 15 where that says the same, else at 17 or as it was, and notes on what was done.
+    """Return *model* at opset 15 where that says the same, else at 17 or as it was, and notes on what was done.
 
     Raises:
         ModelError: ``E_SCHEMA``, the graph is newer than opset 17 and cannot be converted.
@@ -62,7 +62,7 @@ def lowered(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
 
 
 def _plain_domains(model: onnx.ModelProto) -> None:
-    """``ai.onnx`` is the long name of the default domain, and onnx-tf knows the short one."""
+    """Replace ``ai.onnx``, the long name of the default domain: onnx-tf knows the short one."""
     for item in model.opset_import:
         item.domain = "" if item.domain == "ai.onnx" else item.domain
     for node in all_nodes(model):
@@ -70,7 +70,7 @@ def _plain_domains(model: onnx.ModelProto) -> None:
 
 
 def _expanded(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
-    """*model* without local functions and without the standard's functions that onnx-tf lacks."""
+    """Return *model* without local functions and without the standard's functions that onnx-tf lacks."""
     if model.functions:
         model = inliner.inline_local_functions(model, True)
     found = sorted({node.op_type for node in all_nodes(model) if node.domain == ""} & set(_EXPANDED))
@@ -95,7 +95,7 @@ def _expanded(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
 
 
 def _downgraded(model: onnx.ModelProto) -> onnx.ModelProto:
-    """*model* from opset 18 or newer at opset 17."""
+    """Return *model* from opset 18 or newer at opset 17."""
     opset = opset_of(model)
     try:
         model = shape_inference.infer_shapes(model)
@@ -187,13 +187,13 @@ def _since(operator: str, opset: int) -> int:
 
 
 def _reason(error: Exception) -> str:
-    """The converter's own words without the C++ source line before them."""
+    """Return the converter's own words without the C++ source line before them."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return printable(lines[0].rpartition("failed: ")[2], 160)
 
 
 def known_shapes(model: onnx.ModelProto) -> dict[str, list[int | None]]:
-    """Shape by value name where the rank is known; None for a size that is not."""
+    """Return the shape by value name where the rank is known; None for a size that is not."""
     shapes: dict[str, list[int | None]] = {}
     for graph in all_graphs(model):
         for info in (*graph.input, *graph.output, *graph.value_info):
@@ -212,7 +212,7 @@ def constant(graph: onnx.GraphProto, name: str, values: list[int]) -> str:
 
 
 def constant_value(model: onnx.ModelProto, graph: onnx.GraphProto, name: str) -> list[int] | None:
-    """The integers of an initializer or Constant node, flattened; None when *name* is neither."""
+    """Return the integers of an initializer or Constant node, flattened; None when *name* is neither."""
     for place in (graph, model.graph):
         for tensor in place.initializer:
             if tensor.name == name:

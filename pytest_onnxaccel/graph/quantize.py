@@ -94,7 +94,7 @@ def _cannot(what: str, error: Exception) -> ModelError:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the converters' remarks, which are about other ways to use them."""
+    """Silence the converters' remarks, which are about other ways to use them."""
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)

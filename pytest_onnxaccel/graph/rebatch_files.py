@@ -20,7 +20,7 @@ ONE_FILE_LIMIT = 1 << 30
 
 
 def read_model(path: str) -> ModelProto:
-    """A copy of the model at *path* that may be edited.
+    """Return a copy of the model at *path* that may be edited.
 
     Tensors in external files stay there, except the small ones, which may be shapes that hold the batch.
 
@@ -38,7 +38,7 @@ def read_model(path: str) -> ModelProto:
 
 
 def read_whole(path: str) -> ModelProto:
-    """A copy of the model at *path* with every tensor in it.
+    """Return a copy of the model at *path* with every tensor in it.
 
     Raises:
         ModelError: ``E_FILE``, ``E_PARSE``, ``E_EXTERNAL``, or ``E_SIZE`` past :data:`ONE_FILE_LIMIT`.
@@ -55,7 +55,7 @@ def read_whole(path: str) -> ModelProto:
 
 
 def all_tensors(model: ModelProto) -> Iterator[TensorProto]:
-    """Every tensor that the model holds: initializers and attributes, subgraphs and functions included."""
+    """Yield every tensor that the model holds: initializers and attributes, subgraphs and functions included."""
     for graph in all_graphs(model):
         if isinstance(graph, GraphProto):
             yield from graph.initializer
@@ -75,7 +75,7 @@ def _location(tensor: TensorProto) -> str:
 def write_model(model: ModelProto, source: str, target: str) -> None:
     """Write *model*, read from *source*, to *target*, so that it needs nothing of the source's folder.
 
-    Small models become one file. Beyond :data:`ONE_FILE_LIMIT` the external files are copied beside the
+    Small models become one file. Beyond :data:`ONE_FILE_LIMIT` the external files are copied next to the
     target as ``<target>.data``, ``<target>.data1`` ..., byte for byte, and large tensors held inline move
     there too.
 
@@ -110,7 +110,7 @@ def write_model(model: ModelProto, source: str, target: str) -> None:
 
 
 def _inside(base: str, place: str) -> str:
-    """Path of the external file *place*, refused when it leads out of the model's folder.
+    """Return the path of the external file *place*, refused when it leads out of the model's folder.
 
     The folder is the private copy's, in which nobody exchanges a file for a link meanwhile.
     """
@@ -136,7 +136,7 @@ def _pull_in(tensor: TensorProto, base: str) -> None:
 
 
 def _save_split(model: ModelProto, target: str, place: str) -> None:
-    """Write what is left inline, its large raw tensors in the file *place* beside the target."""
+    """Write what is left inline, its large raw tensors in the file *place* next to the target."""
     with open(os.path.join(os.path.dirname(os.path.abspath(target)), place), "wb") as out:
         for tensor in all_tensors(model):
             if uses_external_data(tensor) or len(tensor.raw_data) < 1024:

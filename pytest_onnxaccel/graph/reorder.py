@@ -22,7 +22,7 @@ Turns = dict[int, tuple[int, ...]]
 
 
 def sums_of(model: onnx.ModelProto) -> Iterator[tuple[int, Turns]]:
-    """Places of nodes of the main graph that add up values that inputs decide, and the axes of their inputs to turn.
+    """Return nodes of the main graph that add up values that inputs decide, and the axes of their inputs to turn.
 
     Turning all of them together changes the order in which numbers are added up, and nothing else.
     """
@@ -45,7 +45,7 @@ def sums_of(model: onnx.ModelProto) -> Iterator[tuple[int, Turns]]:
 
 
 def reordered(model: onnx.ModelProto) -> onnx.ModelProto:
-    """*model* with every such sum added up from the other end."""
+    """Return *model* with every such sum added up from the other end."""
     found = dict(sums_of(model))
     nodes: list[NodeProto] = []
     made: dict[tuple[str, tuple[int, ...]], str] = {}
@@ -84,7 +84,7 @@ def _gemm(node: NodeProto, ranks: dict[str, int], constants: dict[str, Any]) -> 
 
 
 def _conv(node: NodeProto, ranks: dict[str, int], constants: dict[str, Any]) -> Turns:
-    """The channels, where the kernel is computed as well; of weights one unit off is told by another variant."""
+    """Return the channels where the kernel is computed as well; another variant tells of weights one unit off."""
     alone = all(item.i == 1 for item in node.attribute if item.name == "group")
     return {0: (1,), 1: (1,)} if alone and node.input[1] not in constants else {}
 
@@ -103,7 +103,7 @@ def _reduce(node: NodeProto, ranks: dict[str, int], constants: dict[str, Any]) -
 
 
 def _loss(node: NodeProto, ranks: dict[str, int], constants: dict[str, Any]) -> Turns:
-    """All places that are added up, but not the classes; the second output, the logarithms, would be turned as well."""
+    """Return all places that are added up but the classes: the second output, the logarithms, would turn as well."""
     rank = ranks.get(node.input[0], 0)
     whole = any(item.s == b"none" for item in node.attribute if item.name == "reduction")
     if whole or rank < 2 or len(node.output) > 1:
@@ -119,7 +119,7 @@ _RULES: dict[str, Callable[[NodeProto, dict[str, int], dict[str, Any]], Turns]] 
 
 
 def _ranks(model: onnx.ModelProto) -> dict[str, int]:
-    """Number of axes by value, as far as inference tells."""
+    """Return the number of axes by value, as far as inference tells."""
     try:
         known = onnx.shape_inference.infer_shapes(model)
     except Exception:  # what it refuses is turned nowhere

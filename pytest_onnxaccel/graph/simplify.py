@@ -21,8 +21,9 @@ _FREE_IR = 4
 
 
 def free_initializers(source: str, target: str) -> dict[str, object]:
-    """Take initializers out of the graph's inputs: as inputs they are defaults that a caller may replace, so no
-    runtime folds them or fuses what they belong to.
+    """Remove initializers from the graph's inputs.
+
+    As inputs they are defaults that a caller may replace, so no runtime folds them or fuses what they belong to.
 
     Returns:
         ``edited``, a line; empty when no initializer is an input, and then nothing is written.
@@ -105,13 +106,13 @@ def _optimized(source: str, target: str) -> None:
 
 
 def _shape(model: onnx.ModelProto) -> Counter[str]:
-    """What folding changes: operators by number, in every graph. Constants may move to initializers for nothing."""
+    """Return what folding changes: operators by number, in every graph, without moved constants."""
     nodes = (node for graph in all_graphs(model) for node in graph.node)
     return Counter(f"{node.domain}:{node.op_type}" for node in nodes if node.op_type != "Constant")
 
 
 def _restore(after: onnx.ModelProto, before: onnx.ModelProto) -> None:
-    """What says where the model comes from: ONNX Runtime drops some of it."""
+    """Restore the fields that say where the model comes from: ONNX Runtime drops some."""
     for name in ("producer_name", "producer_version", "doc_string", "model_version", "domain"):
         setattr(after, name, getattr(before, name))
     del after.metadata_props[:]

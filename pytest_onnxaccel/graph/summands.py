@@ -1,4 +1,4 @@
-"""How large what is added up for an output is: beside that its rounding is small, also where nearly nothing is left.
+"""How large what is added up for an output is: against that, rounding is small, also where nearly nothing is left.
 
 ``1000.1 - 1000`` is 0.1 and exact to 1e-4 alone. So an output near zero is judged at the scale of its summands: the
 same sums, of magnitudes. Runs in a worker, gives JSON.
@@ -75,18 +75,18 @@ class _Writer:
         self._made: dict[str, str] = {}
 
     def last(self, name: str) -> str:
-        """The operator that computes *name*, which may be moved about, or divided, behind it."""
+        """Return the operator that computes *name*, which may be moved about, or divided, behind it."""
         node = self.makers.get(name)
         while node is not None and not node.domain and (node.op_type in _MOVES or node.op_type == "Div"):
             node = self.makers.get(node.input[0])
         return node.op_type if node is not None and not node.domain else ""
 
     def sums(self, name: str) -> bool:
-        """*name* is a sum."""
+        """Return whether *name* is a sum."""
         return self.last(name) in _ADDS | _PRODUCTS | _TRANSFORMS | _LOSSES | {"Add", "Sub", "Sum"}
 
     def magnitude(self, name: str, depth: int) -> str:
-        """Name of the magnitude of what is added up for *name*."""
+        """Return the name of the magnitude of what is added up for *name*."""
         if name not in self._made:
             self._made[name] = self._written(name, depth)
         return self._made[name]
@@ -118,13 +118,13 @@ class _Writer:
         return self._node("Abs", [name])
 
     def _root(self, added: str, result: str) -> str:
-        """The root of how many numbers of *added* one of *result* is made of, as a factor from 1 on."""
+        """Return the root of how many numbers of *added* one of *result* is made of, as a factor from 1 on."""
         counts = [self._cast(self._node("Size", [name])) for name in (added, result)]
         root = self._node("Sqrt", [self._node("Div", counts)])
         return self._from_one(root, 1 / 4)
 
     def _transform(self, node: NodeProto) -> str:
-        """Summands of a Fourier transform: what it adds up, times what its angles cost; empty where it is not known."""
+        """Return the summands of a Fourier transform: what it adds up, times what angles cost; empty where unknown."""
         large = self._node("Abs", [node.input[0]])
         if node.op_type == "STFT":
             if len(node.input) < 4 or not node.input[3]:

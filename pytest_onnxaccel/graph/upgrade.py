@@ -10,17 +10,17 @@ from pytest_onnxaccel.graph.files import all_graphs
 
 
 def all_nodes(model: onnx.ModelProto) -> list[onnx.NodeProto]:
-    """Every node of *model*, subgraphs included."""
+    """Return every node of *model*, subgraphs included."""
     return [node for graph in all_graphs(model) for node in graph.node]
 
 
 def opset_of(model: onnx.ModelProto) -> int:
-    """Version of the default operator domain; 0 when the model imports none."""
+    """Return the version of the default operator domain; 0 when the model imports none."""
     return next((item.version for item in model.opset_import if item.domain == ""), 0)
 
 
 def upgraded(model: onnx.ModelProto, target: int) -> onnx.ModelProto:
-    """*model* at opset *target*, which is newer than its own.
+    """Return *model* at opset *target*, which is newer than its own.
 
     Raises:
         Exception: of many kinds, from onnx's converter, when an operator has no newer form.

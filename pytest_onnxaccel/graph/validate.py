@@ -17,7 +17,7 @@ _IN_MEMORY = 1 << 30
 
 
 def structure(path: str) -> dict[str, Any]:
-    """``{"checker": {"ok", "error", "code"}, "shape_inference": {...}}`` of the model at *path*."""
+    """Return ``{"checker": {"ok", "error", "code"}, "shape_inference": {...}}`` of the model at *path*."""
     model = load_graph(path)
     large = os.path.getsize(path) > _IN_MEMORY or bool(external_locations(all_graphs(model)))
     return {"checker": _checker(path, model, large), "shape_inference": _shape_inference(path, model, large)}
@@ -68,7 +68,7 @@ def _problem(error: Exception, path: str) -> dict[str, Any]:
 
 
 def _short(text: str) -> str:
-    """The checker prints whole nodes; the sentence that names the fault is the first line with a word on it.
+    """Return the checker prints whole nodes; the sentence that names the fault is the first line with a word on it.
 
     Where that line ends in a colon, a node follows, and then the rest of the sentence.
     """

@@ -31,12 +31,12 @@ class Engine(Protocol):
 
 
 def graph_request(function: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """What a worker is sent to call a graph function."""
+    """Return what a worker is sent to call a graph function."""
     return {"op": "graph", "function": function, "args": dict(arguments)}
 
 
 def load_request(backend: str, path: str, options: LoadOptions) -> dict[str, Any]:
-    """What a worker is sent to load a model; *backend* is the reference of a registered one."""
+    """Return what a worker is sent to load a model; *backend* is the reference of a registered one."""
     return {"op": "load", "backend": backend, "path": path, "options": options.to_json()}
 
 
@@ -54,7 +54,7 @@ class WorkerEngine:
         return self._worker.alive
 
     def graph(self, function: str, **arguments: Any) -> Any:
-        """A crash in one graph function does not stop the next: the worker is started again."""
+        """Call a graph function; after a crash the worker is started again for the next one."""
         request = graph_request(function, arguments)
         return self._reached(request).call(function, request)["value"]
 
@@ -64,15 +64,15 @@ class WorkerEngine:
         return WorkerSession(worker, worker.call("load", request))
 
     def prefetch(self, requests: Sequence[Mapping[str, Any]]) -> None:
-        """What :meth:`graph` and :meth:`load` will be asked next, in this order; the worker begins with it now."""
+        """Announce the next requests to :meth:`graph` and :meth:`load`, in order; the worker begins with them now."""
         self._worker.prefetch(requests)
 
     def forget_prefetched(self) -> None:
-        """What was asked ahead does not hold any more."""
+        """Forget the announced requests."""
         self._worker.forget_prefetched()
 
     def _reached(self, request: Mapping[str, Any]) -> WorkerProcess:
-        """A worker that is ready for *request*: what was asked ahead and in vain may have ended the last one."""
+        """Return a worker that is ready for *request*: a request made in advance may have ended the last one."""
         if not self.alive or not self._worker.reach(request):
             self._worker = self._start()
         return self._worker
@@ -124,7 +124,7 @@ class WorkerSession:
         return Paced.from_json(answer)
 
     def look(self, feeds: Sequence[Mapping[str, Array]], path: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
-        """What samples reach, as :func:`~pytest_onnxaccel.isolation.look.look` tells, inside the worker."""
+        """Return what samples reach, as :func:`~pytest_onnxaccel.isolation.look.look` tells, inside the worker."""
         named = {f"{i}/{name}": array for i, one in enumerate(feeds) for name, array in one.items()}
         request = {"op": "look", "session": self.number, "path": path, "samples": len(feeds), "wanted": dict(wanted)}
         answer = self.worker.call("reach", request, named)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 
+from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.isolation.confinement.confine import VARIABLE, Wall
 
 #: What a worker sees of the environment, each by its exact name: a pattern lets the next secret through.
@@ -46,7 +47,7 @@ KEPT = frozenset(_NAMES.split())
 
 
 def worker_environment(legacy: bool = False, more: Iterable[str] = ()) -> dict[str, str]:
-    """The environment of a worker.
+    """Return the environment of a worker.
 
     Args:
         legacy: without what would show it this interpreter's packages.
@@ -65,33 +66,41 @@ def worker_environment(legacy: bool = False, more: Iterable[str] = ()) -> dict[s
 
 
 def own_command() -> list[str]:
-    """The worker in this interpreter. ``-P``: a folder of the repository called ``onnx`` must not shadow onnx."""
+    """Return the command of a worker in this interpreter; ``-P`` keeps a folder ``onnx`` from shadowing onnx."""
     return [sys.executable, "-P", "-c", "from pytest_onnxaccel.isolation.worker import main; main()"]
 
 
-def spawn(
-    command: Sequence[str],
-    descriptors: Sequence[int],
-    preload: Sequence[str],
-    log: int,
-    folder: str,
-    legacy: bool,
-    wall: Wall | None = None,
-    more: Iterable[str] = (),
-) -> subprocess.Popen[bytes]:
-    """Start *command* with *descriptors* (channel, inbox, outbox) inherited and its output in *log*.
+@record(frozen=True)
+class Launch:
+    """How one worker is started.
 
-    Args:
-        wall: what the worker confines itself to, before anything else.
-        more: names of variables that it may see beside the usual ones.
+    Attributes:
+        command: argv up to the descriptors.
+        folder: its working folder, the private staging folder.
+        preload: modules that it imports at once, while the parent does something else.
+        legacy: it runs in another interpreter, and sees nothing of this one's packages.
+        wall: what it confines itself to, before anything else; None for nothing.
+        variables: names of variables of the environment that it may see in addition to the usual ones.
     """
+
+    command: Sequence[str]
+    folder: str
+    preload: Sequence[str] = ()
+    legacy: bool = False
+    wall: Wall | None = None
+    variables: Iterable[str] = ()
+
+
+def spawn(launch: Launch, descriptors: Sequence[int], log: int) -> subprocess.Popen[bytes]:
+    """Start a worker with *descriptors* (channel, inbox, outbox) inherited and its output in *log*."""
+    wall = {} if launch.wall is None else {VARIABLE: json.dumps(launch.wall.to_json())}
     return subprocess.Popen(
-        [*command, *map(str, descriptors), *preload],
+        [*launch.command, *map(str, descriptors), *launch.preload],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
         pass_fds=tuple(descriptors),
         start_new_session=True,
-        cwd=folder,
-        env=worker_environment(legacy, more) | ({} if wall is None else {VARIABLE: json.dumps(wall.to_json())}),
+        cwd=launch.folder,
+        env=worker_environment(launch.legacy, launch.variables) | wall,
     )

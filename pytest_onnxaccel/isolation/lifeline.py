@@ -1,8 +1,8 @@
 """By what the other processes of a run notice that the controlling one stops, or is gone: ends of two pipes.
 
 The controlling process of pytest-xdist holds the writing ends of two named pipes. The system closes them however it
-ends, SIGKILL included, and whoever reads one of them wakes at once; a parent's id would have to be asked for again and
-again, and may be another process's by then.
+ends, SIGKILL included, and a process that reads one of them wakes at once; a parent's id would have to be asked for
+again and again, and may be another process's by then.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Lifeline:
 
 
 def reading_ends(folder: str) -> list[int]:
-    """Descriptors of both pipes in *folder*, which end with :class:`Lifeline`; none where there are none."""
+    """Return descriptors of both pipes in *folder*, which end with :class:`Lifeline`; none where there are none."""
     handles: list[int] = []
     try:
         for name in (_GOING, _ALIVE):

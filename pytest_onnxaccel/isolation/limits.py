@@ -11,7 +11,7 @@ _CONTAINER = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_i
 
 
 def machine_memory() -> int:
-    """Memory that this machine, or this container of it, has: bytes; 0 where the system does not tell."""
+    """Return memory that this machine, or this container of it, has: bytes; 0 where the system does not tell."""
     try:
         physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
@@ -20,7 +20,7 @@ def machine_memory() -> int:
 
 
 def free_memory() -> int:
-    """Memory that is left on this machine, in this container of it: bytes; 0 where the system does not tell."""
+    """Return memory that is left on this machine, in this container of it: bytes; 0 where the system does not tell."""
     found = []
     try:
         with open("/proc/meminfo", encoding="ascii") as file:
@@ -37,7 +37,7 @@ def _number_in(path: str) -> int:
     try:
         with open(path, encoding="ascii") as file:
             return int(file.read())
-    except (OSError, ValueError):  # "max" is no limit
+    except (OSError, ValueError):  # "max" is not a limit
         return 0
 
 
@@ -55,12 +55,12 @@ class Limits:
 
     @classmethod
     def default(cls) -> Limits:
-        """Two minutes a stage, and three quarters of the machine's memory."""
+        """Return the default limits: two minutes for each stage, three quarters of the machine's memory."""
         return cls(memory=machine_memory() * 3 // 4)
 
 
 def resident(pid: int) -> int:
-    """Resident bytes of process *pid*; 0 where ``/proc`` does not tell."""
+    """Return resident bytes of process *pid*; 0 where ``/proc`` does not tell."""
     try:
         with open(f"/proc/{pid}/statm", "rb") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -69,5 +69,5 @@ def resident(pid: int) -> int:
 
 
 def size_text(size: int) -> str:
-    """*size* in the unit a person would use: ``812 MB``, ``8.0 GB``."""
+    """Return *size* in the unit a person would use: ``812 MB``, ``8.0 GB``."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -32,21 +32,21 @@ def _punch(handle: int, length: int) -> bool:
 class Log:
     """Reads the file behind descriptor *handle* without moving where it is written.
 
-    Positions are byte offsets; where the descriptor is no regular file (a terminal), everything reads as empty.
+    Positions are byte offsets; where the descriptor is not a regular file (a terminal), everything reads as empty.
     """
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
 
     def position(self) -> int:
-        """Where the next output will go."""
+        """Return where the next output will go."""
         try:
             return os.fstat(self._handle).st_size
         except OSError:
             return 0
 
     def since(self, position: int) -> str:
-        """What was written after *position*, at most its last :data:`TAIL` bytes."""
+        """Return what was written after *position*, at most its last :data:`TAIL` bytes."""
         end = self.position()
         start = max(position, end - TAIL)
         try:
@@ -75,6 +75,6 @@ class Log:
             return
 
     def last_line(self) -> str:
-        """The last line that is not empty."""
+        """Return the last line that is not empty."""
         lines = [line for line in self.since(0).splitlines() if line.strip()]
         return lines[-1].strip() if lines else ""

@@ -1,4 +1,4 @@
-"""What samples reach inside a model, beside the session that runs it: neither weights nor probed values travel."""
+"""What samples reach inside a model, next to the session that runs it: neither weights nor probed values travel."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def look(
     Args:
         session: of the file at *path*, which ``graph/reach`` wrote.
         feeds: samples, at least one.
+        path: the file that *session* runs.
         wanted: ``weights`` (triples, empty for no moving), ``outputs`` and ``effort`` of
             :class:`~pytest_onnxaccel.numerics.reach.sensitivity.Sensitivity`, and ``probes``.
 

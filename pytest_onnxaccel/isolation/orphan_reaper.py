@@ -69,15 +69,15 @@ class OrphanReaper:
                 os.close(handle)
 
     def started(self, pid: int) -> None:
-        """Worker *pid*, the leader of its process group, now runs."""
+        """Note that worker *pid*, the leader of its process group, now runs."""
         self._say(f"started {pid}")
 
     def ended(self, pid: int) -> None:
-        """Worker *pid* was waited for; its number may soon be another process's."""
+        """Note that worker *pid* was waited for; its number may soon be another process's."""
         self._say(f"ended {pid}")
 
     def close(self) -> None:
-        """Everything was cleaned up: let the shell go."""
+        """End the shell: everything was cleaned up."""
         self._say("done")
         with contextlib.suppress(OSError):
             assert self._process.stdin is not None

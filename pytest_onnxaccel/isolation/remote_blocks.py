@@ -18,7 +18,7 @@ SessionFeeds = tuple[Session, Mapping[str, "Array"]]
 
 
 def take_blocks(sides: Sequence[SessionFeeds], order: Sequence[int], calls: int, canary: bool = False) -> list[Block]:
-    """One block for each entry of *order*, which numbers *sides*.
+    """Return one block for each entry of *order*, which numbers *sides*.
 
     Sessions of one worker alternate inside it; where they live in several, this process asks one after the other.
     Either way a block is timed where its session is, so that transport never enters a figure.

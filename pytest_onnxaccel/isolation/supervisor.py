@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.core.errors import (
@@ -20,7 +20,7 @@ from pytest_onnxaccel.core.errors import (
     OutOfMemory,
     error_from_json,
 )
-from pytest_onnxaccel.isolation.launch import spawn
+from pytest_onnxaccel.isolation.launch import Launch, spawn
 from pytest_onnxaccel.isolation.limits import Limits, free_memory, resident, size_text
 from pytest_onnxaccel.isolation.log import Log
 from pytest_onnxaccel.isolation.waiting import ended_within
@@ -40,28 +40,14 @@ class WorkerProcess:
 
     Args:
         label: what it serves, for messages (``ort-cpu``).
-        command: argv up to the descriptors.
-        preload: modules that the worker imports at once, while this process does something else.
-        folder: its working folder, the private staging folder.
-        sentinel: told of the child, so that nothing outlives this process.
-        wall: what it confines itself to; None for nothing.
-        more: names of variables of the environment that it may see beside the usual ones.
+        launch: how it is started.
+        sentinel: notified of the child, so that nothing outlives this process.
+        limits: of each request.
     """
 
-    def __init__(
-        self,
-        label: str,
-        command: Sequence[str],
-        preload: Sequence[str],
-        folder: str,
-        sentinel: OrphanReaper,
-        limits: Limits,
-        legacy: bool = False,
-        wall: Wall | None = None,
-        more: Iterable[str] = (),
-    ) -> None:
+    def __init__(self, label: str, launch: Launch, sentinel: OrphanReaper, limits: Limits) -> None:
         self.label = label
-        self.wall = wall
+        self.wall = launch.wall
         self.limits = limits
         self._sentinel = sentinel
         self._channel, theirs = socket.socketpair()
@@ -71,9 +57,7 @@ class WorkerProcess:
         self._outbox, self._inbox = Outbox(to_worker), Inbox(from_worker)
         descriptors = (theirs.fileno(), to_worker, from_worker)
         try:
-            self._process: subprocess.Popen[bytes] = spawn(
-                command, descriptors, preload, log, folder, legacy, wall, more
-            )
+            self._process: subprocess.Popen[bytes] = spawn(launch, descriptors, log)
         except OSError as error:
             self._release()
             raise BackendCrashed(f"the worker could not be started: {error}", where=f"start, {label}") from error
@@ -95,7 +79,7 @@ class WorkerProcess:
         return self._process.pid
 
     def fits(self, wall: Wall | None) -> bool:
-        """It can be confined to *wall*, or need not be and is not."""
+        """Return whether it can be confined to *wall*, or need not be and is not."""
         return self.wall is None if wall is None else self.wall is not None and self.wall.holds(wall)
 
     def narrow(self, wall: Wall) -> None:
@@ -114,12 +98,12 @@ class WorkerProcess:
                 self._ahead.append(request)
 
     def forget_prefetched(self) -> None:
-        """Drop the answers to what was asked ahead; sessions that it opened stay until the worker ends."""
+        """Drop the answers to requests made in advance; sessions that it opened stay until the worker ends."""
         self.reach({})
         self._answers.clear()
 
     def reach(self, request: Mapping[str, Any]) -> bool:
-        """Take in what was asked ahead of *request*; False when something of that ended the worker."""
+        """Read the answers to requests made before *request*; False when something of that ended the worker."""
         while self._ahead and self._ahead[0] != request:
             earlier = self._ahead.popleft()
             try:
@@ -141,11 +125,12 @@ class WorkerProcess:
 
         Args:
             stage: ``load``, ``run``, ``time`` or the graph function, for messages.
+            request: in JSON.
             arrays: feeds that go with it.
             seconds: time limit instead of the worker's own.
 
         Raises:
-            BackendCrashed: the worker died; its signal and last words are told. It is gone afterwards.
+            BackendCrashed: the worker died; its signal and last words are reported. It is gone afterwards.
             BackendTimedOut, OutOfMemory: a limit was passed; the worker was killed.
             OnnxAccelError: what the worker answered.
         """
@@ -155,7 +140,7 @@ class WorkerProcess:
         limit = self.limits.seconds if seconds is None else seconds
         message = dict(request)
         if not self.reach(message):
-            raise BackendCrashed("its worker ended of something asked ahead", where=where, remedy="run again")
+            raise BackendCrashed("its worker ended during a request made in advance", where=where, remedy="run again")
         if arrays is not None:
             message["arrays"] = self._outbox.put(arrays)
         try:
@@ -207,7 +192,7 @@ class WorkerProcess:
         return self._receive(where, deadline)
 
     def _receive(self, where: str, deadline: float) -> dict[str, Any]:
-        """The next answer; raises as :meth:`_exchange`, and OutOfMemory when the worker took too much."""
+        """Return the next answer; raise as :meth:`_exchange`, and OutOfMemory when the worker took too much."""
         ready = select.poll()
         ready.register(self._channel, select.POLLIN)
         while not ready.poll(_POLL * 1000):
@@ -228,7 +213,7 @@ class WorkerProcess:
         self._log.cut()
         answer = receive_frame(self._channel, deadline)
         if not isinstance(answer.get("ok"), bool) or not (answer["ok"] or isinstance(answer.get("error"), dict)):
-            raise Garbled("a frame was no answer")
+            raise Garbled("a frame was not an answer")
         if "arrays" in answer:
             answer["arrays"] = self._inbox.get(answer["arrays"], free_memory)
         return answer
@@ -252,7 +237,7 @@ class WorkerProcess:
         return BackendCrashed(cause, where=where, remedy=_CRASH_REMEDY)
 
     def log_tail(self) -> str:
-        """The end of what the worker printed."""
+        """Return the end of what the worker printed."""
         return self._log.since(0)
 
     def kill(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def ended_within(process: subprocess.Popen[Any], seconds: float) -> bool:
-    """Whether *process* ends within *seconds*; it is reaped then.
+    """Return whether *process* ends within *seconds*; it is reaped then.
 
     ``Popen.wait`` with a time limit sleeps longer and longer between its looks; where the system gives a descriptor of
     the process, this wakes with its end.

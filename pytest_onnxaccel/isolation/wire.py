@@ -2,7 +2,7 @@
 
 Each side writes into an anonymous file of its own (a memory file on Linux, an unlinked temporary file elsewhere) that
 the other side maps. It has no name, so nothing is left behind however the processes end. A message is a frame on a
-socket: four bytes of length, then JSON; the arrays of a message lie in the sender's file at the offsets it gives, and
+socket: four bytes of length, then JSON; the arrays of a message are in the sender's file at the offsets it gives, and
 stay valid until the sender's next message.
 """
 
@@ -38,11 +38,11 @@ class Closed(ConnectionError):
 
 
 class Garbled(Closed):
-    """The other side may be there, but what it says is no message."""
+    """The other side may be there, but what it says is not a message."""
 
 
 def anonymous_file(shrinks: bool = False) -> int:
-    """A file descriptor of an empty file without a name; where the system can, of one that never shrinks.
+    """Return a file descriptor of an empty file without a name; where the system can, of one that never shrinks.
 
     Reading a mapped file that the other side cut short would kill this process.
 
@@ -73,7 +73,10 @@ def send_frame(sock: socket.socket, message: Mapping[str, Any]) -> None:
 
 
 def receive_exactly(sock: socket.socket, count: int, deadline: float | None = None) -> bytes:
-    """*count* bytes from *sock*; :class:`Closed` when it ends before, ``TimeoutError`` at *deadline* (monotonic)."""
+    """Return *count* bytes from *sock*.
+
+    :class:`Closed` when it ends before, ``TimeoutError`` at *deadline* (monotonic).
+    """
     parts = []
     while count:
         if deadline is not None:
@@ -90,7 +93,7 @@ def receive_exactly(sock: socket.socket, count: int, deadline: float | None = No
 
 
 def receive_frame(sock: socket.socket, deadline: float | None = None) -> dict[str, Any]:
-    """The next JSON frame; :class:`Closed` when none can come any more, ``TimeoutError`` at *deadline*."""
+    """Return the next JSON frame; raise :class:`Closed` when none can come, ``TimeoutError`` at *deadline*."""
     (length,) = _LENGTH.unpack(receive_exactly(sock, _LENGTH.size, deadline))
     if length > FRAME_LIMIT:
         raise Garbled(f"a frame of {length} bytes is over the limit of {FRAME_LIMIT}")
@@ -165,9 +168,10 @@ class Inbox:
         self._map: mmap.mmap | None = None
 
     def get(self, headers: list[dict[str, Any]], room: Callable[[], int] | None = None) -> dict[str, Array]:
-        """Copies of the arrays that *headers* describe, in their order; :class:`Garbled` when they describe none.
+        """Copy the arrays that *headers* describe, in their order; :class:`Garbled` when they describe none.
 
         Args:
+            headers: name, dtype, shape and place of each array.
             room: bytes that there is memory for, asked where the arrays are large.
 
         Raises:
@@ -218,7 +222,7 @@ class Inbox:
 
 
 def _total(headers: list[dict[str, Any]]) -> int:
-    """Bytes of the arrays that *headers* describe, text aside."""
+    """Return the bytes of the arrays that *headers* describe, text aside."""
     return sum(
         math.prod(int(size) for size in header["shape"]) * int(_dtype(header["dtype"]).itemsize)
         for header in headers
@@ -234,7 +238,7 @@ def _check_room(headers: list[dict[str, Any]], room: Callable[[], int]) -> None:
 
 
 def _dtype_name(array: Array) -> str:
-    """NumPy's own types with their byte order; the extension types (bfloat16, float8) by name."""
+    """Return the dtype's text: NumPy's own types with byte order, extension types (bfloat16, float8) by name."""
     return array.dtype.name if array.dtype.isbuiltin == 2 else array.dtype.str
 
 
@@ -252,7 +256,7 @@ def _dtype(name: str) -> Any:
 
 
 def _text_header(name: str, array: Array) -> dict[str, Any]:
-    """Strings travel in the JSON itself; other objects do not travel."""
+    """Return strings for the JSON itself; other objects are refused."""
     items = [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in array.ravel().tolist()]
     if not all(isinstance(item, str) for item in items):
         raise ModelError(f"{name!r} holds neither numbers nor text but {array.dtype}", code="E_INPUT")

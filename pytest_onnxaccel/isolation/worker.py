@@ -65,19 +65,19 @@ LOOK = "pytest_onnxaccel.isolation.look:look"
 
 
 def graph_function(name: str) -> Callable[..., Any]:
-    """The graph function of that name; a check of another distribution gives ``module:function`` instead."""
+    """Return the graph function of that name; a check of another distribution gives ``module:function`` instead."""
     found: Callable[..., Any] = resolve(name if ":" in name else GRAPH_FUNCTIONS[name])
     return found
 
 
 def resolve(reference: str) -> Any:
-    """The object that ``module:name`` refers to."""
+    """Return the object that ``module:name`` refers to."""
     module, _, name = reference.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
 def make_backend(reference: str) -> Backend:
-    """The backend that ``module:name`` (or a name of the entry-point group) refers to."""
+    """Return the backend that ``module:name`` (or a name of the entry-point group) refers to."""
     if ":" in reference:
         backend: Backend = resolve(reference)()
         return backend
@@ -150,7 +150,7 @@ class Worker:
             return {"ok": False, "error": fault.to_json()}
 
     def _confine(self, request: dict[str, Any]) -> dict[str, Any]:
-        """More narrowly than it was started: now it is known whose it is."""
+        """Confine it more narrowly than it was started: now it is known whose it is."""
         self._refusal = confine(Wall.from_json(request["wall"]), again=True)
         return {}
 
@@ -193,7 +193,7 @@ class Worker:
         return {"timing": timing.to_json(), "peak_memory_mb": peak_memory()}
 
     def _blocks(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Blocks of several sessions in the order asked for; the feeds of session *i* are named ``i/name``."""
+        """Return blocks of several sessions in the order asked for; the feeds of session *i* are named ``i/name``."""
         from pytest_onnxaccel.numerics.timing.blocks import take
 
         sessions = [self._sessions[number] for number in request["sessions"]]
@@ -208,7 +208,7 @@ class Worker:
         return pace(call, PacePlan(**request["plan"])).to_json()
 
     def _look(self, request: dict[str, Any]) -> dict[str, Any]:
-        """What samples reach; the feeds of sample *i* are named ``i/name``."""
+        """Return what samples reach; the feeds of sample *i* are named ``i/name``."""
         feeds = several(self._feeds(request), request["samples"])
         found: dict[str, Any] = resolve(LOOK)(
             self._sessions[request["session"]], feeds, request["path"], request["wanted"]
@@ -226,7 +226,7 @@ class Worker:
 
 
 def several(arrays: Mapping[str, Array], count: int) -> list[dict[str, Array]]:
-    """*arrays* named ``i/name``, put into *count* feeds."""
+    """Return *arrays* named ``i/name``, put into *count* feeds."""
     feeds: list[dict[str, Array]] = [{} for _ in range(count)]
     for key, array in arrays.items():
         number, _, name = key.partition("/")
@@ -239,7 +239,7 @@ _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def warning_lines(text: str) -> list[str]:
-    """The runtime's warnings in *text*, without time stamps and source lines, each once."""
+    """Return the runtime's warnings in *text*, without time stamps and source lines, each once."""
     found = (_WARNING.match(_ESCAPE.sub("", line)) for line in text.splitlines())
     return list(dict.fromkeys(printable(match.group(1), 400) for match in found if match))
 
@@ -267,7 +267,7 @@ def reset_peak_memory() -> float | None:
 
 
 def peak_memory() -> float | None:
-    """Peak resident size since the last load, MB."""
+    """Return the peak resident size since the last load, MB."""
     peak = _status_kb("VmHWM:")
     return None if peak is None else peak / 1024
 

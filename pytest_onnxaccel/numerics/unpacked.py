@@ -27,10 +27,10 @@ _LONGEST = 60
 
 
 def unpacked(name: str, value: Any) -> dict[str, Array]:
-    """The arrays in *value*, a runtime's output *name*, by the names that they are compared under.
+    """Return the arrays in *value*, a runtime's output *name*, by the names that they are compared under.
 
     Returns:
-        Nothing where it holds what is no array: a sparse tensor.
+        Nothing where it holds what is not an array: a sparse tensor.
     """
     return dict(_arrays(name, value, _DEEPEST))
 
@@ -67,7 +67,10 @@ def _map(name: str, value: Mapping[Any, Any], depth: int) -> Iterator[tuple[str,
 
 
 def _rows(maps: Any) -> tuple[list[Any], Array] | None:
-    """Sorted keys and rows x keys of *maps*; None where they are no maps of numbers or texts with the same keys."""
+    """Return sorted keys and rows x keys of *maps*.
+
+    None where they are not maps of numbers or texts with the same keys.
+    """
     if not all(isinstance(one, Mapping) and one for one in maps):
         return None
     keys = _sorted(maps[0])
@@ -102,7 +105,7 @@ def _listed(keys: list[Any]) -> str:
 
 
 def holder(name: str, declared: Iterable[str]) -> str:
-    """The declared output that array *name* is, or is a part of; *name* itself where there is none."""
+    """Return the declared output that array *name* is, or is a part of; *name* itself where there is none."""
     known = set(declared)
     if name in known:
         return name
@@ -111,7 +114,7 @@ def holder(name: str, declared: Iterable[str]) -> str:
 
 
 def packed(kind: str, name: str, feeds: Mapping[str, Any]) -> Any:
-    """The value that input *name* of *kind* takes, from arrays in the names that :func:`unpacked` gives.
+    """Return the value that input *name* of *kind* takes, from arrays in the names that :func:`unpacked` gives.
 
     Returns:
         A list for a sequence, an array or None for an optional.

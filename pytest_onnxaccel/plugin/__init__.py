@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_onnxaccel.plugin.keys import ACTIVATE
 from pytest_onnxaccel.plugin.markers import table as marker_table
 from pytest_onnxaccel.plugin.options import read as options
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.plugin.state import State
 
 pytest_plugins = ("pytest_onnxaccel.plugin.fixtures.fixtures",)
 
@@ -15,7 +20,7 @@ pytest_plugins = ("pytest_onnxaccel.plugin.fixtures.fixtures",)
 KEY = "onnxaccel"
 
 #: Fixtures whose use makes a run ours even when no model was given: the test is then skipped with the reason.
-_FIXTURES = frozenset(("onnx_model", "backend", "frozen_batch", "convert"))
+_FIXTURES = frozenset(("onnx_model", "onnx_models", "backend", "frozen_batch", "convert"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,6 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     marker_table.register(config)
+    config.stash[ACTIVATE] = _activated
     if options.is_configured(config):
         from pytest_onnxaccel.plugin.prestart import prestart
 
@@ -37,6 +43,12 @@ def pytest_configure(config: pytest.Config) -> None:
         activate(config, staging)
     elif "pytest_onnxaccel.plugin.prestart" in sys.modules:
         sys.modules["pytest_onnxaccel.plugin.prestart"].drop_hinted()
+
+
+def _activated(config: pytest.Config) -> State:
+    from pytest_onnxaccel.plugin.activate import activate
+
+    return activate(config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

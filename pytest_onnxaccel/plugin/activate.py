@@ -17,9 +17,10 @@ _HOOKS = "onnxaccel-hooks"
 
 
 def activate(config: pytest.Config, staging: Staging | None = None) -> State:
-    """The state of this run, made at the first call.
+    """Return the state of this run, made at the first call.
 
     Args:
+        config: that of the run.
         staging: where a worker was started ahead.
 
     Raises:

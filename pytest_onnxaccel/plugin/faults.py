@@ -13,7 +13,7 @@ from pytest_onnxaccel.plugin.state import LET_THROUGH, STATE
 
 
 def shows_tracebacks(config: pytest.Config) -> bool:
-    """Somebody looks for the fault in the code: ``-vv``, ``--full-trace``, or backends in this process."""
+    """Return whether somebody looks for a fault in the code: ``-vv``, ``--full-trace``, ``--onnx-in-process``."""
     state = config.stash.get(STATE, None)
     here = state is not None and state.settings.in_process
     return here or config.get_verbosity() >= 2 or bool(config.getoption("fulltrace", False))
@@ -29,4 +29,4 @@ def one_line(config: pytest.Config) -> Iterator[None]:
     except BaseException as error:
         told = as_error(error)
         lines = told.traceback if shows_tracebacks(config) else ()
-        pytest.fail("\n".join([str(told), *lines]), pytrace=False)
+        raise pytest.fail.Exception("\n".join([str(told), *lines]), pytrace=False) from None

@@ -11,7 +11,7 @@ from functools import cache
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """No collection meanwhile: imports make what stays, and the collector would walk through all of pytest for it."""
+    """Pause the garbage collector: imports make what stays, and it would walk through all of pytest."""
     collects = gc.isenabled()
     gc.disable()
     try:

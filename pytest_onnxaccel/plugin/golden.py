@@ -10,10 +10,10 @@ from pytest_onnxaccel.runner.golden_record import own_folder, record_golden
 
 
 def write_golden(state: State) -> None:
-    """Record every model that was judged and did not fail in ``MODEL.golden`` beside it; the others are told.
+    """Record every model that was judged and did not fail in ``MODEL.golden`` next to it; the others are reported.
 
     The workers of the run are gone by now, and under pytest-xdist each had a part of the checks: a model is run once
-    more. What lies there is replaced.
+    more. What is there is replaced.
 
     Raises:
         OnnxAccelError: a model cannot be recorded; those before it are.
@@ -31,7 +31,7 @@ def write_golden(state: State) -> None:
 
 
 def _unfit(results: list[CheckResult]) -> str:
-    """Why a model with *results* is not recorded; empty where it is."""
+    """Return why a model with *results* is not recorded; empty where it is."""
     failed = [result for result in results if result.verdict is Verdict.FAILED]
     if failed:
         return f"{failed[0].check} failed"

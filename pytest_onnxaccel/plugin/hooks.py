@@ -6,19 +6,22 @@ import contextlib
 import time
 from collections.abc import Generator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.plugin.interruption.crashes import end_of, is_crash, tell_crash
-from pytest_onnxaccel.plugin.items.collect import CheckItem, builtin_items
+from pytest_onnxaccel.plugin.items.collect import CheckItem, builtin_items, collector
+from pytest_onnxaccel.plugin.items.preprocessing import PreprocessingItem
 from pytest_onnxaccel.plugin.items.rerun import DEFERRED, Deferral
-from pytest_onnxaccel.plugin.items.results import recorded, shorten
-from pytest_onnxaccel.plugin.keys import NO_MODEL
+from pytest_onnxaccel.plugin.items.results import expected, flat, forget, placed, recorded, shorten
+from pytest_onnxaccel.plugin.keys import NO_MODEL, PARAMETERS
 from pytest_onnxaccel.plugin.markers import table as marker_table
 from pytest_onnxaccel.plugin.options.arguments_as_text import packed
 from pytest_onnxaccel.plugin.options.settings import header
+from pytest_onnxaccel.plugin.parametrize import unknown
 from pytest_onnxaccel.plugin.prestart import LEASES
 from pytest_onnxaccel.plugin.sandbox import line
 from pytest_onnxaccel.plugin.state import State
@@ -29,7 +32,7 @@ def model_of(item: pytest.Item) -> str:
     if isinstance(item, CheckItem):
         return item.check_request.model
     callspec = getattr(item, "callspec", None)
-    found = None if callspec is None else callspec.params.get("onnx_model")
+    found = None if callspec is None else callspec.params.get(PARAMETERS["onnx_model"])
     return found if isinstance(found, str) and found != NO_MODEL else ""
 
 
@@ -44,10 +47,27 @@ class Hooks:
         settings = self._state.settings
         return [*header(settings), *([line(settings)] if settings.models else ()), *self._state.absent()]
 
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        """A model that is an argument of pytest; others are not collected uninvited."""
+        return collector(parent, self._state, file_path)
+
     @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
         # First, so that -k, --deselect and --lf see our items as they see all others
         items.extend(builtin_items(session, self._state))
+        wrong = list(dict.fromkeys(line for item in items for line in unknown(item, self._state)))
+        if wrong and not hasattr(config, "workerinput"):  # there it is an error of the test, which keeps its text
+            raise pytest.UsageError(*wrong)
+        for item in items:
+            if isinstance(item, CheckItem):
+                item.mark()
+        if self._state.settings.only:
+            others = [item for item in items if not isinstance(item, (CheckItem, PreprocessingItem))]
+            items[:] = [item for item in items if isinstance(item, (CheckItem, PreprocessingItem))]
+            if others:
+                config.hook.pytest_deselected(items=others)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         chosen: dict[str, set[tuple[str, str]]] = {}
@@ -71,7 +91,9 @@ class Hooks:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         self._deferral.begin(item)
+        self._state.test = item
         result = yield
+        self._state.test_ended()
         self._deferral.end(item)
         model = model_of(item)
         if model and not self._deferral.waits_for(item):
@@ -82,8 +104,14 @@ class Hooks:
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, Any, Any]:
         report = yield
         shorten(report)
+        expected(report)
+        placed(item, report)
         self._deferral.judge(item, report)
         return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        forget(item)  # of a run before, where a plugin for flaky tests runs it again
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
@@ -98,13 +126,13 @@ class Hooks:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_setupnodes(self, config: pytest.Config) -> None:
-        """pytest-xdist is about to hand the arguments on."""
+        """Prepare the arguments before pytest-xdist passes them on."""
         given = config.invocation_params
         config.invocation_params = replace(given, args=tuple(packed(str(word)) for word in given.args))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """pytest-xdist starts a worker: tell it where the run's leases are."""
+        """Tell a new worker of pytest-xdist where the run's locks are."""
         node.workerinput["mainargv"] = [packed(word) for word in node.workerinput.get("mainargv", ())]
         with contextlib.suppress(OSError, OnnxAccelError):  # without leases timings may overlap, which they notice
             node.workerinput[LEASES] = self._state.lease_folder
@@ -117,6 +145,8 @@ class Hooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, Any, Any]:
         self.take_in(report)
+        if not hasattr(self._state.config, "workerinput"):  # there it is yet to be sent
+            flat(report)
         answer = yield
         if is_crash(report):
             self._state.config.hook.pytest_runtest_logreport(report=end_of(report))
@@ -127,7 +157,10 @@ class Hooks:
         if is_crash(report):
             tell_crash(report, self._state)
         if is_crash(report) or report.when == "call" or (report.when == "setup" and not report.passed):
-            self._state.results += recorded(report)
+            found = recorded(report)
+            if found:  # the last run of a test counts
+                self._state.results = [r for r in self._state.results if r.nodeid != report.nodeid]
+            self._state.results += found
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -156,7 +189,7 @@ class Hooks:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def _unanswered(self, session: pytest.Session, exitstatus: int) -> int:
-        """The exit status: what was asked for by name and judged by nothing fails a run that is green otherwise."""
+        """Return the exit status: a green run fails when something asked for by name was not judged."""
         if exitstatus != pytest.ExitCode.OK or not self._state.results:
             return exitstatus
         from pytest_onnxaccel.plugin.summary import asked_of

@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import pytest
 
-from pytest_onnxaccel.plugin.activate import activate
-from pytest_onnxaccel.plugin.keys import NO_MODEL
+from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.plugin.fixtures.handles import model_path
+from pytest_onnxaccel.plugin.keys import NO_MODEL, OURS, PARAMETERS
 from pytest_onnxaccel.plugin.markers import requests as markers
 from pytest_onnxaccel.plugin.markers.requests import BatchRequest
-from pytest_onnxaccel.plugin.state import State
+from pytest_onnxaccel.plugin.options import names as known
+from pytest_onnxaccel.plugin.state import State, state_of
 
 
 def generate(metafunc: pytest.Metafunc) -> None:
-    """Parametrize those of our fixtures that the test uses, unless it parametrizes them itself."""
-    state = activate(metafunc.config)
-    taken = {
-        name.strip()
-        for mark in metafunc.definition.iter_markers("parametrize")
-        for name in (mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0])
-    }
-    if "onnx_model" in metafunc.fixturenames and "onnx_model" not in taken:
+    """Give the fixtures of ours that the test reaches their parameters, unless it parametrizes them itself."""
+    state = state_of(metafunc.config)
+    taken = {name for mark in metafunc.definition.iter_markers("parametrize") for name in names_of(mark)}
+    wanted = {name for name, held in PARAMETERS.items() if held in metafunc.fixturenames and name not in taken}
+    own = "onnx_model" in metafunc.fixturenames and OURS not in metafunc.fixturenames
+    if "onnx_model" in wanted and not own:
         names = [spec.name for spec in state.settings.models] or [NO_MODEL]
-        metafunc.parametrize("onnx_model", names, indirect=True, scope="session")
-    if "backend" in metafunc.fixturenames and "backend" not in taken:
-        metafunc.parametrize("backend", _backends(state), indirect=True, scope="session")
-    if "frozen_batch" in metafunc.fixturenames and "frozen_batch" not in taken:
+        metafunc.parametrize(PARAMETERS["onnx_model"], names, indirect=True, scope="session")
+    if "backend" in wanted:
+        metafunc.parametrize(PARAMETERS["backend"], state.backends, indirect=True, scope="session")
+    if "frozen_batch" in wanted:
         sizes = batch_sizes(metafunc, state)
         ids = ["own" if size is None else f"b{size}" for size in sizes]
-        metafunc.parametrize("frozen_batch", sizes, ids=ids, indirect=True, scope="session")
+        metafunc.parametrize(PARAMETERS["frozen_batch"], sizes, ids=ids, indirect=True, scope="session")
 
 
-def _backends(state: State) -> list[str]:
-    """Asked for in settings or by a model; else every registered runtime, of which the absent ones are skipped."""
-    asked = [*state.settings.backends, *(name for spec in state.settings.models for name in spec.backends)]
-    return list(dict.fromkeys([*(asked or state.runtimes), *state.settings.required]))
+def names_of(mark: pytest.Mark) -> list[str]:
+    """The arguments that a ``parametrize`` mark gives values to."""
+    given = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
+    return [name.strip() for name in (given.split(",") if isinstance(given, str) else given)]
 
 
 def batch_sizes(metafunc: pytest.Metafunc, state: State) -> list[int | None]:
-    """Sizes of the nearest ``batch_size`` marker, else of the settings, else the models' own batch (None)."""
+    """Return sizes of the nearest ``batch_size`` marker, else of the settings, else the models' own batch (None)."""
     mark = metafunc.definition.get_closest_marker("batch_size")
     if mark is not None:
         try:
@@ -48,3 +50,23 @@ def batch_sizes(metafunc: pytest.Metafunc, state: State) -> list[int | None]:
         return list(request.plan.sizes)
     declared = [size for spec in state.settings.models for size in spec.batch.sizes]
     return list(dict.fromkeys(declared)) or [None]
+
+
+def unknown(item: pytest.Item, state: State) -> Iterator[str]:
+    """A line for each indirect value of ours that *item* is parametrized with and that nothing can be made of."""
+    params: Mapping[str, object] = getattr(getattr(item, "callspec", None), "params", {})
+    names = getattr(item, "fixturenames", ())
+    taken = {
+        name for mark in item.iter_markers("parametrize") if mark.kwargs.get("indirect") for name in names_of(mark)
+    }
+    for name in ("onnx_model", "backend"):
+        value = params.get(name)
+        if name not in taken or PARAMETERS[name] not in names or not isinstance(value, str):
+            continue
+        try:
+            if name == "backend":
+                known.backend(value)
+            else:
+                model_path(state, value, item.path.parent)
+        except ConfigError as error:
+            yield f"{item.nodeid}: {error.about(name)}"

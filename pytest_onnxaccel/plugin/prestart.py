@@ -30,7 +30,7 @@ def start_at_a_hint() -> None:
 
 
 def prestart(config: pytest.Config) -> Staging | None:
-    """The run's private folder with a worker that is starting; None where no check will run in this process."""
+    """Return the run's private folder with a worker that is starting; None where no check will run in this process."""
     only_looks = config.option.collectonly or getattr(config.option, "help", False)
     controls = config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput")
     local = options.given(config, options.BY_NAME["in-process"]) is not None
@@ -49,7 +49,7 @@ def _confined(config: pytest.Config) -> bool:
 
 
 def shared_folder(config: pytest.Config) -> str | None:
-    """The folder that an xdist worker shares with the other processes of its run; None in a process that is alone."""
+    """Return the folder that an xdist worker shares with its run; None in a process that is alone."""
     folder = getattr(config, "workerinput", {}).get(LEASES)
     return None if folder is None else str(folder)
 
@@ -61,7 +61,7 @@ def drop_hinted() -> None:
 
 
 def _started(controller: str | None, confined: bool) -> Staging | None:
-    """None where it cannot be had (a full disk, no process left): the first check then says why."""
+    """Start the worker; return None where that fails (a full disk, no process left): the first check says why."""
     try:
         staging = Staging(controller)
     except (OSError, OnnxAccelError):

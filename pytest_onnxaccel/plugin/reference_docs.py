@@ -6,11 +6,13 @@ Each page keeps its own words around one generated block, which stands between t
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pytest_onnxaccel.config.manifest_json_schema import schema
 from pytest_onnxaccel.config.manifest_schema import TABLES, Table
 from pytest_onnxaccel.plugin.fixtures.table import FIXTURES
 from pytest_onnxaccel.plugin.markers.table import MARKERS
@@ -39,7 +41,7 @@ def _usage(option: Option) -> str:
 
 
 def ini_example(option: Option) -> str:
-    """The example of *option* as an ini file writes it."""
+    """Return the example of *option* as an ini file writes it."""
     if not option.example.startswith("["):
         return f"{option.key} = {option.example.strip(chr(34))}"
     entries = [entry.strip(' "') for entry in option.example[1:-1].split(",")]
@@ -90,7 +92,7 @@ def _table(table: Table) -> str:
 
 
 def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; a bar within a cell is escaped, and an asterisk outside code."""
+    """Return a Markdown table; a bar within a cell is escaped, and an asterisk outside code."""
     cells = [[re.sub(r"\|" if "`" in cell else r"[|*]", r"\\\g<0>", cell) for cell in row] for row in rows]
     lines = [head, ["---"] * len(head), *cells]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -109,8 +111,12 @@ PAGES: dict[str, tuple[str, Callable[[], str]]] = {
 }
 
 
+#: For editors; from the same tables as the page.
+SCHEMA = "onnxaccel.schema.json"
+
+
 def page(name: str, text: str) -> str:
-    """*text* of the page *name* with its generated block as the tables have it now."""
+    """Return *text* of the page *name* with its generated block as the tables have it now."""
     title, block = PAGES[name]
     fresh = f"{BEGIN}\n\n{block()}\n\n{END}"
     pattern = re.escape(BEGIN) + ".*?" + re.escape(END)
@@ -126,10 +132,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="folder of the pages (default: docs)")
     chosen = parser.parse_args(arguments)
     differing = []
-    for name in PAGES:
+    for name in (*PAGES, SCHEMA):
         path = chosen.docs / name
         old = path.read_text(encoding="utf-8") if path.exists() else ""
-        new = page(name, old)
+        new = page(name, old) if name in PAGES else json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
         if new != old:
             differing.append(path)
             if not chosen.check:

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def reached(settings: Settings) -> Level:
-    """What holds for the workers of this run. A worker that does not reach it does nothing."""
+    """Return what holds for the workers of this run. A worker that does not reach it does nothing."""
     return level(settings.sandbox, settings.in_process)
 
 
 def line(settings: Settings) -> str:
-    """For pytest's header."""
+    """Return the line for pytest's header."""
     origin = settings.origins.get("sandbox", "default")
     return f"onnxaccel sandbox: {reached(settings)}" + ("" if origin == "default" else f" ({origin})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Sequence
 from functools import cached_property
@@ -11,6 +12,7 @@ import pytest
 
 from pytest_onnxaccel.backends.protocol import Availability, Backend
 from pytest_onnxaccel.config.validators import is_function
+from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.failure_folder import FOLDER
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.core.specs import ModelSpec
@@ -19,7 +21,9 @@ from pytest_onnxaccel.isolation.lifeline import Lifeline
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.staging.run_folder import Staging
 from pytest_onnxaccel.plugin.gc_pause import undisturbed, undisturbed_end
-from pytest_onnxaccel.plugin.options.settings import Settings
+from pytest_onnxaccel.plugin.keys import ACTIVATE
+from pytest_onnxaccel.plugin.options.model_paths import distinct
+from pytest_onnxaccel.plugin.options.settings import Settings, with_options
 from pytest_onnxaccel.plugin.prestart import shared_folder
 from pytest_onnxaccel.runner.check_table import checks
 from pytest_onnxaccel.runner.fault_verdict import verdict_of
@@ -31,16 +35,27 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.runner.machine_lock import MachineLock
     from pytest_onnxaccel.runner.request import Request
     from pytest_onnxaccel.runner.runner import Runner
+    from pytest_onnxaccel.runner.sessions.model_session import ModelSession
     from pytest_onnxaccel.runner.sessions.prefetch import Prefetch
 
 STATE = pytest.StashKey["State"]()
+
+
+def state_of(config: pytest.Config) -> State:
+    """The state of this run, made at the first call.
+
+    Raises:
+        pytest.UsageError: a setting that cannot be used.
+    """
+    return config.stash[STATE] if STATE in config.stash else config.stash[ACTIVATE](config)
+
 
 #: A person's Ctrl-C, and how pytest ends a test or the run: no faults of a check.
 LET_THROUGH = (KeyboardInterrupt, pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)
 
 
 def import_paths(config: pytest.Config) -> tuple[str, ...]:
-    """Folders that loaders are imported from: the rootdir, and pytest's ``pythonpath``."""
+    """Return folders that loaders are imported from: the rootdir, and pytest's ``pythonpath``."""
     try:
         more = config.getini("pythonpath")
     except (ValueError, KeyError):  # the plugin that reads it is switched off
@@ -49,7 +64,7 @@ def import_paths(config: pytest.Config) -> tuple[str, ...]:
 
 
 def library_places(models: Sequence[ModelSpec], modules: tuple[str, ...]) -> tuple[str, ...]:
-    """What workers read of the libraries of custom operators: the files, or where the functions that name them lie."""
+    """Return what workers read for libraries of custom operators: the files, or the modules that name them."""
     named = dict.fromkeys(library for spec in models for library in spec.libraries)
     files = [library for library in named if not is_function(library)]
     return (*files, *(modules if len(files) < len(named) else ()))
@@ -78,17 +93,24 @@ class State:
         self._lifeline: Lifeline | None = None
         #: Why the run ends before all its tests did; empty while it does not.
         self.interrupted = ""
+        #: The test that runs.
+        self.test: pytest.Item | None = None
+        #: Models that it used so far.
+        self._in_test: set[str] = set()
+        #: Models that tests brought themselves.
+        self._adopted: dict[str, ModelSpec] = {}
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         #: Node ids of tests that began and did not end.
         self.unfinished: tuple[str, ...] = ()
 
     # -- backends ---------------------------------------------------------------------------------------------
 
     def backend(self, name: str) -> Backend:
-        """The backend registered as *name*."""
+        """Return the backend registered as *name*."""
         return self._engines.backend(name)
 
     def availability(self, name: str) -> Availability:
-        """Whether backend *name* can be tried here; told without a framework."""
+        """Return whether backend *name* can be tried here; no framework is imported."""
         return self._engines.availability(name)
 
     @cached_property
@@ -96,14 +118,21 @@ class State:
         """Every registered backend that people deploy."""
         return tuple(name for name in registered(self.backend) if self.backend(name).role == "runtime")
 
+    @property
+    def backends(self) -> list[str]:
+        """Asked for in settings or by a model; else every registered runtime, of which the absent ones are skipped."""
+        settings = self.settings
+        asked = [*settings.backends, *(name for spec in settings.models for name in spec.backends)]
+        return list(dict.fromkeys([*(asked or self.runtimes), *settings.required]))
+
     def plan(self, model: str) -> Plan:
-        """Backends and checks of *model*."""
+        """Return backends and checks of *model*."""
         if model not in self._plans:
             self._plans[model] = make_plan(self.spec(model), self.settings.required, self.backend, self.availability)
         return self._plans[model]
 
     def absent(self) -> list[str]:
-        """A header line that names the runtimes that are left out because they do not run here."""
+        """Return a header line that names the runtimes that are left out because they do not run here."""
         if not self.settings.models or self.settings.backends or any(s.backends for s in self.settings.models):
             return []
         names = [name for name in self.runtimes if not self.availability(name).ok]
@@ -162,7 +191,7 @@ class State:
         )
 
     def _make_runner(self, first: str | None = None) -> Runner:
-        """The runner; *first* is the model that it will be asked for first, where that is known."""
+        """Return the runner; *first* is the model that it will be asked for first, where that is known."""
         prefetch = self._prefetch(first) if first is not None else None
         # Here, because the worker imports its runtime at the same time: what would wait for it later is free now
         with undisturbed():
@@ -173,12 +202,12 @@ class State:
 
         if not self.settings.in_process:  # runtimes in this process may want to be taken down in order
             undisturbed_end()
-        models = self.settings.models
+        models = self.models
         backends = {spec.name: self.plan(spec.name).backends for spec in models}
         return Runner(models, backends, self._options, self.machine_lock, self._engines, prefetch)
 
     def _prefetch(self, model: str) -> Prefetch | None:
-        """What the worker can begin with while this process still imports what it needs to judge."""
+        """Return what the worker can begin with while this process still imports what it needs to judge."""
         from pytest_onnxaccel.runner.sessions.prefetch import foresee
 
         names = [spec.name for spec in self.settings.models]
@@ -205,19 +234,74 @@ class State:
         return self._runner.check(request)
 
     def expect(self, model: str, test: str) -> None:
-        """*test* is of *model* and will be run."""
+        """Note that *test* of *model* will be run."""
         self._waiting.setdefault(model, set()).add(test)
 
     def ended(self, model: str, test: str) -> None:
-        """*test* of *model* was run. Of pytest-xdist's workers each runs a part: there, the next model takes over."""
+        """Note that *test* of *model* was run; in a worker of pytest-xdist the next model then takes over."""
         waiting = self._waiting.get(model, set())
         waiting.discard(test)
         if not waiting and self._runner is not None:
             self._runner.model_sessions.done(model)
 
+    @property
+    def models(self) -> tuple[ModelSpec, ...]:
+        """The models of the run, and those that tests brought so far."""
+        return (*self.settings.models, *self._adopted.values())
+
     def spec(self, model: str) -> ModelSpec:
         """The model named *model*."""
-        return next(spec for spec in self.settings.models if spec.name == model)
+        return next(spec for spec in self.models if spec.name == model)
+
+    def adopt(self, path: str, shown: str, origin: str) -> str:
+        """Name of the model at *path*, which a test brings; with what the options say of every model.
+
+        Raises:
+            ConfigError: what the options say does not fit it.
+        """
+        known = next((spec.name for spec in self.models if spec.path == path), None)
+        if known is not None:
+            return known
+        (name,) = distinct([path], {spec.name for spec in self.models})
+        spec = with_options(ModelSpec(name, path, shown, origin=origin), self.settings)
+        self._adopted[name] = spec
+        self.runner.add(spec, self.plan(name).backends)
+        return name
+
+    def session_of(self, model: str) -> ModelSession:
+        """The model named *model*, open; it stays open until the running test ends, as do others that it uses."""
+        sessions = self.runner.model_sessions
+        if self.test is not None:
+            self._in_test.add(model)
+            sessions.keep(self._in_test)
+        return sessions.of(model)
+
+    def test_ended(self) -> None:
+        """The running test is over: of several models that it used, one stays open."""
+        self.test = None
+        if len(self._in_test) > 1 and self._runner is not None:
+            self._runner.model_sessions.keep(())
+        self._in_test.clear()
+
+    def scratch(self) -> str:
+        """A folder for models that tests give as bytes; it goes with the run."""
+        if self._scratch is None:
+            self._scratch = tempfile.TemporaryDirectory(prefix="onnxaccel-given-", ignore_cleanup_errors=True)
+        return self._scratch.name
+
+    def fixture_of_test(self, name: str) -> object:
+        """What the fixture *name* gave to the running test.
+
+        Raises:
+            ConfigError: no test runs, or it does not use that fixture.
+        """
+        found = getattr(self.test, "funcargs", {})
+        if name not in found:
+            raise ConfigError(
+                f"the test does not ask for {name}", subject="frozen_batch", remedy=f"add {name} to its arguments"
+            )
+        value: object = found[name]
+        return value
 
     @cached_property
     def lease_folder(self) -> str:
@@ -237,6 +321,9 @@ class State:
 
     def close(self) -> None:
         """End what runs, and remove what this run laid down."""
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
         if self._lifeline is not None:
             self._lifeline.close()
             self._lifeline = None

@@ -16,7 +16,7 @@ from pytest_onnxaccel.plugin.options.settings import DEFAULT
 from pytest_onnxaccel.plugin.sandbox import reached
 from pytest_onnxaccel.report.asked import Asked, asked, lines_of
 from pytest_onnxaccel.report.formats import writer_for
-from pytest_onnxaccel.report.run_info import run_facts
+from pytest_onnxaccel.report.run_info import RunFacts
 from pytest_onnxaccel.report.terminal.speedups import with_speedups
 from pytest_onnxaccel.report.terminal.table import table
 from pytest_onnxaccel.report.text_format import safe
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def final_results(state: State) -> list[CheckResult]:
-    """The results with what only the whole run can tell: speed-ups over a common baseline."""
+    """Return the results with what only the whole run can tell: speed-ups over a common baseline."""
     return with_speedups(state.results, state.settings.reference)
 
 
@@ -55,7 +55,7 @@ def summarize(state: State, terminal: pytest.TerminalReporter) -> None:
 
 
 def asked_of(state: State) -> list[Asked]:
-    """What this run was asked for by name, and how much of it was judged."""
+    """Return what this run was asked for by name, and how much of it was judged."""
     settings = state.settings
     backends = dict.fromkeys((*settings.backends, *(name for spec in settings.models for name in spec.backends)))
     reference = settings.reference if settings.origin("reference") != DEFAULT else None
@@ -74,13 +74,13 @@ def write_report(state: State, exit_status: int, duration_s: float) -> None:
     """
     settings = state.settings
     assert settings.report is not None
-    hidden = ("models", "preprocessing", "origins", "lock_file", "locked", "named")
+    hidden = ("models", "preprocessing", "origins", "lock_file", "locked", "named", "arguments", "reference_shown")
     shown = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in hidden}
     versions: dict[str, str] = {}
     for spec in settings.models:
         for name in state.plan(spec.name).backends:
             versions |= dict(state.availability(name).versions)
-    run = run_facts(
+    run = RunFacts(
         started=state.started,
         duration_s=duration_s,
         exit_status=exit_status,
@@ -92,7 +92,7 @@ def write_report(state: State, exit_status: int, duration_s: float) -> None:
         asked=[one.to_json() for one in asked_of(state)],
     )
     models = [{"name": spec.name, "path": spec.shown, "origin": spec.origin} for spec in settings.models]
-    writer_for(settings.report)(settings.report, final_results(state), run, models)
+    writer_for(settings.report)(settings.report, final_results(state), run.to_json(), models)
 
 
 def write_lock(state: State) -> None:
@@ -124,7 +124,7 @@ def write_lock(state: State) -> None:
 
 
 def plain(value: Any) -> Any:
-    """A setting in builtins."""
+    """Return a setting in builtins."""
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     if isinstance(value, (tuple, list)):

@@ -22,7 +22,7 @@ SPEED_CODE = "V_SPEED"
 
 
 def outcome(spec: PreprocessingSpec, report: Report, failures: Path) -> CheckResult:
-    """The row of *report*; a failed case is saved in a folder of *failures*."""
+    """Return the row of *report*; a failed case is saved in a folder of *failures*."""
     row = CheckResult(
         spec.name, "preprocessing", Verdict.PASSED, reference=spec.reference, figures=_figures(spec, report)
     )
@@ -73,7 +73,7 @@ def _pixel(report: Report) -> list[str]:
 
 
 def _saved(report: Report, failures: Path, name: str) -> str:
-    """Where the case lies now; a disk that refuses it must not hide the finding."""
+    """Return where the case is now; a disk that refuses it must not hide the finding."""
     folder = case_folder(failures, name)
     try:
         report.save(folder)

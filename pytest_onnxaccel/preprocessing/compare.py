@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def assert_equivalent(reference: Function, candidate: Function, **arguments: Any) -> Report:
-    """:func:`compare` with the same arguments; gives the report.
+    """Run :func:`compare` with the same arguments and raise where the two differ; return the report.
 
     Raises:
         CheckFailure: the two differ, nothing could be compared (``V_NOTJUDGED``), or ``faster=`` was asked and is
@@ -39,7 +39,7 @@ def assert_equivalent(reference: Function, candidate: Function, **arguments: Any
     return report
 
 
-def compare(
+def compare(  # noqa: PLR0913 - called by users, who give each by its name
     reference: Function,
     candidate: Function,
     *,
@@ -54,7 +54,7 @@ def compare(
     derandomize: bool = True,
     corpus: str | Path | None = None,
 ) -> Report:
-    """Does *candidate* give what *reference* gives, for every image?
+    """Compare *candidate* with *reference* on many images.
 
     Args:
         reference: what training used: one image in, one array out. Called on images of *shape* and *shapes*.
@@ -105,7 +105,7 @@ def _equivalent(pair: Pair, search: Search) -> Report:
         f", and {proof.exhaustive} tried" if not proof.exhaustive.startswith("none") else ""
     )
     if not decided:
-        sentence = f"both functions refuse every image of the battery: {pair.refused[0] if pair.refused else ''}"
+        sentence = f"both functions refuse every standard image: {pair.refused[0] if pair.refused else ''}"
     verdict = Verdict.PASSED if decided else Verdict.INCONCLUSIVE
     return Report(
         decided, None, sentence, verdict, name_of(pair.reference), name_of(pair.candidate), str(pair.bound), proof

@@ -31,7 +31,7 @@ class Bound:
 
     @classmethod
     def of(cls, tolerance: float | Mapping[str, float]) -> Bound:
-        """From what the user wrote: a number of scaled ULP, or a mapping with ``atol`` and ``rtol``.
+        """Parse what the user wrote: a number of scaled ULP, or a mapping with ``atol`` and ``rtol``.
 
         Raises:
             ConfigError: neither, or negative, or not finite.
@@ -54,14 +54,17 @@ class Bound:
         return f"{self.ulp:g} scaled ULP, integers exact"
 
     def limit(self, reference: Array, scale: float) -> Any:
-        """Largest legal difference, broadcastable to *reference*; *scale* is the reference's largest magnitude."""
+        """Return the largest legal difference, broadcastable to *reference*.
+
+        *scale* is the reference's largest magnitude.
+        """
         if self.ulp is None:
             return self.atol + self.rtol * np.abs(reference.astype(np.float64))
         return self.ulp * ulp(reference.dtype, scale)
 
 
 def ulp(dtype: np.dtype[Any], scale: float) -> float:
-    """Spacing of *dtype* at *scale*; 0 for types that are exact."""
+    """Return the spacing of *dtype* at *scale*; 0 for types that are exact."""
     if dtype.kind not in "fc":
         return 0.0
     real = np.zeros((), dtype).real.dtype
@@ -69,7 +72,7 @@ def ulp(dtype: np.dtype[Any], scale: float) -> float:
 
 
 def magnitude(array: Array) -> float:
-    """Largest finite magnitude; 0 for an empty array."""
+    """Return the largest finite magnitude; 0 for an empty array."""
     if array.dtype.kind not in "iufcb" or not array.size:
         return 0.0
     values = np.abs(array.astype(np.float64) if array.dtype.kind in "iub" else array)
@@ -78,7 +81,7 @@ def magnitude(array: Array) -> float:
 
 
 def differences(reference: Array, candidate: Array) -> Array:
-    """Magnitudes of candidate - reference in float64; equal NaN and Inf count 0, one-sided ones count Inf."""
+    """Return magnitudes of candidate - reference in float64; equal NaN and Inf count 0, one-sided ones count Inf."""
     if reference.dtype.kind not in "iufcb":
         return np.where(reference == candidate, 0.0, np.inf)
     wide = np.complex128 if "c" in reference.dtype.kind + candidate.dtype.kind else np.float64
@@ -92,7 +95,7 @@ def differences(reference: Array, candidate: Array) -> Array:
 
 
 def beyond(reference: Array, candidate: Array, bound: Bound, scale: float) -> Array | None:
-    """True where the two are further apart than *bound* allows; None when they are nowhere."""
+    """Return True where the two are further apart than *bound* allows; None when they are nowhere."""
     if np.array_equal(reference, candidate):
         return None
     apart = differences(reference, candidate)

@@ -40,7 +40,7 @@ class Domain:
 
     @classmethod
     def of(cls, shape: Sequence[int], shapes: Any, dtype: str = "uint8") -> Domain:
-        """From ``shape`` and ``shapes`` as the user wrote them.
+        """Parse ``shape`` and ``shapes`` as the user wrote them.
 
         Raises:
             ConfigError: one of them cannot be used.
@@ -64,10 +64,6 @@ class Domain:
         return cls(height, width, channels, dtype, tuple(sorted(pairs, key=lambda p: (p[0] * p[1], p))))
 
     @property
-    def deployed(self) -> tuple[int, int]:
-        return self.height, self.width
-
-    @property
     def depth(self) -> int:
         """Number of channels, 1 for an image of two axes."""
         return self.channels or 1
@@ -76,13 +72,13 @@ class Domain:
         return self.sizes is None or (height, width) in self.sizes
 
     def near(self, size: tuple[int, int]) -> tuple[int, int]:
-        """*size* if it is legal, else the legal one with the nearest number of pixels."""
+        """Return *size* if it is legal, else the legal one with the nearest number of pixels."""
         if self.sizes is None or size in self.sizes:
             return size
         return min(self.sizes, key=lambda pair: (abs(pair[0] * pair[1] - size[0] * size[1]), pair))
 
     def filled(self, levels: Sequence[int], size: tuple[int, int] = ROUND) -> Array:
-        """An image of one colour; *levels* one per channel, repeated, in the image's own type."""
+        """Return an image of one colour; *levels* one per channel, repeated, in the image's own type."""
         height, width = self.near(size)
         pixel = np.resize(np.asarray(levels), self.depth).astype(self.dtype)
         image = np.ascontiguousarray(np.broadcast_to(pixel, (height, width, self.depth)))

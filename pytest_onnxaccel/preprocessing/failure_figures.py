@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def channel_axis(shape: tuple[int, ...], depth: int) -> int | None:
-    """The axis of *shape*, from the end, that holds *depth* channels: the last, else the third from the end."""
+    """Return the axis of *shape*, from the end, that holds *depth* channels: the last, else the third from the end."""
     if depth > 1:
         for axis in (-1, -3):
             if len(shape) >= -axis and shape[axis] == depth:
@@ -26,7 +26,7 @@ def channel_axis(shape: tuple[int, ...], depth: int) -> int | None:
 
 
 def first_difference(pair: Pair, failure: Failure) -> FirstDifference | None:
-    """The first element out of tolerance; None where a side raised or the shapes differ."""
+    """Return the first element out of tolerance; None where a side raised or the shapes differ."""
     left, right = failure.reference, failure.candidate
     if left is None or right is None or left.shape != right.shape:
         return None
@@ -40,7 +40,7 @@ def first_difference(pair: Pair, failure: Failure) -> FirstDifference | None:
 
 
 def worst(pair: Pair, failure: Failure) -> dict[str, Any]:
-    """Figures of *failure*, empty where a side raised or the shapes differ."""
+    """Return the figures of *failure*, empty where a side raised or the shapes differ."""
     left, right = failure.reference, failure.candidate
     if left is None or right is None or left.shape != right.shape or not left.size:
         return {}

@@ -79,13 +79,13 @@ def call(function: Function, image: Array) -> Outcome:
 
 
 def name_of(function: Function) -> str:
-    """``module:qualified.name`` of a function, or what it prints as."""
+    """Return ``module:qualified.name`` of a function, or what it prints as."""
     name = getattr(function, "__qualname__", "")
     return f"{getattr(function, '__module__', '')}:{name}" if name else repr(function)
 
 
 def _same(left: Array, right: Array) -> bool:
-    """Equal bit for bit as far as values go: NaN equals NaN."""
+    """Return whether equal bit for bit as far as values go: NaN equals NaN."""
     if left.shape != right.shape or left.dtype != right.dtype:
         return False
     return bool(np.array_equal(left, right, equal_nan=left.dtype.kind in "fc"))
@@ -115,7 +115,7 @@ class Pair:
         return max((magnitude(value) for value in outcomes if value is not None), default=0.0)
 
     def examine(self, image: Array, deep: bool = False) -> Failure | None:
-        """The first check that fails on *image*; with *deep* also those that need further calls."""
+        """Return the first check that fails on *image*; with *deep* also those that need further calls."""
         mine = call(self.reference, image)
         theirs = call(self.candidate, image)
         if mine.value is None or theirs.value is None:
@@ -132,7 +132,7 @@ class Pair:
         return self.judge(image, mine.value, theirs.value)
 
     def _again(self, image: Array, reference: Array, result: Array) -> Failure | None:
-        """Aliasing and determinism: other calls in between must change neither an old result nor the next one."""
+        """Check aliasing and determinism: calls in between change neither an old result nor the next one."""
         kept = result.copy()
         call(self.candidate, opposite(image))
         if not _same(kept, result):
@@ -147,7 +147,7 @@ class Pair:
         return None
 
     def judge(self, image: Array, reference: Array, candidate: Array) -> Failure | None:
-        """Shape, dtype, layout and values of two results, in this order."""
+        """Return the shape, dtype, layout and values of two results, in this order."""
         if reference.shape != candidate.shape:
             return Failure("shape", image, reference, candidate)
         if reference.dtype != candidate.dtype:
@@ -163,12 +163,12 @@ class Pair:
 
 
 def _steps(array: Array) -> list[int]:
-    """Strides of the axes along which there is a step to take."""
+    """Return strides of the axes along which there is a step to take."""
     return [step for step, size in zip(array.strides, array.shape, strict=True) if size > 1]
 
 
 def opposite(image: Array) -> Array:
-    """Another image of the same shape and type that differs in every element."""
+    """Return another image of the same shape and type that differs in every element."""
     if image.dtype.kind in "iub":
         return np.ascontiguousarray(~image)
     return np.ascontiguousarray(255 - image)

@@ -55,7 +55,7 @@ class Proof:
     refused: int = 0
 
     def __str__(self) -> str:
-        parts = [f"{self.battery} image{'s' if self.battery != 1 else ''} of the battery"]
+        parts = [f"{self.battery} standard image{'s' if self.battery != 1 else ''}"]
         parts += [f"exhaustive: {self.exhaustive}"] if self.exhaustive != "none" else []
         parts += [f"{self.fuzzed} fuzzed"] if self.fuzzed or self.exhaustive != "none" else []
         parts += [f"{self.replayed} of the corpus"] if self.replayed else []
@@ -137,7 +137,7 @@ class Report:
         return lines
 
     def to_json(self) -> dict[str, Any]:
-        """Builtins only; arrays as nested lists where they are small, else as shape and dtype."""
+        """Return it in builtins only; small arrays as nested lists, else as shape and dtype."""
         first = self.first_difference
         return {
             "equivalent": self.equivalent,
@@ -172,13 +172,13 @@ class Report:
 
 
 def plain(value: Any) -> Any:
-    """A NumPy scalar as a builtin."""
+    """Return a NumPy scalar as a builtin."""
     value = value.item() if isinstance(value, np.generic) else value
     return value if isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def picture(image: Array) -> str:
-    """An image in words: its size, and its values where they are few."""
+    """Return an image in words: its size, and its values where they are few."""
     size = "x".join(str(n) for n in image.shape)
     kind = "".join(f", {word}" for word in in_memory(image))
     if image.size <= 24:
@@ -189,7 +189,7 @@ def picture(image: Array) -> str:
 
 
 def in_memory(image: Array) -> list[str]:
-    """How *image* lies in memory, where that is not plain."""
+    """Return how *image* is laid out in memory, where that is not plain."""
     words = [] if image.flags.c_contiguous else ["in Fortran order"]
     if words and not image.flags.f_contiguous:
         words = [f"of strides {image.strides}"]

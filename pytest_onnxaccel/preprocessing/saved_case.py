@@ -101,7 +101,7 @@ def save(report: Report, folder: Path) -> Path:
 
 
 def memory(image: Array) -> dict[str, Any]:
-    """What it takes to build *image* again with its strides: a block of memory, where it starts, and the strides."""
+    """Return what rebuilds *image* with its strides: a block of memory, an offset, and the strides."""
     low = sum(min(0, step * (size - 1)) for step, size in zip(image.strides, image.shape, strict=True))
     high = sum(max(0, step * (size - 1)) for step, size in zip(image.strides, image.shape, strict=True))
     block = np.zeros(high - low + image.itemsize, np.uint8)
@@ -116,7 +116,7 @@ def memory(image: Array) -> dict[str, Any]:
 
 
 def pictures(array: Array, path: Path) -> None:
-    """A PPM (three channels last) or PGM (anything else of two axes) of *array*, spread over 0 to 255 unless uint8."""
+    """Write *array* as PPM (three channels last) or PGM (other two axes), spread over 0 to 255 unless uint8."""
     flat = array
     while flat.ndim > 3 or (flat.ndim == 3 and flat.shape[0] == 1 and flat.shape[-1] != 3):
         flat = flat[0] if len(flat) else flat.reshape(-1)

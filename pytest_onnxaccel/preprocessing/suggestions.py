@@ -72,7 +72,7 @@ class Advice:
         return next((rung for rung in self.rungs if rung.equivalent and rung.ms is not None), None)
 
     def to_json(self) -> dict[str, Any]:
-        """Builtins only."""
+        """Return it in builtins only."""
         return {**asdict(self), "shape": list(self.shape), "rungs": [asdict(rung) for rung in self.rungs]}
 
     def __str__(self) -> str:
@@ -99,7 +99,7 @@ def _over(ms: float | None, limit: float | None) -> float | None:
 
 
 def advise(function: Callable[[Any], Any], shape: tuple[int, ...] = (240, 320, 3), seconds: float = SECONDS) -> Advice:
-    """Rewrites of *function* where it is an affine normalisation, measured on images of *shape* (H, W, channels)."""
+    """Measure rewrites of *function*, if it is an affine normalisation, on images of *shape* (H, W, channels)."""
     found = detect(function, shape)
     if isinstance(found, str):
         return Advice(shape, reason=found)
@@ -121,14 +121,14 @@ def advise(function: Callable[[Any], Any], shape: tuple[int, ...] = (240, 320, 3
     times = measured({YOURS: yours, LIMIT: _copy(shape), **candidates}, shape, seconds)
     rungs = [_rung(draft, times, proven[draft.name]) for draft in drafts]
     rungs.sort(key=lambda rung: (not rung.equivalent, rung.ms is None, rung.ms or 0.0))
-    notes = ["your function gives float64, the model takes float32: its conversion is in its time"]
+    notes = ["your function gives float64, the model takes float32: the time includes its conversion"]
     return Advice(
         shape, found, "", times[YOURS], times[LIMIT], tuple(rungs), tuple(notes if found.dtype == "float64" else ())
     )
 
 
 def _difference(reference: Callable[[Any], Any], candidate: Callable[[Any], Any], shape: tuple[int, ...]) -> str:
-    """Why *candidate* is not *reference*; empty when it is proven to be."""
+    """Return why *candidate* is not *reference*; empty when it is proven to be."""
     from pytest_onnxaccel.preprocessing import compare
 
     # Of an affine function all 256 values say everything; the deployed size alone is what was detected
@@ -137,7 +137,7 @@ def _difference(reference: Callable[[Any], Any], candidate: Callable[[Any], Any]
 
 
 def _copy(shape: tuple[int, ...]) -> Callable[[Any], Any]:
-    """A copy that moves as many bytes as an image of *shape* and its float32 result: half are read, half written."""
+    """Return a copy that moves the bytes of an image of *shape* and its float32 result."""
     import numpy as np
 
     size = int(np.prod(shape)) * 5 // 2
@@ -151,7 +151,7 @@ def _copy(shape: tuple[int, ...]) -> Callable[[Any], Any]:
 
 
 def measured(functions: Mapping[str, Callable[[Any], Any]], shape: tuple[int, ...], seconds: float) -> dict[str, float]:
-    """Milliseconds of the fastest call of each, in rounds of random order on distinct images."""
+    """Return the milliseconds of the fastest call of each, in rounds of random order on distinct images."""
     from pytest_onnxaccel.numerics.timing.loop import no_collection
     from pytest_onnxaccel.preprocessing.speed.verdict import contiguous, images
 

@@ -36,7 +36,7 @@ class Asked:
         return self.must and self.tried > 0 and self.judged == 0
 
     def line(self) -> str:
-        """What is told of it at the end of a run."""
+        """Return what is reported about it at the end of a run."""
         count = f"{self.judged} check" + ("" if self.judged == 1 else "s")
         told = f"{self.what} {shown(self.name)} was judged by {count}"
         return f"{told}, none of {self.tried} could" + (f": {self.why}" if self.why else "") if self.failed else told
@@ -53,9 +53,10 @@ def asked(
     reference: str = "",
     golden: Mapping[str, str] | None = None,
 ) -> list[Asked]:
-    """What was asked for by name, in the order of the arguments.
+    """Return what was asked for by name, in the order of the arguments.
 
     Args:
+        results: all of the run.
         models: names of the run's models.
         backends: those that an option or the manifest names.
         required: those whose absence is a failure.
@@ -84,7 +85,7 @@ def _of(what: str, name: str, results: Sequence[CheckResult], must: bool = True)
 
 
 def lines_of(found: Sequence[Asked]) -> list[str]:
-    """The last lines of a run: all models in one line, then each backend and reference, failures first."""
+    """Return the last lines of a run: all models in one line, then each backend and reference, failures first."""
     failed = [one for one in found if one.failed]
     models = [one for one in found if one.what == "model"]
     lines = [f"not judged: {one.line()} (V_NOTJUDGED)" for one in failed]

@@ -38,30 +38,35 @@ def _key(result: CheckResult) -> tuple[object, ...]:
 
 
 def ordered(results: Iterable[CheckResult]) -> list[CheckResult]:
-    """*results* in an order that does not depend on the order in which they ran."""
+    """Return *results* in an order that does not depend on the order in which they ran."""
     return sorted(results, key=_key)
 
 
 def worst(results: Iterable[CheckResult]) -> Verdict:
     """The verdict that stands for all *results*; *not applicable* for none."""
-    return min((r.verdict for r in results), key=WORST_FIRST.index, default=Verdict.NOT_APPLICABLE)
+    return min(
+        (Verdict.PASSED if r.expected else r.verdict for r in results),
+        key=WORST_FIRST.index,
+        default=Verdict.NOT_APPLICABLE,
+    )
 
 
 def counts(results: Iterable[CheckResult]) -> dict[str, int]:
-    """Number of results by verdict, all four present."""
+    """Number of results by verdict, all four present; ``xfailed`` where pytest expects some to fail."""
     found = {verdict.value: 0 for verdict in _COUNT_ORDER}
     for result in results:
-        found[result.verdict.value] += 1
+        kind = "xfailed" if result.expected else result.verdict.value
+        found[kind] = found.get(kind, 0) + 1
     return found
 
 
 def words(verdict: Verdict | str) -> str:
-    """A verdict as people write it."""
+    """Return a verdict as people write it."""
     return str(verdict).replace("_", " ")
 
 
 def pair(result: CheckResult) -> str:
-    """``[backend~reference b1]``, as far as the parts are known; empty for a check of the file itself."""
+    """Return ``[backend~reference b1]``, as far as the parts are known; empty for a check of the file itself."""
     sides = [name(side, 40) for side in (result.backend, result.reference) if side]
     batch = "" if result.batch is None else f"b{result.batch}"
     inside = " ".join(part for part in ("~".join(sides), batch) if part)
@@ -69,5 +74,5 @@ def pair(result: CheckResult) -> str:
 
 
 def subject(result: CheckResult) -> str:
-    """``model [backend~reference b1]``."""
+    """Return ``model [backend~reference b1]``."""
     return " ".join(part for part in (name(result.model, 80), pair(result)) if part)

@@ -14,7 +14,7 @@ _DETAIL_LIMIT = 200
 
 
 def failure_lines(result: CheckResult) -> list[str]:
-    """``V_PARITY model [backend~reference b1]: message``, then at most :data:`DETAIL_LINES` lines.
+    """Return ``V_PARITY model [backend~reference b1]: message``, then at most :data:`DETAIL_LINES` lines.
 
     A message that is already a refusal (``onnxaccel[E_CRASH] path: ...``) names all that itself.
     """

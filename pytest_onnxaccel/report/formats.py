@@ -31,7 +31,7 @@ class Writer(Protocol):
 
 
 def writer_for(path: str | os.PathLike[str]) -> Writer:
-    """The writer for *path*, by its extension in either case.
+    """Return the writer for *path*, by its extension in either case.
 
     Raises:
         ConfigError: no report has that extension; the nearest and the known ones are named.

@@ -24,10 +24,11 @@ def dumps(
     run: Mapping[str, Json],
     models: Iterable[Mapping[str, Json]] = (),
 ) -> str:
-    """The report as text; the order of *results* does not matter.
+    """Return the report as text; the order of *results* does not matter.
 
     Args:
-        run: from :func:`pytest_onnxaccel.report.run_info.run_facts`.
+        results: all of the run.
+        run: from :func:`pytest_onnxaccel.report.run_info.RunFacts`.
         models: facts by model, each with its ``name``; models that only *results* name are added.
     """
     rows = ordered(results)
@@ -75,7 +76,7 @@ def write(
 
 
 def replace_text(path: str | os.PathLike[str], text: str) -> None:
-    """Put *text* at *path* by a temporary file beside it, so that no reader ever sees half of it.
+    """Put *text* at *path* by a temporary file next to it, so that no reader ever sees half of it.
 
     Raises:
         ConfigError: the file cannot be written.

@@ -43,7 +43,7 @@ FIGURES = (
 
 
 def properties(result: CheckResult) -> list[tuple[str, str]]:
-    """``(name, value)`` pairs in a fixed order; what a result does not have is left out.
+    """Return ``(name, value)`` pairs in a fixed order; what a result does not have is left out.
 
     The message is there for every verdict but *passed*: an inconclusive check may leave a passed test case,
     which has no other place for it.

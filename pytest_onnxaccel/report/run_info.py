@@ -4,56 +4,54 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 
 from pytest_onnxaccel.core.errors import printable
+from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import Json
+from pytest_onnxaccel.core.version import own_version
 
 
-def run_facts(
-    *,
-    started: float,
-    duration_s: float,
-    exit_status: int,
-    versions: Mapping[str, str] | None = None,
-    settings: Mapping[str, tuple[Json, str]] | None = None,
-    sandbox: Mapping[str, Json] | None = None,
-    interrupted: str = "",
-    asked: Sequence[Json] = (),
-    unfinished: Sequence[str] = (),
-) -> dict[str, Json]:
-    """The ``run`` part of a report.
+@record(frozen=True)
+class RunFacts:
+    """One run, apart from its results.
 
-    Args:
+    Attributes:
         started: seconds since the epoch.
         versions: version by distribution name, of what took part.
-        sandbox: how far the workers were confined.
         settings: value and where it came from, by name.
+        sandbox: how far the workers were confined.
         interrupted: why the run ended before all its tests did (``SIGTERM``); empty where they all did.
         asked: what was asked for by name, and how many checks judged it.
         unfinished: node ids of tests that began and did not end.
     """
-    return {
-        "plugin": _own_version(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        "duration_s": round(duration_s, 3),
-        "exit_status": int(exit_status),
-        "interrupted": printable(interrupted),
-        "unfinished": list(unfinished),
-        "asked": list(asked),
-        "versions": dict(sorted((versions or {}).items())),
-        **({"sandbox": dict(sandbox)} if sandbox else {}),
-        "settings": {
-            name: {"value": value, "origin": origin} for name, (value, origin) in sorted((settings or {}).items())
-        },
-    }
 
+    started: float
+    duration_s: float
+    exit_status: int
+    versions: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, tuple[Json, str]] = field(default_factory=dict)
+    sandbox: Mapping[str, Json] = field(default_factory=dict)
+    interrupted: str = ""
+    asked: Sequence[Json] = ()
+    unfinished: Sequence[str] = ()
 
-def _own_version() -> str:
-    try:
-        return version("pytest-onnxaccel")
-    except PackageNotFoundError:
-        return "unknown"
+    def to_json(self) -> dict[str, Json]:
+        """Return the ``run`` part of a report."""
+        return {
+            "plugin": own_version(),
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "started": datetime.fromtimestamp(self.started, UTC).isoformat(timespec="seconds"),
+            "duration_s": round(self.duration_s, 3),
+            "exit_status": int(self.exit_status),
+            "interrupted": printable(self.interrupted),
+            "unfinished": list(self.unfinished),
+            "asked": list(self.asked),
+            "versions": dict(sorted(self.versions.items())),
+            **({"sandbox": dict(self.sandbox)} if self.sandbox else {}),
+            "settings": {
+                name: {"value": value, "origin": origin} for name, (value, origin) in sorted(self.settings.items())
+            },
+        }

@@ -8,17 +8,17 @@ from pytest_onnxaccel.core.printing import LIMIT, disarm, printable
 
 
 def safe(text: str, limit: int = LIMIT) -> str:
-    """*text* on one line, cut at *limit* characters, without control characters or commands to CI."""
+    """Return *text* on one line, cut at *limit* characters, without control characters or commands to CI."""
     return printable(str(text), limit)
 
 
 def name(text: str, width: int = 4096) -> str:
-    """*text* as a name: safe, and shortened in the middle instead of at its end."""
+    """Return *text* as a name: safe, and shortened in the middle instead of at its end."""
     return elide(safe(text, 4096), width)
 
 
 def cells(text: str) -> int:
-    """Columns that *text* takes on a terminal."""
+    """Return the columns that *text* takes on a terminal."""
     if text.isascii():
         return len(text)
     return sum(_cell(char) for char in text)
@@ -31,13 +31,13 @@ def _cell(char: str) -> int:
 
 
 def pad(text: str, width: int, right: bool = False) -> str:
-    """*text* filled with spaces to *width* columns, at its left when *right*."""
+    """Return *text* filled with spaces to *width* columns, at its left when *right*."""
     space = " " * (width - cells(text))
     return space + text if right else text + space
 
 
 def elide(text: str, width: int) -> str:
-    """*text* in at most *width* columns, ``...`` in the middle: both ends of a file name tell it apart."""
+    """Return *text* in at most *width* columns, ``...`` in the middle: both ends of a file name tell it apart."""
     if cells(text) <= width:
         return text
     room = max(0, width - 3)
@@ -56,7 +56,7 @@ def _take(text: str, width: int) -> str:
 
 
 def wrap(text: str, width: int, indent: str = "  ") -> list[str]:
-    """*text* over several lines, the later ones indented; no break makes a command of a line."""
+    """Return *text* over several lines, the later ones indented; no break makes a command of a line."""
     lines, line = [], ""
     for word in text.split():
         longer = f"{line} {word}" if line.strip() else line + word

@@ -140,7 +140,7 @@ class CheckRun:
         return self.model_session.graph(name, path=self.path, **arguments)
 
     def session(self, backend: str = "") -> CheckedSession:
-        """The model running in *backend*, by default the one that is judged: ``run(feeds)`` gives outputs by name.
+        """Return the model running in *backend*, by default the judged one: ``run(feeds)`` gives outputs by name.
 
         Raises:
             OnnxAccelError: it does not run there.
@@ -152,7 +152,7 @@ class CheckRun:
         return self.ready().resolved.inputs.feeds(index)
 
     def ready(self, backend: str = "") -> Ready:
-        """The model running in *backend*; a model that does not run is the contract check's to report.
+        """Return the model running in *backend*; a model that does not run is the contract check's to report.
 
         Raises:
             OnnxAccelError: it does not run there.
@@ -194,7 +194,7 @@ class CheckRun:
         return self.state.model_sessions.other(reference)
 
     def telling(self, own: bool = False) -> Telling:
-        """How telling the inputs are, measured in the ONNX file that the model is compared with, or else in its own.
+        """Return how telling the inputs are, measured in the ONNX file of the reference, or else in its own.
 
         Args:
             own: in its own in any case: the other file takes inputs of other types.
@@ -210,7 +210,7 @@ class CheckRun:
     # -- results ----------------------------------------------------------------------------------------------
 
     def result(self, verdict: Verdict, code: str, message: str, **more: Any) -> CheckResult:
-        """A result of this request; *more* are fields of :class:`~pytest_onnxaccel.core.results.CheckResult`."""
+        """Return a result of this request; *more* are fields of :class:`~pytest_onnxaccel.core.results.CheckResult`."""
         request = self.request
         shown = os.path.basename(request.reference)
         return CheckResult(
@@ -218,17 +218,17 @@ class CheckRun:
         )
 
     def passed(self, message: str, **more: Any) -> CheckResult:
-        """The model holds: *message* says what was found."""
+        """Return the model holds: *message* says what was found."""
         return self.result(Verdict.PASSED, "OK", message, **more)
 
     def failed(self, code: str, message: str, **more: Any) -> CheckResult:
-        """The model does not hold: *message* says what was asked, what is, what to do; *code* begins with ``V_``."""
+        """Return a failure: *message* says what was asked, what is, what to do; *code* begins with ``V_``."""
         return self.result(Verdict.FAILED, code, message, **more)
 
     def inconclusive(self, code: str, message: str, **more: Any) -> CheckResult:
-        """What was measured cannot decide."""
+        """Return that the measurement cannot decide."""
         return self.result(Verdict.INCONCLUSIVE, code, message, **more)
 
     def not_applicable(self, code: str, message: str, **more: Any) -> CheckResult:
-        """There is nothing of the kind in this model, as *message* says."""
+        """Return that the check does not apply to this model, for the reason in *message*."""
         return self.result(Verdict.NOT_APPLICABLE, code, message, **more)

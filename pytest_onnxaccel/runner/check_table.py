@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.frozen import record
 
@@ -50,7 +49,7 @@ class Check:
         return self.scope != "model"
 
     def function(self) -> Callable[[CheckContext], CheckResult]:
-        """What runs it."""
+        """Return what runs it."""
         if callable(self.run):
             return self.run
         from importlib import import_module
@@ -77,11 +76,13 @@ BUILT_IN = (
 
 @cache
 def checks() -> dict[str, Check]:
-    """Every check by name, in the order in which they run.
+    """Return every check by name, in the order in which they run.
 
     Raises:
         ConfigError: a distribution registers something else than a check, or a name that is taken.
     """
+    from pytest_onnxaccel.core import registry  # reports import this table, and need no metadata of distributions
+
     found = {check.name: check for check in BUILT_IN}
     for name in registry.names(registry.CHECKS):
         found[name] = _registered(name, found)
@@ -89,6 +90,8 @@ def checks() -> dict[str, Check]:
 
 
 def _registered(name: str, known: dict[str, Check]) -> Check:
+    from pytest_onnxaccel.core import registry
+
     where = f"the entry point {name!r} of the group {registry.CHECKS}"
     try:
         check: Any = registry.load(registry.CHECKS, name)
@@ -105,7 +108,7 @@ def _registered(name: str, known: dict[str, Check]) -> Check:
 
 
 def problem_of(check: object, name: str) -> str:
-    """What is wrong with *check* as the check that is registered as *name*; empty where nothing is."""
+    """Return what is wrong with *check* as the check that is registered as *name*; empty where nothing is."""
     if not isinstance(check, Check):
         return f"{check!r} is not a pytest_onnxaccel.check_api.Check"
     if check.name != name:
@@ -120,10 +123,10 @@ def problem_of(check: object, name: str) -> str:
 
 
 def exclusive(name: str) -> bool:
-    """The check measures time; what cannot be settled then may be measured once more."""
+    """Return whether the check measures time; what cannot be decided then may be measured once more."""
     return name in checks() and checks()[name].exclusive
 
 
 def on_backends() -> frozenset[str]:
-    """Names of the checks in which a backend judges a model."""
+    """Return the names of the checks in which a backend judges a model."""
     return frozenset(name for name, check in checks().items() if check.on_backend)

@@ -23,7 +23,10 @@ class ElsewhereFault(OnnxAccelError):
 def verdict_of(
     error: OnnxAccelError, request: Request, engines: Engines, required: Set[str], spec: ModelSpec | None = None
 ) -> CheckResult:
-    """The result of a check that *error* ended; *spec*: what the user asked for by name is never left unjudged."""
+    """Return the result of a check that *error* ended.
+
+    *spec*: what the user asked for by name is never left unjudged.
+    """
     involved = {request.backend, request.reference, error.backend} & set(required)
     verdict = Verdict.FAILED
     if isinstance(error, (ElsewhereFault, NoBaseline)) or error.code == "E_INPUT":
@@ -54,7 +57,7 @@ def verdict_of(
 
 
 def _named(error: OnnxAccelError, request: Request, spec: ModelSpec | None) -> str:
-    """What the user asked for by name and *error* stands against; empty where it was nobody's wish."""
+    """Return what the user asked for by name and *error* stands against; empty where it was nobody's wish."""
     if spec is None:
         return ""
     if error.code == "E_INPUT":
@@ -73,6 +76,6 @@ def _named(error: OnnxAccelError, request: Request, spec: ModelSpec | None) -> s
 
 
 def _partial(error: OnnxAccelError, request: Request, engines: Engines) -> bool:
-    """The backend that refused lacks operators of which others have all: that says more of it than of the model."""
+    """Return whether the refusing backend lacks operators that others have, which is not the model's fault."""
     name = error.backend or request.backend
     return bool(name) and not getattr(engines.backend(name), "complete", True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def golden_of(spec: ModelSpec) -> GoldenSpec | None:
-    """The golden data of a model: what the user names, else what lies beside it. Nothing is opened.
+    """Return the golden data of a model: what the user names, else what is next to it. Nothing is opened.
 
     ``MODEL.golden`` is of ``MODEL.onnx``; ``test_data_set_*`` are of every model in their folder that they fit.
     """
@@ -32,7 +32,7 @@ def golden_of(spec: ModelSpec) -> GoldenSpec | None:
     own = os.path.join(folder, os.path.splitext(name)[0] + layout.SUFFIX)
     shown = os.path.dirname(spec.shown)
     if os.path.isdir(own):
-        return GoldenSpec(own, os.path.join(shown, os.path.basename(own)), "found beside the model")
+        return GoldenSpec(own, os.path.join(shown, os.path.basename(own)), "found next to the model")
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if layout.is_set(entry.name) or entry.name.endswith(".onnx")]
@@ -41,19 +41,19 @@ def golden_of(spec: ModelSpec) -> GoldenSpec | None:
     models = sum(name.endswith(".onnx") for name in names)
     if len(names) == models:
         return None
-    return GoldenSpec(folder, shown, "found beside the model", found=True, shared=models > 1)
+    return GoldenSpec(folder, shown, "found next to the model", found=True, shared=models > 1)
 
 
 @record(frozen=True)
 class Golden:
-    """Golden data that was taken in.
+    """Golden data that was staged and read.
 
     Attributes:
         spec: where it is.
         sets: what fits the model; empty where *error* says why nothing does.
         error: why it cannot be used.
-        fits: False where it lies beside several models and is that of another one.
-        told: what is stored beside the sets: ``source``, ``tolerances``, ``by``.
+        fits: False where it is next to several models and is that of another one.
+        told: what is stored next to the sets: ``source``, ``tolerances``, ``by``.
     """
 
     spec: GoldenSpec
@@ -88,20 +88,21 @@ class Golden:
         return str(recorded.get("name", "")) if isinstance(recorded, dict) else ""
 
     def note(self) -> str:
-        """Which sets these are."""
+        """Return which sets these are."""
         names = counted([one.name for one in self.sets], 120)
         return f"compared with golden data of {names}" + (f" in {self.spec.shown}" if self.spec.named else "")
 
     def told_in(self, result: CheckResult) -> CheckResult:
-        """*result* of a check that begins with golden inputs, with what stands against these."""
+        """Return *result* of a check that begins with golden inputs, with what stands against these."""
         if self.error is None or not self.fits:
             return result
         return result.with_(warnings=(*result.warnings, f"golden inputs are left out: {self.error}"))
 
     def judged(self, result: CheckResult, source: str | None) -> CheckResult:
-        """*result* of the comparison, with what qualifies it.
+        """Return *result* of the comparison, with what qualifies it.
 
         Args:
+            result: of the comparison with the golden data.
             source: SHA-256 of what the model was converted from now; None where that is not here.
         """
         recorded = (self.told or {}).get("source")
@@ -112,14 +113,14 @@ class Golden:
             result = result.with_(warnings=(*result.warnings, told))
         if result.verdict is Verdict.FAILED and not self.spec.named:
             told = f"the golden data was found {'there' if not self.spec.shown else 'in ' + self.spec.shown}"
-            hint = f"{told}; golden = false in onnxaccel.toml, or --onnx-golden=no, leaves it aside"
+            hint = f"{told}; golden = false in onnxaccel.toml, or --onnx-golden=no, ignores it"
             result = result.with_(details=(*result.details, hint))
         return result
 
     def tolerances(self, given: bool) -> dict[str, Tolerance]:
-        """Those that are stored, by output: *given* ones, or those that were measured.
+        """Return the tolerances to store, by output: *given* ones, or those that were measured.
 
-        Values that are no tolerance count as none.
+        Values that are not tolerances count as none.
         """
         stored = (self.told or {}).get("tolerances")
         found: dict[str, Tolerance] = {}
@@ -137,11 +138,14 @@ def _is_tolerance(value: Any) -> bool:
 
 
 def take_in(spec: GoldenSpec, info: ModelInfo, folder: str, graph: Callable[..., Any], seconds: float) -> Golden:
-    """The golden data at *spec*, for a model that declares *info*; whatever stands against it is in the result.
+    """Return the golden data at *spec*, for a model that declares *info*; whatever stands against it is in the result.
 
     Args:
+        spec: where it is, and who named it.
+        info: what the model declares.
         folder: private to the model; its workers write there.
         graph: calls a graph function in a worker.
+        seconds: time limit of copying.
     """
     from pytest_onnxaccel.golden.sets import fitted
 
@@ -165,7 +169,7 @@ def take_in(spec: GoldenSpec, info: ModelInfo, folder: str, graph: Callable[...,
 
 
 def _bytes(folder: str, name: str) -> bytes:
-    """What a worker wrote to the file *name*; it may have put anything there."""
+    """Return what a worker wrote to the file *name*; it may have put anything there."""
     with opened_folder(folder, read_error) as above:
         handle = open_beneath(above, name)
         with os.fdopen(handle, "rb") as file:

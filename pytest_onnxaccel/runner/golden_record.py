@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.config.lockfile import rounded_up
@@ -13,6 +12,7 @@ from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError, ModelE
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import GoldenSpec, ModelSpec, Tolerance
+from pytest_onnxaccel.core.version import own_version
 from pytest_onnxaccel.golden import layout
 from pytest_onnxaccel.runner.plan import Plan, make_plan
 from pytest_onnxaccel.runner.request import GOLDEN, Request, RunOptions
@@ -48,7 +48,7 @@ class Recorded:
     result: CheckResult | None = None
 
     def lines(self) -> list[str]:
-        """What a person wants to know of it."""
+        """Return its lines for a person."""
         count = f"{self.samples} sample" + ("" if self.samples == 1 else "s")
         found = [f"{self.folder}: {count} of {self.of}, {_mb(self.size)} ({layout.RECORD}, {layout.ARRAYS})"]
         return [*found, f"  {self.result.message}"] if self.result is not None else found
@@ -59,7 +59,7 @@ def _mb(size: int) -> str:
 
 
 def own_folder(path: str) -> str:
-    """The folder beside the model at *path* in which its golden data is found."""
+    """Return the folder next to the model at *path* in which its golden data is found."""
     return os.path.splitext(path)[0] + layout.SUFFIX
 
 
@@ -75,9 +75,11 @@ def record_golden(
     The model must agree with the reference first: what is stored for gating is never known to be missed today.
 
     Args:
-        target: folder to write; ``MODEL.golden`` beside the model by default.
+        spec: the model, with its source or reference and its inputs.
+        target: folder to write; ``MODEL.golden`` next to the model by default.
         samples: how many to store.
         largest: bytes that both files may take.
+        options: settings of a run: time and memory limits, sandbox; the defaults when None.
 
     Raises:
         ConfigError: *target* or the reference cannot be used.
@@ -100,7 +102,7 @@ def record_golden(
         request = _request(plan, engines)
         result = runner.check(request) if request.reference else None
         if result is not None and result.verdict is not Verdict.PASSED:
-            remedy = "mend the model, or what it is compared with: nothing was written"
+            remedy = "fix the model, or what it is compared with: nothing was written"
             raise ModelError(result.message, code=result.code, subject=spec.shown, remedy=remedy)
         model_session = runner.model_sessions.of(spec.name)
         ready = model_session.ready(request.backend)
@@ -136,7 +138,7 @@ def _tensors(outputs: Mapping[str, Any]) -> Mapping[str, Array]:
 
 def _check_target(folder: str) -> None:
     if os.path.lexists(folder) and not os.path.isdir(folder):
-        raise ConfigError("is not a folder", subject=folder, remedy="name a folder; it may be missing yet")
+        raise ConfigError("is not a folder", subject=folder, remedy="name a folder; it need not exist yet")
     above = os.path.dirname(os.path.abspath(folder))
     if not os.path.isdir(above):
         raise ConfigError("its folder does not exist", subject=folder, remedy="make the folder first")
@@ -146,7 +148,7 @@ def _check_target(folder: str) -> None:
 
 
 def _request(plan: Plan, engines: Engines) -> Request:
-    """The comparison that is made first; without a reference, only who runs the model."""
+    """Return the comparison that is made first; without a reference, only who runs the model."""
     runnable = [name for name in plan.checked if name not in plan.sources and engines.availability(name).ok]
     named = plan.spec.reference or (plan.spec.source.path if plan.spec.source is not None else "")
     candidate = next((name for name in runnable if name != named), "")
@@ -169,7 +171,7 @@ def _told(
     runner: Runner,
     result: CheckResult | None,
 ) -> dict[str, Any]:
-    """What stands beside the arrays: where they come from, and how far from them others may be."""
+    """Return what is stored next to the arrays: where they come from, and how far from them others may be."""
     giver, source = request.backend, None
     if request.source is not None:
         giver = backend_for(request.source, engines)
@@ -180,7 +182,7 @@ def _told(
         source = {"name": os.path.basename(request.reference), "sha256": digest, "loader": None}
     elif request.reference:
         giver = request.reference
-    versions = {"pytest-onnxaccel": _own_version(), **engines.availability(giver).versions}
+    versions = {"pytest-onnxaccel": own_version(), **engines.availability(giver).versions}
     return {
         "model": {"name": os.path.basename(spec.path), "sha256": model_session.taken()[0].sha256},
         "source": source,
@@ -191,7 +193,7 @@ def _told(
 
 
 def _tolerances(spec: ModelSpec, model_session: ModelSession, result: CheckResult | None) -> dict[str, dict[str, Any]]:
-    """Those that the user gave, and for other outputs what rounding and the reference's noise need."""
+    """Return the user's tolerances, and for other outputs what rounding and the reference's noise need."""
     proposed: Mapping[str, Any] = dict(result.figures.get("lock", {})) if result is not None else {}
     found: dict[str, dict[str, Any]] = {}
     for output in model_session.info.outputs:
@@ -203,13 +205,6 @@ def _tolerances(spec: ModelSpec, model_session: ModelSession, result: CheckResul
             numbers = {key: rounded_up(float(entry[key])) for key in ("rtol", "atol")}
             found[output.name] = {**numbers, "origin": str(entry["origin"])}
     return found
-
-
-def _own_version() -> str:
-    try:
-        return version("pytest-onnxaccel")
-    except PackageNotFoundError:  # run from a checkout
-        return "unknown"
 
 
 def _write(folder: str, files: Mapping[str, bytes]) -> None:

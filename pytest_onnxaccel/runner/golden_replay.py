@@ -22,18 +22,21 @@ from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
 def replay(
     request: Request, model_session: ModelSession, options: RunOptions, ready: Callable[[str], Ready]
 ) -> CheckResult:
-    """The outputs of the model in the requested backend are those of its golden data.
+    """Check that the model gives the outputs of its golden data in the requested backend.
 
     Args:
+        request: the comparison, with its backend and batch.
+        model_session: the model.
+        options: settings of the run.
         ready: the model running in a backend.
 
     Raises:
-        OnnxAccelError: the golden data, or the model, cannot be had.
+        OnnxAccelError: the golden data, or the model, is not available.
     """
     golden = model_session.golden
     if not golden.spec.path:
         raise ModelError(
-            f"there is no golden data: none is named, and no test_data_set_* lies beside {model_session.spec.shown}",
+            f"there is no golden data: none is named, and no test_data_set_* is next to {model_session.spec.shown}",
             code="E_GOLDEN", remedy="name it: --onnx-golden=PATH, or golden in onnxaccel.toml",
         )  # fmt: skip
     if not golden.fits:
@@ -69,25 +72,25 @@ def replay(
 
 
 def _inputs_of(sets: tuple[GoldenSet, ...], model_session: ModelSession) -> Inputs:
-    """The inputs of all sets, and no others; they may differ in their shapes."""
+    """Return the inputs of all sets, and no others; they may differ in their shapes."""
     inputs = Inputs.of(model_session.info, (), 0, {}, None, [one.inputs for one in sets])
     return replace(inputs, repeated=True)
 
 
 def _noisy(options: RunOptions, request: Request, model_session: ModelSession, session: Session) -> Noisy:
-    """What was stored has no variants to measure: the model's own, in the backend that is judged, stand for them."""
+    """Return the variants of the model in the judged backend: stored data has none of its own."""
     found = noise.noisy(options, request.model, request.backend, GOLDEN, noise.variants(model_session, request.backend))
     return replace(found, base=session, stored=True, least=model_session.golden.tolerances(given=False))
 
 
 def _stored_tolerances(golden: Golden, given: Tolerance) -> dict[str, Tolerance]:
-    """Those that are stored with the data, where the user gave none."""
+    """Return the tolerances stored with the data, where the user gave none."""
     return golden.tolerances(given=True) if given.rtol is None and given.atol is None else {}
 
 
 def _of_another(request: Request, golden: Golden) -> CheckResult:
     message = (
-        f"the golden data beside it is of another model in {golden.spec.shown or 'this folder'}: {golden.error}; "
+        f"the golden data next to it belongs to another model in {golden.spec.shown or 'this folder'}: {golden.error}; "
         "name it with golden in onnxaccel.toml if it is of this one"
     )
     return CheckResult(request.model, "parity", Verdict.NOT_APPLICABLE, "V_GOLDEN", message, request.backend, GOLDEN)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 class MachineLock:
     """Two lock files in *folder*, which all processes of a run share.
 
-    The machine's lock is shared by ordinary checks and held alone by a timing. Whoever wants either passes a
+    The machine's lock is shared by ordinary checks and held alone by a timing. A process that wants either passes a
     turnstile first, so that a waiting timing is not starved by checks that come later. Locks belong to open files, so
     a process that dies frees them.
     """
@@ -23,13 +23,13 @@ class MachineLock:
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        """Beside other checks, never beside a timing."""
+        """Share the machine with other checks, never during a timing."""
         with self._held(fcntl.LOCK_SH):
             yield
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Alone on the machine, as far as this run goes."""
+        """Hold the machine alone, as far as this run goes."""
         with self._held(fcntl.LOCK_EX):
             yield
 

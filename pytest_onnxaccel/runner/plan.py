@@ -22,7 +22,7 @@ class Plan:
     """Backends that take part in the checks of one model.
 
     Attributes:
-        backends: all of them, in the order in which they settle inputs.
+        backends: all of them, in the order in which they find inputs.
         checked: those that are tested themselves; an oracle is only compared with, unless it was asked for.
         reference: what the others are compared with: a backend, another ``.onnx``, the path of the model's source, a
             function, :data:`UNOPTIMIZED`, or empty.
@@ -48,7 +48,7 @@ class Plan:
         return function_source(self.reference, self.spec.origin) if names_function(self.reference) else None
 
     def pairs(self) -> list[tuple[str, str]]:
-        """(candidate, reference) of each parity check."""
+        """Return (candidate, reference) of each parity check."""
         if self.reference == GOLDEN:
             return []
         if self.source is not None:
@@ -61,7 +61,7 @@ class Plan:
         return own + [(name, self.reference) for name in self.backends if name != self.reference and self.reference]
 
     def requests(self) -> Iterator[Request]:
-        """The checks of the model, in the order in which they run."""
+        """Yield the checks of the model, in the order in which they run."""
         for check in checks().values():
             yield from self._requests_of(check)
 
@@ -88,11 +88,13 @@ def make_plan(
     backend: Callable[[str], Backend],
     availability: Callable[[str], Availability],
 ) -> Plan:
-    """The plan for *spec*.
+    """Return the plan for *spec*.
 
     Args:
+        spec: the model.
         required: backends that take part in any case.
-        backend, availability: by name.
+        backend: gives a registered backend by name.
+        availability: says by name whether a backend can be tried here.
     """
     asked = spec.backends or available(backend, availability)
     backends = tuple(dict.fromkeys((*asked, *required)))
@@ -105,20 +107,20 @@ def make_plan(
 
 
 def _alone(spec: ModelSpec, present: frozenset[str], backend: Callable[[str], Backend]) -> str:
-    """The one backend of several that is here, where nothing else was named to compare it with."""
+    """Return the one backend of several that is here, where nothing else was named to compare it with."""
     only = next(iter(present), "")
     named = spec.reference or spec.source is not None
     return only if len(present) == 1 and not named and getattr(backend(only), "optimizes", False) else ""
 
 
 def registered(backend: Callable[[str], Backend]) -> tuple[str, ...]:
-    """Every registered backend: runtimes before oracles, the usual one first."""
+    """Return every registered backend: runtimes before oracles, the usual one first."""
     names = registry.names(GROUP)
     return tuple(sorted(names, key=lambda n: (backend(n).role != "runtime", n != _USUAL, n)))
 
 
 def available(backend: Callable[[str], Backend], availability: Callable[[str], Availability]) -> tuple[str, ...]:
-    """Every registered backend that runs ONNX models and can be tried here."""
+    """Return every registered backend that runs ONNX models and can be tried here."""
     return tuple(n for n in registered(backend) if backend(n).role != "source" and availability(n).ok)
 
 

@@ -47,9 +47,11 @@ class Reaching:
         self._engines = engines
 
     def of(self, model_session: ModelSession, inputs: Inputs, backends: Sequence[str]) -> Reach:
-        """What *inputs* reach in *model_session*.
+        """Return what *inputs* reach in *model_session*.
 
         Args:
+            model_session: the model.
+            inputs: those of the check.
             backends: to run it in, best first; one that cannot be fed other weights is passed over.
         """
         known = model_session.reached.get(id(inputs))
@@ -122,7 +124,7 @@ def _looked(model_session: ModelSession, inputs: Inputs, session: Session, path:
 
 
 def _free_floats(inputs: Inputs) -> bool:
-    """Floats of which nobody says what is legal: what small ones do not reach, large ones may."""
+    """Return whether floats of which nobody says what is legal: what small ones do not reach, large ones may."""
     return any("float" in s.dtype and s.name not in inputs.domains and inputs.made_up(s.name) for s in inputs.specs)
 
 

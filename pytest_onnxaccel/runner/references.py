@@ -20,7 +20,7 @@ _BY_PATH = re.compile(r"(.+)\.py:{1,2}([A-Za-z_][\w.]*)")
 
 
 def backend(name: str) -> str:
-    """*name*, when a backend is registered under it.
+    """Return *name*, when a backend is registered under it.
 
     Raises:
         ConfigError: none is; the nearest one is named.
@@ -32,7 +32,7 @@ def backend(name: str) -> str:
 
 
 def reference(text: str, base: Path | None = None) -> str:
-    """A backend's name, ``golden``, a function, or the path of a model or a source, absolute when *base* is given.
+    """Return a backend's name, ``golden``, a function or a path, absolute when *base* is given.
 
     Raises:
         ConfigError: none of these: a name that no backend has, a function that is spelt otherwise.
@@ -58,24 +58,24 @@ def reference(text: str, base: Path | None = None) -> str:
 
 
 def names_function(text: str) -> bool:
-    """*text* is ``package.module:function``; what ends in ``.onnx`` is a file."""
+    """Return whether *text* is ``package.module:function``; what ends in ``.onnx`` is a file."""
     return is_function(text) and not text.lower().endswith(".onnx")
 
 
 def is_path(text: str, base: Path | None = None) -> bool:
-    """*text* names a file or a folder, not a backend: it looks like one, or is there."""
+    """Return whether *text* names a file or a folder, not a backend: it looks like one, or is there."""
     if text in registry.names(GROUP) or text == GOLDEN or names_function(text):
         return False
     return os.sep in text or "/" in text or "." in text or (base is not None and (base / text).exists())
 
 
 def is_source(text: str) -> bool:
-    """A reference that is neither a backend nor a function nor an ``.onnx`` file."""
+    """Return whether a reference is a source: no backend, function or ``.onnx`` file."""
     return text not in registry.names(GROUP) and not text.lower().endswith(".onnx") and is_path(text)
 
 
 def function_source(name: str, origin: str = "") -> SourceSpec:
-    """The function *name* as what a model was converted from."""
+    """Return the function *name* as what a model was converted from."""
     return SourceSpec(name, name, origin=origin)
 
 
@@ -86,7 +86,7 @@ def referring(
     trusted: tuple[str, ...] = (),
     origin: str = "--reference",
 ) -> ModelSpec:
-    """*spec* with the reference that a command or a caller names; paths are relative to the working folder.
+    """Return *spec* with the reference that a command or a caller names; paths are relative to the working folder.
 
     Raises:
         ConfigError: *named* is nothing that a model can be compared with, or a loader does not belong to it.

@@ -1,4 +1,4 @@
-"""What a runner is told: options of the whole run, and one request per check. Names only, never sessions."""
+"""What a runner is given: options of the whole run, and one request per check. Names only, never sessions."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class RunOptions:
             written to.
         import_paths: folders that the modules of loaders are found in, before ``sys.path``.
         sandbox: ``auto`` confines workers as far as the system can, ``require`` wholly or not at all, ``off`` not.
-        readable: files and folders that confined workers may read beside their own.
-        env: names of environment variables that workers see beside the usual ones.
+        readable: files and folders that confined workers may read in addition to their own.
+        env: names of environment variables that workers see in addition to the usual ones.
         cache: folder of what was converted before; None for the user's own, empty for none.
-        let_through: exceptions that are no fault of a check but end the run or the test.
+        let_through: exceptions that are not a fault of a check but end the run or the test.
     """
 
     seed: int = 0
@@ -95,5 +95,5 @@ class Request:
     reported: frozenset[tuple[str, str]] = frozenset()
 
     def among(self, selected: frozenset[tuple[str, str]]) -> Request:
-        """This request in a run of *selected* checks of its model, this one being among them or not."""
+        """Return this request in a run of *selected* checks of its model, this one being among them or not."""
         return replace(self, reported=selected - {(self.check, self.backend)})

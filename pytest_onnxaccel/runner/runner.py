@@ -28,7 +28,7 @@ class Runner:
         backends: backends of the run by model, in the order in which they resolve inputs.
         machine_lock: shared with other processes of the same run; None when there are none.
         engines: to run on, where some were started ahead.
-        prefetch: what was begun ahead for the first model.
+        prefetch: what was begun in advance for the first model.
     """
 
     def __init__(
@@ -41,11 +41,12 @@ class Runner:
         prefetch: Prefetch | None = None,
     ) -> None:
         self._options = options
+        self._backends = dict(backends)
         self._machine_lock = machine_lock
         self.engines = engines or Engines(options)
         #: Its models, opened one at a time
-        self.model_sessions = ModelSessions(specs, backends, self.engines, options.seed, prefetch)
-        self._state = RunState(options, self.engines, self.model_sessions, backends, Reaching(self.engines), {})
+        self.model_sessions = ModelSessions(specs, self._backends, self.engines, options.seed, prefetch)
+        self._state = RunState(options, self.engines, self.model_sessions, self._backends, Reaching(self.engines), {})
 
     def check(self, request: Request) -> CheckResult:
         """Run one check; whatever the model or a runtime does becomes a result."""
@@ -60,10 +61,15 @@ class Runner:
                 result = check.function()(CheckRun(request, self._state))
         except self._options.let_through:
             raise
-        except BaseException as error:  # libraries raise what is no Exception too (SystemExit, panics)
+        except BaseException as error:  # libraries raise what is not an Exception too (SystemExit, panics)
             spec = self.model_sessions.spec(request.model)
             result = verdict_of(as_error(error), request, self.engines, self._options.required, spec)
         return result.with_(duration_s=time.perf_counter() - start)
+
+    def add(self, spec: ModelSpec, backends: tuple[str, ...]) -> None:
+        """One more model, which runs on *backends*."""
+        self._backends[spec.name] = backends
+        self.model_sessions.add(spec)
 
     def close(self) -> None:
         """End every worker and remove every staged file."""

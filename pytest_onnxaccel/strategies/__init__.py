@@ -7,9 +7,14 @@ integers without it.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.strategies.models import model_inputs
+    from pytest_onnxaccel.strategies.pictures import image_programs, images
+    from pytest_onnxaccel.strategies.search import find_failing as find_failing
 
 __all__ = ["image_programs", "images", "model_inputs"]
 
@@ -20,17 +25,19 @@ class HypothesisMissing(ConfigError, ImportError):
     """hypothesis is not installed; ``pytest-onnxaccel[fuzz]`` brings it."""
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        import_module("hypothesis")
-    except ImportError as error:
-        raise HypothesisMissing(
-            f"{__name__}.{name} needs hypothesis, which is not installed",
-            remedy='pip install "pytest-onnxaccel[fuzz]"',
-        ) from error
-    return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+if not TYPE_CHECKING:  # else a checker would take any name
+
+    def __getattr__(name):
+        if name not in _PUBLIC:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        try:
+            import_module("hypothesis")
+        except ImportError as error:
+            raise HypothesisMissing(
+                f"{__name__}.{name} needs hypothesis, which is not installed",
+                remedy='pip install "pytest-onnxaccel[fuzz]"',
+            ) from error
+        return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
 
 
 def __dir__() -> list[str]:

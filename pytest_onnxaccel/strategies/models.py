@@ -46,7 +46,7 @@ def model_inputs(
     sizes: Mapping[str, Size] | None = None,
     max_size: int = 4,
 ) -> st.SearchStrategy[Feeds]:
-    """Legal inputs of *model*: a dict of arrays, with one size per symbolic dimension throughout.
+    """Return legal inputs of *model*: a dict of arrays, with one size per symbolic dimension throughout.
 
     Args:
         model: path of an ``.onnx`` file, a :class:`~pytest_onnxaccel.core.specs.ModelInfo`, or the ``onnx_model``
@@ -103,7 +103,7 @@ def _free(spec: TensorSpec) -> list[tuple[int, Dim]]:
 
 
 def _key(info: ModelInfo, spec: TensorSpec, axis: int) -> str:
-    """The name under which a free dimension is drawn: its symbol, else the first axis together, the others apart."""
+    """Return the name of a free dimension: its symbol, else one for all first axes and one for each other axis."""
     dim = (spec.shape or ())[axis]
     if isinstance(dim, str) and dim:
         return dim
@@ -122,7 +122,7 @@ def _is_float(spec: TensorSpec) -> bool:
 
 
 def _limits(spec: TensorSpec, ranges: Mapping[str, tuple[float, float]]) -> tuple[float, float]:
-    """The lowest and the highest value, both legal."""
+    """Return the lowest and the highest value, both legal."""
     if spec.dtype == "bool":
         return 0, 1
     low, high = (float(v) for v in ranges.get(spec.name, DEFAULT_RANGE if _is_float(spec) else (0, 2)))

@@ -23,7 +23,7 @@ def images(
     layouts: bool | Sequence[str] = True,
     max_side: int = 64,
 ) -> st.SearchStrategy[NDArray[Any]]:
-    """Images of shape ``(H, W, channels)``, or ``(H, W)`` where *channels* is None, that shrink to 1x1 and zeros.
+    """Draw images ``(H, W, channels)``, or ``(H, W)`` where *channels* is None; they shrink to 1x1 and zeros.
 
     Args:
         shapes: ``"any"`` for sides from 1 to *max_side*; the legal ``(H, W)`` sizes; or a strategy of them.
@@ -45,7 +45,7 @@ def image_programs(
     layouts: bool | Sequence[str] = True,
     max_side: int = 64,
 ) -> st.SearchStrategy[ImageProgram]:
-    """The programs behind :func:`images`, same arguments: what a failing test should print."""
+    """Return the programs behind :func:`images`, same arguments: what a failing test should print."""
     sizes = _sizes(shapes, max_side)
     depths = st.sampled_from(list(channels)) if isinstance(channels, Sequence) else st.just(channels)
     return st.builds(

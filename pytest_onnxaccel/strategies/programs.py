@@ -52,11 +52,11 @@ class ImageProgram:
         return f"{self.pattern} {size}" + (f", {LAYOUT_WORDS[self.layout]}" if self.layout != "C" else "")
 
     def at(self, height: int, width: int) -> ImageProgram:
-        """The same program at another size."""
+        """Return the same program at another size."""
         return replace(self, height=height, width=width)
 
     def render(self) -> Array:
-        """The image: shape ``(height, width[, channels])``, in the memory layout asked for."""
+        """Return the image: shape ``(height, width[, channels])``, in the memory layout asked for."""
         depth = self.channels or 1
         levels = _levels(self, depth)
         image = np.ascontiguousarray(_as_dtype(np.broadcast_to(levels, (self.height, self.width, depth)), self.dtype))
@@ -64,7 +64,7 @@ class ImageProgram:
 
 
 def _levels(program: ImageProgram, depth: int) -> Array:
-    """Levels 0 to 255, broadcastable to the image's shape."""
+    """Return levels 0 to 255, broadcastable to the image's shape."""
     height, width = program.height, program.width
     base = np.resize(np.asarray(program.values or (0,), dtype=np.int64), depth)
     if program.pattern == "noise":
@@ -90,7 +90,10 @@ def _levels(program: ImageProgram, depth: int) -> Array:
 
 
 def _as_dtype(levels: Array, dtype: str) -> Array:
-    """Levels 0 to 255 in *dtype*: floats as they are, wider integers spread over the range, bool above the middle."""
+    """Return levels 0 to 255 in *dtype*.
+
+    Floats as they are, wider integers spread over the range, bool above the middle.
+    """
     kind = np.dtype(dtype)
     if kind.kind == "b":
         return levels > 127
@@ -102,7 +105,7 @@ def _as_dtype(levels: Array, dtype: str) -> Array:
 
 
 def _strided(image: Array, axis: int) -> Array:
-    """A view of every other row or column of a larger image, whose other half holds other values."""
+    """Return a view of every other row or column of a larger image, whose other half holds other values."""
     larger = np.repeat(image, 2, axis=axis)
     gaps = (slice(None),) * axis + (slice(1, None, 2),)
     larger[gaps] = larger[gaps] ^ np.array(1, larger.dtype) if larger.dtype.kind in "iub" else larger[gaps] + 1
@@ -147,5 +150,5 @@ LAYOUT_WORDS = {
 
 
 def lay_out(image: Array, layout: str) -> Array:
-    """The same values in another memory layout of :data:`LAYOUTS`; the result shares no memory with *image*."""
+    """Return the same values in another memory layout of :data:`LAYOUTS`; the result shares no memory with *image*."""
     return _LAYOUTS[layout](np.array(image, order="C"))

@@ -25,9 +25,12 @@ def find_failing(
     seed: int | None = 0,
     shrink: bool = True,
 ) -> tuple[T | None, int]:
-    """The simplest input found for which *fails* is true, or None, and how many inputs were tried.
+    """Return the simplest input found for which *fails* is true, or None, and how many inputs were tried.
 
     Args:
+        fails: says whether an input is one to be found; exceptions are passed on.
+        strategy: what inputs are drawn from.
+        examples: how many inputs to try at most.
         seed: the same inputs in each run; None for others each time.
         shrink: reduce what was found; without it the first one found is returned.
     """

@@ -8,19 +8,21 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.testing.checks import CheckConformance as CheckConformance
-    from pytest_onnxaccel.testing.conformance import BackendConformance as BackendConformance
-    from pytest_onnxaccel.testing.sources import SourceConformance as SourceConformance
+    from pytest_onnxaccel.testing.checks import CheckConformance
+    from pytest_onnxaccel.testing.conformance import BackendConformance
+    from pytest_onnxaccel.testing.sources import SourceConformance
 
 _MODULES = {"BackendConformance": "conformance", "CheckConformance": "checks", "SourceConformance": "sources"}
 
 __all__ = ["BackendConformance", "CheckConformance", "SourceConformance"]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # else a checker would take any name
+
+    def __getattr__(name):
+        if name in _MODULES:
+            return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -28,7 +28,7 @@ _CODE = re.compile(r"V_[A-Z0-9_]{2,30}")
 
 
 class _Given(EntryPoint):
-    """An entry point whose check is at hand already."""
+    """An entry point whose check exists already."""
 
     check: Check
 
@@ -57,22 +57,22 @@ class CheckConformance:
     backends: ClassVar[Sequence[str]] = ("ort-cpu",)
 
     def passes(self) -> onnx.ModelProto:
-        """A model that the check passes."""
+        """Return a model that the check passes."""
         raise NotImplementedError
 
     def fails(self) -> onnx.ModelProto:
-        """A model that the check fails."""
+        """Return a model that the check fails."""
         raise NotImplementedError
 
     def does_not_apply(self) -> onnx.ModelProto | None:
-        """A model that has nothing of the kind; None where there is no such model."""
+        """Return a model that has nothing of the kind; None where there is no such model."""
         return None
 
     # -- what is checked --------------------------------------------------------------------------------------
 
     @pytest.fixture(autouse=True)
     def _registered(self) -> Iterator[None]:
-        """The check, which need not be registered, is for the moment."""
+        """Yield the check, which need not be registered, is for the moment."""
         name = type(self).check.name
         given = type("Given", (_Given,), {"check": type(self).check})(name, "", registry.CHECKS)
         before = registry.replace(registry.CHECKS, name, given)
@@ -133,7 +133,7 @@ class CheckConformance:
             json.dumps(dict(one.figures))
 
     def _results(self, model: onnx.ModelProto, folder: Path) -> list[CheckResult]:
-        """The check's results on *model*, by the way of every run."""
+        """Return the check's results on *model*, by the way of every run."""
         from pytest_onnxaccel.runner.api import validate
 
         path = folder / "model.onnx"

@@ -31,31 +31,31 @@ class Promises(Harness):
         require(not answer.loaded, f"it imports {', '.join(answer.loaded)}; leave that to load()")
 
     def described(self, roles: tuple[str, ...]) -> Any:
-        """The backend, whose name, role, environment, keep_worker and preload are of the documented types."""
+        """Return the backend, whose name, role, environment, keep_worker and preload are of the documented types."""
         backend = self.maker()()
         for attribute in ("name", "role", "environment", "keep_worker", "availability", "prepare", "load"):
             require(hasattr(backend, attribute), f"it has no {attribute!r}")
         name = backend.name
         require(
             isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name),
-            f"its name {name!r} is no plain word such as 'ort-cpu'",
+            f"its name {name!r} is not a plain word such as 'ort-cpu'",
         )
         role = backend.role
         known = " nor ".join(map(repr, roles))
         require(role in roles, f"its role {role!r} is {'neither' if len(roles) > 1 else 'not'} {known}")
-        require(isinstance(backend.environment, str), f"its environment {backend.environment!r} is no str")
-        require(isinstance(backend.keep_worker, bool), f"its keep_worker {backend.keep_worker!r} is no bool")
+        require(isinstance(backend.environment, str), f"its environment {backend.environment!r} is not a str")
+        require(isinstance(backend.keep_worker, bool), f"its keep_worker {backend.keep_worker!r} is not a bool")
         preload = getattr(backend, "preload", ())
         require(
             isinstance(preload, tuple) and all(isinstance(module, str) for module in preload),
-            f"its preload {preload!r} is no tuple of module names",
+            f"its preload {preload!r} is not a tuple of module names",
         )
         return backend
 
     def test_tells_its_availability(self) -> None:
         """availability() gives an Availability; one that is not ok has a reason and a remedy."""
         found = self.maker()().availability()
-        require(isinstance(found, Availability), f"availability() gives {found!r}, no Availability")
+        require(isinstance(found, Availability), f"availability() gives {found!r}, not an Availability")
         if not found.ok:
             require(found.reason, "it does not run here and gives no reason")
             require(found.remedy, f"it does not run here ({found.reason}) and gives no remedy")
@@ -63,11 +63,11 @@ class Promises(Harness):
             require("\n" not in text, f"the {what} has more than one line")
         require(
             all(isinstance(k, str) and isinstance(v, str) for k, v in dict(found.versions).items()),
-            f"versions {found.versions!r} are no strings by distribution name",
+            f"versions {found.versions!r} are not strings by distribution name",
         )
         require(
             isinstance(found.devices, tuple) and all(isinstance(d, str) for d in found.devices),
-            f"devices {found.devices!r} are no tuple of strings",
+            f"devices {found.devices!r} are not a tuple of strings",
         )
 
     def test_takes_load_options(self) -> None:

@@ -28,7 +28,7 @@ class BackendConformance(Promises):
             make = MyBackend
 
     Where the backend does not run, the checks of its sessions are skipped with the reason. Further settings:
-    ``must_run``, ``frameworks``, ``pythons``, ``seconds``, ``rtol``, ``atol``.
+    ``must_run``, ``known_failures``, ``frameworks``, ``pythons``, ``seconds``, ``rtol``, ``atol``.
     """
 
     # -- the backend -----------------------------------------------------------------------------------------
@@ -38,15 +38,15 @@ class BackendConformance(Promises):
         backend = self.described(("runtime", "oracle"))
         for optional in ("optimizes", "complete"):
             value = getattr(backend, optional, True)
-            require(isinstance(value, bool), f"its {optional} {value!r} is no bool")
+            require(isinstance(value, bool), f"its {optional} {value!r} is not a bool")
         fresh = getattr(backend, "fresh_process_per_model", None)
         if fresh is not None:
-            require(isinstance(fresh({"Add": 1}), bool), "fresh_process_per_model() gives no bool")
+            require(isinstance(fresh({"Add": 1}), bool), "fresh_process_per_model() does not give a bool")
 
     def test_names_a_known_preparation(self) -> None:
         """prepare() gives an empty string, or the name of a preparation that the plugin has."""
         asked = self.maker()().prepare({"Add": 1}, 13)
-        require(isinstance(asked, str), f"prepare() gives {asked!r}, no str")
+        require(isinstance(asked, str), f"prepare() gives {asked!r}, not a str")
         require(not asked or asked in GRAPH_FUNCTIONS, f"no preparation is called {asked!r}")
 
     # -- sessions --------------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ class BackendConformance(Promises):
 
     @pytest.mark.parametrize("kind", ["garbage", "truncated"])
     def test_refuses_a_broken_file(self, kind: str) -> None:
-        """load() raises ModelError with a documented code for a file that is no model, and does not crash."""
+        """load() raises ModelError with a documented code for a file that is not a model, and does not crash."""
         model, bench = case("matmul_relu"), self.bench()
         data = b"\x7fno model at all" * 8 if kind == "garbage" else model.model().SerializeToString()[:-20]
         path = bench.file(f"{kind}.onnx", data)

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_onnxaccel.backends.protocol import Backend, LoadOptions
 from pytest_onnxaccel.core.errors import BackendUnavailable, ModelError, OnnxAccelError
+from pytest_onnxaccel.testing import known_failures as failures
 from pytest_onnxaccel.testing import probe_backend as watched
 from pytest_onnxaccel.testing.workbench import Bench, reference_of
 
@@ -30,7 +31,7 @@ def require(truth: object, message: str) -> None:
 
 
 def case(name: str) -> Case:
-    """The tiny model *name*; numpy and onnx are imported here."""
+    """Return the tiny model *name*; numpy and onnx are imported here."""
     from pytest_onnxaccel.testing.tiny_models import CASES
 
     return CASES[name]
@@ -52,8 +53,27 @@ class Harness:
     #: Tolerance of float outputs: ``|value - expected| <= atol + rtol * |expected|``.
     rtol: ClassVar[float] = 1e-5
     atol: ClassVar[float] = 1e-5
+    #: Why a check is expected to fail, by its name: ``test_computes[add]``, ``test_computes`` for every parameter,
+    #: ``*`` for any text. One that passes fails the run, so that the entry goes.
+    known_failures: ClassVar[Mapping[str, str]] = {}
 
     _bench: ClassVar[Bench | None] = None
+
+    def __init_subclass__(cls, **named: object) -> None:
+        """Refuse known failures that no check can be; pytest shows it for the file, whatever is selected.
+
+        Raises:
+            ConfigError: ``known_failures`` names no check, or gives no reason.
+        """
+        super().__init_subclass__(**named)
+        failures.validate(cls, cls.known_failures)
+
+    @pytest.fixture(autouse=True)
+    def _expect_known_failures(self, request: pytest.FixtureRequest) -> None:
+        found = failures.expected(self.known_failures, request.node.name)
+        if found is not None:
+            name, reason = found
+            request.applymarker(pytest.mark.xfail(reason=f"{reason} (known_failures: {name})", strict=True))
 
     @classmethod
     def teardown_class(cls) -> None:
@@ -64,7 +84,7 @@ class Harness:
 
     @classmethod
     def maker(cls) -> Callable[[], Backend]:
-        """:attr:`make` as it was set."""
+        """Return :attr:`make` as it was set."""
         made = getattr(cls, "make", None)  # asked of the class: an instance would bind a plain function
         if made is None:
             fail(f"set `make` in {cls.__name__}: the backend's class, or a function that gives it")
@@ -75,7 +95,7 @@ class Harness:
 
     @classmethod
     def bench(cls) -> Bench:
-        """The bench of this class; skips where the backend does not run."""
+        """Return the bench of this class; skips where the backend does not run."""
         if cls._bench is None:
             cls._bench = Bench(cls.maker(), cls.pythons, cls.seconds)
         found = cls._bench.availability
@@ -90,11 +110,11 @@ class Harness:
         pytest.skip(message)
 
     def source_of(self, model: Case) -> SourceSpec | None:
-        """What the backend runs as *model*, where it does not run the ONNX file itself."""
+        """Return what the backend runs as *model*, where it does not run the ONNX file itself."""
         return None
 
     def session(self, model: Case, options: LoadOptions | None = None, watch: bool = False) -> CheckedSession:
-        """A session of *model*, which the backend must be able to load."""
+        """Return a session of *model*, which the backend must be able to load."""
         bench = self.bench()
         try:
             return bench.session(model, options, watch, self.source_of(model))
@@ -106,7 +126,7 @@ class Harness:
             fail(f"the model {model.name!r} cannot be loaded: {error}")
 
     def check_values(self, session: CheckedSession, model: Case, batch: int) -> None:
-        """*session* gives what NumPy gives for *model* at *batch*."""
+        """Check that *session* gives what NumPy gives for *model* at *batch*."""
         import numpy as np
 
         feeds = model.feeds(batch)
@@ -122,14 +142,14 @@ class Harness:
             require(near, f"output {name!r} is wrong\n  got      {got.tolist()}\n  expected {right.tolist()}")
 
     def run(self, session: CheckedSession, model: Case, feeds: Arrays) -> Arrays:
-        """The outputs of a run that must succeed."""
+        """Return the outputs of a run that must succeed."""
         try:
             return session.run(feeds)
         except OnnxAccelError as error:
             fail(f"the model {model.name!r} does not run: {error}")
 
     def caught(self) -> list[str]:
-        """What a watched session did wrong; found out once."""
+        """Return what a watched session did wrong; found out once."""
         bench = self.bench()
         if bench.caught is None:
             model = case("dynamic_batch")
@@ -147,7 +167,7 @@ class Harness:
 
 
 def check_specs(side: str, found: Sequence[TensorSpec], arrays: Arrays) -> None:
-    """*found* names *arrays*, in their order and with their dtypes; an undeclared dtype is taken."""
+    """Check that *found* names *arrays* in their order and dtypes; an undeclared dtype is accepted."""
     names = [spec.name for spec in found]
     require(names == list(arrays), f"info.{side} lists {names}, the model declares {list(arrays)}")
     for spec in found:
@@ -156,15 +176,15 @@ def check_specs(side: str, found: Sequence[TensorSpec], arrays: Arrays) -> None:
 
 
 def check_refusal(what: str, codes: Sequence[str], call: Callable[[], object]) -> None:
-    """*call* raises :class:`ModelError` with one of *codes*."""
+    """Check that *call* raises :class:`ModelError` with one of *codes*."""
     try:
         call()
     except ModelError as error:
         # The worker's own code for an exception that nobody foresaw
         if error.code == "E_ERROR":
-            fail(f"{what} raised no ModelError but {error.cause}")
+            fail(f"{what} must raise a ModelError, it raised {error.cause}")
         require(error.code in codes, f"{what} has the code {error.code}, not one of {codes}: {error.cause}")
     except OnnxAccelError as error:
-        fail(f"{what} raised no ModelError: {error}")
+        fail(f"{what} must raise a ModelError, it raised {error}")
     else:
         fail(f"{what} raised nothing")

@@ -24,13 +24,13 @@ INPUTS, RESULTS, CLOSE = "alters its inputs", "alters earlier results", "cannot 
 
 
 class Caught(OnnxAccelError):
-    """What a watched session did; a line for each, told when it is closed."""
+    """What a watched session did; one line for each, reported when it is closed."""
 
     code = "E_CONFORMANCE"
 
 
 def reference(backend: str) -> str:
-    """Under this reference a worker finds *backend* (``module:name``), watched."""
+    """Return the reference (``module:name``) under which a worker finds *backend*, watched."""
     return f"{__name__}:{backend}"
 
 

@@ -39,6 +39,7 @@ class SourceConformance(Promises):
         """Write a source of ``y = x @ weights + bias`` into *folder* and return its path, or how it is loaded.
 
         Args:
+            folder: an empty one, private to the test.
             weights: float32 (4, 3).
             bias: float32 (3,); x is float32 (N, 4) for any N, y is (N, 3).
         """
@@ -57,7 +58,7 @@ class SourceConformance(Promises):
         """Its role is ``source``, its kinds are those of files that the plugin tells apart."""
         kinds = getattr(self.described(("source",)), "kinds", ())
         known = isinstance(kinds, tuple) and kinds and all(kind in KINDS for kind in kinds)
-        require(known, f"its kinds {kinds!r} are no tuple of kinds of sources: {', '.join(KINDS)}")
+        require(known, f"its kinds {kinds!r} are not a tuple of kinds of sources: {', '.join(KINDS)}")
 
     @pytest.mark.parametrize("batch", [1, 3])
     def test_computes(self, batch: int) -> None:
@@ -78,7 +79,7 @@ class SourceConformance(Promises):
         model, bench = case("dynamic_batch"), self.bench()
         whole = self.source_of(model)
         if not os.path.isfile(whole.path):
-            pytest.skip("its source is no single file")
+            pytest.skip("its source is not a single file")
         with open(whole.path, "rb") as file:
             data = file.read()
         half = bench.file(f"half-{os.path.basename(whole.path)}", data[: len(data) // 2])

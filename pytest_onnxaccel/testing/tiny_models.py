@@ -55,7 +55,7 @@ class Case:
 
 
 def floats(*shape: int, start: float = -1.0) -> Array:
-    """Distinct multiples of a quarter of *shape*."""
+    """Return distinct multiples of a quarter of *shape*."""
     return (start + np.arange(np.prod(shape), dtype=np.float32) / 4).reshape(shape)
 
 

@@ -28,14 +28,14 @@ Make = Callable[[], Backend]
 
 
 def reference_of(make: Make) -> str:
-    """``module:name`` of *make*, under which a worker finds it; empty when it has no name of its own."""
+    """Return ``module:name`` of *make*, under which a worker finds it; empty when it has no name of its own."""
     name = getattr(make, "__qualname__", "")
     module = getattr(make, "__module__", "")
     return f"{module}:{name}" if module and name and "<" not in name else ""
 
 
 class _Given(EntryPoint):
-    """An entry point whose object is at hand already."""
+    """An entry point whose object exists already."""
 
     make: Make
 
@@ -88,21 +88,21 @@ class Bench:
         watch: bool = False,
         source: SourceSpec | None = None,
     ) -> CheckedSession:
-        """A session of *case*, or of *source* as that, prepared and guarded as in any run; all share one worker."""
+        """Return a checked session of *case*, or of *source* as that; all share one worker."""
         path = case.write(self.folder)
         return self._model_session(case, watch).session(self._names[watch], path, options, source)
 
     def load(self, case: Case, path: str, source: SourceSpec | None = None) -> Session:
-        """What the backend itself makes of the file at *path*; *case* is any model that it can take.
+        """Return what the backend itself makes of the file at *path*; *case* is any model that it can take.
 
-        With *source*, it is told to run the file as it runs that: what the intake would refuse gets to it, too.
+        With *source*, it runs the file as that: what staging would refuse reaches it, too.
         """
         model_session = self._model_session(case, False)
         wanted = None if source is None else source_options(source, model_session.info, self._engines)
         return model_session.engine(self._names[False]).load(path, LoadOptions(source=wanted))
 
     def file(self, name: str, data: bytes) -> str:
-        """*data* as a file."""
+        """Return *data* as a file."""
         path = os.path.join(self.folder, name)
         with open(path, "wb") as file:
             file.write(data)

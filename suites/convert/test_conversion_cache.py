@@ -120,7 +120,7 @@ def test_a_bad_entry_is_one_notice_and_is_rebuilt(
     assert fetched(cache, tmp_path) == (None, {}), "nothing of it is left where it was copied to"
     (notice,) = cache.notices
     assert notice.startswith(f"conversion cache: entry {KEY[:12]} is bad (")
-    assert notice.endswith("it is converted anew")
+    assert notice.endswith("it is converted again")
     assert cache.store(KEY, str(made), {"path": "model.onnx"})
     assert fetched(cache, tmp_path)[0] == {"path": "model.onnx"}
     assert len(cache.notices) == 1
@@ -241,5 +241,5 @@ def test_a_change_far_below_changes_the_digest(repository: Path) -> None:
     after = digest()
     assert after != before
     assert loader_digest("nets.ssd:other", [str(repository)]) != after
-    (repository / "nets/blocks.py").write_text("this is no Python")
+    (repository / "nets/blocks.py").write_text("this is not Python")
     assert digest() not in (before, after)

@@ -12,7 +12,6 @@ import pytest
 import torch
 from torch_nets import Baked, Deciding, Lstm, Mlp, Unsupported, seeded
 
-from conftest import HERE, X
 from pytest_onnxaccel.convert.protocol import ConvertOptions
 from pytest_onnxaccel.core.errors import BackendUnavailable, ConversionError, ModelError
 from pytest_onnxaccel.core.results import Verdict
@@ -22,6 +21,7 @@ from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.source_conversions import Conversion
+from suites.convert.conftest import HERE, X
 
 Make = Callable[..., Engines]
 

@@ -91,8 +91,8 @@ def test_the_real_models_of_tensorflow(models_folder: Path) -> None:
         (pickle.dumps({"a": 1}), "E_UNSAFE", "is a plain pickle"),
         (b"node {\n  name: 'x'\n}", "E_NOTMODEL", "is a protobuf message as text"),
         (b"\x08\x01" + field(2, b"\n\x00"), "E_NOTMODEL", "is the file of a SavedModel without its folder"),
-        (b"just text", "E_NOTMODEL", "is no source of a kind that is known"),
-        (bytes(range(256)), "E_NOTMODEL", "is no source of a kind that is known"),
+        (b"just text", "E_NOTMODEL", "is not a source of a kind that is known"),
+        (bytes(range(256)), "E_NOTMODEL", "is not a source of a kind that is known"),
     ],
 )
 def test_what_is_no_source_is_one_line(tmp_path: Path, content: bytes, code: str, says: str) -> None:

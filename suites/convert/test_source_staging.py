@@ -70,7 +70,7 @@ def test_variables_beside_a_checkpoint_may_not_be_links(tmp_path: Path) -> None:
     (tmp_path / "run.index").write_bytes(b"i")
     (tmp_path / "run.data-00000-of-00001").symlink_to("secret")
     line = refused(tmp_path / "run.meta", tmp_path, "E_UNSAFE")
-    assert "'run.data-00000-of-00001' beside it is a symbolic link" in line
+    assert "'run.data-00000-of-00001' next to it is a symbolic link" in line
 
 
 def test_a_copy_that_takes_too_long(saved: Path, tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def test_the_opset_is_the_one_that_was_asked_for(export: Export, weights: Callab
             ModelError,
             "the source fails on these inputs: RuntimeError: mat1 and mat2 shapes cannot be multiplied",
         ),
-        ({"loader": "torch_nets:Mlp", "exporter": "onnx"}, ConfigError, "'onnx' is no exporter - use one of dynamo"),
+        ({"loader": "torch_nets:Mlp", "exporter": "onnx"}, ConfigError, "'onnx' is not an exporter - use one of"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_one_line(

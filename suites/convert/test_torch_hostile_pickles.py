@@ -13,11 +13,11 @@ import torch
 from torch_hostile import Writing
 from torch_nets import seeded
 
-from conftest import HERE
 from pytest_onnxaccel.backends.pytorch.load import load_source
 from pytest_onnxaccel.backends.pytorch.safety.trust import may_offer, may_trust
 from pytest_onnxaccel.convert.formats import kind_of
 from pytest_onnxaccel.core.errors import ModelError
+from suites.convert.conftest import HERE
 
 RUNNING = [
     "os.system", "posix.system", "nt.system", "builtins.eval", "builtins.exec", "builtins.getattr", "builtins.open",

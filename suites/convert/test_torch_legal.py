@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch_corpus import PROGRAMS, SCRIPTS, STATES
 
-from conftest import HERE
 from pytest_onnxaccel.backends.pytorch.load import load_source
 from pytest_onnxaccel.backends.pytorch.safety.allowed import (
     attribute_computes,
@@ -21,6 +20,7 @@ from pytest_onnxaccel.backends.pytorch.safety.allowed import (
 from pytest_onnxaccel.backends.pytorch.safety.pickles import weights_only
 from pytest_onnxaccel.backends.pytorch.safety.program_scan import check_program
 from pytest_onnxaccel.backends.pytorch.safety.program_sizes import is_arithmetic, is_guard
+from suites.convert.conftest import HERE
 
 
 @pytest.mark.filterwarnings("ignore")

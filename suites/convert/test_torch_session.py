@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch_nets import Mlp, Named, Two, seeded
 
-from conftest import HERE
 from pytest_onnxaccel.backends.protocol import LoadOptions, SourceOptions
 from pytest_onnxaccel.backends.pytorch.argument_names import flatten, pair, to_array, to_tensor
 from pytest_onnxaccel.backends.pytorch.backend import TorchBackend
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import TensorSpec, TimingPlan
+from suites.convert.conftest import HERE
 
 X = np.random.default_rng(0).uniform(-1, 1, (3, 4, 4)).astype(np.float32)
 
@@ -117,7 +117,7 @@ def test_results_of_any_shape_are_flattened() -> None:
     assert [name for name, _ in flatten(namedtuple("Out", "boxes scores")(one, two))] == ["boxes", "scores"]
     assert [name for name, _ in flatten({"a": one, "b": [two, one]})] == ["a", "b", "b"]
     assert pair(flatten((one, two)), ()).keys() == {"output_0", "output_1"}
-    with pytest.raises(ModelError, match="the source gives a str, which is no tensor"):
+    with pytest.raises(ModelError, match="the source gives a str, which is not a tensor"):
         flatten("text")
 
 

@@ -123,7 +123,7 @@ def test_a_program_whose_sizes_are_code(export: Export, tmp_path: Path) -> None:
         return re.sub(rb'"expr_str": ?"[^"]*"', b'"expr_str": ' + json.dumps(code).encode(), content)
 
     bad = rewritten(tmp_path / "net.pt2", tmp_path / "bad.pt2", poison)
-    with pytest.raises(ModelError, match=r"one of its sizes is no arithmetic: .__import__") as caught:
+    with pytest.raises(ModelError, match=r"one of its sizes is not arithmetic: .__import__") as caught:
         export(bad, inputs=())
     assert caught.value.code == "E_UNSAFE"
     assert not (tmp_path / "was-here").exists()

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from suites.convert_tf import sources
+from suites.pages import code_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "conversions-tensorflow.md").read_text(encoding="utf-8")
 
 
-def example(name: str) -> str:
-    found = re.search(rf"<!-- example: {name} -->\n```\w+\n(.*?)\n```", PAGE, re.DOTALL)
-    assert found, f"the page has no example {name}"
-    return found[1]
+example = partial(code_of, PAGE)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What is converted to TensorFlow is loaded anew and compared with its ONNX source before anybody gets it."""
+"""What is converted to TensorFlow is loaded again and compared with its ONNX source before anybody gets it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Another batch of a model is converted anew from its TensorFlow source, or the way says why it cannot be."""
+"""Another batch of a model is converted again from its TensorFlow source, or the way says why it cannot be."""
 
 from __future__ import annotations
 

@@ -144,6 +144,6 @@ def test_broken_keras_files(tmp_path: Path) -> None:
     (tmp_path / "flipped.keras").write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
     code, line, _ = refusal(tmp_path / "flipped.keras", "keras")
     assert code == "E_PARSE"
-    assert "does not fit its checksum" in line or "Bad CRC" in line or "no Keras model" in line
+    assert "does not fit its checksum" in line or "Bad CRC" in line or "not a Keras model" in line
     (tmp_path / "weights.h5").write_bytes(sources.keras_file(tmp_path / "m.h5").read_bytes()[:900])
     assert refusal(tmp_path / "weights.h5", "keras_h5")[0] == "E_PARSE"

@@ -1,4 +1,4 @@
-"""Paths that are no regular file, that cannot be read, or that are something else by the time they are read."""
+"""Paths that are not regular files, that cannot be read, or that are something else by the time they are read."""
 
 from __future__ import annotations
 

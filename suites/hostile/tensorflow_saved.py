@@ -1,4 +1,4 @@
-"""SavedModels that write files while they are loaded or run, and folders that hold what is no part of one."""
+"""SavedModels that write files while they are loaded or run, and folders that hold what is not part of one."""
 
 from __future__ import annotations
 

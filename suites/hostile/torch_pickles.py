@@ -196,7 +196,7 @@ def cases() -> Iterator[Case]:
         for protocol in (0, 2, 4):
             plain = f"plain-{protocol}-{name}"
             make = lambda path, p=payload, version=protocol: pickle.dumps(p(path), version)  # noqa: E731
-            # A pickle of the first protocol is text, which is no kind of source at all
+            # A pickle of the first protocol is text, which is not a kind of source at all
             yield _case(plain, make, _UNSAFE, "E_NOTMODEL", "E_PARSE")
     for number, (name, _) in enumerate(_opcodes("")):
         make = lambda path, at=number: _in_archive([*_opcodes(path)][at][1])  # noqa: E731

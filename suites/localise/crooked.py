@@ -51,7 +51,7 @@ class CrookedPicky(Crooked):
 
     def bend(self, model: ModelProto, options: LoadOptions) -> None:
         if self.REFUSED in {value.name for value in model.graph.output}:
-            raise ModelError(f"{self.REFUSED!r} is no output of mine", code="E_SCHEMA")
+            raise ModelError(f"{self.REFUSED!r} is not an output of mine", code="E_SCHEMA")
         super().bend(model, options)
 
 
@@ -64,7 +64,7 @@ class CrookedOptimizer(Crooked):
 
 
 class CrookedFusion(Crooked):
-    """Fuses one Relu with the Conv before it, wherever the value between is no output, and makes a LeakyRelu of it."""
+    """Fuses one Relu with the Conv before it, where the value between is not an output, and makes it a LeakyRelu."""
 
     def bend(self, model: ModelProto, options: LoadOptions) -> None:
         seen = {value.name for value in model.graph.output}

@@ -130,7 +130,7 @@ PLANTERS: tuple[Callable[[ModelProto], list[Planted]], ...] = (
 
 
 def _spread(model: ModelProto, *operators: str) -> list[int]:
-    """An early, a middle and a late node of these operators whose first input is no model input."""
+    """An early, a middle and a late node of these operators whose first input is not a model input."""
     inputs = {value.name for value in model.graph.input}
     weights = {tensor.name for tensor in model.graph.initializer}
     places = [

@@ -81,7 +81,7 @@ def test_against_the_evaluator_intermediates_of_two_engines_are_compared(check: 
         result = check(shipped / "slim-320.onnx", ONNX, "crooked", ("crooked", ONNX, CPU))
     told = origin(result)
     assert names(told) == ["node_softmax"]
-    assert 0 < told["inputs_share"] < 1e-5, "two engines round differently, and that is no origin"
+    assert 0 < told["inputs_share"] < 1e-5, "two engines round differently, and that is not an origin"
     assert result.figures["blame"]["odd"] == "crooked"
 
 
@@ -147,4 +147,4 @@ def test_a_value_that_an_engine_refuses_is_left_out_and_the_rest_is_seen(check: 
     told = result.figures["localisation"]
     assert names(told["origin"]) == ["node_softmax"]
     assert told["compared"] == told["values"] - 1
-    assert any("1 values could not be had" in line for line in result.details)
+    assert any("1 values could not be obtained" in line for line in result.details)

@@ -142,7 +142,7 @@ def test_nothing_matches_and_that_is_said(check: Check) -> None:
 
 
 def test_control_flow_is_left_alone_and_said_so(check: Check) -> None:
-    from suites.unit.test_graph_expose import branching
+    from suites.unit.graph.test_probe import branching
 
     good, wrong = branching(), branching()
     wrong.graph.node[0].op_type = "Sub"  # x - x
@@ -153,7 +153,7 @@ def test_control_flow_is_left_alone_and_said_so(check: Check) -> None:
 
 
 def test_a_fault_inside_a_branch_is_the_node_that_holds_it(check: Check) -> None:
-    from suites.unit.test_graph_expose import branching
+    from suites.unit.graph.test_probe import branching
 
     wrong = branching()
     for attribute in wrong.graph.node[3].attribute:

@@ -46,7 +46,7 @@ def test_the_original_names_its_module(check: Check, models_folder: Path) -> Non
 
 
 def test_across_a_folded_and_renamed_export(check: Check, models_folder: Path, tmp_path: Path) -> None:
-    """ONNX Runtime's own folding of a faulty copy against the original: legal rewrites are no origin."""
+    """ONNX Runtime's own folding of a faulty copy against the original: legal rewrites are not an origin."""
     import onnxruntime as ort
 
     good = onnx.load(models_folder / "ulfd" / "version-RFB-320.onnx")

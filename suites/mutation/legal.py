@@ -86,7 +86,7 @@ class Exact:
         return {name: array.astype("float32") for name, array in Truth(feeds).run(self._model).items()}
 
     def time(self, feeds: Mapping[str, NDArray[Any]], plan: TimingPlan) -> Timing:
-        raise NotImplementedError("it is no runtime")
+        raise NotImplementedError("it is not a runtime")
 
     def close(self) -> None:
         pass

@@ -50,7 +50,7 @@ def test_there_are_enough_of_them_in_both_models() -> None:
 
 
 def test_few_value_faults_cannot_be_seen(planted: dict[str, Planted]) -> None:
-    """The proof is no way out: what no verdict can be asked to see is a small part."""
+    """The proof is not a way out: what no verdict can be asked to see is a small part."""
     for model, one in planted.items():
         values = [fault for fault in FAULTS[model] if not fault.contract]
         outcomes = [one.outcome(fault) for fault in values]

@@ -21,6 +21,7 @@ from pytest_onnxaccel.core.errors import BackendUnavailable, ModelError
 from pytest_onnxaccel.environments import build as environment_build
 from pytest_onnxaccel.environments import locate as environment
 from pytest_onnxaccel.graph.onnx_tf_copy.prepare import prepare
+from pytest_onnxaccel.isolation.launch import Launch
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
 from pytest_onnxaccel.isolation.supervisor import WorkerProcess
@@ -64,7 +65,8 @@ class Host:
     def worker(self) -> WorkerProcess:
         command = environment.launcher(self.python)
         limits = Limits(seconds=300)
-        started = WorkerProcess("onnx-tf", command, OnnxTf.preload, str(self.folder), self.sentinel, limits, True)
+        launch = Launch(command, str(self.folder), OnnxTf.preload, legacy=True)
+        started = WorkerProcess("onnx-tf", launch, self.sentinel, limits)
         self.workers.append(started)
         return started
 

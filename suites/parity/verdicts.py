@@ -45,7 +45,7 @@ class Judge:
     def __call__(
         self, candidate: onnx.ModelProto | Path | Session, options: LoadOptions = QUIET, seeds: range = range(3)
     ) -> CheckResult:
-        """The verdict on *candidate*, which runs with *options* where it is no session yet."""
+        """The verdict on *candidate*, which runs with *options* where it is not a session yet."""
         if isinstance(candidate, onnx.ModelProto):
             target = self.path.with_name("candidate.onnx")
             onnx.save(candidate, target)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pytest_onnxaccel.preprocessing.speed.found import rewrites
 
 from pytest_onnxaccel.preprocessing import compare
 from pytest_onnxaccel.preprocessing.diagnosis.affine_fit import Affine, detect, rounded
+from pytest_onnxaccel.preprocessing.speed.rewrites import rewrites
 from pytest_onnxaccel.preprocessing.suggestions import advise
 
 Image = NDArray[Any]
@@ -103,7 +103,7 @@ def test_the_ladder_of_the_article() -> None:
     assert all(rung.equivalent for rung in run), advice
     assert [rung.ms for rung in run] == sorted(rung.ms for rung in run if rung.ms is not None)
     assert all((rung.over_limit or 0) > 0 for rung in run)
-    assert "its conversion is in its time" in str(advice)
+    assert "the time includes its conversion" in str(advice)
     assert json.loads(json.dumps(advice.to_json()))["affine"]["mean"] == [127.0] * 3
 
 

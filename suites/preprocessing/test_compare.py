@@ -132,7 +132,7 @@ def test_a_corpus_is_replayed_first(tmp_path: Path) -> None:
 
 def test_a_broken_corpus_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(b"no zip")
-    with pytest.raises(ConfigError, match="no image of a corpus"):
+    with pytest.raises(ConfigError, match="not an image of a corpus"):
         compare(unit, unit, corpus=tmp_path)
 
 

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 from pytest_onnxaccel.backends.lookup import backend
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session
-from pytest_onnxaccel.checks.conversion.folded_preprocessing import foldin
+from pytest_onnxaccel.checks.conversion.folded_preprocessing import FoldedModel, foldin
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.graph.fold_preprocessing.fold import fold_into_first_conv, prepend, tap
@@ -67,9 +67,8 @@ def judged(source: Path, target: Path, firsts: bool = False, **more: bool) -> Ch
         for path, model in zip(paths, (source, target), strict=True):
             tap(str(model), str(path), output)
         cut = (session(paths[0]), session(paths[1]))
-    return foldin(
-        "slim", "ort-cpu", session(source), session(target), normalise(mean, scale, **more), images(), firsts=cut
-    )
+    pair = FoldedModel(session(source), session(target), normalise(mean, scale, **more), firsts=cut)
+    return foldin("slim", "ort-cpu", pair, images())
 
 
 @pytest.fixture
@@ -161,7 +160,8 @@ def test_padding_groups_and_a_missing_bias(
     assert told["method"] == ("sub" if different and method == "pad" else method)
     random = np.random.default_rng(2)
     pictures = [random.integers(0, 256, (9, 12, 4), np.uint8) for _ in range(3)]
-    result = foldin("conv", "ort-cpu", session(source), session(target), normalise(mean, scale), pictures)
+    pair = FoldedModel(session(source), session(target), normalise(mean, scale))
+    result = foldin("conv", "ort-cpu", pair, pictures)
     assert result.verdict is Verdict.PASSED, result
 
 
@@ -169,7 +169,7 @@ def test_what_cannot_be_folded_says_so(slim: Path, tmp_path: Path) -> None:
     target = str(tmp_path / "folded.onnx")
     with pytest.raises(ModelError, match="mean has 2 values, the input 'input' 3 channels"):
         prepend(str(slim), target, [1.0, 2.0], [1.0])
-    with pytest.raises(ModelError, match="'CHW' is no layout"):
+    with pytest.raises(ModelError, match="'CHW' is not a layout"):
         prepend(str(slim), target, *SAME, layout="CHW")
     with pytest.raises(ModelError, match="no input 'image' that is"):
         prepend(str(slim), target, *SAME, name="image")
@@ -207,5 +207,6 @@ def test_an_old_model_lists_its_weights_as_inputs(
     fold(str(source), str(target), *SAME, layout=layout)
     onnx.checker.check_model(str(target), full_check=True)
     picture = np.random.default_rng(2).integers(0, 256, (9, 12, 4), np.uint8)
-    result = foldin("conv", "ort-cpu", session(source), session(target), normalise(*SAME), [picture])
+    pair = FoldedModel(session(source), session(target), normalise(*SAME))
+    result = foldin("conv", "ort-cpu", pair, [picture])
     assert result.verdict is Verdict.PASSED, result

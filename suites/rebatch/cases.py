@@ -40,7 +40,7 @@ class Plain(nn.Module):
 CASES: list[Case] = []
 #: Modules that work across the samples of a batch.
 MIXING: set[str] = set()
-#: Modules whose own code names the batch of 1, so that torch itself is no yardstick at another batch.
+#: Modules whose own code names the batch of 1, so that torch itself is not a yardstick at another batch.
 BAKED: set[str] = set()
 
 

@@ -33,7 +33,7 @@ class Original:
 
     Args:
         path: the model.
-        samples: blocks to run; each input is drawn anew for each.
+        samples: blocks to run; each input is drawn again for each.
         block: samples that one run takes; sizes left open are taken as 4.
     """
 

@@ -97,10 +97,10 @@ def test_levels_of_optimization_round_each_in_their_own_way(found: dict[str, dic
 #: Some of each kind: what is searched for inside, what runs in workers, what an inner run of pytest tells.
 SELECTED = (
     "suites/localise/test_hidden_by_rounding.py",
-    "suites/unit/test_isolation_engine.py",
-    "suites/unit/test_checks_settle.py",
-    "suites/plugin/test_planted_faults.py::test_the_right_model_agrees_with_itself",
-    "suites/plugin/test_planted_faults.py::test_nan_inside",
+    "suites/unit/isolation/test_engine.py",
+    "suites/unit/checks/test_find_inputs.py",
+    "suites/plugin/gate/test_planted_faults.py::test_the_right_model_agrees_with_itself",
+    "suites/plugin/gate/test_planted_faults.py::test_nan_inside",
 )
 
 

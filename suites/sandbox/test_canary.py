@@ -16,7 +16,7 @@ needs_landlock = pytest.mark.skipif(HERE.landlock < MOVES, reason=f"NOTHING IS C
 
 #: What is refused only from a version of Landlock on, or by the filter of system calls.
 SINCE = {"truncate": 3, "tcp": 4, "listen": 4, "kill": 6}
-#: A function has no file beside which the plan could lie; suites/plugin/test_function_reference.py has its walls.
+#: A function has no file beside which the plan could lie; suites/plugin/gate/test_function_reference.py has its walls.
 BACKENDS = [name for name in registry.names(GROUP) if name != "function"]
 SOCKETS = ("tcp", "listen", "udp", "local")
 #: How a wall refuses: by itself, as a link across file systems, by the exit of a shell, and what was never there.

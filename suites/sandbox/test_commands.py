@@ -27,4 +27,4 @@ def test_what_is_required_and_cannot_be_had_is_a_wrong_command(
     monkeypatch.setattr(landlock, "version", lambda: 0)
     assert not level().whole
     assert main(["freeze", "cnn.onnx", "--batch=3", "-o", str(tmp_path / "x.onnx"), "--sandbox=require"]) == 2
-    assert "the sandbox cannot be had: this system has no Landlock - Linux 6.7 or later" in capsys.readouterr().err
+    assert "the sandbox is not available: this system has no Landlock - Linux 6.7 or later" in capsys.readouterr().err

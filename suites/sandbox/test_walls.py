@@ -133,7 +133,7 @@ def test_a_worker_that_must_be_confined_and_cannot_be_says_so(tmp_path: Path) ->
     own = str(tmp_path)
     assert confined(NO_LANDLOCK, Wall(own)) == "None"
     assert confined(NO_LANDLOCK, Wall(own, require=True)).startswith(
-        "onnxaccel[E_ERROR] the sandbox is not whole here: this system has no Landlock - Linux 6.7 or later has it"
+        "onnxaccel[E_ERROR] the sandbox is incomplete here: this system has no Landlock - Linux 6.7 or later has it"
     )
     refused = "def no(*_): raise PermissionError(1, 'Operation not permitted')\nlandlock.restrict = no\n"
     said = confined(refused + "landlock.version = lambda: 7", Wall(own))
@@ -240,4 +240,4 @@ def test_where_there_is_none_it_is_said_and_what_requires_it_ends(gate: Gate) ->
     assert report["run"]["sandbox"]["reason"] == "this system has no Landlock"
     status, out, _ = gate("--onnx-sandbox=require", conftest=lacking)
     assert status == 4
-    assert "the sandbox cannot be had: this system has no Landlock - Linux 6.7 or later has it" in out
+    assert "the sandbox is not available: this system has no Landlock - Linux 6.7 or later has it" in out

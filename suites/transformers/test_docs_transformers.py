@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+
+from suites.pages import code_of
 
 pytest.importorskip("transformers", minversion="5", reason="needs the transformers library: tox -e transformers")
 
 PAGE = (Path(__file__).parents[2] / "docs" / "transformers.md").read_text(encoding="utf-8")
 
 
-def example(name: str) -> str:
-    found = re.search(rf"<!-- example: {re.escape(name)} -->\n```\w+\n(.*?)\n```", PAGE, re.DOTALL)
-    assert found is not None, name
-    return found[1]
+example = partial(code_of, PAGE)
 
 
 def test_the_page(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ class FunctionBackend:
     kinds = ("function",)
 
     def availability(self) -> Availability:
-        """Always here; what the function needs, its module imports."""
+        """Return that it runs; the function's module imports what it needs."""
         return Availability(True, devices=("cpu",))
 
     def prepare(self, operators: Mapping[str, int], opset: int) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.function.values import named_arrays
 from pytest_onnxaccel.backends.protocol import LoadOptions, SessionInfo, SourceOptions
-from pytest_onnxaccel.backends.pytorch.loader import at_home, find_callable
 from pytest_onnxaccel.core.errors import ConfigError, ModelError, OnnxAccelError, printable
+from pytest_onnxaccel.core.import_string import at_home, find_callable
 from pytest_onnxaccel.core.specs import Timing, TimingPlan
 from pytest_onnxaccel.core.unexpected import traceback_lines
 from pytest_onnxaccel.numerics.timing.loop import measure
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def open_session(name: str, options: LoadOptions) -> FunctionSession:
-    """The session of the function *name*, ``package.module:function``.
+    """Open the function *name*, ``package.module:function``, as a session.
 
     Raises:
         ConfigError: it is not there, or cannot be called with one argument.
@@ -49,7 +49,7 @@ class FunctionSession:
         self.info = SessionInfo(source.inputs, source.declared, facts={"function": name, "provider": "cpu"})
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """What the function gives for *feeds*.
+        """Call the function with *feeds* and return its outputs.
 
         Raises:
             ModelError: ``E_RUN``: it raises; ``V_CONTRACT``: it gives something other than the model declares.
@@ -84,11 +84,11 @@ class FunctionSession:
         return call
 
     def _failed(self, error: BaseException, arrays: Mapping[str, Array]) -> ModelError:
-        """What the function raised, with the line of the owner's file that it comes from."""
+        """Return the error for what the function raised, with the line of the owner's file."""
         place = _place(error, self._paths)
         said = printable(str(error), 140)
         cause = f"raises {type(error).__name__}" + (f" at {place}" if place else "") + (f": {said}" if said else "")
-        remedy = "give inputs that it takes, see docs/inputs.md"
+        remedy = "give inputs that it accepts, see docs/inputs.md"
         if isinstance(error, KeyError):
             remedy = f"it is called with a mapping of {', '.join(map(repr, arrays))}"
         failed = ModelError(cause, code="E_RUN", remedy=remedy, subject=self._name)
@@ -111,7 +111,7 @@ def _check_arguments(function: Callable[..., Any]) -> None:
 
 
 def _place(error: BaseException, import_paths: Sequence[str]) -> str:
-    """``refs.py:12``, the last line of the owner's repository that *error* came through."""
+    """Return ``refs.py:12``, the last line of the owner's repository that *error* came through."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if any(frame.filename.startswith(path + os.sep) for path in import_paths)]
     return f"{os.path.basename(own[-1].filename)}:{own[-1].lineno}" if own else ""

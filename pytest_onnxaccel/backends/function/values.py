@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def named_arrays(result: Any, declared: Sequence[TensorSpec]) -> dict[str, Array]:
-    """*result* as arrays by the names that the model's own outputs are compared under, in its order.
+    """Convert *result* to arrays by the model's output names, in its order.
 
     Args:
         result: a mapping by output name; a tuple in the model's order; or the value of the only output.
@@ -36,7 +36,7 @@ def named_arrays(result: Any, declared: Sequence[TensorSpec]) -> dict[str, Array
 
 
 def _by_output(result: Any, declared: Sequence[TensorSpec]) -> list[Any]:
-    """One value for each output, in the declared order."""
+    """Return one value for each output, in the declared order."""
     names = [spec.name for spec in declared]
     if result is None:
         raise _unlike(f"gives nothing (None), the model declares {named(names, 80)}", "return the outputs")
@@ -63,7 +63,7 @@ def _of_mapping(result: Mapping[Any, Any], names: Sequence[str]) -> list[Any]:
 
 
 def _array(value: Any, spec: TensorSpec) -> Array:
-    """*value*, an array or what its library makes one of, in the element type of *spec*."""
+    """Return *value*, an array or what its library makes one of, in the element type of *spec*."""
     import numpy as np
 
     if not (hasattr(value, "__array__") or hasattr(value, "__dlpack__")):
@@ -90,7 +90,7 @@ def _texts(array: Array) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """*value* with numbers of NumPy as those of Python, as runtimes give what maps hold."""
+    """Return *value* with numbers of NumPy as those of Python, as runtimes give what maps hold."""
     if isinstance(value, Mapping):
         return {_item(key): _plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):

@@ -34,7 +34,7 @@ class OnnxTf:
         self.interpreter = interpreter
 
     def availability(self) -> Availability:
-        """Whether the isolated environment is there; looks at files, starts nothing."""
+        """Return whether the isolated environment is there; looks at files, starts nothing."""
         from pytest_onnxaccel.environments import locate as environment
 
         found = environment.interpreter(self.environment, self.interpreter)
@@ -42,11 +42,11 @@ class OnnxTf:
             return Availability(True, versions=environment.versions(found), devices=("CPU",))
         named = environment.configured(self.environment, self.interpreter)
         if named is not None:
-            return Availability(False, f"the interpreter named for onnx-tf is not there: {named}", _BUILD)
+            return Availability(False, f"the interpreter named for onnx-tf does not exist: {named}", _BUILD)
         return Availability(False, "the isolated environment onnx-tf is not built", _BUILD)
 
     def prepare(self, operators: Mapping[str, int], opset: int) -> str:
-        """Every graph needs the copy; graphs with several recurrent nodes are refused.
+        """Return the preparation, which every graph needs; refuse graphs with several recurrent nodes.
 
         Raises:
             ModelError: ``E_SCHEMA``, naming the recurrent operators.
@@ -62,7 +62,7 @@ class OnnxTf:
         return "legacy"
 
     def fresh_process_per_model(self, operators: Mapping[str, int]) -> bool:
-        """Whether a model with these operators needs a process that has loaded no other recurrent model."""
+        """Return whether a model with these operators needs a process that has loaded no other recurrent model."""
         return any(operators.get(name) for name in RECURRENT)
 
     def load(self, path: str, options: LoadOptions) -> Session:

@@ -31,8 +31,11 @@ def export(path: str, target: str, kind: str, inputs: Mapping[str, str], outputs
     """Convert the prepared copy at *path* and write *target*.
 
     Args:
+        path: the prepared copy.
         target: a file for the kind ``graphdef``, a folder that is not there yet for ``saved_model``.
-        inputs, outputs: names of the original model by name in the copy.
+        kind: ``graphdef`` or ``saved_model``.
+        inputs: names of the original model by name in the copy.
+        outputs: names of the original model by name in the copy.
 
     Returns:
         ``tensors``, tensor name by original name, inputs first; ``shapes`` and ``dtypes`` by original name; ``notes``
@@ -72,7 +75,7 @@ def export(path: str, target: str, kind: str, inputs: Mapping[str, str], outputs
 
 
 def _frozen(tf: Any, concrete: Any, model: Any) -> tuple[Any, dict[str, str], dict[str, str]]:
-    """The frozen graph, and in it the tensors of the copy's inputs and outputs."""
+    """Return the frozen graph, and in it the tensors of the copy's inputs and outputs."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     try:
@@ -91,7 +94,7 @@ def _named(
     tf: Any, body: Any, fed: Mapping[str, str], fetched: Mapping[str, str], inputs: Mapping[str, str],
     outputs: Mapping[str, str],
 ) -> tuple[Any, dict[str, str]]:  # fmt: skip
-    """A graph whose placeholders and last identities carry the original names, and the tensor of each."""
+    """Return a graph whose placeholders and last identities carry the original names, and the tensor of each."""
     original = tf.Graph()
     with original.as_default():
         tf.import_graph_def(body, name="")
@@ -114,14 +117,14 @@ def _named(
 
 
 def operation_name(name: str, fallback: str) -> str:
-    """The operation whose first tensor a reader of the ONNX model would call *name*."""
+    """Return the operation whose first tensor a reader of the ONNX model would call *name*."""
     plain = name[:-2] if name.endswith(":0") else name
     legal = _ILLEGAL.sub("_", plain)
     return fallback if not legal.strip("_") else f"{fallback}{legal}" if _FIRST.match(legal) else legal
 
 
 def _needed(tf: Any, graph: Any, tensors: Mapping[str, str]) -> Any:
-    """The ``GraphDef`` of what the outputs need, with every input."""
+    """Return the ``GraphDef`` of what the outputs need, with every input."""
     nodes = [tensor.partition(":")[0] for tensor in tensors.values()]
     return tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), nodes)
 

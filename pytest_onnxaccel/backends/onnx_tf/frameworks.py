@@ -12,7 +12,7 @@ from pytest_onnxaccel.backends.tensorflow.quietly import quietly
 
 @cache
 def frameworks() -> tuple[Any, Any, Any]:
-    """The modules ``tensorflow``, ``onnx`` and ``onnx_tf``.
+    """Return the modules ``tensorflow``, ``onnx`` and ``onnx_tf``.
 
     Raises:
         BackendUnavailable: one of them cannot be imported in this interpreter.

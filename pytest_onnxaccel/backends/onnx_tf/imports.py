@@ -1,4 +1,4 @@
-"""Lets onnx-tf 1.10 be imported beside a TensorFlow that its two helper packages no longer support.
+"""Lets onnx-tf 1.10 be imported together with a TensorFlow that its two helper packages no longer support.
 
 TensorFlow Addons and TensorFlow Probability ended before Python 3.12. onnx-tf imports each for one operator,
 at start-up: Hardmax, whose three lines are written out here, and Bernoulli, which is then missing. Its
@@ -33,10 +33,11 @@ def _missing(module: str) -> bool:
 
 
 def _hardmax(logits: Any, name: str | None = None) -> Any:
-    """One at the largest of each row, zero elsewhere, as in TensorFlow Addons.
+    """Return one at the largest of each row, zero elsewhere, as in TensorFlow Addons.
 
     Args:
         logits: shape (..., n).
+        name: of the operation.
     """
     import tensorflow as tf
 

@@ -74,7 +74,7 @@ def load(path: str, options: LoadOptions) -> TensorflowSession:
 
 
 def read(onnx: Any, path: str) -> Any:
-    """The prepared copy at *path*.
+    """Return the prepared copy at *path*.
 
     Raises:
         ModelError: ``E_PARSE``.
@@ -86,7 +86,7 @@ def read(onnx: Any, path: str) -> Any:
 
 
 def trace_model(tf: Any, onnx_tf: Any, model: Any) -> tuple[Any, Any, Trace]:
-    """onnx-tf's module for *model*, the function traced from it, and what happened on the way.
+    """Return onnx-tf's module for *model*, the function traced from it, and what happened on the way.
 
     Raises:
         ModelError: ``E_SCHEMA``, naming the operator that stopped onnx-tf.
@@ -98,12 +98,12 @@ def trace_model(tf: Any, onnx_tf: Any, model: Any) -> tuple[Any, Any, Trace]:
     found = concrete.structured_outputs
     odd = [name for name in found if not isinstance(found[name], tf.Tensor)]
     if odd:
-        raise refused(f"output {odd[0]!r} of onnx-tf is no dense tensor")
+        raise refused(f"output {odd[0]!r} of onnx-tf is not a dense tensor")
     return module, concrete, trace
 
 
 def _claim_recurrent(model: Any) -> bool:
-    """Whether *model* holds a recurrent node; a process takes one such model and no second."""
+    """Return whether *model* holds a recurrent node; a process takes one such model and no second."""
     global _recurrent_loaded
     found = [node.op_type for node in all_nodes(model.graph) if node.op_type in RECURRENT]
     if found and _recurrent_loaded:
@@ -116,9 +116,13 @@ def _claim_recurrent(model: Any) -> bool:
 
 
 def _concrete(tf: Any, onnx_tf: Any, model: Any, trace: Trace, quick: bool) -> tuple[Any, Any]:
-    """onnx-tf's module for *model*, and the function traced from it.
+    """Return onnx-tf's module for *model*, and the function traced from it.
 
     Args:
+        tf: the module ``tensorflow``.
+        onnx_tf: the module ``onnx_tf``.
+        model: the prepared model.
+        trace: gets notes on what happened on the way.
         quick: try without AutoGraph first. The graph is the same, or that trace fails and AutoGraph is asked
             after all; but a failed trace of a recurrent model would leave its cell behind.
 
@@ -155,7 +159,7 @@ def refused(cause: str) -> ModelError:
 
 
 def _session_call(tf: Any, concrete: Any, model: Any, options: LoadOptions) -> tuple[Any, Callable[[], None]]:
-    """A callable over a ``tf.Session`` of the frozen graph, inputs and outputs in the model's order."""
+    """Return a callable over a ``tf.Session`` of the frozen graph, inputs and outputs in the model's order."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     frozen = convert_variables_to_constants_v2(concrete)
@@ -183,7 +187,7 @@ def _session_call(tf: Any, concrete: Any, model: Any, options: LoadOptions) -> t
 
 
 def _function_call(tf: Any, module: Any, concrete: Any, model: Any, options: LoadOptions) -> Any:
-    """A callable over the traced function itself, for graphs with variables, which do not freeze.
+    """Return a callable over the traced function itself, for graphs with variables, which do not freeze.
 
     Raises:
         BackendUnavailable: TensorFlow's eager runtime has started with another number of threads.
@@ -208,11 +212,11 @@ def _function_call(tf: Any, module: Any, concrete: Any, model: Any, options: Loa
 
 
 def _nothing() -> None:
-    """There is nothing to close."""
+    """Do nothing: there is nothing to close."""
 
 
 def reason(error: BaseException) -> str:
-    """The handler's own words, from under what AutoGraph wraps around them."""
+    """Return the handler's own words, from under what AutoGraph wraps around them."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     kind, text = type(error).__name__, lines[-1] if lines else ""
     text = text[len(kind) + 2 :] if text.startswith(f"{kind}: ") else text
@@ -221,7 +225,7 @@ def reason(error: BaseException) -> str:
 
 
 def _cores() -> int:
-    """Cores that this process may use: TensorFlow's default number of threads."""
+    """Return the cores that this process may use: TensorFlow's default number of threads."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS
@@ -230,7 +234,7 @@ def _cores() -> int:
 
 @contextlib.contextmanager
 def said_meanwhile() -> Iterator[list[str]]:
-    """What onnx-tf logs meanwhile, a line a finding, and nothing of it on the streams."""
+    """Collect what onnx-tf logs in the block, one line for each finding, and keep it off the streams."""
     lines: list[str] = []
 
     class Listener(logging.Handler):

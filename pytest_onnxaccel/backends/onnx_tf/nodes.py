@@ -28,7 +28,7 @@ class Trace:
 
 
 def all_nodes(graph: Any) -> Iterator[Any]:
-    """Every node of *graph*, subgraphs included."""
+    """Yield every node of *graph*, subgraphs included."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:
@@ -37,12 +37,12 @@ def all_nodes(graph: Any) -> Iterator[Any]:
 
 
 def opset_of(model: Any) -> int:
-    """Version of the default operator domain; 0 when the model imports none."""
+    """Return the version of the default operator domain; 0 when the model imports none."""
     return next((int(item.version) for item in model.opset_import if item.domain == ""), 0)
 
 
 def missing_operators(onnx_tf: Any, model: Any) -> list[str]:
-    """Operators of *model* for which onnx-tf has no handler at its opset, each once, with foreign domains."""
+    """Return operators of *model* for which onnx-tf has no handler at its opset, each once, with foreign domains."""
     handlers = onnx_tf.backend.TensorflowBackend._get_handlers(model.opset_import)
     lacking = []
     for node in all_nodes(model.graph):
@@ -53,7 +53,7 @@ def missing_operators(onnx_tf: Any, model: Any) -> list[str]:
 
 
 def recording_backend(tf: Any, onnx_tf: Any, trace: Trace) -> Any:
-    """onnx-tf's backend, which also says where it is and takes weights as arrays instead of lists."""
+    """Return onnx-tf's backend, which also says where it is and takes weights as arrays instead of lists."""
     from onnx import numpy_helper
 
     class Recording(onnx_tf.backend.TensorflowBackend):  # type: ignore[misc]
@@ -79,7 +79,7 @@ def recording_backend(tf: Any, onnx_tf: Any, trace: Trace) -> Any:
 
 
 def _pad(tf: Any, node: Any, tensors: Any) -> Any:
-    """What onnx-tf means by a Pad whose pads are constant, none negative and one above one; else None.
+    """Return what onnx-tf means by a Pad whose pads are constant, none negative and one above one; else None.
 
     Its handler traces the branch for negative pads as well, and TensorFlow refuses that branch's shapes.
     """
@@ -96,7 +96,7 @@ def _pad(tf: Any, node: Any, tensors: Any) -> Any:
 
 
 def specs(onnx: Any, values: Iterable[Any]) -> tuple[TensorSpec, ...]:
-    """*values* (``ValueInfoProto``) as specs."""
+    """Return *values* (``ValueInfoProto``) as specs."""
     found = []
     for value in values:
         tensor = value.type.tensor_type

@@ -75,7 +75,7 @@ class OrtCuda:
 
 
 def _placement(session: Any) -> Counter[str] | None:
-    """Nodes by provider, as the session recorded them; None where this version cannot tell."""
+    """Return the nodes by provider, as the session recorded them; None where this version cannot tell."""
     ask = getattr(session, "get_provider_graph_assignment_info", None)
     if ask is None:
         return None

@@ -14,6 +14,7 @@ def register(options: Any, libraries: Sequence[str], import_paths: Sequence[str]
     """Let sessions of *options* use the operators of *libraries*.
 
     Args:
+        options: ``SessionOptions``.
         libraries: a path, or ``package.module:function`` that gives one.
         import_paths: folders that such functions are found in, before ``sys.path``.
 
@@ -37,7 +38,7 @@ def _path(library: str, import_paths: Sequence[str]) -> str:
         if not os.path.isfile(library):
             raise ConfigError(f"there is no operator library at {library}", remedy="correct --onnx-ort-library")
         return library
-    from pytest_onnxaccel.backends.pytorch.loader import call_loader
+    from pytest_onnxaccel.backends.loader import call_loader
 
     found = call_loader(library, import_paths)
     if not isinstance(found, (str, os.PathLike)):

@@ -39,14 +39,15 @@ _RULES = (
           _LIBRARY,
           r"\1 is not a registered function/op"),
     _Rule(r"No opset import", "E_SCHEMA", "the file names no version of this domain: export it again"),
-    _Rule(r"is deprecated in domain_version", "E_SCHEMA", "this opset has it no more: export with what took its place"),
+    _Rule(r"is deprecated in domain_version", "E_SCHEMA", "this opset no longer has it: export with its replacement"),
     _Rule(r"NOT_IMPLEMENTED|is not a registered function/op|No Op registered", "E_SCHEMA",
           "this onnxruntime lacks the operator: change the opset or the operator"),
     _Rule(r"xternal.*(?:size mismatch|out of bounds|can not be read)", "E_EXTERNAL",
           "the data file does not fit the model: save both again"),
     _Rule(r"external data|External data|External initializer|model_path must not be empty", "E_EXTERNAL",
-          "put the data file beside the model"),
-    _Rule(r"INVALID_PROTOBUF|Protobuf parsing failed", "E_PARSE", "the file is truncated or no model: export it again"),
+          "put the data file next to the model"),
+    _Rule(r"INVALID_PROTOBUF|Protobuf parsing failed", "E_PARSE",
+          "the file is truncated or not a model: export it again"),
     _Rule(r"bad_alloc|Failed to allocate memory|out of memory|BFCArena", "E_MEMORY",
           "the model asks for too much memory"),
     _Rule(r"Type 'tensor\(\w+\)' of (?:input|output) parameter .* is invalid", "E_GRAPH",
@@ -56,7 +57,7 @@ _RULES = (
           "the graph itself is wrong: check the export"),
 )  # fmt: skip
 
-_UNKNOWN = "compare with another backend: it tells whether the export or ONNX Runtime is at fault"
+_UNKNOWN = "compare with another backend: that shows whether the export or ONNX Runtime is at fault"
 
 #: As much of a message is read, its long names shortened: the model's own texts are in it, which may be of any length.
 _READ = 4000
@@ -71,7 +72,7 @@ _SOURCE = re.compile(
 
 
 def load_error(error: Exception, path: str = "") -> ModelError:
-    """An exception of ``InferenceSession()`` as one line with a code; *path* is the private copy that was loaded."""
+    """Convert an exception of ``InferenceSession()`` to an error with a code; *path* is the loaded copy."""
     text = _read(error)
     if folder := os.path.dirname(path):
         text = text.replace(folder + os.sep, "").replace(folder, ".")
@@ -85,7 +86,7 @@ def load_error(error: Exception, path: str = "") -> ModelError:
 
 
 def run_error(error: Exception) -> ModelError:
-    """An exception of ``run()`` as one line with a code."""
+    """Convert an exception of ``run()`` to an error with a code."""
     text = _read(error)
     if re.search(r"No corresponding Numpy type|can't be converted to MLDataType", text):
         cause = f"ONNX Runtime cannot pass a type of this model to or from Python: {_clean(text)}"
@@ -102,7 +103,7 @@ def _read(error: Exception) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without ONNX Runtime's prefixes, and without its source lines with their signatures, which hide the sentence."""
+    """Strip ONNX Runtime's prefixes and its source lines with signatures, which hide the sentence."""
     text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
     text = re.sub(r"^Load model from \S*\.onnx failed: ?", "", text)
     text = _RUNNING.sub(r"\1 node '\2': ", text)
@@ -111,7 +112,7 @@ def _clean(text: str) -> str:
 
 
 def _no_kernel(operator: str, version: str, node: str, path: str) -> ModelError:
-    """The model is valid, and the operator is one of ONNX Runtime's, but not for these types."""
+    """Return the error for an operator that ONNX Runtime has, but not for these types."""
     types = _types(path, operator, node)
     called = f" (node {node!r})" if node else ""
     if types is None:
@@ -126,7 +127,7 @@ def _no_kernel(operator: str, version: str, node: str, path: str) -> ModelError:
 
 
 def _types(path: str, operator: str, node: str) -> list[str] | None:
-    """The types that the node takes, each once; empty where they are not known, None where there is no such node."""
+    """Return the types that the node takes, each once; empty when unknown, None without such a node."""
     import onnx
 
     from pytest_onnxaccel.graph.describe import dtype_name

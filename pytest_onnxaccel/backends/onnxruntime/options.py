@@ -30,7 +30,7 @@ class OrtOptions:
 
 
 def ort_options(options: LoadOptions) -> OrtOptions:
-    """*options* in ONNX Runtime's words."""
+    """Return *options* in ONNX Runtime's words."""
     made = OrtOptions()
     level = options.level if options.optimize else "disabled"
     if level is not None:

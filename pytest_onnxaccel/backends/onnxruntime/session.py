@@ -29,7 +29,7 @@ _TYPES = {
 
 
 def tensor_spec(node: Any) -> TensorSpec:
-    """ONNX Runtime's ``NodeArg`` as a :class:`TensorSpec`."""
+    """Return ONNX Runtime's ``NodeArg`` as a :class:`TensorSpec`."""
     match = re.fullmatch(r"tensor\((\w+)\)", node.type)
     if not match:
         kind = node.type.partition("(")[0].partition("_")[0]
@@ -41,7 +41,7 @@ def tensor_spec(node: Any) -> TensorSpec:
 
 
 def session_options(options: LoadOptions) -> Any:
-    """``SessionOptions`` for *options*; warnings go to the worker's log."""
+    """Return ``SessionOptions`` for *options*; warnings go to the worker's log."""
     import onnxruntime as ort
 
     made = ort.SessionOptions()
@@ -107,7 +107,7 @@ class OrtSession:
             raise run_error(error) from None
 
     def timer(self, feeds: Mapping[str, Array]) -> Callable[[], list[Any]]:
-        """The call that :meth:`time` times: from arrays to arrays, nothing else."""
+        """Return the call that :meth:`time` times: from arrays to arrays, nothing else."""
         run, names, ready = self._session.run, self._names, self._packed(feeds)
         binding = self._binding
         if typed((*self.info.inputs, *self.info.outputs)):
@@ -137,7 +137,7 @@ class OrtSession:
 
 
 def make_session(path: str, options: LoadOptions, providers: Sequence[Any], extra: Any = None) -> Any:
-    """An ``InferenceSession``, its errors in our codes. *extra* may set further session options."""
+    """Return an ``InferenceSession``, its errors in our codes. *extra* may set further session options."""
     import onnxruntime as ort
 
     made = session_options(options)

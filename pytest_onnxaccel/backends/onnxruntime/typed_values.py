@@ -20,14 +20,14 @@ _BITS = {
 
 
 def typed(specs: Sequence[TensorSpec]) -> bool:
-    """Some of *specs* has a type that ONNX Runtime does not pass as an array, and all are tensors."""
+    """Return whether some of *specs* has a type that ONNX Runtime does not pass as an array, and all are tensors."""
     return any(spec.dtype in _BITS for spec in specs) and all(spec.kind == "tensor" for spec in specs)
 
 
 def caller(
     session: Any, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], feeds: Mapping[str, Array]
 ) -> Callable[[], list[Array]]:
-    """The call from values that lie ready to arrays."""
+    """Return the call from prepared values to arrays."""
     import onnxruntime as ort
 
     dtypes = {spec.name: spec.dtype for spec in inputs}
@@ -61,7 +61,10 @@ def _numpy(dtype: str) -> Any:
 
 
 def _as_bytes(array: Array, dtype: str) -> Array:
-    """Unsigned integers of the same shape with the elements' bits; those of less than a byte lie packed in front."""
+    """Return unsigned integers of the same shape with the elements' bits.
+
+    Those of less than a byte are packed in front.
+    """
     import numpy as np
 
     bits = _BITS.get(dtype)

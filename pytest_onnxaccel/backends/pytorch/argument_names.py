@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def parameters(module: torch.nn.Module) -> list[str]:
-    """Names of what ``forward`` takes, in order; empty where it does not tell."""
+    """Return the names of what ``forward`` takes, in order; empty where it does not tell."""
     schema = getattr(getattr(module, "forward", None), "schema", None)
     if schema is not None:  # TorchScript
         return [argument.name for argument in schema.arguments if argument.name != "self"]
@@ -28,7 +28,7 @@ def parameters(module: torch.nn.Module) -> list[str]:
 
 
 def bind(module: torch.nn.Module, values: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """*values* by input name as positional and keyword arguments of ``forward``.
+    """Return *values* by input name as positional and keyword arguments of ``forward``.
 
     Where every name is one of its parameters, names decide; else the order does.
     """
@@ -42,7 +42,7 @@ def bind(module: torch.nn.Module, values: Mapping[str, Any]) -> tuple[tuple[Any,
 
 
 def flatten(result: Any) -> list[tuple[str, Any]]:
-    """Tensors of what a module gave, in order, each with its name: a key or a field, else empty."""
+    """Return the tensors of what a module gave, in order, each with its name: a key or a field, else empty."""
     import torch
 
     if isinstance(result, (torch.Tensor, bool, int, float)):
@@ -56,12 +56,12 @@ def flatten(result: Any) -> list[tuple[str, Any]]:
         return [(name, one) for name in result.__dataclass_fields__ for _, one in flatten(getattr(result, name))]
     if result is None:
         return []
-    cause = f"the source gives a {type(result).__name__}, which is no tensor"
+    cause = f"the source gives a {type(result).__name__}, which is not a tensor"
     raise ModelError(cause, code="E_RUN", remedy="let it give tensors, or a tuple or dict of them")
 
 
 def pair(found: Sequence[tuple[str, Any]], wanted: Sequence[str]) -> dict[str, Any]:
-    """The source's outputs under the *wanted* names, those of the ONNX model, in its order.
+    """Return the source's outputs under the *wanted* names, those of the ONNX model, in its order.
 
     Names that both have decide; where they share none, the order does, because exporters make names up.
 
@@ -92,7 +92,7 @@ def pair(found: Sequence[tuple[str, Any]], wanted: Sequence[str]) -> dict[str, A
 
 
 def to_array(value: Any) -> Array:
-    """A tensor or number of PyTorch as a NumPy array of its own."""
+    """Copy a tensor or number of PyTorch to a NumPy array."""
     import numpy as np
     import torch
 
@@ -109,7 +109,7 @@ def to_array(value: Any) -> Array:
 
 
 def to_tensor(name: str, array: Array) -> torch.Tensor:
-    """A NumPy array as a tensor of its own.
+    """Copy a NumPy array to a tensor.
 
     Raises:
         ModelError: ``E_INPUT``: PyTorch has no such element type.

@@ -35,7 +35,7 @@ class TorchBackend:
         return ""
 
     def variants(self, options: LoadOptions) -> list[tuple[str, LoadOptions]]:
-        """The same source, legally computed otherwise: on one thread, and with other convolutions."""
+        """Return the same source, legally computed otherwise: on one thread, and with other convolutions."""
         return [
             ("1 thread", replace(options, threads=1)),
             ("without oneDNN", replace(options, kernels=NO_ONEDNN)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_onnxaccel.backends.pytorch.loader import call_loader, find_loader
+from pytest_onnxaccel.backends.loader import call_loader, find_loader
 from pytest_onnxaccel.backends.pytorch.mode import switch_to_eval
 from pytest_onnxaccel.backends.pytorch.safety import scan as torch_safety
 from pytest_onnxaccel.backends.pytorch.safety.pickles import state_dict, unreadable, weights_only
@@ -37,12 +37,14 @@ class Loaded:
 def load_source(
     path: str, kind: str, loader: str = "", import_paths: Sequence[str] = (), trusted: Sequence[str] = ()
 ) -> Loaded:
-    """The module that the source at *path* is, with its weights, on the CPU and in eval mode.
+    """Load the source at *path* as a module with its weights, on the CPU and in eval mode.
 
     Args:
+        path: the staged file.
         kind: ``torch``, ``torchscript`` or ``exported``.
         loader: builds the module of a state dict; it is called without arguments, and the state dict is loaded into
             what it gives, strictly.
+        import_paths: folders that the loader's modules are found in, before ``sys.path``.
         trusted: names that a source may refer to beyond what is safe: classes of a pickle, and operators
             (``torch.ops.mylib.*``), which the module of the *loader* registers.
 

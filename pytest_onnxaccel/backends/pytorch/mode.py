@@ -18,6 +18,7 @@ def switch_to_eval(module: torch.nn.Module, program: torch.export.ExportedProgra
     """Switch *module* to eval mode; what was in training mode is noted.
 
     Args:
+        module: the module, changed in place.
         program: what *module* was made of, whose mode can no longer be changed.
 
     Raises:

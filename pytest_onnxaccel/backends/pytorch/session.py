@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def open_session(path: str, options: LoadOptions) -> TorchSession:
-    """The session of the staged source at *path*; see :func:`~pytest_onnxaccel.backends.pytorch.load.load_source`."""
+    """Open the staged source at *path*; see :func:`~pytest_onnxaccel.backends.pytorch.load.load_source`."""
     source = options.source
     if source is None:
         raise ModelError(
@@ -99,7 +99,7 @@ _default_threads: list[int] = []
 
 
 def _own_threads() -> int:
-    """Threads that PyTorch chose for itself in this process."""
+    """Return threads that PyTorch chose for itself in this process."""
     import torch
 
     if not _default_threads:
@@ -108,7 +108,7 @@ def _own_threads() -> int:
 
 
 def failed(error: Exception) -> ModelError:
-    """What a module raised, as one line."""
+    """Convert what a module raised to an error of one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[-1] if lines and lines[0].startswith("The following operation failed") else (lines or [""])[0]
     cause = f"the source fails on these inputs: {type(error).__name__}: {printable(text, 200)}"

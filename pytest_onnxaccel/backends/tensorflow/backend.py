@@ -30,7 +30,7 @@ class TensorflowBackend:
     kinds = KINDS
 
     def availability(self) -> Availability:
-        """Whether TensorFlow is installed, told from metadata."""
+        """Return whether TensorFlow is installed, by its metadata."""
         found = versions_of(*_DISTRIBUTIONS)
         if not any(name.startswith("tensorflow") for name in found):
             remedy = 'python -m pip install "pytest-onnxaccel[tensorflow]"'
@@ -41,7 +41,7 @@ class TensorflowBackend:
         return ""
 
     def variants(self, options: LoadOptions) -> list[tuple[str, LoadOptions]]:
-        """The same source, legally computed otherwise: on one thread, and as it stands in the graph."""
+        """Return the same source, legally computed otherwise: on one thread, and as it stands in the graph."""
         return [
             ("1 thread", replace(options, threads=1)),
             ("without graph optimizations", replace(options, optimize=False)),

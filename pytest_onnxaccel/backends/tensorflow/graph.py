@@ -52,14 +52,14 @@ class GraphSource:
         return {name: tensor.name for name, tensor in (*self._feeds.items(), *self._fetches.items())}
 
     def callable(self) -> Callable[..., list[Any]]:
-        """Takes one array per input in their order, gives one per output."""
+        """Run one array per input in their order and return one per output."""
         call: Callable[..., list[Any]] = self._session.make_callable(
             list(self._fetches.values()), list(self._feeds.values())
         )
         return call
 
     def frozen(self) -> Any:
-        """A ``GraphDef`` of what the outputs need, variables as constants; tensors keep their names.
+        """Freeze what the outputs need to a ``GraphDef``, variables as constants; tensors keep their names.
 
         Raises:
             ModelError: ``E_SCHEMA``: TensorFlow cannot freeze it.
@@ -93,14 +93,14 @@ class GraphSource:
         self._choose(inputs, outputs)
 
     def load_checkpoint(self, path: str, meta: MetaGraph, inputs: Sequence[str], outputs: Sequence[str]) -> None:
-        """Take a ``.meta`` in, which was read as *meta*, and restore the variables that lie beside it."""
+        """Take a ``.meta`` in, which was read as *meta*, and restore the variables that are next to it."""
         prefix = path.removesuffix(".meta")
         with self._graph.as_default():
             saver = self._tf.compat.v1.train.import_meta_graph(path, clear_devices=True)
             if saver is not None:
                 if not os.path.exists(f"{prefix}.index") and not os.path.exists(prefix):
                     raise ModelError(
-                        f"its variables are missing: no {os.path.basename(prefix)}.index lies beside it",
+                        f"its variables are missing: no {os.path.basename(prefix)}.index is next to it",
                         code="E_FILE", remedy="put the whole checkpoint into one folder",
                     )  # fmt: skip
                 saver.restore(self._session, prefix)
@@ -122,7 +122,7 @@ class GraphSource:
             tensors = {}
             for key in sorted(side):
                 if not side[key].name:
-                    raise ModelError(f"{key!r} of signature {signature!r} is no dense tensor", code="E_SCHEMA")
+                    raise ModelError(f"{key!r} of signature {signature!r} is not a dense tensor", code="E_SCHEMA")
                 tensors[key] = self._graph.get_tensor_by_name(side[key].name)
                 self._shapes[tensors[key].name] = self._tf.TensorShape(side[key].tensor_shape)
             found.append(tensors)
@@ -135,7 +135,7 @@ class GraphSource:
             _complete(found[1], self._fetches, "gives the output")
 
     def _choose(self, inputs: Sequence[str], outputs: Sequence[str]) -> None:
-        """Inputs and outputs of a graph without a signature: by the names given, else placeholders and ends."""
+        """Choose inputs and outputs of a graph without a signature: those named, else placeholders and ends."""
         if not outputs and names.is_training(self._graph):
             raise names.ask_for_outputs(self._graph)
         fetched = [names.named_tensor(self._graph, name, "output") for name in outputs] or names.ends(self._graph)
@@ -151,7 +151,7 @@ class GraphSource:
             raise ConfigError("its outputs depend on no placeholder", remedy="name its inputs")
         left = [tensor.name for tensor in names.ends(self._graph) if tensor.name not in {f.name for f in fetched}]
         if outputs and left and not names.is_training(self._graph):
-            self.notes.append(f"ends of the source that are no outputs here: {', '.join(left[:5])}")
+            self.notes.append(f"ends of the source that are not outputs here: {', '.join(left[:5])}")
         self._feeds = dict(zip(inputs or [tensor.name for tensor in fed], fed, strict=True))
         self._fetches = dict(zip(outputs or [tensor.name for tensor in fetched], fetched, strict=True))
 
@@ -164,7 +164,7 @@ def _complete(found: dict[str, Any], chosen: dict[str, Any], verb: str) -> None:
 
 
 def _drop_unused_functions(graph_def: Any) -> None:
-    """Freezing leaves behind what saves variables, and functions that call ones it has replaced."""
+    """Drop what freezing leaves: what saves variables, and functions that call replaced ones."""
     functions = {function.signature.name: function for function in graph_def.library.function}
     used: set[str] = set()
     waiting = list(graph_def.node)
@@ -188,11 +188,11 @@ def open_frozen(
     options: LoadOptions | None = None,
     trusted: Collection[str] = (),
 ) -> GraphSource:
-    """The frozen graph at *path*; *trusted* as for :func:`.safety.graph_scan.refuse_graph`.
+    """Open the frozen graph at *path*; *trusted* as for :func:`.safety.graph_scan.refuse_graph`.
 
     Raises:
         ModelError: ``E_UNSAFE``, before TensorFlow is imported; ``E_PARSE``; ``V_CONTRACT``: a name means nothing.
-        ConfigError: inputs or outputs cannot be told and must be named.
+        ConfigError: inputs or outputs cannot be found and must be named.
     """
     refuse_graph(read_graph(path), trusted)
     return _opened(options, lambda source: source.load_frozen(path, inputs, outputs))
@@ -205,7 +205,7 @@ def open_checkpoint(
     options: LoadOptions | None = None,
     trusted: Collection[str] = (),
 ) -> GraphSource:
-    """The checkpoint whose graph is the ``.meta`` at *path*; takes and raises as :func:`open_frozen`."""
+    """Open the checkpoint whose graph is the ``.meta`` at *path*; arguments and errors as :func:`open_frozen`."""
     meta = read_meta_graph(path)
     refuse_meta_graphs([meta], trusted, [*inputs, *(outputs or ends(meta.graph))])
     return _opened(options, lambda source: source.load_checkpoint(path, meta, inputs, outputs))
@@ -219,7 +219,7 @@ def open_saved_model(
     options: LoadOptions | None = None,
     trusted: Collection[str] = (),
 ) -> GraphSource:
-    """The SavedModel in *folder* by *signature*; takes and raises as :func:`open_frozen`."""
+    """Open the SavedModel in *folder* by *signature*; arguments and errors as :func:`open_frozen`."""
     graphs = read_saved_model(folder)
     refuse_meta_graphs(graphs, trusted)
     meta, chosen = _signature(graphs, signature)
@@ -227,7 +227,7 @@ def open_saved_model(
 
 
 def _signature(graphs: Sequence[MetaGraph], wanted: str) -> tuple[MetaGraph, str]:
-    """The graph for serving, with the signature called *wanted*, else its default one or its only one."""
+    """Return the graph for serving, with the signature called *wanted*, else its default one or its only one."""
     meta = next((graph for graph in graphs if graph.tags == ("serve",)), graphs[0])
     keys = [key for key in meta.signatures if not key.startswith("__saved_model")]
     if wanted:

@@ -49,7 +49,7 @@ class MetaGraph:
 
 
 def read_graph(path: str) -> Graph:
-    """The frozen graph (``GraphDef``) at *path*.
+    """Read the frozen graph (``GraphDef``) at *path*.
 
     Raises:
         ModelError: ``E_FILE``, ``E_SIZE``, ``E_NOTMODEL`` or ``E_PARSE``.
@@ -58,7 +58,9 @@ def read_graph(path: str) -> Graph:
     message = Message(data)
     if data[0] == 0x08 and message.has(2):
         raise ModelError(
-            "is the graph of a SavedModel, not a frozen graph", code="E_NOTMODEL", remedy="give the folder it lies in"
+            "is the graph of a SavedModel, not a frozen graph",
+            code="E_NOTMODEL",
+            remedy="give the folder that it is in",
         )
     graph = _graph(message)
     if not graph.nodes:
@@ -67,7 +69,7 @@ def read_graph(path: str) -> Graph:
 
 
 def read_meta_graph(path: str) -> MetaGraph:
-    """The ``.meta`` of a checkpoint.
+    """Read the ``.meta`` of a checkpoint.
 
     Raises:
         ModelError: as :func:`read_graph`.
@@ -79,7 +81,7 @@ def read_meta_graph(path: str) -> MetaGraph:
 
 
 def read_saved_model(folder: str) -> tuple[MetaGraph, ...]:
-    """The meta graphs of the SavedModel in *folder*.
+    """Read the meta graphs of the SavedModel in *folder*.
 
     Raises:
         ModelError: as :func:`read_graph`; ``E_NOTMODEL`` for forms of it that cannot be looked through.
@@ -105,7 +107,7 @@ def _read(path: str) -> memoryview:
         with os.fdopen(handle, "rb") as file:
             found = os.fstat(handle)
             if not stat.S_ISREG(found.st_mode):
-                raise ModelError(f"{os.path.basename(path)} is no regular file", code="E_FILE")
+                raise ModelError(f"{os.path.basename(path)} is not a regular file", code="E_FILE")
             if found.st_size > LARGEST:
                 raise ModelError("is over 2 GiB, which no TensorFlow graph file can be", code="E_SIZE")
             data = file.read(LARGEST)
@@ -140,7 +142,7 @@ def _meta_graph(message: Message) -> MetaGraph:
 
 
 def _tensor_names(info: Message, depth: int) -> Iterator[str]:
-    """The tensors of a ``TensorInfo``: one, the three of a sparse tensor, or the components of a composite."""
+    """Yield the tensors of a ``TensorInfo``: one, the three of a sparse tensor, or the components of a composite."""
     if depth > _DEEPEST:
         raise garbled("a signature is nested too deep")
     if info.has(1):

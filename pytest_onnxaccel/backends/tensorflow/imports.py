@@ -13,7 +13,7 @@ from pytest_onnxaccel.core.errors import printable
 
 @cache
 def tensorflow() -> Any:
-    """The module ``tensorflow``.
+    """Return the module ``tensorflow``.
 
     Raises:
         BackendUnavailable: it cannot be imported here.
@@ -27,7 +27,7 @@ def tensorflow() -> Any:
 
 
 def reason(error: BaseException) -> str:
-    """TensorFlow's own words on one line, without the stack of the graph's construction."""
+    """Return TensorFlow's own words on one line, without the stack of the graph's construction."""
     before, _, after = str(error).partition("[[")
     lines = [line.strip() for line in (before or after).splitlines() if line.strip()]
     return printable(f"{type(error).__name__}: {lines[0] if lines else ''}", 200)

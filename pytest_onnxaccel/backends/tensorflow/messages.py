@@ -1,4 +1,4 @@
-"""Graphs that lie in a graph as text: in string constants, string attributes and variants, to any depth.
+"""Graphs inside a graph as text: in string constants, string attributes and variants, to any depth.
 
 No operator that runs such a text is on the list of those that a model may hold. They are looked through nevertheless,
 as whatever runs one in a later release shall find nothing in it.
@@ -22,16 +22,19 @@ _NAME, _OPERATOR = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*"), re.compile(r"
 
 
 def texts_of(value: memoryview) -> Iterator[memoryview]:
-    """The texts of the attribute *value* (an ``AttrValue``).
+    """Yield the texts of the attribute *value* (an ``AttrValue``).
 
     Raises:
-        ModelError: ``E_PARSE``: the attribute itself is no message; ``E_UNSAFE``: it is nested too deep.
+        ModelError: ``E_PARSE``: the attribute itself is not a message; ``E_UNSAFE``: it is nested too deep.
     """
     return _attribute(Message(value), 0)
 
 
 def graphs_in(text: memoryview) -> Iterator[Graph]:
-    """*text* as each of the messages that hold nodes, with those of their nodes that could be some; none of others."""
+    """Yield *text* as each of the messages that hold nodes, with those of their nodes that could be some.
+
+    None of others.
+    """
     if len(text) < _SHORTEST or not _may_hold_nodes(text):
         return
     try:
@@ -81,12 +84,15 @@ def _as_saved_model(message: Message) -> Graph:
 
 
 def is_certain(node: Node) -> bool:
-    """Whether *node* of a text is one for certain: without these, an entry of a map of strings looks like one."""
+    """Return whether *node* of a text is one for certain.
+
+    Without these, an entry of a map of strings looks like one.
+    """
     return bool(node.inputs or node.attributes)
 
 
 def _attribute(value: Message, depth: int) -> Iterator[memoryview]:
-    """The texts of an ``AttrValue``: its own, those of its tensors, lists and functions."""
+    """Yield the texts of an ``AttrValue``: its own, those of its tensors, lists and functions."""
     if depth > DEEPEST:
         raise _too_deep()
     yield from value.each(2)
@@ -105,7 +111,7 @@ def _attribute(value: Message, depth: int) -> Iterator[memoryview]:
 
 
 def _tensor(tensor: Message, depth: int) -> Iterator[memoryview]:
-    """The texts of a ``TensorProto``: its strings, and what its variants hold."""
+    """Yield the texts of a ``TensorProto``: its strings, and what its variants hold."""
     if depth > DEEPEST:
         raise _too_deep()
     yield from tensor.each(8)
@@ -120,7 +126,7 @@ def _tensor(tensor: Message, depth: int) -> Iterator[memoryview]:
 
 
 def _strings(content: memoryview, tensor: Message) -> Iterator[memoryview]:
-    """Strings in one piece: all lengths, then all strings."""
+    """Yield strings in one piece: all lengths, then all strings."""
     count = 1
     for dim in tensor.joined(2).each(2):
         count *= max(Message(dim).number(1), 0)

@@ -30,9 +30,9 @@ class Node:
     function: str = ""
 
     def text(self, attribute: str, default: str = "") -> str | None:
-        """A string attribute, *default* where it is absent; None where it is no string that is known here.
+        """Return a string attribute, *default* where it is absent; None where it is not a string that is known here.
 
-        In a function it may be a placeholder, which whoever calls the function fills in.
+        In a function it may be a placeholder, which the caller of the function fills in.
         """
         found = self.attributes.get(attribute)
         if found is None:
@@ -41,7 +41,7 @@ class Node:
         return message.text(2) if message.has(2) and not message.has(9) else None
 
     def calls(self) -> Iterator[str]:
-        """Names of the functions that its attributes refer to."""
+        """Yield names of the functions that its attributes refer to."""
         for value in self.attributes.values():
             yield from _functions(value, 0)
 
@@ -62,7 +62,7 @@ class Graph:
     attributes: tuple[tuple[str, memoryview], ...] = ()
 
     def all_nodes(self) -> Iterator[Node]:
-        """Nodes of the graph, then those of its functions."""
+        """Yield nodes of the graph, then those of its functions."""
         yield from self.nodes
         for nodes in self.functions.values():
             yield from nodes
@@ -71,7 +71,7 @@ class Graph:
 def graph_of(
     nodes: Iterable[Message] = (), library: Iterable[Message] = (), gradients: Iterable[Message] = ()
 ) -> Graph:
-    """A graph from its nodes (``NodeDef``), functions (``FunctionDef``) and their gradients (``GradientDef``).
+    """Return a graph from its nodes (``NodeDef``), functions (``FunctionDef``) and their gradients (``GradientDef``).
 
     Raises:
         ModelError: ``E_PARSE``; ``E_SIZE``: too many nodes.
@@ -108,7 +108,7 @@ def graph_of(
 
 
 def _function_attributes(function: Message, signature: Message) -> Iterator[tuple[str, memoryview]]:
-    """Attributes of a function, of its arguments, and what its signature gives for those that are left out."""
+    """Yield attributes of a function, of its arguments, and what its signature gives for those that are left out."""
     yield from function.map(5)
     for entry in function.each(7):
         for _, value in Message(entry).joined(2).map(1):
@@ -123,7 +123,7 @@ def _node(message: Message, function: str) -> Node:
 
 
 def _functions(value: memoryview, depth: int) -> Iterator[str]:
-    """Names of functions in an ``AttrValue``."""
+    """Yield names of functions in an ``AttrValue``."""
     if depth > _DEEPEST:
         raise garbled("an attribute is nested too deep")
     message = Message(value)

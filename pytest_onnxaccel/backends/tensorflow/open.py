@@ -36,11 +36,11 @@ class OpenSource(Protocol):
     def tensors(self) -> dict[str, str]: ...
 
     def callable(self) -> Callable[..., list[Any]]:
-        """Takes one array per input in their order, gives one per output."""
+        """Run one array per input in their order and return one per output."""
         ...
 
     def frozen(self) -> Any:
-        """A ``GraphDef`` of what the outputs need, variables as constants; None of a TensorFlow Lite file."""
+        """Freeze what the outputs need to a ``GraphDef``; None for a TensorFlow Lite file."""
         ...
 
     def close(self) -> None: ...
@@ -55,12 +55,16 @@ def open_tensorflow(
     options: LoadOptions | None = None,
     trusted: Collection[str] = (),
 ) -> OpenSource:
-    """The source at *path*; nothing of TensorFlow is imported before it has been looked through.
+    """Open the source at *path*; TensorFlow is imported only after the file was checked.
 
     Args:
-        inputs, outputs: names for a session to take and give; see :func:`.tensorflow_names.choose` for what a name
+        path: the staged file or folder.
+        kind: that of the source, see :mod:`pytest_onnxaccel.convert.formats`.
+        inputs: names for a session to take; see :func:`.tensorflow_names.choose` for what a name
             means. Empty for what the source declares: a signature, a Keras model's layers, or placeholders and ends.
+        outputs: names for a session to give, in the same way.
         signature: of a SavedModel or TensorFlow Lite file; empty for the default one.
+        options: threads and graph optimizations; the defaults when None.
         trusted: what the owner of the model allows it to hold beyond what only computes: operators as
             ``tensorflow:MyOp``, patterns of classes of Keras' other packages as ``keras_hub.*``.
 

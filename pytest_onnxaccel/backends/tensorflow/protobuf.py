@@ -19,7 +19,7 @@ class Message:
     """The fields of one message, by number.
 
     Raises:
-        ModelError: ``E_PARSE``: the bytes are no message, or a field is not of the type that was asked for.
+        ModelError: ``E_PARSE``: the bytes are not message, or a field is not of the type that was asked for.
     """
 
     def __init__(self, data: memoryview) -> None:
@@ -28,28 +28,28 @@ class Message:
             self._fields.setdefault(number, []).append(value)
 
     def each(self, number: int) -> Iterator[memoryview]:
-        """Every occurrence of a repeated message, string or map entry."""
+        """Yield every occurrence of a repeated message, string or map entry."""
         for value in self._fields.get(number, ()):
             if isinstance(value, int):
                 raise garbled(f"field {number} is a number where a message belongs")
             yield value
 
     def joined(self, number: int) -> Message:
-        """A singular message; empty where it is absent."""
+        """Return a singular message; empty where it is absent."""
         found = list(self.each(number))
         return Message(found[0] if len(found) == 1 else memoryview(b"".join(found)))
 
     def text(self, number: int) -> str:
-        """A singular string; empty where it is absent."""
+        """Return a singular string; empty where it is absent."""
         found = list(self.each(number))
         return decoded(found[-1]) if found else ""
 
     def texts(self, number: int) -> list[str]:
-        """A repeated string."""
+        """Return a repeated string."""
         return [decoded(value) for value in self.each(number)]
 
     def number(self, number: int, default: int = 0) -> int:
-        """A singular integer, enum or bool as int64."""
+        """Return a singular integer, enum or bool as int64."""
         found = self._fields.get(number)
         if not found:
             return default
@@ -58,11 +58,11 @@ class Message:
         return found[-1] - (1 << 64) if found[-1] >> 63 else found[-1]
 
     def has(self, number: int) -> bool:
-        """Whether the field occurs."""
+        """Return whether the field occurs."""
         return number in self._fields
 
     def map(self, number: int) -> Iterator[tuple[str, memoryview]]:
-        """Entries of a map from strings; the value is the bytes of its message."""
+        """Yield entries of a map from strings; the value is the bytes of its message."""
         for entry in self.each(number):
             pair = Message(entry)
             found = list(pair.each(2))
@@ -70,7 +70,7 @@ class Message:
 
 
 def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
-    """Field numbers with their values: integers as unsigned, everything else as bytes.
+    """Yield field numbers with their values: integers as unsigned, everything else as bytes.
 
     Raises:
         ModelError: ``E_PARSE``.
@@ -106,7 +106,10 @@ def _key(data: memoryview, at: int, end: int) -> tuple[int, int, int]:
 
 
 def _after_group(data: memoryview, at: int, end: int, number: int) -> int:
-    """Where the group ends that began as field *number*: protobuf passes groups by, as no message of today has one."""
+    """Return where the group ends that began as field *number*.
+
+    Protobuf passes groups by, as no message of today has one.
+    """
     opened = [number]
     while opened:
         number, kind, at = _key(data, at, end)
@@ -130,7 +133,7 @@ def _after_group(data: memoryview, at: int, end: int, number: int) -> int:
 
 
 def varint(data: memoryview, at: int, end: int) -> tuple[int, int]:
-    """A base-128 number at *at*, which ends before *end*, as unsigned 64 bits; and where it ends.
+    """Read a base-128 number at *at*, before *end*, as unsigned 64 bits; and return where it ends.
 
     Raises:
         ModelError: ``E_PARSE``.
@@ -147,14 +150,14 @@ def varint(data: memoryview, at: int, end: int) -> tuple[int, int]:
 
 
 def decoded(value: memoryview) -> str:
-    """A string field; what is no UTF-8 is kept as escapes, so that no two names become one."""
+    """Return a string field; what is not UTF-8 is kept as escapes, so that no two names become one."""
     return bytes(value).decode("utf-8", "backslashreplace")
 
 
 def garbled(cause: str) -> ModelError:
-    """Not the file that it is taken for."""
+    """Return the refusal of a file that is not what it is taken for."""
     return ModelError(
-        f"is truncated or no TensorFlow graph: {cause}",
+        f"is truncated or not a TensorFlow graph: {cause}",
         code="E_PARSE",
         remedy="save the model again, or fetch the whole file",
     )

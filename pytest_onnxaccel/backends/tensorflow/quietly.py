@@ -13,10 +13,10 @@ from pytest_onnxaccel.core.errors import BackendUnavailable, printable
 
 @contextmanager
 def quietly(what: str, remedy: str) -> Iterator[None]:
-    """Imports in the block say nothing.
+    """Keep imports in the block silent.
 
     Raises:
-        BackendUnavailable: *what* cannot be imported in this interpreter; *remedy* mends it.
+        BackendUnavailable: *what* cannot be imported in this interpreter; *remedy* fixes it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Without it the first session of a process fixes the number of threads for all that follow

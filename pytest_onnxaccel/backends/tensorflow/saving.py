@@ -30,9 +30,10 @@ _VARIABLES, _READ = ("Variable", "VariableV2", "VarHandleOp"), "/Read/ReadVariab
 
 
 def strays(meta: MetaGraph, run: Iterable[str] = ()) -> Iterator[tuple[Node, bool]]:
-    """Operators of *meta* that save, or restore another file than the checkpoint, when it is loaded and run.
+    """Yield operators of *meta* that save, or restore another file than the checkpoint, when it is loaded and run.
 
     Args:
+        meta: the parsed meta graph.
         run: tensors that are computed beyond what a loader and the signatures compute.
 
     Yields:
@@ -55,7 +56,7 @@ def strays(meta: MetaGraph, run: Iterable[str] = ()) -> Iterator[tuple[Node, boo
 
 
 def _own_name(node: Node, meta: MetaGraph, nodes: Mapping[str, Node]) -> bool:
-    """The file that Restore *node* reads is the one that the loader names."""
+    """Return whether the file that Restore *node* reads is the one that the loader names."""
     filename = _tensor(meta.saver.filename)
     if not node.function:
         return _leads_to(node.inputs[:1], nodes, filename) == filename != ""
@@ -77,7 +78,7 @@ def _own_name(node: Node, meta: MetaGraph, nodes: Mapping[str, Node]) -> bool:
 
 
 def _leads_to(inputs: tuple[str, ...], nodes: Mapping[str, Node], end: str = "") -> str:
-    """The tensor that the first of *inputs* is the value of, unchanged, *end* at the latest; empty for any other."""
+    """Return the tensor whose unchanged value the first of *inputs* is, *end* at the latest; else empty."""
     name = _tensor(inputs[0]) if inputs else ""
     for _ in range(len(nodes) + 1):
         found = nodes.get(operation(name))
@@ -90,7 +91,7 @@ def _leads_to(inputs: tuple[str, ...], nodes: Mapping[str, Node], end: str = "")
 
 
 def _reached(graph: Graph, roots: Iterable[str]) -> set[tuple[str, str]]:
-    """(function, node) of all that running *roots* runs: their inputs, and every node of the functions called."""
+    """Return (function, node) of all that *roots* run: their inputs, and every node of the functions called."""
     nodes: dict[str, list[Node]] = {}
     for node in graph.nodes:
         nodes.setdefault(node.name, []).append(node)
@@ -118,7 +119,7 @@ def _reached(graph: Graph, roots: Iterable[str]) -> set[tuple[str, str]]:
 
 
 def _called(node: Node, graph: Graph) -> Iterator[str]:
-    """Functions that *node* calls, and those that may stand in for them."""
+    """Yield functions that *node* calls, and those that may stand in for them."""
     waiting, seen = [*node.calls(), *([node.op] if node.op in graph.functions else [])], set()
     while waiting:
         name = waiting.pop()
@@ -129,17 +130,20 @@ def _called(node: Node, graph: Graph) -> Iterator[str]:
 
 
 def operation(tensor: str) -> str:
-    """``scope/op`` of ``^scope/op``, ``scope/op:1`` or ``op:output:0``."""
+    """Return ``scope/op`` of ``^scope/op``, ``scope/op:1`` or ``op:output:0``."""
     return tensor.removeprefix("^").partition(":")[0]
 
 
 def _tensor(name: str) -> str:
-    """*name* with the number of the output, which may be left out for the first: an operation can have several."""
+    """Return *name* with the number of the output, which may be left out for the first.
+
+    An operation can have several.
+    """
     return name if not name or ":" in name or name.startswith("^") else f"{name}:0"
 
 
 def ends(graph: Graph) -> list[str]:
-    """What is run of a graph without a signature where nobody names its outputs; see :func:`.tensorflow_names.ends`."""
+    """Return the ends that are run where nobody names outputs; see :func:`.tensorflow_names.ends`."""
     taken = {operation(name) for node in graph.nodes for name in node.inputs if not name.startswith("^")}
     saves = {node.name for node in graph.nodes if node.op in SAVES}
     return [

@@ -56,7 +56,7 @@ class TensorflowSession:
         return measure(self._checked_call(feeds), plan)
 
     def timer(self, feeds: Mapping[str, Array]) -> Callable[[], list[Any]]:
-        """The call that :meth:`time` times."""
+        """Return the call that :meth:`time` times."""
         return self._checked_call(feeds)
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ def _refused(cause: str) -> ModelError:
 
 
 def _own_words(text: str) -> str:
-    """TensorFlow's message without the stack of the graph's construction, which precedes and follows it."""
+    """Return TensorFlow's message without the stack of the graph's construction, which precedes and follows it."""
     before, _, after = text.partition("[[")
     lines = [line.strip() for line in (before or after).splitlines() if line.strip()]
     return lines[-1] if lines else text

@@ -22,17 +22,17 @@ _TRAINING = ("Apply", "ResourceApply", "SparseApply", "ResourceSparseApply")
 
 
 def plain(name: str) -> str:
-    """*name* without the ``:0`` of a tensor that is its operation's first."""
+    """Return *name* without the ``:0`` of a tensor that is its operation's first."""
     return name.removesuffix(":0")
 
 
 def is_training(graph: Any) -> bool:
-    """Whether *graph* still holds the steps of an optimizer."""
+    """Return whether *graph* still holds the steps of an optimizer."""
     return any(op.type.startswith(_TRAINING) for op in graph.get_operations())
 
 
 def ends(graph: Any) -> list[Any]:
-    """Tensors of operations whose results nothing takes: the outputs of a graph that names none."""
+    """Return the tensors of operations whose results nothing takes: the outputs of a graph that names none."""
     return [
         tensor
         for op in graph.get_operations()
@@ -51,7 +51,10 @@ def _reads_variable(op: Any) -> bool:
 
 
 def placeholders(outputs: Iterable[Any], fed: Iterable[Any] = ()) -> list[Any]:
-    """Placeholders that *outputs* depend on, in the order of the graph; what lies behind *fed* tensors is not asked."""
+    """Return the placeholders that *outputs* depend on, in the order of the graph.
+
+    What is behind *fed* tensors is not followed.
+    """
     known = {tensor.name for tensor in fed}
     seen: set[str] = set()
     found: list[Any] = []
@@ -69,10 +72,10 @@ def placeholders(outputs: Iterable[Any], fed: Iterable[Any] = ()) -> list[Any]:
 
 
 def named_tensor(graph: Any, name: str, what: str) -> Any:
-    """The tensor called *name*, or first of the operation called so.
+    """Return the tensor called *name*, or first of the operation called so.
 
     Raises:
-        ModelError: ``V_CONTRACT``: there is none; the nearest names are told.
+        ModelError: ``V_CONTRACT``: there is none; the nearest names are suggested.
     """
     try:
         return graph.get_tensor_by_name(name if ":" in name else f"{name}:0")
@@ -82,7 +85,7 @@ def named_tensor(graph: Any, name: str, what: str) -> Any:
 
 
 def choose(wanted: Sequence[str], found: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """For each of the *wanted* names what it means among *found*, whose keys are the names that the source gives.
+    """Match each of the *wanted* names with *found*, whose keys are the names that the source gives.
 
     A name means the entry of that name, else the entry whose tensor is called so, else either without ``:0``. Never
     does a place in a list decide.
@@ -108,7 +111,7 @@ def choose(wanted: Sequence[str], found: Mapping[str, Any], what: str) -> dict[s
 
 
 def missing(name: str, what: str, names: Sequence[str]) -> ModelError:
-    """The source has no *what* called *name*."""
+    """Return the error for a source that has no *what* called *name*."""
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or list(names[:4])
     has = f"it has {', '.join(printable(item, 60) for item in near)}" if near else "it has none"
     return ModelError(
@@ -119,7 +122,7 @@ def missing(name: str, what: str, names: Sequence[str]) -> ModelError:
 
 
 def ask_for_outputs(graph: Any) -> ConfigError:
-    """The outputs of a training graph cannot be told: the loss is an end of it, the prediction is not."""
+    """Refuse to guess the outputs of a training graph: the loss is an end of it, the prediction is not."""
     names = [tensor.name for tensor in ends(graph)][:4]
     return ConfigError(
         f"the graph is that of a training, whose ends are not what it predicts (ends: {', '.join(names) or 'none'})",
@@ -128,7 +131,7 @@ def ask_for_outputs(graph: Any) -> ConfigError:
 
 
 def spec_of(name: str, tensor: Any, shape: Any = None) -> TensorSpec:
-    """*tensor* as a spec called *name*; *shape* (a ``TensorShape``) where the graph knows none."""
+    """Return *tensor* as a spec called *name*; *shape* (a ``TensorShape``) where the graph knows none."""
     known = tensor.shape if tensor.shape.rank is not None or shape is None else shape
     dims: tuple[Dim, ...] | None = None
     if known.rank is not None:

@@ -28,7 +28,7 @@ class Setup:
     backend: str = ""
 
     def with_(self, other: Setup) -> Setup:
-        """Both together, each step once and in its order; options of *other* win."""
+        """Combine both, each step once and in its order; options of *other* win."""
         steps = tuple(step for step in GRAPH_STEPS if step in self.steps or step in other.steps)
         return Setup(steps, {**self.options, **other.options}, other.backend or self.backend)
 
@@ -66,7 +66,7 @@ class Surroundings:
 
 
 def trials(around: Surroundings) -> tuple[list[Trial], list[Finding]]:
-    """What to try, and what does not apply with its reason. Steps on the file say themselves whether they apply."""
+    """Return what to try, and what does not apply with the reason; steps on the file decide that themselves."""
     first = ("initializers",)
     found = [
         Trial("initializers", "initializers out of the inputs", Setup(first)),

@@ -15,12 +15,12 @@ from pytest_onnxaccel.core.frozen import record
 
 
 def judged(trial: Trial, gain: Gain, max_abs: float | None) -> Finding:
-    """*trial*, proven to be equal and timed."""
+    """Return *trial*, proven to be equal and timed."""
     return Finding(trial.kind, trial.title, gain.outcome, gain, max_abs=max_abs)
 
 
 def winners(tried: Sequence[tuple[Trial, Finding]]) -> list[Trial]:
-    """The trials that help, the best of each kind, greatest certain gain first.
+    """Return the trials that help, the best of each kind, greatest certain gain first.
 
     A step that others build on comes before them, so that they are taken only for what they add.
     """
@@ -41,7 +41,7 @@ def winners(tried: Sequence[tuple[Trial, Finding]]) -> list[Trial]:
 def combined(
     won: Sequence[Trial], further: Callable[[Setup, Setup], Gain | None]
 ) -> tuple[Setup, tuple[str, ...], dict[str, str]]:
-    """Take winners in one by one, each only where it helps beside those already taken.
+    """Take winners in one by one, each only where it helps on top of those already taken.
 
     Args:
         won: see :func:`winners`.
@@ -68,7 +68,7 @@ def combined(
         elif gain.real:
             setup, taken = new, [*taken, trial]
         else:
-            left[trial.title] = f"no gain beside the others: {gain}"
+            left[trial.title] = f"no gain on top of the others: {gain}"
     return setup, tuple(trial.title for trial in taken), left
 
 
@@ -101,14 +101,14 @@ class Advice:
         return self.whole is not None and self.whole.real
 
     def confirmed(self, whole: Gain | None) -> Advice:
-        """With the advised setup timed as a whole; without a certain gain nothing is advised."""
+        """Return the advice with its setup timed as a whole; without a certain gain nothing is advised."""
         if whole is not None and whole.real:
             return replace(self, whole=whole)
         left = {**self.left, **dict.fromkeys(self.titles, f"not confirmed as a whole: {whole or 'not the model'}")}
         return replace(self, whole=whole, titles=(), setup=Setup(), left=left)
 
     def to_json(self) -> dict[str, Any]:
-        """Figures of the report."""
+        """Return the figures of the report."""
         return {
             "advised": list(self.titles),
             "gain": None if not self.advised or self.whole is None else asdict(self.whole),
@@ -122,7 +122,7 @@ class Advice:
         }
 
     def lines(self) -> list[str]:
-        """The advice first, then what helps by itself, what was refused, and what makes no difference."""
+        """Return the advice first, then what helps by itself, what was refused, and what makes no difference."""
         if self.advised:
             head = f"advised: {' + '.join(self.titles)}: {self.whole}"
         else:

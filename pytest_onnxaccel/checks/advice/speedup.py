@@ -51,7 +51,7 @@ class Gain:
         return Outcome.UNDECIDED if self.control > LEAST and self.high > 1 else Outcome.NO_GAIN
 
     def times(self, factor: float) -> Gain:
-        """With every figure multiplied by *factor*."""
+        """Return it with every figure multiplied by *factor*."""
         return replace(self, ratio=self.ratio * factor, low=self.low * factor, high=self.high * factor)
 
     def __str__(self) -> str:
@@ -79,7 +79,7 @@ class Finding:
         return {**asdict(self), "outcome": self.outcome.value}
 
     def line(self) -> str:
-        """``I/O binding: no gain: 1.00 times as fast (0.98 to 1.02)``."""
+        """Return a line such as ``I/O binding: no gain: 1.00 times as fast (0.98 to 1.02)``."""
         if self.gain is None:
             return f"{self.title}: {self.outcome}: {self.why}"
         if self.outcome is Outcome.UNDECIDED:

@@ -40,7 +40,7 @@ class BatchCase:
         outputs: tolerances by output, before *tolerance*.
         holders: names the nodes that hold the batch, for the message.
         single_runs: results of single samples that are known already, and how they combine.
-        wide: beside *sizes*, sweep over a dynamic model's batch as far as time and *memory* (bytes) allow.
+        wide: in addition to *sizes*, sweep over a dynamic model's batch as far as time and *memory* (bytes) allow.
         telling: whether what was compared tells anything.
         noise: absolute tolerances by output that measured noise asks for, asked where the default is passed.
     """
@@ -61,13 +61,13 @@ class BatchCase:
     noise: Callable[[], Mapping[str, float]] | None = None
 
     def prover(self, single_runs: SingleRuns, full: bool) -> Prover:
-        """Proves sessions within these tolerances."""
+        """Return what proves sessions within these tolerances."""
         found = prover_of(self.backend, single_runs, self.inputs, self.tolerance, self.outputs, full)
         return replace(found, noise=self.noise)
 
 
 def batch(case: BatchCase) -> CheckResult:
-    """Each batch size gives what the samples give by themselves."""
+    """Check that each batch size gives what the samples give by themselves."""
     session, inputs, sizes = case.session, case.inputs, case.sizes
     notes = session.info.notes
     result = CheckResult(case.model, "batch", Verdict.PASSED, backend=case.backend, batch=inputs.batch, notes=notes)
@@ -115,7 +115,7 @@ def batch(case: BatchCase) -> CheckResult:
 
 
 def _telling(result: CheckResult, telling: Telling, single_runs: SingleRuns, session: Session) -> CheckResult:
-    """*result*, judged by what the samples alone gave; more of them are run while no output answers."""
+    """Judge *result* by what the samples gave alone; more samples run while no output changes."""
     answers = Answers()
     for index in range(FEW):
         answers.add(telling.inputs.feeds(index), single_runs.block(index))
@@ -139,7 +139,7 @@ def prover_of(
     outputs: Mapping[str, Tolerance] | None,
     full: bool,
 ) -> Prover:
-    """Proves sessions of *backend* within these tolerances."""
+    """Return what proves sessions of *backend* within these tolerances."""
     sides = (f"{backend} at the batch", "the samples alone")
     return Prover(single_runs, inputs, lambda: Agreement(sides, tolerance, outputs or {}), full)
 
@@ -167,19 +167,19 @@ def _passed(result: CheckResult, proofs: Mapping[int, Proof], plan: Sizes, input
 
 
 def _named(proofs: Mapping[int, Proof]) -> str:
-    """``1 (as is), 3, 10 (dims)``: a method once, behind the sizes that it made."""
+    """Return ``1 (as is), 3, 10 (dims)``: a method once, behind the sizes that it made."""
     groups = groupby(proofs.items(), key=lambda item: item[1].method)
     return ", ".join(", ".join(str(size) for size, _ in found) + f" ({method})" for method, found in groups)
 
 
 def _alike(inputs: Inputs, size: int) -> str:
-    """A remark where the samples in a batch are all the same: leakage between them cannot be seen."""
+    """Return a remark where the samples in a batch are all the same: leakage between them cannot be seen."""
     if size < 2 or (not inputs.files and any("float" in spec.dtype for spec in inputs.specs)):
         return ""
     feeds = inputs.feeds(0, size)
     first = {name: np.take(feeds[name], [0], axis=axis) for name, axis in inputs.axes.items()}
     if all((feeds[name] == array).all() for name, array in first.items()):
-        return f"the {size} samples of the batch are all alike, so that swapped ones cannot be seen: give more samples"
+        return f"the {size} samples of the batch are all equal, so that swapped ones cannot be seen: give more samples"
     return ""
 
 
@@ -210,7 +210,7 @@ def _held(holders: Callable[[], str]) -> str:
 
 
 def _refusal(session: Session, inputs: Inputs) -> str:
-    """A frozen model fed with another batch must be refused, in every backend: how; empty when it is not."""
+    """Return how the frozen model refuses another batch in the backend; empty when it does not."""
     assert inputs.batch is not None
     try:
         session.run(inputs.feeds(0, inputs.batch + 1))

@@ -21,17 +21,17 @@ _FAR = 8
 
 
 def order_of(size: int) -> list[int]:
-    """A fixed permutation; from four samples on neither the reversal nor a rotation, which some mixing survives."""
+    """Return a fixed permutation; for four or more samples neither the reversal nor a rotation."""
     return [*range(1, size, 2), *range((size - 1) // 2 * 2, -1, -2)]
 
 
 def replaced_index(size: int) -> int:
-    """The place that the stranger takes: in the middle, so that what runs forward and what runs backward meets it."""
+    """Return the place of the replaced sample: in the middle, so that both directions meet it."""
     return size // 2
 
 
 def permuted(feeds: Mapping[str, Array], inputs: Inputs, size: int) -> dict[str, Array]:
-    """*feeds* of *size* samples in another order; what all samples share stays."""
+    """Permute *feeds* of *size* samples; what all samples share stays."""
     order = order_of(size)
     return {
         name: array if name not in inputs.axes else np.take(array, order, axis=inputs.axes[name])
@@ -40,7 +40,7 @@ def permuted(feeds: Mapping[str, Array], inputs: Inputs, size: int) -> dict[str,
 
 
 def replaced_sample(feeds: Mapping[str, Array], inputs: Inputs, size: int, far: bool) -> dict[str, Array]:
-    """*feeds* with one sample replaced; *far*: floats whose range was guessed lie far outside of it."""
+    """Replace one sample of *feeds*; *far*: floats whose range was guessed are far outside of it."""
     place = replaced_index(size)
     found: dict[str, Any] = {name: array.copy() for name, array in feeds.items()}
     other = inputs.feeds(-(-size // (inputs.batch or 1)))
@@ -61,7 +61,10 @@ def replaced_sample(feeds: Mapping[str, Array], inputs: Inputs, size: int, far: 
 
 
 def kept(array: Array, how: Mapping[str, Any], size: int, order: Sequence[int]) -> Array | None:
-    """The samples of *array*, an output at batch *size*, that *order* lists, in that order; None where it has none."""
+    """Return the samples of *array*, an output at batch *size*, that *order* lists, in that order.
+
+    None where it has none.
+    """
     if how["join"] == "same":
         return array
     axis = 0 if how["join"] == "stack" else int(how["axis"])
@@ -76,7 +79,7 @@ def compared(
     got: Mapping[str, Array], expected: Mapping[str, Array], joins: Mapping[str, Mapping[str, Any]], size: int,
     without: int | None = None,
 ) -> tuple[dict[str, Array], dict[str, Array]]:  # fmt: skip
-    """What a permuted batch gave beside what it must give, place by place but for the place *without*."""
+    """Pair what a permuted batch gave with what it must give, without the place *without*."""
     places = [place for place in range(size) if place != without]
     order = [order_of(size)[place] for place in places]
     ours: dict[str, Array] = {}

@@ -54,11 +54,11 @@ class Proof:
         return not self.error and self.agreement.ok
 
     def why(self) -> str:
-        """What went wrong."""
+        """Return what went wrong."""
         return self.error or self.step + self.agreement.message()
 
     def figures(self) -> dict[str, Any]:
-        """Figures of the comparison; ``samples`` are those that went into one batch."""
+        """Return the figures of the comparison; ``samples`` are those that went into one batch."""
         return {**self.agreement.summary(), "samples": self.size}
 
 
@@ -109,7 +109,7 @@ class Prover:
     def _agreed(
         self, got: Mapping[str, Array], expected: Mapping[str, Array], agreement: Agreement
     ) -> Agreement:  # fmt: skip
-        """*agreement* with these outputs; where they differ by what may be noise, within what was measured of it."""
+        """Add these outputs to *agreement*; where they differ by what may be noise, within what was measured of it."""
         agreement.add(got, expected)
         if agreement.ok or agreement.problems or self.noise is None:
             return agreement
@@ -130,7 +130,7 @@ class Prover:
     def _shuffled(
         self, size: int, session: Session, feeds: Mapping[str, Array], expected: Mapping[str, Array]
     ) -> Proof | None:
-        """The proof that failed when samples were permuted and one was replaced; None when none did."""
+        """Return the proof that failed when samples were permuted and one was replaced; None when none did."""
         mixed = shuffle.permuted(feeds, self.inputs, size)
         method, place = "", shuffle.replaced_index(size)
         got: dict[str, Array] | str = ""
@@ -156,7 +156,7 @@ class Prover:
         return Proof(size, method, agreement, step="one sample changes the results of the others: ")
 
     def own_batch(self, session: Session) -> str:
-        """Why the samples that one run of the original takes depend on each other; empty when they do not.
+        """Return why the samples that one run of the original takes depend on each other; empty when they do not.
 
         Of a model that is frozen to several samples: its axis 0 may be time, or a batch that it mixes.
         """
@@ -171,7 +171,7 @@ class Prover:
         return "" if failed is None else failed.why()
 
     def first(self, size: int, batch_sessions: Iterable[tuple[str, Session | OnnxAccelError]]) -> Found:
-        """The first of *ways* that is proven, and the ones that were tried and refuted before it."""
+        """Return the first of *ways* that is proven, and the ones that were tried and refuted before it."""
         refuted: list[Proof] = []
         for method, session in batch_sessions:
             if isinstance(session, OnnxAccelError):
@@ -186,7 +186,7 @@ class Prover:
         return Found(None, None, refuted)
 
     def other_lengths(self, size: int, method: str, session: Session) -> Proof | None:
-        """The proof that failed at another one of the lengths that are tried; None where none did.
+        """Return the proof that failed at another one of the lengths that are tried; None where none did.
 
         A length that the original itself does not take at *size* proves nothing, and fails nothing.
         """
@@ -204,7 +204,7 @@ class Prover:
         return None
 
     def unstable(self) -> str:
-        """Outputs that differ between two equal runs of the original: nothing can be proven about them.
+        """Return the outputs that differ between two equal runs of the original: nothing can be proven about them.
 
         To be asked first: a seeded source of noise can give the same numbers to a batch as to its samples.
         """
@@ -217,7 +217,7 @@ class Prover:
             return ""
         worst = [name for name, found in agreement.worst.items() if found["bad_share"]]
         named = counted([f"output {name!r}" for name in worst]) or agreement.message()
-        return f"two equal runs of the model differ ({named}), so nothing can be proven of its batch"
+        return f"two equal runs of the model differ ({named}), so nothing can be proven about its batch"
 
 
 @record(frozen=True)
@@ -234,7 +234,7 @@ def _named(proof: Proof, method: str) -> Proof:
 
 
 def _run(session: Session, feeds: Mapping[str, Array]) -> dict[str, Array] | str:
-    """The outputs, or why it does not run; a worker that dies is an error of its own."""
+    """Return the outputs, or why it does not run; a worker that dies is an error of its own."""
     try:
         return dict(session.run(feeds))
     except ModelError as error:

@@ -73,7 +73,7 @@ class SingleRuns:
         return self._joins
 
     def _seen(self, how: Mapping[str, Any], array: Array) -> Join:
-        """A guessed axis, corrected where the sizes that came are against it: that of the states which are fed."""
+        """Return a guessed axis, corrected where the sizes of the results contradict it."""
         found = dict(how)
         if found.pop("guessed", False) and array.ndim and array.shape[0] != self.own:
             axes = {axis for axis in self._inputs.axes.values() if axis and axis < array.ndim}
@@ -82,17 +82,17 @@ class SingleRuns:
         return found
 
     def without_batch(self) -> list[str]:
-        """Outputs of which nobody knows where the batch is."""
+        """Return the outputs whose batch axis is unknown."""
         return [name for name in self.block(0) if name not in self.joins]
 
     def varying(self, count: int) -> str:
-        """Outputs whose shape depends on the values of samples 0 to *count* - 1."""
+        """Return the outputs whose shape depends on the values of samples 0 to *count* - 1."""
         blocks = self._first(count)
         shapes = {name: {block[name].shape for block in blocks} for name in blocks[0]}
         return counted([f"output {name!r}" for name, found in shapes.items() if len(found) > 1])
 
     def outputs(self, count: int) -> dict[str, Array]:
-        """What samples 0 to *count* - 1 must give when they are fed at once.
+        """Return what samples 0 to *count* - 1 must give when they are fed at once.
 
         Raises:
             ModelError: ``V_BATCH``: the runs do not combine, because an output has another shape for each sample,
@@ -128,21 +128,21 @@ class SingleRuns:
         return [self.block(index) for index in range(-(-count // self.own))]
 
     def missing(self, count: int) -> int:
-        """Runs that :meth:`outputs` of *count* samples would still need."""
+        """Return runs that :meth:`outputs` of *count* samples would still need."""
         return sum(index not in self._blocks for index in range(-(-count // self.own)))
 
     def block(self, index: int) -> Mapping[str, Array]:
-        """What sample *index* gives at the model's own batch."""
+        """Return what sample *index* gives at the model's own batch."""
         if index not in self._blocks:
             self._blocks[index] = self._run(index)
         return self._blocks[index]
 
     def at(self, inputs: Inputs) -> SingleRuns:
-        """The same original, fed other inputs: at other lengths."""
+        """Return the same runs for other inputs, at other lengths."""
         return SingleRuns(self._session, inputs, None, self._ask_joins)
 
     def again(self) -> Mapping[str, Array]:
-        """What sample 0 gives when it is run once more."""
+        """Run sample 0 once more and return what it gives."""
         return self._run(0)
 
     def _run(self, index: int) -> Mapping[str, Array]:

@@ -39,12 +39,15 @@ class Sizes:
 def choose(
     asked: Sequence[int], own: int, dynamic: bool, wide: bool, single_runs: SingleRuns, session: Session, memory: int
 ) -> Sizes:
-    """The sizes to prove of a model.
+    """Return the sizes to prove of a model.
 
     Args:
         asked: sizes that the user named; they are proven whatever they cost.
         own: samples that one run of the model takes.
+        dynamic: whether the batch dimension is declared dynamic.
         wide: prove :data:`SWEEP_SIZES` of a dynamic model as well.
+        single_runs: the original's own runs of single samples, which cost time at each further size.
+        session: the original, which one run is timed in.
         memory: limit of the worker in bytes; 0 for none.
     """
     if not asked and dynamic:
@@ -72,7 +75,7 @@ def choose(
 
 
 def _growth(session: Session) -> float:
-    """Bytes that one run took beside the loaded model; 0 where that is not known."""
+    """Return the bytes that one run took on top of the loaded model; 0 where that is not known."""
     peak: Any = getattr(session, "run_memory_mb", None)
     loaded: Any = session.info.facts.get("memory_loaded_mb")
     return max(0.0, peak - loaded) * 1e6 if peak is not None and loaded is not None else 0.0

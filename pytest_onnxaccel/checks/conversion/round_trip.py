@@ -46,12 +46,16 @@ def round_trip_runs(
     required: bool = False,
     samples: int = SAMPLES,
 ) -> CheckResult:
-    """Every stop agrees with the one before it, and the last with the first; else the first leg at fault is named.
+    """Check that every stop agrees with the one before it, and the last with the first.
 
     Args:
+        model: name of the source, as reports show it.
         stops: the start, then one per conversion.
         inputs: None where no stop has a session.
+        tolerance: that of every comparison; what it leaves open goes by dtype.
+        outputs: tolerances by output, in place of *tolerance*.
         required: a leg that cannot be taken is a failure, not merely *not applicable*.
+        samples: how many are compared.
     """
     shown = " -> ".join(stop.name.partition(": ")[2].partition(" -> ")[2] or stop.name for stop in stops)
     result = CheckResult(
@@ -111,7 +115,7 @@ def _compare(
 
 
 def _stopped(result: CheckResult, stop: Stop, error: OnnxAccelError, required: bool) -> CheckResult:
-    """A converter or runtime that is not here, or lacks an operator, says little of the model."""
+    """Return the result of a leg that stopped: a missing converter, runtime or operator says little of the model."""
     lacking = isinstance(error, BackendUnavailable | ConversionError)
     verdict = Verdict.NOT_APPLICABLE if lacking and not required else Verdict.FAILED
     return result.with_(verdict=verdict, code=error.code, message=f"{stop.name} stopped: {error}")

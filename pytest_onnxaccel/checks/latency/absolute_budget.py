@@ -43,7 +43,7 @@ _FEWEST = 5
 #: Calls of a block where one call takes longer than this.
 SLOW_CALLS, SLOW_NS = 2, 100e6
 
-WALL_ALONE = "this system does not tell what waited for a CPU: the budget is judged on wall time alone"
+WALL_ALONE = "this system does not report how long threads wait for a CPU: the budget is judged on wall time alone"
 
 
 @record(frozen=True)
@@ -68,7 +68,7 @@ class Sampled:
 
 
 def limits(budget: LatencyBudget) -> dict[str, float]:
-    """The limits of *budget* in nanoseconds, by percentile."""
+    """Return the limits of *budget* in nanoseconds, by percentile."""
     found = {key: getattr(budget, f"{key}_ns") for key in PERCENTILES}
     return {key: value for key, value in found.items() if value is not None}
 
@@ -83,7 +83,11 @@ def sample(
     """Take blocks until every limit of *wanted* is decided, or *seconds* have gone.
 
     Args:
+        session: the model, in a worker.
+        feeds: one sample, arrays by input name.
+        wanted: limits in nanoseconds, by percentile such as ``p95``.
         typical_ns: of one call.
+        seconds: time limit of sampling.
     """
     confidence = 1 - ERROR / len(LOOKS)
     calls = (
@@ -107,7 +111,7 @@ def sample(
 def judge(
     blocks: Sequence[Block], facts: Mapping[str, Any], wanted: Mapping[str, float], confidence: float = 0.95
 ) -> Sampled:
-    """What *blocks* say of each limit of *wanted*."""
+    """Return what *blocks* say of each limit of *wanted*."""
     own, basis = on_processor(blocks, facts)
     walls = [list(block.wall_ns) for block in blocks]
     judged = {
@@ -119,7 +123,7 @@ def judge(
 
 
 def on_processor(blocks: Sequence[Block], facts: Mapping[str, Any]) -> tuple[list[list[float]], str]:
-    """Each call's time without what it waited for a CPU, at the machine's own speed; and what that was told by.
+    """Return each call's time without what it waited for a CPU, at the machine's own speed; and how that was measured.
 
     One thread on a CPU: its CPU time. Several threads, or a device: wall time less what any thread waited, in the
     blocks that were disturbed least. Neither
@@ -140,19 +144,19 @@ def on_processor(blocks: Sequence[Block], facts: Mapping[str, Any]) -> tuple[lis
 
 
 def _least_disturbed(blocks: Sequence[Block]) -> Sequence[Block]:
-    """The quarter of *blocks* whose threads waited least: what all of them waited may exceed the whole of a block."""
+    """Return the quarter of *blocks* whose threads waited least."""
     count = max(_FEWEST, len(blocks) // 4)
     chosen = sorted(sorted(range(len(blocks)), key=lambda i: _waited(blocks[i]))[:count])
     return [blocks[i] for i in chosen]
 
 
 def _waited(block: Block) -> float:
-    """Share of the block that its threads waited for a CPU."""
+    """Return the share of the block that its threads waited for a CPU."""
     return min(1.0, block.noise["queued_ns"] / max(1, block.first_ns + sum(block.wall_ns)))
 
 
 def slowness(blocks: Sequence[Block]) -> list[float]:
-    """How many times as long as in the run's best moments the canary took before each block; 1 at least."""
+    """Return how many times as long as in the run's best moments the canary took before each block; 1 at least."""
     known = sorted(block.canary_ns for block in blocks if block.canary_ns)
     best = percentile(known, 0.1) if known else 0.0
     return [max(1.0, block.canary_ns / best) if best and block.canary_ns else 1.0 for block in blocks]
@@ -194,12 +198,12 @@ def _limit(
 
 
 def facts_of(blocks: Sequence[Block]) -> str:
-    """What the machine did during *blocks*, as far as it counts; empty where nothing does."""
+    """Return what the machine did during *blocks*, as far as it counts; empty where nothing does."""
     return noise_text(counters.total([block.noise for block in blocks]), sum(b.end_ns - b.start_ns for b in blocks))
 
 
 def noise_text(found: Mapping[str, float], span_ns: float) -> str:
-    """``; run queue 12 %, steal 3 %, 40 involuntary switches``: the counters that are more than nothing."""
+    """Return ``; run queue 12 %, steal 3 %, 40 involuntary switches``: the counters that are more than nothing."""
     names = {
         "queued_ns": "run queue", "steal_ns": "steal", "pressure_ns": "CPU pressure", "throttled_ns": "throttling",
     }  # fmt: skip

@@ -45,7 +45,7 @@ def measure(session: Session, inputs: Inputs, budget: LatencyBudget, batch: int 
 
 
 def pooled(timing: Timing, sampled: Sampled) -> Timing:
-    """*timing* with the samples of the blocks in place of its own."""
+    """Return *timing* with the samples of the blocks instead of its own."""
     blocks = sampled.blocks
     return replace(
         timing,
@@ -57,7 +57,7 @@ def pooled(timing: Timing, sampled: Sampled) -> Timing:
 
 
 def figures(timing: Timing, session: Session, batch: int) -> dict[str, Any]:
-    """Documented figures of *timing*."""
+    """Return documented figures of *timing*."""
     wall, cpu = sorted(timing.wall_ns), sorted(timing.cpu_ns)
     facts = session.info.facts
     average = mean(wall)
@@ -92,12 +92,16 @@ def latency(
     compared: Sequence[Compared] = (),
     batch: int | None = None,
 ) -> CheckResult:
-    """The model answers inside its budget. Without a budget nothing is judged.
+    """Check that the model answers inside its budget; without a budget nothing is judged.
 
     The worst limit decides: one that failed, else one that cannot be decided.
 
     Args:
+        model: name of the model, as reports show it.
+        backend: name of the backend.
+        session: the model running in *backend*.
         measured: what :func:`measure` found for *session*.
+        budget: limits and scenario; all unset when only measured.
         compared: the limits of *budget* that need another session, judged.
         batch: samples of one call.
     """
@@ -132,7 +136,7 @@ def latency(
 
 
 def _spinning(found: Mapping[str, Any], sampled: Sampled | None) -> list[str]:
-    """Threads that spin for their next call make timings of a shared machine worse than it is."""
+    """Return a warning where threads that spin for their next call slow a shared machine down."""
     if sampled is None or not found.get("spinning"):
         return []
     span = sum(block.end_ns - block.start_ns for block in sampled.blocks)
@@ -146,7 +150,7 @@ def _spinning(found: Mapping[str, Any], sampled: Sampled | None) -> list[str]:
 
 
 def described(budget: LatencyBudget) -> dict[str, Any]:
-    """*budget* in the units of reports."""
+    """Return *budget* in the units of reports."""
     found: dict[str, Any] = {f"{key}_ms": limit / _MS for key, limit in absolute.limits(budget).items()}
     if budget.speedup_over is not None:
         found["speedup_over"] = f"{budget.speedup_over[0]}:{budget.speedup_over[1]:g}"

@@ -18,12 +18,12 @@ _COMPUTES = 0.9
 
 
 def parallelism(blocks: Sequence[Block]) -> float:
-    """CPU over wall time of the blocks that the machine disturbed least; 2.0 where two threads always compute."""
+    """Return CPU over wall time of the least disturbed blocks; 2.0 where two threads always compute."""
     return percentile(sorted(sum(b.cpu_ns) / max(1, sum(b.wall_ns)) for b in blocks), 0.9)
 
 
 def on_cpu(blocks: Sequence[Block], facts: Mapping[str, Any]) -> bool:
-    """The session computes on the CPU, by its provider or, where that is not known, by its CPU time."""
+    """Return whether the session computes on the CPU, by its provider or, where that is not known, by its CPU time."""
     if not counters.cpu_clock_counts():
         return False
     provider = facts.get("provider")
@@ -31,7 +31,7 @@ def on_cpu(blocks: Sequence[Block], facts: Mapping[str, Any]) -> bool:
 
 
 def by_cpu(blocks: Sequence[Block], facts: Mapping[str, Any]) -> bool:
-    """CPU time tells the session's cost and leaves out the time that it waited for a CPU.
+    """Return whether CPU time tells the session's cost and leaves out the time that it waited for a CPU.
 
     Not so with several threads: work that no longer runs side by side costs wall time and no CPU time, and threads that
     spin cost CPU time and do no work.

@@ -55,7 +55,7 @@ class Served:
 
 
 def confirmed(first: Served, second: Served) -> Served:
-    """A failure that a fresh process shows too; never a pass, whatever *second* says."""
+    """Return a failure that a fresh process confirms; never a pass, whatever *second* says."""
     if second.verdict is Verdict.FAILED:
         return replace(second, judged=(*second.judged, "confirmed in a fresh process"))
     told = f"failed, and not again in a fresh process: at first {first.message}; then {second.line}"
@@ -63,15 +63,17 @@ def confirmed(first: Served, second: Served) -> Served:
 
 
 def limits(budget: LatencyBudget) -> dict[str, float]:
-    """Limited percentiles with their limits in nanoseconds."""
+    """Return limited percentiles with their limits in nanoseconds."""
     found = {key: getattr(budget, f"{key}_ns") for key in _SHARES}
     return {key: value for key, value in found.items() if value is not None}
 
 
 def idle_gap(scenario: Scenario, paced: Paced, busy: Timing, asked: Mapping[str, float]) -> Served:
-    """Percentiles of calls after a pause.
+    """Return the percentiles of calls after a pause.
 
     Args:
+        scenario: ``idle-gap`` with its pause.
+        paced: calls with that pause before each.
         busy: of the same session without pauses, for comparison.
         asked: see :func:`limits`.
     """
@@ -96,14 +98,17 @@ def server(
     live: Paced | None = None,
     seed: int = 0,
 ) -> Served:
-    """Response times, waiting included, of requests that come in at random at the scenario's rate.
+    """Return response times, waiting included, of requests that come in at random at the scenario's rate.
 
     Args:
+        scenario: ``server`` with its rate in requests per second.
         row: calls one after the other.
         run: requests that came in at the scenario's rate, which the queue is replayed over; None where calls one after
             the other already take too long for it.
+        asked: see :func:`limits`.
         live: another such run, where it was asked for. A limit that the replay keeps and the live run does not is
             inconclusive.
+        seed: that of the replayed arrivals.
     """
     rate = scenario.rate_per_s or 0.0
     services, own = _services(row, run)
@@ -136,11 +141,13 @@ def server(
 
 
 def max_sustainable_rate(scenario: Scenario, row: Timing, run: Paced, seed: int = 0) -> Served:
-    """The highest rate of random requests at which p99 certainly keeps the scenario's target.
+    """Return the highest rate of random requests at which p99 certainly keeps the scenario's target.
 
     Args:
+        scenario: ``server`` with its target for p99.
         row: calls one after the other.
         run: requests that came in at random, at a rate between the ones searched.
+        seed: that of the replayed arrivals.
     """
     target = scenario.target_ns or 0.0
     services, own = _services(row, run)
@@ -158,23 +165,24 @@ def max_sustainable_rate(scenario: Scenario, row: Timing, run: Paced, seed: int 
     figures = {**_named(scenario), "target_ms": target / _MS, "bearable_per_s": low, "capacity_per_s": most}
     if low:
         share = low / most
-        text = (
-            f"bears {low:.4g} random requests/s with p99 within {_ms(target)}, {share:.0%} of what it can do in a row"
-        )
+        text = f"sustains {low:.4g} random requests/s with p99 within {_ms(target)}, {share:.0%} of its rate in a row"
         return Served(Verdict.PASSED, text, figures)
     lower, _ = bounds(sorted(own.idle_ns), 0.5)
     past = lower is not None and lower > target
     alone = percentile(sorted(services.idle_ns), 0.99)
-    text = f"bears no rate with p99 within {_ms(target)}: a single request takes {_ms(alone)}"
+    text = f"sustains no rate with p99 within {_ms(target)}: a single request takes {_ms(alone)}"
     return Served(Verdict.FAILED if past else Verdict.INCONCLUSIVE, text, figures)
 
 
 def offline(
     scenario: Scenario, found: Sequence[tuple[Throughput, Timing]], asked: Mapping[str, float], left: Mapping[int, str]
 ) -> Served:
-    """Samples per second over batch sizes, by lower bounds; with limits, of the sizes that keep them.
+    """Return samples per second over batch sizes, by lower bounds; with limits, of the sizes that keep them.
 
     Args:
+        scenario: ``offline``.
+        found: throughput and timing of each batch size.
+        asked: see :func:`limits`.
         left: sizes that were not timed, with the reason.
     """
     judged = {t.batch: [_limit(key, value, timing) for key, value in asked.items()] for t, timing in found}
@@ -222,7 +230,7 @@ def _served(judged: Sequence[tuple[Verdict, str]], text: str, figures: Mapping[s
 
 
 def _services(row: Timing, run: Paced | None) -> tuple[Services, Services]:
-    """Service times, and those of the CPU time alone."""
+    """Return service times, and those of the CPU time alone."""
     if run is None:
         scale = _parallel(row.cpu_ns, row.wall_ns)
         return Services.of(row.wall_ns), Services.of([ns / scale for ns in row.cpu_ns])
@@ -230,7 +238,7 @@ def _services(row: Timing, run: Paced | None) -> tuple[Services, Services]:
 
 
 def _parallel(cpu_ns: Sequence[float], wall_ns: Sequence[float]) -> float:
-    """CPU time counts all threads; over wall time it says how many ran side by side, at least one."""
+    """Return CPU time over wall time, at least 1: how many threads ran side by side."""
     return max(1.0, sum(cpu_ns) / max(1, sum(wall_ns)))
 
 

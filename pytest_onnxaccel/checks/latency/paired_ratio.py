@@ -3,7 +3,7 @@
 Method: separate sessions with equal use (one session shared by several arms would leave the others cache-cold, which
 reads as 5 to 7 %); blocks in ABBA order with a drawn start; the first call of a block dropped; the median of the
 paired log-ratios with bounds by the sign test; looks at growing numbers of pairs that share one error; and two sessions
-of one and the same model among the arms, whose ratio must be 1 or the machine is not fit to tell.
+of the same model among the arms, whose ratio must be 1 or the machine is too noisy to decide.
 After nanobench's ``compare()``; see docs/latency.md.
 """
 
@@ -117,15 +117,15 @@ class Ratio:
         return self.control is None or abs(math.log(self.control.ratio)) <= math.log1p(CONTROL)
 
     def above(self, factor: float) -> bool:
-        """Certainly *factor* or more."""
+        """Return whether certainly *factor* or more."""
         return self.fit and self.low >= factor
 
     def below(self, factor: float) -> bool:
-        """Certainly less than *factor*."""
+        """Return whether certainly less than *factor*."""
         return self.fit and self.high < factor
 
     def to_json(self) -> dict[str, Any]:
-        """Builtins only."""
+        """Return it in builtins only."""
         return {**asdict(self), "noise": dict(self.noise)}
 
 
@@ -138,11 +138,16 @@ def compare(
     seed: int = 0,
     looks: Sequence[int] = LOOKS,
 ) -> Ratio:
-    """Time the arms in alternation until the bounds tell on which side of *against* their ratio lies.
+    """Time the arms in alternation until the bounds show on which side of *against* their ratio is.
 
     Args:
+        first: the arm whose time is the numerator.
+        second: the arm whose time is the denominator.
         twin: another session of the same model as *second*, for the control.
         against: None takes every look that *seconds* allow, for a figure as exact as can be had.
+        seconds: time limit of all looks.
+        seed: that of the order of the arms.
+        looks: numbers of pairs after which the bounds are looked at; they share one error.
 
     Raises:
         OnnxAccelError: a session fails.
@@ -167,7 +172,7 @@ def compare(
 
 
 class _Bench:
-    """Takes blocks of *arms* for an :class:`Alternation`, and keeps them for what they tell besides."""
+    """Takes blocks of *arms* for an :class:`Alternation`, and keeps them for what they tell in addition."""
 
     def __init__(self, arms: Sequence[Arm], calls: int) -> None:
         self.arms = arms
@@ -183,7 +188,7 @@ class _Bench:
 
 
 def _warm(arm: Arm) -> float:
-    """The same number of calls for every arm; nanoseconds of a typical one."""
+    """Return the same number of calls for every arm; nanoseconds of a typical one."""
     timing = arm.session.time(arm.feeds, TimingPlan(samples=3, warmup=10, seconds=5.0, least=1, steady=False))
     return percentile(sorted(timing.wall_ns), 0.5)
 

@@ -27,7 +27,7 @@ class Compared:
     ratio: Ratio | None = None
 
     def figures(self) -> dict[str, Any]:
-        """Documented figures: ``speedup`` and ``speedup_over``, or ``regression`` and ``regression_from``."""
+        """Return documented figures: ``speedup`` and ``speedup_over``, or ``regression`` and ``regression_from``."""
         names = {"speedup": "speedup_over", "regression": "regression_from"}
         found: dict[str, Any] = {self.kind: None, names[self.kind]: self.other}
         if self.ratio is None:
@@ -40,10 +40,12 @@ class Compared:
 
 
 def speedup(ratio: Ratio | None, other: str, factor: float) -> Compared:
-    """At least *factor* times as fast as *other*.
+    """Judge whether it is at least *factor* times as fast as *other*.
 
     Args:
         ratio: how many times as long *other* takes as the model; None when it did not run.
+        other: name of the backend that is compared with.
+        factor: least speed-up.
     """
     if ratio is None:
         text = f"{other} did not run, so there is nothing to be {factor:g} times faster than"
@@ -53,10 +55,12 @@ def speedup(ratio: Ratio | None, other: str, factor: float) -> Compared:
 
 
 def regression(ratio: Ratio, other: str, share: float) -> Compared:
-    """At most *share* slower than *other*.
+    """Judge whether it is at most *share* slower than *other*.
 
     Args:
         ratio: how many times as long the model takes as *other*.
+        other: name of the model that is compared with.
+        share: largest slowdown, as a fraction: 0.1 for 10 %.
     """
     bounds = f"{ratio.low - 1:+.1%} to " + ("unbounded" if math.isinf(ratio.high) else f"{ratio.high - 1:+.1%}")
     text = f"{ratio.ratio - 1:+.1%} ({bounds}) in time against {other}, allowed {share * 100:+g}%; {_clocks(ratio)}"
@@ -74,14 +78,14 @@ def _judged(ratio: Ratio, passed: bool, failed: bool, text: str) -> Judged:
     if not ratio.fit and ratio.control is not None:
         return Judged(
             Verdict.INCONCLUSIVE,
-            f"the machine is not fit to tell: two sessions of one and the same model differ by "
+            f"the machine is too noisy to decide: two sessions of the same model differ by "
             f"{ratio.control.ratio - 1:+.1%}, more than {CONTROL:.0%}{disturbed} ({text})",
         )
     return Judged(Verdict.INCONCLUSIVE, f"the bounds do not decide: {text}{disturbed}")
 
 
 def _clocks(ratio: Ratio) -> str:
-    """Both clocks, the one that decides first."""
+    """Return both clocks, the one that decides first."""
     if ratio.clock == "cpu":
         return f"by CPU time, by wall time {ratio.wall}, {ratio.pairs} pairs"
     return f"by wall time, by CPU time {ratio.cpu}, {ratio.pairs} pairs"

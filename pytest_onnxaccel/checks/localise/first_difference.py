@@ -70,14 +70,14 @@ class Beside:
     narrow: str = ""
 
     def limit(self, value: str, scale: float = 1.0) -> float:
-        """From what share of its scale on *value* differs."""
+        """Return from what share of its scale on *value* differs."""
         counterpart = self.pairs.get(value, value)
         dtype = self.ours.dtype(value) or self.theirs.dtype(counterpart)
         rounding = max(floor(dtype), floor(self.narrow) if floor(dtype) else 0.0)
         return max(rounding * scale, NOISE * self.noise.get(counterpart, 0.0))
 
     def agrees(self, value: str, scale: float = 1.0) -> bool:
-        """*value* has a counterpart, and is it but for rounding."""
+        """Return whether *value* has a counterpart and equals it but for rounding."""
         if value in self.ours.inputs:
             return True
         return value in self.gaps and self.gaps[value].share <= self.limit(value, scale)
@@ -89,7 +89,7 @@ class Beside:
         return tuple(name for name in self.ours.makers if name in inner & set(self.gaps) and not self.agrees(name))
 
     def suspects(self, scale: float = 1.0, cleared: Collection[str] = ()) -> Iterator[Suspect]:
-        """Places where the two part, in the order of the candidate's nodes.
+        """Yield places where the two part, in the order of the candidate's nodes.
 
         Goes back from the wrong outputs over what differs or has no counterpart, and stops at what agrees: a value
         that differs and whose effect has vanished further on (a batch norm folded into a convolution) is passed by.

@@ -75,14 +75,14 @@ class GraphView:
         return self.values.get(value, (None, "", None))[1]
 
     def size(self, value: str) -> int | None:
-        """Bytes of *value*; None where unknown."""
+        """Return the bytes of *value*; None where unknown."""
         return self.values.get(value, (None, "", None))[0]
 
     def shape(self, value: str) -> list[int | None] | None:
         return self.values.get(value, (None, "", None))[2]
 
     def between(self, value: str, known: Collection[str]) -> tuple[tuple[Node, ...], tuple[str, ...]]:
-        """Nodes that compute *value* from *known* values and the inputs, in order, and which of those they read."""
+        """Return the nodes that compute *value* from *known* values and inputs, in order, and what they read."""
         nodes: dict[int, Node] = {}
         read: dict[str, None] = {}
         waiting = [value]

@@ -20,7 +20,7 @@ Distances = Mapping[tuple[str, str], float]
 
 @record(frozen=True)
 class OddOneOut:
-    """Engines beside each other.
+    """Engines side by side.
 
     Attributes:
         odd: the engine, or the runtime with its variants, that stands apart from all others, which agree; empty where
@@ -69,14 +69,16 @@ def odd_one_out(outputs: Mapping[str, Mapping[str, Array]], runtimes: Mapping[st
     names = list(dict.fromkeys(runtime.values()))
     if len(names) == 2:
         return OddOneOut(
-            "", distances, f"{_and(names)} differ, with and without optimizations: a third runtime would tell"
+            "", distances, f"{_and(names)} differ, with and without optimizations: a third runtime would decide"
         )
     far = max(distances.items(), key=lambda item: item[1])
-    return OddOneOut("", distances, f"no engine stands apart alone; farthest are {_and(list(far[0]))}, by {far[1]:.1e}")
+    return OddOneOut(
+        "", distances, f"no single engine stands apart; the furthest apart are {_and(list(far[0]))}, by {far[1]:.1e}"
+    )
 
 
 def _suspected(engines: Sequence[str], runtime: Mapping[str, str]) -> Iterator[list[str]]:
-    """Each runtime with all its variants, then each engine by itself."""
+    """Yield each runtime with all its variants, then each engine by itself."""
     groups = [[name for name in engines if runtime[name] == one] for one in dict.fromkeys(runtime.values())]
     yield from groups
     yield from ([name] for group in groups if len(group) > 1 for name in group)
@@ -92,7 +94,7 @@ def _of(distances: Distances, a: str, b: str) -> float:
 
 
 def _distance(a: Mapping[str, Array], b: Mapping[str, Array]) -> float:
-    """Symmetric: each side is once the one whose scale counts. Infinite where the two have other outputs."""
+    """Return the symmetric distance of the two; infinite where they have other outputs."""
     names = [name for name in a if name in b]
     if len(names) < max(len(a), len(b)):
         return float("inf")

@@ -50,12 +50,12 @@ class Parting:
 def first_module(
     recorded: Sequence[tuple[str, Digest]], values: Mapping[str, Digest], graph_view: GraphView
 ) -> Parting | None:
-    """The first of the *recorded* modules whose result no value of the graph holds, though one bears its name.
+    """Return the first of the *recorded* modules whose result no value of the graph holds, though one bears its name.
 
     Args:
         recorded: module path and result, in the order of execution; a module that ran twice is there twice.
         values: of the graph, by name, on the same inputs.
-        wiring: tells which module a value came from.
+        graph_view: tells which module a value came from.
 
     Returns:
         None where every module that has a value in the graph agrees with it.
@@ -86,7 +86,7 @@ def _holder(digest: Digest, values: Mapping[str, Digest]) -> str:
 
 
 def _named(module: str, digest: Digest, values: Mapping[str, Digest], graph_view: GraphView) -> str:
-    """The last value of *module*'s own nodes, or of those inside it, that has the shape of its result."""
+    """Return the last value of *module*'s own nodes, or of those inside it, that has the shape of its result."""
     if not module:
         return ""
     found = ""

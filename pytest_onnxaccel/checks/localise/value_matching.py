@@ -21,7 +21,7 @@ _SHARED = 0.3
 
 
 def by_name(ours: GraphView, theirs: GraphView) -> dict[str, str]:
-    """Inputs, outputs and, where the names can be believed, the values between: candidate's name to reference's.
+    """Return inputs, outputs and, where the names can be believed, the values between: candidate's name to reference's.
 
     Exporters number values. Two exports that number differently share names that mean nothing, which shows in their
     operators: then only inputs and outputs are paired.
@@ -43,12 +43,13 @@ def _alike(a: list[int | None] | None, b: list[int | None] | None) -> bool:
 def by_content(
     ours: Mapping[str, Digest], theirs: Mapping[str, Digest], pairs: Mapping[str, str], tolerance: Mapping[str, float]
 ) -> dict[str, str]:
-    """Values of the candidate without a counterpart that hold what a value of the reference holds.
+    """Return the values of the candidate without a counterpart that hold what a value of the reference holds.
 
     Several may have the same counterpart: a node that the candidate has too many changes nothing before it.
 
     Args:
-        ours, theirs: digests by value.
+        ours: the candidate's digests by value.
+        theirs: the reference's digests by value.
         pairs: what is paired already.
         tolerance: by dtype, as a share of the tensor's scale.
     """
@@ -72,11 +73,11 @@ def by_content(
 
 
 def by_structure(ours: GraphView, theirs: GraphView, pairs: Mapping[str, str]) -> dict[str, str]:
-    """Further pairs, from both ends: results of the same operator on paired values, and what the same operator reads
-    to give paired values.
+    """Find further pairs from both ends of the graphs.
 
+    These are results of the same operator on paired values, and what the same operator reads to give paired values.
     Where several nodes of one operator read the same values (parallel convolutions), they are paired in their order
-    if both sides have equally many left, told apart by their shapes first.
+    if both sides have equally many left; their shapes are compared first.
     """
     found = dict(pairs)
     while more := (_forward(ours, theirs, found) or _backward(ours, theirs, found)):
@@ -113,9 +114,10 @@ def _backward(ours: GraphView, theirs: GraphView, found: Mapping[str, str]) -> d
 
 
 def _open(graph_view: GraphView, names: Mapping[str, str]) -> dict[tuple[object, ...], list[str]]:
-    """Unpaired results of nodes that read paired values, by operator, what is read, place among the results and shape.
+    """Group unpaired results of nodes that read paired values, by operator, operands, place and shape.
 
     Args:
+        graph_view: one side's graph.
         names: the reference's name of each paired value.
     """
     found: dict[tuple[object, ...], list[str]] = defaultdict(list)

@@ -43,7 +43,7 @@ class _Pair:
     box_noise: float
 
     def margin(self, k: int, here: _Side, there: _Side, seen: frozenset[int] = frozenset()) -> tuple[float, float]:
-        """(margin, what rounding may overturn) of box *k*, which *here* keeps and *there* does not."""
+        """Return (margin, what rounding may overturn) of box *k*, which *here* keeps and *there* does not."""
         limit = self.asked.threshold
         if there.scores[k] <= limit:
             return float(min(here.scores[k] - limit, limit - there.scores[k])), float(self.score_noise[k])
@@ -80,13 +80,14 @@ def detections(
     """Compare the kept boxes.
 
     Args:
-        candidate, reference: scores ([N x] boxes x classes, or one class's scores) and boxes ([N x] boxes x 4,
-            corner form).
+        asked: the decision: threshold, overlap and background class.
+        candidate: scores ([N x] boxes x classes, or one class's scores) and boxes ([N x] boxes x 4, corner form).
+        reference: the same of the reference.
         score_noise: what rounding may do to each score; of the scores' shape.
         box_noise: what rounding may do to a coordinate.
 
     Raises:
-        ValueError: shapes that are no detector's.
+        ValueError: shapes that are not detector's.
     """
     boxes = [_boxes(side[1]) for side in (candidate, reference)]
     scores = [_scores(side[0], boxes[0].shape[:2]) for side in (candidate, reference)]
@@ -109,7 +110,10 @@ def detections(
 
 
 def _classes(asked: Decision, scores: Floats) -> list[int]:
-    """Classes that stand for something: with rows that sum to 1, class 0 is the background unless told otherwise."""
+    """Return the classes that stand for something.
+
+    With rows that sum to 1, class 0 is the background by default.
+    """
     background = asked.background
     if background is None and scores.shape[-1] > 1 and np.allclose(scores.sum(axis=-1), 1, atol=1e-2):
         background = 0
@@ -121,7 +125,7 @@ def _side(asked: Decision, name: str, scores: Floats, boxes: Floats) -> _Side:
 
 
 def _matches(ours: _Side, theirs: _Side) -> list[tuple[int, int]]:
-    """Pairs of kept boxes (candidate's, reference's): the same number, else the same place."""
+    """Return pairs of kept boxes (candidate's, reference's): the same number, else the same place."""
     both = set(ours.kept) & set(theirs.kept)
     found = [(k, k) for k in theirs.kept if k in both]
     free = [k for k in ours.kept if k not in both]
@@ -162,7 +166,7 @@ def _boxes(array: Array) -> Floats:
 
 
 def _scores(array: Array, of: tuple[int, ...]) -> Floats:
-    """N x boxes x classes."""
+    """Return n x boxes x classes."""
     values = as_floats(array)
     if values.shape == (*of, values.shape[-1]) and values.ndim == 3:
         return values

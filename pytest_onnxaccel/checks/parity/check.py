@@ -105,15 +105,15 @@ class ParityCase:
     types: Types | None = None
 
     def samples(self) -> Iterator[dict[str, Array]]:
-        """The feeds, in order."""
+        """Yield the feeds, in order."""
         return samples(self.inputs, self.seeds, self.batch)
 
     def sample(self, index: int) -> dict[str, Array]:
-        """The feeds of sample *index*, also past those of :meth:`samples`."""
+        """Return the feeds of sample *index*, also past those of :meth:`samples`."""
         return sample(self.inputs, self.seeds, self.batch, index)
 
     def known_outputs(self, index: int) -> Mapping[str, Array] | None:
-        """The candidate's outputs of sample *index*, where it ran already."""
+        """Return the candidate's outputs of sample *index*, where it ran already."""
         if self.known is None or self.batch is not None or self.seeds or sized(self.inputs, index) is not self.inputs:
             return None
         # Not those that ran with what the samples of a batch have in common
@@ -121,7 +121,7 @@ class ParityCase:
 
 
 def parity(case: ParityCase) -> CheckResult:
-    """The candidate's outputs equal the reference's within the tolerance."""
+    """Check that the candidate's outputs equal the reference's within the tolerance."""
     compared = _Comparison(case)
     for index, feeds in enumerate(case.samples()):
         if compared.agreement.problems:
@@ -182,7 +182,7 @@ class _Comparison:
             self.decisions.add(index, ours, theirs)
 
     def worth_measuring(self) -> bool:
-        """Noise could explain what is past the tolerance."""
+        """Return whether noise could explain what is past the tolerance."""
         return _worth_measuring(self.agreement, self.limits, self.decisions)
 
     def look_at_types(self) -> bool:
@@ -235,7 +235,7 @@ class _Comparison:
         self.joined(measure(self._base_name, self._base, chosen, feeds, self.limits.computed))
 
     def joined(self, found: Noise) -> None:
-        """Tolerate *found* beside the noise that is known, and judge again."""
+        """Tolerate *found* in addition to the noise that is known, and judge again."""
         self.limits.noise = self.limits.noise.joined(found) if self.limits.noise is not None else found
         self._judge_again()
 
@@ -303,7 +303,7 @@ class _Comparison:
         return False
 
     def result(self, look: SecondLook | None) -> CheckResult:
-        """The verdict on everything that was compared."""
+        """Return the verdict on everything that was compared."""
         case, agreement, limits = self.case, self.agreement, self.limits
         sides = (case.candidate_session, case.reference_session)
         result = CheckResult(
@@ -327,7 +327,7 @@ class _Comparison:
         return case.telling.judged(result, self.answers, case.reference_session.run)
 
     def _conversion(self) -> dict[str, str]:
-        """Figures: the float type that one side is a conversion to."""
+        """Return the figures: the float type that one side is a conversion to."""
         found = self.types.type if self.types is not None else ""
         return {"conversion": found} if found else {}
 
@@ -340,7 +340,7 @@ class _Comparison:
 
 
 def _of_large_inputs(limits: Limits) -> Limits:
-    """Tolerances of a sample whose inputs are drawn wider: what it needs is tolerated of it alone.
+    """Return tolerances of a sample whose inputs are drawn wider: what it needs is tolerated of it alone.
 
     What is locked was measured on other samples, and an absolute tolerance was given for outputs of their size.
     """
@@ -355,7 +355,7 @@ def _of_large_inputs(limits: Limits) -> Limits:
 def _runs(
     candidate: Session, reference: Session, feeds: Mapping[str, Array]
 ) -> tuple[Mapping[str, Array], Mapping[str, Array]] | None:
-    """What both give; None where one of them refuses a sample that was drawn to tell more, or overflows in it."""
+    """Return what both give; None where one of them refuses an extra sample, or overflows in it."""
     try:
         theirs = reference.run(feeds)
         return (candidate.run(feeds), theirs) if is_finite(theirs) else None
@@ -366,7 +366,7 @@ def _runs(
 
 
 def _worth_measuring(agreement: Agreement, limits: Limits, decisions: Decisions | None) -> bool:
-    """Something is past what rounding needs, and a measured drift could explain it; so a plain pass costs nothing."""
+    """Return whether a measured drift could explain what is past rounding; so a plain pass costs nothing."""
     bad = agreement.bad()
     if bad and not all(
         name in agreement.hardest and limits.may_help(name, agreement.needed[name], agreement.hardest[name][2])
@@ -378,14 +378,14 @@ def _worth_measuring(agreement: Agreement, limits: Limits, decisions: Decisions 
 
 
 def _telling(samples: Sequence[Mapping[str, Array]], agreement: Agreement) -> list[Mapping[str, Array]]:
-    """At most :data:`SAMPLES` of the samples to measure on, those that need the widest tolerances among them."""
+    """Return at most :data:`SAMPLES` of the samples to measure on, those that need the widest tolerances among them."""
     first = dict.fromkeys(sample for sample, _, _ in agreement.hardest.values())
     chosen = list(dict.fromkeys([*first, *range(len(samples))]))[: max(SAMPLES, len(first))]
     return [samples[i] for i in sorted(chosen)]
 
 
 def samples(inputs: Inputs, seeds: Sequence[int], batch: int | None) -> Iterator[dict[str, Array]]:
-    """The feeds that parity compares, in order; those of a second look come after them."""
+    """Yield the feeds that parity compares, in order; those of a second look come after them."""
     given = max((len(samples) for samples in inputs.files.values()), default=0)
     count = len(seeds) or max(SAMPLES, min(MOST, -(-given // (batch or 1))))
     count = max(count, inputs.variants, inputs.telling) if not seeds else count
@@ -396,7 +396,7 @@ def samples(inputs: Inputs, seeds: Sequence[int], batch: int | None) -> Iterator
 
 
 def sample(inputs: Inputs, seeds: Sequence[int], batch: int | None, index: int) -> dict[str, Array]:
-    """The feeds of sample *index* of a parity check, also past those of :func:`samples` where no seeds are given."""
+    """Return the feeds of sample *index*, also past those of :func:`samples` where no seeds are given."""
     inputs = sized(inputs, index)
     if seeds:
         return inputs.seeded(seeds[index], batch)
@@ -404,5 +404,5 @@ def sample(inputs: Inputs, seeds: Sequence[int], batch: int | None, index: int) 
 
 
 def sized(inputs: Inputs, index: int) -> Inputs:
-    """The inputs at the sizes of sample *index*: samples go through the lengths that are tried."""
+    """Return the inputs at the sizes of sample *index*: samples go through the lengths that are tried."""
     return inputs.for_sample(index)

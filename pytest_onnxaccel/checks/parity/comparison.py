@@ -58,7 +58,9 @@ class Agreement:
         """Compare one sample's outputs; after a breach of the contract no further figures are taken.
 
         Args:
-            number: of the sample, where samples are left out: what is told of the worst one.
+            candidate: arrays by output name.
+            reference: arrays by output name, of the same sample.
+            number: of the sample, where samples are left out: what is reported about the worst one.
         """
         number = self.samples if number is None else number
         self.samples += 1
@@ -89,12 +91,12 @@ class Agreement:
         return {**figures(candidate, reference, limit), "tolerance_from": limit.origin}
 
     def judge_again(self) -> None:
-        """Take the figures of each output's hardest sample anew, after *limit* changed."""
+        """Take the figures of each output's hardest sample again, after *limit* changed."""
         for name, (sample, candidate, reference) in self.hardest.items():
             self.worst[name] = {**self._figures(name, candidate, reference), "sample": sample}
 
     def bad(self) -> list[str]:
-        """Outputs with elements past their tolerance."""
+        """Return the outputs with elements past their tolerance."""
         return [name for name, found in self.worst.items() if found["bad_share"]]
 
     @property
@@ -103,7 +105,7 @@ class Agreement:
         return not self.problems and all(f["bad_share"] == 0 for f in self.worst.values())
 
     def summary(self) -> dict[str, Any]:
-        """Figures of the worst output, and those of each."""
+        """Return the figures of the worst output, and those of each."""
         if not self.worst:
             return {"samples": self.samples}
         name, top = max(self.worst.items(), key=lambda item: _badness(item[1]))
@@ -116,7 +118,7 @@ class Agreement:
         return {**figures, "worst_output": name, "samples": self.samples, "outputs": outputs}
 
     def message(self) -> str:
-        """What was asked and what is, in one line, for a failure."""
+        """Return what was asked and what is, in one line, for a failure."""
         if self.problems:
             return self.problems[0].message
         name, top = max(self.worst.items(), key=lambda item: _badness(item[1]))
@@ -128,7 +130,7 @@ class Agreement:
         )
 
     def details(self) -> tuple[str, ...]:
-        """Further lines for a failure: the other breaches, or the worst element of each output."""
+        """Return further lines for a failure: the other breaches, or the worst element of each output."""
         if self.problems:
             return tuple(p.message for p in self.problems[1:])
         lines = []
@@ -146,7 +148,7 @@ class Agreement:
         return f", {self.flips[name]} argmax flips" if self.flips.get(name) else ""
 
     def origin(self) -> str:
-        """Where the tolerances come from."""
+        """Return where the tolerances come from."""
         if self.limit is not None:
             told = [f"{name}: {self.worst[name]['tolerance_from']}" for name in self.bad() or self.worst]
             return counted(told, 240, "; ")

@@ -1,7 +1,7 @@
 """Do both sides decide the same: classes by argmax, or boxes after threshold and suppression. Asked for, never implied.
 
-What rounding may overturn is told apart by the noise floor (dtype, locked or measured), never by a tolerance that the
-user gave: a loose tolerance for values is no licence to decide otherwise.
+What rounding may overturn is found by the noise floor (dtype, locked or measured), never by a tolerance that the
+user gave: a loose tolerance for values is not a licence to decide otherwise.
 """
 
 from __future__ import annotations
@@ -52,26 +52,26 @@ class Decisions:
             self._open.append((sample, candidate, reference))
 
     def judge_again(self) -> None:
-        """Take the margins anew, after the noise was measured."""
+        """Take the margins again, after the noise was measured."""
         again = {sample for sample, _, _ in self._open}
         self.changes = [item for item in self.changes if item[0] not in again]
         for sample, candidate, reference in self._open:
             self.changes += self._changes(sample, candidate, reference)[0]
 
     def flips(self) -> list[tuple[int, str, Change]]:
-        """Decisions that differ by more than rounding."""
+        """Return decisions that differ by more than rounding."""
         return [item for item in self.changes if not item[2].in_noise]
 
     def outputs(self) -> tuple[str, ...]:
-        """Outputs whose noise matters here, as far as they are known."""
+        """Return the outputs whose noise matters here, as far as they are known."""
         return tuple(dict.fromkeys(name for _, name, _ in self.changes))
 
     def reference(self, name: str) -> Array | None:
-        """The reference's output *name* of a sample with a change that is more than rounding."""
+        """Return the reference's output *name* of a sample with a change that is more than rounding."""
         return self._open[0][2][name] if self._open else None
 
     def figures(self) -> dict[str, Any]:
-        """For the report."""
+        """Return it in builtins for the report."""
         flips = self.flips()
         return {
             "kind": self.asked.kind, "decisions": self.rows, "flips": len(flips),
@@ -79,13 +79,13 @@ class Decisions:
         }  # fmt: skip
 
     def message(self) -> str:
-        """How many decisions differ, and the first of them."""
+        """Return how many decisions differ, and the first of them."""
         flips = self.flips()
         word = "decision differs" if len(flips) == 1 else "decisions differ"
         return f"{len(flips)} of {self.rows} {self.asked.kind} {word}; the first: {_said(flips[0])}"
 
     def note(self) -> str:
-        """The decisions that rounding alone may have overturned; empty without any."""
+        """Return the decisions that rounding alone may have overturned; empty without any."""
         near = [item for item in self.changes if item[2].in_noise]
         if not near:
             return ""

@@ -45,15 +45,15 @@ class Noise:
     sure: tuple[str, ...] = ()
 
     def factor(self, name: str) -> float:
-        """So many times its drift output *name* may be off."""
+        """Return by how many times its drift output *name* may be off."""
         return SURE if name in self.sure else FACTOR
 
     def only(self, names: Collection[str]) -> Noise:
-        """This noise, of outputs *names* alone."""
+        """Return this noise, of outputs *names* alone."""
         return replace(self, drift={name: found if name in names else 0.0 for name, found in self.drift.items()})
 
     def joined(self, other: Noise) -> Noise:
-        """This noise and that of *other* samples, or of the other side: the larger drift of each output."""
+        """Merge this noise with that of *other* samples, or of the other side: the larger drift of each output."""
         drift = {name: max(found, other.drift.get(name, 0.0)) for name, found in self.drift.items()}
         counted, left_out = (tuple(dict.fromkeys((*a, *b))) for a, b in (
             (self.counted, other.counted), (self.left_out, other.left_out),
@@ -63,12 +63,12 @@ class Noise:
         return Noise(reference, drift, counted, left_out, self.samples + other.samples, self.sure)
 
     def origin(self, name: str) -> str:
-        """``4 x measured drift 2.6e-7 of ort-cpu over 4 variants``."""
+        """Return a text such as ``4 x measured drift 2.6e-7 of ort-cpu over 4 variants``."""
         found, count = self.drift.get(name, 0.0), len(self.counted)
         return f"{self.factor(name):g} x measured drift {found:.2g} of {self.reference} over {count} variants"
 
     def figures(self) -> dict[str, object]:
-        """For the report."""
+        """Return it in builtins for the report."""
         return {
             "factor": FACTOR, "drift": dict(self.drift), "variants": list(self.counted),
             "left_out": list(self.left_out), "samples": self.samples,
@@ -88,6 +88,10 @@ def measure(
     rounding can: it is another model, and would make the tolerance meaningless.
 
     Args:
+        reference: what messages call it.
+        session: the reference.
+        variants: opens the variants, one after the other.
+        feeds: samples, each one array per input.
         computed: float type of fewer digits than its own that an output is computed in, by output.
     """
     base = [session.run(sample) for sample in feeds]
@@ -143,7 +147,7 @@ def _merge(
                 continue
             gap = drift(a, b, computed.get(name, ""))
             if not is_rounding(gap, b, computed.get(name, "")):
-                wrong[name] = f"output {name!r} is off by {gap:.2g}, which is no rounding"
+                wrong[name] = f"output {name!r} is off by {gap:.2g}, which is more than rounding"
             largest[name] = max(largest[name], gap)
     for name, gap in largest.items():
         if name not in wrong:

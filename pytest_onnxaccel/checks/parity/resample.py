@@ -42,20 +42,20 @@ class SecondLook:
     measured: bool
 
     def figures(self) -> dict[str, object]:
-        """For the report."""
+        """Return it in builtins for the report."""
         return {
             "outputs": list(self.outputs), "factor": SURE, "sure": list(self.sure), "samples": self.samples,
             "measured": self.measured,
         }  # fmt: skip
 
     def note(self) -> str:
-        """Why, and how many."""
+        """Return why, and how many."""
         names = counted(self.outputs)
         return f"{names}: further off than any variant, so {self.samples} more samples were compared"
 
 
 def close(agreement: Agreement, limits: Limits) -> tuple[str, ...]:
-    """Outputs that pass by the measured tolerance alone, and are further off than each variant that it is made of.
+    """Return outputs that only the measured tolerance lets pass, and that are further off than each of its variants.
 
     Not those so small that more samples would not tell either.
     """
@@ -70,7 +70,7 @@ def close(agreement: Agreement, limits: Limits) -> tuple[str, ...]:
 
 
 def further(sizes: Iterable[int]) -> int:
-    """How many more samples are worth a look for outputs of so many elements a sample."""
+    """Return how many more samples are worth a look for outputs of so many elements a sample."""
     smallest = max(1, min(sizes, default=1))
     return min(MOST, max(LEAST, -(-ENOUGH // smallest)))
 
@@ -89,10 +89,12 @@ def look_again(
     allows is it measured on the further samples too, and the larger one holds for all of them.
 
     Args:
+        agreement: the comparison so far; further samples are added to it.
+        limits: the tolerances in force.
         sample: feeds by number.
         compare: adds one sample to *agreement*.
         worth_measuring: says, after all were compared, that a larger drift could change the verdict.
-        measure: raises the drift in *limits* by that on the given feeds, and judges anew.
+        measure: raises the drift in *limits* by that on the given feeds, and judges again.
     """
     names = close(agreement, limits)
     if not names or not agreement.ok or limits.noise is None:

@@ -1,4 +1,4 @@
-"""The reference on inputs that are rounded otherwise: what an engine of another order of sums may be off by.
+"""The reference on inputs that are rounded differently: what an engine of another order of sums may be off by.
 
 Source: backward error analysis (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., 1.5): what a stable
 algorithm computes is the exact result of inputs that are a few roundings off.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
     from pytest_onnxaccel.core.specs import Timing, TimingPlan
 
-#: So often the inputs are rounded anew.
+#: So often the inputs are rounded again.
 TIMES = 3
 
 
@@ -58,6 +58,6 @@ class NudgedSession:
 
 
 def nudged(session: Session) -> Iterator[tuple[str, Session | OnnxAccelError]]:
-    """Variants of *session*, by how its inputs are rounded."""
+    """Yield variants of *session*, by how its inputs are rounded."""
     for seed in range(TIMES):
-        yield f"inputs rounded otherwise, {seed + 1}", NudgedSession(session, seed)
+        yield f"inputs rounded differently, {seed + 1}", NudgedSession(session, seed)

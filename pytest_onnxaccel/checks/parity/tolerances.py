@@ -51,7 +51,7 @@ class Limits:
     floors: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def __call__(self, name: str, reference: Array) -> Tolerance:
-        """The tolerance of output *name* for a sample that gives *reference*."""
+        """Return the tolerance of output *name* for a sample that gives *reference*."""
         own = self.outputs.get(name, self.given)
         if own.rtol is not None and own.atol is not None:
             return own
@@ -66,11 +66,11 @@ class Limits:
         )
 
     def lock(self, name: str) -> Tolerance | None:
-        """What is locked for output *name*, which the file names as it can be shown; None where nothing is."""
+        """Return what is locked for output *name*, which the file names as it can be shown; None where nothing is."""
         return self.locked.get(escaped(name))
 
     def default(self, name: str, reference: Array) -> tuple[float, float, str]:
-        """(rtol, atol, origin) that hold where the user gave none: locked, else rounding and measured noise."""
+        """Return (rtol, atol, origin) that hold where the user gave none: locked, else rounding and measured noise."""
         found = self.lock(name)
         if found is not None:
             return found.rtol or 0.0, found.atol or 0.0, found.origin
@@ -97,7 +97,7 @@ class Limits:
         return rtol, atol, f"rounding of {kind} at the output's scale"
 
     def _cancelled(self, name: str, reference: Array) -> float:
-        """What rounding of its summands leaves in an output of which little else is left; 0 where more is."""
+        """Return what rounding of its summands leaves in an output of which little else is left; 0 where more is."""
         unit = unit_of(reference, self.computed.get(name, ""))
         if name not in self.summands or unit is None:
             return 0.0
@@ -107,42 +107,42 @@ class Limits:
         return _ADDED * unit.eps * scale
 
     def measured(self, name: str) -> float:
-        """Absolute tolerance by the measured drift; 0 before measuring."""
+        """Return the absolute tolerance by the measured drift; 0 before measuring."""
         return self.noise.factor(name) * self.noise.drift.get(name, 0.0) if self.noise is not None else 0.0
 
     def by_noise(self, name: str) -> bool:
-        """The measured drift makes the absolute tolerance of output *name*: no user, no lock, no rounding floor."""
+        """Return whether the measured drift sets the absolute tolerance of output *name*."""
         floored = self.floors.get(name, (0.0, 0.0))[1]
         return self.free(name) and self.lock(name) is None and self.measured(name) > floored
 
     def farthest(self, name: str) -> float:
-        """What an absolute tolerance of output *name* must be for every variant to pass, or for rounding alone."""
+        """Return the absolute tolerance of output *name* that every variant passes, or rounding alone."""
         drift = self.noise.drift.get(name, 0.0) if self.noise is not None else 0.0
         return max(drift, self.floors.get(name, (0.0, 0.0))[1])
 
     def free(self, name: str) -> bool:
-        """The absolute tolerance of output *name* is nobody's choice: not given by the user."""
+        """Return whether the absolute tolerance of output *name* was not given by the user."""
         return self.outputs.get(name, self.given).atol is None
 
     def may_help(self, name: str, needed_atol: float, reference: Array) -> bool:
-        """A measured drift could cover an output that needs *needed_atol*; gross faults need no measuring."""
+        """Return whether a measured drift could cover *needed_atol*; gross faults need no measuring."""
         computed = self.computed.get(name, "")
         fits = unit_of(reference) is not None and is_rounding(needed_atol / FACTOR, reference, computed)
         return self.free(name) and fits
 
     def outgrown(self, name: str) -> bool:
-        """The measured noise asks for more than what is locked."""
+        """Return whether the measured noise asks for more than what is locked."""
         found = self.lock(name)
         return found is not None and self.free(name) and self.measured(name) > (found.atol or 0.0)
 
     def note(self, name: str) -> str:
-        """Where the measured tolerance of output *name* comes from; empty where measuring changed nothing."""
+        """Return where the measured tolerance of output *name* comes from; empty where measuring changed nothing."""
         if self.noise is None or not self.by_noise(name):
             return ""
         return f"{name}: atol {self.measured(name):.2g} = {self.noise.origin(name)}"
 
     def proposal(self, name: str) -> dict[str, float | str] | None:
-        """What the lock file should hold for output *name*: floor and noise; None where the user gave a tolerance."""
+        """Return what to lock for output *name*: floor and noise; None where the user gave a tolerance."""
         own = self.outputs.get(name, self.given)
         if own.atol is not None or own.rtol is not None or name not in self.floors:
             return None

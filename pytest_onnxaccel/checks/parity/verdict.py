@@ -26,7 +26,7 @@ def ruled(
     sessions: tuple[Session, Session],
     feeds: Callable[[], Mapping[str, Array]],
 ) -> CheckResult:
-    """*result* with its verdict: the contract first, then stability, then values, then decisions."""
+    """Judge *result*: the contract first, then stability, then values, then decisions."""
     if agreement.problems:
         code = "V_NONFINITE" if agreement.problems[0].kind == "nonfinite" else "V_CONTRACT"
         result = result.with_(
@@ -63,7 +63,7 @@ def _failed(result: CheckResult, code: str, message: str, details: Sequence[str]
 def _unsteady(
     agreement: Agreement, limits: Limits, sessions: tuple[Session, Session], feeds: Mapping[str, Array]
 ) -> tuple[str, str]:
-    """(``V_UNSTABLE`` or nothing, a line or nothing): which side differs between two equal runs.
+    """Return (``V_UNSTABLE`` or nothing, a line or nothing): which side differs between two equal runs.
 
     It is what failed where the difference is past the tolerance itself; a smaller one is only mentioned.
     """
@@ -89,7 +89,7 @@ def _outgrown(name: str, limits: Limits) -> str:
 def figures_of(
     agreement: Agreement, limits: Limits, decisions: Decisions | None, look: SecondLook | None, propose: bool
 ) -> dict[str, Any]:
-    """Figures of the comparison; with *propose*, what the lock file should hold."""
+    """Return the figures of the comparison; with *propose*, what the lock file should hold."""
     found = agreement.summary()
     if limits.noise is not None:
         found["noise"] = limits.noise.figures()
@@ -111,7 +111,7 @@ def notes_of(
     decisions: Decisions | None,
     look: SecondLook | None,
 ) -> tuple[str, ...]:
-    """What qualifies the verdict: of the sessions, of the measured noise, of decisions within it."""
+    """Return what qualifies the verdict: of the sessions, of the measured noise, of decisions within it."""
     notes = [*candidate.info.notes, *reference.info.notes, *(limits.note(name) for name in agreement.worst)]
     if agreement.empty and not all(agreement.empty.values()):
         notes += [f"output {name!r} is empty in every sample" for name, empty in agreement.empty.items() if empty]

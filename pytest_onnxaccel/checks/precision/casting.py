@@ -37,21 +37,21 @@ class Casts:
         return bool(self.inputs or self.outputs)
 
     def narrow(self, side: int) -> frozenset[str]:
-        """Narrow types of the candidate (0) or of the reference (1) where the other side is wide."""
+        """Return the narrow types of the candidate (0) or of the reference (1) where the other side is wide."""
         pairs = [*self.inputs.values(), *self.outputs.values()]
         return frozenset(pair[side] for pair in pairs if pair[side] in NARROW)
 
     def candidate(self, session: Session) -> Session:
-        """*session* of the candidate, fed what both sides can hold, with outputs of the wider type."""
+        """Return *session* of the candidate, fed what both sides can hold, with outputs of the wider type."""
         rounded = {name: theirs for name, (ours, theirs) in self.inputs.items() if theirs in NARROW}
         return CastSession(session, rounded, {}, self._wider(0))
 
     def reference(self, session: Session) -> Session:
-        """*session* of the reference, fed with the candidate's types, with outputs of the wider type."""
+        """Return *session* of the reference, fed with the candidate's types, with outputs of the wider type."""
         return CastSession(session, {}, {name: theirs for name, (_, theirs) in self.inputs.items()}, self._wider(1))
 
     def variants(self, variants: Variants) -> Variants:
-        """*variants* of the reference, each as the reference itself."""
+        """Return *variants* of the reference, each as the reference itself."""
 
         def opened() -> Iterator[tuple[str, Session | OnnxAccelError]]:
             for name, found in variants():
@@ -64,14 +64,14 @@ class Casts:
         return {name: dtype for name, dtype in wide.items() if self.outputs[name][side] != dtype}
 
     def note(self) -> str:
-        """What was cast, in words."""
+        """Return what was cast, in words."""
         told = [f"input {name!r} is {a}, in the reference {b}" for name, (a, b) in self.inputs.items()]
         told += [f"output {name!r} is {a}, in the reference {b}" for name, (a, b) in self.outputs.items()]
         return f"{counted(told, 200, '; ')}: cast for the comparison"
 
 
 def casts_between(candidate: ModelInfo, reference: ModelInfo) -> Casts:
-    """Inputs and outputs of one name that are narrow floats on one side and wide ones on the other."""
+    """Return the inputs and outputs of one name that are narrow floats on one side and wide ones on the other."""
     return Casts(
         *(
             {
@@ -111,7 +111,7 @@ class CastSession:
 
     @property
     def alive(self) -> bool:
-        """It can still be asked."""
+        """Return whether it can still be asked."""
         return bool(getattr(self._session, "alive", True))
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
@@ -132,7 +132,7 @@ class CastSession:
 
 
 def cast(array: Array, dtype: str) -> Array:
-    """*array* as *dtype*, a name of NumPy's or ``bfloat16``; what is too large becomes infinite."""
+    """Return *array* as *dtype*, a name of NumPy's or ``bfloat16``; what is too large becomes infinite."""
     kind = np.dtype(dtype) if dtype != "bfloat16" else _bfloat16()
     with np.errstate(over="ignore", invalid="ignore"):
         found: Array = array.astype(kind)

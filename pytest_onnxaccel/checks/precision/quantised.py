@@ -56,7 +56,7 @@ class Quantised:
         return cls({name: sqnr(np.concatenate(theirs[name]), np.concatenate(ours[name])) for name in nodes}, nodes)
 
     def only(self, names: Iterable[str]) -> Quantised:
-        """These figures, of outputs *names* alone."""
+        """Return these figures, of outputs *names* alone."""
         kept = list(names)
         return Quantised({name: self.sqnr[name] for name in kept}, {name: self.nodes[name] for name in kept})
 
@@ -66,14 +66,14 @@ class Quantised:
         return min(self.sqnr, key=lambda name: self.sqnr[name])
 
     def figures(self) -> dict[str, Any]:
-        """For the report."""
+        """Return the figures for the report."""
         return {"sqnr_db": dict(self.sqnr), "worst_output": self.worst, "nodes": len(self.nodes[self.worst])}
 
 
 def open_verdict(
     result: CheckResult, found: Quantised, agreement: Agreement, decisions: Decisions | None
 ) -> CheckResult:
-    """*result* of a quantised model whose values nobody gave a limit for: decided by decisions, or not at all."""
+    """Judge *result* of a quantised model without a limit: by decisions, or not at all."""
     name = found.worst
     top = agreement.worst[name]
     flips = f", {agreement.flips[name]} argmax flips" if name in agreement.flips else ""

@@ -50,7 +50,7 @@ class Misfit:
 
 
 def misfit(name: str, array: Array, known: Range | None) -> Misfit:
-    """How value *name*, which holds *array* in the original, fits *known*."""
+    """Return how value *name*, which holds *array* in the original, fits *known*."""
     values = np.asarray(array, np.float64).reshape(-1)
     values = values[np.isfinite(values)]
     ideal = ideal_sqnr(values)
@@ -71,7 +71,7 @@ def misfit(name: str, array: Array, known: Range | None) -> Misfit:
 
 
 def ideal_sqnr(values: Array) -> float:
-    """SQNR of finite *values*, rounded to 255 steps over just their range with 0 in it, in dB."""
+    """Return the SQNR of finite *values*, rounded to 255 steps over just their range with 0 in it, in dB."""
     if not values.size:
         return math.inf
     span = max(float(values.max()), 0.0) - min(float(values.min()), 0.0)

@@ -24,7 +24,7 @@ class Types:
     Attributes:
         ask: what the graphs of the candidate and of the reference say. A source or a function has none: then what the
             model's file says is its candidate's, and the reference computes in float32.
-        rounded: opens the reference with its values rounded to a type; None where it is no graph.
+        rounded: opens the reference with its values rounded to a type; None where it is not a graph.
         own: the candidate with variants of its own, where *rounded* is None.
         notes: what was cast for the comparison.
     """
@@ -54,7 +54,7 @@ class Compared:
 
     @classmethod
     def of(cls, ours: Precision, theirs: Precision) -> Compared:
-        """*ours* of the candidate beside *theirs* of the reference."""
+        """Join *ours* of the candidate with *theirs* of the reference."""
         names = {*ours.narrow, *theirs.narrow}
         computed = {n: _narrowest(ours.narrow.get(n, ""), theirs.narrow.get(n, "")) for n in names}
         both = {name for name in ours.quantised if name in theirs.quantised}
@@ -73,7 +73,7 @@ class Compared:
         return next((name for name in NARROW if name in found), "")
 
     def note(self) -> str:
-        """What the conversion is, in words; empty where it is none."""
+        """Return what the conversion is, in words; empty where it is none."""
         found = sorted({self.computed[name] for name in self.converted})
         told = [f"{name} ({self.nodes[name]} nodes)" if self.nodes.get(name) else name for name in found]
         return f"a conversion to {' and '.join(told)}: judged at the rounding of that type" if found else ""

@@ -38,7 +38,7 @@ class Answers:
         self._answered: set[str] = set()
 
     def add(self, feeds: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
-        """One more sample."""
+        """Add one more sample."""
         self.samples += 1
         if self.samples == 1:
             self._feeds, self._first = feeds, dict(outputs)
@@ -55,7 +55,10 @@ class Answers:
                 self._answered.add(name)
 
     def silent(self, by_design: frozenset[str] = frozenset()) -> dict[str, str]:
-        """Outputs that did not answer, with how; *by_design* are those that no input reaches, and empty ones none."""
+        """Return the outputs that did not answer, and how.
+
+        Without *by_design* ones, which no input reaches, and empty ones.
+        """
         found = {}
         for name, array in self._first.items():
             if name in self._answered or name in by_design or not array.size:
@@ -67,14 +70,14 @@ class Answers:
         return found
 
     def hollow(self, by_design: frozenset[str] = frozenset()) -> bool:
-        """No output answers that an input could reach, and there is one."""
+        """Return whether there are outputs that an input could reach, and none of them answers."""
         silent = self.silent(by_design)
         return bool(silent) and not any(
             array.size for name, array in self._first.items() if name not in silent and name not in by_design
         )
 
     def told(self, silent: Mapping[str, str]) -> str:
-        """Of *silent* outputs, in a clause."""
+        """Describe *silent* outputs in a clause."""
         names = counted([f"output {name!r}" for name in silent], 80)
         how = dict.fromkeys(silent.values())
         return f"{names} {' or '.join(how)} in all {self.samples} samples"
@@ -89,7 +92,7 @@ def _same(a: Array, b: Array) -> bool:
 
 
 def _flat(array: Array) -> Any:
-    """The one number that all elements are; None where they differ, or are texts."""
+    """Return the one number that all elements are; None where they differ, or are texts."""
     if array.dtype.kind not in "fiubcV" or not array.size:
         return None
     wide: Any = array.astype(np.float32) if array.dtype.kind == "V" else array
@@ -98,9 +101,10 @@ def _flat(array: Array) -> Any:
 
 
 def further(inputs: Inputs, first: int) -> Iterator[int]:
-    """Numbers of the samples to draw where outputs do not answer; those from WIDE on have wide floats.
+    """Return the numbers of the samples to draw where outputs do not answer; those from WIDE on have wide floats.
 
     Args:
+        inputs: those of the check.
         first: number of the next sample. Samples that a person gave are all there are.
     """
     if inputs.files:
@@ -110,10 +114,12 @@ def further(inputs: Inputs, first: int) -> Iterator[int]:
 
 
 def holding(inputs: Inputs, run: Run, silent: Mapping[str, str]) -> list[str]:
-    """Inputs that keep the *silent* outputs still: with another value of one of them some output answers.
+    """Return the inputs that keep the *silent* outputs still: with another value of one of them some output answers.
 
     Args:
+        inputs: those of the check.
         run: the reference.
+        silent: outputs that do not answer, with how.
     """
     feeds = inputs.feeds(0)
     plain = run(feeds)
@@ -131,7 +137,7 @@ def holding(inputs: Inputs, run: Run, silent: Mapping[str, str]) -> list[str]:
 
 
 def _others(inputs: Inputs, spec: TensorSpec, fed: Array) -> Iterator[Array]:
-    """Other values of one input, of the same shape: drawn as if nobody had given it, then ones, then wide floats."""
+    """Yield other values of one input, of the same shape: drawn by default, then ones, then wide floats."""
     given = tuple(replace(g, values=None, low=None, high=None) if g.name == spec.name else g for g in inputs.given)
     files = {name: arrays for name, arrays in inputs.files.items() if name != spec.name}
     free = replace(inputs, given=given, files=files)
@@ -147,7 +153,7 @@ def _others(inputs: Inputs, spec: TensorSpec, fed: Array) -> Iterator[Array]:
 
 
 def remedy(names: list[str], inputs: Inputs, model: str) -> str:
-    """What to give: *names* of the inputs that keep the outputs still, or else all that were made up."""
+    """Return what to give: *names* of the inputs that keep the outputs still, or else all that were made up."""
     if not names:
         names = [spec.name for spec in inputs.specs if inputs.made_up(spec.name)] or [s.name for s in inputs.specs]
         return f"give real samples of {_listed(names)}: file or images in [models.{_quoted(model)}.inputs.NAME]"
@@ -155,9 +161,8 @@ def remedy(names: list[str], inputs: Inputs, model: str) -> str:
     fed = inputs.feeds(0)[names[0]]
     number = _flat(fed) if len(names) == 1 else None
     is_ = f" ({float(number):g} everywhere)" if isinstance(number, (int, float)) else ""
-    return (
-        f"{what}{is_} holds still what it could show: give other values in [models.{_quoted(model)}.inputs.{names[0]}]"
-    )
+    table = f"[models.{_quoted(model)}.inputs.{names[0]}]"
+    return f"{what}{is_} is constant and hides what it could show: give other values in {table}"
 
 
 def _listed(names: list[str]) -> str:

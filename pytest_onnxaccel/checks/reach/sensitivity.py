@@ -52,11 +52,11 @@ class Reach:
         return None if self.reached is None or not self.elements else self.reached / self.elements
 
     def clause(self) -> str:
-        """For the message of a pass: ``reach 97 % of its weights``; empty where there is none."""
+        """Return the clause for a pass: ``reach 97 % of its weights``; empty where there is none."""
         return "" if self.share is None else f"reach {percent(self.share)} of the weights"
 
     def notes(self) -> tuple[str, ...]:
-        """What was not reached; empty where all was."""
+        """Return what was not reached; empty where all was."""
         found = []
         if self.share is not None and self.share < 1:
             found.append(f"{self.clause()}; not reached: {counted(self.unreached, 160)}")
@@ -66,7 +66,7 @@ class Reach:
         return (*found, *([f"the inputs leave something out: {counted(gaps, 200, '; ')}"] if gaps else []))
 
     def figures(self) -> dict[str, Any]:
-        """``reach`` and ``coverage`` for the report."""
+        """Return ``reach`` and ``coverage`` for the report."""
         reach = {
             "share": self.share, "weights": self.elements, "not_reached": list(self.unreached), "dead": list(self.dead),
             "runs": self.runs, "groups": self.groups, "file": self.file,
@@ -77,7 +77,7 @@ class Reach:
 
 
 def percent(share: float) -> str:
-    """A share in whole percent: all and none are said only where it is all or none."""
+    """Format a share in whole percent; 0 and 100 only where it is exactly none or all."""
     whole = round(share * 100)
     if share < 1 and whole == 100:
         return "over 99 %"
@@ -87,10 +87,14 @@ def percent(share: float) -> str:
 def reach_of(
     file: str, told: Mapping[str, Any], shown: Mapping[str, Any] | None, coverage: Coverage, further: tuple[int, ...]
 ) -> Reach:
-    """What was found, put together.
+    """Return the findings combined.
 
     Args:
+        file: the file that was measured, as it is shown.
         told: by ``graph/reach/variant.py``, of the model; *shown* of its weights by ``numerics/sensitivity.py``.
+        shown: which weights show; None where nothing was moved.
+        coverage: what ran and was read, over all samples.
+        further: numbers of further samples that were looked at.
     """
     weights = told["weights"]
     shown = shown or {"reached": (), "unreached": (), "refused": (), "runs": 0, "groups": 0}
@@ -113,7 +117,7 @@ def reach_of(
 
 
 def with_reach(result: CheckResult, reach: Reach | None) -> CheckResult:
-    """A passed *result* with what its inputs reached: in figures, and as notes where something is left out.
+    """Return a passed *result* with what its inputs reached: in figures, and as notes where something is left out.
 
     Parity, in which the two sides are compared, has it in its message too.
     """
@@ -129,9 +133,11 @@ def with_reach(result: CheckResult, reach: Reach | None) -> CheckResult:
 
 
 def judged_by_reach(result: CheckResult, reach: Reach | None, least: float | None, remedy: str) -> CheckResult:
-    """*result*, inconclusive where it passed and its inputs reach too little.
+    """Return *result*, inconclusive where it passed but its inputs reach too little.
 
     Args:
+        result: of a comparison.
+        reach: what its inputs reached; None where that was not measured.
         least: share that the user asked for; :data:`LEAST` by default.
         remedy: what to give.
     """
@@ -150,7 +156,7 @@ def judged_by_reach(result: CheckResult, reach: Reach | None, least: float | Non
 
 
 def hollow(result: CheckResult, message: str) -> CheckResult:
-    """*result*, inconclusive: what passed proves nothing."""
+    """Return *result*, inconclusive: what passed proves nothing."""
     return result.with_(
         verdict=Verdict.INCONCLUSIVE, code="V_HOLLOW", message=message, details=(result.message, *result.details)
     )

@@ -30,10 +30,13 @@ class Telling:
     fixed: bool = False
 
     def more(self, answers: Answers, first: int) -> Iterator[int]:
-        """Numbers of further samples to look at: those that reach more, others while no output answers, and those
-        that the graph of the file tells that the model is compared with.
+        """Yield the numbers of further samples to look at.
+
+        These are samples that reach more, others while no output answers, and those that the graph of the other file
+        (which the model is compared with) asks for.
 
         Args:
+            answers: which outputs have answered so far.
             first: number of the next sample that was not looked at yet.
         """
         reach = self.ask()
@@ -52,16 +55,18 @@ class Telling:
         yield from self.inputs.beyond_samples
 
     def by_design(self) -> frozenset[str]:
-        """Outputs that the values of no input reach."""
+        """Return the outputs that the values of no input reach."""
         reach = self.ask()
         if reach is None or reach.answering is None:
             return frozenset()
         return frozenset(reach.outputs) - reach.answering
 
     def judged(self, result: CheckResult, answers: Answers, run: Run) -> CheckResult:
-        """A passed *result* with what was reached; inconclusive where it proves nothing.
+        """Return a passed *result* with what was reached; inconclusive where it proves nothing.
 
         Args:
+            result: of the comparison.
+            answers: which outputs have answered.
             run: the reference, to find out which input is to blame.
         """
         if result.verdict is not Verdict.PASSED:
@@ -75,6 +80,6 @@ class Telling:
             result = result.with_(figures={**result.figures, **(reach.figures() if reach is not None else {})})
             return hollow(result, f"{answers.told(silent)}, which proves nothing: {what}")
         if silent:
-            result = result.with_(notes=(*result.notes, f"{answers.told(silent)}: of that nothing is proven"))
+            result = result.with_(notes=(*result.notes, f"{answers.told(silent)}: nothing is proven about that"))
         plain = with_reach(result, reach)
         return judged_by_reach(plain, reach, self.least, remedy([], self.inputs, self.model))

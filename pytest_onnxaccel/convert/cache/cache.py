@@ -2,7 +2,7 @@
 
 An entry is a folder ``conversions/<key>`` with the files and ``entry.json``, which holds their checksums. It is written
 under another name, synced and renamed, so that it is there whole or not at all, and every read is verified against its
-checksums. Whatever is wrong with the cache is one notice, never a failed run: the conversion is then done anew.
+checksums. Whatever is wrong with the cache is one notice, never a failed run: the conversion is then done again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class BadEntry(Exception):
 
 
 def key_of(**facts: Any) -> str:
-    """The key of a conversion with these JSON *facts*: source bytes, converter, versions, options."""
+    """Return the key of a conversion with these JSON *facts*: source bytes, converter, versions, options."""
     text = json.dumps({"format": _FORMAT, **facts}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -75,7 +75,9 @@ class Cache:
                 self._without(error)  # there is no room for the copy, which says nothing of the entry
                 _empty(target)
                 return None
-            self._say(f"conversion cache: entry {key[:12]} is bad ({printable(str(error), 120)}); it is converted anew")
+            self._say(
+                f"conversion cache: entry {key[:12]} is bad ({printable(str(error), 120)}); it is converted again"
+            )
             _empty(target)
             remove(path)
             return None
@@ -104,7 +106,7 @@ class Cache:
 
     @contextlib.contextmanager
     def building(self, key: str) -> Iterator[None]:
-        """Within, nobody else builds entry *key*: who comes second waits, and then finds it."""
+        """Lock entry *key* while it is built: a second builder waits, and then finds it."""
         handle = self._lock(key)
         try:
             yield
@@ -135,7 +137,7 @@ def _read(path: str, key: str, target: str) -> dict[str, Any]:
         BadEntry, OSError: it is not what was stored.
     """
     if os.path.islink(path) or not os.path.isdir(path):
-        raise BadEntry("it is no folder")
+        raise BadEntry("it is not a folder")
     entry = json.loads(_content(os.path.join(path, _ENTRY)))
     seal = entry.pop("seal")
     if seal != _seal(entry) or entry["key"] != key:
@@ -183,11 +185,11 @@ def _content(path: str) -> bytes:
 
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[int]:
-    """A descriptor of the regular file at *path*; a link or a FIFO is none."""
+    """Open the regular file at *path*; a link or a FIFO is refused."""
     handle = os.open(path, _READ)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise BadEntry(f"{os.path.basename(path)!r} is no regular file")
+            raise BadEntry(f"{os.path.basename(path)!r} is not a regular file")
         yield handle
     finally:
         os.close(handle)
@@ -195,7 +197,7 @@ def _opened(path: str) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _beneath(path: str, name: str) -> Iterator[int]:
-    """A descriptor of the file *name* of the entry at *path*."""
+    """Open the file *name* of the entry at *path*."""
     folder = open_folder(path)
     try:
         handle = open_beneath(folder, name)

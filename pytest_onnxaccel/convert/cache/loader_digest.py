@@ -1,4 +1,4 @@
-"""What a loader is made of: its module's file and those that it imports from the repository, told without importing."""
+"""What a loader is made of: its module's file and those that it imports from the repository; nothing is imported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 
 def loader_digest(loader: str, import_paths: Sequence[str]) -> str:
-    """SHA-256 over the source files behind *loader* (``package.module:callable``).
+    """Return the SHA-256 over the source files behind *loader* (``package.module:callable``).
 
     Those are its module, the packages around it, and whatever these import from *import_paths* or from their own
     top-level package, at any depth. Other packages count by nothing but their presence, and data that a loader reads is
@@ -28,7 +28,7 @@ def loader_digest(loader: str, import_paths: Sequence[str]) -> str:
 
 
 def loader_files(module: str, import_paths: Sequence[str]) -> dict[str, str]:
-    """Path by module name of the source files that *module* is made of."""
+    """Return the path by module name of the source files that *module* is made of."""
     own = module.partition(".")[0]
     found: dict[str, str] = {}
     pending = [module]
@@ -58,7 +58,7 @@ def _find(module: str, roots: Sequence[str]) -> str | None:
 
 
 def _imports(path: str, name: str) -> Iterator[str]:
-    """Names that may be modules, of what the file at *path* imports anywhere in it."""
+    """Yield names that may be modules, of what the file at *path* imports anywhere in it."""
     try:
         with open(path, "rb") as file:
             tree = ast.parse(file.read())

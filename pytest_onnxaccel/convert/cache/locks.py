@@ -15,7 +15,8 @@ def acquire(path: str, patience: float) -> int:
     A process that dies frees it too. Who holds it may remove the file.
 
     Args:
-        patience: seconds to wait for whoever holds it.
+        path: that of the lock file.
+        patience: seconds to wait for the process that holds it.
 
     Raises:
         OSError: it cannot be made, or is held for longer.

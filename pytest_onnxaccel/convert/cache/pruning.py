@@ -41,7 +41,10 @@ class Entry:
 
 
 def doomed(entries: Sequence[Entry], room: int, now: float) -> list[Entry]:
-    """Those of *entries* that are to go: unused at *now* for :data:`UNUSED`, or beyond *room*, the oldest use first."""
+    """Return those of *entries* that are to go.
+
+    Unused at *now* for :data:`UNUSED`, or beyond *room*, the oldest use first.
+    """
     gone: list[Entry] = []
     size = sum(entry.size for entry in entries)
     for entry in sorted(entries, key=lambda entry: entry.used):
@@ -55,7 +58,7 @@ def doomed(entries: Sequence[Entry], room: int, now: float) -> list[Entry]:
 def prune(folder: str, room: int, now: float) -> None:
     """Remove from the cache in *folder* what :func:`doomed` names, and what killed runs have left.
 
-    Whatever else lies in the folder stays.
+    Everything else in the folder stays.
 
     Raises:
         OSError: the folder cannot be read.
@@ -75,12 +78,12 @@ def prune(folder: str, room: int, now: float) -> None:
 
 
 def lock_of(folder: str, key: str) -> str:
-    """Path of the lock of entry *key* of the cache in *folder*."""
+    """Return the path of the lock of entry *key* of the cache in *folder*."""
     return os.path.join(folder, "locks", f"{key}.lock")
 
 
 def remove(path: str) -> None:
-    """Remove whatever lies at *path*: at once for those who look, as fast as it goes for the disk."""
+    """Remove what is at *path*: at once for those who look, as fast as it goes for the disk."""
     aside = f"{path}.{os.getpid()}-{os.urandom(4).hex()}.bad"
     with contextlib.suppress(OSError):
         os.rename(path, aside)  # a symlink goes itself, not what it leads to

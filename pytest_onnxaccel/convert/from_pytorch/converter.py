@@ -69,9 +69,9 @@ class TorchOnnx:
 
 
 def _exporter(kind: str, asked: str) -> tuple[str, list[str]]:
-    """The exporter to use, and what is to be said of the choice."""
+    """Return the exporter to use, and what is to be said of the choice."""
     if asked and asked not in EXPORTERS:
-        raise ConfigError(f"{asked!r} is no exporter", remedy=f"use one of {', '.join(EXPORTERS)}")
+        raise ConfigError(f"{asked!r} is not an exporter", remedy=f"use one of {', '.join(EXPORTERS)}")
     if kind == kinds.TORCHSCRIPT:
         if asked == "dynamo":
             raise ConversionError("the dynamo exporter takes no TorchScript", remedy="use the torchscript exporter")
@@ -117,7 +117,7 @@ def _export(loaded: Loaded, exporter: str, folder: str, options: ConvertOptions)
 def _runs(
     module: torch.nn.Module, options: ConvertOptions, known: Sequence[TensorSpec], turn: int = 0
 ) -> tuple[Examples, list[tuple[str, Any]]]:
-    """Examples that the *module* runs on, with what it gives: names and tensors.
+    """Return examples that the *module* runs on, with what it gives: names and tensors.
 
     Raises:
         ModelError: it does not run.
@@ -142,7 +142,7 @@ def _output_axes(
     module: torch.nn.Module, options: ConvertOptions, known: Sequence[TensorSpec], given: Examples,
     outputs: Sequence[str], results: Sequence[tuple[str, Any]],
 ) -> dict[str, dict[int, str]]:  # fmt: skip
-    """What the open axes of the outputs are called, told from two runs at different sizes."""
+    """Return what the open axes of the outputs are called, found from two runs at different sizes."""
     if not given.axes:
         return {}
     other: Examples = given
@@ -160,7 +160,7 @@ def _output_axes(
 
 
 def _known(loaded: Loaded) -> list[TensorSpec]:
-    """The inputs that an exported program declares; none for the other kinds, which declare none."""
+    """Return the inputs that an exported program declares; none for the other kinds, which declare none."""
     if loaded.program is None:
         return []
     nodes = {node.name: node for node in loaded.program.graph.nodes if node.op == "placeholder"}
@@ -191,7 +191,7 @@ def _fits_program(loaded: Loaded, given: Examples) -> None:
 
 
 def _order(module: torch.nn.Module, given: Examples) -> list[str]:
-    """Input names in the order in which the module takes them."""
+    """Return input names in the order in which the module takes them."""
     from pytest_onnxaccel.backends.pytorch.argument_names import parameters
 
     names = parameters(module)
@@ -199,7 +199,7 @@ def _order(module: torch.nn.Module, given: Examples) -> list[str]:
 
 
 def _output_names(found: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """Names for the outputs: those asked for, else the source's own keys, else made up.
+    """Return the names for the outputs: those asked for, else the source's own keys, else made up.
 
     Raises:
         ConversionError: another number of names is asked for than there are outputs.
@@ -223,7 +223,7 @@ def _names(specs: Sequence[TensorSpec]) -> list[str]:
 def _checked(
     path: str, inputs: Sequence[str], outputs: Sequence[str], given: Examples, opset: int | None, exporter: str
 ) -> ModelInfo:
-    """What the written file declares, when that is what was asked for.
+    """Return what the written file declares, when that is what was asked for.
 
     Raises:
         ConversionError: another opset, other names, or a size that is frozen where it should stay open.

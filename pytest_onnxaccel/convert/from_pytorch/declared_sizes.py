@@ -15,6 +15,10 @@ def declare(
     """Give the file at *path* the names that were asked for; a value of the exporter with one of them gets another.
 
     Args:
+        path: the ONNX file; it is written again.
+        inputs: names for the inputs, in order.
+        outputs: names for the outputs, in order.
+        given: the examples that it was exported with.
         axes: open axes of the outputs with their names; empty for one that follows from no name.
     """
     import onnx
@@ -40,6 +44,8 @@ def separate(graph: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None:
 
     Args:
         graph: of ``onnx_ir``.
+        inputs: names of the inputs.
+        outputs: names of the outputs.
     """
     kept = {id(value) for value in (*graph.inputs, *graph.outputs)}
     asked = {*inputs, *outputs}
@@ -84,7 +90,7 @@ def _free(name: str, used: set[str]) -> str:
 
 
 def _graphs(graph: Any) -> Iterator[Any]:
-    """*graph* and what is nested in it."""
+    """Yield *graph* and what is nested in it."""
     yield graph
     for node in graph.node:
         for attribute in node.attribute:
@@ -117,7 +123,7 @@ def _name_sizes(
     given: Examples,
     axes: Mapping[str, Mapping[int, str]],
 ) -> None:
-    """Names of open sizes: those of the inputs as asked, those of the outputs as they were seen to follow."""
+    """Name open sizes: those of the inputs as asked, those of the outputs as they follow from them."""
     for value in graph.input:
         for axis, dim in enumerate(value.type.tensor_type.shape.dim):
             if dim.HasField("dim_param"):

@@ -26,7 +26,7 @@ _DATA_DEPENDENT = re.compile(r"data-dependent expression ([^\n(]+)")
 
 def refused(error: Exception, exporter: str, module: Any, arguments: tuple[Any, ...], keywords: Mapping[str, Any],
             opset: int, given: Examples) -> OnnxAccelError:  # fmt: skip
-    """*error* of the *exporter* as what it says of the source."""
+    """Return *error* of the *exporter* as what it says of the source."""
     if isinstance(error, OnnxAccelError):
         return error
     texts = [str(one) for one in _chain(error)]
@@ -59,13 +59,13 @@ def refused(error: Exception, exporter: str, module: Any, arguments: tuple[Any, 
 
 
 def stuck(why: str, dim: str, given: Examples) -> ConversionError:
-    """The open size *dim*, of which an export made a constant; empty where it cannot be told which."""
+    """Return the open size *dim*, of which an export made a constant; empty where that cannot be found."""
     batch = dim in ("", given.symbol)
     what = "the batch" if given.dynamic and batch else f"dimension {dim!r}" if dim else "a size"
     return ConversionError(
         f"{what} does not stay dynamic: {why}",
         remedy=f"ask for a fixed {'batch' if what == 'the batch' else 'size'}, "
-        "or mend the forward that takes its size for a constant",
+        "or fix the forward method, which treats its size as a constant",
     )
 
 
@@ -88,7 +88,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _first(texts: list[str], *words: str) -> str:
-    """The first line of *texts* that holds all *words*."""
+    """Return the first line of *texts* that holds all *words*."""
     lines = [line.strip(" -") for text in texts for line in text.splitlines()]
     return printable(next((line for line in lines if all(word in line for word in words)), lines[0]), 200)
 
@@ -96,7 +96,7 @@ def _first(texts: list[str], *words: str) -> str:
 def _module_of(
     operator: str, exporter: str, module: Any, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
 ) -> str:
-    """Path of the module that calls *operator*; empty where it cannot be told."""
+    """Return the path of the module that calls *operator*; empty where that cannot be found."""
     try:
         if exporter == "dynamo":
             return _in_program(operator, module, arguments, keywords)

@@ -55,9 +55,11 @@ class Examples:
 
 
 def examples(options: ConvertOptions, known: Sequence[TensorSpec] = (), turn: int = 0) -> Examples:
-    """Examples for the inputs of *options*, else for those that the source *known* has.
+    """Return examples for the inputs of *options*, else for those that the source *known* has.
 
     Args:
+        options: names, shapes and batch that were asked for.
+        known: inputs that the source declares itself.
         turn: 0, or 1 for the same inputs with open axes of other sizes.
 
     Raises:
@@ -100,7 +102,7 @@ def examples(options: ConvertOptions, known: Sequence[TensorSpec] = (), turn: in
 
 
 def shared_batch(specs: Sequence[TensorSpec]) -> tuple[Dim, dict[str, int]]:
-    """The batch that the inputs share and its axis by input name; no axes where they share none.
+    """Return the batch that the inputs share and its axis by input name; no axes where they share none.
 
     It is axis 0 where that of all inputs is the same, else what is called a batch on whatever axis.
     """
@@ -116,7 +118,7 @@ def shared_batch(specs: Sequence[TensorSpec]) -> tuple[Dim, dict[str, int]]:
 
 
 def _chosen(dims: Sequence[str], batch: str, taken: set[int], turn: int) -> dict[str, int]:
-    """A size for every name in *dims*: plausible, at least 2, and like no other, so that none is mixed up."""
+    """Return a size for every name in *dims*: plausible, at least 2, and like no other, so that none is mixed up."""
     found: dict[str, int] = {}
     used = set(taken)
     for name in base_names(tuple(dict.fromkeys(dims))):

@@ -28,6 +28,11 @@ def dynamo(
     """Write *module* to *path* through the dynamo exporter.
 
     Args:
+        module: in eval mode.
+        arguments: positional examples.
+        keywords: examples by name.
+        given: the examples with their open axes.
+        path: the ONNX file to write.
         asked: input and output names and the opset, as ``torch.onnx.export`` takes them.
     """
     import torch
@@ -40,7 +45,7 @@ def dynamo(
         each = {name: axes.get(name) for name in given.tensors}
         # In the order of the module's arguments, which the names of the inputs are in too
         shapes = each if keywords else _nested(module, tuple(each[name] for name in asked["input_names"]))
-    # The module and not the program: exported anew, its names and its batch are ours to choose
+    # The module and not the program: exported again, its names and its batch are ours to choose
     program = torch.onnx.export(
         module, arguments, kwargs=dict(keywords) or None, dynamo=True, dynamic_shapes=shapes, verbose=False,
         **asked,
@@ -51,7 +56,7 @@ def dynamo(
 
 
 def _nested(module: torch.nn.Module, shapes: tuple[Any, ...]) -> tuple[Any, ...]:
-    """*shapes* of positional arguments, those that a ``*args`` of the module's forward takes as one."""
+    """Return *shapes* of positional arguments, those that a ``*args`` of the module's forward takes as one."""
     import inspect
 
     try:
@@ -68,7 +73,7 @@ def torchscript(
     module: torch.nn.Module, arguments: tuple[Any, ...], keywords: Mapping[str, Any], given: Examples, path: str,
     asked: Mapping[str, Any],
 ) -> None:  # fmt: skip
-    """The same through the TorchScript exporter."""
+    """Export through the TorchScript exporter."""
     import torch
 
     axes = {name: dict(found) for name, found in given.axes.items()} or None

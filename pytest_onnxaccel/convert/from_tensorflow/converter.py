@@ -40,7 +40,7 @@ class TensorflowOnnx:
     opsets = range(OLDEST_OPSET, NEWEST_OPSET + 1)
 
     def availability(self) -> Availability:
-        """Whether TensorFlow and tf2onnx are installed, told from metadata."""
+        """Return whether TensorFlow and tf2onnx are installed, by their metadata."""
         found = versions_of("tensorflow", "tensorflow-cpu", "tensorflow-macos", "keras", "tf2onnx", "onnx")
         if "tf2onnx" not in found:
             return Availability(False, "tf2onnx is not installed", _REMEDY)
@@ -95,7 +95,7 @@ def _opset(wanted: int | None) -> int:
 
 
 def _shapes(found: Sequence[TensorSpec], options: ConvertOptions) -> dict[str, list[int]]:
-    """Shapes by input that the result shall declare otherwise than the source; -1 for what stays open."""
+    """Return shapes by input that the result shall declare otherwise than the source; -1 for what stays open."""
     asked = {spec.name: spec.shape for spec in options.inputs}
     shapes: dict[str, list[int]] = {}
     for spec in found:
@@ -136,7 +136,7 @@ def _size(first: Any, second: Any) -> int:
 def _converted(
     opened: OpenSource, tensors: dict[str, str], shapes: Mapping[str, Sequence[int]], opset: int, stem: str, lite: str
 ) -> tuple[Any, list[str]]:
-    """The ONNX model, and what tf2onnx complained of; *lite* is the path of a TensorFlow Lite file."""
+    """Return the ONNX model, and what tf2onnx complained of; *lite* is the path of a TensorFlow Lite file."""
     graph_def = opened.frozen()
     if graph_def is not None:
         _reshape(graph_def, shapes)
@@ -193,7 +193,7 @@ def _reshape(graph_def: Any, shapes: Mapping[str, Sequence[int]]) -> None:
 
 
 def _open_ranks(inputs: Sequence[TensorSpec], shapes: Mapping[str, Sequence[int]]) -> list[str]:
-    """ONNX declares a rank for every input; tf2onnx makes a scalar of one that the source leaves open."""
+    """Return notes on inputs whose rank the source leaves open: tf2onnx makes scalars of them."""
     free = [spec.name for spec in inputs if spec.shape is None and spec.name not in shapes]
     if not free:
         return []
@@ -204,7 +204,7 @@ def _open_ranks(inputs: Sequence[TensorSpec], shapes: Mapping[str, Sequence[int]
 def _name_dims(model: Any, keras: bool, dynamic: bool) -> None:
     """Give open sizes names that are the same at every conversion; tf2onnx numbers them through a process.
 
-    Axis 0 is the batch where Keras or whoever asked says so: then all inputs share it.
+    Axis 0 is the batch where Keras or the caller says so: then all inputs share it.
     """
     names: dict[str, str] = {}
     inputs, outputs = list(model.graph.input), list(model.graph.output)

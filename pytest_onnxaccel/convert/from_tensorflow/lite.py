@@ -12,10 +12,13 @@ def lite_model(
     path: str, inputs: Sequence[str], outputs: Sequence[str], opset: int, renamed: Mapping[str, str],
     shapes: Mapping[str, Sequence[int]],
 ) -> Any:  # fmt: skip
-    """The file at *path* as an ONNX model.
+    """Return the file at *path* as an ONNX model.
 
     Args:
-        inputs, outputs: names of tensors of the file.
+        path: the TensorFlow Lite file.
+        inputs: names of tensors of the file.
+        outputs: names of tensors of the file.
+        opset: version of the default domain.
         renamed: what tensors are called in the result.
         shapes: by tensor, those that inputs shall declare otherwise than the file; -1 for what stays open.
 
@@ -42,7 +45,7 @@ def lite_model(
 
 
 def _declared(model: Any, shapes: Mapping[str, Sequence[int]]) -> Any:
-    """Let inputs declare *shapes*, and what follows from them be inferred anew; tf2onnx takes none for such files."""
+    """Let inputs declare *shapes*, and what follows from them be inferred again; tf2onnx takes none for such files."""
     if not shapes:
         return model
     import onnx

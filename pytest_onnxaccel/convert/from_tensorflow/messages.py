@@ -32,7 +32,7 @@ def refuse_unknown(onnx: Any, model: Any, said: Sequence[str]) -> None:
 
 
 def unsupported(said: Sequence[str]) -> ConversionError | None:
-    """The first operator that tf2onnx said it lacks; None where it said nothing of the kind."""
+    """Return the first operator that tf2onnx said it lacks; None where it said nothing of the kind."""
     found = next(filter(None, map(_UNSUPPORTED.search, said)), None)
     return _lacks(found.group(2), found.group(1), 0) if found else None
 
@@ -57,7 +57,7 @@ def _nodes(graph: Any) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def said_meanwhile() -> Iterator[list[str]]:
-    """What tf2onnx logs meanwhile, a line a finding."""
+    """Collect what tf2onnx logs in the block, one line for each finding."""
     lines: list[str] = []
 
     class Listener(logging.Handler):

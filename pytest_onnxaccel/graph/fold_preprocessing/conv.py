@@ -54,13 +54,13 @@ class Conv:
         self.bias = self.bias - summed
 
     def _by_weight(self, values: NDArray[Any]) -> NDArray[Any]:
-        """*values* of the input's channels, in a shape that broadcasts over the weights."""
+        """Return *values* of the input's channels, in a shape that broadcasts over the weights."""
         out, inside = self.weights.shape[:2]
         rows = values.reshape(self.group, inside).repeat(out // self.group, axis=0)
         return rows.reshape(out, inside, *[1] * (self.weights.ndim - 2))
 
     def padding(self, source: str, target: str, value: float) -> list[NodeProto]:
-        """An explicit Pad with *value* that takes the place of the node's own padding."""
+        """Return an explicit Pad with *value* that takes the place of the node's own padding."""
         half = len(self.pads) // 2
         pads = [0, 0, *self.pads[:half], 0, 0, *self.pads[half:]]
         self.pads = (0,) * len(self.pads)
@@ -102,7 +102,7 @@ class Conv:
 
 
 def first_conv(model: ModelProto, image: ImageInput) -> Conv:
-    """The Conv that alone takes *image*.
+    """Return the Conv that alone takes *image*.
 
     Raises:
         ModelError: ``E_CONVERT``: there is none, or its weights or padding are not known beforehand.
@@ -135,7 +135,7 @@ def _constant(model: ModelProto, name: str) -> NDArray[Any]:
 
 
 def _pads(attributes: dict[str, Any], image: ImageInput, kernel: tuple[int, ...]) -> tuple[int, ...]:
-    """The padding in numbers, also where the node leaves it to the runtime."""
+    """Return the padding in numbers, also where the node leaves it to the runtime."""
     auto = bytes(attributes.get("auto_pad", b"NOTSET")).decode()
     if auto == "NOTSET":
         return tuple(attributes.get("pads", [0] * 2 * len(kernel)))

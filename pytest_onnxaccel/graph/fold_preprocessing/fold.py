@@ -42,7 +42,10 @@ def prepend(
     """Write the model at *source* with Cast, Transpose, Sub and Mul in front of its image input to *target*.
 
     Args:
-        mean, scale: one number, or one for each channel.
+        source: path of the model.
+        target: path of the model to write.
+        mean: one number, or one for each channel.
+        scale: one factor, or one for each channel.
         layout: of the new input: ``NHWC``, ``HWC`` (one image without a batch axis) or ``NCHW``.
         channel_order: ``reversed`` when the image holds BGR and the model takes RGB, or the other way round.
         name: the input, where the model has several of rank 4; it keeps its name.
@@ -72,7 +75,7 @@ def fold_into_first_conv(
     channel_order: str = "same",
     name: str = "",
 ) -> dict[str, object]:
-    """As :func:`prepend`, with mean and scale in the weights and bias of the convolution that takes the input.
+    """Fold mean and scale into weights and bias of the convolution that takes the input; see :func:`prepend`.
 
     The border is kept right. A convolution that pads with zeros pads *normalised* zeros, which in the image are the
     mean. So a padded one gets an explicit Pad with the mean and no padding of its own (``method`` is ``pad``), or,
@@ -113,7 +116,7 @@ def fold_into_first_conv(
 def _opened(
     source: str, mean: Sequence[float], scale: Sequence[float], layout: str, channel_order: str, name: str
 ) -> tuple[ModelProto, ImageInput, Channels, Channels]:
-    """The model, its image input, and mean and scale for each channel, when all of it can be used."""
+    """Return the model, its image input, and mean and scale for each channel, when all of it can be used."""
     model = read_model(source)
     image = image_input(model, name)
     means, scales = _channels(mean, image, "mean"), _channels(scale, image, "scale")
@@ -174,7 +177,7 @@ def alone(
 
 
 def _channels(values: Sequence[float], image: ImageInput, what: str) -> Channels:
-    """*values* for each channel."""
+    """Return *values* for each channel."""
     found = np.asarray(values, np.float64).reshape(-1)
     if len(found) not in (1, image.channels) or not np.isfinite(found).all():
         raise ModelError(
@@ -187,7 +190,7 @@ def _channels(values: Sequence[float], image: ImageInput, what: str) -> Channels
 
 def _one_of(value: str, known: Sequence[str], what: str) -> None:
     if value not in known:
-        raise ModelError(f"{value!r} is no {what}", code="E_CONVERT", remedy=f"use one of {', '.join(known)}")
+        raise ModelError(f"{value!r} is not a {what}", code="E_CONVERT", remedy=f"use one of {', '.join(known)}")
 
 
 def _arithmetic(
@@ -197,7 +200,7 @@ def _arithmetic(
     means: np.ndarray[tuple[int], np.dtype[np.float64]],
     scales: np.ndarray[tuple[int], np.dtype[np.float64]],
 ) -> list[NodeProto]:
-    """Sub and Mul from *source* to *target*; what would do nothing is left out."""
+    """Return Sub and Mul from *source* to *target*; what would do nothing is left out."""
     steps = [(op, v) for op, v, nothing in (("Sub", means, 0), ("Mul", scales, 1)) if (v != nothing).any()]
     if not steps:
         return [_same(source, target)]

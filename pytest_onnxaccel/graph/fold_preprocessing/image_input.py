@@ -31,7 +31,7 @@ class ImageInput:
 
 
 def image_input(model: ModelProto, name: str) -> ImageInput:
-    """The input *name*, or the only one that can be an image.
+    """Return the input *name*, or the only one that can be an image.
 
     Raises:
         ModelError: ``E_CONVERT``: there is none, or several.
@@ -79,11 +79,13 @@ def rename(model: ModelProto, name: str) -> str:
 
 
 def front(image: ImageInput, layout: str, reverse: bool) -> tuple[list[NodeProto], str]:
-    """Nodes from the uint8 input to N x C x H x W of the model's dtype, and the name of their result.
+    """Return the nodes from the uint8 input to N x C x H x W of the model's dtype, and the name of their result.
 
     What moves elements comes before the Cast: bytes are moved, not floats.
 
     Args:
+        image: the input of the model.
+        layout: of the new input: ``NHWC``, ``HWC`` or ``NCHW``.
         reverse: put the channels in the opposite order.
     """
     last, nodes = image.name, []

@@ -20,7 +20,7 @@ Shapes = dict[str, tuple[int | str | None, ...]]
 
 
 def carried_back(graph: Any, declared: Shapes) -> Shapes:
-    """*declared*, and the shapes of values between them that follow from it."""
+    """Return *declared*, and the shapes of values between them that follow from it."""
     found = dict(declared)
     numbers: set[str] | None = None
     for node in reversed(graph.node):
@@ -41,7 +41,7 @@ def carried_back(graph: Any, declared: Shapes) -> Shapes:
 
 
 def _numbers(graph: Any) -> set[str]:
-    """Constants of one element and no axes, and what is computed of such alone."""
+    """Return constants of one element and no axes, and what is computed of such alone."""
     found = {tensor.name for tensor in graph.initializer if not tensor.dims}
     for node in graph.node:
         if node.op_type == "Constant":

@@ -19,14 +19,14 @@ _MADE_UP = re.compile(
 
 
 def anonymous(dim: Dim) -> bool:
-    """A free dimension without a name of its own."""
+    """Return whether a dimension is free and has no name of its own."""
     return dim is None or (isinstance(dim, str) and bool(_MADE_UP.match(dim)))
 
 
 def batch_axes(
     specs: Sequence[TensorSpec], domains: Mapping[str, Domain], hints: Mapping[str, int]
 ) -> tuple[Dim, dict[str, int]]:
-    """The batch of a model's inputs, and the axis of it by input; an input without one is missing.
+    """Return the batch of a model's inputs, and the axis of it by input; an input without one is missing.
 
     Args:
         specs: the inputs to feed.
@@ -64,7 +64,7 @@ def batch_axes(
 
 
 def _states(specs: Sequence[TensorSpec]) -> dict[str, int]:
-    """Axis 1 of inputs ``[layers, ?, width]`` beside those whose axis 0 is free: states, of the same batch."""
+    """Return axis 1 of inputs ``[layers, ?, width]`` next to those whose axis 0 is free: states, of the same batch."""
     leading = [s for s in specs if s.shape and len(s.shape) > 1 and anonymous(s.shape[0])]
     if not leading:
         return {}
@@ -90,7 +90,7 @@ def _at(spec: TensorSpec, hints: Mapping[str, int]) -> Dim:
 
 
 def _named(specs: Sequence[TensorSpec]) -> str | None:
-    """The name that says of itself that it is the batch; of several, the one in most inputs."""
+    """Return the name that says of itself that it is the batch; of several, the one in most inputs."""
     names = Counter(
         dim for spec in specs for dim in dict.fromkeys(spec.shape or ()) if isinstance(dim, str) and _BATCH.match(dim)
     )

@@ -17,9 +17,10 @@ __all__ = ["Column", "columns_of", "through"]
 
 
 def columns_of(trace: Trace, width: int) -> tuple[Column, ...]:
-    """Columns of a value by their place, as far as they come from the input of *trace*.
+    """Return the columns of a value by their place, as far as they come from the input of *trace*.
 
     Args:
+        trace: where the value comes from.
         width: of the value, where it is the input itself.
     """
     if trace.columns is not None:
@@ -30,7 +31,7 @@ def columns_of(trace: Trace, width: int) -> tuple[Column, ...]:
 
 
 def through(site: Site, made: Value) -> Value | None:
-    """What is known of the columns of a node's result; None where the node does not keep columns apart."""
+    """Return what is known of the columns of a node's result; None where the node does not keep columns apart."""
     if not any(v is not None and v.traces for v in site.operands):
         return None  # of constants alone there is nothing to follow
     maker = _MAKERS.get((site.node.domain, site.node.op_type))
@@ -42,12 +43,12 @@ def _with(made: Value, source: Value, traces: Sequence[Trace]) -> Value:
 
 
 def _tracked(trace: Trace, columns: Sequence[Column]) -> Trace:
-    """Some columns of *trace*, in places of their own."""
+    """Return some columns of *trace*, in places of their own."""
     return replace(trace.moved(), columns=tuple(columns))
 
 
 def _scaled(site: Site, made: Value, scales: Sequence[float], offsets: Sequence[float]) -> Value | None:
-    """Each column becomes ``scale * column + offset``."""
+    """Return the trace in which each column is ``scale * column + offset``."""
     source = site.operand(0)
     width = source.size(-1) or max(len(scales), len(offsets))
     found = []
@@ -76,7 +77,7 @@ def _scaler(site: Site, made: Value) -> Value | None:
 
 
 def _rows(site: Site, made: Value) -> Value | None:
-    """Sums and products with a row of numbers, one for each column."""
+    """Return sums and products with a row of numbers, one for each column."""
     a, b = site.operand(0), site.operand(1)
     array: Any = b.constant
     if not a.traces or array is None or array.dtype.kind not in "fiu" or not 1 < array.size <= MOST_COLUMNS:
@@ -94,7 +95,7 @@ def _rows(site: Site, made: Value) -> Value | None:
 
 
 def _joined(site: Site, made: Value) -> Value | None:
-    """Tables side by side."""
+    """Join tables side by side."""
     values = [v for v in site.operands if v is not None]
     if site.node.op_type == "Concat":
         rank = next((len(v.shape) for v in values if v.shape is not None), 0)
@@ -115,7 +116,7 @@ def _joined(site: Site, made: Value) -> Value | None:
 
 
 def _picked(site: Site, made: Value) -> Value | None:
-    """Columns chosen by a list of their numbers."""
+    """Return the columns chosen by a list of their numbers."""
     source, wanted = site.operand(0), site.operand(1).constant
     if site.node.op_type == "Gather":
         rank = len(source.shape or ())

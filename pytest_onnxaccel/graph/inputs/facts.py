@@ -6,7 +6,7 @@ from typing import Any
 
 from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.graph.describe import describe
-from pytest_onnxaccel.graph.files import all_graphs, load_graph
+from pytest_onnxaccel.graph.files import load_graph
 from pytest_onnxaccel.graph.inputs.batch_axes import batch_axes
 from pytest_onnxaccel.graph.inputs.names import suggested
 from pytest_onnxaccel.graph.inputs.rules import all_rules
@@ -14,7 +14,7 @@ from pytest_onnxaccel.graph.inputs.walk import Walk
 
 
 def input_facts(path: str) -> dict[str, Any]:
-    """JSON form of :class:`~pytest_onnxaccel.core.domains.InputFacts` of the model at *path*.
+    """Return the JSON form of :class:`~pytest_onnxaccel.core.domains.InputFacts` of the model at *path*.
 
     Raises:
         ModelError: ``E_PARSE``.
@@ -23,7 +23,7 @@ def input_facts(path: str) -> dict[str, Any]:
 
 
 def facts_of(model: Any) -> InputFacts:
-    """What *model* says of its inputs."""
+    """Return what *model* says of its inputs."""
     info = describe(model)
     walk = Walk(model, all_rules())
     values = walk.run()
@@ -31,19 +31,12 @@ def facts_of(model: Any) -> InputFacts:
     domains = walk.findings.domains(dtypes)
     domains |= suggested(info.inputs, domains)
     batch, axes = batch_axes(info.inputs, domains, walk.findings.batch_axes)
-    read = {name for node in model.graph.node for name in node.input}
     shaped = {spec.name: tuple(sorted(values[spec.name].sized_by)) for spec in info.outputs if spec.name in values}
     return InputFacts(
         domains,
         batch,
         axes,
-        unread=tuple(spec.name for spec in info.inputs if spec.name not in read | _inner(model)),
         value_shaped={name: inputs for name, inputs in shaped.items() if inputs},
         shares=tuple(spec.name for spec in info.outputs if spec.name in values and values[spec.name].share),
         infinite=tuple(spec.name for spec in info.outputs if spec.name in values and values[spec.name].infinite),
     )
-
-
-def _inner(model: Any) -> set[str]:
-    """Names that subgraphs read; some of them are inputs of the model."""
-    return {name for graph in all_graphs(model)[1:] for node in graph.node for name in node.input}

@@ -35,6 +35,27 @@ class Finding:
     columns: tuple[tuple[float, ...], ...] = ()
 
 
+@record(frozen=True)
+class Demand:
+    """What an operator demands of numbers that it reads.
+
+    Attributes:
+        text: it as a sentence without its subject (``indexes 10 rows``).
+        low: least legal number; None for no limit.
+        high: greatest legal number, itself legal; None for no limit.
+        kind: of the values, as a domain has it.
+        exclude: numbers between the two that are not legal.
+        points: numbers that tell.
+    """
+
+    text: str
+    low: float | None = None
+    high: float | None = None
+    kind: str = "number"
+    exclude: Sequence[float] = ()
+    points: Sequence[float] = ()
+
+
 class Findings:
     """Facts by input."""
 
@@ -47,38 +68,33 @@ class Findings:
         """Keep *finding*."""
         self._found.setdefault(finding.input, []).append(finding)
 
-    def bounds(
-        self,
-        traces: Iterable[Trace],
-        node: Any,
-        text: str,
-        low: float | None = None,
-        high: float | None = None,
-        kind: str = "number",
-        exclude: Sequence[float] = (),
-        points: Sequence[float] = (),
-    ) -> None:
-        """The values that *traces* are must lie between *low* and *high*, both inclusive."""
+    def bounds(self, traces: Iterable[Trace], node: Any, demand: Demand) -> None:
+        """Bound the values of *traces* by what *node* demands."""
         for trace in traces:
             if not trace.scale or not math.isfinite(trace.scale):
                 continue
-            ends = [None if end is None else trace.back(end) for end in (low, high)]
+            low, high = (None if end is None else trace.back(end) for end in (demand.low, demand.high))
             if trace.scale < 0:
-                ends.reverse()
+                low, high = high, low
             self.add(
                 Finding(
-                    trace.input, f"{text} in {named(node)}", kind, ends[0], ends[1],
-                    tuple(trace.back(v) for v in exclude), points=tuple(trace.back(v) for v in points),
+                    trace.input,
+                    f"{demand.text} in {named(node)}",
+                    demand.kind,
+                    low,
+                    high,
+                    exclude=tuple(map(trace.back, demand.exclude)),
+                    points=tuple(map(trace.back, demand.points)),
                 )
-            )  # fmt: skip
+            )
 
     def domains(self, dtypes: Mapping[str, str]) -> dict[str, Domain]:
-        """The domain of each input of which there are facts."""
+        """Return the domain of each input of which there are facts."""
         return {name: merged(name, found, dtypes.get(name, "")) for name, found in self._found.items()}
 
 
 def merged(name: str, findings: Sequence[Finding], dtype: str) -> Domain:
-    """All of *findings* at once: the narrowest bounds, every point inside them."""
+    """Return all of *findings* at once: the narrowest bounds, every point inside them."""
     kind = min((f.kind for f in findings), key=_ORDER.index)
     deciding = [f for f in findings if f.kind == kind]
     low = _narrowest([f.low for f in findings], max)
@@ -107,7 +123,7 @@ def _empty(low: Bound | None, high: Bound | None) -> bool:
 
 
 def _columns(found: Sequence[tuple[tuple[float, ...], ...]], whole: bool) -> tuple[tuple[float, ...], ...]:
-    """All telling numbers of each column; of whole numbers, those beside each of them."""
+    """Return all telling numbers of each column; of whole numbers, those next to each of them."""
     width = max(map(len, found), default=0)
     joined = [sorted({v for one in found if place < len(one) for v in one[place]}) for place in range(width)]
     if whole:
@@ -133,6 +149,6 @@ def _number(value: Any, whole: bool) -> Any:
 
 
 def named(node: Any) -> str:
-    """A node for a message: operator, and its name or its first output."""
+    """Return a node for a message: operator, and its name or its first output."""
     label = node.name or next(iter(node.output), "")
     return f"{printable(node.op_type, 40)} {printable(label, 60)!r}"

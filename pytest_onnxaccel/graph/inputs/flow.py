@@ -34,7 +34,7 @@ _FLOATS = frozenset({1, 10, 11, 16})
 
 
 def declared_shapes(graph: Any) -> dict[str, tuple[int | str | None, ...]]:
-    """Sizes by name of a value, as inputs, outputs and values in between declare them."""
+    """Return sizes by name of a value, as inputs, outputs and values in between declare them."""
     found: dict[str, tuple[int | str | None, ...]] = {}
     for value in [*graph.value_info, *graph.output, *graph.input]:
         if value.type.HasField("tensor_type") and value.type.tensor_type.HasField("shape"):
@@ -57,7 +57,7 @@ def add_constants(graph: Any, env: dict[str, Value]) -> None:
 
 
 def of_tensor(tensor: Any) -> Value:
-    """A constant of the file; its elements where they are few and in the file itself."""
+    """Return a constant of the file; its elements where they are few and in the file itself."""
     shape = tuple(int(d) for d in tensor.dims)
     external = tensor.data_location == onnx.TensorProto.EXTERNAL
     count = int(np.prod(shape, dtype=np.int64)) if shape else 1
@@ -71,7 +71,7 @@ def of_tensor(tensor: Any) -> Value:
 
 
 def graphs_of(attribute: Any) -> Iterator[Any]:
-    """The subgraphs that an attribute holds."""
+    """Yield the subgraphs that an attribute holds."""
     if attribute.type == onnx.AttributeProto.GRAPH:
         yield attribute.g
     elif attribute.type == onnx.AttributeProto.GRAPHS:
@@ -79,7 +79,7 @@ def graphs_of(attribute: Any) -> Iterator[Any]:
 
 
 def with_attributes(inner: Any, call: Any, function: Any) -> Any:
-    """A node of *function* with the attributes that *call* gives it in place of their names."""
+    """Return a node of *function* with the attributes that *call* gives it in place of their names."""
     if not any(item.ref_attr_name for item in inner.attribute):
         return inner
     given = {item.name: item for item in [*function.attribute_proto, *call.attribute]}
@@ -97,7 +97,7 @@ def with_attributes(inner: Any, call: Any, function: Any) -> Any:
 
 
 def formals(node: Any, body: Any, operands: Sequence[Value | None]) -> dict[str, Value]:
-    """Inputs of a subgraph by name: what Loop and Scan hand to it the first time."""
+    """Return the inputs of a subgraph by name: what Loop and Scan hand to it the first time."""
     names = [value.name for value in body.input]
     if node.op_type == "Loop":
         given: list[Value | None] = [UNKNOWN, UNKNOWN, *operands[2:]]
@@ -117,7 +117,7 @@ def _element(value: Value | None) -> Value:
 
 
 def either(a: Value, b: Value, chosen: frozenset[str]) -> Value:
-    """What one of two values is; *chosen*: the inputs that decide which."""
+    """Return what one of two values is; *chosen*: the inputs that decide which."""
     shape = a.shape if a.shape == b.shape else None
     sized = a.sized_by | b.sized_by | (chosen if a.shape is None or a.shape != b.shape else frozenset())
     return Value(
@@ -139,7 +139,7 @@ def _joined(values: Sequence[Value]) -> tuple[Trace, ...]:
 
 
 def outputs(site: Site) -> list[Value]:
-    """What the node's results are, as far as it is known."""
+    """Return what the node's results are, as far as it is known."""
     node, count = site.node, len(site.node.output)
     values = [v for v in site.operands if v is not None]
     by = frozenset[str]().union(*(v.by for v in values))
@@ -164,7 +164,7 @@ def outputs(site: Site) -> list[Value]:
 
 
 def _summed(site: Site) -> tuple[Trace, ...]:
-    """The elements of inputs that the node adds up."""
+    """Return the elements of inputs that the node adds up."""
     source = site.operand(0)
     if site.node.op_type in ("ReduceSum", "ReduceMean"):
         return source.traces
@@ -172,7 +172,7 @@ def _summed(site: Site) -> tuple[Trace, ...]:
 
 
 def _shape_alike(site: Site) -> tuple[int | str | None, ...] | None:
-    """The shape of a result whose elements are made one by one of those of the operands; None where it is not known."""
+    """Return the shape of an elementwise result; None where it is not known."""
     if site.node.op_type in SAME_SHAPE:
         return site.operand(0).shape
     shapes = [value.shape for value in site.operands if value is not None]
@@ -283,7 +283,7 @@ def _shape(site: Site, made: Value) -> Value:
 
 
 def _affine(site: Site, made: Value) -> Value:
-    """Sums and products with one number: the trace goes on, scaled."""
+    """Return sums and products with one number: the trace goes on, scaled."""
     a, b = site.operand(0), site.operand(1)
     op = site.node.op_type
     flipped = not a.traces and bool(b.traces)
@@ -361,7 +361,7 @@ _FOLDABLE: Mapping[str, Callable[..., Any]] = {
 
 
 def _folded(site: Site, made: Value) -> Value:
-    """A small constant computed from small constants."""
+    """Return a small constant computed from small constants."""
     function = _FOLDABLE.get(site.node.op_type)
     arrays = [v.constant if v is not None else None for v in site.operands]
     if function is None or not arrays or any(array is None for array in arrays):

@@ -27,7 +27,7 @@ _SCORES = 3
 
 
 def infinite(site: Site, place: int) -> bool:
-    """Output *place* of the node may hold infinities."""
+    """Return whether output *place* of the node may hold infinities."""
     node = site.node
     if node.domain not in ("", "ai.onnx"):
         return False

@@ -21,7 +21,7 @@ _VOCABULARY = 100
 
 
 def suggested(specs: Sequence[TensorSpec], known: dict[str, Domain]) -> dict[str, Domain]:
-    """Domains by the names of inputs, of those of which the graph says no more than that they are numbers."""
+    """Return domains by the names of inputs, of those of which the graph says no more than that they are numbers."""
     found: dict[str, Domain] = {}
     for spec in specs:
         own = known.get(spec.name)
@@ -49,7 +49,7 @@ def _named(kind: str, low: Bound | None = None, high: Bound | None = None) -> Ca
 
 
 def _time(spec: TensorSpec, specs: Sequence[TensorSpec]) -> Domain | None:
-    """Lengths of what another input holds along its axis of time."""
+    """Return lengths of what another input holds along its axis of time."""
     for other in specs:
         if other.name == spec.name or other.shape is None or len(other.shape) < 2:
             continue

@@ -23,7 +23,7 @@ _SIZING: Mapping[str, tuple[int, ...]] = {
 
 
 def sized_by(site: Site) -> frozenset[str]:
-    """Inputs whose values the shapes of the node's results hang on."""
+    """Return the inputs whose values the shapes of the node's results hang on."""
     values = [v for v in site.operands if v is not None]
     chosen = [site.operand(place) for place in _SIZING.get(site.node.op_type, ())]
     return frozenset[str]().union(*(v.sized_by for v in values), *(v.by for v in chosen))

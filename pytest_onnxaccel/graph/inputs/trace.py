@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from pytest_onnxaccel.core.frozen import record
 
@@ -48,16 +45,16 @@ class Trace:
     columns: tuple[Column, ...] | None = None
 
     def moved(self, whole: bool = False) -> Trace:
-        """The elements in another order, or some of them; *whole*: all of them, in another shape."""
+        """Return the elements in another order, or some of them; *whole*: all of them, in another shape."""
         return replace(self, whole=self.whole and whole, ordered=False, columns=())
 
     def negated(self) -> Trace:
-        """The elements with the other sign."""
+        """Return the elements with the other sign."""
         columns = self.columns and tuple(replace(c, scale=-c.scale, offset=-c.offset) for c in self.columns)
         return replace(self, scale=-self.scale, offset=-self.offset, columns=columns)
 
     def back(self, value: float) -> float:
-        """The input's value for which this has *value*; there is none where *scale* is 0: each column has its own."""
+        """Return the input's value that gives *value*; not for a *scale* of 0, where each column has its own."""
         return (value - self.offset) / self.scale
 
     @property
@@ -114,7 +111,7 @@ class Value:
         return self.size(0)
 
     def size(self, axis: int) -> int | None:
-        """Size of *axis*, where it is known."""
+        """Return the size of *axis*, where it is known."""
         if self.shape is None or not -len(self.shape) <= axis < len(self.shape):
             return None
         found = self.shape[axis]
@@ -123,15 +120,7 @@ class Value:
 
 UNKNOWN = Value()
 
-Env = Mapping[str, Value]
-
 
 def constant(array: Any) -> Value:
-    """The value of a constant *array*."""
+    """Return the value of a constant *array*."""
     return Value(constant=array if array.size <= MOST_ELEMENTS else None, shape=tuple(array.shape))
-
-
-def same_numbers(value: Value) -> bool:
-    """All elements of a constant are one number."""
-    array: Any = value.constant
-    return array is not None and array.size > 0 and bool(np.all(array == array.reshape(-1)[0]))

@@ -41,19 +41,19 @@ class Site:
     opset: int
 
     def operand(self, place: int) -> Value:
-        """Operand *place*; one that is left out is unknown."""
+        """Return operand *place*; one that is left out is unknown."""
         found = self.operands[place] if place < len(self.operands) else None
         return UNKNOWN if found is None else found
 
     def attribute(self, name: str, default: Any = None) -> Any:
-        """An attribute's value."""
+        """Return an attribute's value."""
         for item in self.node.attribute:
             if item.name == name:
                 return onnx.helper.get_attribute_value(item)
         return default
 
     def output_shape(self, place: int = 0) -> tuple[int | str | None, ...] | None:
-        """What the file declares for output *place*."""
+        """Return what the file declares for output *place*."""
         names = self.node.output
         return self.declared.get(names[place]) if place < len(names) else None
 
@@ -137,7 +137,7 @@ class Walk:
     def _bodies(
         self, node: Any, operands: Sequence[Value | None], env: Mapping[str, Value], depth: int
     ) -> Sequence[Value] | None:
-        """Outputs of a node with subgraphs, which see the values around them; None for a node without."""
+        """Return the outputs of a node with subgraphs, which see the values around them; None for a node without."""
         bodies = [body for item in node.attribute for body in flow.graphs_of(item)]
         if not bodies:
             return None

@@ -17,7 +17,7 @@ class Namer:
         self._taken = {"self", "inputs", "outputs"}
 
     def fresh(self, wanted: str, fallback: str = "value") -> str:
-        """An identifier not handed out before, as near to *wanted* as it can be."""
+        """Return an identifier not handed out before, as near to *wanted* as it can be."""
         plain = _ILLEGAL.sub("_", wanted).strip("_") or fallback
         if not plain[0].isalpha() or keyword.iskeyword(plain):
             plain = f"{fallback}_{plain}"

@@ -83,18 +83,18 @@ def _read(source: str) -> onnx.ModelProto:
         raise ModelError(
             f"cannot be read with its external data: {printable(str(error), 200)}",
             code="E_EXTERNAL",
-            remedy="put the data file beside the model",
+            remedy="put the data file next to the model",
         ) from error
     except Exception as error:
         raise ModelError(
-            f"is truncated or no ONNX model: {printable(str(error), 200)}",
+            f"is truncated or not an ONNX model: {printable(str(error), 200)}",
             code="E_PARSE",
             remedy="export it again, or fetch the whole file",
         ) from error
 
 
 def _initializers_out_of_inputs(model: onnx.ModelProto) -> None:
-    """An initializer that is an input too is a default that a caller may replace, so nothing folds it."""
+    """Remove initializers from the inputs: nothing folds a default that a caller may replace."""
     weights = {tensor.name for tensor in model.graph.initializer}
     weights |= {tensor.values.name for tensor in model.graph.sparse_initializer}
     kept = [info for info in model.graph.input if info.name not in weights]
@@ -103,7 +103,7 @@ def _initializers_out_of_inputs(model: onnx.ModelProto) -> None:
 
 
 def _folded(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
-    """*model* with what depends on constants alone computed, and a note where that could not be done."""
+    """Fold what depends on constants alone in *model*; return it, and a note where that failed."""
     if model.ByteSize() > ONE_FILE_LIMIT:
         return model, ["constants not folded: the weights are over 1 GiB"]
     import onnxruntime as ort

@@ -10,7 +10,7 @@ from pytest_onnxaccel.graph.opset import constant, constant_value, known_shapes
 
 
 def rewritten(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
-    """*model* without Squeeze and Unsqueeze of opset 13, Sum, and Resize's ``pytorch_half_pixel``, and notes.
+    """Return *model* without Squeeze and Unsqueeze of opset 13, Sum, and Resize's ``pytorch_half_pixel``, and notes.
 
     A node that cannot be written otherwise stays as it is; onnx-tf then refuses it by name.
     """
@@ -44,7 +44,7 @@ def _reshape(
     shapes: dict[str, list[int | None]],
     tag: str,
 ) -> list[onnx.NodeProto] | None:
-    """(Un)squeeze as a Reshape, to a constant shape where at most one size is free, else to a computed."""
+    """Return (Un)squeeze as a Reshape, to a constant shape where at most one size is free, else to a computed."""
     if any(item.name == "axes" for item in node.attribute):
         return None  # the form of opset 12 and older, which onnx-tf has
     named = len(node.input) > 1 and bool(node.input[1])
@@ -79,7 +79,7 @@ def _reshape(
 
 
 def _additions(node: onnx.NodeProto, tag: str) -> list[onnx.NodeProto]:
-    """Sum as a chain of Add: onnx-tf's Sum does not broadcast."""
+    """Return the sum as a chain of Add: onnx-tf's Sum does not broadcast."""
     added, left = [], node.input[0]
     for position, right in enumerate(node.input[1:]):
         last = position == len(node.input) - 2
@@ -90,7 +90,7 @@ def _additions(node: onnx.NodeProto, tag: str) -> list[onnx.NodeProto]:
 
 
 def _half_pixel(node: onnx.NodeProto, shapes: dict[str, list[int | None]]) -> bool:
-    """``pytorch_half_pixel`` differs from ``half_pixel`` only where an axis of the result has one element."""
+    """Replace ``pytorch_half_pixel``, which differs from ``half_pixel`` only for a result axis of one element."""
     result = shapes.get(node.output[0])
     for attribute in node.attribute:
         if attribute.name == "coordinate_transformation_mode" and attribute.s == b"pytorch_half_pixel":
@@ -102,7 +102,7 @@ def _half_pixel(node: onnx.NodeProto, shapes: dict[str, list[int | None]]) -> bo
 
 
 def is_float16(model: onnx.ModelProto) -> bool:
-    """Whether the model computes in float16, which ONNX Runtime on a CPU does in float32."""
+    """Return whether the model computes in float16, which ONNX Runtime on a CPU does in float32."""
     return any(
         info.type.tensor_type.elem_type == TensorProto.FLOAT16 for info in (*model.graph.input, *model.graph.output)
     ) or any(weight.data_type == TensorProto.FLOAT16 for weight in model.graph.initializer)

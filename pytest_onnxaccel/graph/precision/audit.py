@@ -2,7 +2,7 @@
 
 A weight of few whole numbers is right when it is the original's, to a step: nothing else needs to be known of it. So a
 channel, a scale or a zero point that is off is proven, also where nobody said how much of a loss is too much. Weights
-that were trained or balanced anew are others in every channel; of them nothing is said.
+that were trained or balanced again are others in every channel; of them nothing is said.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _floats(model: onnx.ModelProto) -> dict[str, Any]:
 
 
 def _against(held: Held, floats: Mapping[str, Any]) -> str | None:
-    """What is wrong with *held*; empty where nothing is, None where it is not known what it should be."""
+    """Return what is wrong with *held*; empty where nothing is, None where it is not known what it should be."""
     value = held.value
     original = _counterpart(held, value, floats)
     if original is None:
@@ -84,7 +84,7 @@ def _at_end(numbers: Any) -> Any:
 
 
 def _counterpart(held: Held, value: Any, floats: Mapping[str, Any]) -> Any:
-    """The original of *held*, in its shape: by name, else the most alike of all."""
+    """Return the original of *held*, in its shape: by name, else the most alike of all."""
     shapes = {n: a for n, a in floats.items() if sorted(a.shape) == sorted(value.shape) and a.size == value.size > 1}
     named = [n for n in shapes if held.name.startswith(n)]
     best, most = None, -2.0 if named else _ALIKE
@@ -105,7 +105,7 @@ def _cosine(a: Any, b: Any) -> float:
 
 
 def _described(value: Any, original: Any, step: Any, bad: Any) -> str | None:
-    """How *value* is off; None where it was made anew, which is no fault."""
+    """Return how *value* is off; None where it was made again, which is not a fault."""
     axis, where = _channels(bad)
     if axis is None:
         kind, number = _affine(value, original, step)
@@ -125,7 +125,7 @@ def _described(value: Any, original: Any, step: Any, bad: Any) -> str | None:
 
 
 def _channels(bad: Any) -> tuple[int | None, list[int]]:
-    """The axis on which the fewest indices hold what is *bad*, and those; None where all do on every axis."""
+    """Return the axis on which the fewest indices hold what is *bad*, and those; None where all do on every axis."""
     best: tuple[int | None, list[int]] = (None, [])
     least = 1.0
     for axis in range(bad.ndim):
@@ -137,7 +137,7 @@ def _channels(bad: Any) -> tuple[int | None, list[int]]:
 
 
 def _affine(value: Any, original: Any, step: Any) -> tuple[str, float]:
-    """``factor``, ``offset`` (in steps) or ``other``, with the number; where *step* is infinite the range ends."""
+    """Return ``factor``, ``offset`` (in steps) or ``other``, with the number; an infinite *step* ends the range."""
     whole = np.isfinite(step) & (step > 0)
     if not whole.any():
         return "other", 0.0
@@ -162,7 +162,7 @@ def _told(what: str, kind: str, number: float) -> str:
 
 
 def _exchanged(quantised: Quantised) -> list[dict[str, str]]:
-    """Values that are written with other steps than they are read with."""
+    """Return the values that are written with other steps than they are read with."""
     return [
         {
             "node": label(reader), "name": name,
@@ -174,7 +174,7 @@ def _exchanged(quantised: Quantised) -> list[dict[str, str]]:
 
 
 def _unrectified(quantised: Quantised, original: onnx.ModelProto) -> list[dict[str, str]]:
-    """Values whose Relu was left to whole numbers that begin at 0, and whose numbers begin below it."""
+    """Return the values whose Relu was left to whole numbers that begin at 0, and whose numbers begin below it."""
     made = {name: node for node in original.graph.node for name in node.output}
     found = []
     for name, (low, _, step, node) in quantised.ranges().items():
@@ -187,7 +187,7 @@ def _unrectified(quantised: Quantised, original: onnx.ModelProto) -> list[dict[s
 
 
 def _biases(quantised: Quantised) -> list[dict[str, str]]:
-    """Biases of 32 bits whose step is not the product of those of the input and of the weights.
+    """Return the biases of 32 bits whose step is not the product of those of the input and of the weights.
 
     Integer kernels add them up as they are: the step of one of the two was changed afterwards.
     """

@@ -29,7 +29,7 @@ _ELEMENTS = {int(TensorProto.FLOAT16): "float16", int(TensorProto.BFLOAT16): "bf
 
 
 def precision(path: str) -> dict[str, Any]:
-    """JSON form of :class:`~pytest_onnxaccel.core.precision.Precision` of the model at *path*.
+    """Return the JSON form of :class:`~pytest_onnxaccel.core.precision.Precision` of the model at *path*.
 
     Raises:
         ModelError: ``E_PARSE``.
@@ -38,7 +38,7 @@ def precision(path: str) -> dict[str, Any]:
 
 
 def precision_of(model: onnx.ModelProto) -> Precision:
-    """What *model* computes in."""
+    """Return what *model* computes in."""
     types = element_types(model)
     stored = _stored(model.graph)
     narrow: dict[str, frozenset[str]] = {}
@@ -66,12 +66,12 @@ def precision_of(model: onnx.ModelProto) -> Precision:
 
 
 def narrowest(types: frozenset[str]) -> str:
-    """The one of *types* with the fewest digits; empty where none is narrower than float32."""
+    """Return the one of *types* with the fewest digits; empty where none is narrower than float32."""
     return next((name for name in NARROW if name in types), "")
 
 
 def element_types(model: onnx.ModelProto) -> dict[str, int]:
-    """ONNX's element type by value of the main graph and of the graphs inside, as far as it can be known."""
+    """Return ONNX's element type by value of the main graph and of the graphs inside, as far as it can be known."""
     with contextlib.suppress(Exception):  # inference is a help; of what it refuses the operators tell enough
         model = onnx.shape_inference.infer_shapes(model)
     types: dict[str, int] = {}
@@ -87,7 +87,7 @@ def element_types(model: onnx.ModelProto) -> dict[str, int]:
 
 
 def _follow(node: NodeProto, types: dict[str, int]) -> None:
-    """The types of what *node* gives, where inference left them open: those of other domains."""
+    """Return the types of what *node* gives, where inference left them open: those of other domains."""
     attributes = {item.name: item for item in node.attribute}
     if node.op_type == "Cast" and "to" in attributes:
         given = attributes["to"].i
@@ -103,14 +103,14 @@ def _follow(node: NodeProto, types: dict[str, int]) -> None:
 
 
 def _computes(node: NodeProto, types: Mapping[str, int]) -> frozenset[str]:
-    """Narrow types that *node* computes in."""
+    """Return the narrow types that *node* computes in."""
     if node.op_type in _MOVES or node.op_type == "Constant":
         return frozenset()
     return frozenset(_ELEMENTS[types[n]] for n in (*node.input, *node.output) if types.get(n, 0) in _ELEMENTS)
 
 
 def _stored(graph: Any) -> dict[str, str]:
-    """Weights of more than one number that are kept in a narrow type, by name."""
+    """Return the weights of more than one number that are kept in a narrow type, by name."""
     return {
         tensor.name: _ELEMENTS[tensor.data_type]
         for tensor in graph.initializer
@@ -130,7 +130,7 @@ def _inner(node: NodeProto) -> list[NodeProto]:
 
 
 def _whole(node: NodeProto) -> bool:
-    """*node* turns floats into few whole numbers, or back, or computes in those."""
+    """Return whether *node* turns floats into few whole numbers, or back, or computes in those."""
     if node.domain in ("", "ai.onnx"):
         return node.op_type in _TO_INTEGERS or node.op_type in _WITH_INTEGERS
     return node.op_type in _TO_INTEGERS | _WITH_INTEGERS or any(part in node.op_type for part in _PARTS)

@@ -38,9 +38,11 @@ class Cut(NamedTuple):
 
 
 def forced(source: str, target: str, values: Mapping[str, Sequence[object]]) -> dict[str, object]:
-    """Write the model at *source* to *target*, in which whoever reads one of *values* reads an input instead.
+    """Write the model at *source* to *target*, in which a node that reads one of *values* reads an input instead.
 
     Args:
+        source: path of the quantised model.
+        target: path that is written.
         values: ``[element type as NumPy names it, shape]`` by the name that the original has for it.
 
     Returns:

@@ -27,6 +27,8 @@ def rounded_to(source: str, target: str, dtype: str, seed: int) -> dict[str, Any
     """Write the model at *source*, with its values rounded to *dtype* between its nodes, to *target*.
 
     Args:
+        source: path of the model.
+        target: path that is written.
         dtype: ``float16`` or ``bfloat16``.
         seed: 0 rounds weights to the nearest number; others move every second one to a neighbour of that, at random.
 
@@ -67,7 +69,7 @@ def _weights(model: onnx.ModelProto, dtype: str, random: np.random.Generator | N
 
 
 def _moved(content: Any, random: np.random.Generator) -> Any:
-    """Every second number replaced by one of its two neighbours; the largest and zeros stay."""
+    """Replace every second number by one of its two neighbours; the largest and zeros stay."""
     bits = np.ascontiguousarray(content).view(np.uint16)
     dice = random.random(content.shape)
     step = np.where(dice < 0.25, 1, np.where(dice < 0.5, -1, 0))

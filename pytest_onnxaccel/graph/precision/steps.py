@@ -42,7 +42,7 @@ class Steps(NamedTuple):
     block: int = 0
 
     def spread(self, which: Any, shape: tuple[int, ...]) -> Any:
-        """*which* of the two, broadcast to *shape*."""
+        """Return *which* of the two, broadcast to *shape*."""
         array = np.asarray(which)
         if array.size == 1:
             return np.broadcast_to(array.reshape(()), shape)
@@ -53,7 +53,7 @@ class Steps(NamedTuple):
         return np.broadcast_to(array.reshape(sizes), shape)
 
     def same(self, other: Steps) -> bool:
-        """The same numbers mean the same."""
+        """Return whether the same numbers mean the same."""
         if np.size(self.scale) != np.size(other.scale) or np.size(self.zero) != np.size(other.zero):
             return bool(np.size(self.scale) > 1) != bool(np.size(other.scale) > 1)  # not to be told
         near = np.allclose(np.ravel(self.scale), np.ravel(other.scale), rtol=1e-3, atol=0)
@@ -102,13 +102,13 @@ class Quantised:
                 self.readers.setdefault(name, []).append(node)
 
     def array(self, name: str) -> Any:
-        """The constant *name*, through what hands it on; None where it is none."""
+        """Return the constant *name*, through what hands it on; None where it is none."""
         if name in self.constants:
             return numpy_helper.to_array(self.constants[name])
         return None
 
     def steps(self, node: NodeProto, scale: int, zero: int) -> Steps | None:
-        """Scale and zero point at these places of *node*; None where the scale is no constant."""
+        """Return scale and zero point at these places of *node*; None where the scale is not a constant."""
         found = self.array(node.input[scale]) if len(node.input) > scale else None
         if found is None:
             return None
@@ -119,7 +119,7 @@ class Quantised:
         return Steps(found.astype(np.float64), whole, axis, attributes.get("block_size", 0))
 
     def held(self) -> Iterator[Held]:
-        """Weights and biases."""
+        """Return the weights and biases."""
         for node in self.graph.node:
             reads, _ = _PLACES.get(node.op_type, ((), None))
             for place, scale, zero in reads:
@@ -139,7 +139,7 @@ class Quantised:
                 yield from self._bias_of(node)
 
     def _numbers(self, node: NodeProto, place: int) -> tuple[str, Any] | None:
-        """Name and content of the constant at *place*; rows of a table that are gathered first count too."""
+        """Return the name and content of the constant at *place*; rows of a table that are gathered first count too."""
         name = node.input[place]
         maker = self.makers.get(name)
         while maker is not None and maker.op_type in ("Gather", "Identity"):
@@ -156,7 +156,7 @@ class Quantised:
         yield Held(*bias, Steps(scale, np.zeros(1, np.int64), 0), node)
 
     def _of_integers(self, node: NodeProto) -> Iterator[Held]:
-        """Weights of an integer product, whose scale is multiplied behind it."""
+        """Return the weights of an integer product, whose scale is multiplied behind it."""
         place, zero = _INTEGER[node.op_type]
         numbers = self._numbers(node, place)
         scale = self._behind(node)
@@ -170,7 +170,7 @@ class Quantised:
             yield Held(*numbers, Steps(scale.astype(np.float64), whole, axis), node)
 
     def _behind(self, node: NodeProto) -> Any:
-        """The constant among the factors that the product of *node* is scaled by."""
+        """Return the constant among the factors that the product of *node* is scaled by."""
         waiting = list(self.readers.get(node.output[0], ()))
         while waiting:
             each = waiting.pop()
@@ -187,7 +187,7 @@ class Quantised:
         return None
 
     def _user(self, node: NodeProto) -> NodeProto:
-        """The node that computes with what *node* turns back."""
+        """Return the node that computes with what *node* turns back."""
         user = node
         while user.op_type in ("DequantizeLinear", "Transpose", "Reshape", "Identity", "Cast", "Squeeze", "Unsqueeze"):
             behind = self.readers.get(user.output[0], ())
@@ -197,7 +197,7 @@ class Quantised:
         return user
 
     def exchanged(self) -> Iterator[tuple[str, Steps, NodeProto, Steps, NodeProto]]:
-        """Values that are written with steps and read with steps: name, written, by, read, by."""
+        """Return the values that are written with steps and read with steps: name, written, by, read, by."""
         written: dict[str, tuple[Steps, NodeProto]] = {}
         for node in self.graph.node:
             reads, writes = _PLACES.get(node.op_type, ((), None))
@@ -211,7 +211,7 @@ class Quantised:
                 written.update((name, written[node.input[0]]) for name in node.output)
 
     def ranges(self) -> dict[str, list[Any]]:
-        """By float value that QuantizeLinear reads: lowest and highest number, step and the node."""
+        """Return lowest and highest number, step and the node, by float value that QuantizeLinear reads."""
         found: dict[str, list[Any]] = {}
         for node in self.graph.node:
             if node.op_type != "QuantizeLinear":
@@ -236,12 +236,12 @@ LIMITS = {
 
 
 def label(node: NodeProto) -> str:
-    """*node* in words."""
+    """Return *node* in words."""
     return f"{node.op_type} {node.name!r}" if node.name else f"{node.op_type} that gives {node.output[0]!r}"
 
 
 def written_by(node: NodeProto) -> tuple[str, str] | None:
-    """Names of scale and zero point that the whole numbers that *node* gives have; None where it gives none."""
+    """Return the names of scale and zero point of the whole numbers that *node* gives; None where it gives none."""
     _, writes = _PLACES.get(node.op_type, ((), None))
     if writes is None or len(node.input) <= writes[0] or not node.input[writes[0]]:
         return None
@@ -249,7 +249,7 @@ def written_by(node: NodeProto) -> tuple[str, str] | None:
 
 
 def quantised_scales(model: onnx.ModelProto) -> Iterator[str]:
-    """Names of the scales of whole numbers that are computed; not of those that are constants."""
+    """Return the names of the scales of whole numbers that are computed; not of those that are constants."""
     constants = {tensor.name for tensor in model.graph.initializer}
     for node in model.graph.node:
         reads, writes = _PLACES.get(node.op_type, ((), None))

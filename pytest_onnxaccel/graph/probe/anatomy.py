@@ -20,7 +20,7 @@ _SHAPES_ONLY = ("Shape", "Size")
 
 
 def anatomy(path: str, shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
-    """The part of the model at *path* that depends on what it is fed, at inputs of these *shapes*.
+    """Return the part of the model at *path* that depends on what it is fed, at inputs of these *shapes*.
 
     Returns:
         ``inputs`` and ``outputs``: names. ``nodes``: those whose result depends on the values of the inputs, or takes
@@ -68,7 +68,7 @@ def anatomy(path: str, shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
 
 
 def _tables(initializers: Iterable[onnx.TensorProto]) -> set[str]:
-    """Names of weights: tensors of floats with more than one element."""
+    """Return the names of weights: tensors of floats with more than one element."""
     floats = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
     return {tensor.name for tensor in initializers if tensor.data_type in floats and prod(tensor.dims) > 1}
 
@@ -78,7 +78,7 @@ def _sources(name: str, fed: Sequence[str], sized: Mapping[str, Iterable[str]]) 
 
 
 def captured(node: NodeProto) -> Iterator[str]:
-    """Names that the subgraphs of *node* read; those of their own values are among them and do no harm."""
+    """Yield names that the subgraphs of *node* read; those of their own values are among them and do no harm."""
     for attribute in node.attribute:
         for graph in (attribute.g, *attribute.graphs):
             for inner in graph.node:
@@ -88,7 +88,7 @@ def captured(node: NodeProto) -> Iterator[str]:
 
 
 def _known(model: ModelProto, shapes: Mapping[str, Sequence[int]], wanted: Sequence[str]) -> dict[str, list[Any]]:
-    """``[bytes, dtype, shape]`` by value, as the file tells or inferred at inputs of *shapes*."""
+    """Return ``[bytes, dtype, shape]`` by value, as the file tells or inferred at inputs of *shapes*."""
     told = {value.name: _size(value) for value in (*model.graph.value_info, *model.graph.output)}
     fixed = all(_sizes(value) == list(shapes[value.name]) for value in model.graph.input if value.name in shapes)
     if fixed and all(told.get(name, [None])[0] is not None for name in wanted):

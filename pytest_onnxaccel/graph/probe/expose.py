@@ -16,10 +16,13 @@ from pytest_onnxaccel.graph.rebatch_files import write_model
 def expose(source: str, target: str, values: Sequence[str], known: Mapping[str, Sequence[object]]) -> dict[str, object]:
     """Write the model at *source* with *values* as further outputs, after its own, to *target*.
 
-    A target beside its source shares the external data with it. Values inside subgraphs cannot be named: they are
-    no values of the main graph.
+    A target next to its source shares the external data with it. Values inside subgraphs cannot be named: they are
+    not values of the main graph.
 
     Args:
+        source: path of the model.
+        target: path of the model to write.
+        values: names of values of the main graph.
         known: ``[bytes, dtype, shape]`` by value, as :func:`~.anatomy.anatomy` gives; some runtimes need them.
 
     Returns:
@@ -59,7 +62,7 @@ def write_beside(model: ModelProto, source: str, target: str) -> None:
 
 
 def declared(name: str, known: Sequence[object] | None, info: ValueInfoProto | None) -> ValueInfoProto:
-    """*name* as an output, with its type where that is known: runtimes infer what is missing."""
+    """Return *name* as an output, with its type where that is known: runtimes infer what is missing."""
     _, dtype, shape = known or (None, "", None)
     if dtype and dtype != "no tensor":
         sizes = [size if isinstance(size, int) else None for size in shape] if isinstance(shape, Sequence) else None
@@ -68,6 +71,6 @@ def declared(name: str, known: Sequence[object] | None, info: ValueInfoProto | N
 
 
 def element_type(dtype: str) -> int:
-    """ONNX's element type for NumPy's name of it."""
+    """Return ONNX's element type for NumPy's name of it."""
     names = {"float32": "FLOAT", "float64": "DOUBLE"}
     return int(TensorProto.DataType.Value(names.get(dtype, dtype.upper())))

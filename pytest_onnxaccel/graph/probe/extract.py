@@ -22,6 +22,8 @@ def extract(
     """Write what computes *values* from *feeds* in the model at *source* to *target*, with its constants.
 
     Args:
+        source: path of the model.
+        target: path of the model to write.
         feeds: ``[element type, shape]`` by value: the element type as NumPy names it (``float32``), the shape as
             sizes. They become the inputs; what lies before them is left out.
         values: become the outputs, in this order.

@@ -18,7 +18,7 @@ _OWNED = re.compile(
 
 
 def module_of(node: onnx.NodeProto, initializers: Iterable[str] = ()) -> str:
-    """Path of the module that *node* came from, as ``named_modules()`` gives it; empty where no name tells.
+    """Return the path of the module that *node* came from, as ``named_modules()`` gives it; empty where no name tells.
 
     Asked in this order: the scopes that the dynamo exporter writes into the node's metadata
     (``['', 'base_net.0', 'base_net.0.1', 'relu']``), a node name with scopes in it, as the TorchScript exporter

@@ -17,10 +17,10 @@ _TOLD, _LARGEST = 4, 1 << 24
 
 
 def node_diff(candidate: str, value: str, reference: str, counterpart: str) -> dict[str, Any]:
-    """What differs between the node that gives *value* in the model at *candidate* and the one that gives
-    *counterpart* in the model at *reference*: operator, attributes, number and values of constants.
+    """Compare the node that gives *value* in the model at *candidate* with that of *counterpart* in *reference*.
 
-    Constants in external files are not looked at, nor are the names of values.
+    Operator, attributes, and number and values of constants are compared. Constants in external files are not looked
+    at, nor are the names of values.
 
     Returns:
         ``differences``: a clause each, the candidate's side first, at most four.
@@ -29,7 +29,7 @@ def node_diff(candidate: str, value: str, reference: str, counterpart: str) -> d
 
 
 def node_diffs(candidate: str, reference: str, pairs: list[list[str]]) -> dict[str, Any]:
-    """As :func:`node_diff` for many pairs of values: ``differences`` by value, of those whose nodes are not alike."""
+    """Compare many pairs of values as :func:`node_diff`: ``differences`` by value, where the nodes differ."""
     ours, theirs = _makers(candidate), _makers(reference)
     found = {value: _differences(ours, value, theirs, counterpart) for value, counterpart in pairs}
     return {"differences": {value: told for value, told in found.items() if told}}
@@ -116,7 +116,7 @@ _DIGITS = {"bfloat16": 7, "float16": 10, "float32": 23, "float64": 52}
 
 
 def _as_narrower(a: Any, b: Any) -> tuple[Any, Any]:
-    """Two floats of different types: the wider one where it rounds to the other, or is a step from it."""
+    """Return the wider of two floats of different types, where it rounds to the other or is a step from it."""
     if a.dtype == b.dtype or a.dtype.name not in _DIGITS or b.dtype.name not in _DIGITS or a.shape != b.shape:
         return a, b
     narrower = min(a.dtype.name, b.dtype.name, key=_DIGITS.__getitem__)

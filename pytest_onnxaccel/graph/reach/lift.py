@@ -43,7 +43,7 @@ def _inline(model: ModelProto) -> None:
 
 
 def _names(graph: Any, depth: int) -> Iterator[str]:
-    """Every name that *graph* and its subgraphs give to a value."""
+    """Yield every name that *graph* and its subgraphs give to a value."""
     yield from (tensor.name for tensor in graph.initializer)
     yield from (value.name for value in graph.input)
     for node in graph.node:
@@ -64,7 +64,7 @@ def _constants(graph: Any) -> None:
 
 
 def held(node: Any) -> TensorProto | None:
-    """What a Constant node holds, under its output's name; None for another node, or no weights."""
+    """Return what a Constant node holds, under its output's name; None for another node, or no weights."""
     if node.op_type != "Constant" or node.domain not in ("", "ai.onnx") or len(node.output) != 1:
         return None
     for attribute in node.attribute:
@@ -81,17 +81,17 @@ def held(node: Any) -> TensorProto | None:
 
 
 def is_weight(tensor: TensorProto) -> bool:
-    """Its type and size are those of weights: a single number is a constant of the computation."""
+    """Return whether its type and size are those of weights: a single number is a constant of the computation."""
     return elements(tensor) > 1 and tensor.data_type in (*FLOATS, *BYTES) and not _blank(tensor)
 
 
 def _blank(tensor: TensorProto) -> bool:
-    """Nothing but zeros: a place that results are written to, which training has not filled."""
+    """Return whether nothing but zeros: a place that results are written to, which training has not filled."""
     return bool(tensor.raw_data) and not tensor.raw_data.strip(b"\0")
 
 
 def elements(tensor: TensorProto) -> int:
-    """How many numbers it holds."""
+    """Return how many numbers it holds."""
     count = 1
     for size in tensor.dims:
         count *= size
@@ -132,5 +132,5 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def array_of(tensor: TensorProto, folder: str) -> Any:
-    """The numbers of *tensor*, whose external data lies below *folder*."""
+    """Return the numbers of *tensor*, whose external data is below *folder*."""
     return numpy_helper.to_array(tensor, folder)

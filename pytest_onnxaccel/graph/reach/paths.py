@@ -38,7 +38,10 @@ class Weight:
 
 
 def weights(model: ModelProto) -> tuple[list[Weight], list[Weight]]:
-    """The weights of the lifted *model* with a path to an output, in the order of their use; and those without."""
+    """Return the weights of the lifted *model* with a path to an output, and those without.
+
+    The first are in the order of their use.
+    """
     tensors = {tensor.name: tensor for tensor in model.graph.initializer if is_weight(tensor)}
     alive = _alive(model)
     found: dict[str, Weight] = {}
@@ -57,7 +60,7 @@ def weights(model: ModelProto) -> tuple[list[Weight], list[Weight]]:
 
 
 def answering(model: ModelProto) -> list[str]:
-    """Outputs that the values of an input have a path to: the others are constants by design."""
+    """Return the outputs that the values of an input have a path to: the others are constants by design."""
     given = {tensor.name for tensor in model.graph.initializer}
     reached = {value.name for value in model.graph.input} - given
     for node in model.graph.node:
@@ -67,7 +70,7 @@ def answering(model: ModelProto) -> list[str]:
 
 
 def _alive(model: ModelProto) -> set[str]:
-    """Values with a path to an output."""
+    """Return the values with a path to an output."""
     alive = {value.name for value in model.graph.output}
     for node in reversed(model.graph.node):
         if any(name in alive for name in node.output):
@@ -76,7 +79,7 @@ def _alive(model: ModelProto) -> set[str]:
 
 
 def _read(node: NodeProto) -> list[str]:
-    """What *node* reads, its subgraphs included."""
+    """Return what *node* reads, its subgraphs included."""
     inner = any(True for attribute in node.attribute for _ in graphs_of(attribute))
     return [*node.input, *captured(node)] if inner else list(node.input)
 

@@ -38,7 +38,7 @@ class Probe:
 
 
 def probes(model: ModelProto) -> list[Probe]:
-    """What can be looked at in the main graph of *model*; what constants decide is the graph's own choice."""
+    """Return what can be looked at in the main graph of *model*; what constants decide is the graph's own choice."""
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     fixed = set(tensors) | {n for node in model.graph.node if node.op_type == "Constant" for n in node.output}
     found: list[Probe] = []
@@ -63,7 +63,7 @@ def _of(found: list[Probe], kind: str) -> list[Probe]:
 
 
 def _channels(model: ModelProto, tensors: Mapping[str, TensorProto]) -> Iterator[Probe]:
-    """Relu behind a layer with weights: a channel that is never positive hides what follows it."""
+    """Yield Relu behind a layer with weights: a channel that is never positive hides what follows it."""
     makers = {name: node for node in model.graph.node for name in node.output}
     for node in model.graph.node:
         if node.op_type != "Relu" or node.domain not in ("", "ai.onnx"):
@@ -83,7 +83,7 @@ def _channels(model: ModelProto, tensors: Mapping[str, TensorProto]) -> Iterator
 
 
 def measuring(probe: Probe, opset: int) -> tuple[str, list[NodeProto], list[TensorProto]]:
-    """Nodes that give the largest number of each channel, so that whole activations need not be given.
+    """Return the nodes that give the largest number of each channel, so that whole activations need not be given.
 
     Returns:
         Name of that value, the nodes, and the constants that they read.

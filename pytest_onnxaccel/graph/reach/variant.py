@@ -32,7 +32,7 @@ Mover = Callable[[Sequence[str], float], dict[str, Any]]
 
 
 def movable(source: str, target: str) -> dict[str, Any]:
-    """Write the model at *source* with its weights as inputs that may be left out to *target*, beside it.
+    """Write the model at *source* with its weights as inputs that may be left out to *target*, next to it.
 
     Returns:
         ``weights``: ``[name, label, elements]`` of those with a path to an output, in the order of their use;
@@ -81,7 +81,7 @@ def _measured(model: ModelProto, probe: Probe) -> Probe:
 
 
 def mover(path: str) -> Mover:
-    """Gives weights of the model at *path*, written by :func:`movable`, moved by a share of each element."""
+    """Open the model at *path*, written by :func:`movable`, to move weights by a share of each element."""
     tensors = _WRITTEN.pop(path, None)
     if tensors is None:  # another process wrote it
         tensors = {tensor.name: tensor for tensor in load_graph(path).graph.initializer}
@@ -93,7 +93,7 @@ def _moved(tensors: dict[str, TensorProto], folder: str, names: Sequence[str], s
 
 
 def moved(array: Any, share: float, seed: int) -> Any:
-    """*array* with every element *share* of itself larger or smaller, at random: no element changes its sign.
+    """Return *array* with every element *share* of itself larger or smaller, at random: no element changes its sign.
 
     Zeros mean zero (padding, pruned weights), unless there is nothing else. Bytes of quantised weights move by that
     share of the largest of them, inside their type.
@@ -117,7 +117,7 @@ def _pattern() -> Any:
 
 
 def _signs(count: int, seed: int) -> Any:
-    """*count* times 1 or -1, the same for the same *seed*."""
+    """Return *count* times 1 or -1, the same for the same *seed*."""
     pattern, start = _pattern(), seed % _PATTERN
     if start + count <= _PATTERN:
         return pattern[start : start + count]

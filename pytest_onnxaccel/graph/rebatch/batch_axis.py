@@ -33,7 +33,7 @@ class Batch:
     shared: tuple[str, ...] = ()
 
     def axis(self, name: str) -> int:
-        """Axis of the batch of input *name*."""
+        """Return the axis of the batch of input *name*."""
         return self.axes.get(name, 0)
 
     @property
@@ -47,38 +47,39 @@ class Batch:
 
 
 def cannot(cause: str, remedy: str = "") -> ModelError:
-    """The error of a model, or of one method, that cannot be re-frozen."""
+    """Return the error of a model, or of one method, that cannot be re-frozen."""
     return ModelError(cause, code="V_BATCH", remedy=remedy)
 
 
 def dim_of(dim: TensorShapeProto.Dimension) -> Dim:
-    """The size, the symbol or None; a negative size is an old way to say None."""
+    """Return the size, the symbol or None; a negative size is an old way to say None."""
     if dim.HasField("dim_value"):
         return dim.dim_value if dim.dim_value >= 0 else None
     return dim.dim_param or None
 
 
 def shape_of(value: ValueInfoProto) -> tuple[Dim, ...] | None:
-    """Declared shape of a dense tensor; None when the rank is open or the value is no dense tensor."""
+    """Return declared shape of a dense tensor; None when the rank is open or the value is not a dense tensor."""
     if not value.type.HasField("tensor_type") or not value.type.tensor_type.HasField("shape"):
         return None
     return tuple(dim_of(d) for d in value.type.tensor_type.shape.dim)
 
 
 def fed_inputs(graph: GraphProto) -> list[ValueInfoProto]:
-    """Inputs that no initializer gives a value to."""
+    """Return the inputs that no initializer gives a value to."""
     given = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
     return [value for value in graph.input if value.name not in given]
 
 
 def find_batch(graph: GraphProto, axes: Mapping[str, int] | None = None) -> Batch:
-    """The batch that all inputs share.
+    """Return the batch that all inputs share.
 
     Args:
+        graph: the main graph.
         axes: its axis by input; inputs that are missing carry none. Without it, axis 0 of every input.
 
     Raises:
-        ModelError: there is no input, an input is no dense tensor, declares no rank or has rank 0, or the
+        ModelError: there is no input, an input is not a dense tensor, declares no rank or has rank 0, or the
             inputs disagree on their axis (code ``V_BATCH``); the message names them.
     """
     inputs = fed_inputs(graph)
@@ -89,7 +90,7 @@ def find_batch(graph: GraphProto, axes: Mapping[str, int] | None = None) -> Batc
     dims: dict[str, Dim] = {}
     for value in inputs:
         if not value.type.HasField("tensor_type"):
-            raise cannot(f"input '{value.name}' is no dense tensor, so it has no batch axis")
+            raise cannot(f"input '{value.name}' is not a dense tensor, so it has no batch axis")
         shape = shape_of(value)
         if shape is None:
             raise cannot(f"input '{value.name}' declares no shape, so its batch axis is unknown")
@@ -109,7 +110,7 @@ def find_batch(graph: GraphProto, axes: Mapping[str, int] | None = None) -> Batc
 
 
 def _placed(inputs: Sequence[ValueInfoProto], axes: Mapping[str, int]) -> Batch:
-    """The batch where it was found to be."""
+    """Return the batch where it was found to be."""
     dims: dict[str, Dim] = {}
     for value in inputs:
         if value.name in axes:

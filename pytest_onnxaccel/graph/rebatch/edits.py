@@ -55,7 +55,7 @@ class Hold:
 
 
 def named(node: NodeProto) -> str:
-    """The node's name, or its first output's where exporters left the name out; fit to be printed."""
+    """Return the node's name, or its first output's where exporters left the name out; fit to be printed."""
     return printable(node.name or next((f"-> {name}" for name in node.output if name), "?"), 80)
 
 
@@ -70,11 +70,11 @@ class Edits:
     stand_ins: dict[str, NodeProto] = field(default_factory=dict)
 
     def scaled(self, size: int) -> int:
-        """What an axis of *size* at the original batch is at the other one."""
+        """Return what an axis of *size* at the original batch is at the other one."""
         return size * self.n // self.batch
 
     def mark(self) -> tuple[int, int]:
-        """A state to which :meth:`back` returns."""
+        """Return a state to which :meth:`back` returns."""
         return len(self.edits), len(self.holds)
 
     def back(self, mark: tuple[int, int]) -> None:
@@ -113,14 +113,14 @@ class Edits:
         self.stand_ins[node.output[0]] = stand_in
 
     def as_edited(self, node: NodeProto) -> NodeProto:
-        """The node with the attributes that it will have."""
+        """Return the node with the attributes that it will have."""
         return self.stand_ins.get(node.output[0], node) if node.output else node
 
     def repeat(self, node: NodeProto, slot: int, fact: Fact, axis: int) -> Fact:
         """Let input *slot*, which no input of the model changes, be repeated along *axis* to the other batch.
 
         Returns:
-            What the node then sees; *fact* itself when the batch is no multiple of the original.
+            What the node then sees; *fact* itself when the batch is not a multiple of the original.
         """
         operand = printable(node.input[slot], 60)
         if self.n % self.batch:
@@ -141,12 +141,12 @@ class Edits:
 
 
 def grows(fact: Fact | None, axis: int) -> bool:
-    """Whether *axis* of the tensor carries the batch."""
+    """Return whether *axis* of the tensor carries the batch."""
     return fact is not None and axis in fact.batch_axes
 
 
 def repeatable(fact: Fact | None, axis: int, size: int | None) -> bool:
-    """Whether the tensor is input-independent, without a batch, and *size* long on *axis*."""
+    """Return whether the tensor is input-independent, without a batch, and *size* long on *axis*."""
     if fact is None or fact.fed or not fact.known or fact.batch_axes or fact.small is None:
         return False
     return axis < len(fact.small) and fact.small[axis] == size

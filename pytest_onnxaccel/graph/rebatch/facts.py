@@ -60,7 +60,7 @@ UNKNOWN = Fact(fed=True)
 
 
 def fact_of_tensor(tensor: TensorProto) -> Fact:
-    """A constant: the same at every batch."""
+    """Return a constant: the same at every batch."""
     shape = tuple(tensor.dims)
     size = 1
     for d in shape:
@@ -75,7 +75,7 @@ def fact_of_tensor(tensor: TensorProto) -> Fact:
 
 
 def fact_of_value(value: Array) -> Fact:
-    """A constant given as an array."""
+    """Return a constant given as an array."""
     elem = helper.np_dtype_to_tensor_dtype(value.dtype)
     return Fact(int(elem), tuple(value.shape), tuple(value.shape), before=value, after=value)
 
@@ -113,7 +113,7 @@ def _shapes(found: dict[str, TypeProto], node: NodeProto) -> list[tuple[int, Sha
 
 
 def infer(node: NodeProto, facts: Sequence[Fact | None], opsets: Sequence[Any]) -> list[Fact]:
-    """Facts of the node's outputs, with shapes alone; unknown where onnx knows no operator like this.
+    """Return the facts of the node's outputs, with shapes alone; unknown where onnx knows no operator like this.
 
     Raises:
         DoesNotFit: the node takes the shapes of the original batch and refuses those of the other one.

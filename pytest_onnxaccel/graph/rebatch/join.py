@@ -9,7 +9,7 @@ An output's batch axis is not always axis 0 (an LSTM's last state is layers x ba
 one;
 * ``{"join": "same", "axis": 0}``: the output does not depend on the inputs; every run gives it whole.
 
-This file needs numpy alone, so that whoever compares may import it without onnx.
+This file needs numpy alone, so that code that compares may import it without onnx.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ Join = dict[str, Any]
 
 
 def concat(axis: int = 0) -> Join:
-    """The join of an output whose batch axis is *axis*."""
+    """Return the join of an output whose batch axis is *axis*."""
     return {"join": "concat", "axis": axis}
 
 
 def stack() -> Join:
-    """The join of an output that has no batch axis but differs from sample to sample."""
+    """Return the join of an output that has no batch axis but differs from sample to sample."""
     return {"join": "stack", "axis": 0}
 
 
 def same() -> Join:
-    """The join of an output that no input changes."""
+    """Return the join of an output that no input changes."""
     return {"join": "same", "axis": 0}
 
 
 def joined(parts: Sequence[Array], how: Mapping[str, Any]) -> Array | None:
-    """What the output must be at batch N, given *parts*: the results of the original's runs in order.
+    """Return what the output must be at batch N, given *parts*: the results of the original's runs in order.
 
     Args:
         parts: one array per run, all of one shape.

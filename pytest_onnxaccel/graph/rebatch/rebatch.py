@@ -46,7 +46,7 @@ def rebatch(
     """Write a candidate of the model at *source* for batch *batch* to *target*.
 
     Args:
-        source: path of the model; external data beside it.
+        source: path of the model; external data next to it.
         target: path of the new model, which then needs nothing of the source's folder.
         batch: samples that the new model takes, at least 1.
         method: one of :data:`METHODS`, ``auto`` for the first of :func:`methods` that applies, or :data:`QUICK_SURVEY`.
@@ -64,7 +64,7 @@ def rebatch(
             ``E_EXTERNAL``, ``E_FILE`` when the file cannot be read or written.
     """
     if batch < 1:
-        raise cannot(f"batch {batch} is no number of samples")
+        raise cannot(f"batch {batch} is not a number of samples")
     model = read_model(source)
     if method == QUICK_SURVEY:
         glanced = quick_survey(model, batch, axes)
@@ -107,7 +107,7 @@ def _candidate(
 
 
 def methods(source: str, axes: Mapping[str, int] | None = None) -> list[str]:
-    """Methods worth trying for the model at *source*, cheapest first.
+    """Return the methods worth trying for the model at *source*, cheapest first.
 
     ``dims`` is left out when constants must change too, ``rewrite`` when none must, and both when a node
     works across the samples of a batch; ``scan`` and ``unroll`` run the original as it is.
@@ -135,7 +135,7 @@ def _worth(model: ModelProto, found: Survey) -> list[str]:
 
 
 def diagnose(source: str, axes: Mapping[str, int] | None = None) -> list[dict[str, object]]:
-    """Which nodes hold the batch, and why: ``[{"node": name, "op": type, "why": clause}]``, in graph order.
+    """Return which nodes hold the batch, and why: ``[{"node", "op", "why"}]``, in graph order.
 
     Raises:
         ModelError: as :func:`methods`.
@@ -144,7 +144,7 @@ def diagnose(source: str, axes: Mapping[str, int] | None = None) -> list[dict[st
 
 
 def joins(source: str, axes: Mapping[str, int] | None = None) -> dict[str, Join]:
-    """By output, how the runs of the model at *source* combine into the result of a larger batch.
+    """Return, by output, how the runs of the model at *source* combine into the result of a larger batch.
 
     Raises:
         ModelError: as :func:`methods`.

@@ -1,5 +1,4 @@
-"""Compute the small integer tensors from which a graph builds its shapes (Shape, Gather, Concat, Reshape
-chains).
+"""Compute the small integer tensors from which a graph builds its shapes (chains of Shape, Gather, Concat, Reshape).
 
 Only what exporters write for shapes is known here; anything else counts as unknown, which is always safe.
 Sizes are bounded, since the graph may ask for anything.
@@ -20,7 +19,7 @@ Array = NDArray[Any]
 
 
 def attribute(node: NodeProto, name: str, default: Any = None) -> Any:
-    """Value of the node's attribute *name* in builtins (protos stay protos)."""
+    """Return the value of the node's attribute *name* in builtins (protos stay protos)."""
     for item in node.attribute:
         if item.name == name:
             return helper.get_attribute_value(item)
@@ -28,7 +27,7 @@ def attribute(node: NodeProto, name: str, default: Any = None) -> Any:
 
 
 def axes_of(node: NodeProto, inputs: Sequence[Array | None], slot: int = 1) -> list[int] | None:
-    """Axes of a node, from its attribute (old opsets) or from input *slot*; None when it has none."""
+    """Return axes of a node, from its attribute (old opsets) or from input *slot*; None when it has none."""
     given = attribute(node, "axes")
     if given is not None:
         return [int(a) for a in given]
@@ -51,7 +50,7 @@ def _squeeze(node: NodeProto, ins: Sequence[Any]) -> Array:
 
 
 def slice_bounds(node: NodeProto, ins: Sequence[Array | None]) -> list[tuple[int, int, int, int]]:
-    """(axis, start, end, step) of each sliced axis, from attributes (opset < 10) or inputs.
+    """Return (axis, start, end, step) of each sliced axis, from attributes (opset < 10) or inputs.
 
     Raises:
         LookupError: a bound is computed from data.
@@ -154,7 +153,7 @@ _KNOWN: dict[str, Callable[[NodeProto, Sequence[Any]], Array]] = {
 
 
 def evaluate(node: NodeProto, inputs: Sequence[Array | None]) -> Array | None:
-    """Value of the node's only output, or None when it is not known or too large to follow."""
+    """Return the value of the node's only output, or None when it is not known or too large to follow."""
     compute = _KNOWN.get(node.op_type)
     missing = any(name and value is None for name, value in zip(node.input, inputs, strict=True))
     if compute is None or node.domain not in ("", "ai.onnx") or missing:

@@ -46,16 +46,18 @@ def survey(model: ModelProto, n: int | None = None, axes: Mapping[str, int] | No
     The model is not changed.
 
     Args:
+        model: the model, with its constants.
+        n: the other batch.
         axes: as :func:`~pytest_onnxaccel.graph.rebatch.batch_axis.find_batch` takes them.
 
     Raises:
-        ModelError: the inputs have no common batch on axis 0, or an output is no tensor (``V_BATCH``).
+        ModelError: the inputs have no common batch on axis 0, or an output is not a tensor (``V_BATCH``).
     """
     batch = find_batch(model.graph, axes)
     for value in model.graph.output:
         if value.type.WhichOneof("value") not in (None, "tensor_type"):
-            raise cannot(f"output '{value.name}' is no dense tensor, so results of several samples do not join")
-    # The same size twice tells nothing; 7 times is no size that a merged axis has by chance
+            raise cannot(f"output '{value.name}' is not a dense tensor, so results of several samples do not join")
+    # The same size twice tells nothing; 7 times is not a size that a merged axis has by chance
     other = batch.size * 7 if n is None or n == batch.size else n
     if model.functions:
         try:
@@ -74,11 +76,11 @@ def survey(model: ModelProto, n: int | None = None, axes: Mapping[str, int] | No
 
 
 def quick_survey(model: ModelProto, n: int, axes: Mapping[str, int] | None = None) -> Survey:
-    """What the declarations and the targets of Reshapes alone say: axis 0 is the batch. Cheap; a proof tells.
+    """Return what the declarations and the targets of Reshapes alone say: axis 0 is the batch. Cheap; a proof tells.
 
     Raises:
         ModelError: ``V_BATCH``: the batch is not fixed, an output declares another size on axis 0, or a constant that
-            is no Reshape's target may hold the batch.
+            is not a Reshape's target may hold the batch.
     """
     batch = find_batch(model.graph, axes)
     if not batch.leads:
@@ -102,10 +104,10 @@ def quick_survey(model: ModelProto, n: int, axes: Mapping[str, int] | None = Non
 
 
 def _lists_of_sizes(graph: GraphProto) -> Iterator[tuple[str, list[int]]]:
-    """Constants by name that may be shapes.
+    """Yield constants by name that may be shapes.
 
     Raises:
-        ModelError: the values of one lie in another file.
+        ModelError: the values of one are in another file.
     """
     constants = [(tensor.name, tensor) for tensor in graph.initializer]
     for node in graph.node:
@@ -115,12 +117,12 @@ def _lists_of_sizes(graph: GraphProto) -> Iterator[tuple[str, list[int]]]:
         if tensor.data_type != TensorProto.INT64 or len(tensor.dims) != 1 or tensor.dims[0] < 2:
             continue
         if tensor.data_location == TensorProto.EXTERNAL:
-            raise cannot(f"constant '{name}', which lies in another file, may hold the batch")
+            raise cannot(f"constant '{name}', which is in another file, may hold the batch")
         yield name, numpy_helper.to_array(tensor).tolist()
 
 
 def _formal(value: ValueInfoProto, batch: Batch, n: int) -> Fact:
-    """A fed input: its batch axis, and every axis with the batch's symbol, has the two sizes."""
+    """Return a fed input: its batch axis, and every axis with the batch's symbol, has the two sizes."""
     small: list[int | None] = []
     large: list[int | None] = []
     for axis, dim in enumerate(shape_of(value) or ()):
@@ -149,7 +151,7 @@ def _join(value: ValueInfoProto, fact: Fact, batch: Batch) -> Join:
 
 
 def base_shape(value: ValueInfoProto, found: Survey) -> list[int | None] | None:
-    """Shape of an output of the original at its own batch, from the survey or the declaration."""
+    """Return the shape of an output of the original at its own batch, from the survey or the declaration."""
     fact = found.facts.get(value.name, UNKNOWN)
     if fact.small is not None:
         return list(fact.small)

@@ -46,7 +46,7 @@ class Walker:
         self.opset = next((o.version for o in opsets if o.domain in ("", "ai.onnx")), 1)
 
     def graph(self, graph: GraphProto, formals: Mapping[str, Fact], outer: Mapping[str, Fact]) -> dict[str, Fact]:
-        """Facts of every value of *graph*, the visible *outer* ones included."""
+        """Return the facts of every value of *graph*, the visible *outer* ones included."""
         env = dict(outer)
         for tensor in graph.initializer:
             env[tensor.name] = fact_of_tensor(tensor)
@@ -64,7 +64,7 @@ class Walker:
         return env
 
     def node(self, node: NodeProto, env: Mapping[str, Fact]) -> list[Fact]:
-        """Facts of the node's outputs."""
+        """Return the facts of the node's outputs."""
         facts: Facts = [env.get(name, UNKNOWN) if name else None for name in node.input]
         if node.op_type == "Constant":
             return [_constant(node)]
@@ -100,7 +100,7 @@ class Walker:
         return [inside.get(value.name, UNKNOWN) for value in graph.output]
 
     def _guess(self, name: str, fact: Fact, facts: Facts) -> Fact:
-        """An operator that onnx does not know keeps samples on axis 0 where its neighbours have them."""
+        """Return an operator that onnx does not know keeps samples on axis 0 where its neighbours have them."""
         shape = self.declared.get(name)
         if fact.small is not None or shape is None or not all(isinstance(d, int) for d in shape):
             return fact
@@ -130,7 +130,7 @@ class Walker:
         return result
 
     def _lost(self, fact: Fact, ins: Sequence[Fact]) -> str:
-        """Why the batch is no longer one axis of N samples in *fact*, or an empty string."""
+        """Return why the batch is no longer one axis of N samples in *fact*, or an empty string."""
         carriers = [f for f in ins if f.fed and f.batch_axes]
         if not carriers or fact.small is None or fact.large is None:
             return ""
@@ -148,7 +148,7 @@ class Walker:
         return ""
 
     def _inner(self, node: NodeProto, fact: Fact, facts: Facts) -> dict[int, int]:
-        """The factor behind the batch in merged axes, taken from the input axis that it came from."""
+        """Return the factor behind the batch in merged axes, taken from the input axis that it came from."""
         inner: dict[int, int] = {}
         for axis in fact.batch_axes:
             size = (fact.small or ())[axis]
@@ -178,7 +178,7 @@ def _constant(node: NodeProto) -> Fact:
 
 
 def _measured(node: NodeProto, fact: Fact | None) -> Fact:
-    """Shape and Size: numbers that follow the batch, free of the data."""
+    """Follow Shape and Size: numbers that follow the batch, free of the data."""
     if fact is None or fact.small is None or fact.large is None:
         return UNKNOWN
     start, end = int(attribute(node, "start", 0)), attribute(node, "end")
@@ -193,7 +193,7 @@ def _measured(node: NodeProto, fact: Fact | None) -> Fact:
 
 
 def _valued(node: NodeProto, facts: Facts, fact: Fact) -> Fact:
-    """*fact* with its value, and the shape that the value proves, where it can be computed."""
+    """Return *fact* with its value, and the shape that the value proves, where it can be computed."""
     before = evaluate(node, [None if f is None else f.before for f in facts])
     after = evaluate(node, [None if f is None else f.after for f in facts])
     if before is not None and after is not None:

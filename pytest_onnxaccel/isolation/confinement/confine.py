@@ -32,7 +32,7 @@ class Wall:
     Attributes:
         own: folder that it may write in; its home and its temporary files go to one in it.
         made: further folders that it may write in.
-        reads: files and folders that it may read, beside its interpreter and libraries.
+        reads: files and folders that it may read, in addition to its interpreter and libraries.
         local: sockets of this machine stay open, which the drivers of accelerators need.
         require: without every part of the wall it does nothing.
     """
@@ -53,7 +53,7 @@ class Wall:
         )
 
     def holds(self, other: Wall) -> bool:
-        """A worker behind this wall can still be confined to *other*."""
+        """Return whether a worker behind this wall can still be confined to *other*."""
         places = (self.own, *self.made)
         written = all(_beneath(path, places) for path in (other.own, *other.made))
         read = all(_beneath(path, (*places, *self.reads)) for path in other.reads)
@@ -74,11 +74,12 @@ def confine(wall: Wall, again: bool = False) -> OnnxAccelError | None:
     """Confine this process, its later threads and children to *wall*; gives why that failed.
 
     Args:
+        wall: what may be read and written, and whether local sockets stay.
         again: it is confined already, and now more narrowly.
     """
     found = level()
     if wall.require and not found.whole:
-        return OnnxAccelError(f"the sandbox is not whole here: {found.lacking()}", remedy=REMEDY)
+        return OnnxAccelError(f"the sandbox is incomplete here: {found.lacking()}", remedy=REMEDY)
     try:
         _move_in(wall.own)
         _limit()
@@ -105,7 +106,7 @@ def _shut(wall: Wall, found: Level, again: bool) -> None:
 
 
 def _move_in(own: str) -> None:
-    """Home and temporary files in *own*: libraries keep caches there."""
+    """Move home and temporary files to *own*: libraries keep caches there."""
     home = os.path.join(own, "home")
     os.makedirs(home, mode=0o700, exist_ok=True)
     for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "CUDA_CACHE_PATH"):

@@ -58,7 +58,7 @@ class _Beneath(ctypes.Structure):
 
 @cache
 def version() -> int:
-    """Version of Landlock's interface (ABI) in the running kernel; 0 where there is none."""
+    """Return the version of Landlock's interface (ABI) in the running kernel; 0 where there is none."""
     if sys.platform != "linux":
         return 0
     try:

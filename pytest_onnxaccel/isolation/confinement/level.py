@@ -10,7 +10,7 @@ from pytest_onnxaccel.core.frozen import record
 #: Version of Landlock from which on files can be moved between folders, which converters do: before, those that write
 #: for others are not confined by it.
 MOVES = 2
-#: What to do where a wall that was required cannot be had.
+#: What to do where a wall that was required is not available.
 REMEDY = "Linux 6.7 or later has it; --onnx-sandbox=auto takes what there is"
 #: What a sandbox may be asked to be.
 MODES = ("auto", "require", "off")
@@ -49,7 +49,7 @@ class Level:
         return "landlock" if self.landlock else "none"
 
     def lacking(self) -> str:
-        """What keeps it from being whole."""
+        """Return what it lacks."""
         if self.reason:
             return self.reason
         if not self.landlock:
@@ -63,13 +63,13 @@ class Level:
         return f"none ({self.lacking()}{rest})"
 
     def to_json(self) -> dict[str, Any]:
-        """For reports."""
+        """Return it in builtins for reports."""
         found: dict[str, Any] = {"level": self.name, "abi": self.landlock, "stops": list(self.stops)}
         return {**found, "reason": self.lacking()} if not self.landlock else found
 
 
 def level(mode: str = "auto", in_process: bool = False) -> Level:
-    """What holds for the workers of a run; the kernel is asked, which takes a few microseconds."""
+    """Return what holds for the workers of a run; the kernel is asked, which takes a few microseconds."""
     if in_process:
         return Level(reason="backends run in the pytest process")
     if mode == "off":
@@ -80,9 +80,11 @@ def level(mode: str = "auto", in_process: bool = False) -> Level:
 
 
 def insist(mode: str, in_process: bool = False, origin: str = "") -> None:
-    """Refuse a run whose sandbox is required and cannot be had.
+    """Refuse a run whose sandbox is required and is not available.
 
     Args:
+        mode: ``auto``, ``require`` or ``off``.
+        in_process: backends run in the pytest process, which is not confined.
         origin: where it was required, for the message.
 
     Raises:
@@ -90,4 +92,4 @@ def insist(mode: str, in_process: bool = False, origin: str = "") -> None:
     """
     found = level(mode, in_process)
     if mode == "require" and not found.whole:
-        raise ConfigError(f"the sandbox cannot be had: {found.lacking()}", subject=origin, remedy=REMEDY)
+        raise ConfigError(f"the sandbox is not available: {found.lacking()}", subject=origin, remedy=REMEDY)

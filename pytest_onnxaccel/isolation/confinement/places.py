@@ -37,7 +37,7 @@ _LIBRARIES = ("LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH", "CUDA_ROOT", "CUDNN_P
 
 
 def rules() -> Iterator[tuple[str, int]]:
-    """Paths of this machine and this interpreter, and what may be done there; some do not exist."""
+    """Yield paths of this machine and this interpreter, and what may be done there; some do not exist."""
     for path in (*SYSTEM, *interpreter(), *libraries()):
         yield path, USE
     for path in (*KERNEL, *(f"/etc/{name}" for name in SETTINGS)):
@@ -48,7 +48,7 @@ def rules() -> Iterator[tuple[str, int]]:
 
 
 def devices(folder: str = "/dev") -> Iterator[str]:
-    """Devices that lie in *folder* and that models are computed with."""
+    """Yield devices that are in *folder* and that models are computed with."""
     yield from (os.path.join(folder, name) for name in DEVICES)
     yield from (os.path.join(folder, name) for name in _names_in(folder) if name.startswith(ACCELERATORS))
 
@@ -61,7 +61,7 @@ def _names_in(folder: str) -> list[str]:
 
 
 def interpreter() -> Iterator[str]:
-    """Where this interpreter and the modules that it may import lie."""
+    """Yield where this interpreter and the modules that it may import are."""
     yield from (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix, _PACKAGE)
     yield os.path.realpath(sys.executable)
     yield from (path for path in sys.path if os.path.isabs(path) and path.strip("/"))
@@ -72,7 +72,7 @@ def interpreter() -> Iterator[str]:
 
 
 def libraries() -> Iterator[str]:
-    """Folders that the linker was told to search: by the environment, and by the system's settings."""
+    """Yield folders that the linker searches: by the environment, and by the system's settings."""
     for name in _LIBRARIES:
         yield from (path for path in os.environ.get(name, "").split(":") if os.path.isabs(path) and path.strip("/"))
     more = "/etc/ld.so.conf.d"

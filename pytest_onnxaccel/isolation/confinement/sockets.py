@@ -43,7 +43,7 @@ def _machine() -> tuple[int, int, int] | None:
 
 @cache
 def available() -> bool:
-    """Whether this system can refuse sockets."""
+    """Return whether this system can refuse sockets."""
     found = _machine()
     if found is None:
         return False

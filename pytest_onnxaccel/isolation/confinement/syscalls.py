@@ -16,14 +16,14 @@ _KEPT = 1 << 1
 
 @cache
 def libc() -> ctypes.CDLL:
-    """The C library of this process."""
+    """Return the C library of this process."""
     found = ctypes.CDLL(None, use_errno=True)
     found.syscall.restype = ctypes.c_long
     return found
 
 
 def system_call(number: int, *arguments: object) -> int:
-    """What the system call answers.
+    """Return what the system call answers.
 
     Raises:
         OSError: it failed.
@@ -35,7 +35,7 @@ def system_call(number: int, *arguments: object) -> int:
 
 
 def no_new_privileges() -> None:
-    """Nothing that this process starts gains rights, by a set-user-id program for one.
+    """Keep programs that this process starts from gaining rights, for example by set-user-id.
 
     Raises:
         OSError: the system does not know that.

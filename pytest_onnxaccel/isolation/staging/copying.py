@@ -48,9 +48,9 @@ _READ = {
 _MACHINE = {
     errno.EMFILE: _OPEN_FILES,
     errno.ENFILE: _OPEN_FILES,
-    errno.EIO: "check the disk or network share that it lies on",
-    errno.ESTALE: "check the network share that it lies on",
-    errno.ETIMEDOUT: "check the network share that it lies on",
+    errno.EIO: "check the disk or network share that it is on",
+    errno.ESTALE: "check the network share that it is on",
+    errno.ETIMEDOUT: "check the network share that it is on",
     errno.ENOMEM: "run with more memory",
 }
 
@@ -70,7 +70,7 @@ class Allowance:
         self._end = time.monotonic() + seconds
 
     def take(self, size: int) -> None:
-        """One more file, of *size* bytes.
+        """Count one more file of *size* bytes.
 
         Raises:
             ModelError: ``E_SIZE``.
@@ -96,7 +96,7 @@ class Allowance:
 
 @contextlib.contextmanager
 def opened_folder(path: str, failed: Callable[[OSError], ModelError], listed: bool = False) -> Iterator[int]:
-    """A descriptor of the folder *path*, as :func:`~pytest_onnxaccel.core.beneath.open_folder` gives it, for a while.
+    """Open the folder *path* by :func:`~pytest_onnxaccel.core.beneath.open_folder`, and close it afterwards.
 
     Raises:
         ModelError: it cannot be opened, as *failed* tells.
@@ -144,14 +144,14 @@ def _write(target: int, chunk: bytes) -> None:
 
 
 def write_error(error: OSError) -> ModelError:
-    """The refusal when a private copy cannot be written."""
+    """Return the refusal when a private copy cannot be written."""
     number = error.errno or 0
     remedy = _WRITE.get(number) or _MACHINE.get(number, "")
     return ModelError(f"its private copy cannot be written: {_words(error)}", code="E_FILE", remedy=remedy)
 
 
 def read_error(error: OSError, shown: str = "") -> ModelError:
-    """The refusal when a file that the owner names cannot be read."""
+    """Return the refusal when a file that the owner names cannot be read."""
     number = error.errno or 0
     remedy = _READ.get(number) or _MACHINE.get(number, "")
     if number == errno.ENXIO:  # what a socket answers, and a FIFO that is written to
@@ -161,7 +161,7 @@ def read_error(error: OSError, shown: str = "") -> ModelError:
 
 
 def is_machine_trouble(error: OSError) -> bool:
-    """The machine is to blame and not where the file lies."""
+    """Return whether the machine is at fault and not the place of the file."""
     return error.errno in _MACHINE
 
 

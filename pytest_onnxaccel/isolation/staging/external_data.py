@@ -1,4 +1,4 @@
-"""Takes external data in: the files that a model names, copied beside its private copy."""
+"""Takes external data in: the files that a model names, copied next to its private copy."""
 
 from __future__ import annotations
 
@@ -24,12 +24,15 @@ from pytest_onnxaccel.isolation.staging.stage_model import Staged
 
 
 def stage_external(staged: Staged, locations: Iterable[str], shown: str, seconds: float = SECONDS) -> None:
-    """Copy the files at *locations*, which the model names, beside its copy: each once, however it is spelt.
+    """Copy the files at *locations*, which the model names, next to its copy: each once, however it is spelt.
 
     A location is resolved below the model's folder without following a link, and the descriptor that comes out is what
     is copied. The copies have the same names, so that a runtime finds them from the copy of the model.
 
     Args:
+        staged: the copy of the model, to which the copies are added.
+        locations: as the model names them.
+        shown: the model as the user wrote it, for messages.
         seconds: time limit for all of them.
 
     Raises:
@@ -102,7 +105,7 @@ class _Copies:
             os.close(handle)
 
     def _new(self, name: str, location: str, earlier: str | None) -> int | None:
-        """A descriptor of the new file *name*; None where that is *earlier*, the copy of the same file, already."""
+        """Open the new file *name* and return its descriptor; None where *earlier* is the copy of the same file."""
         try:
             return create_beneath(self._target, name)
         except FileExistsError:
@@ -130,18 +133,18 @@ def _split(location: str) -> tuple[str, ...]:
 
 
 def _refusal(location: str, refused: Refused) -> ModelError:
-    remedy = refused.remedy or "put the data file beside the model"
+    remedy = refused.remedy or "put the data file next to the model"
     return ModelError(f"{_named(location)} {refused.cause}", code="E_EXTERNAL", remedy=remedy)
 
 
 def _unreadable(location: str, error: OSError) -> ModelError:
-    """A data file that is not there is the model's fault; one that cannot be read may be the machine's."""
+    """Return the refusal: a missing data file is the model's fault, an unreadable one may be the machine's."""
     told = read_error(error)
     if is_machine_trouble(error):
         return ModelError(f"{_named(location)}: {told.cause}", code="E_FILE", remedy=told.remedy)
     remedy = told.remedy
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        remedy = "put the data file beside the model"
+        remedy = "put the data file next to the model"
         if "\\" in location:
             remedy = "save the model with / between folders: a backslash is part of a file's name here"
     return ModelError(f"{_named(location)}: {told.cause}", code="E_EXTERNAL", remedy=remedy)

@@ -8,7 +8,7 @@ import tempfile
 
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.isolation.confinement.confine import Wall
-from pytest_onnxaccel.isolation.launch import own_command
+from pytest_onnxaccel.isolation.launch import Launch, own_command
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
 from pytest_onnxaccel.isolation.supervisor import WorkerProcess
@@ -28,7 +28,7 @@ class Staging:
 
     Attributes:
         shared: what every worker of the run may read, and none may change as a whole.
-        given: in it, what was taken in to be compared with or converted; no worker may change it.
+        given: in it, what was staged to be compared with or converted; no worker may change it.
         made: in it, what was converted; the workers that convert write it.
 
     Raises:
@@ -57,7 +57,8 @@ class Staging:
     def prestart(self, confined: bool = True) -> None:
         """Start a worker of this interpreter that is still nobody's, *confined* to the whole folder."""
         wall = Wall(self.folder, local=True) if confined else None
-        self._spare = WorkerProcess("ahead", own_command(), _USUAL, self.folder, self.sentinel, Limits(), wall=wall)
+        launch = Launch(own_command(), self.folder, _USUAL, wall=wall)
+        self._spare = WorkerProcess("ahead", launch, self.sentinel, Limits())
 
     @property
     def confined(self) -> bool:
@@ -65,7 +66,7 @@ class Staging:
         return self._spare is not None and self._spare.wall is not None
 
     def take(self, label: str, limits: Limits, wall: Wall | None = None) -> WorkerProcess | None:
-        """The worker started ahead, from now on *label*'s, behind *wall*; None when there is none that can be."""
+        """Return the prestarted worker, from now on *label*'s, behind *wall*; None when there is none."""
         worker = self._spare
         if worker is None or not worker.fits(wall):
             return None

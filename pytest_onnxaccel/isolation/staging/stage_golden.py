@@ -20,9 +20,11 @@ LARGEST, MOST_FILES = 1 << 30, 2000
 def stage_golden(path: str, folder: str, found: bool = False, seconds: float = SECONDS) -> tuple[list[str], str]:
     """Copy the golden data at *path*, a folder or a file that the owner names, to the new folder *folder*.
 
-    The owner's path may be a link; what lies in the folder that it names may not.
+    The owner's path may be a link; what is in the folder that it names may not.
 
     Args:
+        path: a folder or a file.
+        folder: does not exist yet.
         found: nobody named it: of the folder, only ``test_data_set_*`` are taken.
         seconds: time limit.
 
@@ -40,7 +42,7 @@ def stage_golden(path: str, folder: str, found: bool = False, seconds: float = S
             alone = ""
         elif not alone.lower().endswith(layout.ALONE):
             kinds = ", ".join(layout.ALONE)
-            raise wrong(f"is no kind of file that holds inputs and outputs ({kinds})", remedy="see docs/golden.md")
+            raise wrong(f"is not a kind of file that holds inputs and outputs ({kinds})", remedy="see docs/golden.md")
     allowance = Allowance(LARGEST, MOST_FILES, seconds)
     copied = []
     os.mkdir(folder, 0o700)
@@ -53,7 +55,7 @@ def stage_golden(path: str, folder: str, found: bool = False, seconds: float = S
 
 
 def _named(folder: int, alone: str, found: bool) -> Iterator[str]:
-    """Paths below *folder* of the files to copy."""
+    """Yield paths below *folder* of the files to copy."""
     names = sorted(os.listdir(folder))
     if alone:
         yield alone

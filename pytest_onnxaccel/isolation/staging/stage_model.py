@@ -13,7 +13,7 @@ from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.isolation.limits import size_text
 from pytest_onnxaccel.isolation.staging.copying import SECONDS, Allowance, copy_open, read_error, write_error
 
-#: What a file that is no model looks like at its start, and what to do about it.
+#: What a file that is not a model looks like at its start, and what to do about it.
 _FOREIGN = (
     (b"version https://git-lfs", "is a Git LFS pointer, not the model", "run git lfs pull"),
     (b"<!doctype html", "is an HTML page", "download the file itself, not the page that shows it"),
@@ -51,6 +51,9 @@ def stage(path: str, shown: str, folder: str, seconds: float = SECONDS) -> Stage
     """Copy the model at *path* into *folder* under the name ``model.onnx``.
 
     Args:
+        path: the ``.onnx`` file; it may be a link.
+        shown: the file as the user wrote it, for messages.
+        folder: private to the model.
         seconds: time limit.
 
     Raises:
@@ -76,7 +79,7 @@ def stage(path: str, shown: str, folder: str, seconds: float = SECONDS) -> Stage
 
 
 def open_named(path: str, shown: str) -> int:
-    """A descriptor of the regular file at *path*, which the owner named.
+    """Return a descriptor of the regular file at *path*, which the owner named.
 
     Raises:
         ModelError: ``E_FILE``.
@@ -91,7 +94,7 @@ def open_named(path: str, shown: str) -> int:
 
 
 def copy_named(source: int, target: str, length: int, allowance: Allowance) -> tuple[str, int, bytes]:
-    """As :func:`~.copying.copy_open`, to the new file *target*; a part of it does not stay.
+    """Copy as :func:`~.copying.copy_open` to the new file *target*; a part of it does not stay.
 
     Raises:
         ModelError: ``E_FILE``: one of them cannot be read or written; ``E_TIMEOUT``.
@@ -144,6 +147,6 @@ def new_folder(path: str) -> str:
 
 
 def folder_name(name: str, index: int) -> str:
-    """A plain folder name for model *name*: nothing of it can be read as a path."""
+    """Return a plain folder name for model *name*: nothing of it can be read as a path."""
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in Path(name).stem)
     return f"{index:03d}-{plain[:40]}"

@@ -49,9 +49,12 @@ def stage_source(
 ) -> StagedSource:
     """Copy the source at *path* into *folder*, and tell its kind from the copy.
 
-    The owner names *path*, which may be a link; what a folder holds, and what lies beside a checkpoint, may not.
+    The owner names *path*, which may be a link; what a folder holds, and what is next to a checkpoint, may not.
 
     Args:
+        path: a file or a folder.
+        shown: the source as the user wrote it, for messages.
+        folder: private to the source.
         kind_of: tells the kind of a private copy, in a worker: what parses an archive may need much time and memory.
         seconds: time limit of copying.
 
@@ -85,7 +88,7 @@ class _Copies:
         self.size = 0
 
     def sha256(self) -> str:
-        """Of the names and bytes; the name of a single file says nothing, so it is no part of what it is."""
+        """Return the hash of names and bytes; the name of a single file is not part of it."""
         alone = len(self._digests) == 1
         text = "".join(f"{'' if alone else name}\0{digest}\n" for name, digest in self._digests)
         return hashlib.sha256(os.fsencode(text)).hexdigest()
@@ -119,7 +122,7 @@ class _Copies:
                     try:
                         handle = open_beneath(folder, found)
                     except Refused as refused:
-                        raise refused.of(f"{found!r} beside it") from None
+                        raise refused.of(f"{found!r} next to it") from None
                     try:
                         self._copy(handle, plain + found[len(stem) :])
                     finally:
@@ -129,7 +132,7 @@ class _Copies:
         if not data:
             raise ModelError(
                 "is a checkpoint's graph without its variables",
-                code="E_FILE", remedy="put the .index and .data files beside it",
+                code="E_FILE", remedy="put the .index and .data files next to it",
             )  # fmt: skip
 
     def _copy(self, handle: int, name: str) -> bytes:
@@ -143,14 +146,14 @@ class _Copies:
 
 
 def _plain(path: str) -> str:
-    """A name for the copy: tools tell formats by the suffix, and checkpoints find their files by the stem."""
+    """Return a name for the copy: tools tell formats by the suffix, and checkpoints find their files by the stem."""
     suffix = os.path.splitext(path)[1]
     return "source" + (suffix if suffix.isascii() and suffix[1:].isalnum() else "")
 
 
 @contextlib.contextmanager
 def _telling() -> Iterator[None]:
-    """What is not opened, or cannot be, becomes a refusal.
+    """Turn what is not opened, or cannot be, into a refusal.
 
     Raises:
         ModelError: within, instead of what was raised.

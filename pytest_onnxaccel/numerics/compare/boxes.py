@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def looks_like_classes(reference: Array) -> bool:
-    """Rows of scores: a matrix, or rows along the last axis that are not negative and sum to 1."""
+    """Return whether rows of scores: a matrix, or rows along the last axis that are not negative and sum to 1."""
     if reference.dtype.kind not in "fV" or reference.ndim < 2 or reference.shape[-1] < 2 or not reference.size:
         return False
     if reference.ndim == 2:
@@ -28,7 +28,7 @@ def looks_like_classes(reference: Array) -> bool:
 
 
 def flips_of(candidate: Array, reference: Array) -> int | None:
-    """Rows whose largest element is another one; None where the output does not look like classes."""
+    """Return rows whose largest element is another one; None where the output does not look like classes."""
     if candidate.shape != reference.shape or not looks_like_classes(reference):
         return None
     return int(np.count_nonzero(as_floats(candidate).argmax(axis=-1) != as_floats(reference).argmax(axis=-1)))
@@ -58,9 +58,11 @@ class Change:
 
 
 def class_changes(candidate: Array, reference: Array, noise: Floats) -> list[Change]:
-    """Rows along the last axis whose class differs.
+    """Return rows along the last axis whose class differs.
 
     Args:
+        candidate: scores, shape (..., classes), any number dtype.
+        reference: scores of the same shape.
         noise: what rounding may do to each element, of the shape of *reference*. A margin is the difference of two
             elements, so what it may lose is the sum of theirs.
     """
@@ -78,7 +80,7 @@ def class_changes(candidate: Array, reference: Array, noise: Floats) -> list[Cha
 
 
 def iou(box: Floats, boxes: Floats) -> Floats:
-    """Intersection over union of *box* (4) with each of *boxes* (N x 4), in corner form x1, y1, x2, y2."""
+    """Return the intersection over union of *box* (4) with each of *boxes* (N x 4), in corner form x1, y1, x2, y2."""
     low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
     inside = np.prod(np.clip(high - low, 0, None), axis=1)
     areas = np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1)
@@ -88,10 +90,13 @@ def iou(box: Floats, boxes: Floats) -> Floats:
 
 
 def kept(scores: Floats, boxes: Floats, threshold: float, overlap: float) -> tuple[list[int], dict[int, int]]:
-    """Greedy suppression of one class.
+    """Apply greedy suppression to one class.
 
     Args:
         scores: N; boxes: N x 4.
+        boxes: corners x1, y1, x2, y2 of each, shape (N, 4).
+        threshold: only boxes with a score above it are kept.
+        overlap: intersection over union above which the box of the lower score is suppressed.
 
     Returns:
         The kept boxes' numbers, best first, and the box that suppressed each suppressed one.

@@ -47,7 +47,7 @@ class Digest:
         return cls(array.shape, array.dtype.name, sample, total, power, scale)
 
     def same(self, other: Digest, tolerance: float) -> bool:
-        """The two are the same tensor but for *tolerance*, a share of its scale."""
+        """Return whether the two are the same tensor but for *tolerance*, a share of its scale."""
         if self.shape != other.shape or self.dtype != other.dtype:
             return False
         if self.sample.dtype.kind not in "f":
@@ -62,7 +62,10 @@ class Digest:
         return not self.sample.size or bool(np.abs(self.sample - other.sample).max() <= near)
 
     def apart(self, other: Digest) -> float:
-        """Largest difference of the kept elements as a share of the other's scale; infinite where shapes differ."""
+        """Return the largest difference of the kept elements as a share of the other's scale.
+
+        Infinite where shapes differ.
+        """
         if self.shape != other.shape or self.dtype != other.dtype:
             return float("inf")
         if self.sample.dtype.kind not in "f":

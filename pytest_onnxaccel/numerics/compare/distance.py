@@ -21,7 +21,7 @@ _TEXT = "OSU"
 
 @record(frozen=True)
 class Gap:
-    """Two tensors beside each other.
+    """Two tensors side by side.
 
     Attributes:
         share: largest difference over the reference's largest magnitude; of integers, booleans and text the share of
@@ -36,12 +36,12 @@ class Gap:
 
 
 def floor(dtype: str) -> float:
-    """What rounding alone may do to a tensor of *dtype*, as a share of its scale; zero for what must be equal."""
+    """Return what rounding may do to a tensor of *dtype*, as a share of its scale; 0 where equality is required."""
     return ROUNDING * _EPSILON.get(dtype, 0.0)
 
 
 def gap(candidate: Array, reference: Array) -> Gap:
-    """How far *candidate* is from *reference*.
+    """Return how far *candidate* is from *reference*.
 
     Equal NaN and equal infinities on both sides count as no difference. The scale is the largest finite magnitude of
     the reference, or of the candidate where the reference is all zero.
@@ -70,7 +70,7 @@ def gap(candidate: Array, reference: Array) -> Gap:
 
 
 def magnitude(array: Array) -> float:
-    """Largest finite magnitude of *array*; 0 when it has none."""
+    """Return the largest finite magnitude of *array*; 0 when it has none."""
     wide = _wide(array)
     if not wide.size:
         return 0.0
@@ -90,7 +90,7 @@ def _exact(candidate: Array, reference: Array) -> Gap:
 
 
 def _wide(array: Array) -> NDArray[np.floating]:
-    """*array* in a type that NumPy computes in without a detour; float32 and float64 stay as they are."""
+    """Convert *array* to a type that NumPy computes in; float32 and float64 stay as they are."""
     if array.dtype.kind == "c" or array.dtype.name in ("float32", "float64"):
         return array  # type: ignore[return-value]
     return array.astype(np.float32)

@@ -37,7 +37,7 @@ class Problem:
 
 
 def name_problems(candidate: Mapping[str, Any], reference: Mapping[str, Any], sides: tuple[str, str]) -> list[Problem]:
-    """Missing, extra and reordered outputs. *sides* names the candidate and the reference in messages."""
+    """Return missing, extra and reordered outputs. *sides* names the candidate and the reference in messages."""
     found = []
     ours, theirs = sides
     missing = [name for name in reference if name not in candidate]
@@ -54,13 +54,13 @@ def name_problems(candidate: Mapping[str, Any], reference: Mapping[str, Any], si
 
 
 def twice(names: Sequence[str], side: str) -> list[Problem]:
-    """Names that *side* gives to more than one output: a mapping by name would drop one of them in silence."""
+    """Return names that *side* gives to more than one output: a mapping by name would drop one of them in silence."""
     counts = Counter(names)
     return [Problem("duplicated", n, f"{side} has {c} outputs {n!r}") for n, c in counts.items() if c > 1]
 
 
 def value_problems(name: str, candidate: Array, reference: Array) -> list[Problem]:
-    """Breaches of one output that make its figures meaningless: dtype, rank, shape, NaN and Inf."""
+    """Return the breaches of one output that make its figures meaningless: dtype, rank, shape, NaN and Inf."""
     texts = candidate.dtype.kind in _TEXT and reference.dtype.kind in _TEXT  # runtimes hold text in different types
     if candidate.dtype != reference.dtype and not texts:
         return [Problem("dtype", name, f"output {name!r} is {candidate.dtype}, the reference {reference.dtype}")]
@@ -85,7 +85,7 @@ def value_problems(name: str, candidate: Array, reference: Array) -> list[Proble
 
 
 def nothing_finite(name: str, reference: Array) -> list[Problem]:
-    """An output without a finite value, of which an equal one would prove nothing."""
+    """Return an output without a finite value, of which an equal one would prove nothing."""
     if reference.dtype.kind not in "fcV" or not reference.size or np.isfinite(as_floats(reference)).any():
         return []
     message = f"output {name!r} holds no finite value on either side: there is nothing to compare"
@@ -93,7 +93,7 @@ def nothing_finite(name: str, reference: Array) -> list[Problem]:
 
 
 def default_tolerance(reference: Array) -> tuple[float, float]:
-    """(rtol, atol) where the user gave none, by dtype and scaled to the largest finite reference value.
+    """Return (rtol, atol) where the user gave none, by dtype and scaled to the largest finite reference value.
 
     Integers, booleans and text must be equal.
     """
@@ -106,13 +106,13 @@ def default_tolerance(reference: Array) -> tuple[float, float]:
 
 
 def figures(candidate: Array, reference: Array, tolerance: Tolerance) -> dict[str, Any]:
-    """How far apart two arrays of equal dtype and shape are, element by element.
+    """Return how far apart two arrays of equal dtype and shape are, element by element.
 
     Returns:
         ``max_abs``, ``max_rel`` (over the reference's magnitude), ``max_rel_range`` (max_abs over the reference's
         range), ``max_ulp``, ``cosine``, ``bad_share`` (elements with |c - r| > atol + rtol*|r|), ``worst_index``,
         ``worst_candidate``, ``worst_reference``, ``rtol``, ``atol``, ``needed_atol`` (the least atol that would do
-        beside that rtol). Pairs of NaN and of equal Inf count as equal.
+        with that rtol). Pairs of NaN and of equal Inf count as equal.
     """
     rtol, atol = default_tolerance(reference)
     rtol = rtol if tolerance.rtol is None else tolerance.rtol
@@ -156,7 +156,10 @@ def figures(candidate: Array, reference: Array, tolerance: Tolerance) -> dict[st
 
 
 def as_floats(array: Array) -> NDArray[Any]:
-    """*array* as float64, in which every difference of narrower types is exact enough; complex numbers become pairs."""
+    """Return *array* as float64, in which every difference of narrower types is exact enough.
+
+    Complex numbers become pairs.
+    """
     if array.dtype.kind == "c":
         return np.stack([array.real, array.imag], axis=-1).astype(np.float64)
     if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
@@ -165,7 +168,10 @@ def as_floats(array: Array) -> NDArray[Any]:
 
 
 def cosine(a: NDArray[Any], b: NDArray[Any]) -> float:
-    """Cosine of the angle between two arrays seen as vectors; 1.0 for two zero vectors. Never decides a verdict."""
+    """Return the cosine of the angle between two arrays seen as vectors; 1.0 for two zero vectors.
+
+    Never decides a verdict.
+    """
     with np.errstate(all="ignore"):
         # Sums, not BLAS: its threads take longer to wake, beside a busy worker, than the products take
         norms = math.sqrt(np.square(a).sum()) * math.sqrt(np.square(b).sum())
@@ -175,7 +181,7 @@ def cosine(a: NDArray[Any], b: NDArray[Any]) -> float:
 
 
 def max_ulp(candidate: Array, reference: Array) -> float | None:
-    """Largest distance in units in the last place; None for types that have none."""
+    """Return the largest distance in units in the last place; None for types that have none."""
     bits = _BITS.get(reference.dtype.name)
     if bits is None:
         return None

@@ -17,7 +17,7 @@ ULPS = 4
 
 
 def perturb(feeds: Mapping[str, Array]) -> dict[str, Array]:
-    """*feeds* with every float moved up or down by :data:`ULPS` units, at random but always the same way."""
+    """Return *feeds* with every float moved up or down by :data:`ULPS` units, at random but always the same way."""
     random = np.random.default_rng(0)
     moved: dict[str, Array] = {}
     for name, array in feeds.items():

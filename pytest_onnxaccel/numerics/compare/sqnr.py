@@ -1,4 +1,4 @@
-"""Signal to quantisation noise: how much of a tensor is left beside what a narrower computation adds to it."""
+"""Signal to quantisation noise: how much of a tensor is left next to what a narrower computation adds to it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 
 def sqnr(reference: Array, candidate: Array) -> float:
-    """Energy of *reference* over that of the difference, in dB.
+    """Return the energy of *reference* over that of the difference, in dB.
 
     Args:
-        reference, candidate: arrays of one shape; of any numeric dtype, they are compared in float64.
+        reference: what is right; of any numeric dtype, compared in float64.
+        candidate: what is measured; of the same shape, and any numeric dtype.
 
     Returns:
         ``10 log10(sum(reference^2) / sum((candidate - reference)^2))``: infinite where the two are equal, minus

@@ -21,7 +21,7 @@ class Unit(NamedTuple):
         eps: distance of 1 from the next larger number.
         rtol: of an element's own magnitude, in *eps*.
         atol: of the output's scale, in *eps*.
-        most: share of the largest magnitude past which a drift is no rounding any more.
+        most: share of the largest magnitude past which a drift is not rounding any more.
     """
 
     eps: float
@@ -52,9 +52,10 @@ SURE = 2.0
 
 
 def unit_of(array: Array, computed: str = "") -> Unit | None:
-    """The unit of *array*'s dtype; None for types that must be equal: integers, booleans, text.
+    """Return the unit of *array*'s dtype; None for types that must be equal: integers, booleans, text.
 
     Args:
+        array: whose dtype decides.
         computed: float type of fewer digits that *array* was computed in, or ``int8``; empty where that is its own.
     """
     if computed and array.dtype.kind in "fcV":
@@ -65,7 +66,7 @@ def unit_of(array: Array, computed: str = "") -> Unit | None:
 
 
 def scale_of(reference: Array) -> float:
-    """Median magnitude of the finite elements that are not zero; 0.0 without any.
+    """Return the median magnitude of the finite elements that are not zero; 0.0 without any.
 
     Not the largest: one outlier of 1e6 would hide a fault in every element around 1.
     """
@@ -80,7 +81,7 @@ def scale_of(reference: Array) -> float:
 
 
 def floor(reference: Array, computed: str = "") -> tuple[float, float]:
-    """(rtol, atol) that rounding alone may need, by dtype and relative to the output's own scale."""
+    """Return (rtol, atol) that rounding alone may need, by dtype and relative to the output's own scale."""
     unit = unit_of(reference, computed)
     if unit is None:
         return 0.0, 0.0
@@ -88,7 +89,7 @@ def floor(reference: Array, computed: str = "") -> tuple[float, float]:
 
 
 def drift(variant: Array, reference: Array, computed: str = "") -> float:
-    """Largest difference of a legal variant of the same model, less what each element's own magnitude explains.
+    """Return the largest difference of a legal variant of the model, less what each element's own magnitude explains.
 
     What the tolerance's relative part covers is subtracted, so that :data:`FACTOR` times the drift, as an absolute
     tolerance, is not made wide for small elements by large ones. Infinite where NaN or Inf stand at other places.
@@ -107,7 +108,7 @@ def drift(variant: Array, reference: Array, computed: str = "") -> float:
 
 
 def is_rounding(found: float, reference: Array, computed: str = "") -> bool:
-    """A drift of *found* can be rounding; a larger one says that the variant is another model."""
+    """Return whether a drift of *found* can be rounding; a larger one says that the variant is another model."""
     unit, size = unit_of(reference, computed), _sizes(reference)
     return found == 0 or (unit is not None and size.size > 0 and found <= unit.most * float(size.max()))
 

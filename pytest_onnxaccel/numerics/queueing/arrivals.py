@@ -59,7 +59,7 @@ class Paced:
 
     @property
     def service_ns(self) -> tuple[int, ...]:
-        """The calls alone, and what lies between two of them where requests wait."""
+        """The calls alone, and the time between two of them where requests wait."""
         return tuple(whole - wait for whole, wait in zip(self.response_ns, self.wait_ns, strict=True))
 
     @property
@@ -77,7 +77,7 @@ class Paced:
 
 
 def gaps(plan: PacePlan) -> list[float]:
-    """What *plan* leaves between two requests, warm-up included, nanoseconds."""
+    """Return what *plan* leaves between two requests, warm-up included, nanoseconds."""
     draw = random.Random(plan.seed)
     if plan.kind == "pause":
         return [plan.gap_ns] * (plan.warmup + plan.calls)
@@ -85,7 +85,7 @@ def gaps(plan: PacePlan) -> list[float]:
 
 
 def caller(session: Any, feeds: Any) -> Callable[[], object]:
-    """The call of *session* that is timed: its ``timer`` where it has one, else ``run``."""
+    """Return the call of *session* that is timed: its ``timer`` where it has one, else ``run``."""
     timer = getattr(session, "timer", None)
     found: Callable[[], object] = partial(session.run, feeds) if timer is None else timer(feeds)
     return found

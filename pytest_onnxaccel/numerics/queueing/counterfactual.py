@@ -31,7 +31,7 @@ TURNS = 2
 
 
 def as_kinds(taken: Floats, kinds: Sequence[Flags]) -> list[Floats | None]:
-    """What each request would have taken as one of each of *kinds*, in their order; None of a kind that has no members.
+    """Return what each request would take as one of each of *kinds*, in order; None for a kind without members.
 
     Of its own kind it is what it was. Of another it is the member that stands where it stands among its own, by what
     moods leave, as that one would have been in this one's mood. So each member counts as much as any other, and what
@@ -52,7 +52,7 @@ def as_kinds(taken: Floats, kinds: Sequence[Flags]) -> list[Floats | None]:
 
 
 def regimes(taken: Floats, kinds: Sequence[Flags]) -> Floats:
-    """The factor on what each request takes that was to be expected by what those before it took; 1 where too few are.
+    """Return the factor to expect for each request from those before it; 1 where they are too few.
 
     Least squares of the logarithms: a constant for each kind and a weight for each average.
     """
@@ -74,7 +74,7 @@ def regimes(taken: Floats, kinds: Sequence[Flags]) -> Floats:
 
 
 def _before(off: Floats) -> Floats:
-    """Weighted averages of what came before each (requests x half-lives); 0 before the first."""
+    """Return weighted averages of what came before each (requests x half-lives); 0 before the first."""
     found = np.zeros((len(off), len(HALF_LIVES)))
     for column, half in enumerate(HALF_LIVES):
         keep, total, weight = 0.5 ** (1 / half), 0.0, 0.0

@@ -52,18 +52,21 @@ class Response:
 
 
 def utilisation(services: Services, rate_per_s: float) -> float:
-    """Share of the time in which the server is busy, of a run at that rate."""
+    """Return the share of the time in which the server is busy, of a run at that rate."""
     return rate_per_s * services.mean_ns / 1e9
 
 
 def saturation(services: Services, rate_per_s: float) -> float:
-    """The same while requests wait; from 1 on the queue grows for ever, however long a request takes that does not wait
-    (P. D. Welch, "On a generalized M/G/1 queuing process", 1964)."""
+    """Return the utilisation while requests wait; from 1 on the queue grows for ever.
+
+    This holds however long a request takes that does not wait (P. D. Welch, "On a generalized M/G/1 queuing
+    process", 1964).
+    """
     return rate_per_s * sum(services.busy_ns) / len(services.busy_ns) / 1e9
 
 
 def steady(services: Services, rate_per_s: float) -> bool:
-    """The server keeps up, in the run and while requests wait."""
+    """Return whether the server keeps up, in the run and while requests wait."""
     return max(utilisation(services, rate_per_s), saturation(services, rate_per_s)) < 1
 
 
@@ -74,7 +77,7 @@ def replay(
     seeds: int = SEEDS,
     requests: int = REQUESTS,
 ) -> Response:
-    """A queue over measured service times, many times over.
+    """Return a queue over measured service times, many times over.
 
     Raises:
         ValueError: the rate is 0, or at or past what the server can take (:func:`saturation` of 1).
@@ -94,9 +97,10 @@ def replay(
 
 
 def responses(services: Services, gaps: Floats, draw: np.random.Generator) -> Floats:
-    """Response times of each request, nanoseconds, of replays side by side that begin with nobody waiting.
+    """Return response times of each request, nanoseconds, of replays side by side that begin with nobody waiting.
 
     Args:
+        services: measured service times, nanoseconds.
         gaps: before each arrival, nanoseconds (requests x replays); the result has its shape.
         draw: says where in *services* each replay begins. From there it takes them in the order in which they were
             measured, round the end: a slow phase of the machine lasts, and where it is cut a queue ends too early.
@@ -129,7 +133,7 @@ class Throughput:
 
 
 def throughput(wall_ns: Sequence[float], batch: int) -> Throughput:
-    """Throughput of calls of *batch* samples, with a lower bound over blocks of neighbouring calls.
+    """Return the throughput of calls of *batch* samples, with a lower bound over blocks of neighbouring calls.
 
     Calls of one time are alike, so single calls would pretend to know more than they do: blocks hardly depend on each
     other (batch means with Student's t; see A. M. Law, "Simulation Modeling and Analysis").
@@ -148,10 +152,10 @@ def throughput(wall_ns: Sequence[float], batch: int) -> Throughput:
 
 
 def best(found: Sequence[Throughput]) -> Throughput:
-    """The batch size that promises most: by lower bounds, the smaller batch where two are equal."""
+    """Return the batch size that promises most: by lower bounds, the smaller batch where two are equal."""
     return max(found, key=lambda item: (item.lower_per_s, -item.batch))
 
 
 def after_pauses(busy_ns: Sequence[float], paused_ns: Sequence[float]) -> float:
-    """How many times as long a call takes after a pause as without one, by medians."""
+    """Return how many times as long a call takes after a pause as without one, by medians."""
     return percentile(sorted(paused_ns), 0.5) / percentile(sorted(busy_ns), 0.5)

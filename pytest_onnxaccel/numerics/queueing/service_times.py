@@ -35,7 +35,7 @@ class Services:
 
     @classmethod
     def of(cls, busy_ns: Sequence[float], idle_ns: Sequence[float] = ()) -> Services:
-        """Plain service times, given in order: of every request, or with others for those that find it idle.
+        """Return plain service times, given in order: of every request, or with others for those that find it idle.
 
         Raises:
             ValueError: there are none, or *idle_ns* has another length.
@@ -47,9 +47,10 @@ class Services:
 
 
 def measured(run: Paced, row_ns: Sequence[float]) -> Services:
-    """Service times of *run*, of ``poisson`` pace.
+    """Return service times of *run*, of ``poisson`` pace.
 
     Args:
+        run: a paced run: arrivals and completions of its requests.
         row_ns: calls in a row, in order: what stands for requests that wait where nobody had to.
 
     Raises:
@@ -59,7 +60,7 @@ def measured(run: Paced, row_ns: Sequence[float]) -> Services:
 
 
 def computed(run: Paced, row_cpu_ns: Sequence[float], parallel: float = 1.0) -> Services:
-    """The same of the CPU time alone, spread over *parallel* threads: what a machine without neighbours would take."""
+    """Return the same by CPU time alone, over *parallel* threads: the time on a machine without neighbours."""
     return _beside(run.found_idle, [ns / parallel for ns in run.cpu_ns], [ns / parallel for ns in row_cpu_ns])
 
 

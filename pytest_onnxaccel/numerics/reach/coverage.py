@@ -39,7 +39,7 @@ class Coverage:
     channels: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     def __or__(self, other: Coverage) -> Coverage:
-        """What both reached together."""
+        """Return what both reached together."""
         return Coverage(
             _joined(self.branches, other.branches),
             {key: max(self.loops.get(key, 0), other.loops.get(key, 0)) for key in {**self.loops, **other.loops}},
@@ -54,7 +54,7 @@ class Coverage:
         return not self.gaps()
 
     def gaps(self) -> list[str]:
-        """What was not reached, a text each."""
+        """Return what was not reached, a text each."""
         found = []
         for label, seen in self.branches.items():
             if len(seen) == 1:
@@ -76,11 +76,11 @@ class Coverage:
         return not replace(self, channels={}).gaps()
 
     def more_than(self, other: Coverage) -> bool:
-        """It reached something that *other* did not."""
+        """Return whether it reached something that *other* did not."""
         return other | self != other
 
     def figures(self) -> dict[str, Any]:
-        """For the report."""
+        """Return it in builtins for the report."""
         return {
             "branches": {key: {"then": True in seen, "else": False in seen} for key, seen in self.branches.items()},
             "loops": dict(self.loops),
@@ -113,7 +113,7 @@ def _joined(a: Mapping[str, frozenset[_T]], b: Mapping[str, frozenset[_T]]) -> d
 
 
 def counted(probes: Iterable[Mapping[str, Any]], values: Mapping[str, Array]) -> Coverage:
-    """What one run reached.
+    """Return what one run reached.
 
     Args:
         probes: ``kind``, ``value``, ``label`` and ``size`` of each, see graph/reach/probes.py.

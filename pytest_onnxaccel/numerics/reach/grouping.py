@@ -1,4 +1,4 @@
-"""Weights put into few groups that are moved together: those of one role, or those that lie side by side."""
+"""Weights put into few groups that are moved together: those of one role, or neighbouring ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Weights = Sequence[tuple[str, str, int]]
 
 
 def grouped(weights: Weights, most: int) -> list[list[int]]:
-    """Places of *weights* in at most *most* groups, none of them empty.
+    """Return places of *weights* in at most *most* groups, none of them empty.
 
     Weights of one role (the queries of all layers, by their names without numbers) belong together: what the inputs
     do not reach in one layer they reach in none. Where names tell fewer roles than there may be groups, the largest
@@ -44,13 +44,13 @@ def _halves(group: list[int], size: Sequence[int]) -> list[list[int]]:
 
 
 def role(label: str) -> str:
-    """*label* without its last part and without numbers: what layers have in common."""
+    """Return *label* without its last part and without numbers: what layers have in common."""
     module = re.split(r"[./]", label)[:-1] or [label]
     return ".".join(re.sub(r"\d+", "*", part) for part in module)
 
 
 def summed_up(labels: Sequence[str], others: Sequence[str]) -> list[str]:
-    """*labels* in few words: ``pooler.*`` for all below ``pooler``, where none of *others* is among them.
+    """Return *labels* in few words: ``pooler.*`` for all below ``pooler``, where none of *others* is among them.
 
     In the order of *labels*, each word once.
     """
@@ -66,5 +66,5 @@ def summed_up(labels: Sequence[str], others: Sequence[str]) -> list[str]:
 
 
 def _parts(label: str) -> list[str]:
-    """``a.b/c`` as ``a.``, ``b/``, ``c``."""
+    """Return ``a.b/c`` as ``a.``, ``b/``, ``c``."""
     return re.findall(r"[^./]*[./]|[^./]+$", label)

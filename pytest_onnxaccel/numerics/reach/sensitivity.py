@@ -52,7 +52,7 @@ class Shown:
     Attributes:
         reached: places of the weights whose move showed at an output.
         unreached: of those whose move did not, with any sample and by LARGE_SHARE neither.
-        refused: of those with which the model does not run when they are moved: they are no weights but sizes.
+        refused: of those with which the model does not run when they are moved: they are not weights but sizes.
         runs: with moved weights.
         groups: of weights that were moved together.
         seconds: of all this.
@@ -89,7 +89,7 @@ class Sensitivity:
         self.runs = 0
 
     def measured(self, weights: Weights, effort: Effort) -> Shown:
-        """Which of *weights* show."""
+        """Return which of *weights* show."""
         if not weights:
             return Shown((), ())
         start = time.perf_counter()
@@ -124,7 +124,7 @@ class Sensitivity:
         return self._plain[sample]
 
     def _shows(self, names: Sequence[str], share: float, sample: int) -> bool | None:
-        """Some output changes; None where the model does not run so."""
+        """Return some output changes; None where the model does not run so."""
         plain = self._original(sample)
         self.runs += 1
         try:
@@ -135,7 +135,7 @@ class Sensitivity:
 
 
 def differs(moved: Array, plain: Array) -> bool:
-    """Some element changes by more than 1e-4 (of float16 1e-2) of its size and scale, or the shape does."""
+    """Return whether the shape or an element changes, by more than 1e-4 (float16: 1e-2) of its size and scale."""
     if moved.shape != plain.shape or moved.dtype.kind != plain.dtype.kind:
         return True
     if plain.dtype.kind in "OSUbiu":

@@ -19,9 +19,11 @@ Samples = Sequence[Mapping[str, "Array"]]
 
 
 def is_held(golden: Samples, spec: TensorSpec, domain: Domain | None) -> bool:
-    """Input *spec* keeps its golden values: nobody knows which others are legal.
+    """Return whether input *spec* keeps its golden values: nobody knows which others are legal.
 
     Args:
+        golden: the stored samples.
+        spec: the input.
         domain: what the graph says of it; sizes that it cannot tell are kept.
     """
     if domain is not None:
@@ -29,12 +31,12 @@ def is_held(golden: Samples, spec: TensorSpec, domain: Domain | None) -> bool:
     if "float" not in spec.dtype:
         return True
     values = [one[spec.name].astype(np.float64) for one in golden]
-    # A single number, such as a scale, and masks with infinities are no matter of a range
+    # A single number, such as a scale, and masks with infinities are not a matter of a range
     return all(array.size == 1 for array in values) or not all(np.isfinite(array).all() for array in values)
 
 
 def golden_range(golden: Samples, spec: TensorSpec) -> InputSpec | None:
-    """What the golden values of a float input lie between; None where they do not tell."""
+    """Return what the golden values of a float input are between; None where they do not show it."""
     values = [one[spec.name].astype(np.float64) for one in golden if one[spec.name].size]
     if not values or "float" not in spec.dtype:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.random  # loaded lazily by NumPy; here, so that the first sample do
 from pytest_onnxaccel.core.dims import evaluate
 from pytest_onnxaccel.core.domains import Domain
 from pytest_onnxaccel.core.errors import ModelError, printable
+from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import InputSpec, TensorSpec
 from pytest_onnxaccel.numerics.sampling.from_domain import draw
 from pytest_onnxaccel.numerics.sampling.npz import load_arrays
@@ -44,9 +46,10 @@ _DEFAULT_INTEGER_RANGE = (0, 2)
 
 
 def unguessable(spec: TensorSpec, domain: Domain | None = None, given: InputSpec | None = None) -> str:
-    """Why no legal value of *spec* can be made up, or an empty string.
+    """Return why no legal value of *spec* can be made up, or an empty string.
 
     Args:
+        spec: the input.
         domain: what the graph says of it: texts can be drawn from a list of them.
         given: what the user says of it.
     """
@@ -60,31 +63,46 @@ def unguessable(spec: TensorSpec, domain: Domain | None = None, given: InputSpec
     return ""
 
 
+@record(frozen=True)
+class LegalValues:
+    """What is known of the values that the inputs of a model may take.
+
+    Attributes:
+        given: ranges and values that the user declared; they come before *domains*.
+        floats: range of float inputs without a declared one and without a domain, the end left out.
+        integers: range of such integer inputs, the end left out; None for 0 and 1.
+        domains: what an input may take, by name.
+        sizes: by name of a dimension, for domains that hang on one.
+    """
+
+    given: Sequence[InputSpec] = ()
+    floats: tuple[float, float] = DEFAULT_RANGE
+    integers: tuple[int, int] | None = None
+    domains: Mapping[str, Domain] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+
 def sample(
     specs: Sequence[TensorSpec],
     shapes: Mapping[str, tuple[int, ...]],
     seed: int,
     index: int,
-    given: Sequence[InputSpec] = (),
-    floats: tuple[float, float] = DEFAULT_RANGE,
-    integers: tuple[int, int] | None = None,
-    domains: Mapping[str, Domain] | None = None,
-    sizes: Mapping[str, int] | None = None,
+    legal: LegalValues | None = None,
 ) -> dict[str, Array]:
-    """One array per input.
+    """Return one array per input.
 
     Args:
+        specs: the inputs, in order.
         shapes: concrete shape by input name.
-        seed, index: the same pair gives the same arrays on every machine; *index* tells samples apart.
-        given: ranges and values that the user declared; they come before *domains*.
-        floats, integers: range of inputs without a declared one and without a domain.
-        domains: what an input may take, by name.
-        sizes: by name of a dimension, for domains that hang on one.
+        seed: with *index* it decides the arrays, the same on every machine.
+        index: number of the sample.
+        legal: what the inputs may take; None where nothing is known of it.
 
     Raises:
         ModelError: ``E_SIZE``: an input is too large; ``E_INPUT``: a declared range holds no number of its dtype.
     """
-    declared = {spec.name: spec for spec in given if spec.says_values}
+    legal = legal or LegalValues()
+    declared = {spec.name: spec for spec in legal.given if spec.says_values}
     made = {}
     for spec in specs:
         shape = shapes[spec.name]
@@ -100,19 +118,19 @@ def sample(
             made[spec.name] = _of_values(generator, spec, shape, user, index)
             continue
         limits = (user.low, user.high) if user is not None else None
-        if limits is None and domains and spec.name in domains and spec.dtype not in _NARROW:
-            array = draw(generator, domains[spec.name], array_dtype(spec.dtype), shape, index, sizes or {})
+        if limits is None and spec.name in legal.domains and spec.dtype not in _NARROW:
+            array = draw(generator, legal.domains[spec.name], array_dtype(spec.dtype), shape, index, legal.sizes)
             if array is not None:
                 made[spec.name] = array
                 continue
-        made[spec.name] = _draw(generator, spec, shape, limits, floats, integers)
+        made[spec.name] = _draw(generator, spec, shape, limits, legal)
     return made
 
 
 def _of_values(
     generator: np.random.Generator, spec: TensorSpec, shape: tuple[int, ...], user: InputSpec, index: int
 ) -> Array:
-    """Elements out of the list that the user declared, each of them where there is room."""
+    """Return elements out of the list that the user declared, each of them where there is room."""
     assert user.values is not None
     domain = Domain(spec.name, "category", choices=user.values, origin="given")
     try:
@@ -129,7 +147,10 @@ def _of_values(
 
 
 def _bytes(spec: TensorSpec, shape: tuple[int, ...]) -> int:
-    """Size of an input of *shape*, of which the dtype's name tells the width; at least that of the float32 draw."""
+    """Return the size of an input of *shape*, of which the dtype's name tells the width.
+
+    At least that of the float32 draw.
+    """
     return math.prod(shape) * (8 if spec.dtype.endswith("64") else 4)
 
 
@@ -138,13 +159,12 @@ def _draw(
     spec: TensorSpec,
     shape: tuple[int, ...],
     limits: tuple[float | None, float | None] | None,
-    floats: tuple[float, float],
-    integers: tuple[int, int] | None = None,
+    legal: LegalValues,
 ) -> Array:
     if spec.dtype == "bool":
         return np.asarray(generator.integers(0, 2, shape)).astype(np.bool_)
     if spec.dtype in _INTEGERS:
-        low, high = limits or integers or _DEFAULT_INTEGER_RANGE
+        low, high = limits or legal.integers or _DEFAULT_INTEGER_RANGE
         info = np.iinfo(spec.dtype)
         first, last = max(math.ceil(low or 0), info.min), min(math.ceil(high or 0), info.max + 1)
         if low == high:  # a constant
@@ -161,7 +181,7 @@ def _draw(
 
         ends = iinfo(array_dtype(spec.dtype))  # type: ignore[no-untyped-call]
         return np.asarray(generator.integers(int(ends.min), int(ends.max) + 1, shape)).astype(array_dtype(spec.dtype))
-    low, high = limits or (POSITIVE_RANGE if spec.dtype == "float8e8m0" else floats)  # which has no sign
+    low, high = limits or (POSITIVE_RANGE if spec.dtype == "float8e8m0" else legal.floats)  # which has no sign
     lower, upper = float(low or 0.0), float(high or 0.0)
     unit = generator.random(shape, dtype=np.float32 if spec.dtype != "float64" else np.float64)
     dtype = array_dtype(spec.dtype)
@@ -174,7 +194,7 @@ def _draw(
 
 
 def array_dtype(name: str) -> np.dtype[Any]:
-    """NumPy's type for the dtype *name* of a :class:`TensorSpec`; text is held as objects.
+    """Return NumPy's type for the dtype *name* of a :class:`TensorSpec`; text is held as objects.
 
     Raises:
         TypeError: it has none.
@@ -190,7 +210,7 @@ def array_dtype(name: str) -> np.dtype[Any]:
 
 
 def load_samples(spec: InputSpec, name: str) -> list[Array]:
-    """Samples of input *name* from ``spec.file``.
+    """Return samples of input *name* from ``spec.file``.
 
     A ``.npz`` holds one sample per array named *name* or ``name_0``, ``name_1`` ..., or arrays in any names when it
     holds no such name; a ``.npy`` is one sample.
@@ -215,11 +235,13 @@ def load_samples(spec: InputSpec, name: str) -> list[Array]:
 def concrete(
     spec: TensorSpec, symbols: Mapping[str, int], batch: int | None, axis: int | None, given: Sequence[InputSpec] = ()
 ) -> tuple[int, ...]:
-    """Shape of *spec* with its free dimensions filled in.
+    """Return the shape of *spec* with its free dimensions filled in.
 
     Args:
+        spec: the input.
         symbols: size by name of a dimension, and by ``input:axis`` or ``?`` of those without a name.
-        batch, axis: the batch, and where this input has it; it fills a free dimension there.
+        batch: samples at once; it fills a free dimension at *axis*.
+        axis: where this input has its batch; None without one.
         given: shapes that the user declared; they hold for their input.
     """
     for declared in given:

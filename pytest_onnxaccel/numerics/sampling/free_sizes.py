@@ -65,7 +65,7 @@ class FreeSizes:
         return tuple(k for k in self.keys if k not in self.given and k not in self.formulas and k not in self.swept)
 
     def complete(self, sizes: Mapping[str, int]) -> dict[str, int]:
-        """*sizes* with those that follow from them."""
+        """Return *sizes* with those that follow from them."""
         found = {**sizes, **self.given}
         for name, formula in self.formulas.items():
             value = evaluate(formula, {k: v for k, v in found.items() if k != name})
@@ -75,7 +75,7 @@ class FreeSizes:
 
 
 def free_sizes(base: Inputs, facts: InputFacts, dims: Sequence[DimSpec]) -> FreeSizes:
-    """What needs a size in *base*, before any was chosen. *dims*: what the user said of sizes by name."""
+    """Return what needs a size in *base*, before any was chosen. *dims*: what the user said of sizes by name."""
     shaped = {g.name for g in base.given if g.shape is not None} | set(base.files)
     named: list[str] = []
     unnamed: list[str] = []
@@ -110,7 +110,7 @@ def free_sizes(base: Inputs, facts: InputFacts, dims: Sequence[DimSpec]) -> Free
 
 
 def _of_a_cache(specs: Sequence[TensorSpec], names: Sequence[str]) -> dict[str, str]:
-    """What made-up sizes follow from in a decoder with a cache: PyTorch gives each tensor of it one of its own."""
+    """Return the sizes that made-up ones follow from in a decoder with a cache."""
     free = {
         spec.name: [dim for dim in spec.shape or () if dim in names and _MADE_UP.fullmatch(str(dim))] for spec in specs
     }
@@ -124,7 +124,7 @@ def _of_a_cache(specs: Sequence[TensorSpec], names: Sequence[str]) -> dict[str, 
 
 
 def _known(base: Inputs, shaped: set[str]) -> dict[str, int]:
-    """Sizes of names that the user's shapes and samples have: they hold for every axis of that name."""
+    """Return sizes of names that the user's shapes and samples have: they hold for every axis of that name."""
     found: dict[str, int] = {}
     declared = {g.name: g.shape for g in base.given if g.shape is not None}
     for spec in base.specs:
@@ -139,7 +139,7 @@ def _known(base: Inputs, shaped: set[str]) -> dict[str, int]:
 
 
 def _stored(base: Inputs) -> dict[str, int]:
-    """Sizes that the golden inputs have."""
+    """Return sizes that the golden inputs have."""
     found: dict[str, int] = {}
     for spec in base.specs:
         for axis, (dim, size) in enumerate(zip(spec.shape or (), base.golden[0][spec.name].shape, strict=False)):
@@ -149,7 +149,7 @@ def _stored(base: Inputs) -> dict[str, int]:
 
 
 def plausible_sizes(name: str) -> tuple[int, ...]:
-    """Sizes that the *name* of a dimension suggests, best first."""
+    """Return sizes that the *name* of a dimension suggests, best first."""
     return _guess(name, ())
 
 
@@ -163,7 +163,7 @@ def _guess(key: str, specs: Sequence[TensorSpec]) -> tuple[int, ...]:
 
 
 def _told(key: str, specs: Sequence[TensorSpec]) -> str:
-    """The name that says what *key* is a size of: its own, or where that is made up, that of an input."""
+    """Return the name that says what *key* is a size of: its own, or where that is made up, that of an input."""
     if _MADE_UP.fullmatch(key):
         return next((spec.name for spec in specs if key in (spec.shape or ())), key)
     return key.partition(":")[0]
@@ -175,7 +175,7 @@ def _side(key: str, specs: Sequence[TensorSpec]) -> bool:
 
 
 def _of_image(key: str, specs: Sequence[TensorSpec]) -> bool:
-    """*key* is height or width of something with 1, 3 or 4 channels."""
+    """Return whether *key* is height or width of something with 1, 3 or 4 channels."""
     for spec in specs:
         shape = spec.shape or ()
         places = [i for i, dim in enumerate(shape) if dim == key or f"{spec.name}:{i}" == key]
@@ -185,7 +185,7 @@ def _of_image(key: str, specs: Sequence[TensorSpec]) -> bool:
 
 
 def assignments(base: Inputs, free: FreeSizes, hints: Sequence[int] = ()) -> Iterator[dict[str, int]]:
-    """Sets of sizes, the most plausible first; each fits the formulas, and no input becomes too large."""
+    """Yield sets of sizes, the most plausible first; each fits the formulas, and no input becomes too large."""
     first = {name: sizes[0] for name, sizes in free.swept.items()}
     if not free.open:
         yield free.complete(first)
@@ -211,7 +211,7 @@ def assignments(base: Inputs, free: FreeSizes, hints: Sequence[int] = ()) -> Ite
 
 
 def other_lengths(free: FreeSizes, sizes: Mapping[str, int]) -> list[dict[str, int]]:
-    """Further sets of sizes: what the user wants swept, and other lengths, for one hides what many tell."""
+    """Return further sets of sizes: what the user wants swept, and other lengths, for one hides what many tell."""
     found: list[dict[str, int]] = []
     for name, wanted in free.swept.items():
         found += [free.complete({**sizes, name: size}) for size in wanted[1:]]
@@ -228,7 +228,7 @@ def other_lengths(free: FreeSizes, sizes: Mapping[str, int]) -> list[dict[str, i
 
 
 def sweep(free: FreeSizes, sizes: Mapping[str, int]) -> Iterator[dict[str, int]]:
-    """Other sizes for what is free: all together, larger and smaller, then each dimension alone."""
+    """Yield other sizes for what is free: all together, larger and smaller, then each dimension alone."""
 
     def steps(size: int) -> tuple[int, ...]:
         return 2 * size, size + 1, size + 32, max(1, size // 2)

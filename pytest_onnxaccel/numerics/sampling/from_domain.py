@@ -34,9 +34,13 @@ def draw(
     index: int,
     sizes: Mapping[str, int],
 ) -> Array | None:
-    """One array of *shape* inside *domain*.
+    """Return one array of *shape* inside *domain*.
 
     Args:
+        generator: source of randomness; it is advanced.
+        domain: what the graph says of the input's values.
+        dtype: that of the array.
+        shape: that of the array, all sizes known.
         index: of the sample. Where an array has no room for every telling point, the next one takes the next points.
         sizes: of the named dimensions, for bounds that are sizes.
 
@@ -60,12 +64,12 @@ def _exact(
 
 
 def bound(value: Bound | None, sizes: Mapping[str, int]) -> int | float | None:
-    """A bound as a number: a text is a size."""
+    """Return a bound as a number: a text is a size."""
     return evaluate(value, sizes) if isinstance(value, str) else value
 
 
 def limits(domain: Domain, dtype: np.dtype[Any], sizes: Mapping[str, int]) -> tuple[float, float] | None:
-    """The inclusive range to draw from; None where it is empty, or hangs on a size that is not known."""
+    """Return the inclusive range to draw from; None where it is empty, or hangs on a size that is not known."""
     low, high = bound(domain.low, sizes), bound(domain.high, sizes)
     if (low is None and domain.low is not None) or (high is None and domain.high is not None):
         return None
@@ -124,14 +128,14 @@ def _numbers(
 
 
 def _end(bound_: Bound | None, drawn: float, inwards: int) -> float | None:
-    """An end of a range of floats that is legal and reached; beside 0, where 1 / x is none."""
+    """Return an end of a range of floats that is legal and reached; next to 0, where 1 / x is none."""
     if isinstance(bound_, str) or bound_ is None or bound_ != drawn:
         return None
     return float(drawn) or inwards * _BESIDE_ZERO
 
 
 def _by_column(columns: tuple[tuple[int | float, ...], ...], made: Any, index: int) -> Array:
-    """*made* with each column's telling numbers, one after the other over rows and samples."""
+    """Return *made* with each column's telling numbers, one after the other over rows and samples."""
     table = np.array(made).reshape(-1, made.shape[-1])
     for place, numbers in enumerate(columns[: table.shape[1]]):
         if not numbers:
@@ -158,7 +162,7 @@ def _fits(number: float, dtype: np.dtype[Any]) -> bool:
 
 
 def _without(values: Any, exclude: tuple[int | float, ...], low: float, high: float) -> Any:
-    """*values* with each excluded one moved to a legal neighbour."""
+    """Return *values* with each excluded one moved to a legal neighbour."""
     for value in exclude:
         hit = values == value
         if values.dtype.kind == "f":
@@ -174,7 +178,10 @@ def _without(values: Any, exclude: tuple[int | float, ...], low: float, high: fl
 
 
 def _with_points(generator: np.random.Generator, made: Any, points: list[Any], index: int) -> Array:
-    """*made* with *points* at random places; where there is no room for all, those whose turn it is in this sample."""
+    """Return *made* with *points* at random places.
+
+    Where there is no room for all, those whose turn it is in this sample.
+    """
     if not points or not made.size:
         return np.asarray(made)
     room = max(1, made.size // 2) if made.size > 1 else 1
@@ -211,7 +218,7 @@ def _mask(
     index: int,
     sizes: Mapping[str, int],
 ) -> Array:
-    """Rows along the last axis: valid first, then padding; the first row of the first sample has none."""
+    """Return rows along the last axis: valid first, then padding; the first row of the first sample has none."""
     if not shape or shape[-1] == 1:
         # One flag for all: a branch of each kind within the first two samples
         return np.full(shape, index % 2 == 0 if not shape or math.prod(shape) == 1 else True)
@@ -233,7 +240,7 @@ def _lengths(
     index: int,
     sizes: Mapping[str, int],
 ) -> Array | None:
-    """Lengths of sequences: the whole axis at least once, for many a runtime takes nothing else as the longest."""
+    """Return lengths of sequences: the whole axis at least once, because many runtimes require that."""
     ends = limits(domain, dtype, sizes)
     if ends is None:
         return None

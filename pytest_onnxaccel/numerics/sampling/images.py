@@ -26,9 +26,11 @@ MOST = 16
 
 
 def load_images(pattern: str, name: str, preprocess: Callable[[Any], Any] | None = None) -> list[Array]:
-    """One sample of input *name* per image that the glob *pattern* names, in the order of the names.
+    """Return one sample of input *name* per image that the glob *pattern* names, in the order of the names.
 
     Args:
+        pattern: a glob of image files.
+        name: the input, for messages.
         preprocess: takes an image (H x W x 3, uint8, RGB) and gives the sample; None to feed the image itself.
 
     Raises:
@@ -62,7 +64,7 @@ def _sample(
     except Exception as error:  # of many kinds, by what the bytes are
         raise ModelError(f"image {shown} of input {name!r}: {printable(str(error), 120)}", code="E_FILE") from None
     if image is None:
-        raise ModelError(f"image {shown} of input {name!r} is no image that OpenCV reads", code="E_FILE")
+        raise ModelError(f"image {shown} of input {name!r} is not an image that OpenCV reads", code="E_FILE")
     if preprocess is None:
         return image
     try:
@@ -83,7 +85,7 @@ def _sample(
 
 
 def _decoder(name: str) -> Callable[[bytes], Array | None]:
-    """Bytes to H x W x 3 uint8 RGB, upright, by Pillow, else by OpenCV."""
+    """Decode bytes to H x W x 3 uint8 RGB, upright, by Pillow, else by OpenCV."""
     if importlib.util.find_spec("PIL") is not None:
         return _by_pillow
     if importlib.util.find_spec("cv2") is not None:

@@ -1,4 +1,4 @@
-"""The inputs of one model, settled: sizes of its free dimensions, values that are drawn, files that are read."""
+"""The inputs of one model, found: sizes of its free dimensions, values that are drawn, files that are read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import Dim, InputSpec, ModelInfo, TensorSpec, dtype_label
 from pytest_onnxaccel.numerics.sampling.around import golden_range, is_held
-from pytest_onnxaccel.numerics.sampling.draw import DEFAULT_RANGE, array_dtype, concrete, sample
+from pytest_onnxaccel.numerics.sampling.draw import DEFAULT_RANGE, LegalValues, array_dtype, concrete, sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,7 +95,7 @@ class Inputs:
         facts: InputFacts | None = None,
         golden: Sequence[Mapping[str, Array]] = (),
     ) -> Inputs:
-        """Inputs of a model before its free dimensions are settled."""
+        """Return the inputs of a model before its free dimensions are found."""
         facts = facts or declared_facts(info)
         batch, axes = facts.batch, dict(facts.axes)
         for item in given:
@@ -139,7 +139,7 @@ class Inputs:
         return 1 + len(self.others)
 
     def at(self, variant: int) -> Inputs:
-        """These inputs at another set of sizes; itself at its own."""
+        """Return these inputs at another set of sizes; itself at its own."""
         if variant == self.variant:
             return self
         if variant not in self._variants:
@@ -147,11 +147,11 @@ class Inputs:
         return self._variants[variant]
 
     def for_sample(self, index: int) -> Inputs:
-        """These inputs at the sizes of sample *index* of a check: the golden ones first, then all sets of sizes."""
+        """Return these inputs at the sizes of sample *index*: the golden ones first, then all sets of sizes."""
         return self.at(0 if index < len(self.golden) else (index - len(self.golden)) % self.variants)
 
     def symbols(self, batch: int | None = None) -> dict[str, int]:
-        """Size by name, that of the batch included, at *batch* or at the model's own."""
+        """Return the size by name, that of the batch included, at *batch* or at the model's own."""
         size = batch if batch is not None else self.batch
         found = dict(self.sizes) | dict(self.others[self.variant - 1] if self.variant else {})
         if self.symbol is not None and size is not None:
@@ -164,7 +164,7 @@ class Inputs:
         return found
 
     def shapes(self, batch: int | None = None) -> dict[str, tuple[int, ...]]:
-        """Concrete shape by input name at *batch*, or at the model's own."""
+        """Return the concrete shape by input name at *batch*, or at the model's own."""
         size = batch if batch is not None else self.batch
         if self.golden and self.variant == 0 and size == self.batch:
             return {spec.name: tuple(self.golden[0][spec.name].shape) for spec in self.specs}
@@ -174,12 +174,14 @@ class Inputs:
     # -- values -----------------------------------------------------------------------------------------------
 
     def feeds(self, index: int = 0, batch: int | None = None, turn: int = 0) -> dict[str, Array]:
-        """Sample *index*: one array per input, at *batch* or at the model's own batch.
+        """Return sample *index*: one array per input, at *batch* or at the model's own batch.
 
         At another batch than its own, a feed is the concatenation of the samples *index*, *index* + 1 ... along the
         axis of its batch. The arrays may be read-only: samples are drawn once and kept.
 
         Args:
+            index: number of the sample, from 0.
+            batch: samples in the feed; the model's own batch when None.
             turn: which values inputs without a batch have: samples of one batch have them in common, and samples
                 that are compared one by one go through them.
         """
@@ -190,7 +192,7 @@ class Inputs:
         return {name: self._joined(name, [part[name] for part in parts], batch) for name in parts[0]}
 
     def seeded(self, seed: int, batch: int | None = None) -> dict[str, Array]:
-        """One drawn sample of another *seed*, the same for the same one."""
+        """Return one drawn sample of another *seed*, the same for the same one."""
         return replace(self, seed=seed).feeds(len(self.golden), batch)
 
     def _joined(self, name: str, parts: Sequence[Array], batch: int) -> Array:
@@ -233,7 +235,7 @@ class Inputs:
         return {spec.name: feeds[spec.name] for spec in self.specs}
 
     def _held(self, spec: TensorSpec) -> bool:
-        """Past the golden samples, input *spec* keeps their values."""
+        """Return whether past the golden samples, input *spec* keeps their values."""
         return not self._given_values(spec.name) and is_held(self.golden, spec, self.domains.get(spec.name))
 
     def _sampled(self, specs: Sequence[TensorSpec], index: int) -> dict[str, Array]:
@@ -244,10 +246,9 @@ class Inputs:
             given += tuple(filter(None, (golden_range(self.golden, s) for s in free)))
         if WIDE <= index < BEYOND:
             floats = (floats[0] * (WIDENED if floats[0] < 0 else 1.0), floats[1] * WIDENED)
-        return sample(
-            specs, self.shapes(), self.seed + 7919 * again, index + again, given, floats, self.integers,
-            self.domains if index < BEYOND else {**self.domains, **self.beyond}, self.symbols(),
-        )  # fmt: skip
+        domains = self.domains if index < BEYOND else {**self.domains, **self.beyond}
+        legal = LegalValues(given, floats, self.integers, domains, self.symbols())
+        return sample(specs, self.shapes(), self.seed + 7919 * again, index + again, legal)
 
     @cached_property
     def telling(self) -> int:
@@ -267,9 +268,9 @@ class Inputs:
         return min(wanted, _MOST_ROWS if few else _MOST_SAMPLES)
 
     def with_beyond(self, other: Mapping[str, Domain]) -> Inputs:
-        """These inputs with samples of their own for what the *other* file's graph tells and this one's does not.
+        """Return these inputs with extra samples for what only the *other* file's graph shows.
 
-        A limit, a branch or a row that a damaged file lost is told by the healthy one alone.
+        A limit, a branch or a row that a damaged file lost shows only in the healthy one.
         """
         found = {}
         for spec in self.specs:
@@ -290,14 +291,14 @@ class Inputs:
     # -- what is told -----------------------------------------------------------------------------------------
 
     def made_up(self, name: str) -> bool:
-        """Nobody gave values of input *name*, in a file or by a range."""
+        """Return whether nobody gave values of input *name*, in a file or by a range."""
         return not self.golden and not self._given_values(name)
 
     def _given_values(self, name: str) -> bool:
         return name in self.files or any(item.name == name and item.says_values for item in self.given)
 
     def origin(self, name: str) -> str:
-        """Where the values of input *name* come from: one of ``Domain.ORIGINS``."""
+        """Return where the values of input *name* come from: one of ``Domain.ORIGINS``."""
         if self.golden:
             return "golden"
         if name in self.files:
@@ -307,7 +308,7 @@ class Inputs:
         return self.domains[name].origin if name in self.domains else "search"
 
     def report(self) -> dict[str, dict[str, object]]:
-        """What was drawn and why, by input: for the JSON report."""
+        """Return what was drawn and why, by input: for the JSON report."""
         shapes, found = self.shapes(), {}
         for spec in self.specs:
             entry: dict[str, object] = {"shape": list(shapes[spec.name]), "origin": self.origin(spec.name)}
@@ -319,7 +320,7 @@ class Inputs:
         return found
 
     def sizes_text(self) -> str:
-        """The sizes that ran, where the declarations leave some open beside the batch; empty where they do not."""
+        """Return the sizes that ran, where the declarations leave more than the batch open; empty where they do not."""
         free = [
             spec
             for spec in self.specs
@@ -335,7 +336,7 @@ class Inputs:
         return " ".join("x".join(map(str, shapes[spec.name])) for spec in free[:2])
 
     def described(self) -> str:
-        """The choices that were made, for the result: ``H=32, W=32``, or an empty string."""
+        """Return the choices that were made, for the result: ``H=32, W=32``, or an empty string."""
         parts = [f"{name if name != '?' else 'free dimensions'}={size}" for name, size in self.sizes.items()]
         for other in self.others:
             changed = [f"{name}={size}" for name, size in other.items() if self.sizes.get(name) != size]
@@ -352,14 +353,17 @@ _UNTOLD = ("name", "origin")
 
 
 def declared_facts(info: ModelInfo) -> InputFacts:
-    """What the declared inputs say by themselves, where the graph was not walked: the batch is axis 0 of them all."""
+    """Return what the declared inputs say by themselves, where the graph was not walked.
+
+    The batch is axis 0 of them all.
+    """
     free = bool(info.inputs) and all(spec.shape and not isinstance(spec.shape[0], int) for spec in info.inputs)
     shared = info.batch is not None or (free and len(info.inputs) == 1)
     return InputFacts(batch=info.batch, axes={spec.name: 0 for spec in info.inputs} if shared else {})
 
 
 def elements(specs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
-    """What is fed of *specs*: of a sequence of tensors, its elements, :data:`_ELEMENTS` of them."""
+    """Return what is fed of *specs*: of a sequence of tensors, its elements, :data:`_ELEMENTS` of them."""
     return tuple(
         part
         for spec in specs
@@ -368,7 +372,7 @@ def elements(specs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
 
 
 def dim_at(spec: TensorSpec, axis: int) -> Dim:
-    """The declared size of *axis*; None where it is open, or there is no such axis."""
+    """Return the declared size of *axis*; None where it is open, or there is no such axis."""
     shape = spec.shape or ()
     return shape[axis] if 0 <= axis < len(shape) else None
 
@@ -388,7 +392,7 @@ def _batch_sizes(
     given: Sequence[InputSpec],
     files: Mapping[str, Sequence[Array]],
 ) -> set[int]:
-    """Sizes of the batch axis in the shapes that the user declared and in the samples that the user gave."""
+    """Return sizes of the batch axis in the shapes that the user declared and in the samples that the user gave."""
     found = {item.shape[axes[item.name]] for item in given if item.shape and axes.get(item.name, 99) < len(item.shape)}
     for spec in specs:
         axis, rank = axes.get(spec.name), len(spec.shape or ())
@@ -399,9 +403,11 @@ def _batch_sizes(
 
 
 def as_declared(array: Array, spec: TensorSpec, axis: int | None = 0) -> Array:
-    """*array* of a sample file, in the declared dtype where nothing is lost by it, and with a batch axis.
+    """Return *array* of a sample file, in the declared dtype where nothing is lost by it, and with a batch axis.
 
     Args:
+        array: what the file holds.
+        spec: the input.
         axis: where the batch belongs that a single sample lacks; None for an input without one.
 
     Raises:
@@ -424,7 +430,7 @@ def as_declared(array: Array, spec: TensorSpec, axis: int | None = 0) -> Array:
 
 
 def _fits(array: Array, dtype: str) -> bool:
-    """*array* can be cast to *dtype*; between floats the digits that the model drops anyway do not count."""
+    """Return whether *array* can be cast to *dtype*; between floats lost digits do not count."""
     try:
         target = array_dtype(dtype)
     except TypeError:

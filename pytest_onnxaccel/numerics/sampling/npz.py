@@ -25,7 +25,7 @@ LARGEST = 4 << 30
 
 
 def load_arrays(path: str, name: str) -> list[Array]:
-    """The arrays of the file *path*, which the owner names; links are followed, and nothing is unpickled.
+    """Return the arrays of the file *path*, which the owner names; links are followed, and nothing is unpickled.
 
     Of a ``.npz``, those called *name* or ``name_0``, ``name_1`` ..., or all of them when it holds no such name.
 

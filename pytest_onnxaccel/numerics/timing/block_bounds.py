@@ -36,7 +36,7 @@ class Estimate:
 
 
 def estimate(blocks: Sequence[Sequence[float]], share: float, confidence: float = 0.95) -> Estimate:
-    """The *share* quantile of all samples in *blocks* (in the order taken), with bounds of *confidence* each."""
+    """Return the *share* quantile of all samples in *blocks* (in the order taken), with bounds of *confidence* each."""
     ordered = sorted(value for block in blocks for value in block)
     n, point = len(ordered), percentile(ordered, share)
     if not n:
@@ -49,7 +49,7 @@ def estimate(blocks: Sequence[Sequence[float]], share: float, confidence: float 
 
 
 def design_effect(blocks: Sequence[Sequence[float]], threshold: float) -> float:
-    """How many samples in spells one independent sample is worth: 1 where spells do not show.
+    """Return how many samples in spells one independent sample is worth: 1 where spells do not show.
 
     The variance over batches of the share past *threshold*, over the variance that independent samples would have.
     """
@@ -71,7 +71,7 @@ def _effect(batches: Sequence[Sequence[bool]]) -> float:
 
 
 def _batches(blocks: Sequence[Sequence[bool]]) -> list[list[bool]]:
-    """Neighbouring blocks joined into :data:`BATCHES` at most, none of them empty."""
+    """Return neighbouring blocks joined into :data:`BATCHES` at most, none of them empty."""
     count = min(BATCHES, len(blocks))
     edges = [round(i * len(blocks) / count) for i in range(count + 1)] if count else [0]
     joined = [[flag for block in blocks[a:b] for flag in block] for a, b in pairwise(edges)]

@@ -58,7 +58,7 @@ class Block:
 
 
 def take(session: _Timed, feeds: Mapping[str, Any], calls: int, canary: bool = False) -> Block:
-    """One block of *calls* calls after one that is dropped, which pays for caches that another session has filled."""
+    """Time *calls* calls after one that is dropped, which pays for caches that another session filled."""
     worked = 0
     if canary:
         from pytest_onnxaccel.numerics.timing.machine_speed_probe import run

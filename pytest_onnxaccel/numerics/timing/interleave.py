@@ -40,25 +40,28 @@ class Pairs:
         return len(self.first)
 
     def ratio_of_minima(self) -> float:
-        """How many times as long the first side takes, by the fastest sample of each: noise only ever adds."""
+        """Return how many times as long the first side takes, by the fastest sample of each: noise only ever adds."""
         return min(self.first) / max(min(self.second), 1e-9)
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """Bounds of the median ratio within a pair, each of *confidence*; infinite where there are too few pairs."""
+        """Return bounds of the median ratio within a pair, each of *confidence*.
+
+        Infinite where there are too few pairs.
+        """
         return interval(self.first, self.second, confidence)[1:]
 
     def medians_ns(self) -> tuple[float, float]:
-        """Median wall time of each side."""
+        """Return the median wall time of each side."""
         return percentile(sorted(self.first), 0.5), percentile(sorted(self.second), 0.5)
 
     def cpu_ratio(self) -> float:
-        """How many times as much CPU time the first side takes, by medians; NaN where none was measured."""
+        """Return how many times as much CPU time the first side takes, by medians; NaN where none was measured."""
         first, second = percentile(sorted(self.first_cpu), 0.5), percentile(sorted(self.second_cpu), 0.5)
         return first / second if second > 0 else math.nan
 
 
 def interval(first: Sequence[float], second: Sequence[float], confidence: float) -> tuple[float, float, float]:
-    """Median of the ratios within pairs, and its bounds, each of *confidence*; infinite where there are too few pairs.
+    """Return the median ratio within pairs, with bounds of *confidence* each; infinite for too few pairs.
 
     The median is that of the logarithms, so that turning the ratio round turns the figures round. The bounds are order
     statistics, which is the sign test turned round: it assumes nothing of how samples are spread.
@@ -84,7 +87,7 @@ class Alternation:
         self.cpus: tuple[list[float], ...] = tuple([] for _ in range(sides))
 
     def __len__(self) -> int:
-        """Samples of each side."""
+        """Return samples of each side."""
         return len(self.walls[0])
 
     def take(self, upto: int, seconds: float) -> None:
@@ -100,7 +103,7 @@ class Alternation:
                 self.cpus[side].append(cpu)
 
     def pairs(self, first: int = 0, second: int = 1) -> Pairs:
-        """The samples of two sides."""
+        """Return the samples of two sides."""
         return Pairs(self.walls[first], self.walls[second], self.cpus[first], self.cpus[second])
 
 
@@ -118,7 +121,7 @@ class Calls:
         self.calls = max(1, min(MOST_CALLS, math.ceil(LEAST_SAMPLE_NS / max(slowest, 1))))
 
     def _warm(self, side: Call) -> int:
-        """Nanoseconds of the fastest of three calls; the first pays for imports, caches and tables."""
+        """Return the nanoseconds of the fastest of three calls; the first pays for imports, caches and tables."""
         taken = []
         for _ in range(3):
             start = time.perf_counter_ns()

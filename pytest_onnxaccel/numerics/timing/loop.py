@@ -16,7 +16,7 @@ STEADY = 0.05
 
 
 def measure(call: Callable[[], object], plan: TimingPlan) -> Timing:
-    """Time *call* by a monotonic nanosecond clock, with the process's CPU time beside it.
+    """Time *call* by a monotonic nanosecond clock, with the process's CPU time next to it.
 
     Warm-up lasts at least ``plan.warmup`` calls, goes on until two medians in a row agree to 5 % where the plan asks
     for a steady state, and ends after a fifth of ``plan.seconds`` in any case; sampling ends after ``plan.samples``
@@ -42,7 +42,7 @@ def measure(call: Callable[[], object], plan: TimingPlan) -> Timing:
 
 
 def _warm_up(call: Callable[[], object], plan: TimingPlan, limit: int) -> int:
-    """Calls made after the first one, until *limit* on the performance counter."""
+    """Return calls made after the first one, until *limit* on the performance counter."""
     wall = time.perf_counter_ns
     taken: list[int] = []
     while wall() < limit and (len(taken) + 1 < plan.warmup or (plan.steady and not settled(taken))):
@@ -53,7 +53,7 @@ def _warm_up(call: Callable[[], object], plan: TimingPlan, limit: int) -> int:
 
 
 def settled(taken: list[int]) -> bool:
-    """The medians of the last two runs of :data:`GROUP` calls agree."""
+    """Return whether the medians of the last two runs of :data:`GROUP` calls agree."""
     if len(taken) < 2 * GROUP:
         return False
     before, now = middle(taken[-2 * GROUP : -GROUP]), middle(taken[-GROUP:])
@@ -62,7 +62,7 @@ def settled(taken: list[int]) -> bool:
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """Python's garbage collector off: a collection would land on whichever call is running."""
+    """Switch the garbage collector off: a collection would land on the call that is running."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -26,7 +26,7 @@ def _arrays() -> tuple[Any, Any, Any]:
 
 
 def run() -> int:
-    """Nanoseconds of CPU time that the work took, some 50 us on one thread."""
+    """Return the nanoseconds of CPU time that the work took, some 50 us on one thread."""
     import numpy as np
 
     left, right, out = _arrays()

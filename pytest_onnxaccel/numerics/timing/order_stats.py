@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """The *share* quantile of *ordered* (ascending), interpolated linearly as NumPy does by default."""
+    """Return the *share* quantile of *ordered* (ascending), interpolated linearly as NumPy does by default."""
     if not ordered:
         return math.nan
     position = (len(ordered) - 1) * share
@@ -17,12 +17,12 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 
 
 def middle(values: Sequence[float]) -> float:
-    """The median. The standard library's would load ``fractions`` and more into every worker."""
+    """Return the median. The standard library's would load ``fractions`` and more into every worker."""
     return percentile(sorted(values), 0.5)
 
 
 def binomial_tail(n: int, k: int, p: float) -> float:
-    """P(X >= k) of a binomial(n, p), summed in logarithms so that large *n* neither overflows nor underflows."""
+    """Return p(X >= k) of a binomial(n, p), summed in logarithms so that large *n* neither overflows nor underflows."""
     if k <= 0:
         return 1.0
     logs = [
@@ -36,7 +36,7 @@ def binomial_tail(n: int, k: int, p: float) -> float:
 
 
 def ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int | None, int | None]:
-    """Which of *n* ordered samples, counted from 1, bound the *share* quantile from below and from above.
+    """Return which of *n* ordered samples, counted from 1, bound the *share* quantile from below and from above.
 
     Each bound holds with *confidence*; None where *n* is too small for it.
     """
@@ -56,7 +56,7 @@ def ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int | None, i
 
 
 def bounds(ordered: Sequence[float], share: float, confidence: float = 0.95) -> tuple[float | None, float | None]:
-    """Distribution-free one-sided bounds (lower, upper) of the *share* quantile by order statistics.
+    """Return distribution-free one-sided bounds (lower, upper) of the *share* quantile by order statistics.
 
     Each holds with *confidence* for independent samples; None where the sample is too small for one (p95 needs 59
     samples for an upper bound at 95 %, p99 needs 299). See :mod:`~pytest_onnxaccel.numerics.timing.block_bounds` for
@@ -67,10 +67,10 @@ def bounds(ordered: Sequence[float], share: float, confidence: float = 0.95) -> 
 
 
 def least_samples(share: float, confidence: float = 0.95) -> int:
-    """Fewest samples that can bound the *share* quantile from above: 59 for p95, 299 for p99."""
+    """Return the fewest samples that can bound the *share* quantile from above: 59 for p95, 299 for p99."""
     return math.ceil(math.log(1 - confidence) / math.log(share))
 
 
 def mean(values: Sequence[float]) -> float:
-    """Arithmetic mean; NaN of nothing."""
+    """Return the arithmetic mean; NaN of nothing."""
     return sum(values) / len(values) if values else math.nan

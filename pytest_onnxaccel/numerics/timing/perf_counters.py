@@ -19,7 +19,7 @@ KEYS = ("queued_ns", "switches", "steal_ns", "pressure_ns", "throttled_ns")
 
 
 def read() -> dict[str, float]:
-    """The counters of :data:`KEYS` that this system keeps."""
+    """Return the counters of :data:`KEYS` that this system keeps."""
     found = {
         "queued_ns": _queued(),
         "switches": _switches(),
@@ -31,18 +31,18 @@ def read() -> dict[str, float]:
 
 
 def grown(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
-    """What came between two readings; a counter of a thread that ended in between counts nothing."""
+    """Return what came between two readings; a counter of a thread that ended in between counts nothing."""
     return {key: max(0.0, after[key] - before[key]) for key in after if key in before}
 
 
 def total(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The sum of several stretches, of what all of them tell."""
+    """Return the sum of several stretches, of what all of them tell."""
     keys = [key for key in KEYS if parts and all(key in part for part in parts)]
     return {key: sum(part[key] for part in parts) for key in keys}
 
 
 def cpu_clock_counts() -> bool:
-    """The CPU clock of a process is fine enough for single calls; Windows counts in steps of 15.6 ms."""
+    """Return whether the CPU clock of a process is fine enough for single calls; Windows counts in steps of 15.6 ms."""
     return time.get_clock_info("process_time").resolution < 1e-3
 
 
@@ -55,7 +55,7 @@ def _lines(path: str) -> list[str]:
 
 
 def _queued() -> float | None:
-    """Nanoseconds of all threads; the kernel keeps them where it is built with CONFIG_SCHED_INFO."""
+    """Return the nanoseconds of all threads; the kernel keeps them where it is built with CONFIG_SCHED_INFO."""
     try:
         threads = os.listdir("/proc/self/task")
     except OSError:

@@ -14,7 +14,7 @@ from pytest_onnxaccel.report.junit import properties
 
 
 def is_crash(report: pytest.TestReport) -> bool:
-    """It is of no phase of a test, but says that the process died in which the test ran."""
+    """Return whether the report belongs to no phase of a test, but says that its process died."""
     return report.failed and report.when not in ("setup", "call", "teardown", DEFERRED)
 
 
@@ -39,7 +39,7 @@ def tell_crash(report: pytest.TestReport, state: State) -> None:
 
 
 def end_of(report: pytest.TestReport) -> pytest.TestReport:
-    """The end that a test whose process died has not had: pytest's JUnit file takes properties at the end of a test."""
+    """Report the end of a test whose process died: pytest's JUnit file takes properties at the end."""
     made = pytest.TestReport(
         report.nodeid, report.location, {}, "passed", None, "teardown", user_properties=report.user_properties
     )

@@ -19,7 +19,7 @@ class Unfinished:
         if report.when == "setup" and report.passed:
             self._begun[report.nodeid] = None
         elif report.when not in ("teardown", DEFERRED) and report.outcome != DEFERRED:
-            # A try that is deferred is no end; the death of an xdist worker, a phase of its own, is one
+            # A try that is deferred is not an end; the death of an xdist worker, a phase of its own, is one
             self._begun.pop(report.nodeid, None)
 
     @pytest.hookimpl(tryfirst=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,33 +11,81 @@ import pytest
 
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.printing import identifier
+from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.plugin.items.place import place
 from pytest_onnxaccel.plugin.items.results import conclude, record
+from pytest_onnxaccel.plugin.markers.table import ONNX
 from pytest_onnxaccel.plugin.state import STATE, State
 from pytest_onnxaccel.runner.check_table import checks
 from pytest_onnxaccel.runner.request import Request
 
 
-class ModelNode(pytest.Collector):
-    """One model; its items are the built-in checks."""
+class ModelNode(pytest.File):
+    """One model; its items are the built-in checks.
+
+    Its id is the path of the file as pytest writes it, so that what ``-v`` prints can be run: ``nets/a.onnx::parity``.
+    Where a manifest declares one file several times, their names follow.
+    """
+
+    spec: ModelSpec
 
     @classmethod
-    def of(cls, session: pytest.Session, spec: ModelSpec) -> ModelNode:
-        node: ModelNode = cls.from_parent(session, name=spec.name, nodeid=spec.name)
-        node.path = _known_place(Path(spec.path))
+    def of(cls, parent: pytest.Collector, spec: ModelSpec, nodeid: str) -> ModelNode:
+        place = _known_place(Path(spec.path))
+        node: ModelNode = cls.from_parent(parent, path=place, name=spec.name, nodeid=nodeid)
+        node.spec = spec
         return node
 
     def collect(self) -> Iterator[CheckItem]:
         state = self.config.stash[STATE]
-        for request in state.plan(self.name).requests():
+        for request in state.plan(self.spec.name).requests():
             name = item_name(request)
             # The id as text: pytest then tells the part in brackets apart, as it does when --lf reads ids back
             yield CheckItem.from_parent(self, name=name, nodeid=f"{self.nodeid}::{name}", request=request)
 
 
+class ModelFile(pytest.File):
+    """An ``.onnx`` file that is an argument of pytest and that the manifest declares several times."""
+
+    def collect(self) -> Iterator[ModelNode]:
+        state = self.config.stash[STATE]
+        for spec in at(state, self.path):
+            yield ModelNode.of(self, spec, f"{self.nodeid}::{identifier(spec.name)}")
+
+
+def at(state: State, path: Path) -> list[ModelSpec]:
+    """The models of the run that are the file at *path*."""
+    return [spec for spec in state.settings.models if spec.path == str(path)]
+
+
+def collector(parent: pytest.Collector, state: State, path: Path) -> pytest.Collector | None:
+    """What collects the file at *path*, where that is an argument of pytest; None for any other."""
+    if str(path) not in state.settings.arguments:
+        return None
+    specs = at(state, path)
+    nodeid = file_id(state, path)
+    if len(specs) == 1:
+        return ModelNode.of(parent, specs[0], nodeid)
+    made: ModelFile = ModelFile.from_parent(parent, path=path, nodeid=nodeid)
+    return made
+
+
+def file_id(state: State, path: Path) -> str:
+    """The id of the file at *path*: relative to the rootdir, with slashes, harmless."""
+    try:
+        relative = path.relative_to(state.config.rootpath)
+    except ValueError:
+        relative = Path(os.path.relpath(path, state.config.rootpath))
+    parts = [*map(identifier, relative.parts)]
+    told_apart = next((os.path.basename(spec.name) for spec in at(state, path) if "~" in spec.name), "")
+    if told_apart.rpartition("~")[0] and parts[-1].startswith(told_apart.rpartition("~")[0]):
+        parts[-1] = told_apart  # another file is shown alike
+    return "/".join(parts)
+
+
 def _known_place(path: Path) -> Path:
-    """*path*, or the nearest folder above it that can be asked for: pytest looks there for a conftest.py."""
+    """Return *path*, or the nearest folder above it that can be asked for: pytest looks there for a conftest.py."""
     while path != path.parent:
         try:
             path.is_file()
@@ -47,23 +96,41 @@ def _known_place(path: Path) -> Path:
 
 
 class CheckItem(pytest.Item):
-    """One built-in check of one model."""
+    """One built-in check of one model; ``-m onnx`` selects all of them, ``-m parity`` those of one check."""
 
     def __init__(self, *, request: Request, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.check_request = request
 
+    def mark(self) -> None:
+        """Bear the markers that ``-m`` selects by."""
+        for name in (ONNX, self.check_request.check):
+            self.add_marker(name)
+
     def runtest(self) -> None:
         state = self.config.stash[STATE]
-        result = record(self, state.check(self.check_request))
+        try:
+            result = record(self, state.check(self.check_request))
+        except pytest.fail.Exception as error:  # of another plugin: a time-out of the test, say
+            record(self, ended_early(self.check_request, str(error.msg)))
+            raise
         conclude([result], state.settings.inconclusive, state.spec(result.model).budget.inconclusive)
 
     def reportinfo(self) -> tuple[Path, None, str]:
         return place(self)
 
 
+def ended_early(request: Request, cause: str) -> CheckResult:
+    """The result of a check that somebody else ended."""
+    code = "E_TIMEOUT" if "timeout" in cause.lower() else "E_ERROR"
+    return CheckResult(
+        request.model, request.check, Verdict.FAILED, code, cause.partition("\n")[0] or "the test was ended",
+        request.backend, identifier(Path(request.reference).name), request.batch,
+    )  # fmt: skip
+
+
 def item_name(request: Request) -> str:
-    """``parity[onnx-tf~ort-cpu-b3]``."""
+    """Return ``parity[onnx-tf~ort-cpu-b3]``."""
     reference = identifier(Path(request.reference).name) if request.reference else ""
     inside = request.backend + (f"~{reference}" if reference else "")
     if request.batch is not None:
@@ -72,17 +139,22 @@ def item_name(request: Request) -> str:
 
 
 def builtin_items(session: pytest.Session, state: State) -> list[pytest.Item]:
-    """Items of every model and every pair of preprocessing functions that this run is about."""
+    """Return items of every model and every pair of preprocessing functions that this run is about."""
     found: list[pytest.Item] = []
     if state.settings.models:
         try:
-            checks()
+            for check in checks():
+                session.config.addinivalue_line("markers", f"{check}: the built-in check of that name (-m {check})")
         except ConfigError as error:  # another distribution's, which is no reason for a trace
             raise pytest.UsageError(str(error)) from None
     for spec in state.settings.models:
         # What an option names is judged, also where the manifest says how and other paths are asked for
+        if spec.path in state.settings.arguments:
+            continue  # collected as any argument of pytest is
         if spec.name in state.settings.named or wants_manifest(session.config, state):
-            node = ModelNode.of(session, spec)
+            alone = len(at(state, Path(spec.path))) == 1
+            nodeid = file_id(state, Path(spec.path)) + ("" if alone else f"::{identifier(spec.name)}")
+            node = ModelNode.of(session, spec, nodeid)
             found += announced(node, list(node.collect()))
     if state.settings.preprocessing and wants_manifest(session.config, state):
         from pytest_onnxaccel.plugin.items.preprocessing import PreprocessingNode
@@ -94,14 +166,14 @@ def builtin_items(session: pytest.Session, state: State) -> list[pytest.Item]:
 
 
 def announced(node: pytest.Collector, items: Sequence[pytest.Item]) -> Sequence[pytest.Item]:
-    """*items* of *node*, which is reported as collected, so that pytest counts it."""
+    """Return *items* of *node*, which is reported as collected, so that pytest counts it."""
     report = pytest.CollectReport(node.nodeid, "passed", None, [*items])
     node.config.hook.pytest_collectreport(report=report)
     return items
 
 
 def wants_manifest(config: pytest.Config, state: State) -> bool:
-    """The user named no paths, or one that holds the manifest: ``pytest tests/test_one.py`` runs only that."""
+    """Return whether the user named no paths, or one that holds the manifest."""
     if config.args_source is not pytest.Config.ArgsSource.ARGS:
         return True
     if state.settings.manifest is None:

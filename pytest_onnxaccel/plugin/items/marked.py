@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from pytest_onnxaccel.core.specs import SourceSpec
 from pytest_onnxaccel.plugin.faults import one_line
+from pytest_onnxaccel.plugin.fixtures.backend_handle import BackendHandle, backend_of
+from pytest_onnxaccel.plugin.fixtures.frozen import frozen_of
+from pytest_onnxaccel.plugin.fixtures.handles import FrozenBatch, OnnxModel, model_of
 from pytest_onnxaccel.plugin.items import preprocessing
 from pytest_onnxaccel.plugin.items.results import conclude, record
 from pytest_onnxaccel.plugin.markers import requests as markers
@@ -19,9 +21,6 @@ from pytest_onnxaccel.plugin.options import names as known
 from pytest_onnxaccel.plugin.options.settings import completed
 from pytest_onnxaccel.plugin.state import State
 from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
-
-if TYPE_CHECKING:
-    from pytest_onnxaccel.plugin.fixtures.handles import BackendHandle, FrozenBatch, OnnxModel
 
 
 def run_marked(state: State, item: pytest.Function) -> None:
@@ -34,22 +33,28 @@ def run_marked(state: State, item: pytest.Function) -> None:
     if not marker_table.marked(item, of_models=True):
         conclude(results, state.settings.inconclusive)
         return
-    model = cast("OnnxModel", item.funcargs["onnx_model"])
-    backend = cast("BackendHandle", item.funcargs["backend"])
-    frozen = cast("FrozenBatch | None", item.funcargs.get("frozen_batch"))
+    with one_line(item.config):
+        model, backend, batch = _given(state, item.funcargs)
     latency = state.spec(model.name).budget.inconclusive
     with one_line(item.config):
-        requests = list(_requests(state, item, model.name, backend.name, frozen))
+        requests = list(_requests(state, item, model.name, backend.name, batch))
     for request in requests:
         results.append(record(item, state.run(request)))
         latency = (request.budget and request.budget.inconclusive) or latency
     conclude(results, state.settings.inconclusive, latency)
 
 
-def _requests(
-    state: State, item: pytest.Function, model: str, backend: str, frozen: FrozenBatch | None
-) -> Iterator[Request]:
-    batch = frozen.batch_size if frozen is not None else None
+def _given(state: State, funcargs: Mapping[str, object]) -> tuple[OnnxModel | FrozenBatch, BackendHandle, int | None]:
+    """Model, backend and batch size as the test's fixtures give them, be they ours or its own."""
+    model, backend = model_of(state, funcargs["onnx_model"]), backend_of(state, funcargs["backend"])
+    if "frozen_batch" not in funcargs:
+        return model, backend, None
+    frozen = frozen_of(state, funcargs["frozen_batch"], model)
+    # A file of the test's own that has the batch is judged itself
+    return (model, backend, frozen.batch_size) if isinstance(frozen, FrozenBatch) else (frozen, backend, None)
+
+
+def _requests(state: State, item: pytest.Function, model: str, backend: str, batch: int | None) -> Iterator[Request]:
     for name in marker_table.BY_NAME:
         declared = markers.closest(item, name)
         if isinstance(declared, ParityRequest):
@@ -69,7 +74,7 @@ def _requests(
 def _reference(
     state: State, declared: ParityRequest, model: str, backend: str, item: pytest.Function
 ) -> tuple[str, SourceSpec | None]:
-    """What the marker names, relative paths from the rootdir; else what the built-in parity check compares with."""
+    """Return the reference of the marker, relative paths from the rootdir; else that of the built-in parity check."""
     named = declared.source or declared.reference
     origin = "@pytest.mark.conversion_parity"
     if declared.reference and known.names_function(declared.reference):

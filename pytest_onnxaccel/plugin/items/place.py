@@ -10,7 +10,7 @@ from pytest_onnxaccel.core.printing import identifier
 
 
 def place(item: pytest.Item) -> tuple[Path, None, str]:
-    """Where *item* comes from and its heading, harmless: both are printed, and pytest-xdist sends them.
+    """Return where *item* comes from and its heading, harmless: both are printed, and pytest-xdist sends them.
 
     The heading is not the id: of one that ends it, pytest's ``-v`` would turn each ``.`` into ``::``.
     """

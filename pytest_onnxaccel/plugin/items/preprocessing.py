@@ -58,13 +58,13 @@ class PreprocessingItem(pytest.Item):
 
 
 def named(declared: Request, item: pytest.Item) -> PreprocessingSpec:
-    """What a marker declares, under the name of its test."""
+    """Return what a marker declares, under the name of its test."""
     assert isinstance(declared, PreprocessingSpec)
     return replace(declared, name=item.name)
 
 
 def check(state: State, spec: PreprocessingSpec) -> CheckResult:
-    """Import both functions and compare them; a function that cannot be had is a failed check with one line."""
+    """Import both functions and compare them; a function that cannot be imported is a failed check with one line."""
     start = time.perf_counter()
     try:
         result = _compared(state, spec)

@@ -29,7 +29,7 @@ class Deferral:
         self._before: list[tuple[str, object]] = []
 
     def begin(self, item: pytest.Item) -> None:
-        """Called before *item* is run."""
+        """Begin *item*."""
         self._before = list(item.user_properties)
 
     def judge(self, item: pytest.Item, report: pytest.TestReport) -> None:
@@ -45,12 +45,12 @@ class Deferral:
                 report.when = DEFERRED  # type: ignore[assignment] # with its teardown JUnit would close the test
 
     def end(self, item: pytest.Item) -> None:
-        """Called after *item* was run."""
+        """End *item* after it was run."""
         if self._waits(item):
             item.user_properties[:] = self._before
 
     def waits_for(self, item: pytest.Item) -> bool:
-        """*item* will be run once more."""
+        """Return whether *item* will be run once more."""
         return item in self._waiting
 
     def _waits(self, item: pytest.Item) -> bool:
@@ -66,14 +66,14 @@ class Deferral:
 
 
 def _timed(item: pytest.Item) -> bool:
-    """A latency check, or a test with a latency budget."""
+    """Return whether *item* is a latency check, or a test with a latency budget."""
     if isinstance(item, CheckItem):
         return exclusive(item.check_request.check)
     return item.get_closest_marker("latency_budget") is not None and marker_table.marked(item)
 
 
 def _undecided(report: pytest.TestReport) -> bool:
-    """No check of the test failed, and its latency check could not decide; a test that failed by itself has."""
+    """Return whether no check of the test failed, and its latency check could not decide."""
     if not any(name == KEY for name, _ in report.user_properties):
         return False
     found = recorded(report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,9 @@ from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.plugin import KEY
 from pytest_onnxaccel.plugin.faults import shows_tracebacks
 from pytest_onnxaccel.runner.check_table import exclusive
+
+#: Where a skip of ours seems to come from.
+_PACKAGE = str(Path(__file__).parents[2])
 
 
 class OnnxAccelWarning(pytest.PytestWarning):
@@ -30,8 +34,45 @@ def record(item: pytest.Item, result: CheckResult) -> CheckResult:
 
 
 def recorded(report: pytest.TestReport) -> list[CheckResult]:
-    """The results that *report* carries."""
+    """Return the results that *report* carries."""
     return [CheckResult.loads(str(value)) for name, value in report.user_properties if name == KEY]
+
+
+def expected(report: pytest.TestReport) -> None:
+    """Let the failed results of *report* say that pytest expects them, where it does."""
+    reason = getattr(report, "wasxfail", None)
+    if reason is None or report.outcome != "skipped":
+        return
+    report.user_properties = [
+        (name, _xfailed(str(value), str(reason)) if name == KEY else value) for name, value in report.user_properties
+    ]
+
+
+def _xfailed(text: str, reason: str) -> str:
+    result = CheckResult.loads(text)
+    said = reason.removeprefix("reason: ") or "xfail"
+    return result.with_(xfail=said).dumps() if result.verdict is Verdict.FAILED else text
+
+
+def placed(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Let a skip of ours name the test's file, not the line of ours that raised it."""
+    where = report.longrepr
+    if report.skipped and isinstance(where, tuple) and len(where) == 3 and str(where[0]).startswith(_PACKAGE):
+        report.longrepr = (str(item.reportinfo()[0]), None, where[2])  # type: ignore[assignment]
+
+
+def forget(item: pytest.Item) -> None:
+    """Take away what an earlier run of *item* recorded: a test that is run again has one result for each check."""
+    from pytest_onnxaccel.report.junit import PREFIX
+
+    item.user_properties[:] = [
+        (name, value) for name, value in item.user_properties if name != KEY and not name.startswith(PREFIX)
+    ]
+
+
+def flat(report: pytest.TestReport) -> None:
+    """Leave the flat properties alone in *report*, for JUnit and whatever else prints them."""
+    report.user_properties = [(name, value) for name, value in report.user_properties if name != KEY]
 
 
 def shorten(report: pytest.TestReport) -> None:
@@ -48,6 +89,7 @@ def conclude(results: list[CheckResult], inconclusive: str, latency: str | None 
     skipped.
 
     Args:
+        results: all of the test.
         inconclusive: ``warn``, ``fail`` or ``skip``.
         latency: the same for a latency check whose budget says so.
     """
@@ -72,6 +114,6 @@ def conclude(results: list[CheckResult], inconclusive: str, latency: str | None 
 
 
 def _warn(result: CheckResult, text: str) -> None:
-    """A warning that names the model instead of a line of this file."""
+    """Warn with the model's name instead of a line of this file."""
     message = OnnxAccelWarning(f"{result.check}: {text}")
     warnings.warn_explicit(message, OnnxAccelWarning, filename=result.model, lineno=0)

@@ -15,7 +15,7 @@ from pytest_onnxaccel.plugin.options import names as known
 
 
 def source(value: object) -> str:
-    """Path of a model or a source as written; what it is, its content tells when it is read."""
+    """Return the path of a model or a source as written; what it is, its content tells when it is read."""
     text = scalars.text(value, "a path")
     if text in registry.names(GROUP):
         raise ConfigError(f"{text!r} is a backend, not a file", remedy=f'write reference="{text}", or {known.SOURCES}')
@@ -25,7 +25,7 @@ def source(value: object) -> str:
 
 
 def reference(value: object) -> str:
-    """A backend's name, a function, or the path of a model or a source as written."""
+    """Return a backend's name, a function, or the path of a model or a source as written."""
     text = scalars.text(value, "a backend, a function or a path")
     if not text.lower().endswith(".onnx"):
         known.reference(text)
@@ -33,12 +33,12 @@ def reference(value: object) -> str:
 
 
 def seeds(value: object) -> tuple[int, ...]:
-    remedy = "write whole numbers from 0 up, such as range(3) or (3,)"
+    remedy = "write non-negative whole numbers, such as range(3) or (3,)"
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise ConfigError(f"{value!r} is no sequence of seeds", remedy=remedy)
+        raise ConfigError(f"{value!r} is not a sequence of seeds", remedy=remedy)
     found = tuple(value)
     if not found or any(isinstance(seed, bool) or not isinstance(seed, int) or seed < 0 for seed in found):
-        raise ConfigError(f"{value!r} is no sequence of seeds", remedy=remedy)
+        raise ConfigError(f"{value!r} is not a sequence of seeds", remedy=remedy)
     return found
 
 

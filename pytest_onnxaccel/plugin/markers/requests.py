@@ -63,7 +63,7 @@ Request = ParityRequest | BatchRequest | LatencyRequest | PreprocessingSpec
 
 
 def parse(mark: pytest.Mark) -> Request:
-    """The request that one of our marks makes.
+    """Return the request that one of our marks makes.
 
     Raises:
         ConfigError: an argument is unknown or cannot be used; the valid ones are named.
@@ -92,7 +92,7 @@ def validate(items: Iterable[pytest.Item]) -> None:
 
 
 def validate_function(metafunc: pytest.Metafunc) -> None:
-    """In a worker of pytest-xdist, refuse a test function whose marks cannot be used.
+    """Refuse a test function whose marks cannot be used, in a worker of pytest-xdist.
 
     Raises:
         pytest.Collector.CollectError: one line for each; pytest reports it as an error of the test's module.
@@ -104,7 +104,7 @@ def validate_function(metafunc: pytest.Metafunc) -> None:
 
 
 def _refused(node: pytest.Item, nodeid: str) -> list[str]:
-    """One line for each mark of *node* that cannot be used."""
+    """Return one line for each mark of *node* that cannot be used."""
     wrong = []
     missing = [name for name in NEEDED if name not in getattr(node, "fixturenames", NEEDED)]
     for name in BY_NAME:
@@ -119,13 +119,13 @@ def _refused(node: pytest.Item, nodeid: str) -> list[str]:
 
 
 def closest(item: pytest.Item, name: str) -> Request | None:
-    """The request of the marker *name* nearest to the test: function, class, module."""
+    """Return the request of the marker *name* nearest to the test: function, class, module."""
     mark = item.get_closest_marker(name)
     return None if mark is None else parse(mark)
 
 
 def _keywords(mark: pytest.Mark) -> Mapping[str, Any]:
-    """The parsed arguments of a mark that takes keywords only; None counts as not given."""
+    """Return the parsed arguments of a mark that takes keywords only; None counts as not given."""
     marker = BY_NAME[mark.name]
     names = tuple(argument.name for argument in marker.arguments)
     valid = f"valid: {', '.join(names)}"

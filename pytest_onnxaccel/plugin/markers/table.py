@@ -44,6 +44,9 @@ class Marker(NamedTuple):
         return f"{self.name}({self.signature}): {self.help}"
 
 
+#: Every built-in check bears it, beside the name of its check.
+ONNX = "onnx"
+
 MARKERS: tuple[Marker, ...] = (
     Marker(
         "conversion_parity",
@@ -74,7 +77,9 @@ MARKERS: tuple[Marker, ...] = (
             Argument("rtol", "number", "tolerance", "Relative tolerance."),
             Argument("atol", "number", "tolerance", "Absolute tolerance."),
             Argument("seeds", "whole numbers", "seeds", "Seeds of the inputs to try, such as range(3)."),
-            Argument("decision", "text or dict", "decision", "Decisions that must be taken alike, see parity.md."),
+            Argument(
+                "decision", "text or dict", "decision", "Decisions that must be the same on both sides, see parity.md."
+            ),
         ),
     ),
     Marker(
@@ -92,10 +97,10 @@ MARKERS: tuple[Marker, ...] = (
         '@pytest.mark.latency_budget(p95="12ms", speedup_over="onnx-tf:3")',
         "onnx_model, backend, frozen_batch",
         (
-            Argument("p50", "duration", "duration", 'Most that the median may take, such as "8ms".'),
-            Argument("p95", "duration", "duration", "Most that the 95th percentile may take."),
-            Argument("p99", "duration", "duration", "Most that the 99th percentile may take."),
-            Argument("speedup_over", "BACKEND:FACTOR", "speedup", "Least speed-up over another backend."),
+            Argument("p50", "duration", "duration", 'Upper limit of the median, such as "8ms".'),
+            Argument("p95", "duration", "duration", "Upper limit of the 95th percentile."),
+            Argument("p99", "duration", "duration", "Upper limit of the 99th percentile."),
+            Argument("speedup_over", "BACKEND:FACTOR", "speedup", "Minimum speed-up over another backend."),
             Argument(
                 "regression",
                 "PERCENT or PERCENT git:REVISION",
@@ -119,7 +124,7 @@ MARKERS: tuple[Marker, ...] = (
                 "inconclusive",
                 "warn, fail or skip",
                 "inconclusive",
-                "What a measurement that cannot decide does to the test; --onnx-inconclusive by default.",
+                "What happens to the test when a measurement cannot decide; --onnx-inconclusive by default.",
             ),
         ),
     ),
@@ -127,13 +132,18 @@ MARKERS: tuple[Marker, ...] = (
         "preprocessing_parity",
         "*, reference, candidate, faster=None, shape=None, shapes=None, tolerance=None, layout=None, examples=None, "
         "seed=None",
-        "after the test's body, both functions must make the same of every image.",
+        "after the test's body, both functions must give the same result for every image.",
         '@pytest.mark.preprocessing_parity(reference="train.data:normalise", candidate="deploy.fast:normalise")',
         "",
         (
-            Argument("reference", "MODULE:FUNCTION", "function", "What training used: takes an image, gives an array."),
-            Argument("candidate", "MODULE:FUNCTION", "function", "What is deployed."),
-            Argument("faster", "number", "factor", "Least factor by which the candidate is faster."),
+            Argument(
+                "reference",
+                "MODULE:FUNCTION",
+                "function",
+                "The function used in training: takes an image and returns an array.",
+            ),
+            Argument("candidate", "MODULE:FUNCTION", "function", "The deployed function."),
+            Argument("faster", "number", "factor", "Minimum factor by which the candidate must be faster."),
             Argument("shape", "whole numbers", "image_shape", "Shape as deployed; (240, 320, 3) by default."),
             Argument("shapes", '"any" or sizes', "image_sizes", "Legal (height, width) sizes; any by default."),
             Argument(
@@ -156,12 +166,13 @@ BY_NAME = {marker.name: marker for marker in MARKERS}
 
 
 def marked(node: pytest.Item, of_models: bool = False) -> bool:
-    """Whether *node* carries one of our marks; with *of_models*, one whose check needs a model."""
+    """Return whether *node* carries one of our marks; with *of_models*, one whose check needs a model."""
     names = BY_NAME.keys() - WITHOUT_MODEL if of_models else BY_NAME
     return any(node.get_closest_marker(name) is not None for name in names)
 
 
 def register(config: pytest.Config) -> None:
     """Declare the markers of the table; part of ``pytest_configure``."""
+    config.addinivalue_line("markers", f"{ONNX}: every built-in check of a model, as -m onnx selects them.")
     for marker in MARKERS:
         config.addinivalue_line("markers", marker.line)

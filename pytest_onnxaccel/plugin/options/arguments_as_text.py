@@ -12,12 +12,12 @@ _SENT = re.compile("[\U0010fe80-\U0010feff]")
 
 
 def packed(text: str) -> str:
-    """*text* with its bytes that are not UTF-8 as private characters."""
+    """Return *text* with its bytes that are not UTF-8 as private characters."""
     return _BYTES.sub(lambda found: chr(ord(found.group()) - 0xDC00 + _AT), text)
 
 
 def unpacked(value: Any) -> Any:
-    """What :func:`packed` was given; *value* is a text, or a list of them."""
+    """Return what :func:`packed` was given; *value* is a text, or a list of them."""
     if isinstance(value, list):
         return [unpacked(item) for item in value]
     return _SENT.sub(lambda found: chr(ord(found.group()) - _AT + 0xDC00), value) if isinstance(value, str) else value

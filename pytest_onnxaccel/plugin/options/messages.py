@@ -9,7 +9,7 @@ from pytest_onnxaccel.core.specs import BatchPlan, LatencyBudget
 
 
 def shown(value: object, field: str) -> str:
-    """The *value* of the setting *field* as its option would take it."""
+    """Return the *value* of the setting *field* as its option would take it."""
     if isinstance(value, BatchPlan):
         return ",".join(map(str, value.sizes))
     if isinstance(value, LatencyBudget):
@@ -30,7 +30,7 @@ def shown(value: object, field: str) -> str:
 
 
 def _size(number: int) -> str:
-    """Bytes in the largest unit of 1000 that keeps three digits."""
+    """Return the bytes in the largest unit of 1000 that keeps three digits."""
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if number >= size:
             return f"{number / size:.3g}{unit}"

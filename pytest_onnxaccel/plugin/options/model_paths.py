@@ -20,7 +20,7 @@ SUFFIX = ".onnx"
 def expand(
     patterns: Iterable[str], base: Path, origin: str, declared: Iterable[ModelSpec] = ()
 ) -> tuple[ModelSpec, ...]:
-    """*declared* models of a manifest, then one spec for each further file that *patterns* name.
+    """Return *declared* models of a manifest, then one spec for each further file that *patterns* name.
 
     A file that the manifest declares keeps that declaration. A literal path is taken as it is, even when
     nothing usable is there: its checks say so with their own code.
@@ -29,6 +29,7 @@ def expand(
         patterns: files, folders and globs as the user wrote them.
         base: folder that relative ones are relative to.
         origin: where they were written, for messages.
+        declared: models of the manifest.
 
     Raises:
         ConfigError: a glob or a folder that gives no model, or an empty path.
@@ -50,7 +51,7 @@ def expand(
 
 
 def distinct(paths: list[str], taken: Iterable[str] = ()) -> list[str]:
-    """A short name that can be shown for each of *paths*: the file's name, with parent folders where needed."""
+    """Return a short name that can be shown for each of *paths*: the file's name, with parent folders where needed."""
     parts = [Path(path).parts for path in paths]
     depth = [1] * len(paths)
     used = set(taken)
@@ -69,7 +70,7 @@ def distinct(paths: list[str], taken: Iterable[str] = ()) -> list[str]:
 
 
 def _told_apart(names: list[str]) -> list[str]:
-    """*names* as they can be shown; those that then are equal end in a few digits of what they really are."""
+    """Return *names* as they can be shown; those that then are equal end in a few digits of what they really are."""
     shown = [identifier(name) for name in names]
     times = Counter(shown)
     for i, name in enumerate(shown):
@@ -81,9 +82,9 @@ def _told_apart(names: list[str]) -> list[str]:
 
 
 def _files(pattern: str, base: Path, origin: str) -> list[str]:
-    """The files of one pattern, written the way the pattern is."""
+    """Return the files of one pattern, written the way the pattern is."""
     if not pattern.strip() or "\0" in pattern:
-        raise ConfigError(f"{pattern!r} is no path", subject=origin, remedy="name a file, a glob or a folder")
+        raise ConfigError(f"{pattern!r} is not a path", subject=origin, remedy="name a file, a glob or a folder")
     path = os.path.join(base, os.path.expanduser(pattern))
     if os.path.isdir(path):
         inside = sorted(_walk(path))
@@ -102,7 +103,7 @@ def _files(pattern: str, base: Path, origin: str) -> list[str]:
 
 
 def _globbed(pattern: str, base: Path, origin: str) -> list[str]:
-    """The models that a glob matches; folders and other files (external data) are passed over."""
+    """Return the models that a glob matches; folders and other files (external data) are passed over."""
     matches = sorted(glob.glob(os.path.expanduser(pattern), root_dir=base, recursive=True))
     models = [m for m in matches if m.endswith(SUFFIX) and not os.path.isdir(os.path.join(base, m))]
     if models:
@@ -115,7 +116,7 @@ def _globbed(pattern: str, base: Path, origin: str) -> list[str]:
 
 
 def _walk(folder: str) -> Iterator[str]:
-    """Models under *folder*, relative to it; hidden folders and virtual environments are passed over."""
+    """Yield models under *folder*, relative to it; hidden folders and virtual environments are passed over."""
     for root, folders, files in os.walk(folder):
         folders[:] = [
             name

@@ -23,7 +23,7 @@ REPORTS = (".json",)
 
 
 def parse(field: str, answer: Given) -> Any:
-    """The value of the setting *field*.
+    """Return the value of the setting *field*.
 
     Raises:
         ConfigError: the value cannot be used; the message starts with where it was given.
@@ -35,7 +35,7 @@ def parse(field: str, answer: Given) -> Any:
 
 
 def models(answer: Given) -> list[str]:
-    """The files, globs and folders of ``--onnx-model``, as written."""
+    """Return the files, globs and folders of ``--onnx-model``, as written."""
     try:
         return texts(answer, strip=False)  # a file's name may begin with a space
     except ConfigError as error:
@@ -43,7 +43,7 @@ def models(answer: Given) -> list[str]:
 
 
 def texts(answer: Given, strip: bool = True) -> list[str]:
-    """The entries of an option that may hold several."""
+    """Return the entries of an option that may hold several."""
     entries = answer.value if isinstance(answer.value, list) else [answer.value]
     return list(dict.fromkeys(_scalar(entry, strip) for entry in entries))
 
@@ -55,7 +55,7 @@ def _text(answer: Given) -> str:
 
 
 def _scalar(value: object, strip: bool = True) -> str:
-    """Text of a string or number; TOML also has booleans, tables and dates, which no such option takes."""
+    """Return the text of a string or number; refuse TOML's booleans, tables and dates."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ConfigError(f"{value!r} is a {type(value).__name__}", remedy="give text or a number")
     text = str(value)
@@ -66,6 +66,11 @@ def _scalar(value: object, strip: bool = True) -> str:
 
 def _path(answer: Given) -> str:
     return os.path.abspath(answer.base / os.path.expanduser(_text(answer)))
+
+
+def _manifest(answer: Given) -> str | None:
+    """None for ``none``, else an absolute path."""
+    return None if _text(answer) == "none" else _path(answer)
 
 
 def _names(answer: Given) -> tuple[str, ...]:
@@ -80,7 +85,7 @@ def _reference(answer: Given) -> str:
 
 
 def _golden(answer: Given) -> str:
-    """``write``, ``no``, or an absolute path."""
+    """Return ``write``, ``no``, or an absolute path."""
     text = _text(answer)
     if text in ("write", "no"):
         return text
@@ -117,20 +122,22 @@ def _tolerance(answer: Given) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise ConfigError(f"{text!r} is no number", remedy="write a number from 0 up, such as 1e-3") from None
+        raise ConfigError(f"{text!r} is not a number", remedy="write a non-negative number, such as 1e-3") from None
     if not 0 <= value < math.inf:
-        raise ConfigError(f"{text!r} is not from 0 up and finite", remedy="write a number such as 1e-3")
+        raise ConfigError(f"{text!r} is negative or not finite", remedy="write a number such as 1e-3")
     return value
 
 
 def whole(text: str, least: int) -> int:
-    """The whole number *text*, *least* or more."""
+    """Return the whole number *text*, *least* or more."""
     try:
         value = int(text)
     except ValueError:
         value = least - 1
     if value < least or value >= 2**63:
-        raise ConfigError(f"{text!r} is no whole number from {least} up", remedy=f"write a number such as {least}")
+        raise ConfigError(
+            f"{text!r} is not a whole number of at least {least}", remedy=f"write a number such as {least}"
+        )
     return value
 
 
@@ -169,14 +176,14 @@ def _choice(*choices: str) -> Callable[[Given], str]:
     def parser(answer: Given) -> str:
         text = _text(answer)
         if text not in choices:
-            raise ConfigError(f"{text!r} is none of {', '.join(choices)}", remedy=registry.nearest(text, choices))
+            raise ConfigError(f"{text!r} is not one of {', '.join(choices)}", remedy=registry.nearest(text, choices))
         return text
 
     return parser
 
 
 def _pairs(answer: Given, form: str) -> dict[str, str]:
-    """The entries ``KEY=VALUE`` of an option, each key once."""
+    """Return the entries ``KEY=VALUE`` of an option, each key once."""
     pairs: dict[str, str] = {}
     for text in texts(answer):
         key, equals, value = (part.strip() for part in text.partition("="))
@@ -192,13 +199,13 @@ def _budget(answer: Given) -> LatencyBudget:
     limits: dict[str, Any] = {}
     for key, text in _pairs(answer, "KEY=VALUE").items():
         if key not in budgets.FIELDS:
-            raise ConfigError(f"{key!r} is no key of a budget", remedy=registry.nearest(key, tuple(budgets.FIELDS)))
+            raise ConfigError(f"{key!r} is not a key of a budget", remedy=registry.nearest(key, tuple(budgets.FIELDS)))
         limits[budgets.FIELDS[key]] = limit(key, text)
     return LatencyBudget(**limits, origin=answer.origin)
 
 
 def limit(key: str, text: str) -> Any:
-    """The value of one key of a budget."""
+    """Return the value of one key of a budget."""
     if key in _OF_BUDGET:
         return _OF_BUDGET[key](text)
     if key == "threads":
@@ -226,19 +233,19 @@ def _pythons(answer: Given) -> dict[str, str]:
 
 def _switch(answer: Given) -> bool:
     if not isinstance(answer.value, bool):
-        raise ConfigError(f"{answer.value!r} is no boolean", remedy="write true or false")
+        raise ConfigError(f"{answer.value!r} is not a boolean", remedy="write true or false")
     return answer.value
 
 
 def _folder(answer: Given) -> str:
     path = _path(answer)
     if os.path.lexists(path) and not os.path.isdir(path):
-        raise ConfigError(f"{_text(answer)!r} is no folder", remedy="name a folder; it may be missing yet")
+        raise ConfigError(f"{_text(answer)!r} is not a folder", remedy="name a folder; it need not exist yet")
     return path
 
 
 def _advise(answer: Given) -> str | None:
-    """None for no advice, empty for advice, else the folder that it is written to."""
+    """Return None for no advice, empty for advice, else the folder that it is written to."""
     said = {True: "", False: None, "true": "", "false": None}
     return said[answer.value] if answer.value in said else _folder(answer)
 
@@ -271,7 +278,7 @@ def _count(answer: Given) -> int:
 
 #: By the name of the setting; ``models`` is expanded by :mod:`~pytest_onnxaccel.plugin.options.model_paths`.
 PARSERS: dict[str, Callable[[Given], Any]] = {
-    "manifest": _path,
+    "manifest": _manifest,
     "backends": _names,
     "reference": _reference,
     "golden": _golden,
@@ -300,5 +307,6 @@ PARSERS: dict[str, Callable[[Given], Any]] = {
     "libraries": _libraries,
     "env": _variables,
     "strict": _switch,
+    "only": _switch,
     "in_process": _switch,
 }

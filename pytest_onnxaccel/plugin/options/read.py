@@ -54,7 +54,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def given(config: pytest.Config, option: Option) -> Given | None:
-    """What the user gave for *option*, the command line first; None when nothing was given.
+    """Return what the user gave for *option*, the command line first; None when nothing was given.
 
     Raises:
         pytest.UsageError: the ini value is of a type that pytest itself cannot read.
@@ -72,7 +72,7 @@ def given(config: pytest.Config, option: Option) -> Given | None:
 
 
 def _arrived(config: pytest.Config, value: Any) -> Any:
-    """*value* as it was given to the controlling process, where this is a worker of pytest-xdist."""
+    """Return *value* as it was given to the controlling process, where this is a worker of pytest-xdist."""
     if value is None or not hasattr(config, "workerinput"):
         return value
     from pytest_onnxaccel.plugin.options.arguments_as_text import unpacked
@@ -81,7 +81,7 @@ def _arrived(config: pytest.Config, value: Any) -> Any:
 
 
 def swallowed(config: pytest.Config, option: Option) -> str:
-    """What *option*, which may stand without a value, took for its value although it stood alone; empty if nothing.
+    """Return what *option*, which may have no value, took for its value by mistake; empty if nothing.
 
     argparse gives the word behind it to it, which is the path of a test more often than not.
     """
@@ -91,15 +91,27 @@ def swallowed(config: pytest.Config, option: Option) -> str:
     return next((word for flag, word in pairs if option.bare and flag == option.flag and word == value), "")
 
 
+def model_arguments(config: pytest.Config) -> list[Path]:
+    """Files of models that are arguments of pytest itself, with or without the ``::`` of a check."""
+    words = [str(argument).partition("::")[0] for argument in config.args]
+    given = [word for word in words if word.lower().endswith(".onnx")]
+    folder = config.invocation_params.dir
+    files = [Path(os.path.abspath(folder / word)) for word in given]
+    return list(dict.fromkeys(file for file in files if os.path.lexists(file) and not file.is_dir()))
+
+
 def is_active(config: pytest.Config) -> bool:
-    """Whether the run has models: an option, an ini key or a manifest names some."""
-    if any(given(config, BY_NAME[name]) is not None for name in ("model", "manifest")):
+    """Whether the run has models: an argument, an option, an ini key or a manifest names some."""
+    if model_arguments(config):
         return True
-    return usual_manifest(config) is not None
+    if given(config, BY_NAME["model"]) is not None:
+        return True
+    manifest = given(config, BY_NAME["manifest"])
+    return manifest.value != "none" if manifest is not None else usual_manifest(config) is not None
 
 
 def usual_manifest(config: pytest.Config) -> Path | None:
-    """The manifest in pytest's rootdir, else in the folder that pytest was started in."""
+    """Return the manifest in pytest's rootdir, else in the folder that pytest was started in."""
     for folder in (config.rootpath, config.invocation_params.dir):
         if os.path.lexists(folder / MANIFEST_NAME):
             return folder / MANIFEST_NAME
@@ -107,12 +119,12 @@ def usual_manifest(config: pytest.Config) -> Path | None:
 
 
 def is_configured(config: pytest.Config) -> bool:
-    """Whether the user gave anything at all, so that settings are to be read and wrong values reported."""
+    """Return whether the user gave anything at all, so that settings are to be read and wrong values reported."""
     return is_active(config) or any(given(config, option) is not None for option in OPTIONS)
 
 
 def _ini(config: pytest.Config, option: Option) -> Any:
-    """The ini value, also where TOML holds a number or a bare string that pytest's ini types refuse."""
+    """Return the ini value, also where TOML holds a number or a bare string that pytest's ini types refuse."""
     try:
         return config.getini(option.key)
     except (TypeError, ValueError, pytest.UsageError) as error:
@@ -126,7 +138,7 @@ def _ini(config: pytest.Config, option: Option) -> Any:
 
 
 def _native(inipath: Path | None, key: str) -> Any:
-    """*key* as TOML types it: ``[tool.pytest]`` of pyproject.toml or ``[pytest]`` of pytest.toml."""
+    """Return *key* as TOML types it: ``[tool.pytest]`` of pyproject.toml or ``[pytest]`` of pytest.toml."""
     if inipath is None or inipath.suffix != ".toml":
         return None
     import tomllib

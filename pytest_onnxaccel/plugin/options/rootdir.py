@@ -1,6 +1,6 @@
-"""A trap of pytest's: a path after ``--onnx-model`` moves its rootdir away from the configuration at hand.
+"""A trap of pytest's: a path after ``--onnx-model`` moves its rootdir away from the configuration in use.
 
-pytest settles its rootdir before it knows the options of plugins: ``--onnx-model ../models/rfb.onnx`` looks
+pytest chooses its rootdir before it knows the options of plugins: ``--onnx-model ../models/rfb.onnx`` looks
 to it like a test path. With ``--onnx-model=../models/rfb.onnx`` it does not.
 """
 
@@ -26,7 +26,7 @@ _CONFIGS = (
 
 
 def ignored_config(config: pytest.Config) -> str | None:
-    """One line, when a stray path kept pytest from the configuration of the folder it was started in."""
+    """Return one line, when a stray path kept pytest from the configuration of the folder it was started in."""
     here = config.invocation_params.dir
     if config.inipath is not None and (here == config.inipath.parent or config.inipath.parent in here.parents):
         return None
@@ -46,7 +46,7 @@ def ignored_config(config: pytest.Config) -> str | None:
 
 
 def _config(folder: Path) -> Path | None:
-    """The nearest configuration file that pytest would have read from *folder*."""
+    """Return the nearest configuration file that pytest would have read from *folder*."""
     for parent in (folder, *folder.parents):
         for name, section in _CONFIGS:
             path = parent / name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_onnxaccel.config import lockfile
-from pytest_onnxaccel.config.layers import overridden
+from pytest_onnxaccel.config.layers import Overrides, overridden
 from pytest_onnxaccel.config.lockfile import Locked
 from pytest_onnxaccel.core.errors import ConfigError, printable
 from pytest_onnxaccel.core.frozen import record
@@ -20,7 +21,7 @@ from pytest_onnxaccel.plugin.options import names as known
 from pytest_onnxaccel.plugin.options import parsers as values
 from pytest_onnxaccel.plugin.options.messages import shown
 from pytest_onnxaccel.plugin.options.model_paths import expand
-from pytest_onnxaccel.plugin.options.read import OPTIONS, Given, given, swallowed, usual_manifest
+from pytest_onnxaccel.plugin.options.read import OPTIONS, Given, given, model_arguments, swallowed, usual_manifest
 from pytest_onnxaccel.plugin.options.rootdir import ignored_config
 from pytest_onnxaccel.runner.request import GOLDEN
 
@@ -43,7 +44,8 @@ class Settings:
         backends: names asked for; empty for every one that runs here.
         reference: a backend's name, a function, or the absolute path of another ``.onnx`` or of a source; None for the
             default.
-        golden: ``write``, ``no``, or the absolute path of stored inputs and outputs; None for what lies beside a model.
+        reference_shown: as the user wrote it.
+        golden: ``write``, ``no``, or the absolute path of stored inputs and outputs; None for what is next to a model.
         loader: of sources that name none.
         trusted: names that pickled sources may refer to.
         required: backends whose absence is a failure.
@@ -63,9 +65,11 @@ class Settings:
         sandbox: ``auto``, ``require`` or ``off``: whether workers are confined.
         readable: absolute paths that confined workers may read.
         libraries: of custom operators for ONNX Runtime, for every model.
-        env: names of environment variables that workers see beside the usual ones.
+        env: names of environment variables that workers see in addition to the usual ones.
         strict: what cannot decide, what hygiene finds and what is absent fails.
         named: names of the models that ``--onnx-model`` names, whatever a manifest says of them.
+        arguments: absolute paths of the models that are arguments of pytest itself: ``pytest models/net.onnx``.
+        only: nothing but built-in checks is run.
         origins: by the name of an attribute, where its value was given: ``--onnx-rtol``,
             ``pyproject.toml: onnx_rtol`` or ``default``.
     """
@@ -75,6 +79,7 @@ class Settings:
     manifest: str | None = None
     backends: tuple[str, ...] = ()
     reference: str | None = None
+    reference_shown: str = ""
     golden: str | None = None
     loader: str | None = None
     trusted: tuple[str, ...] = ()
@@ -105,15 +110,17 @@ class Settings:
     strict: bool = False
     in_process: bool = False
     named: frozenset[str] = frozenset()
+    arguments: frozenset[str] = frozenset()
+    only: bool = False
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def origin(self, name: str) -> str:
-        """Where the value of attribute *name* was given."""
+        """Return where the value of attribute *name* was given."""
         return self.origins.get(name, DEFAULT)
 
 
 def read_settings(config: pytest.Config) -> Settings:
-    """Every option, the command line before the ini file, checked.
+    """Return every option, the command line before the ini file, checked.
 
     Raises:
         pytest.UsageError: one line for the first value that cannot be used.
@@ -152,13 +159,17 @@ def _read(config: pytest.Config) -> Settings:
         )
 
         pairs = read_preprocessing(settings.manifest)
+    if "reference" in found:
+        settings = replace(settings, reference_shown=str(found["reference"].value))
     settings = _strict(settings)
-    models = _models(settings, found)
+    files = model_arguments(config)
+    settings = replace(settings, arguments=frozenset(map(str, files)))
+    models = _models(settings, found, [str(file) for file in files])
     return replace(settings, models=models, preprocessing=tuple(pairs), named=_named(models, found))
 
 
 def _strict(settings: Settings) -> Settings:
-    """*settings* with what ``--onnx-strict`` stands for, where no option says otherwise."""
+    """Return *settings* with what ``--onnx-strict`` stands for, where no option says otherwise."""
     if not settings.strict:
         return settings
     inconclusive = settings.inconclusive if settings.origin("inconclusive") != DEFAULT else "fail"
@@ -176,14 +187,14 @@ def _named(models: Sequence[ModelSpec], found: Mapping[str, Given]) -> frozenset
 
 
 def _with_lock(settings: Settings, root: Path) -> Settings:
-    """*settings* with the lock file's place, and its content where that is to be used or kept."""
+    """Return *settings* with the lock file's place, and its content where that is to be used or kept."""
     folder = Path(settings.manifest).parent if settings.manifest else root
     file = folder / lockfile.LOCK_NAME
     used = settings.lock != "ignore" and file.exists()
     return replace(settings, lock_file=str(file), locked=lockfile.read(file) if used else {})
 
 
-def _models(settings: Settings, found: Mapping[str, Given]) -> tuple[ModelSpec, ...]:
+def _models(settings: Settings, found: Mapping[str, Given], files: Sequence[str]) -> tuple[ModelSpec, ...]:
     """The manifest's models and those asked for, with what the options say in them."""
     declared: list[ModelSpec] = []
     if settings.manifest:
@@ -191,40 +202,46 @@ def _models(settings: Settings, found: Mapping[str, Given]) -> tuple[ModelSpec, 
 
         declared = [_checked(spec) for spec in read(Path(settings.manifest))]
     specs: tuple[ModelSpec, ...] = tuple(declared)
-    named = settings.reference
-    source = None
-    if named is not None and known.is_source(named):
-        origin = settings.origin("reference")
-        source, named = SourceSpec(named, str(found["reference"].value), origin=origin), None
     asked = found.get("models")
     if asked is not None:
         specs = expand(values.models(asked), asked.base, asked.origin, declared)
-    layered = (
-        overridden(
-            spec,
-            rtol=settings.rtol,
-            atol=settings.atol,
-            batch=settings.batch if settings.batch.sizes else None,
-            budget=settings.budget,
-            backends=settings.backends,
-            reference=named,
-            source=source,
-            libraries=settings.libraries,
-            origins=settings.origins,
-        )
-        for spec in specs
+    if files:
+        specs = expand([glob.escape(file) for file in files], Path(), "argument", specs)
+    return tuple(with_options(spec, settings) for spec in specs)
+
+
+def with_options(spec: ModelSpec, settings: Settings) -> ModelSpec:
+    """*spec* with what the options say of every model in it.
+
+    Raises:
+        ConfigError: its budget is to be compared with something that nobody names.
+    """
+    named, source = settings.reference, None
+    if named is not None and known.is_source(named):
+        source, named = SourceSpec(named, settings.reference_shown, origin=settings.origin("reference")), None
+    over = Overrides(
+        rtol=settings.rtol,
+        atol=settings.atol,
+        batch=settings.batch if settings.batch.sizes else None,
+        budget=settings.budget,
+        backends=settings.backends,
+        reference=named,
+        source=source,
+        libraries=settings.libraries,
+        origins=settings.origins,
     )
-    complete = (
-        replace(spec, source=completed(spec.source, settings)) if spec.source is not None else spec for spec in layered
-    )
-    stored = (replace(spec, golden=_golden(spec, settings)) if settings.golden else spec for spec in complete)
-    if settings.golden == "write":  # then nothing is stored yet that could be compared with
-        stored = (replace(spec, reference=None if spec.reference == GOLDEN else spec.reference) for spec in stored)
-    return tuple(_comparable(spec) for spec in stored)
+    spec = overridden(spec, over)
+    if spec.source is not None:
+        spec = replace(spec, source=completed(spec.source, settings))
+    if settings.golden:
+        spec = replace(spec, golden=_golden(spec, settings))
+    if settings.golden == "write" and spec.reference == GOLDEN:  # nothing is stored yet that could be compared with
+        spec = replace(spec, reference=None)
+    return _comparable(spec)
 
 
 def _golden(spec: ModelSpec, settings: Settings) -> GoldenSpec:
-    """What ``--onnx-golden`` says for *spec*; of a folder with one folder for each model, that of *spec*."""
+    """Return what ``--onnx-golden`` says for *spec*; of a folder with one folder for each model, that of *spec*."""
     path, origin = settings.golden or "", settings.origin("golden")
     if path in ("write", "no"):
         return GoldenSpec("", path, origin)
@@ -234,14 +251,14 @@ def _golden(spec: ModelSpec, settings: Settings) -> GoldenSpec:
 
 
 def completed(source: SourceSpec, settings: Settings) -> SourceSpec:
-    """*source* with the loader and the trusted names that the run has for all; a function has neither."""
+    """Return *source* with the loader and the trusted names that the run has for all; a function has neither."""
     if source.function:
         return source
     return replace(source, loader=source.loader or settings.loader, trusted=(*source.trusted, *settings.trusted))
 
 
 def _comparable(spec: ModelSpec) -> ModelSpec:
-    """*spec*, when what its budget is to be compared with is named."""
+    """Return *spec*, when what its budget is to be compared with is named."""
     found = spec.budget.regression
     if found is None or found[1] or (spec.reference or "").lower().endswith(".onnx"):
         return spec
@@ -253,7 +270,7 @@ def _comparable(spec: ModelSpec) -> ModelSpec:
 
 
 def _checked(spec: ModelSpec) -> ModelSpec:
-    """*spec* of a manifest, when each backend that it names is registered."""
+    """Return *spec* of a manifest, when each backend that it names is registered."""
     try:
         for name in spec.backends:
             known.backend(name)
@@ -267,7 +284,7 @@ def _checked(spec: ModelSpec) -> ModelSpec:
 
 
 def header(settings: Settings) -> list[str]:
-    """Lines of pytest's report header: the models, the backends, and each value that is not the default."""
+    """Return lines of pytest's report header: the models, the backends, and each value that is not the default."""
     names = ", ".join(spec.name for spec in settings.models[:SHOWN]) or "none"
     if len(settings.models) > SHOWN:
         names += f" and {len(settings.models) - SHOWN} more"

@@ -54,7 +54,7 @@ OPTIONS: tuple[Option, ...] = (
         "models",
         "PATH",
         "none",
-        "ONNX model to validate: a file, a glob, or a folder whose *.onnx files are taken; repeatable.",
+        "ONNX model to validate: a file, a glob, or a folder with *.onnx files; repeatable.",
         '["models/rfb.onnx", "export/*.onnx"]',
         "linelist",
         True,
@@ -62,9 +62,9 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "manifest",
         "manifest",
-        "FILE",
+        "FILE|none",
         f"{MANIFEST_NAME} in the rootdir, where there is one",
-        "Manifest that names models with their inputs, tolerances and budgets.",
+        "Manifest that names models with their inputs, tolerances and budgets; none leaves the usual one aside.",
         '"ci/onnxaccel.toml"',
     ),
     Option(
@@ -92,9 +92,9 @@ OPTIONS: tuple[Option, ...] = (
         "golden",
         "golden",
         "PATH|write|no",
-        "MODEL.golden or test_data_set_* beside the model",
+        "MODEL.golden or test_data_set_* next to the model",
         "Stored inputs and the outputs that are right for them: a folder, .npz, .safetensors or .json; write records "
-        "them in MODEL.golden after a run without failures; no leaves aside what lies beside the model.",
+        "them in MODEL.golden after a run without failures; with no, golden data next to the model is ignored.",
         '"golden/"',
     ),
     Option(
@@ -133,7 +133,8 @@ OPTIONS: tuple[Option, ...] = (
         "required",
         "NAME",
         "none",
-        "Backend that must run: absent, it is a failure, not a skip; repeatable or separated by commas.",
+        "Backend that must run: when it is absent, its checks fail and are not skipped; repeatable or separated by "
+        "commas.",
         '["ort-cuda"]',
         "linelist",
         True,
@@ -159,7 +160,7 @@ OPTIONS: tuple[Option, ...] = (
         "lock",
         "use|write|ignore",
         "use",
-        "Tolerances of onnxaccel.lock.toml beside the manifest or in the rootdir: the limits where the file exists; "
+        "Tolerances of onnxaccel.lock.toml next to the manifest or in the rootdir: the limits where the file exists; "
         "write measures them and writes the file.",
         '"ignore"',
     ),
@@ -193,7 +194,7 @@ OPTIONS: tuple[Option, ...] = (
         "inconclusive",
         "warn|fail|skip",
         "warn",
-        "What a measurement that cannot decide does to the test: warn lets it pass with a warning.",
+        "What happens to the test when a measurement cannot decide: warn lets it pass with a warning.",
         '"fail"',
     ),
     Option(
@@ -201,7 +202,7 @@ OPTIONS: tuple[Option, ...] = (
         "hygiene",
         "warn|fail",
         "warn",
-        "What findings of the hygiene check do to the test.",
+        "What happens to the test when the hygiene check has findings.",
         '"fail"',
     ),
     Option(
@@ -255,7 +256,7 @@ OPTIONS: tuple[Option, ...] = (
         "fuzz_profile",
         "ci|nightly",
         "ci",
-        "Which random images: ci takes the same ones every time, nightly takes others.",
+        "Which random images to use: the same ones in every run (ci), or new ones (nightly).",
         '"nightly"',
     ),
     Option(
@@ -280,8 +281,8 @@ OPTIONS: tuple[Option, ...] = (
         "readable",
         "PATH",
         "none",
-        "File or folder that confined workers may read beside their libraries, such as weights that a loader opens; "
-        "repeatable.",
+        "File or folder that confined workers may read in addition to their libraries, such as weights that a loader "
+        "opens; repeatable.",
         '["weights"]',
         "linelist",
         True,
@@ -302,8 +303,8 @@ OPTIONS: tuple[Option, ...] = (
         "env",
         "NAME",
         "none",
-        "Environment variable that workers see beside the usual ones, by its exact name; repeatable or separated by "
-        "commas.",
+        "Environment variable that workers see in addition to the usual ones, by its exact name; repeatable or "
+        "separated by commas.",
         '["ORT_TENSORRT_FP16_ENABLE"]',
         "linelist",
         True,
@@ -314,6 +315,15 @@ OPTIONS: tuple[Option, ...] = (
         "",
         "off",
         "A gate's preset: what is inconclusive, hygiene findings, and backends of --onnx-backend that are absent fail.",
+        "true",
+        "bool",
+    ),
+    Option(
+        "only",
+        "only",
+        "",
+        "off",
+        "Run the built-in checks alone, and no other test.",
         "true",
         "bool",
     ),

@@ -73,7 +73,7 @@ class Affine:
 
 
 def detect(function: Callable[[Any], Any], shape: tuple[int, ...]) -> Affine | str:
-    """The affine normalisation that *function* is on images of *shape*, or in words why it is none."""
+    """Return the affine normalisation that *function* is on images of *shape*, or in words why it is none."""
     import numpy as np
 
     if len(shape) != 3:
@@ -99,7 +99,7 @@ def detect(function: Callable[[Any], Any], shape: tuple[int, ...]) -> Affine | s
 
 
 def _fitting(result: tuple[int, ...], shape: tuple[int, ...]) -> list[str]:
-    """Arrangements by which a result of this shape can hold an image of *shape*."""
+    """Return arrangements by which a result of this shape can hold an image of *shape*."""
     found = []
     for name, axes in ARRANGEMENTS.items():
         if len(result) == len(name) and tuple(result[axis] for axis in axes) == shape:
@@ -108,13 +108,13 @@ def _fitting(result: tuple[int, ...], shape: tuple[int, ...]) -> list[str]:
 
 
 def arranged(result: Array, arrangement: str) -> Array:
-    """*result* as H x W x C."""
+    """Return *result* as H x W x C."""
     single = result[0] if arrangement.startswith("N") else result
     return single.transpose(1, 2, 0) if arrangement.endswith("CHW") else single
 
 
 def _fit(function: Callable[[Any], Any], shape: tuple[int, ...], arrangement: str, dtype: str) -> Affine | str:
-    """Offsets from a black image, slopes from one white channel at a time."""
+    """Return offsets from a black image, slopes from one white channel at a time."""
     import numpy as np
 
     def corner(image: Array) -> Array:
@@ -145,7 +145,7 @@ def _fit(function: Callable[[Any], Any], shape: tuple[int, ...], arrangement: st
 
 
 def rounded(value: float) -> float:
-    """*value* with as few digits as describe it within the error of float32: 127.00000211 was meant to be 127."""
+    """Round *value* to as few digits as float32's error allows: 127.00000211 was meant to be 127."""
     for digits in range(1, 9):
         short = float(f"{value:.{digits}g}")
         if abs(short - value) <= 5e-7 * abs(value):
@@ -154,7 +154,7 @@ def rounded(value: float) -> float:
 
 
 def _disagreement(affine: Affine, image: np.ndarray[Any, Any], result: Array) -> str:
-    """Why *result* is not what *affine* makes of *image*; empty when it is."""
+    """Return why *result* is not what *affine* makes of *image*; empty when it is."""
     import numpy as np
 
     expected = (image[..., list(affine.source)] - np.array(affine.mean)) / np.array(affine.std)

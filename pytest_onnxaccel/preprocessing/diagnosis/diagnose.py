@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def diagnose(pair: Pair, failure: Failure) -> Finding:
-    """The kind of *failure* and a sentence that says it."""
+    """Return the kind of *failure* and a sentence that says it."""
     sides = [side for side in (failure.reference, failure.candidate) if side is not None]
     if any(side.dtype.kind not in "iufb" for side in sides):
         return _unexplained(failure)
@@ -31,7 +31,7 @@ def diagnose(pair: Pair, failure: Failure) -> Finding:
 
 
 def _unexplained(failure: Failure) -> Finding:
-    """A finding for element types that cannot be calculated with: the check that failed says it."""
+    """Return a finding for element types that cannot be calculated with: the check that failed says it."""
     kinds = {"raises": "raises", "mutation": "input-mutation", "aliasing": "output-aliasing", "values": "other"}
     kinds |= {"determinism": "nondeterministic"}
     left, right = failure.reference, failure.candidate
@@ -98,7 +98,7 @@ def _layout(evidence: Evidence) -> Finding:
     right = evidence.failure.candidate
     assert right is not None
     asked = evidence.failure.note
-    return "layout", f"the result of shape {_dims(right)} has strides {right.strides}; asked was {asked}"
+    return "layout", f"the result of shape {_dims(right)} has strides {right.strides}; asked for: {asked}"
 
 
 def _values(evidence: Evidence) -> Finding:
@@ -137,7 +137,7 @@ _STAGES: dict[str, Callable[[Evidence], Finding]] = {
 
 
 def only_strided(evidence: Evidence) -> Finding | None:
-    """Right for the contiguous copy of the failing image."""
+    """Find a result that is right for the contiguous copy of the failing image."""
     image = evidence.failure.image
     plain = np.array(image, order="C")
     if (image.flags.c_contiguous and image.flags.writeable) or not evidence.passes(plain):
@@ -147,11 +147,11 @@ def only_strided(evidence: Evidence) -> Finding | None:
     if mine is not None and again is not None and not evidence.close(mine, again):
         side = "reference"
     shown = f"wrong for an image that is {' and '.join(in_memory(image))}, right for its C-contiguous copy"
-    return "input-strides", f"the {side} ignores how its input lies in memory: {shown}"
+    return "input-strides", f"the {side} ignores how its input is laid out in memory: {shown}"
 
 
 def transposed(evidence: Evidence) -> Finding | None:
-    """The reference's values with axes in another order, or read in another order."""
+    """Find the reference's values with axes in another order, or read in another order."""
     for trial in evidence.trials:
         if sorted(trial.reference.shape) != sorted(trial.candidate.shape):
             return None
@@ -168,14 +168,17 @@ def transposed(evidence: Evidence) -> Finding | None:
                 return "axis-order", f"flipped: the candidate's result runs backwards along axis {_words(flips)}"
     for order in permutations(range(left.ndim)):
         if evidence.explains(lambda t, o=order: _reread(t.reference, t.candidate, o)):  # type: ignore[misc]
-            return "axis-order", "the result is reshaped where a transpose is due: right values, wrong places"
+            return "axis-order", "the result is reshaped where they should be transposed: right values, wrong places"
     return None
 
 
 def _turned(evidence: Evidence, left: Array, right: Array, order: tuple[int, ...]) -> Finding:
     axis = evidence.axis(left)
     if axis is not None and order[left.ndim + axis] != left.ndim + axis:
-        return "layout", f"channels lie elsewhere: the candidate gives {_dims(right)}, the reference {_dims(left)}"
+        return (
+            "layout",
+            f"channels are in another place: the candidate gives {_dims(right)}, the reference {_dims(left)}",
+        )
     return "axis-order", f"the axes are in another order: the candidate's is the reference's transposed to {order}"
 
 
@@ -184,7 +187,7 @@ def _turn(array: Array, order: tuple[int, ...], flips: tuple[int, ...] = ()) -> 
 
 
 def _flips(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """The axes that may run backwards: each, and each two."""
+    """Return the axes that may run backwards: each, and each two."""
     axes = [axis for axis, size in enumerate(shape) if size > 1]
     return [*((axis,) for axis in axes), *combinations(axes, 2)]
 

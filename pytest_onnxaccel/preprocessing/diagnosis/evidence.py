@@ -67,12 +67,12 @@ class Evidence:
         self.pair, self.failure, self.domain = pair, failure, pair.domain
 
     def program(self, pattern: str, size: tuple[int, int], seed: int = 0) -> Array:
-        """An image of *pattern* at the legal size nearest to *size*."""
+        """Return an image of *pattern* at the legal size nearest to *size*."""
         height, width = self.domain.near(size)
         return ImageProgram(height, width, self.domain.channels, self.domain.dtype, pattern, seed=seed).render()
 
     def run(self, image: Array) -> Trial | None:
-        """Both sides on *image*; None where one refuses it."""
+        """Return both sides on *image*; None where one refuses it."""
         mine, theirs = call(self.pair.reference, image).value, call(self.pair.candidate, image).value
         return None if mine is None or theirs is None else Trial(image, mine.copy(), theirs.copy())
 
@@ -91,7 +91,7 @@ class Evidence:
         return call(self.pair.reference, np.ascontiguousarray(image)).value
 
     def close(self, left: Array | None, right: Array | None, loose: float = LOOSE) -> bool:
-        """Equal but for rounding."""
+        """Return whether the two are equal but for rounding."""
         if left is None or right is None or left.shape != right.shape:
             return False
         with np.errstate(all="ignore"):
@@ -99,7 +99,7 @@ class Evidence:
         return bool(np.all(apart <= loose * max(self.scale, 1e-30)))
 
     def explains(self, guess: Callable[[Trial], Array | None]) -> bool:
-        """*guess*, applied to the reference's side of every trial, gives the candidate; and not the reference."""
+        """Return whether *guess*, applied to the reference in every trial, gives the candidate, not the reference."""
         telling = False
         for trial in self.trials:
             if not self.close(guess(trial), trial.candidate):
@@ -108,7 +108,7 @@ class Evidence:
         return telling
 
     def passes(self, image: Array | None) -> bool:
-        """The two agree on *image*, which both take."""
+        """Return whether the two agree on *image*, which both take."""
         trial = None if image is None else self.run(image)
         return trial is not None and self.pair.judge(trial.image, trial.reference, trial.candidate) is None
 
@@ -116,7 +116,7 @@ class Evidence:
         return channel_axis(result.shape, self.domain.depth)
 
     def per_channel(self, values: Array, result: Array) -> Array:
-        """*values*, one per channel, shaped to broadcast over *result*."""
+        """Return *values*, one per channel, shaped to broadcast over *result*."""
         axis = self.axis(result)
         if axis is None or values.size == 1:
             return values.reshape(-1)[:1]
@@ -137,7 +137,7 @@ class Evidence:
         return np.array(sides[0]), np.array(sides[1])
 
     def _middle(self, result: Array) -> Array:
-        """One value per channel from the middle of *result*."""
+        """Return one value per channel from the middle of *result*."""
         axis = self.axis(result)
         wide = result.astype(np.float64)
         wide = wide[..., None] if axis is None else np.moveaxis(wide, axis, -1)
@@ -159,7 +159,7 @@ class Evidence:
         return Affine(slope, offset, exact)
 
     def bad(self, trial: Trial) -> Array | None:
-        """Where the two are too far apart; None where nowhere or where the shapes differ."""
+        """Return where the two are too far apart; None where nowhere or where the shapes differ."""
         if trial.reference.shape != trial.candidate.shape:
             return None
         return beyond(trial.reference, trial.candidate, self.pair.bound, self.pair.scale)

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def at_odd_sizes(evidence: Evidence, sizes: str = "") -> Finding | None:
-    """Right at round sizes, wrong at others."""
+    """Find a result that is right at round sizes and wrong at others."""
     domain = evidence.domain
     if domain.sizes is not None:
         return _in_the_tail(evidence)
     step = _step(evidence)
     if not step:
         return None
-    shown = f"wrong where a side is no multiple of {step}" if step > 1 else "wrong at some sizes"
+    shown = f"wrong where a side is not a multiple of {step}" if step > 1 else "wrong at some sizes"
     if sizes:
         return "shape-tail", f"{sizes}: {shown}"
     place = _in_the_tail(evidence)
@@ -30,7 +30,7 @@ def at_odd_sizes(evidence: Evidence, sizes: str = "") -> Finding | None:
 
 
 def _step(evidence: Evidence) -> int:
-    """The smallest power of two whose multiples are right as sides; 0 where none up to 32 is."""
+    """Return the smallest power of two whose multiples are right as sides; 0 where none up to 32 is."""
 
     def right(*places: tuple[int, int]) -> bool:
         return all(evidence.passes(evidence.program("noise", size, 40 + i)) for i, size in enumerate(places))
@@ -44,7 +44,7 @@ def _step(evidence: Evidence) -> int:
 
 
 def _in_the_tail(evidence: Evidence) -> Finding | None:
-    """All differences lie in the last few rows or columns, or at the very end in memory."""
+    """Find differences that are all in the last few rows or columns, or at the very end in memory."""
     for trial in evidence.trials:
         plane = _map(evidence, trial)
         if plane is None:
@@ -61,7 +61,7 @@ def _in_the_tail(evidence: Evidence) -> Finding | None:
 
 
 def _map(evidence: Evidence, trial: Trial) -> Array | None:
-    """Where in the plane of the result there is a difference, shape (rows, columns); None where nowhere."""
+    """Return where in the plane of the result there is a difference, shape (rows, columns); None where nowhere."""
     bad = evidence.bad(trial)
     if bad is None or bad.ndim < 2:
         return None
@@ -73,12 +73,12 @@ def _map(evidence: Evidence, trial: Trial) -> Array | None:
 
 
 def spatial(evidence: Evidence) -> Finding | None:
-    """Borders and resizing."""
+    """Find faults of borders and resizing."""
     return _at_the_border(evidence) or _padded(evidence) or _resampled(evidence)
 
 
 def _padded(evidence: Evidence) -> Finding | None:
-    """On a flat image one side has one value where the other has another: what is put around the image."""
+    """Find what is put around a flat image: one side has another value there."""
     trial = evidence.run(evidence.domain.filled([200], (24, 52)))
     bad = None if trial is None else evidence.bad(trial)
     if trial is None or bad is None or bad.all():
@@ -90,7 +90,7 @@ def _padded(evidence: Evidence) -> Finding | None:
 
 
 def _at_the_border(evidence: Evidence) -> Finding | None:
-    """Differences touch the edge and end near it."""
+    """Find differences that touch the edge and end near it."""
     depth = 0
     for seed, size in enumerate(((64, 64), (48, 96))):
         trial = evidence.run(evidence.program("noise", size, 50 + seed))
@@ -107,7 +107,7 @@ def _at_the_border(evidence: Evidence) -> Finding | None:
 
 
 def _resampled(evidence: Evidence) -> Finding | None:
-    """Right on flat images: a shift on gradients is another grid, differences on fine patterns another filter."""
+    """Find a resize that is right on flat images: another grid (gradients), or another filter (patterns)."""
     if evidence.affine is None or evidence.greys is None or not evidence.close(*evidence.greys):
         return None
     slopes = evidence.affine[0]
@@ -132,7 +132,7 @@ def _resampled(evidence: Evidence) -> Finding | None:
 
 
 def _moved(evidence: Evidence) -> Finding | None:
-    """Away from the edges, the candidate is the reference moved by a pixel or two."""
+    """Find a candidate that, away from the edges, is the reference moved by a pixel or two."""
     trial = evidence.run(evidence.program("noise", (64, 96), 61))
     if trial is None or trial.reference.shape != trial.candidate.shape or trial.reference.ndim < 2:
         return None
@@ -150,14 +150,14 @@ def _moved(evidence: Evidence) -> Finding | None:
 
 
 def _resizes(trial: Trial, evidence: Evidence) -> bool:
-    """The result has another number of pixels than the image."""
+    """Return whether the result has another number of pixels than the image."""
     height, width = trial.image.shape[:2]
     pixels = trial.reference.size // (evidence.domain.depth if evidence.axis(trial.reference) is not None else 1)
     return bool(pixels != height * width)
 
 
 def _shift(evidence: Evidence, slope: Array, down: bool) -> float:
-    """How far, in pixels of the input, content is displaced on a gradient; ends and rounding left out."""
+    """Return how far, in pixels of the input, content is displaced on a gradient; ends and rounding left out."""
     height, width = evidence.domain.near((64, 64))
     size = height if down else width
     step = max(1, 255 // max(1, size - 1))

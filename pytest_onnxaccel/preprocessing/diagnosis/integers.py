@@ -12,12 +12,12 @@ _FACTORS = range(1, 17)
 
 
 def wrapped(evidence: Evidence) -> Finding | None:
-    """The result is off by whole periods of an integer type."""
+    """Find a result that is off by whole periods of an integer type."""
     return _wrapped_whole(evidence) or _wrapped_scaled(evidence)
 
 
 def _wrapped_whole(evidence: Evidence) -> Finding | None:
-    """Both sides are whole numbers, here and there multiples of 256 or 65536 apart."""
+    """Find whole numbers on both sides that are multiples of 256 or 65536 apart."""
     pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
     if not pairs:
         return None
@@ -34,7 +34,7 @@ def _wrapped_whole(evidence: Evidence) -> Finding | None:
 
 
 def _wrapped_scaled(evidence: Evidence) -> Finding | None:
-    """In levels of a grey image, the result is off by whole periods."""
+    """Find a result that is off by whole periods in levels of a grey image."""
     if evidence.greys is None or evidence.affine is None or not evidence.affine[0].usable:
         return None
     left, right = evidence.greys
@@ -50,7 +50,7 @@ def _wrapped_scaled(evidence: Evidence) -> Finding | None:
 
 
 def wrapped_type(evidence: Evidence) -> Finding | None:
-    """An integer result equal to a whole-numbered reference but for whole periods."""
+    """Find an integer result equal to a whole-numbered reference but for whole periods."""
     pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
     if not pairs or pairs[0].candidate.dtype.kind not in "iu" or pairs[0].reference.dtype.kind not in "iuf":
         return None
@@ -69,7 +69,7 @@ def wrapped_type(evidence: Evidence) -> Finding | None:
 
 
 def truncated_type(evidence: Evidence) -> Finding | None:
-    """An integer result that is the reference without its fractions."""
+    """Find an integer result that is the reference without its fractions."""
     pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
     if not pairs or pairs[0].candidate.dtype.kind not in "iub" or pairs[0].reference.dtype.kind != "f":
         return None
@@ -80,7 +80,7 @@ def truncated_type(evidence: Evidence) -> Finding | None:
 
 
 def _cut(pairs: list[Trial]) -> bool:
-    """Candidates are whole numbers and equal the references cut off towards zero, where those are not negative."""
+    """Find whole numbers that equal the references cut off towards zero."""
     lost = False
     for trial in pairs:
         mine, theirs = trial.reference.astype(np.float64), trial.candidate.astype(np.float64)
@@ -92,7 +92,7 @@ def _cut(pairs: list[Trial]) -> bool:
 
 
 def truncated(evidence: Evidence) -> Finding | None:
-    """Values, means or scales whose fractions are gone."""
+    """Find values, means or scales whose fractions are gone."""
     pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
     if not pairs:
         return None
@@ -114,7 +114,7 @@ def truncated(evidence: Evidence) -> Finding | None:
 
 
 def _cut_before(evidence: Evidence, affine: Affine, pairs: list[Trial]) -> Finding | None:
-    """In levels of the image the candidate's values are whole and the reference's are not."""
+    """Find values of the candidate that are whole in levels of the image, where the reference's are not."""
     if not affine.usable:
         return None
     whole, cut, near_by, lost = True, True, True, False
@@ -135,7 +135,7 @@ def _cut_before(evidence: Evidence, affine: Affine, pairs: list[Trial]) -> Findi
 
 
 def _cut_stats(left: Affine, right: Affine) -> Finding | None:
-    """The candidate's mean or divisor is the reference's without its fraction."""
+    """Find a mean or divisor of the candidate that lost the reference's fraction."""
     if not (left.usable and right.usable):
         return None
     for what, mine, theirs in (("mean", left.mean, right.mean), ("divisor", left.divisor, right.divisor)):

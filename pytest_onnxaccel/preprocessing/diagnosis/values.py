@@ -19,7 +19,7 @@ _RANGES = (255.0, 256.0, 128.0, 127.5)
 
 
 def precise(evidence: Evidence) -> Finding | None:
-    """Errors too small for anything but rounding."""
+    """Find errors too small for anything but rounding."""
     pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
     if not pairs or pairs[0].reference.dtype.kind not in "fiu":
         return None
@@ -31,7 +31,7 @@ def precise(evidence: Evidence) -> Finding | None:
     if pairs[0].reference.dtype.kind in "iu":
         # always too low is another fault, unless it is rare
         if np.abs(apart).max() <= 1 and ((apart > 0).any() or (apart != 0).sum() < 8):
-            return "precision", f"{(apart != 0).mean():.2%} of the integers are off by one: rounded otherwise"
+            return "precision", f"{(apart != 0).mean():.2%} of the integers are off by one: rounded differently"
         return None
     worst = float(np.abs(apart).max())
     for name, share in (("float32", 1e-6), ("float16", 2e-3)):
@@ -47,7 +47,7 @@ def precise(evidence: Evidence) -> Finding | None:
 
 
 def _noisy(apart: Array, left: Array) -> bool:
-    """Errors of both signs that follow no straight line in the reference's values: rounding, no factor or offset."""
+    """Return whether errors are rounding: of both signs, and no straight line in the reference's values."""
     if not ((apart > 0).any() and (apart < 0).any()):
         return False
     design = np.stack([left, np.ones_like(left)], axis=1)
@@ -57,7 +57,7 @@ def _noisy(apart: Array, left: Array) -> bool:
 
 
 def swapped(evidence: Evidence) -> Finding | None:
-    """Channels, or the statistics of channels, in another order."""
+    """Find channels, or the statistics of channels, in another order."""
     depth = evidence.domain.depth
     if depth < 2 or depth > 4:
         return None
@@ -76,7 +76,7 @@ def swapped(evidence: Evidence) -> Finding | None:
 
 
 def stats_swapped(evidence: Evidence) -> Finding | None:
-    """Of mean and scale, one alone is in another channel order."""
+    """Find a mean or a scale, one alone, in another channel order."""
     if evidence.affine is None:
         return None
     left, right = evidence.affine
@@ -94,13 +94,16 @@ def _picked(evidence: Evidence, result: Array, order: tuple[int, ...]) -> Array 
 
 
 def _stats(evidence: Evidence, trial: Trial, order: tuple[int, ...]) -> Array | None:
-    """What the reference would give with its statistics in *order*: channels turned on the way in and back out."""
+    """Return what the reference would give with its statistics in *order*.
+
+    Channels turned on the way in and back out.
+    """
     result = evidence.reference(trial.image[..., order])
     return None if result is None else _picked(evidence, result, tuple(int(i) for i in np.argsort(order)))
 
 
 def ranged(evidence: Evidence) -> Finding | None:
-    """The same affine function into, or from, another range."""
+    """Find the same affine function into, or from, another range."""
     if evidence.affine is None:
         return None
     left, right = evidence.affine
@@ -126,7 +129,7 @@ def ranged(evidence: Evidence) -> Finding | None:
 
 
 def scaled(evidence: Evidence) -> Finding | None:
-    """The same affine function with another mean or scale."""
+    """Find the same affine function with another mean or scale."""
     if evidence.affine is None:
         return None
     left, right = evidence.affine
@@ -147,7 +150,7 @@ def scaled(evidence: Evidence) -> Finding | None:
 
 
 def odd(evidence: Evidence) -> Finding | None:
-    """Numbers that are none, and results that do not depend on the image: no kind of their own, but worth a word."""
+    """Find NaN or Inf, and results that do not depend on the image."""
     pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape and t.candidate.size]
     if not pairs:
         return None
@@ -157,12 +160,12 @@ def odd(evidence: Evidence) -> Finding | None:
         return "other", "the reference gives NaN or Inf where the candidate is finite"
     first = pairs[0].candidate.flat[0]
     if all((t.candidate == first).all() for t in pairs):
-        return "other", f"the candidate gives {first:g} whatever the image"
+        return "other", f"the candidate gives {first:g} for every image"
     return None
 
 
 def clipped(evidence: Evidence) -> Finding | None:
-    """The reference's values, kept inside a range."""
+    """Find the reference's values, clipped to a range."""
     pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape and t.candidate.size]
     if not pairs:
         return None
@@ -177,7 +180,7 @@ def _near(left: Array, right: Array) -> bool:
 
 
 def _ends(affine: Affine) -> tuple[int, int] | None:
-    """The results of black and white where they are whole and equal in all channels."""
+    """Return the results of black and white where they are whole and equal in all channels."""
     ends = np.stack([affine.offset, affine.offset + 255 * affine.slope])
     if np.all(np.abs(ends - np.rint(ends[:, :1])) < 0.02):
         return int(np.rint(ends[0, 0])), int(np.rint(ends[1, 0]))

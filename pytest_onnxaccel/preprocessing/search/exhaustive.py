@@ -26,7 +26,7 @@ CHUNK = 256
 
 
 def exhaustive(pair: Pair) -> tuple[str, Failure | None]:
-    """What could be proven, as a label, and the first input that refutes it.
+    """Return what could be proven, as a label, and the first input that refutes it.
 
     That each element (or pixel) is treated alone is itself an observation on several images, not a proof; what is
     exhaustive are the values.
@@ -44,7 +44,7 @@ def exhaustive(pair: Pair) -> tuple[str, Failure | None]:
 
 
 def _per_channel(pair: Pair, function: Function) -> bool:
-    """The result at each position is a table's entry for the input at one position, whatever lies around it.
+    """Return whether the result at each position depends on the input at one position alone.
 
     The table comes from the image that holds every level in every channel: the battery has compared it already.
     """
@@ -80,25 +80,25 @@ def _follows(pair: Pair, function: Function, image: Array, table: Array, arrange
 
 
 def _agree(pair: Pair, left: Array, right: Array) -> bool:
-    """Equal as far as the tolerance goes: vector code may round the same pixel otherwise at another place."""
+    """Return whether the two are equal within the tolerance: vector code may round a pixel differently elsewhere."""
     return left.shape == right.shape and beyond(left, right, pair.bound, pair.scale) is None
 
 
 def _index(image: Array, channel: int) -> Array:
-    """The values of one channel as indices 0 to 255, flat."""
+    """Return the values of one channel as indices 0 to 255, flat."""
     values = image[..., channel] if image.ndim == 3 else image
     return values.reshape(-1).astype(np.uint8)
 
 
 def _last(result: Array, image: Array) -> Array | None:
-    """*result* as (H, W, channels) if it lies so, leading axes of 1 dropped."""
+    """Return *result* as (H, W, channels) if it is laid out so, leading axes of 1 dropped."""
     height, width, depth = (*image.shape, 1)[:3]
     fits = _bare(result) == (height, width, depth) or (depth == 1 and _bare(result) == (height, width))
     return result.reshape(height, width, depth) if fits else None
 
 
 def _first(result: Array, image: Array) -> Array | None:
-    """*result* as (H, W, channels) if it lies as (channels, H, W), leading axes of 1 dropped."""
+    """Return *result* as (H, W, channels) if it is laid out as (channels, H, W), leading axes of 1 dropped."""
     height, width, depth = (*image.shape, 1)[:3]
     if _bare(result) != (depth, height, width):
         return None
@@ -113,7 +113,7 @@ def _bare(result: Array) -> tuple[int, ...]:
 
 
 def _per_pixel(pair: Pair, function: Function) -> bool:
-    """Shuffling the pixels of an image shuffles the result's; exchanging some exchanges the result's there alone."""
+    """Return whether shuffling or exchanging pixels of an image does the same to the result, there alone."""
     for seed, (height, width) in enumerate(((12, 20), (33, 7))):
         generator = np.random.default_rng(seed)
         first, second = (generator.integers(0, 256, (height * width, 3)).astype(np.uint8) for _ in range(2))
@@ -132,7 +132,7 @@ def _per_pixel(pair: Pair, function: Function) -> bool:
 
 
 def _pixels(result: Array | None, height: int, width: int) -> Array | None:
-    """*result* as (pixels, whatever), or None where it has no axes of the image's size."""
+    """Return *result* as (pixels, whatever), or None where it has no axes of the image's size."""
     if result is None:
         return None
     shape = result.shape

@@ -26,7 +26,7 @@ FUZZ_SIDE = 40
 
 
 def given_images(images: Any) -> list[Array]:
-    """The user's own images as arrays; empty where *images* is None or a strategy."""
+    """Return the user's own images as arrays; empty where *images* is None or a strategy."""
     if images is None or (hasattr(images, "map") and hasattr(images, "filter")):
         return []
     if isinstance(images, np.ndarray) or not isinstance(images, Iterable):
@@ -49,7 +49,7 @@ class Search:
         self.found_on = ""
 
     def run(self) -> Failure | None:
-        """The first failure: corpus, own images, battery, exhaustive proof, fuzzing."""
+        """Return the first failure: corpus, own images, battery, exhaustive proof, fuzzing."""
         failure = self._fixed() or self._exhaustive() or self._fuzz()
         self.proof = replace(self.proof, refused=len(self._pair.refused))
         return failure

@@ -31,7 +31,7 @@ class Shrinker:
         self._end = time.perf_counter() + SECONDS
 
     def shrink(self, image: Array) -> Array:
-        """The smallest image found; *image* itself where even its plain copies do not fail."""
+        """Return the smallest image found; *image* itself where even its plain copies do not fail."""
         best = np.array(image, order="C")
         for layout in LAYOUTS:
             self._layout = layout
@@ -65,13 +65,13 @@ class Shrinker:
         return image
 
     def _tiny(self, image: Array) -> Iterator[tuple[int, int]]:
-        """The smallest legal sizes inside *image*, smallest first."""
+        """Yield the smallest legal sizes inside *image*, smallest first."""
         height, width = image.shape[:2]
         sizes = self._domain.sizes or ((1, 1), (1, 2), (2, 1), (2, 2), (1, 3), (3, 1), (3, 3), (4, 4))
         yield from [(h, w) for h, w in sizes if h <= height and w <= width and (h, w) != (height, width)][:12]
 
     def _parts(self, image: Array) -> Iterator[Array]:
-        """Halves, then one row or column less."""
+        """Yield halves, then one row or column less."""
         if self._domain.sizes is not None:
             return
         height, width = image.shape[:2]
@@ -96,7 +96,7 @@ class Shrinker:
         return self._lowered(image)
 
     def _zeroed(self, image: Array) -> Array:
-        """Whole runs of elements set to zero, in ever shorter runs."""
+        """Set whole runs of elements to zero, in ever shorter runs."""
         run = image.size
         while run >= 1 and run * 64 >= image.size:
             for start in range(0, image.size, run):
@@ -108,7 +108,7 @@ class Shrinker:
         return image
 
     def _lowered(self, image: Array) -> Array:
-        """The few elements that are left, each as low as it goes."""
+        """Return the few elements that are left, each as low as it goes."""
         where = np.flatnonzero(image)
         if image.dtype.kind not in "iu" or where.size > 8:
             return image
@@ -126,7 +126,7 @@ class Shrinker:
 
 
 def _corners(image: Array, height: int, width: int) -> Iterator[Array]:
-    """Parts of one size: the four corners and the middle, each once."""
+    """Yield parts of one size: the four corners and the middle, each once."""
     tall, wide = image.shape[0] - height, image.shape[1] - width
     places = [(0, 0), (tall, wide), (0, wide), (tall, 0), (tall // 2, wide // 2)]
     for y, x in dict.fromkeys(places):

@@ -13,7 +13,7 @@ SIZES = ((16, 16), (1, 1), (3, 5), (7, 9), (17, 31), (33, 1), (1, 37), (64, 64),
 
 
 def battery(domain: Domain) -> list[ImageProgram]:
-    """The programs in the order of use; for a domain of few sizes each is rendered at one of them."""
+    """Return the programs in the order of use; for a domain of few sizes each is rendered at one of them."""
     seen: set[ImageProgram] = set()
     chosen = []
     for index, program in enumerate(_programs(domain)):

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def load(folder: Path, domain: Domain) -> Iterator[tuple[Path, Array]]:
-    """The images of *folder* that are legal in *domain*, by name, with the strides they were saved with.
+    """Yield the images of *folder* that are legal in *domain*, by name, with the strides they were saved with.
 
     Raises:
-        ConfigError: a file that is no image of a corpus.
+        ConfigError: a file that is not an image of a corpus.
     """
     for path in sorted(folder.glob("*.npz")):
         try:
@@ -34,7 +34,7 @@ def load(folder: Path, domain: Domain) -> Iterator[tuple[Path, Array]]:
                     image = np.ndarray(image.shape, image.dtype, block.data, int(case["offset"]), strides)
                     image.flags.writeable = bool(case["writeable"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ConfigError(f"{path} is no image of a corpus: {error}", remedy="remove the file") from None
+            raise ConfigError(f"{path} is not an image of a corpus: {error}", remedy="remove the file") from None
         if image.shape[2:] == ((domain.channels,) if domain.channels is not None else ()) and (
             image.ndim >= 2 and image.dtype == domain.dtype and domain.legal(*image.shape[:2])
         ):

@@ -73,7 +73,7 @@ class GraphRewrite(Rewrite):
 
 
 def in_graph(affine: Affine) -> Iterator[Rewrite]:
-    """The normalisation as nodes, where its order of channels is one that the nodes can have."""
+    """Yield the normalisation as nodes, where its order of channels is one that the nodes can have."""
     if affine.order == "other":
         return
     if affine.uniform:

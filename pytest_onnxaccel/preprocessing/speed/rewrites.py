@@ -14,7 +14,7 @@ class Rewrite:
     """One rung: *source* defines ``preprocess(image)``.
 
     Attributes:
-        needs: modules that it imports beside NumPy.
+        needs: modules that it imports in addition to NumPy.
     """
 
     name: str
@@ -22,19 +22,19 @@ class Rewrite:
     needs: tuple[str, ...] = ()
 
     def function(self) -> Callable[[Any], Any]:
-        """The function that the source defines."""
+        """Return the function that the source defines."""
         space: dict[str, Any] = {}
         exec(compile(self.source, f"<{self.name}>", "exec"), space)
         found: Callable[[Any], Any] = space["preprocess"]
         return found
 
     def comparable(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """*function* of this rewrite with its result arranged as the user's function arranges it."""
+        """Return *function* of this rewrite with its result arranged as the user's function arranges it."""
         return function
 
 
 def rewrites(affine: Affine) -> Iterator[Rewrite]:
-    """The rewrites that can be *affine*, the plainest first."""
+    """Yield the rewrites that can be *affine*, the plainest first."""
     if affine.uniform:
         yield Rewrite("scalar constants", _scalars(affine))
     yield Rewrite("float32 with out=", _in_place(affine))
@@ -46,7 +46,7 @@ def rewrites(affine: Affine) -> Iterator[Rewrite]:
 
 
 def _number(value: float) -> str:
-    """Shortest text of *value* that reads as a float."""
+    """Return the shortest text of *value* that reads as a float."""
     return repr(float(value))
 
 
@@ -57,18 +57,18 @@ def _listed(values: tuple[float, ...], shape: str = "") -> str:
 
 
 def _picked(affine: Affine) -> str:
-    """The image with its channels in the order of the result."""
+    """Return the image with its channels in the order of the result."""
     return {"same": "image", "reversed": "image[..., ::-1]"}.get(affine.order, f"image[..., {list(affine.source)}]")
 
 
 def _constants(affine: Affine, shape: str = "") -> str:
-    """``MEAN`` and ``SCALE`` as scalars, or as arrays with *shape* behind them."""
+    """Return ``MEAN`` and ``SCALE`` as scalars, or as arrays with *shape* behind them."""
     scale = tuple(1 / std for std in affine.std)
     return f"MEAN = {_listed(affine.mean, shape)}\nSCALE = {_listed(scale, shape)}\n"
 
 
 def _returned(affine: Affine, name: str = "out") -> str:
-    """The return of *name*, which is H x W x C."""
+    """Return the return of *name*, which is H x W x C."""
     if affine.planes:
         name = f"np.ascontiguousarray({name}.transpose(2, 0, 1))"
     return f"    return {name}[None]\n" if affine.batched else f"    return {name}\n"
@@ -138,7 +138,7 @@ def _channels(affine: Affine) -> str:
 
 
 def _tables(affine: Affine) -> str:
-    """``TABLES``: what each of the 256 values becomes, one row for each channel of the result."""
+    """Return ``TABLES``: what each of the 256 values becomes, one row for each channel of the result."""
     mean, std = ([_number(v) for v in vs] for vs in (affine.mean, affine.std))
     return (
         f"MEAN = np.array([{', '.join(mean)}])\nSTD = np.array([{', '.join(std)}])\n"

@@ -1,7 +1,7 @@
 """Is a candidate faster than its reference by the factor that was asked: passed, failed, or inconclusive.
 
 Judged after equivalence. The output is made contiguous inside the timed region, because a lazy transpose only moves
-the bill to the session; images differ from call to call, because one and the same image rewards a cache.
+the bill to the session; images differ from call to call, because the same image rewards a cache.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class SpeedVerdict:
         return f"{measured} as fast as the reference does not decide about {self.factor:g}x; {times}"
 
     def to_json(self) -> dict[str, Any]:
-        """Builtins only."""
+        """Return it in builtins only."""
         return {**asdict(self), "verdict": self.verdict.value}
 
 
@@ -135,7 +135,7 @@ def _verdict(factor: float, ratio: float, low: float, high: float) -> Verdict:
 
 
 def images(shape: tuple[int, ...], seed: int = 0, count: int = IMAGES, dtype: str = "uint8") -> list[Image]:
-    """Distinct random images of *shape*, with values that a byte can have whatever the *dtype*."""
+    """Return distinct random images of *shape*, with values that a byte can have whatever the *dtype*."""
     import numpy as np
 
     random = np.random.default_rng(seed)
@@ -143,7 +143,7 @@ def images(shape: tuple[int, ...], seed: int = 0, count: int = IMAGES, dtype: st
 
 
 def contiguous(function: Function, inputs: Sequence[Image]) -> Callable[[int], object]:
-    """A call that takes the next image and pays for a contiguous result.
+    """Return a call that takes the next image and pays for a contiguous result.
 
     Each call gets an image that none of the 16 thousand calls before had: two of its elements hold the count.
     """

@@ -12,7 +12,7 @@ _LONGEST = 600
 
 
 def scenario_lines(results: Iterable[CheckResult]) -> list[str]:
-    """One line for each latency result of a scenario."""
+    """Return one line for each latency result of a scenario."""
     lines = []
     for result in results:
         told = result.figures.get("scenario") if result.check == "latency" else None
@@ -23,7 +23,7 @@ def scenario_lines(results: Iterable[CheckResult]) -> list[str]:
 
 
 def advice_lines(results: Iterable[CheckResult]) -> list[str]:
-    """The lines of every latency result that holds advice."""
+    """Return the lines of every latency result that holds advice."""
     lines: list[str] = []
     for result in results:
         told = result.figures.get("advice") if result.check == "latency" else None

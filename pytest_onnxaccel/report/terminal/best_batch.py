@@ -34,7 +34,7 @@ class BestBatch:
     timed: tuple[int, ...]
 
     def to_json(self) -> dict[str, Json]:
-        """The entry in a report's ``models``."""
+        """Return the entry in a report's ``models``."""
         return {
             "backend": self.backend,
             "batch": self.batch,
@@ -45,7 +45,7 @@ class BestBatch:
         }
 
     def line(self, with_model: bool) -> str:
-        """``best batch: 10 [ort-cpu]: 412/s, p95 24.3 ms (inside p95 30 ms; timed: 1, 3, 10)``."""
+        """Return ``best batch: 10 [ort-cpu]: 412/s, p95 24.3 ms (inside p95 30 ms; timed: 1, 3, 10)``."""
         whom = f"{name(self.model, 40)} {name(self.backend, 40)}" if with_model else name(self.backend, 40)
         limits = " and ".join(f"{_LIMITS[key]} {units.milliseconds(value)}" for key, value in self.budget.items())
         sizes = ", ".join(map(str, self.timed))
@@ -57,7 +57,7 @@ class BestBatch:
 
 
 def best_batches(results: Iterable[CheckResult]) -> list[BestBatch]:
-    """By model and backend, where at least two batch sizes were timed.
+    """Return the best batch by model and backend, where at least two batch sizes were timed.
 
     A size is inside the budget when every limited percentile was measured within its limit; whether that can be
     relied on is the latency check's to say. Without limits the best throughput wins.
@@ -100,5 +100,5 @@ def _budget(result: CheckResult) -> dict[str, float]:
 
 
 def _figure(result: CheckResult, key: str) -> float:
-    """The figure, or 0 where there is none."""
+    """Return the figure, or 0 where there is none."""
     return units.number(result.figures.get(key)) or 0.0

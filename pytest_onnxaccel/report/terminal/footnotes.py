@@ -17,7 +17,7 @@ _COLORS = {Verdict.PASSED: "32", Verdict.FAILED: "31", Verdict.INCONCLUSIVE: "33
 
 
 def footnotes(results: Iterable[CheckResult], width: int, dropped: Iterable[str], color: bool = False) -> list[str]:
-    """The lines below a table of *results* of which the columns *dropped* found no room."""
+    """Return the lines below a table of *results* of which the columns *dropped* found no room."""
     found = ordered(results)
     several = len({result.model for result in found}) > 1
     texts = [
@@ -58,7 +58,7 @@ def _baselines(results: list[CheckResult]) -> list[tuple[str, str]]:
 
 
 def _against(label: str, pairs: list[tuple[str, str]]) -> list[str]:
-    """One line that names what *label* is measured against, and for whom where that differs."""
+    """Return one line that names what *label* is measured against, and for whom where that differs."""
     sides: dict[str, dict[str, None]] = {}
     for other, backend in pairs:
         sides.setdefault(name(other, 40), {})[name(backend, 40)] = None
@@ -68,7 +68,7 @@ def _against(label: str, pairs: list[tuple[str, str]]) -> list[str]:
 
 
 def _notes(results: list[CheckResult]) -> list[tuple[str, CheckResult]]:
-    """Notes with the results that they came from.
+    """Return notes with the results that they came from.
 
     A comparison repeats the notes of both its sides, so it counts only where no result of one side has it.
     """
@@ -78,7 +78,7 @@ def _notes(results: list[CheckResult]) -> list[tuple[str, CheckResult]]:
 
 
 def _remarks(label: str, remarks: Iterable[tuple[str, CheckResult]]) -> list[str]:
-    """One line per text, with whom it concerns: a backend's remark is the same for each of its models."""
+    """Return one line per text, with whom it concerns: a backend's remark is the same for each of its models."""
     whom: dict[str, dict[str, None]] = {}
     for text, result in remarks:
         whom.setdefault(safe(text), {})[name(result.backend or result.model, 40)] = None
@@ -86,7 +86,7 @@ def _remarks(label: str, remarks: Iterable[tuple[str, CheckResult]]) -> list[str
 
 
 def _not_applicable(results: list[CheckResult]) -> list[str]:
-    """One line per reason, with the checks and whom it concerns."""
+    """Return one line per reason, with the checks and whom it concerns."""
     label = "not applicable"
     reasons: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
     for result in results:

@@ -31,7 +31,7 @@ class Row:
 
 
 def rows(results: Iterable[CheckResult]) -> list[Row]:
-    """The rows of *results*: by model, the file's own checks first, then by backend and batch."""
+    """Return the rows of *results*: by model, the file's own checks first, then by backend and batch."""
     groups = _groups(ordered(results))
     return [_row(key, groups[key]) for key in sorted(groups)]
 
@@ -73,7 +73,9 @@ def _row(key: _Key, results: list[CheckResult]) -> Row:
     return Row(
         model=name(model),
         verdict=verdict,
-        wordings=_wordings(verdict, [r for r in results if r.verdict is verdict]),
+        wordings=_wordings(verdict, [r for r in results if r.verdict is verdict])
+        if verdict is not Verdict.PASSED or not any(r.expected for r in results)
+        else _xfailed(results),
         cells={
             "backend": name(backend),
             "batch": _batch(sizes),
@@ -90,7 +92,7 @@ def _row(key: _Key, results: list[CheckResult]) -> Row:
 
 
 def _input_sizes(results: list[CheckResult]) -> str:
-    """The sizes of free dimensions that ran, a question mark behind those that nobody gave."""
+    """Return the sizes of free dimensions that ran, a question mark behind those that nobody gave."""
     for result in results:
         found = result.figures.get("input_sizes")
         if isinstance(found, str) and found:
@@ -99,7 +101,7 @@ def _input_sizes(results: list[CheckResult]) -> str:
 
 
 def _reach(results: list[CheckResult]) -> str:
-    """Least share of the weights that the inputs of a comparison reached, in percent."""
+    """Return the least share of the weights that the inputs of a comparison reached, in percent."""
     shares = [
         share
         for result in results
@@ -126,6 +128,12 @@ def _largest(results: list[CheckResult], figure: str) -> float | None:
     found = [value for r in results if (value := units.number(r.figures.get(figure))) is not None]
     # NaN is the worst of errors, and max() would depend on where it stands.
     return next((value for value in found if value != value), max(found, default=None))
+
+
+def _xfailed(results: list[CheckResult]) -> tuple[str, ...]:
+    """As pytest says it of the tests: the checks that failed as was expected."""
+    named = ", ".join(dict.fromkeys(safe(r.check, 30) for r in results if r.expected))
+    return (f"xfailed: {named}",) * 2 + ("xfailed",) * 2
 
 
 def _wordings(verdict: Verdict, deciding: list[CheckResult]) -> tuple[str, ...]:

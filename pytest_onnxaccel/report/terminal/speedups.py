@@ -8,7 +8,7 @@ from pytest_onnxaccel.core.results import CheckResult
 
 
 def with_speedups(results: Sequence[CheckResult], preferred: str | None) -> list[CheckResult]:
-    """*results* with ``speedup`` and ``speedup_over`` in each latency row that has none.
+    """Return *results* with ``speedup`` and ``speedup_over`` in each latency row that has none.
 
     The baseline of a model at a batch is the *preferred* backend where it was timed, else the slowest one; a model
     timed on one backend alone has no speed-up. Ratios are of medians (p50).

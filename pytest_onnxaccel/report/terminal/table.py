@@ -78,7 +78,7 @@ class _Grid:
 
 
 def table(results: Iterable[CheckResult], width: int, color: bool = False) -> list[str]:
-    """The lines of the summary of *results*: the table, its footnotes and the counts.
+    """Return the lines of the summary of *results*: the table, its footnotes and the counts.
 
     Args:
         results: in any order.
@@ -95,7 +95,7 @@ def table(results: Iterable[CheckResult], width: int, color: bool = False) -> li
 
 
 def _layouts() -> Iterator[_Layout]:
-    """From the most generous to the narrowest: names give way first, then figures, verdicts last."""
+    """Yield layouts from the widest to the narrowest: names shrink first, then figures, verdicts last."""
     for wording in (0, 1):
         yield _Layout(wording=wording)
     for model in (_WHOLE, _SHORTEST):
@@ -109,7 +109,7 @@ def _layouts() -> Iterator[_Layout]:
 
 
 def _fitting(body: list[Row], width: int) -> Iterator[_Grid]:
-    """The grids that fit *width*, most generous first; the narrowest one where none does."""
+    """Yield the grids that fit *width*, most generous first; the narrowest one where none does."""
     for layout in _layouts():
         grid = _grid(body, layout)
         if grid.total > width:
@@ -162,7 +162,7 @@ def _render(body: list[Row], grid: _Grid, width: int, color: bool) -> list[str]:
 
 
 def _headings(models: set[str], width: int) -> dict[str, list[str]]:
-    """Lines by model: its name shortened to one, or whole on several where two would read alike."""
+    """Return lines by model: its name shortened to one, or whole on several where two would read alike."""
     short = {model: elide(model, width) for model in models}
     alike = len(set(short.values())) < len(models)
     return {model: wrap(model, width) if alike else [text] for model, text in short.items()}

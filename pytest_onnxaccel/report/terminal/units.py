@@ -8,7 +8,7 @@ from pytest_onnxaccel.core.results import Json
 
 
 def number(value: Json) -> float | None:
-    """*value* as a float, also from the strings ``nan`` and ``inf``; None when it is no number."""
+    """Return *value* as a float, also from the strings ``nan`` and ``inf``; None when it is not a number."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
@@ -18,7 +18,7 @@ def number(value: Json) -> float | None:
 
 
 def three(value: float) -> str:
-    """Three significant digits without an exponent; whole numbers from 100 on."""
+    """Return three significant digits without an exponent; whole numbers from 100 on."""
     if not math.isfinite(value):
         return str(value)
     size = abs(float(f"{value:.3g}"))
@@ -27,7 +27,7 @@ def three(value: float) -> str:
 
 
 def error(value: Json) -> str:
-    """``3.0e-07``; an exact ``0`` stands out."""
+    """Return ``3.0e-07``; an exact ``0`` stands out."""
     found = number(value)
     if found is None:
         return ""
@@ -35,7 +35,7 @@ def error(value: Json) -> str:
 
 
 def milliseconds(value: Json) -> str:
-    """``2.71 ms``; other units only below 0.1 ms and from 1000 ms, so that a column keeps one."""
+    """Return ``2.71 ms``; other units only below 0.1 ms and from 1000 ms, so that a column keeps one."""
     found = number(value)
     if found is None:
         return ""
@@ -46,7 +46,7 @@ def milliseconds(value: Json) -> str:
 
 
 def rate(value: Json) -> str:
-    """``369/s``."""
+    """Return ``369/s``."""
     found = number(value)
     if found is None:
         return ""
@@ -54,7 +54,7 @@ def rate(value: Json) -> str:
 
 
 def ratio(value: Json) -> str:
-    """``5.6x``; more digits below 2, where they say which side is faster, and by what."""
+    """Return ``5.6x``; more digits below 2, where they say which side is faster, and by what."""
     found = number(value)
     if found is None:
         return ""
@@ -66,7 +66,7 @@ def ratio(value: Json) -> str:
 
 
 def share(value: Json) -> str:
-    """``97 %``: 100 % is all of it, and 0 % none."""
+    """Return ``97 %``: 100 % is all of it, and 0 % none."""
     found = number(value)
     if found is None:
         return ""
@@ -77,7 +77,7 @@ def share(value: Json) -> str:
 
 
 def megabytes(value: Json) -> str:
-    """``91 MB``, ``1.24 GB``."""
+    """Return ``91 MB``, ``1.24 GB``."""
     found = number(value)
     if found is None:
         return ""

@@ -27,9 +27,8 @@ from pytest_onnxaccel.runner.advice import write_files as advice_files
 from pytest_onnxaccel.runner.advice.model_variants import Variants
 from pytest_onnxaccel.runner.latency.paired_timing import TRIAL, WHOLE, Opens, paired_timing
 from pytest_onnxaccel.runner.latency.throughput import batch_finding
+from pytest_onnxaccel.runner.latency.timing_sessions import TimedModel
 from pytest_onnxaccel.runner.plan import available
-from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -48,32 +47,20 @@ class Advising:
     """One model in one backend at one batch.
 
     Args:
-        path: of the file that is asked about; None for the model as it is.
-        batch: of the samples; None for the model's own.
         threads: intra-op threads that the budget pins.
     """
 
-    def __init__(
-        self,
-        model_session: ModelSession,
-        engines: Engines,
-        backend: str,
-        ready: Ready,
-        path: str | None = None,
-        batch: int | None = None,
-        threads: int | None = None,
-    ) -> None:
-        self._model_session = model_session
-        self._engines = engines
+    def __init__(self, model: TimedModel, threads: int | None = None) -> None:
+        session, backend, batch = model.model_session, model.backend, model.batch
+        self._model = model
+        self._model_session = session
         self._backend = backend
-        self._ready = ready
-        self._batch = batch
         self._base = LoadOptions(threads=threads)
-        self._source = path or model_session.path
-        self._shown = file_name(os.path.basename(model_session.spec.path))
-        folder = os.path.join(model_session.folder, f"advice-{backend}-{batch or 0}")
-        self._variants = Variants(model_session.graph, self._source, self._shown, folder)
-        inputs = ready.resolved.inputs
+        self._source = model.path or session.path
+        self._shown = file_name(os.path.basename(session.spec.path))
+        folder = os.path.join(session.folder, f"advice-{backend}-{batch or 0}")
+        self._variants = Variants(session.graph, self._source, self._shown, folder)
+        inputs = model.ready.resolved.inputs
         self._feeds = [sample(inputs, (), batch, index) for index in range(max(SAMPLES, inputs.variants))]
         # What is timed is the longest of the lengths that are tried, the first of several
         self._timed = max(self._feeds, key=lambda feeds: sum(array.nbytes for array in feeds.values()))
@@ -98,7 +85,7 @@ class Advising:
             why = f"two equal runs of the model differ, so that nothing can be proven: {again.message()}"
             return Advice((), limit=why)
         if answers.hollow():
-            what = remedy([], self._ready.resolved.inputs, self._model_session.spec.name)
+            what = remedy([], self._model.ready.resolved.inputs, self._model_session.spec.name)
             return Advice((), limit=f"{answers.told(answers.silent())}, so that nothing can be proven: {what}")
         listed, found = trials(self._around())
         tried: list[tuple[Trial, Finding]] = []
@@ -115,14 +102,12 @@ class Advising:
             advice = replace(advice, limit=f"{', '.join(late)}: the time was up after {SECONDS:g} s")
         if titles:
             advice = advice.confirmed(self._further(Setup(), setup, WHOLE))
-        if self._batch is None:
-            advice = replace(
-                advice, throughput=batch_finding(self._model_session, self._backend, self._ready, self._base)
-            )
+        if self._model.batch is None:
+            advice = replace(advice, throughput=batch_finding(self._model, self._base))
         return self._written(advice, target) if target and advice.advised else advice
 
     def _around(self) -> Surroundings:
-        engines = self._engines
+        engines = self._model.engines
         names = available(engines.backend, engines.availability)
         others = [n for n in names if n != self._backend and engines.backend(n).role == "runtime"]
         return Surroundings(
@@ -148,7 +133,7 @@ class Advising:
             return Finding(trial.kind, trial.title, Outcome.REFUSED, why=str(refusal))
 
     def _further(self, before: Setup, after: Setup, looks: tuple[int, ...] = TRIAL) -> Gain | None:
-        """The gain of *after* over *before*; None where *after* is not the model."""
+        """Return the gain of *after* over *before*; None where *after* is not the model."""
         try:
             self._proven(after)
             return self._paired_timing(before, after, looks)
@@ -173,7 +158,7 @@ class Advising:
         return partial(self._model_session.fresh, setup.backend or self._backend, path, options)
 
     def _proven(self, setup: Setup) -> float | None:
-        """The largest difference of *setup* from the model as shipped, over all samples.
+        """Return the largest difference of *setup* from the model as shipped, over all samples.
 
         Raises:
             NotTheModel: it is past the tolerance, or it does not run.
@@ -214,6 +199,7 @@ class Advising:
         with closing(self._opens(advice.setup)()) as session:
             facts = session.info.facts
         external: Sequence[str] = self._model_session.graph("inspect", path=path)["external"]
-        folder = advice_files.folder_of(target, self._model_session.spec.name, self._backend, self._batch)
-        files = advice_files.write(folder, path, self._shown, external, options, advice, facts, name)
+        folder = advice_files.folder_of(target, self._model_session.spec.name, self._backend, self._model.batch)
+        advised = advice_files.AdvisedFile(path, self._shown, name, options, external, facts)
+        files = advice_files.write(folder, advised, advice)
         return replace(advice, files=files)

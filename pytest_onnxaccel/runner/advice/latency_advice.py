@@ -1,4 +1,4 @@
-"""What a latency check does besides timing calls in a row, where it is asked to: a scenario, and advice."""
+"""What a latency check does in addition to timing calls in a row, where it is asked to: a scenario, and advice."""
 
 from __future__ import annotations
 
@@ -8,47 +8,36 @@ from typing import Any
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import LatencyBudget
 from pytest_onnxaccel.core.unexpected import as_error
-from pytest_onnxaccel.runner.latency.timing_sessions import Bench
-from pytest_onnxaccel.runner.request import Request, RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
+from pytest_onnxaccel.runner.latency.timing_sessions import TimedModel
+from pytest_onnxaccel.runner.request import RunOptions
 
 _RANKS = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED)
 
 
 def has_scenario(budget: LatencyBudget) -> bool:
-    """Its percentiles are those of a scenario, not of calls in a row."""
+    """Return whether its percentiles are those of a scenario, not of calls in a row."""
     return budget.scenario is not None and budget.scenario.kind != "single-stream"
 
 
 def in_a_row(budget: LatencyBudget) -> LatencyBudget:
-    """What is left of *budget* for calls in a row."""
+    """Return what is left of *budget* for calls in a row."""
     return replace(budget, p50_ns=None, p95_ns=None, p99_ns=None) if has_scenario(budget) else budget
 
 
 def advises(budget: LatencyBudget, options: RunOptions) -> bool:
-    """The budget asks for advice, or the run does and the budget does not object."""
+    """Return whether the budget asks for advice, or the run does and the budget does not object."""
     return options.advise is not None if budget.advise is None else budget.advise
 
 
-def with_scenario(
-    result: CheckResult,
-    request: Request,
-    model_session: ModelSession,
-    engines: Engines,
-    ready: Ready,
-    budget: LatencyBudget,
-    path: str | None,
-    seed: int,
-) -> CheckResult:
-    """*result* of calls in a row, with the scenario judged: the worse verdict counts."""
+def with_scenario(result: CheckResult, model: TimedModel, budget: LatencyBudget, seed: int) -> CheckResult:
+    """Return *result* of calls in a row, with the scenario judged: the worse verdict counts."""
     from pytest_onnxaccel.checks.latency.check import described
     from pytest_onnxaccel.checks.latency.load_scenarios import Served, confirmed
     from pytest_onnxaccel.runner.latency.load_scenarios import serve
 
     def attempt(fresh: bool) -> Served:
-        with Bench(model_session, engines, fresh) as bench:
-            return serve(bench, request.backend, ready, budget, path, request.batch, seed)
+        with model.bench(fresh) as bench:
+            return serve(bench, model, budget, seed)
 
     served = attempt(False)
     if served.verdict is Verdict.FAILED:
@@ -71,27 +60,26 @@ def with_scenario(
 
 def with_advice(
     result: CheckResult,
-    request: Request,
-    model_session: ModelSession,
-    engines: Engines,
-    ready: Ready,
+    model: TimedModel,
     budget: LatencyBudget,
-    path: str | None,
     options: RunOptions,
     known: dict[tuple[object, ...], dict[str, Any]],
 ) -> CheckResult:
-    """*result* with what would make the model faster in its figures; the verdict stays.
+    """Return *result* with what would make the model faster in its figures; the verdict stays.
 
     Args:
+        result: of the latency check.
+        model: the model with its sessions, inputs and place.
+        budget: that of the check; its threads are kept.
+        options: settings of the run.
         known: advice that was found in this run: a check that is run once more does not look for it again.
     """
     from pytest_onnxaccel.runner.advice.advise import Advising
 
-    key = (request.model, request.backend, request.batch, budget.threads)
+    key = (model.model_session.spec.name, model.backend, model.batch, budget.threads)
     if key not in known:
         try:
-            advising = Advising(model_session, engines, request.backend, ready, path, request.batch, budget.threads)
-            known[key] = advising.advise(options.advise or "").to_json()
+            known[key] = Advising(model, budget.threads).advise(options.advise or "").to_json()
         except Exception as error:  # of ours or not: what would be faster does not decide what is fast enough
             told = as_error(error)
             return result.with_(notes=(*result.notes, f"no advice: {told}"), traceback=told.traceback)

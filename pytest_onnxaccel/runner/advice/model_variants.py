@@ -44,7 +44,7 @@ class Variants:
         self._made: dict[tuple[str, ...], Variant] = {(): Variant(source)}
 
     def file(self, steps: tuple[str, ...]) -> Variant:
-        """The model after *steps*; a step that finds nothing to do is left out, unless it is the last."""
+        """Return the model after *steps*; a step that finds nothing to do is left out, unless it is the last."""
         if steps not in self._made:
             self._made[steps] = self._step(self.file(steps[:-1]), steps)
         return self._made[steps]

@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, field
 from typing import Any
 
 from pytest_onnxaccel.backends.onnxruntime.options import OrtOptions, ort_options
@@ -17,6 +17,7 @@ from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.advice.recommend import Advice
 from pytest_onnxaccel.core.beneath import Refused, open_beneath, open_folder, split, write_beneath
 from pytest_onnxaccel.core.errors import ConfigError, printable, to_write
+from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.printing import harmless
 
 #: Version of session.json.
@@ -27,31 +28,40 @@ _LONGEST = 200
 
 
 def folder_of(target: str, model: str, backend: str, batch: int | None) -> str:
-    """The folder below *target* for one model, backend and batch: several tests may write side by side."""
+    """Return the folder below *target* for one model, backend and batch: several tests may write side by side."""
     stem = model[: -len(".onnx")] if model.lower().endswith(".onnx") else model
     name = re.sub(r"[^\w.+-]+", "_", f"{stem}-{backend}" + (f"-batch-{batch}" if batch else "")).lstrip(".")
     return os.path.join(target, name.encode()[:_LONGEST].decode(errors="ignore") or "model")
 
 
-def write(
-    folder: str,
-    model: str,
-    name: str,
-    external: Sequence[str],
-    options: LoadOptions,
-    advice: Advice,
-    facts: Mapping[str, Any],
-    backend: str,
-) -> tuple[str, ...]:
+@record(frozen=True)
+class AdvisedFile:
+    """The file of a model that is advised, and how it was opened.
+
+    Attributes:
+        path: the file that was timed.
+        name: what it shall be called.
+        backend: in which it was timed.
+        options: with which it was timed.
+        external: its data files, relative to it.
+        facts: of its session; a script is written for sessions of ONNX Runtime.
+    """
+
+    path: str
+    name: str
+    backend: str
+    options: LoadOptions
+    external: Sequence[str] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write(folder: str, advised: AdvisedFile, advice: Advice) -> tuple[str, ...]:
     """Write the advised model and how it is opened.
 
     Args:
         folder: made where it is missing; files of the same names are replaced.
-        model: the file that was timed.
-        name: what it shall be called.
-        external: its data files, relative to it.
-        options: with which it was timed.
-        facts: of its session; a script is written for sessions of ONNX Runtime.
+        advised: the file and the backend that are advised.
+        advice: steps, options and gain.
 
     Returns:
         The files that were written, the model first.
@@ -59,12 +69,13 @@ def write(
     Raises:
         ConfigError: the folder cannot be written.
     """
-    provider = str(facts.get("provider") or "")
-    runtime = facts.get("onnxruntime")
+    name, options = advised.name, advised.options
+    provider = str(advised.facts.get("provider") or "")
+    runtime = advised.facts.get("onnxruntime")
     described = {
         "schema": SCHEMA,
         "model": name,
-        "backend": backend,
+        "backend": advised.backend,
         "provider": provider or None,
         "steps": list(advice.setup.steps),
         "options": options.to_json(),
@@ -78,8 +89,8 @@ def write(
         texts["session.py"] = script(name, provider, options, advice, str(runtime))
     try:
         os.makedirs(folder, exist_ok=True)
-        _data(os.path.dirname(model), external, folder)
-        _replaced(model, os.path.join(folder, name))
+        _data(os.path.dirname(advised.path), advised.external, folder)
+        _replaced(advised.path, os.path.join(folder, name))
         with tempfile.TemporaryDirectory(prefix="onnxaccel-") as scratch:
             for file, text in texts.items():
                 made = os.path.join(scratch, file)
@@ -95,7 +106,7 @@ def write(
 
 
 def _data(origin: str, external: Sequence[str], folder: str) -> None:
-    """Copy external data, of which the model says where it lies, to the same places below *folder*.
+    """Copy external data, of which the model says where it is, to the same places below *folder*.
 
     Raises:
         OSError: it cannot be copied, or a link in *folder* stands in the way.
@@ -122,7 +133,7 @@ def _replaced(source: str, target: str) -> None:
 
 
 def script(name: str, provider: str, options: LoadOptions, advice: Advice, version: str) -> str:
-    """Python that opens the advised session and runs it."""
+    """Return Python that opens the advised session and runs it."""
     wanted = ort_options(options)
     titles = printable(" + ".join(advice.titles), 200).replace("\\", "/").replace('"', "'")
     lines = [

@@ -11,7 +11,7 @@ from pytest_onnxaccel.runner.sessions.batch_sessions import batch_sessions
 
 
 def run(context: CheckRun) -> CheckResult:
-    """The result of the batch check."""
+    """Return the result of the batch check."""
     request, model = context.request, context.model_session
     ready = context.ready()
     case = BatchCase(

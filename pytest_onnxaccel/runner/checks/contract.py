@@ -10,7 +10,7 @@ from pytest_onnxaccel.runner.check_run import CheckRun
 
 
 def run(context: CheckRun) -> CheckResult:
-    """The result of the contract check, with what the inputs reach."""
+    """Return the result of the contract check, with what the inputs reach."""
     info, model = context.info, context.model_session
     ready = model.ready(context.backend)
     result = sized(contract(context.model, context.backend, info, ready.session, ready.resolved), ready.resolved)

@@ -11,7 +11,7 @@ from pytest_onnxaccel.runner.check_run import CheckRun
 
 
 def run(context: CheckRun) -> CheckResult:
-    """The result of the hygiene check, with the warnings of the runtimes that load the model."""
+    """Return the result of the hygiene check, with the warnings of the runtimes that load the model."""
     findings = context.model_session.graph("hygiene", path=context.path)
     warnings = list(dict.fromkeys(_warnings(context)))
     return hygiene(context.model, findings, warnings, context.options.fail_on_hygiene)

@@ -10,13 +10,12 @@ from pytest_onnxaccel.core.specs import LatencyBudget
 from pytest_onnxaccel.runner.advice.latency_advice import advises, has_scenario, in_a_row, with_advice, with_scenario
 from pytest_onnxaccel.runner.check_run import CheckRun
 from pytest_onnxaccel.runner.latency import check as latency
-from pytest_onnxaccel.runner.latency.timing_sessions import Bench
+from pytest_onnxaccel.runner.latency.timing_sessions import TimedModel
 
 
 def run(context: CheckRun) -> CheckResult:
-    """The result of the latency check."""
-    request, model, state = context.request, context.model_session, context.state
-    ready, path = context.ready(), context.file
+    """Return the result of the latency check."""
+    request, ready, path = context.request, context.ready(), context.file
     budget, baseline, notes = _baseline(context, _budget(context))
     course = latency.Course(
         request.model,
@@ -30,11 +29,12 @@ def run(context: CheckRun) -> CheckResult:
         context.options.required,
         context.options.seed,
     )
-    result = latency.check(course, lambda fresh: Bench(model, state.engines, fresh))
+    model = TimedModel(context.model_session, context.state.engines, request.backend, ready, path, request.batch)
+    result = latency.check(course, model.bench)
     if has_scenario(budget):
-        result = with_scenario(result, request, model, state.engines, ready, budget, path, context.options.seed)
+        result = with_scenario(result, model, budget, context.options.seed)
     if advises(budget, context.options):
-        result = with_advice(result, request, model, state.engines, ready, budget, path, context.options, state.advice)
+        result = with_advice(result, model, budget, context.options, context.state.advice)
     return on_guessed_sizes(sized(result, ready.resolved), ready.resolved, bool(budget))
 
 
@@ -47,7 +47,7 @@ def _budget(context: CheckRun) -> LatencyBudget:
 
 
 def _baseline(context: CheckRun, budget: LatencyBudget) -> tuple[LatencyBudget, tuple[str, str], tuple[str, ...]]:
-    """The budget, name and file of what it must not be slower than, and a note where there is nothing of the kind."""
+    """Return the budget, name and file of what it must not be slower than, and a note where there is none."""
     if budget.regression is None:
         return budget, ("", ""), ()
     batch = context.request.batch if context.file else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.find_inputs import sized
@@ -24,9 +25,12 @@ from pytest_onnxaccel.runner.sessions import noise_variants as noise
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
 from pytest_onnxaccel.runner.sessions.reference_side import ReferenceSide, reference_side
 
+if TYPE_CHECKING:
+    from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
+
 
 def run(context: CheckRun) -> CheckResult:
-    """The result of the parity check; where it fails by value, with what was found inside the model."""
+    """Return the result of the parity check; where it fails by value, with what was found inside the model."""
     request, model = context.request, context.model_session
     declared = context.info
     if request.reference == GOLDEN:
@@ -90,7 +94,7 @@ def run(context: CheckRun) -> CheckResult:
 
 
 def _beside(context: CheckRun, own: Session, variants: Variants, changed: Casts, found: Noisy) -> Noisy:
-    """*found*, with the model's own noise where the reference is another framework, and how large its summands are."""
+    """Return *found* with the model's own noise next to another framework's, and how large its summands are."""
     source, other = context.request.source, context.other
     if source is not None and found.base is None:
         found = replace(found, beside=(context.backend, own, variants))
@@ -100,15 +104,21 @@ def _beside(context: CheckRun, own: Session, variants: Variants, changed: Casts,
     return replace(found, summands=summand_scales(where, context.backend, path))
 
 
+def _failed(context: CheckRun, result: CheckResult, inputs: Inputs) -> FailedCheck:
+    from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
+
+    return FailedCheck(result, context.request, inputs, context.state.engines, context.options.failures)
+
+
 def _weighed(
     context: CheckRun, result: CheckResult, against: ReferenceSide, inputs: Inputs, changed: Casts
 ) -> CheckResult:
-    """*result* of a quantised model that nobody gave a limit for, with what its nodes lose and what is proven wrong."""
-    from pytest_onnxaccel.runner.localise.localise import worst_sample
+    """Return *result* of a quantised model without a limit, with what its nodes lose and what is proven wrong."""
     from pytest_onnxaccel.runner.localise.quantised_faults import weighed
 
-    theirs = against.side(inputs.for_sample(worst_sample(result)))
-    return result if theirs is None else weighed(result, context.request, (_ours(context, changed), theirs), inputs)
+    failed = _failed(context, result, inputs)
+    theirs = against.side(inputs.for_sample(failed.sample))
+    return result if theirs is None else weighed(failed, (_ours(context, changed), theirs))
 
 
 def _ours(context: CheckRun, changed: Casts) -> ComparisonSide:
@@ -117,7 +127,7 @@ def _ours(context: CheckRun, changed: Casts) -> ComparisonSide:
 
 
 def _cast(candidate: Session, against: ReferenceSide, changed: Casts) -> tuple[Session, ReferenceSide]:
-    """Both sides, fed and answering in the same types."""
+    """Return both sides, fed and answering in the same types."""
     side = against.side
 
     def found(inputs: Inputs) -> ComparisonSide | None:
@@ -135,26 +145,23 @@ def _cast(candidate: Session, against: ReferenceSide, changed: Casts) -> tuple[S
 def _looked_into(
     context: CheckRun, result: CheckResult, against: ReferenceSide, inputs: Inputs, changed: Casts
 ) -> CheckResult:
-    """*result*, with the first node that differs where both sides are graphs."""
-    from pytest_onnxaccel.runner.localise.localise import looked_into, worst_sample
+    """Return *result*, with the first node that differs where both sides are graphs."""
+    from pytest_onnxaccel.runner.localise.localise import looked_into
 
-    request, state = context.request, context.state
+    request, failed = context.request, _failed(context, result, inputs)
     ours = _ours(context, changed)
-    theirs = against.side(inputs.for_sample(worst_sample(result)))
+    theirs = against.side(inputs.for_sample(failed.sample))
     if theirs is not None:
-        both = (ours, theirs)
-        return looked_into(result, request, both, inputs, context.backends, state.engines, context.options.failures)
+        return looked_into(failed, (ours, theirs), context.backends)
     if request.source is None:
         return result
     from pytest_onnxaccel.runner.localise.no_graph import not_looked_into
 
-    return not_looked_into(
-        result, request, ours, request.source, against.session, inputs, state.engines, context.options.failures
-    )
+    return not_looked_into(failed, ours, request.source, against.session)
 
 
 def _with_beyond(context: CheckRun) -> Inputs:
-    """Inputs that run, and what the other file tells of more of them."""
+    """Return inputs that run, and what the other file tells of more of them."""
     inputs = context.ready().resolved.inputs
     try:
         other = context.other
@@ -164,7 +171,7 @@ def _with_beyond(context: CheckRun) -> Inputs:
 
 
 def _unlike(context: CheckRun, declared: ModelInfo, changed: Casts) -> list[str]:
-    """Why the model and the other file that it is compared with cannot be fed the same."""
+    """Return why the model and the other file that it is compared with cannot be fed the same."""
     other = context.other
     if other is None:
         return []

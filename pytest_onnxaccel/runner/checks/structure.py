@@ -8,6 +8,6 @@ from pytest_onnxaccel.runner.check_run import CheckRun
 
 
 def run(context: CheckRun) -> CheckResult:
-    """The result of the structure check, which reports itself what is wrong with the file."""
+    """Return the result of the structure check, which reports itself what is wrong with the file."""
     model = context.model_session
     return structure(context.model, model.info, model.graph("structure", path=model.path))

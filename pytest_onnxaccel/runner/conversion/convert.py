@@ -18,6 +18,7 @@ from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError, ModelE
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.printing import file_name
 from pytest_onnxaccel.core.specs import SourceSpec, TensorSpec, Tolerance
+from pytest_onnxaccel.runner import arguments
 from pytest_onnxaccel.runner.conversion.freeze import check_target, save
 from pytest_onnxaccel.runner.conversion.prove import ConversionProof, prove
 from pytest_onnxaccel.runner.conversion.result_proof import prove_result
@@ -48,7 +49,7 @@ class Saved:
         return self.conversion.converted
 
     def lines(self) -> list[str]:
-        """What a person wants to know of it."""
+        """Return its lines for a person."""
         made = self.converted
         exporter = made.facts.get("exporter")
         how = self.conversion.converter + (f" ({exporter})" if exporter else "")
@@ -67,11 +68,11 @@ class Saved:
                 + f" (rtol {figures.get('rtol', 0):.2g}, atol {figures.get('atol', 0):.2g})"
             )
             if figures.get("hollow"):
-                found.append(f"  {figures['hollow']}: of that nothing is proven, try it on real inputs")
+                found.append(f"  {figures['hollow']}: nothing is proven about that, try it on real inputs")
         return found
 
 
-def convert_source(
+def convert_source(  # noqa: PLR0913 - called by users, who give each by its name
     source: str | os.PathLike[str] | SourceSpec,
     target: str | os.PathLike[str],
     loader: str | None = None,
@@ -89,6 +90,8 @@ def convert_source(
     """Convert *source*, prove that the result does the same, and save it at *target*.
 
     Args:
+        source: path of a file or folder, or a spec with its loader.
+        target: path of the file or folder to write.
         loader: ``package.module:callable`` that builds the module of a file that holds only weights.
         batch: samples that the result takes, or ``"dynamic"``.
         inputs: what it takes, where the source does not know: specs, or texts such as ``input:float32:1x3x240x320``;
@@ -96,24 +99,36 @@ def convert_source(
         outputs: names for the outputs, in order.
         gives: ``onnx``, ``saved_model`` or ``pb`` (also ``graphdef``); by default what the suffix of *target* says.
         exporter: ``dynamo`` or ``torchscript``, for PyTorch.
+        opset: version of the default domain of an ONNX result; the converter's best by default.
+        signature: that of a SavedModel or a TensorFlow Lite file; the default one when empty.
         trusted: names that a pickled source may refer to.
+        tolerance: that of the proof; by dtype when None.
+        options: settings of a run: time and memory limits, sandbox; the defaults when None.
 
     Raises:
         ConfigError: an argument that cannot be used.
         OnnxAccelError: the source cannot be read or converted, or the result is not the source.
     """
-    shown = source.shown if isinstance(source, SourceSpec) else os.fspath(source)
+    arguments.several("inputs", inputs, "inputs")
+    outputs, trusted = arguments.texts("outputs", outputs), arguments.texts("trusted", trusted)
+    chosen = arguments.run_options(options)
+    shown = source.shown if isinstance(source, SourceSpec) else arguments.path("source", source)
     spec = source
     if not isinstance(spec, SourceSpec):
-        spec = SourceSpec(os.path.abspath(shown), shown, loader, tuple(trusted), "convert")
-    saved_as = os.fspath(target)
+        spec = SourceSpec(os.path.abspath(shown), shown, loader, trusted, "convert")
+    saved_as = arguments.path("target", target)
     kind = kind_called(gives) if gives else _kind(saved_as)
     check_target(saved_as, spec.path, folder=kind == kinds.SAVED_MODEL)
     wanted = ConvertOptions(
-        stem=file_name(Path(saved_as).stem), batch=batch, opset=opset, exporter=exporter, outputs=tuple(outputs),
-        inputs=tuple(one if isinstance(one, TensorSpec) else input_spec(one) for one in inputs), signature=signature,
-    )  # fmt: skip
-    engines = Engines(options or RunOptions())
+        stem=file_name(Path(saved_as).stem),
+        batch=batch,
+        opset=opset,
+        exporter=exporter,
+        outputs=outputs,
+        inputs=input_specs(inputs),
+        signature=signature,
+    )
+    engines = Engines(chosen)
     try:
         made = engines.conversions.convert(spec, wanted, kind)
         if kind == kinds.ONNX:
@@ -128,7 +143,7 @@ def convert_source(
 
 
 def _provable(engines: Engines) -> bool:
-    """ONNX Runtime is here.
+    """Return whether ONNX Runtime is installed.
 
     Raises:
         BackendUnavailable: it is not: nothing is saved without proof.
@@ -139,8 +154,17 @@ def _provable(engines: Engines) -> bool:
     return True
 
 
+def input_specs(inputs: Sequence[str | TensorSpec]) -> tuple[TensorSpec, ...]:
+    """Return *inputs* as specs; those that are texts as :func:`input_spec` reads them.
+
+    Raises:
+        ConfigError: a text is not of that form.
+    """
+    return tuple(one if isinstance(one, TensorSpec) else input_spec(one) for one in inputs)
+
+
 def input_spec(text: str) -> TensorSpec:
-    """``NAME:DTYPE:SHAPE`` as a spec; a size that is not a number is a name and stays open.
+    """Return ``NAME:DTYPE:SHAPE`` as a spec; a size that is not a number is a name and stays open.
 
     Sizes are separated by ``x``, or by commas, which let names hold an ``x`` and sizes follow from others:
     ``attention_mask:int64:batch,past+sequence``.
@@ -161,7 +185,7 @@ def input_spec(text: str) -> TensorSpec:
     if wrong is not None:
         raise ConfigError(
             f"{text!r}: {str(wrong)!r} is not a size",
-            remedy="write a number from 1 up, a name or a sum of names, with commas between where a name has an x",
+            remedy="write a positive number, a name or a sum of names; separate sizes by commas where a name has an x",
         )
     return TensorSpec(match["name"], match["dtype"], sizes)
 
@@ -171,7 +195,7 @@ def _is_size(text: str) -> bool:
 
 
 def batch_of(text: str) -> int | str:
-    """A number of samples, or :data:`DYNAMIC`.
+    """Return a number of samples, or :data:`DYNAMIC`.
 
     Raises:
         ConfigError: neither.
@@ -179,7 +203,7 @@ def batch_of(text: str) -> int | str:
     if text == DYNAMIC:
         return DYNAMIC
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
-        raise ConfigError(f"{text!r} is no number of samples", remedy=f"write a number from 1 up, or {DYNAMIC}")
+        raise ConfigError(f"{text!r} is not a number of samples", remedy=f"write a positive number, or {DYNAMIC}")
     return int(text)
 
 

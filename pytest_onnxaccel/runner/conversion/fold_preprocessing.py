@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.checks.conversion.folded_preprocessing import foldin
+from pytest_onnxaccel.checks.conversion.folded_preprocessing import FoldedModel, foldin
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelInfo, Tolerance
 from pytest_onnxaccel.isolation.staging.external_data import stage_external
 from pytest_onnxaccel.isolation.staging.stage_model import stage
+from pytest_onnxaccel.runner import arguments
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.tools import TOOLS
@@ -24,7 +25,7 @@ METHODS = {"prepend": "prepend", "conv": "fold_into_first_conv"}
 IMAGES = 3
 
 
-def fold_in(
+def fold_in(  # noqa: PLR0913 - called by users, who give each by its name
     model: str | os.PathLike[str],
     target: str | os.PathLike[str],
     preprocess: Callable[[Any], Any],
@@ -41,11 +42,18 @@ def fold_in(
     """Write *model* with ``(image - mean) * scale`` in its graph to *target*, when it is proven to do the same.
 
     Args:
+        model: path of the ``.onnx`` file.
+        target: path of the ``.onnx`` file to write.
         preprocess: the reference preprocessing: an image (uint8, H x W x C) to what *model* takes.
+        mean: one number, or one for each channel, in the model's channel order and in levels of the image (0 to 255).
+        scale: one factor, or one for each channel, in the model's channel order.
         method: ``prepend`` (Cast, Transpose, Sub, Mul in front) or ``conv`` (in the first convolution's weights).
         layout: of the new input: ``NHWC``, ``HWC`` or ``NCHW``.
         channel_order: ``reversed`` when *preprocess* exchanges RGB and BGR.
         images: of the model's size; random ones by default.
+        backend: name of the backend that runs both models.
+        tolerance: that of the comparison; by dtype when None.
+        options: settings of a run: time and memory limits, sandbox; the defaults when None.
 
     Returns:
         The result of the check; nothing is written unless it passed.
@@ -54,9 +62,12 @@ def fold_in(
         OnnxAccelError: the model cannot be read, folded or run.
     """
     if method not in METHODS:
-        raise ConfigError(f"{method!r} is no method", remedy=f"use one of {', '.join(METHODS)}")
-    shown = os.fspath(model)
-    engines = Engines(options or RunOptions())
+        raise ConfigError(f"{method!r} is not a method", remedy=f"use one of {', '.join(METHODS)}")
+    for name, value in (("mean", mean), ("scale", scale)):
+        arguments.several(name, value, "numbers")
+    arguments.several("images", images, "images")
+    chosen, shown = arguments.run_options(options), arguments.path("model", model)
+    engines = Engines(chosen)
     try:
         seconds = engines.options.limits.seconds
         staged = stage(os.path.abspath(shown), shown, os.path.join(engines.folder, "model"), seconds)
@@ -83,17 +94,9 @@ def fold_in(
         tools.close()
         engine = engines.open(backend, info.operators, own=staged.folder)
         original, new, *firsts = [engine.load(path, LoadOptions()) for path in paths]
-        result = foldin(
-            os.path.basename(shown),
-            backend,
-            original,
-            new,
-            preprocess,
-            images or _images(info),
-            tolerance,
-            (firsts[0], firsts[1]) if firsts else None,
-            str(told["input"]),
-        )
+        cut = (firsts[0], firsts[1]) if firsts else None
+        pair = FoldedModel(original, new, preprocess, cut, str(told["input"]))
+        result = foldin(os.path.basename(shown), backend, pair, images or _images(info), tolerance)
         engines.release(backend, engine)
         result = result.with_(figures={**result.figures, "method": told["method"]}, notes=tuple(told["edited"]))
         if result.verdict is Verdict.PASSED:
@@ -105,7 +108,7 @@ def fold_in(
 
 
 def _images(info: ModelInfo) -> list[Any]:
-    """Random images of the size that the model declares.
+    """Return random images of the size that the model declares.
 
     Raises:
         ConfigError: it leaves its size open.

@@ -6,13 +6,12 @@ import os
 import shutil
 from collections.abc import Iterator, Set
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from pytest_onnxaccel.config.manifest import read
 from pytest_onnxaccel.core.errors import ConfigError, ModelError, to_write
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec
+from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.runner.plan import make_plan
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.runner import Runner
@@ -35,7 +34,7 @@ class Saved:
     files: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """What a person wants to know of it."""
+        """Return its lines for a person."""
         made, proof = self.frozen, self.frozen.proof
         found = [f"{self.path}: batch {made.batch_size}, method {made.method}"]
         found += [f"  {line}" for line in made.edited]
@@ -53,34 +52,24 @@ class Saved:
         ]
 
 
-def refreeze(
-    model: str,
-    size: int,
-    output: str | None = None,
-    backend: str | None = None,
-    method: str = AUTO,
-    manifest: str | None = None,
-    options: RunOptions | None = None,
-    source: SourceSpec | None = None,
-) -> Saved:
-    """Freeze the model file *model* to batch *size*, prove it, and save it.
+def refreeze(spec: ModelSpec, size: int, output: str, method: str = AUTO, options: RunOptions | None = None) -> Saved:
+    """Freeze a model file to batch *size*, prove it, and save it.
 
     Args:
-        output: path to save it at; without one, ``{stem}-batch-{n}.onnx`` beside the model.
-        backend: where it is proven; the first one that runs here by default.
-        manifest: an ``onnxaccel.toml`` that gives the model its inputs, tolerances and source.
-        source: what the model was converted from, to export it again; that of the manifest by default.
+        spec: of the file (:func:`spec_of`). Its first backend that runs here proves it, and from its source, where it
+            names one, it may be exported again.
+        size: samples that it shall take at once.
+        output: path to save it at.
+        method: one way to that batch; by default the first one that can be proven.
+        options: settings of a run: time and memory limits, sandbox; the defaults when None.
 
     Raises:
         ConfigError: a name or a path that cannot be used.
         OnnxAccelError: the model cannot be read or run, or no way to that batch could be proven.
     """
     chosen = options or RunOptions()
-    spec = spec_of(model, manifest)
-    target = output or os.path.join(os.path.dirname(model), f"{Path(model).stem}-batch-{size}.onnx")
-    check_target(target, model)
+    check_target(output, spec.path)
     engines = Engines(chosen)
-    spec = replace(spec, backends=(backend,) if backend else spec.backends, source=source or spec.source)
     plan = make_plan(spec, (), engines.backend, engines.availability)
     runner = Runner([spec], {spec.name: plan.checked[:1]}, chosen, engines=engines)
     try:
@@ -89,13 +78,18 @@ def refreeze(
             os.path.join(os.path.dirname(spec.path), place)
             for place in runner.model_sessions.of(spec.name).info.external
         ]
-        return Saved(frozen, target, tuple(save(frozen.path, target, {os.path.realpath(path) for path in own})))
+        return Saved(frozen, output, tuple(save(frozen.path, output, {os.path.realpath(path) for path in own})))
     finally:
         runner.close()
 
 
+def default_output(model: str, size: int) -> str:
+    """Return the default path of *model* at batch *size*: next to it, ``{stem}-batch-{size}.onnx``."""
+    return os.path.join(os.path.dirname(model), f"{Path(model).stem}-batch-{size}.onnx")
+
+
 def spec_of(model: str, manifest: str | None) -> ModelSpec:
-    """What *manifest* declares of the file *model*, or nothing but its path.
+    """Return what *manifest* declares of the file *model*, or nothing but its path.
 
     Raises:
         ConfigError: the manifest cannot be read, or does not have that file.
@@ -119,7 +113,7 @@ def check_target(target: str, model: str, folder: bool = False) -> None:
         cause = "that is the model itself, which is never overwritten"
         raise ConfigError(cause, subject=target, remedy="name another file")
     if folder and os.path.lexists(target) and not (os.path.isdir(target) and not os.listdir(target)):
-        raise ConfigError("is there already", subject=target, remedy="name a folder that does not exist")
+        raise ConfigError("already exists", subject=target, remedy="name a folder that does not exist")
     if not folder and os.path.isdir(target):
         raise ConfigError("is a folder", subject=target, remedy="name a file in it")
     if not os.path.isdir(os.path.dirname(os.path.abspath(target))):

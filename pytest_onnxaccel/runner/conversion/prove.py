@@ -43,7 +43,7 @@ class ConversionProof:
     lengths: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def lengths_text(self) -> str:
-        """``sequence 8, 13``."""
+        """Return ``sequence 8, 13``."""
         return " and ".join(f"{name} {', '.join(map(str, sizes))}" for name, sizes in self.lengths.items())
 
 
@@ -121,7 +121,7 @@ class _Both:
             raise refused
 
     def figures(self) -> dict[str, Any]:
-        """Those of a parity check; ``hollow`` where no output answers."""
+        """Return the figures of a parity check; ``hollow`` where no output answers."""
         figures = self.agreement.summary()
         if self.answers.hollow():
             figures["hollow"] = self.answers.told(self.answers.silent())

@@ -1,4 +1,4 @@
-"""Whether a result of a conversion that is no ONNX file does what its ONNX source does: it is loaded anew and run."""
+"""Whether a result of a conversion that is not an ONNX file does what its ONNX source does: it is loaded and run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A source goes through several conversions, one after another, and every stop is run beside the one before it."""
+"""A source goes through several conversions, one after another, and every stop is run next to the one before it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.core.specs import InputSpec, ModelInfo, ModelSpec, SourceSpec, TensorSpec, Tolerance
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.runner import arguments
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.source import backend_for, open_source
@@ -158,7 +159,7 @@ class RoundTrip:
         return {spec.name: spec.name for spec in (*self._info.inputs, *self._info.outputs)}
 
     def _options(self, before: Artefact) -> ConvertOptions:
-        """The names of the stop before, so that a converter can neither lose one nor choose their order."""
+        """Return the names of the stop before, so that a converter can neither lose one nor choose their order."""
         if self._info is None or before.kind == kinds.ONNX:
             return ConvertOptions()
         inputs = tuple(replace(spec, name=before.names[spec.name]) for spec in self._info.inputs)
@@ -167,7 +168,7 @@ class RoundTrip:
     # -- sessions ---------------------------------------------------------------------------------------------
 
     def _session(self, artefact: Artefact) -> Session | OnnxAccelError | None:
-        """A session on *artefact*, or what stands against one; None where the trip ended before its first ONNX file."""
+        """Return a session on *artefact*, or the error; None where the trip ended before its first ONNX file."""
         if artefact.error is not None:
             return artefact.error
         if self._info is None:
@@ -180,7 +181,7 @@ class RoundTrip:
             return error
 
     def _opened(self, artefact: Artefact, info: ModelInfo) -> Session:
-        """A session on *artefact* that speaks the names of the trip."""
+        """Return a session on *artefact* that speaks the names of the trip."""
         here = replace(
             info,
             inputs=tuple(replace(spec, name=artefact.names[spec.name]) for spec in info.inputs),
@@ -200,7 +201,7 @@ class RoundTrip:
         return CheckedSession(session, info.inputs, info.outputs, renamed)
 
     def _inputs(self, stops: Sequence[Stop]) -> Inputs | None:
-        """Inputs on which the first stop runs that can be run at all."""
+        """Return the inputs on which the first stop runs that can be run at all."""
         if self._info is None:
             return None
         name = self.artefacts[0].name
@@ -216,7 +217,7 @@ class RoundTrip:
         return self._open[name]
 
 
-def round_trip(
+def round_trip(  # noqa: PLR0913 - called by users, who give each by its name
     source: str | os.PathLike[str] | SourceSpec,
     through: Sequence[str] = ("onnx", "pb", "onnx"),
     *,
@@ -233,9 +234,13 @@ def round_trip(
     Args:
         source: of any kind that can be converted.
         through: kinds to go through: ``onnx``, ``pb``, ``saved_model``.
-        inputs, outputs: as in :class:`~pytest_onnxaccel.convert.protocol.ConvertOptions`, for the first leg.
+        inputs: of the first leg, as in :class:`~pytest_onnxaccel.convert.protocol.ConvertOptions`.
+        outputs: names for the outputs of the first leg.
         given: how inputs are filled.
+        tolerance: that of every comparison; by dtype when None.
+        output_tolerances: tolerances by output, in place of *tolerance*.
         required: a leg that cannot be taken is a failure, not merely *not applicable*.
+        options: settings of a run: time and memory limits, sandbox; the defaults when None.
 
     Returns:
         The result of the check ``round-trip``: the first leg that changes the model is named.
@@ -243,11 +248,14 @@ def round_trip(
     Raises:
         ConfigError: nothing converts to a kind of *through*.
     """
+    through, outputs = arguments.texts("through", through, "kinds"), arguments.texts("outputs", outputs)
+    for name, value in (("inputs", inputs), ("given", given)):
+        arguments.several(name, value, "specs")
+    chosen = arguments.run_options(options)
     wanted = [kind_called(name) for name in through]
     if not isinstance(source, SourceSpec):
-        path = os.fspath(source)
+        path = arguments.path("source", source)
         source = SourceSpec(os.path.abspath(path), path)
-    chosen = options or RunOptions()
     engines = Engines(chosen)
     try:
         trip = RoundTrip(engines, source, inputs, outputs, given, chosen.seed)

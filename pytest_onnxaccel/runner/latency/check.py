@@ -53,6 +53,7 @@ def check(course: Course, bench: Callable[[bool], Bench]) -> CheckResult:
     """Time *course*; what fails is timed again in fresh processes, and fails only when it fails there too.
 
     Args:
+        course: what is timed: session, inputs and budget.
         bench: gives one, with fresh processes or not.
     """
     with bench(False) as here:
@@ -65,7 +66,7 @@ def check(course: Course, bench: Callable[[bool], Bench]) -> CheckResult:
 
 
 def confirmed(first: CheckResult, second: CheckResult) -> CheckResult:
-    """A failure that a fresh process shows too; never a pass, whatever the second try says."""
+    """Return a failure that a fresh process confirms; never a pass, whatever the second try says."""
     figures = {**second.figures, "confirmed": second.verdict is Verdict.FAILED}
     if second.verdict is Verdict.FAILED:
         details = (*second.details, f"confirmed in a fresh process; at first: {first.message}")

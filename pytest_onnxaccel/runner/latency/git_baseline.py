@@ -18,9 +18,12 @@ _SECONDS = 120.0
 
 
 def at_revision(path: str, revision: str, folder: str, inspect: Callable[[str], Any]) -> str:
-    """The file *path* as of *revision*, with its external data, as a file under *folder*.
+    """Return the file *path* as of *revision*, with its external data, as a file under *folder*.
 
     Args:
+        path: a file in a git repository.
+        revision: as git takes it, such as ``origin/main``.
+        folder: private to the run.
         inspect: external data files that a model file names, as it names them.
 
     Raises:
@@ -45,7 +48,7 @@ def at_revision(path: str, revision: str, folder: str, inspect: Callable[[str], 
 
 
 def _data_files(locations: Iterable[str]) -> list[str]:
-    """Each file of external data once; what is refused is so with its own code when the model is staged."""
+    """Return each file of external data once; what is refused is so with its own code when the model is staged."""
     found: dict[str, None] = {}
     for location in locations:
         with contextlib.suppress(Refused):
@@ -83,7 +86,7 @@ def _fetch(source: str, commit: str, name: str, target: str, shown: str) -> None
 
 
 def _git(folder: str, shown: str, *arguments: str, into: Any = None) -> bytes | None:
-    """What git prints, or nothing where that goes *into* a file; None when git says no."""
+    """Return what git prints, or nothing where that goes *into* a file; None when git says no."""
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(

@@ -15,9 +15,8 @@ from pytest_onnxaccel.numerics.queueing.arrivals import PacePlan
 from pytest_onnxaccel.numerics.queueing.load_test import Throughput, throughput
 from pytest_onnxaccel.numerics.timing.order_stats import least_samples
 from pytest_onnxaccel.runner.latency.throughput import MULTIPLES
-from pytest_onnxaccel.runner.latency.timing_sessions import Bench
+from pytest_onnxaccel.runner.latency.timing_sessions import Bench, TimedModel
 from pytest_onnxaccel.runner.sessions.frozen_batch import freeze
-from pytest_onnxaccel.runner.sessions.model_session import Ready
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.checked_session import CheckedSession
@@ -30,10 +29,7 @@ ROW, RUN, LIVE, WARMUP = 100, 600, 1500, 50
 SECONDS = 20.0
 
 
-def serve(
-    bench: Bench, backend: str, ready: Ready, budget: LatencyBudget, path: str | None = None,
-    batch: int | None = None, seed: int = 0,
-) -> Served:  # fmt: skip
+def serve(bench: Bench, model: TimedModel, budget: LatencyBudget, seed: int = 0) -> Served:
     """Measure the budget's scenario in sessions of *bench*, and judge its percentiles.
 
     Raises:
@@ -42,9 +38,9 @@ def serve(
     assert budget.scenario is not None
     scenario, asked, options = budget.scenario, serving.limits(budget), LoadOptions(threads=budget.threads)
     if scenario.kind == "offline":
-        return _offline(bench, backend, ready, scenario, asked, options)
-    feeds = ready.resolved.inputs.feeds(0, batch)
-    session = bench.session(backend, path, options)
+        return _offline(bench, model, scenario, asked, options)
+    feeds = model.ready.resolved.inputs.feeds(0, model.batch)
+    session = bench.session(model.backend, model.path, options)
     if scenario.kind == "idle-gap":
         need = max((least_samples(share) for share in _shares(asked)), default=0)
         calls = max(100, need + need // 4)
@@ -78,11 +74,11 @@ def _shares(asked: Mapping[str, float]) -> list[float]:
 
 
 def _offline(
-    bench: Bench, backend: str, ready: Ready, scenario: Scenario, asked: Mapping[str, float], options: LoadOptions
+    bench: Bench, model: TimedModel, scenario: Scenario, asked: Mapping[str, float], options: LoadOptions
 ) -> Served:
-    inputs = ready.resolved.inputs
+    model_session, backend, inputs = model.model_session, model.backend, model.ready.resolved.inputs
     own = inputs.batch or 1
-    sizes = bench.model_session.spec.batch.sizes or (own, *(own * m for m in MULTIPLES))
+    sizes = model_session.spec.batch.sizes or (own, *(own * m for m in MULTIPLES))
     found: list[tuple[Throughput, Timing]] = []
     left: dict[int, str] = {}
     need = max((least_samples(share) for share in _shares(asked)), default=0)
@@ -92,7 +88,7 @@ def _offline(
             left[size] = "the inputs share no batch axis (axis 0)"
             continue
         try:
-            path = None if size == own else freeze(bench.model_session, backend, ready, size).path
+            path = None if size == own else freeze(model_session, backend, model.ready, size).path
             with closing(bench.session(backend, path, options)) as session:
                 timing = session.time(inputs.feeds(0, size if inputs.batch else None), plan)
         except OnnxAccelError as error:

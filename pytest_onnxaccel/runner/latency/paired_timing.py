@@ -27,7 +27,7 @@ SECONDS = 4.0
 def paired_timing(
     first: TimedSide, second: TimedSide, looks: tuple[int, ...] = TRIAL, seconds: float = SECONDS
 ) -> Gain:
-    """How many times as fast *second* is as *first*.
+    """Return how many times as fast *second* is as *first*.
 
     Raises:
         OnnxAccelError: a session cannot be opened, or fails.
@@ -42,7 +42,7 @@ def measured(
     seconds: float = SECONDS,
     against: float | None = 1.0,
 ) -> Ratio:
-    """As :func:`paired_timing`, with everything measured; *against* None takes all looks that *seconds* allow."""
+    """Time as :func:`paired_timing` and return all figures; *against* None takes all looks in *seconds*."""
     with ExitStack() as opened:
         arms = [
             Arm(label, opened.enter_context(closing(opens())), feeds)
@@ -52,6 +52,6 @@ def measured(
 
 
 def gain(found: Ratio) -> Gain:
-    """What *found* says of a gain."""
+    """Return what *found* says of a gain."""
     control = 1.0 if found.control is None else max(found.control.ratio, 1 / found.control.ratio)
     return Gain(found.ratio, found.low, found.high, control)

@@ -19,8 +19,10 @@ def baseline(
     """Name and file of the model that *model_session* is compared with.
 
     Args:
+        model_session: the model that is timed.
         wanted: ``git:REVISION``, or empty for the reference model.
         other: opens the model at a path.
+        backend: name of the backend that both run in.
         batch: to which it is frozen; None to leave it as it is.
 
     Raises:

@@ -8,17 +8,17 @@ from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.advice.speedup import Finding, Outcome
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.runner.latency.paired_timing import paired_timing
+from pytest_onnxaccel.runner.latency.timing_sessions import TimedModel
 from pytest_onnxaccel.runner.sessions.frozen_batch import freeze
-from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
 
 #: Sizes to try where the user named none, as multiples of the model's own.
 MULTIPLES = (2, 4, 8)
 _TITLE = "throughput at another batch size"
 
 
-def batch_finding(model_session: ModelSession, backend: str, ready: Ready, options: LoadOptions) -> Finding:
-    """The batch size that certainly gives most samples per second; each size is proven before it is timed."""
-    inputs = ready.resolved.inputs
+def batch_finding(model: TimedModel, options: LoadOptions) -> Finding:
+    """Return the batch size that certainly gives most samples per second; each size is proven before it is timed."""
+    model_session, backend, inputs = model.model_session, model.backend, model.ready.resolved.inputs
     if inputs.batch is None:
         why = "the inputs share no batch axis (axis 0)"
         return Finding("batch", _TITLE, Outcome.NOT_APPLICABLE, why=why)
@@ -29,7 +29,7 @@ def batch_finding(model_session: ModelSession, backend: str, ready: Ready, optio
     why = "no other size was named" if not sizes else ""
     for size in sizes:
         try:
-            path = freeze(model_session, backend, ready, size).path
+            path = freeze(model_session, backend, model.ready, size).path
             opens = partial(model_session.fresh, backend, path, options)
             found = paired_timing((shipped, inputs.feeds(0)), (opens, inputs.feeds(0, size)))
         except OnnxAccelError as error:

@@ -8,9 +8,10 @@ from types import TracebackType
 from pytest_onnxaccel.backends.checked_session import CheckedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.model_session import ModelSession
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
 
 
 class Bench:
@@ -28,7 +29,7 @@ class Bench:
         self._sessions: list[CheckedSession] = []
 
     def session(self, backend: str, path: str | None = None, options: LoadOptions | None = None) -> CheckedSession:
-        """A new session of *backend* on the model, or on the file at *path*.
+        """Return a new session of *backend* on the model, or on the file at *path*.
 
         Raises:
             OnnxAccelError: it cannot be loaded.
@@ -58,3 +59,25 @@ class Bench:
                     session.close()
         for engine in self._own.values():
             engine.close()
+
+
+@record(frozen=True)
+class TimedModel:
+    """A model in the backend and at the batch that it is timed at.
+
+    Attributes:
+        ready: it running in *backend*, at its own batch.
+        path: file of the model at *batch*; None where its own file has that batch.
+        batch: samples of one call; None for the model's own.
+    """
+
+    model_session: ModelSession
+    engines: Engines
+    backend: str
+    ready: Ready
+    path: str | None = None
+    batch: int | None = None
+
+    def bench(self, fresh: bool = False) -> Bench:
+        """Return the sessions to time it in, *fresh* ones in new workers."""
+        return Bench(self.model_session, self.engines, fresh)

@@ -18,7 +18,7 @@ _NAMED = 4
 
 @record(frozen=True)
 class Finding:
-    """What is told of one localisation.
+    """What is reported about one localisation.
 
     Attributes:
         clause: for the end of the verdict's message.
@@ -36,9 +36,10 @@ class Finding:
 def finding(
     found: Intermediates, suspect: Suspect | None, reduced: Reduced | None, vanished: bool, fused: Sequence[Node] = ()
 ) -> Finding:
-    """What *found* says.
+    """Return the finding of *found*.
 
     Args:
+        found: values of both sides, compared.
         suspect: the first place where the two part.
         reduced: that place alone, where it shows the difference.
         vanished: with values exposed there is no difference.
@@ -72,7 +73,7 @@ def finding(
 
 
 def only_unlike(found: Intermediates, value: str) -> tuple[Node, list[str]] | None:
-    """The one node before *value* that is another in the other file, and how; None where none is, or several are.
+    """Return the only node before *value* that differs in the other file, and how; None for none or several.
 
     A fault may be smaller than rounding where it arises, and grow further on.
     """
@@ -94,7 +95,7 @@ def only_unlike(found: Intermediates, value: str) -> tuple[Node, list[str]] | No
 
 
 def upstream(graph_view: GraphView, value: str) -> list[Node]:
-    """The nodes that *value* depends on, the one that gives it included."""
+    """Return the nodes that *value* depends on, the one that gives it included."""
     reached, waiting = set[str](), [value]
     while waiting:
         name = waiting.pop()
@@ -124,7 +125,7 @@ def _unlike(
 
 
 def _lacking(suspect: Suspect) -> str:
-    """What the reference has before the node and the candidate lacks."""
+    """Return what the reference has before the node and the candidate lacks."""
     rest = list(_ops(suspect.nodes))
     lacking = []
     for node in suspect.theirs:
@@ -155,7 +156,7 @@ def _seen(found: Intermediates, compared: int) -> str:
     if beside.ours.left_alone:
         line += f"; not looked into: {', '.join(beside.ours.left_alone[:_NAMED])}"
     refused = {**found.ours.refused, **found.theirs.refused}
-    return line + (f"; {len(refused)} values could not be had" if refused else "")
+    return line + (f"; {len(refused)} values could not be obtained" if refused else "")
 
 
 def _vanished(figures: dict[str, Any], seen: str, fused: Sequence[Node]) -> Finding:
@@ -169,13 +170,13 @@ def _vanished(figures: dict[str, Any], seen: str, fused: Sequence[Node]) -> Find
 
 
 def _narrowed(found: Intermediates, suspect: Suspect) -> bool:
-    """Something inside agrees or differs by itself: else the two graphs were only compared as a whole."""
+    """Return whether something inside agrees or differs by itself, not only the graphs as a whole."""
     inner = [name for name in found.beside.gaps if name not in found.beside.ours.outputs]
     return bool(inner) or len(suspect.nodes) <= 1 or len(found.beside.ours.nodes) <= _NAMED
 
 
 def _differences(found: Intermediates, suspect: Suspect) -> list[str]:
-    """What differs between the two nodes themselves, where they come from two files."""
+    """Return what differs between the two nodes themselves, where they come from two files."""
     ours, theirs = found.ours.side, found.theirs.side
     if ours.shares_file(theirs) or not suspect.theirs:
         return []
@@ -215,7 +216,7 @@ def _ops(nodes: Sequence[Node]) -> list[str]:
 
 
 def named(nodes: Sequence[Node]) -> str:
-    """The first of *nodes* by operator and name."""
+    """Return the first of *nodes* by operator and name."""
     if not nodes:
         return "nothing"
     shown = [f"{node.op} {node.name or node.outputs[0]!r}" for node in nodes[:_NAMED]]

@@ -1,4 +1,4 @@
-"""What every engine at hand makes of one sample, for blame."""
+"""What every available engine makes of one sample, for blame."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def engine_vote(
     feeds: Mapping[str, Array],
     reduced: Reduced | None,
 ) -> OddOneOut | None:
-    """Which engine is the odd one out on *feeds*; None where the two sides are two files: no engine is to blame then.
+    """Find the odd engine on *feeds*; None where the two sides are two files: no engine is to blame then.
 
     Asked are both sides, the run's other *backends*, and the sides' backends without graph optimizations. Where those
     cannot tell and the model was *reduced*, the reduced one is put before every oracle here too: what would take them

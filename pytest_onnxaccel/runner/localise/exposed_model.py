@@ -32,7 +32,7 @@ class ExposedModel:
     sessions: int = 0
 
     def run(self, values: Sequence[str], *feeds: Mapping[str, Array]) -> list[dict[str, Array]]:
-        """The outputs and *values*, for each of *feeds*, by one session; where that cannot be had, by several.
+        """Return the outputs and *values* for each of *feeds*, by one session or, where it cannot load, by several.
 
         Raises:
             OnnxAccelError: not even the outputs can be had.

@@ -17,7 +17,7 @@ Outputs = Mapping[str, "Array"]
 
 
 def fused(found: Intermediates, wrong: Sequence[str], outputs: tuple[Outputs, Outputs]) -> tuple[Node, ...]:
-    """The nodes on both sides of the value whose exposure ends the difference; empty where none can be told.
+    """Return the nodes on both sides of the value whose exposure ends the difference; empty where none can be found.
 
     Each side in turn gives ever more of its values, while the other runs as it is: the last value with which the
     difference goes away is searched for by halving, in about log2(values) sessions.
@@ -47,14 +47,14 @@ def _differs(
     outputs: tuple[Outputs, Outputs],
     which: int,
 ) -> bool:
-    """With *values* exposed on one side, the two sides still differ."""
+    """Return whether the two sides still differ with *values* exposed on one side."""
     (exposed,) = model.run(values, feeds)
     sides = (exposed, outputs[1]) if which == 0 else (outputs[0], exposed)
     return still(wrong, sides, outputs)
 
 
 def still(wrong: Sequence[str], sides: tuple[Outputs, Outputs], plain: tuple[Outputs, Outputs]) -> bool:
-    """Some *wrong* output of *sides* is still apart by a tenth of what it is in the *plain* models."""
+    """Return whether some *wrong* output of *sides* is still apart by a tenth of what it is in the *plain* models."""
     now = [gap(sides[0][name], sides[1][name]).share for name in wrong]
     before = [gap(plain[0][name], plain[1][name]).share for name in wrong]
     return any(a >= b / 10 for a, b in zip(now, before, strict=True))

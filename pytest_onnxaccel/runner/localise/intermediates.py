@@ -1,4 +1,4 @@
-"""Lays the insides of two sides beside each other: chunk by chunk, on one sample, in bounded memory."""
+"""Lays the insides of two sides side by side: chunk by chunk, on one sample, in bounded memory."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Intermediates:
     unrun: set[str] = field(default_factory=set)
 
     def reference(self, values: Sequence[str]) -> dict[str, Array]:
-        """What the reference computes for *values*, inputs among them."""
+        """Return what the reference computes for *values*, inputs among them."""
         known = {**self.feeds, **self.kept[1]}
         missing = [name for name in values if name not in known]
         if missing:
@@ -66,6 +66,9 @@ def intermediates(
     """Compare what two sides compute inside, on *feeds*.
 
     Args:
+        ours: the candidate.
+        theirs: the reference.
+        feeds: one sample, arrays by input name.
         wrong: outputs that failed.
         cap: bytes of intermediates that are held at a time.
         narrow: float type that one side is a conversion to: then floats of two types are compared after a cast.
@@ -116,7 +119,7 @@ def intermediates(
 
 
 def alike(array: Array, other: Array | None) -> Array:
-    """*array* in the type of *other*, where both are floats of different types."""
+    """Return *array* in the type of *other*, where both are floats of different types."""
     if other is None or array.dtype == other.dtype or not {array.dtype.kind, other.dtype.kind} <= {"f", "V"}:
         return array
     found: Array = array.astype(other.dtype)
@@ -124,7 +127,7 @@ def alike(array: Array, other: Array | None) -> Array:
 
 
 def _of(outputs: Sequence[str], arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Those of *arrays* that are outputs, or parts of one."""
+    """Return those of *arrays* that are outputs, or parts of one."""
     return {name: array for name, array in arrays.items() if holder(name, outputs) in outputs}
 
 
@@ -142,10 +145,10 @@ def _wiring(side: ComparisonSide, shapes: Mapping[str, list[int]]) -> GraphView:
 def chunks(
     ours: GraphView, theirs: GraphView, pairs: Mapping[str, str], cap: int
 ) -> Iterator[tuple[list[str], list[str]]]:
-    """Values of both sides in the candidate's order, paired ones in one chunk; the reference's count twice, as they are
-    had twice.
+    """Yield chunks of values of both sides, in the candidate's order, paired ones in one chunk.
 
-    A value of unknown size counts as much as the largest of known size; where none is known, as an eighth of the cap.
+    The reference's values count twice, because they are held twice. A value of unknown size counts as much as the
+    largest of known size; where none is known, as an eighth of the cap.
     """
     sizes = [
         size

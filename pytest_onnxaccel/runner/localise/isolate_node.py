@@ -45,7 +45,7 @@ class Reduced:
 
 
 def origin(found: Intermediates) -> tuple[Suspect | None, Reduced | None]:
-    """The first suspect that shows the difference alone, or else the first one and nothing.
+    """Return the first suspect that shows the difference alone, or else the first one and nothing.
 
     A suspect that agrees when both sides are fed the same has only passed on what came in: it is cleared, and the
     next one is looked for behind it; after a few of them the limits are raised past what they showed.
@@ -70,7 +70,7 @@ def origin(found: Intermediates) -> tuple[Suspect | None, Reduced | None]:
 
 
 def _alone(found: Intermediates, suspect: Suspect) -> Reduced | None:
-    """*suspect* by itself; None where it shows nothing there, or cannot be run alone."""
+    """Return *suspect* by itself; None where it shows nothing there, or cannot be run alone."""
     ours, theirs = found.ours.side, found.theirs.side
     files: list[tuple[ComparisonSide, str]] = []
     try:
@@ -100,7 +100,7 @@ def _alone(found: Intermediates, suspect: Suspect) -> Reduced | None:
 
 
 def _typed(model: ExposedModel, feeds: Mapping[str, Array]) -> dict[str, Array]:
-    """*feeds* in the float types that *model* has them in."""
+    """Return *feeds* in the float types that *model* has them in."""
     side = model.side
     declared = {spec.name: spec.dtype for spec in side.model_session.declared(side.file).inputs}
     found = {}

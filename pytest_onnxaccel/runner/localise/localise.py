@@ -8,20 +8,17 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.checks.localise.odd_one_out import OddOneOut
-from pytest_onnxaccel.checks.parity.check import sample
 from pytest_onnxaccel.core.errors import OnnxAccelError, printable
-from pytest_onnxaccel.core.failure_folder import case_folder
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.numerics.compare.distance import gap
-from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.localise.describe import Finding, finding
 from pytest_onnxaccel.runner.localise.engine_vote import engine_vote
+from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
 from pytest_onnxaccel.runner.localise.fused_nodes import fused, still
 from pytest_onnxaccel.runner.localise.intermediates import intermediates
 from pytest_onnxaccel.runner.localise.isolate_node import Reduced, origin, swept
-from pytest_onnxaccel.runner.localise.saved_case import save_case
-from pytest_onnxaccel.runner.request import Request
+from pytest_onnxaccel.runner.localise.saved_case import FailedCase, folder_of, save_case
 from pytest_onnxaccel.runner.sessions.comparison_sides import EXPORTED_AGAIN, ComparisonSide
 from pytest_onnxaccel.runner.sessions.engines import Engines
 
@@ -30,27 +27,31 @@ if TYPE_CHECKING:
 
 
 def looked_into(
-    result: CheckResult,
-    request: Request,
-    sides: tuple[ComparisonSide, ComparisonSide],
-    inputs: Inputs,
-    backends: Sequence[str],
-    engines: Engines,
-    failures: str | None,
+    failed: FailedCheck, sides: tuple[ComparisonSide, ComparisonSide], backends: Sequence[str]
 ) -> CheckResult:
-    """*result* of a failed parity check with what can be found of its cause.
+    """Return the result of a failed parity check with what can be found of its cause.
 
     Whatever goes wrong here is a note of the result and leaves the verdict as it is.
+
+    Args:
+        failed: the failed check, with its request, result and inputs.
+        sides: candidate and reference.
+        backends: of the run.
     """
-    if not by_value(result):
+    result = failed.result
+    if not failed.by_value:
         return result
     try:
-        feeds = sample(inputs, request.seeds, request.batch, worst_sample(result))
-        narrow = str(result.figures.get("conversion", ""))
-        quantised = "quantised" in result.figures
-        return FailureAnalysis(
-            sides, feeds, backends, engines, failures, narrow=narrow, quantised=quantised
-        )(result)  # fmt: skip
+        analysis = FailureAnalysis(
+            sides,
+            failed.feeds(),
+            backends,
+            failed.engines,
+            failed.failures,
+            narrow=str(result.figures.get("conversion", "")),
+            quantised="quantised" in result.figures,
+        )
+        return analysis(result)
     except Exception as error:
         return result.with_(notes=(*result.notes, _note("not looked into", error)))
 
@@ -78,7 +79,7 @@ class FailureAnalysis:
     quantised: bool = False
 
     def __call__(self, result: CheckResult) -> CheckResult:
-        """*result* with what was found.
+        """Return *result* with what was found.
 
         Raises:
             OnnxAccelError: a side no longer runs the sample.
@@ -112,7 +113,7 @@ class FailureAnalysis:
             gap(outputs[0][name], outputs[1][name]).share == 0 for name in wrong if name in outputs[1]
         ):
             # Nothing inside can tell: what differs lies between the framework and its export, rounding above all
-            line = f"not localised: {EXPORTED_AGAIN} gives the very same; what differs is the framework and its export"
+            line = f"not localised: {EXPORTED_AGAIN} gives the same; what differs is the framework and its export"
             return None, Finding(f"; {EXPORTED_AGAIN} gives the same", (line,), "compared the outputs alone", {})
         try:
             if self.quantised:
@@ -142,16 +143,11 @@ class FailureAnalysis:
         reduced: Reduced | None,
         at: int,
     ) -> CheckResult:
-        """*result* with the folder of its case, told as the detail number *at*."""
-        batch = f"b{result.batch}" if result.batch is not None else ""
+        """Return *result* with the folder of its case, reported as the detail number *at*."""
         assert self.failures is not None
-        folder = case_folder(self.failures, result.model, "parity", result.backend, result.reference, batch)
-        tolerances = {
-            name: (float(told.get("rtol") or 0.0), float(told.get("atol") or 0.0))
-            for name, told in result.figures.get("outputs", {}).items()
-        }
+        folder = folder_of(self.failures, result)
         try:
-            save_case(folder, self.sides, self.engines, self.feeds, outputs, tolerances, reduced, str(result))
+            save_case(folder, FailedCase(result, self.sides, self.feeds, outputs, reduced), self.engines)
         except Exception as error:
             self.notes.append(_note(f"no case in {folder}", error))
             return result
@@ -165,19 +161,8 @@ def _note(what: str, error: Exception) -> str:
     return f"{what}: {printable(text, 160)}"
 
 
-#: Breaches of the contract that are differences of values all the same.
-BY_VALUE = ("nan", "inf", "shape", "rank")
-
-
-def by_value(result: CheckResult) -> bool:
-    """The check failed by what the outputs hold, not by their names or types."""
-    if result.verdict is not Verdict.FAILED:
-        return False
-    return result.code == "V_PARITY" or result.figures.get("breach") in BY_VALUE
-
-
 def wrong_outputs(result: CheckResult, outputs: tuple[Mapping[str, Array], Mapping[str, Array]]) -> tuple[str, ...]:
-    """Outputs past their tolerance, or not comparable."""
+    """Return the outputs past their tolerance, or not comparable."""
     told = result.figures.get("outputs", {})
     found = [name for name, figures in told.items() if figures.get("bad_share")]
     ours, theirs = outputs
@@ -187,11 +172,3 @@ def wrong_outputs(result: CheckResult, outputs: tuple[Mapping[str, Array], Mappi
         if name in ours and name not in found and gap(ours[name], theirs[name]).share == float("inf")
     ]
     return tuple(found) or tuple(name for name in theirs if name in ours)
-
-
-def worst_sample(result: CheckResult) -> int:
-    """Number of the sample that is looked into: the one of the worst output, or the one that broke the contract."""
-    told = result.figures.get("outputs", {}).get(result.figures.get("worst_output", ""), {})
-    if result.figures.get("breach"):
-        return int(result.figures.get("breach_sample", 0))
-    return int(told.get("sample", 0))

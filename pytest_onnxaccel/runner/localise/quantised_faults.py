@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from pytest_onnxaccel.checks.parity.check import sample
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
-from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
-from pytest_onnxaccel.runner.localise.localise import worst_sample
+from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
 from pytest_onnxaccel.runner.localise.quantised_loss import audited, faults_of, finding
-from pytest_onnxaccel.runner.request import Request
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
 
 #: So many of the constants that are wrong are told.
 _TOLD = 5
 
 
-def weighed(
-    result: CheckResult, request: Request, sides: tuple[ComparisonSide, ComparisonSide], inputs: Inputs
-) -> CheckResult:
-    """*result* that was inconclusive: failed where constants are not those of the original, else with the losses.
+def weighed(failed: FailedCheck, sides: tuple[ComparisonSide, ComparisonSide]) -> CheckResult:
+    """Return an inconclusive result as failed where constants are not those of the original, else with the losses.
 
     What goes wrong here is a note, and leaves the verdict as it is.
+
+    Args:
+        failed: the inconclusive check, with its request, result and inputs.
+        sides: candidate and reference.
     """
+    result = failed.result
     try:
         faults = faults_of(audited(*sides))
         if faults:
             what = result.message.partition("; ")[0]
             return result.with_(verdict=Verdict.FAILED, code="V_PARITY", message=what, details=faults[:_TOLD])
-        told = finding(*sides, sample(inputs, request.seeds, request.batch, worst_sample(result)))
+        told = finding(*sides, failed.feeds())
     except OnnxAccelError as error:
         return result.with_(notes=(*result.notes, f"losses were not measured: {error.cause}"))
     figures = {**result.figures, "localisation": told.figures}

@@ -65,20 +65,20 @@ class Loss:
 
 
 def audited(ours: ComparisonSide, theirs: ComparisonSide) -> dict[str, Any]:
-    """See :func:`pytest_onnxaccel.graph.precision.audit.audit`."""
+    """Return the report of :func:`pytest_onnxaccel.graph.precision.audit.audit`."""
     found: dict[str, Any] = ours.model_session.graph(_AUDIT, candidate=ours.file, reference=theirs.file)
     return found
 
 
 def faults_of(report: Mapping[str, Any]) -> tuple[str, ...]:
-    """What an audit found, a line each, with the node first."""
+    """Return what an audit found, a line each, with the node first."""
     return tuple(f"{fault['node']}: {fault['name']!r}: {fault['text']}" for fault in report["faults"])
 
 
 def losses(
     ours: ComparisonSide, theirs: ComparisonSide, feeds: Mapping[str, Array], ranges: Mapping[str, Range]
 ) -> list[Loss]:
-    """What each part of the candidate loses on *feeds*, most first.
+    """Return what each part of the candidate loses on *feeds*, most first.
 
     Raises:
         OnnxAccelError: a side cannot be run.
@@ -115,7 +115,7 @@ def losses(
 
 
 def _rectified(mine: GraphView, other: GraphView, right: Mapping[str, Array]) -> dict[str, Array]:
-    """Values that whole numbers rectify on the way: as the original has them behind its Relu."""
+    """Return the values that whole numbers rectify on the way: as the original has them behind its Relu."""
     found = {}
     for node in other.nodes:
         if node.op in ("Relu", "Clip") and node.inputs and node.outputs:
@@ -127,7 +127,7 @@ def _rectified(mine: GraphView, other: GraphView, right: Mapping[str, Array]) ->
 
 
 def _within(names: list[str], view: GraphView) -> list[str]:
-    """*names* whose values fit into the memory, twice; those of unknown size count a hundredth of it."""
+    """Return *names* whose values fit into the memory, twice; those of unknown size count a hundredth of it."""
     sizes = {name: 2 * (view.size(name) or CAP // 200) for name in names}
     while sizes and sum(sizes.values()) > CAP:
         del sizes[max(sizes, key=lambda name: sizes[name])]
@@ -135,13 +135,13 @@ def _within(names: list[str], view: GraphView) -> list[str]:
 
 
 def _own(nodes: tuple[Node, ...], name: str) -> str:
-    """The one of *nodes* that computes; the value's *name* where none does."""
+    """Return the one of *nodes* that computes; the value's *name* where none does."""
     own = next((node for node in nodes if node.op not in _TURNS), None) or (nodes[0] if nodes else None)
     return repr(name) if own is None else str(own)
 
 
 def finding(ours: ComparisonSide, theirs: ComparisonSide, feeds: Mapping[str, Array]) -> Finding:
-    """The part of a quantised model to look at first, and what the others lose.
+    """Return the part of a quantised model to look at first, and what the others lose.
 
     Raises:
         OnnxAccelError: a side cannot be run.

@@ -112,7 +112,7 @@ if __name__ == "__main__":
 
 
 def script(sides: dict[str, object], outputs: list[tuple[str, str, float, float]], reduced: dict[str, object]) -> str:
-    """``repro.py`` for two *sides*.
+    """Return ``repro.py`` for two *sides*.
 
     Args:
         sides: by ``candidate`` and ``reference``: ``label``, ``model`` (a file of the folder), ``runtime``

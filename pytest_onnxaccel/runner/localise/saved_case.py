@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.core.errors import OnnxAccelError, printable
+from pytest_onnxaccel.core.failure_folder import case_folder
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.numerics.compare.distance import magnitude
 from pytest_onnxaccel.numerics.sampling.npz import write_npz
 from pytest_onnxaccel.runner.localise.isolate_node import Reduced
@@ -23,23 +26,38 @@ if TYPE_CHECKING:
 LARGEST = 1 << 30
 
 
-def save_case(
-    folder: Path,
-    sides: tuple[ComparisonSide, ComparisonSide | str],
-    engines: Engines,
-    feeds: Mapping[str, Array],
-    outputs: tuple[Mapping[str, Array], Mapping[str, Array]],
-    tolerances: Mapping[str, tuple[float, float]],
-    reduced: Reduced | None,
-    report: str,
-) -> Path:
-    """Write the case to *folder*, in place of what an earlier run left there; gives the folder.
+@record(frozen=True)
+class FailedCase:
+    """One sample on which a parity check failed.
 
-    Args:
-        sides: candidate and reference; of what is no file, its name alone.
-        outputs: of candidate and reference on *feeds*.
-        tolerances: (rtol, atol) by output.
-        report: what is known, for ``report.txt``.
+    Attributes:
+        result: what is known of the check.
+        sides: candidate and reference; of what is not a file, its name alone.
+        feeds: the sample, one array per input.
+        outputs: of candidate and reference on it, by name.
+        reduced: what the difference was reduced to; None where it was not.
+    """
+
+    result: CheckResult
+    sides: tuple[ComparisonSide, ComparisonSide | str]
+    feeds: Mapping[str, Array]
+    outputs: tuple[Mapping[str, Array], Mapping[str, Array]]
+    reduced: Reduced | None = None
+
+    def tolerance(self, name: str) -> tuple[float, float]:
+        """Return the tolerance of output *name*, as (rtol, atol)."""
+        told = self.result.figures.get("outputs", {}).get(name, {})
+        return float(told.get("rtol") or 0.0), float(told.get("atol") or 0.0)
+
+
+def folder_of(failures: str, result: CheckResult) -> Path:
+    """Return the folder below *failures* for the case of one parity check."""
+    batch = f"b{result.batch}" if result.batch is not None else ""
+    return case_folder(failures, result.model, "parity", result.backend, result.reference, batch)
+
+
+def save_case(folder: Path, case: FailedCase, engines: Engines) -> Path:
+    """Write *case* to *folder*, in place of what an earlier run left there; gives the folder.
 
     Raises:
         OSError: the folder cannot be written.
@@ -47,20 +65,21 @@ def save_case(
     _clear(folder)
     folder.mkdir(parents=True, exist_ok=True)
     names = ("candidate", "reference")
-    write_npz(folder / "inputs.npz", feeds)
+    write_npz(folder / "inputs.npz", case.feeds)
     told: dict[str, object] = {}
-    for name, side, arrays in zip(names, sides, outputs, strict=True):
+    for name, side, arrays in zip(names, case.sides, case.outputs, strict=True):
         write_npz(folder / f"{name}.npz", arrays)
         # One file for two backends is copied once, unless a backend runs another copy of it
         told[name] = _side(folder, name, side, engines) if isinstance(side, ComparisonSide) else _unseen(side)
-    pairs = [(name, name, *tolerances.get(name, (0.0, 0.0))) for name in outputs[1] if name in outputs[0]]
-    (folder / "repro.py").write_text(script(told, pairs, _reduced(folder, sides, engines, reduced)), encoding="utf-8")
-    (folder / "report.txt").write_text(report + "\n", encoding="utf-8")
+    ours, theirs = case.outputs
+    pairs = [(name, name, *case.tolerance(name)) for name in theirs if name in ours]
+    (folder / "repro.py").write_text(script(told, pairs, _reduced(folder, case, engines)), encoding="utf-8")
+    (folder / "report.txt").write_text(f"{case.result}\n", encoding="utf-8")
     return folder
 
 
 def _unseen(label: str) -> dict[str, Any]:
-    """A side that is no file: what it gave is there, and no script can call it."""
+    """Return a side that is not a file: what it gave is there, and no script can call it."""
     return {"label": printable(label), "model": "", "runtime": "", "optimize": True}
 
 
@@ -96,7 +115,7 @@ def _model(side: ComparisonSide, engines: Engines, source: str, target: Path) ->
 
 
 def _written(side: ComparisonSide, target: Path, function: str, **arguments: Any) -> None:
-    """What a graph function writes, with its data files, at *target*: the worker itself may not write there."""
+    """Copy what a graph function writes, with its data files, to *target*: the worker may not write there."""
     folder = os.path.join(side.model_session.folder, f"case-{os.urandom(6).hex()}")
     os.mkdir(folder, 0o700)
     try:
@@ -107,9 +126,8 @@ def _written(side: ComparisonSide, target: Path, function: str, **arguments: Any
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _reduced(
-    folder: Path, sides: tuple[ComparisonSide, ComparisonSide | str], engines: Engines, reduced: Reduced | None
-) -> dict[str, object]:
+def _reduced(folder: Path, case: FailedCase, engines: Engines) -> dict[str, object]:
+    reduced = case.reduced
     if reduced is None:
         return {}
     suspect = reduced.suspect
@@ -119,7 +137,7 @@ def _reduced(
         value = (suspect.value, suspect.counterpart)[which]
         write_npz(folder / f"reduced-{name}-inputs.npz", reduced.feeds[which])
         write_npz(folder / f"reduced-{name}.npz", {value: reduced.outputs[which]})
-        path, side = reduced.files[which], sides[which]
+        path, side = reduced.files[which], case.sides[which]
         files[name] = f"reduced-{name}.onnx" if path else ""
         if path and isinstance(side, ComparisonSide):
             _model(side, engines, path, folder / files[name])

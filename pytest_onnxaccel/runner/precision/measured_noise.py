@@ -26,7 +26,7 @@ def remember(model_session: ModelSession, result: CheckResult) -> None:
 
 
 def noise_of(model_session: ModelSession, backend: str, ready: Ready) -> Mapping[str, float]:
-    """Absolute tolerance by output that the noise of the model in *backend* asks for.
+    """Return the absolute tolerance by output that the noise of the model in *backend* asks for.
 
     It is what parity measured, and where that had no reason to, measured now.
     """

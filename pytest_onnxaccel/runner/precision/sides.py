@@ -24,7 +24,7 @@ _NUMBERS = itertools.count()
 
 
 def precision_of(model_session: ModelSession, path: str | None = None) -> Precision:
-    """What the model's file, or the one at *path* derived from it, computes in.
+    """Return what the model's file, or the one at *path* derived from it, computes in.
 
     Raises:
         OnnxAccelError: it cannot be read.
@@ -33,7 +33,7 @@ def precision_of(model_session: ModelSession, path: str | None = None) -> Precis
 
 
 def rounded(model_session: ModelSession, backend: str, dtype: str, path: str | None = None) -> Variants:
-    """The model in *backend*, with its values and weights rounded to *dtype*."""
+    """Return the model in *backend*, with its values and weights rounded to *dtype*."""
     source = path or model_session.path
 
     def opened() -> Iterator[tuple[str, Session | OnnxAccelError]]:
@@ -54,9 +54,9 @@ def rounded(model_session: ModelSession, backend: str, dtype: str, path: str | N
 
 
 def casts(declared: ModelInfo, model_session: ModelSession, other: ModelSession | None) -> Casts:
-    """What must be cast to compare the model with *other*, of which it is a conversion to another float type.
+    """Return what must be cast to compare the model with *other*, of which it is a conversion to another float type.
 
-    Nothing where neither graph computes in the narrow type: then a border that has it is no conversion but a mistake.
+    Nothing where neither graph computes in the narrow type: then a border that has it is a mistake, not a conversion.
     """
     if other is None:
         return Casts()
@@ -72,12 +72,15 @@ def types(
     request: Request, model_session: ModelSession, path: str | None, other: ModelSession | None, own: Session,
     variants: Variants, found: Casts,
 ) -> Types:  # fmt: skip
-    """What the check of *request* knows of types.
+    """Return what the check of *request* knows of types.
 
     Args:
+        request: the parity check.
+        model_session: the model under test.
         path: of the model's file at the requested batch; None for its own.
         other: the other file that it is compared with.
-        own, variants: the candidate, and variants of it.
+        own: the candidate.
+        variants: opens variants of the candidate.
         found: what is cast between the two.
     """
 

@@ -19,9 +19,11 @@ _FUNCTION = "pytest_onnxaccel.graph.summands:summands"
 
 
 def summand_scales(model_session: ModelSession, backend: str, path: str | None = None) -> Summands:
-    """Scales of the summands of the model's outputs in *backend*; none where they cannot be had.
+    """Return the scales of the summands of the model's outputs in *backend*; none where they are not available.
 
     Args:
+        model_session: the model.
+        backend: that it is run in.
         path: of a file derived from the model, instead of its own.
     """
 

@@ -63,7 +63,7 @@ class Candidates:
         self._joins: Mapping[str, Any] | None = None
 
     def files(self, size: int, method: str = AUTO, quick_survey: bool = False) -> Iterator[Candidate | OnnxAccelError]:
-        """Candidates for batch *size*, cheapest first, made one by one; an error where a method cannot apply.
+        """Yield candidates for batch *size*, cheapest first, made one by one; an error where a method cannot apply.
 
         With *glance*, the first is what a look suggests: quick to have, and refuted where they mislead.
         """
@@ -99,7 +99,7 @@ class Candidates:
         return self._made[key]
 
     def joins(self) -> Mapping[str, Any]:
-        """By output, how the model's own runs combine; empty where nobody can tell."""
+        """Return, by output, how the model's own runs combine; empty where that is unknown."""
         if self._joins is None:
             try:
                 self._joins = dict(self._graph("rebatch_joins", source=self._source, axes=self._axes))
@@ -108,7 +108,7 @@ class Candidates:
         return self._joins
 
     def holders(self, most: int = 3) -> str:
-        """At most *most* of the nodes that hold the batch in a constant, or mix its samples, for a message."""
+        """Return at most *most* nodes that hold the batch in a constant, or mix its samples, for a message."""
         try:
             found = self._graph("rebatch_diagnose", source=self._source, axes=self._axes)
         except OnnxAccelError:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def batch_sessions(model_session: ModelSession, name: str) -> BatchSessions:
-    """For *model_session* in backend *name*: sessions at a batch size."""
+    """Return what opens sessions of *model_session* in backend *name* at a batch size."""
 
     def at(size: int) -> Iterator[tuple[str, Session | OnnxAccelError]]:
         ready = model_session.ready(name)
@@ -36,7 +36,7 @@ def batch_sessions(model_session: ModelSession, name: str) -> BatchSessions:
 def at_batch(
     model_session: ModelSession, name: str, candidate: Candidate | OnnxAccelError, method: str = AUTO
 ) -> tuple[str, Session | OnnxAccelError]:
-    """The method of *candidate*, with its session in backend *name* or with what stands against it."""
+    """Return the method of *candidate*, with its session in backend *name* or with what stands against it."""
     if isinstance(candidate, OnnxAccelError):
         return method, candidate
     if candidate.info is not None:

@@ -40,7 +40,7 @@ class ComparisonSide:
         return found if self.wrap is None else self.wrap(found)
 
     def at(self, path: str) -> ComparisonSide:
-        """The same backend on another file."""
+        """Return the same backend on another file."""
         return replace(self, path=path)
 
     def shares_file(self, other: ComparisonSide) -> bool:
@@ -48,5 +48,5 @@ class ComparisonSide:
 
 
 def derived(model_session: ModelSession, kind: str) -> str:
-    """A path for a file derived from the model that nothing lies at."""
+    """Return an unused path for a file derived from the model."""
     return os.path.join(model_session.folder, f"{kind}-{os.urandom(6).hex()}.onnx")

@@ -13,7 +13,7 @@ from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import BackendUnavailable
 from pytest_onnxaccel.isolation.confinement.confine import Wall
 from pytest_onnxaccel.isolation.engine import Engine, LocalEngine, WorkerEngine
-from pytest_onnxaccel.isolation.launch import own_command
+from pytest_onnxaccel.isolation.launch import Launch, own_command
 from pytest_onnxaccel.isolation.staging.run_folder import Staging
 from pytest_onnxaccel.isolation.staging.stage_model import folder_name, new_folder
 from pytest_onnxaccel.isolation.supervisor import WorkerProcess
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def named_interpreter(environment: str, path: str) -> Availability:
-    """Availability of a backend whose interpreter the user named."""
+    """Return the availability of a backend whose interpreter the user named."""
     from pytest_onnxaccel.environments.locate import interpreter, versions
 
     found = interpreter(environment, path)
@@ -63,13 +63,15 @@ class Engines:
 
     @property
     def folder(self) -> str:
-        """The private folder that everything staged lies in."""
+        """The private folder that holds everything staged."""
         return self.staging.folder
 
     def private_folder(self, name: str, number: int, beside: bool = False) -> str:
-        """A new folder for the files of model *name*, the run's *number*-th.
+        """Return a new folder for the files of model *name*, the run's *number*-th.
 
         Args:
+            name: that of the model.
+            number: that of the model in the run.
             beside: other models are compared with it: their workers may read it.
 
         Raises:
@@ -95,7 +97,7 @@ class Engines:
         return Conversions(self)
 
     def backend(self, name: str) -> Backend:
-        """The backend registered as *name*.
+        """Return the backend registered as *name*.
 
         Raises:
             ConfigError: none is.
@@ -105,7 +107,7 @@ class Engines:
         return self._backends[name]
 
     def availability(self, name: str) -> Availability:
-        """Whether backend *name* can be tried here; told without a framework."""
+        """Return whether backend *name* can be tried here; no framework is imported."""
         if name not in self._available:
             backend = self.backend(name)
             named = self._options.pythons.get(backend.environment) if backend.environment else None
@@ -113,9 +115,11 @@ class Engines:
         return self._available[name]
 
     def open(self, name: str, operators: Mapping[str, int], fresh: bool = False, own: str | None = None) -> Engine:
-        """An engine for backend *name*; a kept one where the backend allows it for a model of *operators*.
+        """Return an engine for backend *name*; a kept one where the backend allows it for a model of *operators*.
 
         Args:
+            name: that of the backend.
+            operators: those of the model, with their counts.
             fresh: a new one in any case, which is not kept.
             own: the model's folder, which its worker may write in; by default where conversions go.
 
@@ -139,11 +143,11 @@ class Engines:
         return self._kept[name]
 
     def kept(self, name: str) -> bool:
-        """The worker of backend *name* outlives a model."""
+        """Return whether the worker of backend *name* outlives a model."""
         return name in self._kept
 
     def release(self, name: str, engine: Engine) -> None:
-        """A model is done with *engine*: close it, unless it is kept for the next model."""
+        """Close *engine*, unless it is kept for the next model."""
         if self._kept.get(name) is not engine:
             engine.close()
 
@@ -152,7 +156,7 @@ class Engines:
         return backend.keep_worker and not (fresh is not None and fresh(operators))
 
     def _wall(self, own: str | None, name: str = "", kept: bool = False) -> Wall | None:
-        """What a worker of backend *name*, or of none, may open: a model's *own* folder, or where conversions go.
+        """Return what a worker of backend *name* (or of none) may open: its model's *own* folder, or conversions.
 
         One that is *kept* serves several models: it writes in none of their folders, and one that runs no sources reads
         all of them. What loads a source may import modules of the repository for it. What does not compute on the CPU
@@ -190,10 +194,9 @@ class Engines:
 
         def start() -> WorkerProcess:
             ahead = None if environment or more else staging.take(label, limits, wall)
-            return ahead or WorkerProcess(
-                label, command, preload, wall.own if wall else staging.folder, staging.sentinel, limits,
-                legacy=bool(environment), wall=wall, more=more,
-            )  # fmt: skip
+            folder = wall.own if wall else staging.folder
+            launch = Launch(command, folder, preload, legacy=bool(environment), wall=wall, variables=more)
+            return ahead or WorkerProcess(label, launch, staging.sentinel, limits)
 
         return WorkerEngine(reference, start)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -46,9 +48,13 @@ class Frozen:
 
 
 def freeze(model_session: ModelSession, backend: str, ready: Ready, size: int, method: str = AUTO) -> Frozen:
-    """The model frozen to batch *size*, proven in *backend*.
+    """Return the model frozen to batch *size*, proven in *backend*.
 
     Args:
+        model_session: the model.
+        backend: name of the backend.
+        ready: the model running in *backend*, with its inputs.
+        size: samples that the file takes.
         method: instead of the cheapest one.
 
     Raises:
@@ -59,7 +65,8 @@ def freeze(model_session: ModelSession, backend: str, ready: Ready, size: int, m
     if inputs.batch is None:
         raise ModelError("the inputs share no batch axis (axis 0)", code="V_BATCH", subject=spec.shown)
     if inputs.batch == size and not inputs.dynamic and method == AUTO:
-        return Frozen(spec.name, model_session.path, size, AS_IS, model_session.info, inputs, {}, backend)
+        own = named_copy(model_session, size)
+        return Frozen(spec.name, own, size, AS_IS, model_session.info, inputs, {}, backend)
     made: dict[str, Candidate] = {}
 
     def ways() -> Iterator[tuple[str, Session | OnnxAccelError]]:
@@ -96,7 +103,18 @@ def freeze(model_session: ModelSession, backend: str, ready: Ready, size: int, m
 
 
 def _cannot(model_session: ModelSession, what: str, why: str) -> ModelError:
-    """The nodes come before the figures: a refusal is one short line, and its end is cut first."""
+    """Return the refusal, nodes before figures: it is one short line, and its end is cut first."""
     held = model_session.candidates.holders(most=1)
     cause = what + (f"; the batch is held by {held}" if held else "") + (f" ({why})" if why else "")
     return ModelError(cause, code="V_BATCH", subject=model_session.spec.shown, remedy="export it again with this batch")
+
+
+def named_copy(model_session: ModelSession, size: int) -> str:
+    """Path of the model's own copy under the name that a file frozen to *size* has, next to its external data."""
+    target = os.path.join(model_session.folder, f"{model_session.stem}-batch-{size}.onnx")
+    if not os.path.lexists(target):
+        try:
+            os.link(model_session.path, target)
+        except OSError:  # a file system without links
+            shutil.copyfile(model_session.path, target)
+    return target

@@ -50,8 +50,8 @@ class ModelSession:
     """Holds what is open for one model. Faults are remembered: what killed a worker once is not tried again.
 
     Args:
-        primary: backends in the order in which they are asked to settle the inputs.
-        prefetch: what was begun ahead for this model.
+        primary: backends in the order in which they are asked to find the inputs.
+        prefetch: what was begun in advance for this model.
         beside: other models are compared with it: their workers may read it.
     """
 
@@ -94,10 +94,10 @@ class ModelSession:
     # -- the file ---------------------------------------------------------------------------------------------
 
     def taken(self) -> tuple[Staged, ModelInfo]:
-        """The staged copy and what it declares.
+        """Return the staged copy and what it declares.
 
         Raises:
-            OnnxAccelError: the file cannot be taken in; the same error each time.
+            OnnxAccelError: the file cannot be staged; the same error each time.
         """
         if "" in self._faults:
             raise self._faults[""]
@@ -140,7 +140,7 @@ class ModelSession:
         return self._tools().graph(function, **arguments)
 
     def _tools(self) -> Engine:
-        """The primary backend's own worker where that runs in this interpreter: one worker serves all checks.
+        """Return the primary backend's worker where it runs in this interpreter: one worker serves all checks.
 
         One that is kept for other models may not write in this model's folder.
         """
@@ -153,7 +153,7 @@ class ModelSession:
     # -- sessions ---------------------------------------------------------------------------------------------
 
     def engine(self, name: str) -> Engine:
-        """The engine of backend *name* for this model."""
+        """Return the engine of backend *name* for this model."""
         if name not in self._open:
             operators = self._taken[1].operators if self._taken is not None else {}
             self._open[name] = self._engines.open(name, operators, own=self._folder)
@@ -166,7 +166,7 @@ class ModelSession:
         options: LoadOptions | None = None,
         source: SourceSpec | None = None,
     ) -> CheckedSession:
-        """A session of backend *name* on the model, or on a file derived from it.
+        """Return a session of backend *name* on the model, or on a file derived from it.
 
         A backend that runs sources runs *source*, by default the model's own, as the model or that file declares.
 
@@ -182,7 +182,7 @@ class ModelSession:
         return self._sessions[key]
 
     def optimizes(self, name: str) -> bool:
-        """Backend *name* has graph optimizations, and threads, to choose."""
+        """Return whether backend *name* has graph optimizations, and threads, to choose."""
         return bool(getattr(self._engines.backend(name), "optimizes", False))
 
     def fresh(
@@ -193,9 +193,12 @@ class ModelSession:
         engine: Engine | None = None,
         like: str | None = None,
     ) -> CheckedSession:
-        """As :meth:`session`, but one that nothing else uses; whoever asked for it closes it.
+        """Open a session as :meth:`session`, but one that nothing else uses; the caller closes it.
 
         Args:
+            name: that of the backend.
+            path: a file derived from the model; the model itself by default.
+            options: threads, optimizations and other settings of the session.
             engine: instead of the one that the other sessions of backend *name* are in.
             like: path of the file whose declared inputs and outputs it takes and gives; *path* by default.
 
@@ -207,13 +210,13 @@ class ModelSession:
         return self._load(name, engine or self.engine(name), source, options or LoadOptions(), info)
 
     def declared(self, path: str) -> ModelInfo:
-        """What the file at *path*, the model's own copy or one derived from it, declares."""
+        """Return what the file at *path*, the model's own copy or one derived from it, declares."""
         if path == self.path:
             return self.info
         return self._derived.get(path) or ModelInfo.from_json(self.graph("inspect", path=path))
 
     def declares(self, path: str, info: ModelInfo) -> None:
-        """The derived file at *path* declares *info*, as whoever made it knows: it need not be inspected."""
+        """Note that the derived file at *path* declares *info*, so that it need not be inspected."""
         self._derived[path] = info
 
     def _load(
@@ -241,7 +244,7 @@ class ModelSession:
         return CheckedSession(session, info.inputs, info.outputs, renamed, tuple(made["notes"]))
 
     def _stem_of(self, path: str) -> str:
-        """What files derived from *path* begin with: in the model's own folder, where alone its workers may write."""
+        """Return the prefix of files derived from *path*: in the model's own folder, where workers may write."""
         stem = os.path.splitext(path)[0]
         if path.startswith(self._folder + os.sep):
             return stem
@@ -260,7 +263,7 @@ class ModelSession:
                 os.unlink(file)
 
     def ready(self, name: str) -> Ready:
-        """The model running in backend *name*.
+        """Return the model running in backend *name*.
 
         Raises:
             OnnxAccelError: it does not; the same error each time.
@@ -284,7 +287,7 @@ class ModelSession:
         return self._ready[name]
 
     def _find_inputs(self, name: str, session: CheckedSession) -> ResolvedInputs:
-        """Inputs are settled by the first primary backend in which the model runs, so that all are fed the same."""
+        """Find inputs in the first primary backend in which the model runs, so that all are fed the same."""
         for first in self._primary:
             if first == name:
                 break
@@ -311,7 +314,7 @@ class ModelSession:
         return take_in(spec, self.info, self._folder, self.graph, self._engines.options.limits.seconds)
 
     def source_hash(self, recorded: str = "") -> str | None:
-        """SHA-256 of what the model was converted from; None where nobody names it, or it is not here.
+        """Return the SHA-256 of what the model was converted from; None where nobody names it, or it is not here.
 
         Args:
             recorded: name of what golden data was recorded of; of a function, the code that it has now counts.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pytest_onnxaccel.core.errors import BackendUnavailable, OnnxAccelError
 from pytest_onnxaccel.core.printing import identifier
@@ -20,8 +20,8 @@ class ModelSessions:
 
     Args:
         specs: the models, by which they are named.
-        backends: backends of the run by model, in the order in which they settle inputs.
-        prefetch: what was begun ahead for the first model.
+        backends: backends of the run by model, in the order in which they find inputs.
+        prefetch: what was begun in advance for the first model.
     """
 
     def __init__(
@@ -40,21 +40,41 @@ class ModelSessions:
         self._prefetch = prefetch
         self._open: ModelSession | None = None
         self._others: dict[str, ModelSession] = {}
+        self._kept: frozenset[str] = frozenset()
+        #: Open beside the one in use, each with what it is compared with
+        self._parked: dict[str, tuple[ModelSession, dict[str, ModelSession]]] = {}
         self._frozen: dict[tuple[str, int, str], Frozen] = {}
 
+    def keep(self, models: Collection[str]) -> None:
+        """Leave *models*, by name, open side by side; what was left open for others is closed."""
+        self._kept = frozenset(models)
+        for name in [name for name in self._parked if name not in self._kept]:
+            self._close(*self._parked.pop(name))
+
     def of(self, model: str) -> ModelSession:
-        """The model named *model*; what was open for another one is closed."""
+        """Return the model named *model*; what was open for another one is closed, unless that is kept."""
         if self._open is None or self._open.spec.name != model:
+            if self._open is not None and self._open.spec.name in self._kept:
+                self._parked[self._open.spec.name] = (self._open, self._others)
+                self._open, self._others = None, {}
             self._leave()
-            self._open = self._make(self._specs[model], self._numbers[model])
+            if model in self._parked:
+                self._open, self._others = self._parked.pop(model)
+            else:
+                self._open = self._make(self._specs[model], self._numbers[model])
         return self._open
 
+    def add(self, spec: ModelSpec) -> None:
+        """One more model."""
+        self._specs[spec.name] = spec
+        self._numbers[spec.name] = len(self._numbers)
+
     def spec(self, model: str) -> ModelSpec | None:
-        """What the user declared of the model named *model*."""
+        """Return what the user declared of the model named *model*."""
         return self._specs.get(model)
 
     def done(self, model: str) -> None:
-        """Nothing will be asked of *model* for now: close it, and remove its private copies."""
+        """Close *model*, which is not needed for now, and remove its private copies."""
         if self._open is not None and self._open.spec.name == model:
             self._leave()
 
@@ -66,7 +86,7 @@ class ModelSessions:
         return ModelSession(spec, self._engines, number, self._backends.get(spec.name, ()), self._seed, prefetch)
 
     def other(self, path: str) -> ModelSession:
-        """The model at *path*, which the open one is compared with; it closes with that."""
+        """Return the model at *path*, which the open one is compared with; it closes with that."""
         if path not in self._others:
             name = identifier(path.rpartition("/")[2])
             assert self._open is not None
@@ -80,7 +100,7 @@ class ModelSessions:
         return self._others[path]
 
     def inputs(self, model: str) -> Inputs:
-        """Inputs of *model*, settled on the first backend in which it runs.
+        """Find inputs of *model* on the first backend in which it runs.
 
         Raises:
             OnnxAccelError: it runs in none.
@@ -88,9 +108,11 @@ class ModelSessions:
         return self._first_ready(self.of(model))[1].resolved.inputs
 
     def frozen(self, model: str, size: int, method: str = AUTO) -> Frozen:
-        """The model as a file frozen to batch *size*, proven on the first backend in which it runs.
+        """Return the model as a file frozen to batch *size*, proven on the first backend in which it runs.
 
         Args:
+            model: its name.
+            size: samples that the file takes.
             method: instead of the cheapest one that can be proven.
 
         Raises:
@@ -113,15 +135,20 @@ class ModelSessions:
         raise error or BackendUnavailable("no backend was chosen")
 
     def _leave(self) -> None:
-        for model_session in (*self._others.values(), *([self._open] if self._open is not None else [])):
-            model_session.close()
-        self._others.clear()
-        self._frozen = {}
-        self._open = None
+        if self._open is not None:
+            self._close(self._open, self._others)
+        self._open, self._others = None, {}
+
+    def _close(self, model_session: ModelSession, others: Mapping[str, ModelSession]) -> None:
+        for one in (*others.values(), model_session):
+            one.close()
+        name = model_session.spec.name
+        self._frozen = {key: made for key, made in self._frozen.items() if key[0] != name}
 
     def close(self) -> None:
-        """Close what is open, and what was begun ahead for a model that nobody asked for."""
+        """Close what is open, and what was begun in advance for a model that nobody asked for."""
         if self._prefetch is not None:
             self._prefetch.drop()
             self._prefetch = None
+        self.keep(())
         self._leave()

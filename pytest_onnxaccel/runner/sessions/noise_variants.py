@@ -20,9 +20,11 @@ _NUMBERS = itertools.count()
 
 
 def variants(model_session: ModelSession, backend: str, path: str | None = None, alone: bool = False) -> Variants:
-    """Variants of the model in *backend*: how it is run, then what its graph says.
+    """Return variants of the model in *backend*: how it is run, then what its graph says.
 
     Args:
+        model_session: the model.
+        backend: name of the backend.
         path: of the file that is the reference, where it is derived from the model.
         alone: the reference is this backend without its graph optimizations. Then nothing runs with them: the
             candidate does, and would set its own tolerance.
@@ -53,7 +55,7 @@ def variants(model_session: ModelSession, backend: str, path: str | None = None,
 
 
 def _ways(model_session: ModelSession, backend: str, alone: bool) -> Iterator[tuple[str, LoadOptions]]:
-    """The same file, run in another way; only where the backend has the choice."""
+    """Yield the same file, run in another way; only where the backend has the choice."""
     if not model_session.optimizes(backend):
         return
     if not alone:
@@ -80,9 +82,15 @@ def noisy(
     alike: bool = False,
     base: Session | None = None,
 ) -> Noisy:
-    """What a parity check of this pair knows of noise; *reference* as it is shown, *alike* as the opposite has it.
+    """Return what is known of the noise of this pair; *reference* as shown, *alike* as the other side has it.
 
     Args:
+        options: settings of the run.
+        model: name of the model.
+        backend: name of the candidate's backend.
+        reference: as reports show it.
+        found: the variants to measure.
+        alike: whether both sides run in one engine.
         base: what *found* are variants of, where that is not the reference.
     """
     locked = options.locked.get(model, {}).get(f"{backend}~{reference}", {})
@@ -90,7 +98,7 @@ def noisy(
 
 
 def elsewhere(result: CheckResult, reported: Set[tuple[str, str]]) -> CheckResult:
-    """*result*; outputs without a finite value are the contract check's to report where it runs."""
+    """Return *result*; outputs without a finite value are the contract check's to report where it runs."""
     if result.code != "V_NONFINITE" or ("contract", result.backend) not in reported:
         return result
     return result.with_(

@@ -1,4 +1,4 @@
-"""What the first checks of a model will ask, asked ahead: the worker computes while this process imports NumPy."""
+"""What the first checks of a model will ask, sent in advance: the worker computes while this process imports NumPy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pytest_onnxaccel.runner.sessions.engines import Engines
 
 @record(frozen=True)
 class Prefetch:
-    """One model that was taken in ahead, and the engine of *backend* that already works on it."""
+    """One model that was staged in advance, and the engine of *backend* that already works on it."""
 
     model: str
     backend: str
@@ -27,7 +27,7 @@ class Prefetch:
     engine: WorkerEngine
 
     def drop(self) -> None:
-        """Nobody asks for that model: end its worker and remove its copy."""
+        """End the worker of a model that nobody asks for, and remove its copy."""
         self.engine.close()
         shutil.rmtree(self.staged.folder, ignore_errors=True)
 
@@ -35,9 +35,13 @@ class Prefetch:
 def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, needs: Sequence[str]) -> Prefetch | None:
     """Take the model in and begin with what its checks need in *backend*, the one that serves its graph too.
 
-    None where there is nothing to gain, or where the model cannot be taken in: whoever takes it in next will say so.
+    None where there is nothing to gain, or where the model cannot be staged: the next one to stage it will say so.
 
     Args:
+        engines: those of the run.
+        spec: the model.
+        number: that of the model in the run.
+        backend: name of the backend.
         needs: as :attr:`~pytest_onnxaccel.runner.check_table.Check.needs`, of the checks that are selected.
     """
     runtime = engines.backend(backend)

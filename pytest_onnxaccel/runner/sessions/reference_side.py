@@ -43,9 +43,11 @@ def reference_side(
     other: Callable[[str], ModelSession],
     ready: Callable[[str], Ready],
 ) -> ReferenceSide:
-    """What *request* compares the model with.
+    """Return what *request* compares the model with.
 
     Args:
+        request: the comparison.
+        model_session: the model.
         path: of the model's file at the requested batch; None for its own.
         other: the model at a path.
         ready: the model running in a backend.
@@ -86,10 +88,10 @@ def _exported(
     path: str | None,
     inputs: Inputs,
 ) -> ComparisonSide | None:
-    """The source exported anew: its own framework shows no graph, and a right export has the same values inside.
+    """Export the source again: its framework shows no graph, and a right export has the same values inside.
 
     Open sizes stay open where the model has some: at one size, an exporter folds what computes with it. Where that
-    cannot be had, it is exported at the sizes of *inputs*.
+    is not available, it is exported at the sizes of *inputs*.
     """
     made: Candidate | OnnxAccelError | None = None
     if path is None and any(not isinstance(dim, int) for spec in model_session.info.inputs for dim in spec.shape or ()):

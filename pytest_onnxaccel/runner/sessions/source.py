@@ -32,7 +32,7 @@ def backend_for(source: SourceSpec, engines: Engines) -> str:
     """Name of the backend that runs *source*.
 
     Raises:
-        ModelError: the source cannot be taken in.
+        ModelError: the source cannot be staged.
         ConfigError: it is an ONNX model, which any backend runs.
         BackendUnavailable: no registered backend runs this kind.
     """
@@ -48,7 +48,7 @@ def backend_for(source: SourceSpec, engines: Engines) -> str:
 
 
 def source_options(source: SourceSpec, info: ModelInfo, engines: Engines) -> SourceOptions:
-    """What a backend needs to run *source* as the model that declares *info*."""
+    """Return what a backend needs to run *source* as the model that declares *info*."""
     return SourceOptions(
         kind=engines.conversions.stage(source).kind,
         loader=source.loader or "",
@@ -63,7 +63,7 @@ def source_options(source: SourceSpec, info: ModelInfo, engines: Engines) -> Sou
 def open_source(
     source: SourceSpec | None, name: str, engine: Engine, options: LoadOptions, info: ModelInfo, engines: Engines
 ) -> CheckedSession:
-    """A session of backend *name* on *source*, which takes and gives what the model declares.
+    """Return a session of backend *name* on *source*, which takes and gives what the model declares.
 
     Raises:
         BackendUnavailable: the model declares no source, or none of a kind that the backend runs.
@@ -86,7 +86,7 @@ def open_source(
 
 
 class _Called:
-    """A function's session: what goes wrong in it is told of the function, not of the model."""
+    """A function's session: what goes wrong in it is reported about the function, not of the model."""
 
     def __init__(self, session: Session, source: SourceSpec) -> None:
         self._session = session
@@ -128,7 +128,7 @@ def _unavailable(name: str, cause: str, remedy: str) -> BackendUnavailable:
 def ways_of(
     name: str, engines: Engines, plain: LoadOptions, opened: Callable[[LoadOptions], Session]
 ) -> Iterator[tuple[str, Session | OnnxAccelError]]:
-    """The same source computed otherwise, by the choices that its backend has: label, and a session or what failed."""
+    """Yield variants of the source that its backend offers: label, and a session or the error."""
     variants = getattr(engines.backend(name), "variants", None)
     for label, options in variants(plain) if variants is not None else ():
         try:
@@ -138,7 +138,7 @@ def ways_of(
 
 
 def _opset(kind: str, wanted: int) -> int | None:
-    """That of the model, where the converter of *kind* writes it; else None, for the converter's default."""
+    """Return that of the model, where the converter of *kind* writes it; else None, for the converter's default."""
     try:
         converter = table.make(table.route(kind))
     except ConversionError:
@@ -149,11 +149,15 @@ def _opset(kind: str, wanted: int) -> int | None:
 def re_export(
     source: SourceSpec, stem: str, inputs: Sequence[TensorSpec], size: int | None, info: ModelInfo, engines: Engines
 ) -> Candidate:
-    """The model at batch *size*, exported anew from *source* under the names of the model that declares *info*.
+    """Return the model at batch *size*, exported again from *source* under the names of the model that declares *info*.
 
     Args:
-        inputs: with the sizes that were settled, at that batch; names stay open.
+        source: what the model was converted from.
+        stem: path of the result without its suffix.
+        inputs: with the sizes that were found, at that batch; names stay open.
         size: None for the batch that *inputs* have.
+        info: what the model declares.
+        engines: those of the run.
 
     Raises:
         OnnxAccelError: it cannot be converted, or not at that batch.

@@ -39,7 +39,7 @@ class Conversion:
     """A source, converted.
 
     Attributes:
-        converted: what was written; its path lies in the run's private folder.
+        converted: what was written; its path is in the run's private folder.
         converter: name of the converter.
         cached: it was converted by an earlier run, or earlier in this one, and taken from the cache.
         notes: the converter's, and what happened to the cache.
@@ -59,7 +59,7 @@ class Conversion:
 
 
 def _cache(folder: str) -> Cache:
-    """The cache in *folder*, as large as the user lets it be."""
+    """Return the cache in *folder*, as large as the user lets it be."""
     wanted = os.environ.get(_SIZE, "")
     try:
         return Cache(folder, room=units.size_bytes(wanted) if wanted else ROOM)
@@ -84,10 +84,10 @@ class Conversions:
         self.cache = _cache(folder) if folder else None
 
     def stage(self, source: SourceSpec) -> StagedSource:
-        """The private copy of *source*, and its kind; a function has no copy.
+        """Return the private copy of *source*, and its kind; a function has no copy.
 
         Raises:
-            ModelError: it cannot be taken in; the same error each time.
+            ModelError: it cannot be staged; the same error each time.
         """
         if source.path not in self._staged:
             try:
@@ -112,7 +112,7 @@ class Conversions:
             raise
 
     def _kind_of(self, copy: str) -> str:
-        """The kind of a private copy, told in a worker."""
+        """Return the kind of a private copy, found in a worker."""
         try:
             return str(self._tools().graph("source_kind", path=copy))
         except ModelError as error:
@@ -120,7 +120,7 @@ class Conversions:
             raise
 
     def drop(self, source: SourceSpec) -> None:
-        """Nothing more is asked of *source*, for now: its private copy goes."""
+        """Remove the private copy of *source*, which is not needed for now."""
         found = self._staged.pop(source.path, None)
         if isinstance(found, StagedSource) and not source.function:
             path = found.path if os.path.isdir(found.path) else os.path.dirname(found.path)
@@ -130,6 +130,7 @@ class Conversions:
         """Convert *source*, or take from the cache what was converted of the same source in the same way.
 
         Args:
+            source: what is converted.
             options: its loader, import paths and trusted names come from *source* and from the run.
             gives: kind of the result.
 
@@ -180,7 +181,7 @@ class Conversions:
         return Conversion(source, staged, made, converter.name, cached, tuple(notes))
 
     def _versions(self, converter: Converter) -> Mapping[str, str]:
-        """Versions of what the converter uses.
+        """Return the versions of what the converter uses.
 
         Raises:
             BackendUnavailable: it cannot be tried here.
@@ -195,7 +196,7 @@ class Conversions:
     def _made(
         self, converter: Converter, staged: StagedSource, gives: str, folder: str, options: ConvertOptions
     ) -> Converted:
-        """The conversion itself, in the worker of the converter's backend, and the check of what it wrote."""
+        """Convert in the worker of the converter's backend, and check what it wrote."""
         path, scratch = staged.path, ""
         prepares = getattr(converter, "prepares", "")
         try:
@@ -255,7 +256,7 @@ class Conversions:
         return new_folder(os.path.join(place, f"{what}-{self._last:03d}"))
 
     def close(self) -> None:
-        """End the workers; what was converted lies in the run's private folder."""
+        """End the workers; what was converted is in the run's private folder."""
         for name, engine in self._open.items():
             self._engines.release(name, engine)
         self._open.clear()
@@ -263,6 +264,6 @@ class Conversions:
 
 def _invalid(converter: Converter, why: str) -> ConversionError:
     return ConversionError(
-        f"{converter.name} wrote a file that is no valid model: {why}",
+        f"{converter.name} wrote a file that is not a valid model: {why}",
         remedy="another opset or exporter, or without the operator",
     )

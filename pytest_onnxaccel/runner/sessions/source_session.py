@@ -1,4 +1,4 @@
-"""Sources of one model under test: running in their own framework, and exported to ONNX anew."""
+"""Sources of one model under test: running in their own framework, and exported to ONNX again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Sourced:
         self._folders: list[str] = []
 
     def session(self, source: SourceSpec, path: str | None = None) -> CheckedSession:
-        """A session of *source* in its own framework, fed as the model, or as the file derived from it, is.
+        """Return a session of *source* in its own framework, fed as the model, or as the file derived from it, is.
 
         Raises:
             OnnxAccelError: it cannot be loaded.
@@ -43,7 +43,7 @@ class Sourced:
     def opened(
         self, source: SourceSpec | None, name: str, engine: Engine, options: LoadOptions, info: ModelInfo
     ) -> CheckedSession:
-        """A session of its own, of *source* in backend *name*, which takes and gives what *info* declares.
+        """Return a session of its own, of *source* in backend *name*, which takes and gives what *info* declares.
 
         Raises:
             OnnxAccelError: it cannot be loaded.
@@ -53,7 +53,10 @@ class Sourced:
         return open_source(source, name, engine, options, info, self._engines)
 
     def variants(self, source: SourceSpec, path: str | None = None) -> Iterator[tuple[str, Session | OnnxAccelError]]:
-        """The same source, legally computed otherwise: what its outputs differ by is its noise. The caller closes."""
+        """Yield the same source, legally computed otherwise: what its outputs differ by is its noise.
+
+        The caller closes.
+        """
         model_session = self._model_session
         name, info = self._backend_for(source), model_session.declared(path or model_session.path)
 
@@ -63,10 +66,11 @@ class Sourced:
         return ways_of(name, self._engines, QUIET, opened)
 
     def re_exports(self, size: int, inputs: Inputs) -> Iterator[Candidate | OnnxAccelError]:
-        """The model at batch *size* exported again from its source; nothing where it declares none.
+        """Yield the model at batch *size* exported again from its source; nothing where it declares none.
 
         Args:
-            inputs: settled ones of the model.
+            size: samples that the result takes.
+            inputs: those that were found for the model.
         """
         source = self._model_session.spec.source
         if source is None or source.function or source.path.endswith(".onnx"):
@@ -74,7 +78,7 @@ class Sourced:
         yield self.exported(source, size, inputs)
 
     def exported(self, source: SourceSpec, size: int, inputs: Inputs) -> Candidate | OnnxAccelError:
-        """*source* exported at batch *size* under the names of the model, or what stands against it."""
+        """Return *source* exported at batch *size* under the names of the model, or what stands against it."""
         model_session = self._model_session
         self._used[source.path] = source
         try:
@@ -87,7 +91,7 @@ class Sourced:
         return made
 
     def exported_open(self, source: SourceSpec) -> Candidate | OnnxAccelError:
-        """*source* exported with the sizes open that the model leaves open, or what stands against it."""
+        """Return *source* exported with the sizes open that the model leaves open, or what stands against it."""
         model_session = self._model_session
         self._used[source.path] = source
         try:

@@ -103,9 +103,11 @@ _OPERATOR = re.compile(r"torch\.ops\.(\w+)\.(\w+)(?:\.(\w+))?", re.ASCII)
 
 
 def operator_computes(namespace: str, name: str, overload: str | None = None, trusted: Sequence[str] = ()) -> bool:
-    """Whether a model may call ``torch.ops.<namespace>.<name>``.
+    """Return whether a model may call ``torch.ops.<namespace>.<name>``.
 
     Args:
+        namespace: that of the operator, such as ``aten``.
+        name: that of the operator, such as ``relu``.
         overload: the one that is called (``default`` for the nameless one); None: any of them may be.
         trusted: patterns of names that the owner trusts.
     """
@@ -122,13 +124,16 @@ def operator_computes(namespace: str, name: str, overload: str | None = None, tr
 
 
 def attribute_computes(name: str) -> bool:
-    """Whether ``.name`` may stand in TorchScript: an operator that computes, or none, so that it is a model's own."""
+    """Return whether ``.name`` may stand in TorchScript.
+
+    An operator that computes, or none, so that it is a model's own.
+    """
     found = _schemas("aten", name)
     return all(_computes(schema) for schema in found)
 
 
 def node_computes(kind: str, trusted: Sequence[str] = ()) -> bool:
-    """Whether a node of a loaded TorchScript graph may be there, by its kind such as ``aten::relu``."""
+    """Return whether a node of a loaded TorchScript graph may be there, by its kind such as ``aten::relu``."""
     namespace, _, name = kind.partition("::")
     if namespace == "prim" and name in _GRAPH:
         return True
@@ -138,7 +143,7 @@ def node_computes(kind: str, trusted: Sequence[str] = ()) -> bool:
 
 
 def target_computes(target: str, trusted: Sequence[str] = ()) -> bool:
-    """Whether a node of an exported program may call *target*, such as ``torch.ops.aten.add.Tensor``."""
+    """Return whether a node of an exported program may call *target*, such as ``torch.ops.aten.add.Tensor``."""
     match = _OPERATOR.fullmatch(target)
     if match is None:
         return target in _FUNCTIONS
@@ -146,7 +151,7 @@ def target_computes(target: str, trusted: Sequence[str] = ()) -> bool:
 
 
 def how_to_allow(target: str) -> str:
-    """What to do about an operator that is not on the list; trust is offered for the owner's own namespaces alone."""
+    """Return the remedy for an operator that is not on the list; only own namespaces are offered for trust."""
     match = _OPERATOR.fullmatch(target)
     if match is None or not may_trust_operator(match[1]):
         return "export the model without it"
@@ -154,7 +159,10 @@ def how_to_allow(target: str) -> str:
 
 
 def may_trust_operator(namespace: str) -> bool:
-    """Whether the owner's word makes operators of *namespace* allowed: not where PyTorch or a companion brings it."""
+    """Return whether the owner's word makes operators of *namespace* allowed.
+
+    Not where PyTorch or a companion brings it.
+    """
     return namespace not in _OURS
 
 

@@ -30,7 +30,7 @@ class Archive:
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            cause = f"is no whole archive: {printable(str(error), 100)}"
+            cause = f"is not a complete archive: {printable(str(error), 100)}"
             raise ModelError(cause, code="E_PARSE", remedy="copy it again") from None
         infos = self._zip.infolist()
         if len(infos) > MEMBERS:
@@ -41,7 +41,7 @@ class Archive:
         for info in infos:
             name = info.orig_filename if flat else info.orig_filename.partition("/")[2]
             if name.casefold() in seen:
-                raise _ambiguous(f"holds {printable(repr(name), 80)} twice, of which each loader takes another")
+                raise _ambiguous(f"holds {printable(repr(name), 80)} twice, and loaders differ in which one they take")
             if not name.isascii() or not name.isprintable() or "\\" in name:
                 raise _ambiguous(f"holds a member with the name {printable(ascii(name), 60)}")
             seen.add(name.casefold())
@@ -54,14 +54,14 @@ class Archive:
             raise _ambiguous(f"holds {len(roots)} folders where PyTorch writes one")
         self._reader = _reader(path)
         if set(self._reader.get_all_records()) != set(self._infos):
-            raise _ambiguous("has two directories, of which PyTorch reads another than other programs")
+            raise _ambiguous("has two directories, and PyTorch reads another one than other programs")
 
     @property
     def names(self) -> list[str]:
         return list(self._infos)
 
     def read(self, name: str) -> bytes:
-        """The bytes of one member, small ones only.
+        """Return the bytes of one member, small ones only.
 
         Raises:
             ModelError: ``E_SIZE``; ``E_UNSAFE``: readers see different bytes.
@@ -77,12 +77,12 @@ class Archive:
             cause = f"its {printable(name, 80)} cannot be read: {printable(str(error), 100)}"
             raise ModelError(cause, code="E_PARSE", remedy=_COPY) from None
         if content != loaded:
-            raise _ambiguous(f"has two contents for {name!r}, of which PyTorch reads another than other programs")
+            raise _ambiguous(f"has two contents for {name!r}, and PyTorch reads another one than other programs")
         return content
 
 
 def has_new_layout(path: str) -> bool:
-    """Whether PyTorch takes the exported program at *path* for one of the layout that it writes since 2.8."""
+    """Return whether PyTorch takes the exported program at *path* for one of the layout that it writes since 2.8."""
     import torch
 
     try:
@@ -92,7 +92,7 @@ def has_new_layout(path: str) -> bool:
 
 
 def parse_json(content: bytes | str, what: str) -> Any:
-    """The value that *content* is, as Python's json (which PyTorch uses) reads it, and in no second way.
+    """Parse *content* as Python's json does (which PyTorch uses), and refuse what other parsers read differently.
 
     Raises:
         ModelError: ``E_PARSE``; ``E_SIZE``: nested too deeply; ``E_UNSAFE``: a key stands twice.
@@ -105,7 +105,7 @@ def parse_json(content: bytes | str, what: str) -> Any:
     except RecursionError:
         raise ModelError(f"{what} is nested too deeply", code="E_SIZE", remedy="export it again") from None
     except ValueError as error:
-        cause = f"{what} is no JSON: {printable(str(error), 100)}"
+        cause = f"{what} is not JSON: {printable(str(error), 100)}"
         raise ModelError(cause, code="E_PARSE", remedy="export it again") from None
 
 
@@ -119,7 +119,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a number in JSON")
 
 
 def _reader(path: str) -> Any:
@@ -128,7 +128,7 @@ def _reader(path: str) -> Any:
     try:
         return torch._C.PyTorchFileReader(path)
     except Exception as error:
-        cause = f"is no archive of PyTorch: {printable(str(error).partition(chr(10))[0], 100)}"
+        cause = f"is not an archive of PyTorch: {printable(str(error).partition(chr(10))[0], 100)}"
         raise ModelError(cause, code="E_PARSE", remedy=_COPY) from None
 
 

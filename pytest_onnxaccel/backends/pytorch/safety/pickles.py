@@ -23,10 +23,10 @@ _STATE_DICT = "save module.state_dict() alone and name a loader"
 
 
 def weights_only(path: str, import_paths: Sequence[str], trusted: Sequence[str]) -> Any:
-    """What the file at *path*, written by ``torch.save``, holds; nothing but weights and *trusted* names is unpickled.
+    """Return what the file of ``torch.save`` at *path* holds; only weights and *trusted* names are unpickled.
 
     Raises:
-        ModelError: ``E_UNSAFE``, with the names that it refers to, told before anything is loaded; ``E_PARSE``.
+        ModelError: ``E_UNSAFE``, with the names that it refers to, found before anything is loaded; ``E_PARSE``.
     """
     import torch
 
@@ -55,7 +55,7 @@ def weights_only(path: str, import_paths: Sequence[str], trusted: Sequence[str])
 
 
 def _refers_to(path: str) -> list[str]:
-    """Names beyond PyTorch's safe ones that the pickle at *path* refers to, told without running it."""
+    """Return the names beyond PyTorch's safe ones that the pickle at *path* refers to, found without running it."""
     import torch
 
     try:
@@ -96,7 +96,7 @@ def _unsafe(names: Sequence[str], import_paths: Sequence[str]) -> ModelError:
 
 
 def _resolve(name: str, import_paths: Sequence[str]) -> Any:
-    """The object that a trusted *name* refers to.
+    """Return the object that a trusted *name* refers to.
 
     Raises:
         ConfigError: there is none.
@@ -120,7 +120,7 @@ def _resolve(name: str, import_paths: Sequence[str]) -> Any:
 
 
 def state_dict(held: Any) -> Mapping[str, Any]:
-    """The state dict in what a file holds: itself, or under a usual key of a training checkpoint.
+    """Return the state dict in what a file holds: itself, or under a usual key of a training checkpoint.
 
     Raises:
         ModelError: ``E_PARSE``: there is none.
@@ -142,7 +142,7 @@ def _is_entry(item: tuple[Any, Any]) -> bool:
 
 
 def unreadable(error: Exception, what: str) -> ModelError:
-    """The refusal of a file that is not *what* it should be."""
+    """Return the refusal of a file that is not *what* it should be."""
     text = str(error).strip().partition("\n")[0]
-    cause = f"is no {what} that this PyTorch reads: {type(error).__name__}: {printable(text, 160)}"
+    cause = f"is not a {what} that this PyTorch reads: {type(error).__name__}: {printable(text, 160)}"
     return ModelError(cause, code="E_PARSE", remedy="export it again with this PyTorch")

@@ -32,7 +32,7 @@ def _no(cause: str, remedy: str = "export the program again") -> ModelError:
 
 
 def _anything(text: str, trusted: Sequence[str]) -> None:
-    """A text that PyTorch keeps, compares or hands on as it is."""
+    """Accept a text that PyTorch keeps, compares or passes on unchanged."""
 
 
 def _json(text: str, trusted: Sequence[str]) -> None:
@@ -41,7 +41,7 @@ def _json(text: str, trusted: Sequence[str]) -> None:
 
 def _name(text: str, trusted: Sequence[str]) -> None:
     if text and not (text.isascii() and text.isidentifier()):
-        raise _no(f"one of its names is none: {printable(text, 80)!r}")
+        raise _no(f"one of its names is not a name: {printable(text, 80)!r}")
 
 
 def _path(text: str, trusted: Sequence[str]) -> None:
@@ -56,17 +56,17 @@ def _target(text: str, trusted: Sequence[str]) -> None:
 
 def _size(text: str, trusted: Sequence[str]) -> None:
     if not is_arithmetic(text):
-        raise _no(f"one of its sizes is no arithmetic: {printable(text, 80)!r}")
+        raise _no(f"one of its sizes is not arithmetic: {printable(text, 80)!r}")
 
 
 def _guard(text: str, trusted: Sequence[str]) -> None:
     if not is_guard(text):
-        raise _no(f"one of its guards is no comparison of sizes: {printable(text, 80)!r}")
+        raise _no(f"one of its guards is not a comparison of sizes: {printable(text, 80)!r}")
 
 
 def _symbol(text: str, trusted: Sequence[str]) -> None:
     if not is_symbol(text):
-        raise _no(f"one of its sizes is no symbol: {printable(text, 80)!r}")
+        raise _no(f"one of its sizes is not a symbol: {printable(text, 80)!r}")
 
 
 def _structure(text: str, trusted: Sequence[str]) -> None:
@@ -86,7 +86,7 @@ def _sources(text: str, trusted: Sequence[str]) -> None:
 def _like(pattern: re.Pattern[str], what: str) -> Judge:
     def judge(text: str, trusted: Sequence[str]) -> None:
         if not pattern.fullmatch(text):
-            raise _no(f"{what} {printable(text, 80)!r} is none that PyTorch writes")
+            raise _no(f"{what} {printable(text, 80)!r} is not one that PyTorch writes")
 
     return judge
 
@@ -97,7 +97,7 @@ def _device(text: str, trusted: Sequence[str]) -> None:
 
 
 def _table(*parts: tuple[Judge, str]) -> Mapping[tuple[str, str], Judge]:
-    """The judge of each field; fields are written ``Class.field``, and values of a dict ``Class.field[key]``."""
+    """Return the judge of each field; fields are written ``Class.field``, and values of a dict ``Class.field[key]``."""
     return {(one.partition(".")[0], one.partition(".")[2]): judge for judge, names in parts for one in listed(names)}
 
 
@@ -159,6 +159,6 @@ KEY_JUDGES = _table(
 
 
 def judge_of(field: tuple[str, str]) -> Judge | None:
-    """What judges the text in *field*; None where nothing knows it."""
+    """Return what judges the text in *field*; None where nothing knows it."""
     owner, _, key = field[1].partition("[")
     return _JUDGES.get(field, _anything if key and (field[0], owner) in BY_KEY else None)

@@ -36,6 +36,7 @@ def check_program(path: str, trusted: Sequence[str] = ()) -> None:
     """Refuse the exported program at *path* unless all that it holds are tensors and what computes on them.
 
     Args:
+        path: the file; it is not loaded.
         trusted: patterns of operators (``torch.ops.mylib.*``) and of structures that the owner trusts.
 
     Raises:
@@ -46,7 +47,7 @@ def check_program(path: str, trusted: Sequence[str] = ()) -> None:
     legal = _OLD_MEMBERS if flat else _MEMBERS
     for name in archive.names:
         if not legal.fullmatch(name):
-            cause = f"holds {printable(name, 80)}, which is no part of an exported program's tensors or graph"
+            cause = f"holds {printable(name, 80)}, which is not part of an exported program's tensors or graph"
             raise ModelError(
                 cause, code="E_UNSAFE", remedy="export it with torch.export.save, and without compiled code"
             )

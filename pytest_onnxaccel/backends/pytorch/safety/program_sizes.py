@@ -48,7 +48,7 @@ _GUARD_NAMES = frozenset({"L", "math", "torch", "inf"})
 
 
 def is_arithmetic(text: str) -> bool:
-    """Whether *text* is a size as PyTorch writes them: arithmetic on symbols, and nothing else."""
+    """Return whether *text* is a size as PyTorch writes them: arithmetic on symbols, and nothing else."""
     tree = _parsed(text)
     if tree is None:
         return False
@@ -61,13 +61,13 @@ def is_arithmetic(text: str) -> bool:
 
 
 def is_guard(text: str) -> bool:
-    """Whether *text* compares sizes of the inputs, which stand in ``L``."""
+    """Return whether *text* compares sizes of the inputs, which stand in ``L``."""
     tree = _parsed(text)
     return tree is not None and all(_guards(node) for node in ast.walk(tree))
 
 
 def is_symbol(text: str) -> bool:
-    """Whether *text* is the name of a symbol, such as ``s77``."""
+    """Return whether *text* is the name of a symbol, such as ``s77``."""
     return _SYMBOL.fullmatch(text) is not None
 
 
@@ -102,7 +102,7 @@ def _computes(node: ast.AST, spoken: set[int]) -> bool:
 
 
 def _degree(node: ast.AST) -> float:
-    """The highest power that *node* raises anything to."""
+    """Return the highest power that *node* raises anything to."""
     below = max((_degree(child) for child in ast.iter_child_nodes(node)), default=1.0)
     power: ast.expr | None = None
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):

@@ -31,6 +31,7 @@ def check_structure(text: str, is_input: bool, trusted: Sequence[str]) -> None:
     """Refuse the tree spec *text* unless it is built of plain containers.
 
     Args:
+        text: the spec as JSON.
         is_input: of what a module takes, whose keywords become names of Python.
         trusted: patterns of names of structures that the owner's loader registers.
 
@@ -44,9 +45,9 @@ def check_structure(text: str, is_input: bool, trusted: Sequence[str]) -> None:
     while pending:
         node, depth = pending.pop()
         if not isinstance(node, dict) or set(node) != {"type", "context", "children_spec"}:
-            raise _refused("is no tree")
+            raise _refused("is not a tree")
         if not isinstance(node["children_spec"], list) or depth > _DEPTH:
-            raise _refused("is no tree" if depth <= _DEPTH else "is nested too deeply")
+            raise _refused("is not a tree" if depth <= _DEPTH else "is nested too deeply")
         pending += [(child, depth + 1) for child in node["children_spec"]]
         _check_container(node["type"], node["context"], trusted)
     if is_input:
@@ -70,7 +71,7 @@ def _check_container(kind: Any, context: Any, trusted: Sequence[str]) -> None:
     else:
         name = str(kind)
         if not may_trust(name) or not any(fnmatch.fnmatchcase(name, pattern) for pattern in trusted):
-            raise _refused(f"holds a {printable(name, 80)}, which is no plain container")
+            raise _refused(f"holds a {printable(name, 80)}, which is not a plain container")
         _check_enums(context)
 
 

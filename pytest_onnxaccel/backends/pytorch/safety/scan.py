@@ -36,7 +36,7 @@ def check_archive(path: str) -> None:
 
 @contextmanager
 def only_weights() -> Iterator[None]:
-    """Within, nobody unpickles anything but weights, by whatever function of PyTorch or of Python.
+    """Restrict every unpickling in the block to weights, by any function of PyTorch or Python.
 
     Raises:
         ModelError: ``E_UNSAFE``: somebody asked for more.

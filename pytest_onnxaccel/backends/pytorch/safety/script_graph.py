@@ -26,7 +26,7 @@ def check_graphs(module: Any, trusted: Sequence[str] = ()) -> None:
 
 
 def _kinds(graph: Any) -> Iterator[str]:
-    """Kinds of all nodes, those of called functions among them."""
+    """Yield kinds of all nodes, those of called functions among them."""
     import torch
 
     graph = graph.copy()

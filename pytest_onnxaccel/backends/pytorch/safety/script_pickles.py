@@ -40,12 +40,12 @@ def check_pickle(content: bytes, where: str) -> None:
     """Refuse the pickle *content* of the member *where* if it refers to more than tensors and the model's own classes.
 
     Raises:
-        ModelError: ``E_UNSAFE``, with the name; ``E_PARSE``: it is no pickle that PyTorch writes.
+        ModelError: ``E_UNSAFE``, with the name; ``E_PARSE``: it is not a pickle that PyTorch writes.
     """
     try:
         found = [(op.name, argument) for op, argument, _ in pickletools.genops(content)]
     except Exception as error:  # of any type, from whatever stands there instead
-        cause = f"its {where} is no pickle: {printable(str(error), 100)}"
+        cause = f"its {where} is not a pickle: {printable(str(error), 100)}"
         raise ModelError(cause, code="E_PARSE", remedy="save it again with torch.jit.save") from None
     for name, argument in found:
         if name not in _OPCODES:

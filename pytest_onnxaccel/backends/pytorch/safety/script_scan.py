@@ -51,15 +51,16 @@ def check_script(path: str, trusted: Sequence[str] = ()) -> None:
     """Refuse the TorchScript archive at *path* unless its code and its pickles name only what computes.
 
     Args:
+        path: the file; it is not loaded.
         trusted: patterns of operators that the owner trusts, such as ``torch.ops.mylib.*``.
 
     Raises:
-        ModelError: ``E_UNSAFE``, naming the call, its file and line; ``E_PARSE``: it is no archive; ``E_SIZE``.
+        ModelError: ``E_UNSAFE``, naming the call, its file and line; ``E_PARSE``: it is not an archive; ``E_SIZE``.
     """
     with open(path, "rb") as file:
         head = file.read(8)
     if head[4:] == b"PTMF":
-        cause = "is a zip archive and a flatbuffer at once, of which PyTorch reads the second"
+        cause = "is both a zip archive and a flatbuffer, and PyTorch reads the flatbuffer"
         raise ModelError(cause, code="E_UNSAFE", remedy="save it again with torch.jit.save")
     archive = Archive(path)
     codes = {}
@@ -82,7 +83,7 @@ Token = tuple[str, str, int]
 
 
 def tokens(content: bytes, where: str) -> Iterator[Token]:
-    """(kind, text, line) of each token of TorchScript's code, white space left out.
+    """Yield (kind, text, line) of each token of TorchScript's code, white space left out.
 
     Raises:
         ModelError: ``E_UNSAFE``: something that PyTorch does not write, on which lexers can differ.
@@ -124,7 +125,7 @@ class _Code:
                 place += 1
 
     def _chain(self, place: int) -> list[str]:
-        """The names from *place* on that dots join."""
+        """Return the dotted name that begins at *place*."""
         chain = [self._code[place][1]]
         while self._code[place + 1][1] == "." and self._code[place + 2][0] == "name":
             place += 2

@@ -42,7 +42,7 @@ _RUNNING = listed(
 
 
 def may_trust(name: str) -> bool:
-    """Whether *name*, such as ``models.net.Net``, can be trusted at all; ``os.system`` cannot."""
+    """Return whether *name*, such as ``models.net.Net``, can be trusted at all; ``os.system`` cannot."""
     root = name.partition(".")[0]
     if root in sys.stdlib_module_names:
         return _any(name, _STANDARD)
@@ -54,12 +54,15 @@ def may_trust(name: str) -> bool:
 
 
 def trusted_of(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
-    """Those of *names* that the owner's *patterns* trust and that can be trusted."""
+    """Return those of *names* that the owner's *patterns* trust and that can be trusted."""
     return [name for name in names if may_trust(name) and _any(name, patterns)]
 
 
 def may_offer(name: str, import_paths: Sequence[str]) -> bool:
-    """Whether a message may offer to trust *name*: PyTorch's layers, plain data, and modules of the repository."""
+    """Return whether a message may offer to trust *name*.
+
+    PyTorch's layers, plain data, and modules of the repository.
+    """
     root = name.partition(".")[0]
     if not may_trust(name):
         return False

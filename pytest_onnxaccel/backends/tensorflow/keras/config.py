@@ -24,7 +24,7 @@ _REASONS: Mapping[str, str] = {
     "Lambda": _CODE, "__lambda__": _CODE, "TFSMLayer": _MODEL, "TorchModuleWrapper": _MODEL, "JaxLayer": _MODEL,
     "FlaxLayer": _MODEL,
 }  # fmt: skip
-#: What is no class: values that JSON does not have.
+#: What is not a class: values that JSON does not have.
 _VALUES = frozenset(
     {
         "__keras_tensor__",
@@ -49,6 +49,7 @@ def refuse_config(config: Any, trusted: Collection[str] = (), kept: bool = True)
     """Refuse the parsed *config* of a model.
 
     Args:
+        config: dictionaries, lists, texts and numbers, as JSON has them.
         trusted: patterns of classes that the owner of the model allows, such as ``keras_hub.*``.
         kept: the model is made of it. False for what is known not to be loaded, how the model was trained: there a
             plain name of something that Keras does not have is only the name of the trainer's own loss.
@@ -61,9 +62,9 @@ def refuse_config(config: Any, trusted: Collection[str] = (), kept: bool = True)
 
 
 def _objects(value: Any, layer: str, depth: int, kept: bool) -> Iterator[tuple[str, dict[str, Any], bool]]:
-    """Every dictionary of *value*, with the name of the layer that it belongs to, and whether it is loaded."""
+    """Yield every dictionary of *value*, with the name of the layer that it belongs to, and whether it is loaded."""
     if depth > _DEEPEST:
-        raise ModelError("is truncated or no Keras model: its configuration is nested too deep")
+        raise ModelError("is truncated or not a Keras model: its configuration is nested too deep")
     if isinstance(value, dict):
         inner = value.get("config")
         named = value.get("name") or (inner.get("name") if isinstance(inner, dict) else None)
@@ -96,20 +97,20 @@ def _refuse_object(found: dict[str, Any], where: str, trusted: Collection[str], 
                     raise _unsafe(f"names {printable(text, 80)} as its {printable(key, 40)}{where}, {_NONE}")
 
 
-_NONE = "which is no building block of Keras"
+_NONE = "which is not a building block of Keras"
 
 
 def _refuse_named(found: dict[str, Any], where: str, trusted: Collection[str], kept: bool) -> None:
     name, module, registered = found["class_name"], found.get("module"), found.get("registered_name")
     if not isinstance(name, str) or not isinstance(module, str | None) or not isinstance(registered, str | None):
-        raise _unsafe(f"names {printable(str(name), 60)}{where} by something else than a text")
+        raise _unsafe(f"names {printable(str(name), 60)}{where} by something other than text")
     if name in _REASONS:
         raise _unsafe(f"holds {name}{where}, which {_REASONS[name]}")
     if name in _VALUES:
         return
     called = found.get("config") if name == "function" else name
     if not isinstance(called, str):
-        raise _unsafe(f"names a function{where} by something else than a text")
+        raise _unsafe(f"names a function{where} by something other than text")
     full = f"{module}.{called}" if module else called
     if any(fnmatch.fnmatchcase(full, pattern) for pattern in trusted) and full.partition(".")[0] in _IMPORTED:
         return
@@ -125,7 +126,7 @@ def _refuse_named(found: dict[str, Any], where: str, trusted: Collection[str], k
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """The texts in *value*, which is one, or lists and dictionaries of some that name no class."""
+    """Yield the texts in *value*, which is one, or lists and dictionaries of some that name no class."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -137,7 +138,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _is_own(name: str) -> bool:
-    """Whether *name* can be that of a function of the trainer's own."""
+    """Return whether *name* can be that of a function of the trainer's own."""
     return all(part.isidentifier() for part in name.split(">")) and not hasattr(builtins, name)
 
 

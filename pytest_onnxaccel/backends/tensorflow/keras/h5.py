@@ -1,4 +1,4 @@
-"""Looks through an HDF5 file of Keras: nothing in it may lie in another file, or need a library of others."""
+"""Looks through an HDF5 file of Keras: nothing in it may be in another file, or need a library of others."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
 
 
 def look_through(file: Any) -> dict[str, Any]:
-    """The configurations of an HDF5 file, a path or open for reading, once its data are known to lie in it.
+    """Return the configurations of an HDF5 file, a path or open for reading, once its data are known to be in it.
 
     Returns:
         ``model_config`` and ``training_config`` where the file has them.
 
     Raises:
-        ModelError: ``E_UNSAFE`` for data that lie elsewhere; ``E_PARSE``; ``E_SIZE``.
+        ModelError: ``E_UNSAFE`` for data that are elsewhere; ``E_PARSE``; ``E_SIZE``.
         BackendUnavailable: h5py is not installed.
     """
     try:
@@ -33,14 +33,14 @@ def look_through(file: Any) -> dict[str, Any]:
             return {key: opened.attrs[key] for key in ("model_config", "training_config") if key in opened.attrs}
     except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
         raise ModelError(
-            f"is truncated or no Keras model: {printable(str(error), 100)}",
+            f"is truncated or not a Keras model: {printable(str(error), 100)}",
             code="E_PARSE",
             remedy="save the model again",
         ) from None
 
 
 def _refuse_links(group: Any, h5py: Any) -> None:
-    """Data that lies in another file is read from there."""
+    """Refuse links to other files: their data would be read from there."""
     waiting, seen, known = [group], 0, set()
     while waiting:
         inside = waiting.pop()

@@ -176,21 +176,27 @@ _ALIASES = _words("""
 
 
 def is_class(name: str, module: str | None) -> bool:
-    """Whether class *name* of *module* builds layers; without a module Keras looks for it among all of its own."""
+    """Return whether class *name* of *module* builds layers.
+
+    Without a module Keras looks for it among all of its own.
+    """
     if module is None:
         return name in _ANYWHERE
     return _within(module, name, _CLASSES)
 
 
 def is_function(name: str, module: str | None) -> bool:
-    """Whether function *name* of *module* computes on tensors; Keras writes ``builtins`` for those of its own."""
+    """Return whether function *name* of *module* computes on tensors.
+
+    Keras writes ``builtins`` for those of its own.
+    """
     if module in (None, "builtins"):
         return name in _CALLED_ANYWHERE
     return _within(module, name, _CALLED)
 
 
 def is_shorthand(name: str) -> bool:
-    """Whether *name* is what Keras takes for an activation, initializer, regularizer, constraint, loss and the like."""
+    """Return whether Keras takes *name* for an activation, initializer, regularizer, constraint, loss or similar."""
     return name in _CALLED_ANYWHERE or name in _ALIASES or name in _ANYWHERE or name in _FUNCTIONS or name in _SHORT
 
 

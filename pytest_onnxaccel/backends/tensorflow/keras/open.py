@@ -62,7 +62,7 @@ class KerasSource:
         return found | {name: frozen.outputs[at].name for name, at in self._outputs.items()}
 
     def callable(self) -> Callable[..., list[Any]]:
-        """Takes one array per input in their order, gives one per output."""
+        """Run one array per input in their order and return one per output."""
         order = [list(self._inputs.values()).index(name) for name in self._all]
         places = list(self._outputs.values())
 
@@ -73,11 +73,11 @@ class KerasSource:
         return call
 
     def frozen(self) -> Any:
-        """A ``GraphDef`` with the weights as constants."""
+        """Freeze the model to a ``GraphDef`` with the weights as constants."""
         return self._frozen().graph.as_graph_def(add_shapes=True)
 
     def close(self) -> None:
-        """Nothing is held beyond the model itself."""
+        """Do nothing: nothing is held beyond the model itself."""
 
     def _frozen(self) -> Any:
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
@@ -116,7 +116,7 @@ def _output_names(model: Any) -> list[str]:
 def open_keras(
     path: str, inputs: Sequence[str] = (), outputs: Sequence[str] = (), trusted: Collection[str] = ()
 ) -> KerasSource:
-    """The Keras file at *path*, ``.keras`` or HDF5; *trusted* as for :func:`.scan.refuse_keras`.
+    """Open the Keras file at *path*, ``.keras`` or HDF5; *trusted* as for :func:`.scan.refuse_keras`.
 
     Raises:
         ModelError: ``E_UNSAFE``, before TensorFlow is imported, for code in the file; ``E_PARSE``; ``V_CONTRACT``.

@@ -24,6 +24,7 @@ def refuse_keras(path: str, trusted: Collection[str] = ()) -> None:
     """Refuse the Keras file at *path* where loading it could run code or read other files.
 
     Args:
+        path: a ``.keras`` or HDF5 file; it is not loaded.
         trusted: as for :func:`.config.refuse_config`.
 
     Raises:
@@ -69,17 +70,17 @@ def _archived(path: str) -> bytes:
 
 
 def _refuse_entries(archive: zipfile.ZipFile) -> None:
-    """Keras unpacks an archive whose layers have files of their own, such as a vocabulary."""
+    """Refuse entries that Keras would unpack: files of layers, such as a vocabulary."""
     entries = archive.infolist()
     names = [entry.filename for entry in entries]
     for entry in entries:
         name = entry.filename.replace("\\", "/")
         if name.startswith("/") or ".." in name.split("/") or ":" in name.partition("/")[0]:
-            raise _unsafe(f"holds an entry that lies outside of it: {printable(entry.filename, 80)!r}")
+            raise _unsafe(f"holds an entry outside of it: {printable(entry.filename, 80)!r}")
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise _unsafe(f"holds a link: {printable(entry.filename, 80)!r}")
     if len(set(names)) < len(names):
-        raise _unsafe("holds two entries of one name, of which either may be read")
+        raise _unsafe("holds two entries with one name, and either may be read")
     if _ARRAYS in names and _WEIGHTS not in names:
         raise ModelError(
             f"keeps its weights in {_ARRAYS}, which is not looked through",
@@ -89,12 +90,12 @@ def _refuse_entries(archive: zipfile.ZipFile) -> None:
 
 
 def _plain(text: Any) -> bytes:
-    """A text of an HDF5 file, which gives some as bytes."""
+    """Return a text of an HDF5 file, which gives some as bytes."""
     if isinstance(text, str):
         return text.encode("utf-8", "surrogateescape")
     if isinstance(text, bytes):
         return text
-    raise _garbled("its configuration is no text")
+    raise _garbled("its configuration is not text")
 
 
 def _parsed(text: bytes) -> Any:
@@ -103,7 +104,7 @@ def _parsed(text: bytes) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _garbled(f"its configuration is no JSON: {error}") from None
+        raise _garbled(f"its configuration is not JSON: {error}") from None
 
 
 def _large() -> ModelError:
@@ -116,5 +117,5 @@ def _unsafe(cause: str) -> ModelError:
 
 def _garbled(cause: str) -> ModelError:
     return ModelError(
-        f"is truncated or no Keras model: {printable(cause, 100)}", code="E_PARSE", remedy="save the model again"
+        f"is truncated or not a Keras model: {printable(cause, 100)}", code="E_PARSE", remedy="save the model again"
     )

@@ -71,7 +71,7 @@ class LiteModel:
 
 
 def read_lite(path: str) -> LiteModel:
-    """The TensorFlow Lite file at *path*.
+    """Open the TensorFlow Lite file at *path*.
 
     Raises:
         ModelError: ``E_UNSAFE``: an operator whose code is not TensorFlow Lite's own, with its node; ``E_FILE``,
@@ -82,7 +82,7 @@ def read_lite(path: str) -> LiteModel:
         with os.fdopen(handle, "rb"):
             found = os.fstat(handle)
             if not stat.S_ISREG(found.st_mode):
-                raise ModelError("is no regular file", code="E_FILE")
+                raise ModelError("is not a regular file", code="E_FILE")
             if found.st_size > LARGEST:
                 raise ModelError("is over 2 GiB, which no TensorFlow Lite file can be", code="E_SIZE")
             if found.st_size < 8:

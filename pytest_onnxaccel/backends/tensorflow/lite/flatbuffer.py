@@ -22,7 +22,7 @@ class Reader:
         self.count = 0
 
     def number(self, form: str, at: int) -> int:
-        """A number of the given ``struct`` format at *at*."""
+        """Read a number of the given ``struct`` format at *at*."""
         if not 0 <= at <= self.size - struct.calcsize(form):
             raise garbled(_RANGED)
         (found,) = struct.unpack_from(form, self.data, at)
@@ -41,26 +41,26 @@ class Table:
         self._size = reader.number("<H", self._fields)
 
     def scalar(self, form: str, slot: int) -> int:
-        """A number; 0 where it is absent."""
+        """Return a number; 0 where it is absent."""
         at = self._field(slot)
         return self._reader.number(form, at) if at else 0
 
     def text(self, slot: int) -> str:
-        """A string; empty where it is absent. What is no UTF-8 is kept as escapes."""
+        """Return a string; empty where it is absent. What is not UTF-8 is kept as escapes."""
         start, length = self._vector(slot, 1)
         return self._reader.data[start : start + length].decode("utf-8", "backslashreplace")
 
     def numbers(self, slot: int) -> tuple[int, ...]:
-        """A vector of int32."""
+        """Return a vector of int32."""
         start, length = self._vector(slot, 4)
         return struct.unpack_from(f"<{length}i", self._reader.data, start) if length else ()
 
     def length(self, slot: int, width: int) -> int:
-        """Number of elements of a vector of such that are *width* bytes wide."""
+        """Return the number of elements of a vector of such that are *width* bytes wide."""
         return self._vector(slot, width)[1]
 
     def tables(self, slot: int) -> Iterator[Table]:
-        """A vector of tables."""
+        """Yield the tables of a vector."""
         start, length = self._vector(slot, 4)
         if length > MOST:
             raise ModelError(f"has over {MOST} operators", code="E_SIZE")
@@ -86,9 +86,9 @@ class Table:
 
 
 def garbled(cause: str) -> ModelError:
-    """Not the file that it is taken for."""
+    """Return the refusal of a file that is not what it is taken for."""
     return ModelError(
-        f"is truncated or no TensorFlow Lite file: {cause}",
+        f"is truncated or not a TensorFlow Lite file: {cause}",
         code="E_PARSE",
         remedy="convert the model again, or fetch the whole file",
     )

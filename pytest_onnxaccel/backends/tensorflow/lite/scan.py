@@ -13,19 +13,19 @@ CUSTOM, DELEGATE, PLACEHOLDER, CUSTOM_CALL = 32, 51, 127, 173
 _REFUSED = {
     CUSTOM: "runs code that TensorFlow Lite does not have",
     DELEGATE: "runs code that TensorFlow Lite does not have",
-    PLACEHOLDER: "stands for an operator and is none",
+    PLACEHOLDER: "stands for an operator but is not one",
     CUSTOM_CALL: "runs code that the file only names",
 }
 _NAMES = {CUSTOM: "CUSTOM", DELEGATE: "DELEGATE", CUSTOM_CALL: "STABLEHLO_CUSTOM_CALL"}
 
 
 def is_allowed(number: int) -> bool:
-    """Whether TensorFlow Lite's operator *number* only computes on tensors."""
+    """Return whether TensorFlow Lite's operator *number* only computes on tensors."""
     return 0 <= number <= LAST and number not in _REFUSED
 
 
 def refuse_operators(root: Table, subgraphs: Sequence[Table]) -> None:
-    """Refuse operators whose code lies elsewhere: that of a delegate can be TensorFlow's own, which reads files.
+    """Refuse operators whose code is elsewhere: that of a delegate can be TensorFlow's own, which reads files.
 
     Raises:
         ModelError: ``E_UNSAFE`` with the operator and its node; ``E_PARSE``.
@@ -47,7 +47,7 @@ def refuse_operators(root: Table, subgraphs: Sequence[Table]) -> None:
 
 
 def refuse_elsewhere(root: Table, subgraphs: Iterable[Table], size: int) -> None:
-    """Refuse weights that lie in other files, or beyond the end of this one, which is *size* bytes long.
+    """Refuse weights that are in other files, or beyond the end of this one, which is *size* bytes long.
 
     Raises:
         ModelError: ``E_UNSAFE``; ``E_PARSE``.
@@ -73,13 +73,13 @@ def refuse_elsewhere(root: Table, subgraphs: Iterable[Table], size: int) -> None
 
 
 def _within(start: int, length: int, size: int) -> None:
-    """Data after the flatbuffer itself are told by their place in the file; 0 and 1 say that there are none."""
+    """Check that data after the flatbuffer are in the file; places 0 and 1 say that there are none."""
     if start > 1 and (start > size or length > size - start):
-        raise garbled("its weights lie beyond its end")
+        raise garbled("its weights are beyond its end")
 
 
 def _code(code: Table) -> tuple[int, str]:
-    """Number of the operator, and its name where it is not TensorFlow Lite's own."""
+    """Return the number of the operator, and its name where it is not TensorFlow Lite's own."""
     # The first field is one byte wide; operators past 127 are in the later one
     return max(code.scalar("<b", 0), code.scalar("<i", 3)), code.text(1)
 

@@ -47,7 +47,7 @@ class LiteSource:
         return {name: tensor.name for name, tensor in (*self._inputs.items(), *self._outputs.items())}
 
     def callable(self) -> Callable[..., list[Any]]:
-        """Takes one array per input in their order, gives one per output; free sizes become those that are fed."""
+        """Run one array per input in their order and return one per output; free sizes become those that are fed."""
         interpreter = self._interpreter
         fed = [tensor.index for tensor in self._inputs.values()]
         given = [tensor.index for tensor in self._outputs.values()]
@@ -71,7 +71,7 @@ class LiteSource:
         return call
 
     def frozen(self) -> Any:
-        """None: it is no graph of TensorFlow; tf2onnx reads the file itself."""
+        """Return None: it is not a graph of TensorFlow; tf2onnx reads the file itself."""
         return None
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ def open_lite(
     outputs: Sequence[str] = (),
     options: LoadOptions | None = None,
 ) -> LiteSource:
-    """The TensorFlow Lite file at *path*.
+    """Open the TensorFlow Lite file at *path*.
 
     Raises:
         ModelError: ``E_UNSAFE``, before TensorFlow is imported, for operators that are not TensorFlow Lite's own;
@@ -128,12 +128,12 @@ def open_lite(
 
 
 def _sides(model: LiteModel, signature: str) -> list[Mapping[str, LiteTensor]]:
-    """Inputs and outputs by name."""
+    """Return the inputs and outputs by name."""
     known = model.signatures
     name = signature or (_DEFAULT if _DEFAULT in known else next(iter(known)) if len(known) == 1 else "")
     if signature and signature not in known:
         if signature in model.others:
-            cause = f"signature {signature!r} is no part of the main graph, which alone is run"
+            cause = f"signature {signature!r} is not part of the main graph, which alone is run"
             raise ConfigError(cause, remedy="convert it into a file of its own")
         listed = ", ".join(printable(item, 60) for item in sorted({*known, *model.others})) or "none"
         raise ConfigError(f"it has no signature {signature!r}, only {listed}", remedy="name one of these")

@@ -52,6 +52,7 @@ def refuse_graph(graph: Graph, trusted: Collection[str] = ()) -> None:
     """Refuse a frozen graph, which has no variables, so that nothing in it may save or restore any.
 
     Args:
+        graph: the parsed graph.
         trusted: operators that the owner of the model allows, as ``tensorflow:MyOp``.
 
     Raises:
@@ -67,6 +68,7 @@ def refuse_meta_graphs(graphs: Iterable[MetaGraph], trusted: Collection[str] = (
     """Refuse a SavedModel's or a checkpoint's graphs; see :mod:`.tensorflow_saving` for what may save and restore.
 
     Args:
+        graphs: the parsed meta graphs.
         trusted: as for :func:`refuse_graph`.
         run: tensors that are computed beyond what the signatures give.
 
@@ -112,7 +114,7 @@ def _refuse_nodes(graph: Graph, trusted: Collection[str]) -> None:
 
 
 def _why(node: Node, graph: Graph, trusted: Collection[str]) -> str | None:
-    """Why *node* must not be loaded; None where it may."""
+    """Return why *node* must not be loaded; None where it may."""
     op = node.op
     reason = REFUSED.get(op)
     if reason is None and op in CONDITIONAL:
@@ -126,13 +128,16 @@ def _why(node: Node, graph: Graph, trusted: Collection[str]) -> str | None:
 
 
 def _is_trustable(op: str, reason: str) -> bool:
-    """Whether the owner may allow *op*: never what is known to do harm, nor a name that only looks like another."""
+    """Return whether the owner may allow *op*.
+
+    Never what is known to do harm, nor a name that only looks like another.
+    """
     known = reason in TRUSTABLE or (reason == _UNKNOWN and op.casefold() not in _ALIKE)
     return known and len(op) <= 60 and _LEGAL.fullmatch(op) is not None
 
 
 def _texts(graph: Graph) -> Iterator[tuple[memoryview, Node | str]]:
-    """Every text among the attributes of *graph*, and where it lies: a node, or a function of that name."""
+    """Yield every text among the attributes of *graph*, and where it is: a node, or a function of that name."""
     for node in graph.all_nodes():
         for value in node.attributes.values():
             for text in texts_of(value):
@@ -156,7 +161,7 @@ def _refuse_text(text: memoryview, origin: Node | str, trusted: Collection[str],
         except ModelError as error:
             if error.code != "E_PARSE":
                 raise
-            # Its attributes are no messages, so that it is no graph
+            # Its attributes are not messages, so that it is not a graph
     for found in inner.values():
         _refuse_text(found, origin, trusted, depth + 1)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_onnxaccel.core.domains import Bound
-from pytest_onnxaccel.graph.inputs.findings import Finding, named
+from pytest_onnxaccel.graph.inputs.findings import Demand, Finding, named
 from pytest_onnxaccel.graph.inputs.rules.sizes import exact
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
@@ -75,13 +75,15 @@ def max_unpool(site: Site) -> None:
             assert isinstance(size, int)
             sizes.append((size - 1) * strides[i] + kernel[i] - pads[i] - pads[i + len(kernel)])
         most = math.prod(sizes)
-        site.findings.bounds(site.operand(1).traces, site.node, f"indexes {most} elements", 0, most - 1, "index")
+        site.findings.bounds(
+            site.operand(1).traces, site.node, Demand(f"indexes {most} elements", 0, most - 1, "index")
+        )
     exact(site, 2, site.output_shape(), "the shape")
 
 
 def suppression(site: Site) -> None:
     """NonMaxSuppression: a few boxes of a class, thresholds that let some of them through."""
-    site.findings.bounds(site.operand(1).traces, site.node, "are scores", 0, 1)
+    site.findings.bounds(site.operand(1).traces, site.node, Demand("are scores", 0, 1))
     for place, number, what in ((2, 3, "the most boxes"), (3, 0.5, "the overlap"), (4, 0.2, "the least score")):
         exact(site, place, [number], what)
 
@@ -92,7 +94,7 @@ def roi(site: Site) -> None:
     sizes = [d for d in (shape or ())[2:] if isinstance(d, int)]
     scale = float(site.attribute("spatial_scale", 1.0)) or 1.0
     if sizes:
-        site.findings.bounds(site.operand(1).traces, site.node, "are boxes", 0, (min(sizes) - 1) / abs(scale))
+        site.findings.bounds(site.operand(1).traces, site.node, Demand("are boxes", 0, (min(sizes) - 1) / abs(scale)))
 
 
 def decoder(site: Site) -> None:
@@ -110,7 +112,7 @@ def decoder(site: Site) -> None:
 
 
 def picture(height: int, width: int) -> bytes:
-    """A PNG file of two coloured fields side by side, every other row of them the other way round."""
+    """Return a PNG file of two coloured fields side by side, every other row of them the other way round."""
     half = width // 2
     row = b"\xe0\x40\x20" * half + b"\x10\x80\xf0" * (width - half)
     rows = (b"\0" + (row if y % 2 else row[::-1]) for y in range(height))
@@ -122,7 +124,7 @@ def picture(height: int, width: int) -> bytes:
 
 
 def position(place: int) -> Rule:
-    """An element of a sequence: the first is there in any that is not empty."""
+    """Return an element of a sequence: the first is there in any that is not empty."""
 
     def rule(site: Site) -> None:
         for trace in site.operand(place).traces:

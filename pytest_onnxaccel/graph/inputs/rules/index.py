@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pytest_onnxaccel.graph.inputs.findings import Finding, named
+from pytest_onnxaccel.graph.inputs.findings import Demand, Finding, named
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
 #: Places of one axis that are gone through one by one.
@@ -16,7 +16,9 @@ def _rows(site: Site, place: int, size: int | None, what: str) -> None:
     if size is None or size < 1:
         return
     site.findings.bounds(
-        site.operand(place).traces, site.node, f"indexes {size} {what}", 0, size - 1, "index", points=(0, size - 1)
+        site.operand(place).traces,
+        site.node,
+        Demand(f"indexes {size} {what}", 0, size - 1, "index", points=(0, size - 1)),
     )
 
 
@@ -29,7 +31,7 @@ def gather(site: Site) -> None:
 
 
 def _named_rows(site: Site, place: int, axis: int) -> None:
-    """The axis is free, but has a name: the index stays below its size."""
+    """Keep an index below the size of an axis that is free, but has a name."""
     shape = site.operand(0).shape
     if shape is None or not -len(shape) <= axis < len(shape) or not isinstance(shape[axis], str):
         return
@@ -77,9 +79,9 @@ def classes(site: Site) -> None:
     if shape is not None and len(shape) > 1:
         _rows(site, 1, site.operand(0).size(1), "classes")
     if site.node.op_type == "NegativeLogLikelihoodLoss":
-        site.findings.bounds(site.operand(0).traces, site.node, "is a logarithm of a probability", -5, 0)
+        site.findings.bounds(site.operand(0).traces, site.node, Demand("is a logarithm of a probability", -5, 0))
     # A mean by weights of both signs may divide by next to nothing
-    site.findings.bounds(site.operand(2).traces, site.node, "weighs classes", 0.1, 1)
+    site.findings.bounds(site.operand(2).traces, site.node, Demand("weighs classes", 0.1, 1))
 
 
 def array_feature(site: Site) -> None:
@@ -103,7 +105,7 @@ def roi(site: Site) -> None:
 
 def segments(site: Site) -> None:
     """BitShift: by less than the width of the type."""
-    site.findings.bounds(site.operand(1).traces, site.node, "shifts by", 0, 7)
+    site.findings.bounds(site.operand(1).traces, site.node, Demand("shifts by", 0, 7))
 
 
 RULES: Mapping[str, Sequence[Rule]] = {

@@ -58,7 +58,7 @@ def branch(site: Site) -> None:
 
 
 def attention(place: int) -> Rule:
-    """An operand of a fused attention that is its mask."""
+    """Return an operand of a fused attention that is its mask."""
 
     def rule(site: Site) -> None:
         _mask(site, site.operand(place).traces, "masks")

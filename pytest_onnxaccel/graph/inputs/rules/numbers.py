@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from pytest_onnxaccel.graph.inputs.findings import Finding, named
+from pytest_onnxaccel.graph.inputs.findings import Demand, Finding, named
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
 #: Least positive number that is drawn where 0 is the end: log and 1/x of it are still ordinary.
@@ -28,7 +28,7 @@ _FAR = 1e4
 
 
 def _between(site: Site, place: int = 0, low: float | None = None, high: float | None = None, text: str = "") -> None:
-    site.findings.bounds(site.operand(place).traces, site.node, text, low, high)
+    site.findings.bounds(site.operand(place).traces, site.node, Demand(text, low, high))
 
 
 def divisor(site: Site) -> None:
@@ -37,34 +37,36 @@ def divisor(site: Site) -> None:
     if site.node.op_type == "Mod" or whole:  # which tell themselves from their like on negative numbers alone
         number = site.operand(1).scalar
         around = () if not number or not whole else (-1, number - 1, number, number + 1)
-        site.findings.bounds(site.operand(0).traces, site.node, "is divided", points=around)
+        site.findings.bounds(site.operand(0).traces, site.node, Demand("is divided", points=around))
     exclude = (0, -1) if whole else (0,)
-    site.findings.bounds(site.operand(1).traces, site.node, "divides", exclude=exclude)
+    site.findings.bounds(site.operand(1).traces, site.node, Demand("divides", exclude=exclude))
     # A sum of both signs may come next to nothing, where rounding decides what the quotient is
     weights = [trace for trace in site.operand(1).summed if not trace.cast]
-    site.findings.bounds(weights, site.node, "is added up and divides", 0)
+    site.findings.bounds(weights, site.node, Demand("is added up and divides", 0))
 
 
 def reciprocal(site: Site) -> None:
     """Reciprocal: not of 0."""
-    site.findings.bounds(site.operand(0).traces, site.node, "divides", exclude=(0,))
+    site.findings.bounds(site.operand(0).traces, site.node, Demand("divides", exclude=(0,)))
 
 
 def power(site: Site) -> None:
-    """Pow: a fractional exponent wants a base from 0 up, a negative one a base that is not 0; both stay small."""
+    """Pow: a fractional exponent wants a non-negative base, a negative one a base that is not 0; both stay small."""
     exponent, base = site.operand(1), site.operand(0)
     if base.elem_type in _WHOLE and exponent.elem_type in _WHOLE:
-        site.findings.bounds(base.traces, site.node, "is a base", -5 if base.elem_type not in _UNSIGNED else 0, 5)
-        site.findings.bounds(exponent.traces, site.node, "is an exponent", 0, 3)
+        site.findings.bounds(
+            base.traces, site.node, Demand("is a base", -5 if base.elem_type not in _UNSIGNED else 0, 5)
+        )
+        site.findings.bounds(exponent.traces, site.node, Demand("is an exponent", 0, 3))
         return
     if exponent.scalar is None:
-        site.findings.bounds(base.traces, site.node, "is a base", TINY, 3)
-        site.findings.bounds(exponent.traces, site.node, "is an exponent", -3, 3)
+        site.findings.bounds(base.traces, site.node, Demand("is a base", TINY, 3))
+        site.findings.bounds(exponent.traces, site.node, Demand("is an exponent", -3, 3))
         return
     if exponent.scalar != math.floor(exponent.scalar):
         _between(site, 0, TINY if exponent.scalar < 0 else 0, None, "is a base")
     elif exponent.scalar < 0:
-        site.findings.bounds(base.traces, site.node, "is a base", exclude=(0,))
+        site.findings.bounds(base.traces, site.node, Demand("is a base", exclude=(0,)))
 
 
 def compared(site: Site) -> None:
@@ -79,7 +81,9 @@ def compared(site: Site) -> None:
         if _counts_up(array):
             ends = (int(array.min()), int(array.max()))
             traces = site.operand(place).traces
-            site.findings.bounds(traces, site.node, f"is one of {array.size} numbers", *ends, "index", points=ends)
+            site.findings.bounds(
+                traces, site.node, Demand(f"is one of {array.size} numbers", *ends, "index", points=ends)
+            )
             continue
         if array.size > 64:
             continue
@@ -90,7 +94,7 @@ def compared(site: Site) -> None:
                 continue
             step = 1 if whole else max(abs(number) * 0.05, 0.05)
             points += [number, number - step, number + step] if site.node.op_type != "Not" else [number]
-        site.findings.bounds(site.operand(place).traces, site.node, "is compared", points=points)
+        site.findings.bounds(site.operand(place).traces, site.node, Demand("is compared", points=points))
 
 
 def _texts(site: Site, place: int, array: Any) -> None:
@@ -102,7 +106,7 @@ def _texts(site: Site, place: int, array: Any) -> None:
 
 
 def _counts_up(array: Any) -> bool:
-    """The numbers of a one-hot code that is written as a comparison: 0, 1, 2 ... in a row."""
+    """Return whether the numbers are a one-hot code written as a comparison: 0, 1, 2 ... in a row."""
     row = array.reshape(-1)
     return row.size > 4 and row.dtype.kind in "iuf" and bool((np.diff(row.astype(np.float64)) == 1).all())
 
@@ -118,16 +122,16 @@ def limited(site: Site) -> None:
             points += [number, number - step, number + step]
     for place in range(len(site.operands)):
         if points:
-            site.findings.bounds(site.operand(place).traces, site.node, "is limited", points=points)
+            site.findings.bounds(site.operand(place).traces, site.node, Demand("is limited", points=points))
 
 
 def gated(attribute: str, default: float, sides: Sequence[int] = (1,)) -> Rule:
-    """An activation that changes at a number past which inputs are seldom drawn."""
+    """Return an activation that changes at a number past which inputs are seldom drawn."""
 
     def rule(site: Site) -> None:
         number = float(site.attribute(attribute, default))
         points = [side * (number + step) for side in sides for step in (-0.1, 0.1, 1.0)]
-        site.findings.bounds(site.operand(0).traces, site.node, "is compared", points=points)
+        site.findings.bounds(site.operand(0).traces, site.node, Demand("is compared", points=points))
 
     return rule
 
@@ -140,7 +144,7 @@ def quantised(site: Site) -> None:
         return
     ends = [(end - (zero.scalar or 0)) * step for end in (low, high)]
     points = [*ends, *(end * 1.1 for end in ends), *(end * 0.6 for end in ends)]
-    site.findings.bounds(site.operand(0).traces, site.node, "is quantised", points=points)
+    site.findings.bounds(site.operand(0).traces, site.node, Demand("is quantised", points=points))
 
 
 def bits(*places: int) -> Rule:
@@ -150,22 +154,22 @@ def bits(*places: int) -> Rule:
         for place in places:
             ends = _BITS.get(site.operand(place).elem_type)
             if ends is not None:
-                site.findings.bounds(site.operand(place).traces, site.node, "is taken bit by bit", *ends)
+                site.findings.bounds(site.operand(place).traces, site.node, Demand("is taken bit by bit", *ends))
 
     return rule
 
 
 def missing(site: Site) -> None:
     """IsNaN: a number that is missing."""
-    site.findings.bounds(site.operand(0).traces, site.node, "may be missing", points=(math.nan,))
+    site.findings.bounds(site.operand(0).traces, site.node, Demand("may be missing", points=(math.nan,)))
 
 
 def every_value(site: Site, place: int = 0) -> None:
-    """A type of 8 bits whose numbers are all legal: the whole range is drawn."""
+    """Draw the whole range of a type of 8 bits whose numbers are all legal."""
     for trace in site.operand(place).traces:
         found = _BYTES.get(site.operand(place).elem_type)
         if found is not None and trace.plain and not trace.cast:
-            site.findings.bounds([trace], site.node, "takes every value", *found)
+            site.findings.bounds([trace], site.node, Demand("takes every value", *found))
 
 
 def cast(site: Site) -> None:
@@ -174,21 +178,21 @@ def cast(site: Site) -> None:
     source, to = site.operand(0), int(site.attribute("to", 0))
     if source.elem_type in _WHOLE - {2, 3} and to in (1, 10, 11, 16):
         # Weak: an index that is also cast keeps its own bounds, which are narrower or decide
-        site.findings.bounds(source.traces, site.node, "is a number")
+        site.findings.bounds(source.traces, site.node, Demand("is a number"))
 
 
 def float8_zero(site: Site) -> None:
     """DequantizeLinear of float8: the zero point is 0."""
     if site.operand(2).elem_type in _FLOAT8:
-        site.findings.bounds(site.operand(2).traces, site.node, "is a zero point", 0, 0)
+        site.findings.bounds(site.operand(2).traces, site.node, Demand("is a zero point", 0, 0))
 
 
 def scales(*places: int) -> Rule:
-    """Steps of quantisation: positive."""
+    """Return steps of quantisation: positive."""
 
     def rule(site: Site) -> None:
         for place in places:
-            site.findings.bounds(site.operand(place).traces, site.node, "is a step", 0.01, 0.1)
+            site.findings.bounds(site.operand(place).traces, site.node, Demand("is a step", 0.01, 0.1))
 
     return rule
 
@@ -204,17 +208,17 @@ def every_zero(*places: int) -> Rule:
 
 
 def variance(place: int) -> Rule:
-    """A variance or a sum of squares: not negative."""
+    """Return a variance or a sum of squares: not negative."""
 
     def rule(site: Site) -> None:
-        site.findings.bounds(site.operand(place).traces, site.node, "is a variance", TINY, 2)
+        site.findings.bounds(site.operand(place).traces, site.node, Demand("is a variance", TINY, 2))
 
     return rule
 
 
 def decay(site: Site) -> None:
     """LinearAttention: what is kept of a state is a share, given as its logarithm."""
-    site.findings.bounds(site.operand(4).traces, site.node, "is a decay", -1, 0)
+    site.findings.bounds(site.operand(4).traces, site.node, Demand("is a decay", -1, 0))
 
 
 def steps_done(site: Site) -> None:
@@ -222,9 +226,9 @@ def steps_done(site: Site) -> None:
     tensors = site.operands[2:]
     adam = site.node.op_type == "Adam"
     count = len(tensors) // (4 if adam else 3)
-    site.findings.bounds(site.operand(1).traces, site.node, "counts steps", 1, 10)
+    site.findings.bounds(site.operand(1).traces, site.node, Demand("counts steps", 1, 10))
     for place in range(len(site.operands) - count, len(site.operands)):
-        site.findings.bounds(site.operand(place).traces, site.node, "is a sum of squares", TINY, 2)
+        site.findings.bounds(site.operand(place).traces, site.node, Demand("is a sum of squares", TINY, 2))
 
 
 def _exactly(low: float | None, high: float | None, text: str) -> Sequence[Rule]:

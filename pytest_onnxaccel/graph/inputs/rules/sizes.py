@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from pytest_onnxaccel.core.domains import Bound
-from pytest_onnxaccel.graph.inputs.findings import Finding, named
+from pytest_onnxaccel.graph.inputs.findings import Demand, Finding, named
 from pytest_onnxaccel.graph.inputs.trace import Value
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
@@ -78,7 +78,7 @@ def pads(site: Site) -> None:
 
 
 def _axes(site: Site, place: int, before: Shape | None) -> list[int] | None:
-    """The axes that an operand names; all of them where it is left out; None where they are fed."""
+    """Return the axes that an operand names; all of them where it is left out; None where they are fed."""
     value = site.operands[place] if place < len(site.operands) else None
     if value is None:
         return None if before is None else list(range(len(before)))
@@ -157,7 +157,7 @@ def ranges(site: Site) -> None:
         start = values[1].scalar - size * delta
     if limit is None and size is None:  # how long it shall be is not declared, so nobody can be sure
         for trace in values[1].traces:
-            site.findings.bounds([trace], site.node, "is the limit", start + delta, start + 5 * delta, "size")
+            site.findings.bounds([trace], site.node, Demand("is the limit", start + delta, start + 5 * delta, "size"))
     for place, number in ((0, start), (1, limit), (2, delta)):
         exact(site, place, [number], ("the start", "the limit", "the step")[place])
 
@@ -268,7 +268,7 @@ def depth(site: Site) -> None:
     size = after[axis] if after is not None and -len(after) <= axis < len(after) else None
     exact(site, 1, [size], "the depth")
     if site.operand(1).traces and isinstance(size, int):
-        site.findings.bounds(site.operand(0).traces, site.node, f"indexes {size} classes", 0, size - 1, "index")
+        site.findings.bounds(site.operand(0).traces, site.node, Demand(f"indexes {size} classes", 0, size - 1, "index"))
 
 
 def trips(site: Site) -> None:
@@ -300,7 +300,7 @@ def compress(site: Site) -> None:
 
 
 def axis(place: int, low: Callable[[int], int] | None = None) -> Rule:
-    """An operand that names one axis of the data."""
+    """Return an operand that names one axis of the data."""
 
     def rule(site: Site) -> None:
         rank = len(site.operand(0).shape or (None,))
@@ -314,7 +314,7 @@ def axis(place: int, low: Callable[[int], int] | None = None) -> Rule:
 
 
 def lengths(place: int, batch_axis: int = 1) -> Rule:
-    """An operand with the length of each sequence: 1 to the size of the axis of time."""
+    """Return an operand with the length of each sequence: 1 to the size of the axis of time."""
 
     def rule(site: Site) -> None:
         data = site.operand(0).shape
@@ -332,10 +332,10 @@ def lengths(place: int, batch_axis: int = 1) -> Rule:
 
 
 def small(place: int, low: float, high: float, what: str, kind: str = "number") -> Rule:
-    """An operand between two numbers, whatever is declared."""
+    """Return an operand between two numbers, whatever is declared."""
 
     def rule(site: Site) -> None:
-        site.findings.bounds(site.operand(place).traces, site.node, what, low, high, kind)
+        site.findings.bounds(site.operand(place).traces, site.node, Demand(what, low, high, kind))
 
     return rule
 

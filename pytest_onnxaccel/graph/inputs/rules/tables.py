@@ -11,7 +11,7 @@ import numpy as np
 from onnx import numpy_helper
 
 from pytest_onnxaccel.graph.inputs.columns import Column, columns_of
-from pytest_onnxaccel.graph.inputs.findings import Finding, named
+from pytest_onnxaccel.graph.inputs.findings import Demand, Finding, named
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
 #: At most so many telling numbers are kept of one column.
@@ -42,19 +42,21 @@ def binarizer(site: Site) -> None:
     """Binarizer: both sides of the threshold."""
     threshold = float(site.attribute("threshold", 0.0))
     step = max(abs(threshold) * 0.5, 0.5)
-    site.findings.bounds(site.operand(0).traces, site.node, "is compared", points=(threshold - step, threshold + step))
+    site.findings.bounds(
+        site.operand(0).traces, site.node, Demand("is compared", points=(threshold - step, threshold + step))
+    )
 
 
 def normalizer(site: Site) -> None:
-    """Normalizer: a row of zeros has no length."""
-    site.findings.bounds(site.operand(0).traces, site.node, "is normalised", exclude=(0,))
+    """Exclude rows of zeros, which have no length, from a Normalizer."""
+    site.findings.bounds(site.operand(0).traces, site.node, Demand("is normalised", exclude=(0,)))
 
 
 def imputer(site: Site) -> None:
     """Imputer: what stands for a missing number."""
     number = site.attribute("replaced_value_float")
     number = site.attribute("replaced_value_int64", math.nan) if number is None else number
-    site.findings.bounds(site.operand(0).traces, site.node, "is replaced where missing", points=(number,))
+    site.findings.bounds(site.operand(0).traces, site.node, Demand("is replaced where missing", points=(number,)))
 
 
 def ensemble(site: Site) -> None:
@@ -87,7 +89,7 @@ def between(thresholds: Iterable[float]) -> list[float]:
 
 
 def _tell(site: Site, points: Mapping[int, Sequence[float]], what: str) -> None:
-    """What the node's columns should be, told of the inputs that they come from."""
+    """Record what the node's columns should be for the inputs that they come from."""
     if not points:
         return
     for trace in site.operand(0).traces:

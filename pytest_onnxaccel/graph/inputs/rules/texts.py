@@ -45,7 +45,7 @@ def _attributes(*names: str) -> Callable[[Site], list[Any]]:
 
 
 def keys(*names: str) -> Rule:
-    """The keys of an encoder, which gives its default for any other."""
+    """Return the keys of an encoder, which gives its default for any other."""
     listed = _attributes(*names)
 
     def rule(site: Site) -> None:

@@ -13,7 +13,7 @@ from pytest_onnxaccel.graph.rebatch.survey import Survey
 
 
 def subgraphs(node: NodeProto) -> list[GraphProto]:
-    """Bodies of the node, one level deep."""
+    """Return the bodies of the node, one level deep."""
     found: list[GraphProto] = []
     for item in node.attribute:
         found += [item.g] if item.HasField("g") else []
@@ -22,7 +22,7 @@ def subgraphs(node: NodeProto) -> list[GraphProto]:
 
 
 def graphs_of(graph: GraphProto) -> list[GraphProto]:
-    """The graph and every graph inside it."""
+    """Return the graph and every graph inside it."""
     found = [graph]
     for node in graph.node:
         for body in subgraphs(node):
@@ -51,7 +51,7 @@ class Names:
 
 
 def uses(node: NodeProto) -> set[str]:
-    """Names that the node reads, those that its bodies read from outside included."""
+    """Return the names that the node reads, those that its bodies read from outside included."""
     names = set(node.input)
     for body in subgraphs(node):
         inside = {v.name for v in body.input} | {t.name for t in body.initializer}
@@ -64,7 +64,7 @@ def uses(node: NodeProto) -> set[str]:
 
 
 def dependents(graph: GraphProto, names: Iterable[str]) -> list[NodeProto]:
-    """Nodes of *graph* whose results depend on *names*, in order."""
+    """Return the nodes of *graph* whose results depend on *names*, in order."""
     reached, found = set(names), []
     for node in graph.node:
         if uses(node) & reached:
@@ -74,7 +74,7 @@ def dependents(graph: GraphProto, names: Iterable[str]) -> list[NodeProto]:
 
 
 def renamed(node: NodeProto, names: Mapping[str, str]) -> NodeProto:
-    """A copy of *node* with the values in *names* under their new names, also where its bodies read them."""
+    """Return a copy of *node* with the values in *names* under their new names, also where its bodies read them."""
     copy = NodeProto()
     copy.CopyFrom(node)
     _rename(copy, names)
@@ -95,14 +95,14 @@ def _rename(node: NodeProto, names: Mapping[str, str]) -> None:
 
 
 def copies(found: Survey, n: int) -> int:
-    """How many runs of the original batch *n* takes.
+    """Return how many runs of the original batch *n* takes.
 
     Raises:
-        ModelError: *n* is no multiple of the original batch.
+        ModelError: *n* is not a multiple of the original batch.
     """
     size = found.batch.size
     if n % size:
-        raise cannot(f"the model takes {size} samples a run, and {n} is no multiple of it")
+        raise cannot(f"the model takes {size} samples a run, and {n} is not a multiple of it")
     return n // size
 
 

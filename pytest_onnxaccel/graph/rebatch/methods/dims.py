@@ -73,7 +73,7 @@ def _reopen(model: ModelProto, found: Survey, n: int) -> None:
 
 
 def output_shape(value: ValueInfoProto, found: Survey, n: int) -> Sequence[Dim] | None:
-    """What the output must declare at batch *n*; None where its rank is open."""
+    """Return what the output must declare at batch *n*; None where its rank is open."""
     base, how = base_shape(value, found), found.joins[value.name]
     if base is None:
         return None
@@ -120,7 +120,7 @@ def declare(value: ValueInfoProto, shape: Sequence[Dim] | None, role: str = "") 
 
 
 def shown(shape: Sequence[Dim] | None) -> str:
-    """A shape for people: ``1x3x240x320``."""
+    """Return a shape for people: ``1x3x240x320``."""
     if shape is None:
         return "any shape"
     return "x".join("?" if d is None else str(d) for d in shape) or "scalar"

@@ -21,6 +21,8 @@ def rewrite(model: ModelProto, found: Survey, n: int) -> list[str]:
 
     Args:
         model: the surveyed model itself (``found.model``).
+        found: the survey of *model*.
+        n: the batch to write.
 
     Raises:
         ModelError: a node works across samples or cannot take another batch; the message names it.
@@ -73,7 +75,7 @@ class _Editor:
         node.input[edit.slot] = fresh
 
     def _constant(self, base: str, value: Array) -> str:
-        """A new constant in the main graph, where subgraphs see it too.
+        """Return a new constant in the main graph, where subgraphs see it too.
 
         It is a node, which every IR allows, while an initializer of IR 3 would have to be an input as well.
         """

@@ -21,7 +21,7 @@ def scan(model: ModelProto, found: Survey, n: int) -> list[str]:
     the graph stored once.
 
     Raises:
-        ModelError: the opset is below 9, *n* is no multiple of the original batch, no output depends on an
+        ModelError: the opset is below 9, *n* is not a multiple of the original batch, no output depends on an
             input, or open sizes hide how blocks are to be laid out.
     """
     graph, count = model.graph, copies(found, n)
@@ -90,7 +90,7 @@ def _blocks(build: Builder, value: ValueInfoProto, found: Survey, count: int) ->
 def _unstack(
     build: Builder, stacked: str, value: ValueInfoProto, how: Join, base: list[int | None] | None, count: int
 ) -> None:
-    """From the Scan's (..., steps, ...) to the output as the join says."""
+    """Convert the Scan's (..., steps, ...) to the output as the join says."""
     axis = int(how["axis"])
     if how["join"] == "same" or (how["join"] == "stack" and count == 1):
         build.node("Gather", [stacked, build.constant(0)], [value.name], axis=0)

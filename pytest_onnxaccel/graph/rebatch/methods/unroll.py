@@ -14,13 +14,13 @@ NODE_LIMIT = 100_000
 
 
 def unroll(model: ModelProto, found: Survey, n: int) -> list[str]:
-    """Split the inputs, run a copy of the graph on each block, join the outputs.
+    """Build a graph that splits the inputs, runs a copy on each block and joins the outputs.
 
     What does not depend on the inputs is computed once. Right for every deterministic model, samples that the
     original mixes included, since each copy sees one block alone.
 
     Raises:
-        ModelError: *n* is no multiple of the original batch, or the result would pass :data:`NODE_LIMIT`.
+        ModelError: *n* is not a multiple of the original batch, or the result would pass :data:`NODE_LIMIT`.
     """
     graph, count = model.graph, copies(found, n)
     copied = dependents(graph, found.batch.inputs)

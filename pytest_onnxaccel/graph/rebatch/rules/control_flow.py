@@ -18,7 +18,7 @@ _SCALAR = Fact(TensorProto.INT64, (), (), fed=True)
 
 
 def control(edits: Edits, node: NodeProto, facts: Sequence[Fact | None], walk: Walk) -> list[Fact]:
-    """Facts of the outputs of a node that has subgraphs; unknown for kinds that are not followed."""
+    """Return the facts of the outputs of a node that has subgraphs; unknown for kinds that are not followed."""
     inputs = [UNKNOWN if f is None else f for f in facts]
     if node.op_type == "If":
         return _branches(node, inputs, walk)
@@ -48,7 +48,7 @@ def _carried(fact: Fact) -> Fact:
 
 
 def _repeatable_axes(start: Fact, end: Fact) -> list[int]:
-    """Axes on which a state that starts without the batch comes back with it."""
+    """Return axes on which a state that starts without the batch comes back with it."""
     if start.small is None or end.small != start.small:
         return []
     return [axis for axis in end.batch_axes if repeatable(start, axis, start.small[axis])]
@@ -61,7 +61,7 @@ def _fixpoint(
     slots: Sequence[int],
     body: Callable[[list[Fact]], list[Fact]],
 ) -> tuple[list[Fact], list[Fact]]:
-    """States that a body leaves as it found them, and the body's outputs.
+    """Return states that a body leaves as it found them, and the body's outputs.
 
     A state that starts as a table for the original batch and comes back with the other batch is repeated
     first; a state that changes its shape otherwise is unknown.
@@ -106,7 +106,7 @@ def _loop(edits: Edits, node: NodeProto, inputs: list[Fact], walk: Walk) -> list
 
 
 def _stacked(fact: Fact, length: int | None, other: int | None = None) -> Fact:
-    """What a scan output is: an axis of iterations in front."""
+    """Return what a scan output is: an axis of iterations in front."""
     if fact.small is None or fact.large is None:
         return UNKNOWN
     inner = {axis + 1: factor for axis, factor in fact.inner.items()}
@@ -126,7 +126,7 @@ def _scan(edits: Edits, node: NodeProto, inputs: list[Fact], walk: Walk) -> list
         if not fact.small or not fact.large:
             slices.append(UNKNOWN)
             continue
-        if count and 0 in fact.batch_axes:  # without a state, one step per sample is no mixing
+        if count and 0 in fact.batch_axes:  # without a state, one step per sample is not mixing
             edits.block(node, "it carries a state from sample to sample")
         inner = {axis - 1: factor for axis, factor in fact.inner.items() if axis}
         slices.append(replace(fact, small=fact.small[1:], large=fact.large[1:], inner=inner, before=None, after=None))

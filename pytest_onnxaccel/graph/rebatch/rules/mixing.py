@@ -22,7 +22,7 @@ _Question = Callable[[NodeProto, Sequence[Fact | None], int, int, int], bool]
 
 
 def _axis(default: int) -> _Question:
-    """Works along one axis, given as attribute ``axis``."""
+    """Follow an operator along one axis, given as attribute ``axis``."""
 
     def question(node: NodeProto, facts: Sequence[Fact | None], axis: int, rank: int, opset: int) -> bool:
         return int(attribute(node, "axis", default)) % rank == axis
@@ -92,9 +92,10 @@ _QUESTIONS: dict[str, _Question] = {
 
 
 def mixes(node: NodeProto, facts: Sequence[Fact | None], opset: int) -> str:
-    """Why the node works across samples, or an empty string.
+    """Return why the node works across samples, or an empty string.
 
     Args:
+        node: the node to judge.
         facts: the node's inputs.
         opset: version of the default domain, which decides what Softmax's axis means.
     """
@@ -122,7 +123,7 @@ def _trains(node: NodeProto, opset: int) -> bool:
 
 
 def _indexing(node: NodeProto, facts: Sequence[Fact | None]) -> str:
-    """Indices without a batch of their own pick samples by number."""
+    """Return indices without a batch of their own pick samples by number."""
     if node.op_type not in ("GatherND", "ScatterND", "Gather") or len(facts) < 2:
         return ""
     data, indices = facts[0], facts[1]

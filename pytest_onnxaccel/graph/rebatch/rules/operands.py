@@ -28,7 +28,7 @@ def _positive(axis: int, rank: int) -> int:
 
 
 def _replaced(edits: Edits, node: NodeProto, facts: Facts, slot: int, old: Sequence[int], new: Sequence[int]) -> Facts:
-    """*facts* with the constant in *slot* changed from *old* to *new*, written down as an edit."""
+    """Return *facts* with the constant in *slot* changed from *old* to *new*, written down as an edit."""
     fact = facts[slot]
     if fact is None or fact.after is None:
         return facts
@@ -38,7 +38,7 @@ def _replaced(edits: Edits, node: NodeProto, facts: Facts, slot: int, old: Seque
 
 
 def _sizes(edits: Edits, node: NodeProto, facts: Facts, slot: int, axes: Sequence[int]) -> Facts:
-    """The constant list in *slot* gives the size of each of *axes* of input 0: follow the batch."""
+    """Return the constant list in *slot* gives the size of each of *axes* of input 0: follow the batch."""
     data, sizes = facts[0], facts[slot] if slot < len(facts) else None
     if data is None or data.large is None or sizes is None or sizes.before is None or sizes.after is None:
         return facts
@@ -52,7 +52,7 @@ def _sizes(edits: Edits, node: NodeProto, facts: Facts, slot: int, axes: Sequenc
 
 
 def _expand(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
-    """The target is aligned with the last axis; a size of 1 broadcasts, so the batch passes by itself."""
+    """Return the target is aligned with the last axis; a size of 1 broadcasts, so the batch passes by itself."""
     target, rank = facts[1], _rank(facts[0])
     shift = (0 if target is None or target.before is None else target.before.size) - rank
     if shift < 0 or any(grows(facts[0], axis) and _at(facts[0], axis) == 1 for axis in range(rank)):
@@ -67,7 +67,7 @@ def _resize(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
 
 
 def _slice(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
-    """A slice that takes whole batches at the original size must take as many at the other one."""
+    """Return a slice that takes whole batches at the original size must take as many at the other one."""
     data = facts[0]
     try:
         bounds = slice_bounds(node, [None if f is None else f.before for f in facts])
@@ -105,7 +105,7 @@ def _slice(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
 
 
 def _split(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
-    """Parts of a batch axis can grow when each is a whole number of batches (halves of [x, flipped x])."""
+    """Follow Concat along the batch: parts can grow when each is a whole number of batches."""
     data = facts[0]
     axis = _positive(int(attribute(node, "axis", 0)), _rank(data))
     size = _at(data, axis)
@@ -132,7 +132,7 @@ def _split(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
 
 
 def _concat(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
-    """All parts must be equally long on the batch axis, unless it is the one that they are joined on."""
+    """Follow Concat: all parts are equally long on the batch axis, unless they are joined on it."""
     rank = max((_rank(f) for f in facts), default=0)
     joined = _positive(int(attribute(node, "axis", 1)), rank)
     return _match(edits, node, facts, range(len(facts)), skip={joined})
@@ -151,7 +151,7 @@ def _match(edits: Edits, node: NodeProto, facts: Facts, slots: Sequence[int], sk
 
 
 def _recurrent(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
-    """Initial states and sequence lengths have a row per sample, which no inference checks."""
+    """Return initial states and sequence lengths have a row per sample, which no inference checks."""
     layout = int(attribute(node, "layout", 0))
     batch_axis = 0 if layout else 1
     if not grows(facts[0], batch_axis):
@@ -169,7 +169,7 @@ def _elements(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
 
 
 def _scatter_nd(edits: Edits, node: NodeProto, facts: Facts) -> Facts:
-    """Updates with a batch need data with a batch: data axis q + i takes update axis r - 1 + i."""
+    """Return updates with a batch need data with a batch: data axis q + i takes update axis r - 1 + i."""
     data, indices, updates = facts
     depth, lead = _at(indices, _rank(indices) - 1), _rank(indices) - 1
     if data is None or updates is None or depth is None:

@@ -1,4 +1,4 @@
-"""Which entry of a Reshape target is the batch, told from where the batch lies among the elements.
+"""Which entry of a Reshape target is the batch, found from where the batch is among the elements.
 
 A reshape keeps the row-major order, so the batch factor stays between the same two products: ``before``, of
 the leading axes, and ``after``, of the trailing ones. The entry of the target that spans it must grow.
@@ -27,7 +27,7 @@ class Place:
 
 
 def resolve(target: Sequence[int], shape: Sequence[int], allowzero: bool = False) -> tuple[int, ...] | None:
-    """The shape that *target* (with 0 and -1) gives a tensor of *shape*; None when it cannot."""
+    """Return the shape that *target* (with 0 and -1) gives a tensor of *shape*; None when it cannot."""
     if not allowzero and any(d == 0 and i >= len(shape) for i, d in enumerate(target)):
         return None
     dims = [shape[i] if d == 0 and not allowzero else d for i, d in enumerate(target)]
@@ -41,7 +41,7 @@ def resolve(target: Sequence[int], shape: Sequence[int], allowzero: bool = False
 def place_of_batch(
     fact: Fact, small: Sequence[int], raw: Sequence[int], own: Sequence[int] | None, batch: int
 ) -> Place | None:
-    """Where the batch of *fact* lies in the reshaped tensor.
+    """Return where the batch of *fact* is in the reshaped tensor.
 
     Args:
         fact: the reshaped tensor, with one batch axis and all sizes known.
@@ -87,7 +87,7 @@ def place_of_batch(
 
 
 def reshape(edits: Edits, node: NodeProto, facts: Sequence[Fact | None]) -> Fact | None:
-    """The reshaped tensor, with the edit that lets the batch through; None to leave the node to inference."""
+    """Return the reshaped tensor, with the edit that lets the batch through; None to leave the node to inference."""
     data = facts[0]
     old, new = _targets(node, facts)
     if data is None or old is None or new is None:
@@ -116,7 +116,7 @@ def reshape(edits: Edits, node: NodeProto, facts: Sequence[Fact | None]) -> Fact
 
 
 def _open_reshape(edits: Edits, node: NodeProto, data: Fact, old: list[int], new: list[int]) -> Fact | None:
-    """With open sizes only a leading batch can be told."""
+    """Follow a Reshape with open sizes, where only a leading batch is known."""
     batch, n = edits.batch, edits.n
     if data.small is None or data.batch_axes != [0] or data.small[0] != batch or not old:
         return None
@@ -137,7 +137,7 @@ def _retarget(edits: Edits, node: NodeProto, old: list[int], target: Sequence[in
 
 
 def _targets(node: NodeProto, facts: Sequence[Fact | None]) -> tuple[list[int] | None, list[int] | None]:
-    """A Reshape's target at the two batches; an attribute before opset 5."""
+    """Return a Reshape's target at the two batches; an attribute before opset 5."""
     given = attribute(node, "shape")
     if given is not None:
         return list(given), list(given)

@@ -1,0 +1,48 @@
+"""Workers for tests, and that nothing of them is left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_onnxaccel.isolation.launch import Launch, own_command
+from pytest_onnxaccel.isolation.limits import Limits
+from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
+from pytest_onnxaccel.isolation.supervisor import WorkerProcess
+from suites.unit.isolation.hosting import Start
+from suites.unit.processes import children, open_files, running
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Starts workers; afterwards no child, file or descriptor of theirs is left."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+    temporary, staging = tmp_path / "tmp", tmp_path / "staging"
+    temporary.mkdir()
+    staging.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    before, files = set(children()), open_files()
+    sentinel = OrphanReaper(str(staging))
+    made: list[WorkerProcess] = []
+
+    def start(limits: Limits | None = None, preload: tuple[str, ...] = (), command: Any = None) -> WorkerProcess:
+        launch = Launch(command or own_command(), str(staging), preload)
+        worker = WorkerProcess("ort-cpu", launch, sentinel, limits or Limits())
+        made.append(worker)
+        return worker
+
+    yield start
+    for worker in made:
+        worker.close()
+        assert not running(worker.pid)
+    sentinel.close()
+    assert set(children()) <= before, "a child, or its zombie, is left"
+    assert open_files() == files
+    assert list(temporary.iterdir()) == []
+    assert not [name for name in os.listdir("/dev/shm") if "onnxaccel" in name]
