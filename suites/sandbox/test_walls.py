@@ -109,7 +109,7 @@ def test_a_wall_travels_and_tells_what_it_holds() -> None:
 
 WORKER = """
 import json, sys
-from pytest_onnxaccel.isolation import confine, landlock
+from pytest_onnxaccel.isolation.confinement import confine, landlock
 {patch}
 refusal = confine.confine(confine.Wall.from_json(json.loads(sys.argv[1])))
 print(refusal)
@@ -233,7 +233,7 @@ def test_a_whole_wall_can_be_required(gate: Gate) -> None:
 
 
 def test_where_there_is_none_it_is_said_and_what_requires_it_ends(gate: Gate) -> None:
-    lacking = f"from pytest_onnxaccel.isolation import landlock\n{NO_LANDLOCK}\n"
+    lacking = f"from pytest_onnxaccel.isolation.confinement import landlock\n{NO_LANDLOCK}\n"
     status, out, report = gate(conftest=lacking)
     assert status == 0, out
     assert "onnxaccel sandbox: none (this system has no Landlock" in out
