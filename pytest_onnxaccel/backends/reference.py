@@ -53,6 +53,7 @@ class ReferenceBackend:
         import onnx
         from onnx.reference import ReferenceEvaluator
 
+        from pytest_onnxaccel.backends.reference_faults import fault_of
         from pytest_onnxaccel.backends.reference_operators import further_operators
         from pytest_onnxaccel.graph.arithmetic.model import DOMAIN, operators
         from pytest_onnxaccel.graph.describe import describe
@@ -65,6 +66,8 @@ class ReferenceBackend:
                 remedy = "the data file does not fit the model: save both again"
                 raise ModelError(printable(text, 600), code="E_EXTERNAL", remedy=remedy) from None
             raise ModelError(printable(text, 600), code="E_PARSE", remedy="export it again") from None
+        if fault := fault_of(model):
+            raise ModelError(fault, code="E_SCHEMA", remedy="compare with another backend")
         info = describe(model)
         notes = []
         defined = any(entry.domain == DOMAIN for entry in model.opset_import)

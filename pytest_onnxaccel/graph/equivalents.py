@@ -12,7 +12,9 @@ from onnx import TensorProto, helper, numpy_helper, version_converter
 from pytest_onnxaccel.core.errors import ModelError, printable
 from pytest_onnxaccel.graph.files import all_graphs
 from pytest_onnxaccel.graph.fold_batchnorm import fold_batchnorm, foldable
+from pytest_onnxaccel.graph.precision.steps import quantised_scales
 from pytest_onnxaccel.graph.rebatch_files import read_model, read_whole, write_model
+from pytest_onnxaccel.graph.reorder import reordered, sums_of
 from pytest_onnxaccel.graph.simplify import release_initializers
 from pytest_onnxaccel.graph.upgrade import opset_of, upgraded
 
@@ -21,6 +23,9 @@ _NEWER, _OLDER = 18, 17
 _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 #: Operators whose float operands behind the first say how large the result is.
 _SIZED = ("Resize", "Upsample")
+_BACKWARDS = "sums from the other end"
+#: Scales of quantised values are so much off, up and down: a number on the border of two steps takes the other.
+_STEPS = {"quantised in steps larger by 0.1 %": 2.0**-10, "quantised in steps smaller by 0.1 %": -(2.0**-10)}
 #: Several draws, because a single element of a single output may drift by nothing by luck.
 _ROUNDED = ("weights one rounding off (1)", "weights one rounding off (2)", "weights one rounding off (3)")
 
@@ -29,6 +34,10 @@ def applicable(source: str) -> list[str]:
     """Return the names of the variants that the model at *source* has, cheap ones first."""
     model = read_model(source)
     names = list(_ROUNDED) if any(_weights(model)) else []
+    if any(sums_of(model)):
+        names.append(_BACKWARDS)
+    if any(_scales(model)):
+        names += _STEPS
     if foldable(model):
         names.append("BatchNormalization folded")
     if model.graph.initializer:
@@ -52,6 +61,8 @@ def variant(source: str, target: str, name: str) -> dict[str, Any]:
 def _make(name: str) -> Callable[[onnx.ModelProto], onnx.ModelProto]:
     makers: Mapping[str, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
         **{text: lambda model, seed=seed: rounded(model, seed) for seed, text in enumerate(_ROUNDED)},  # type: ignore[misc]
+        **{text: lambda model, by=by: stretched(model, by) for text, by in _STEPS.items()},  # type: ignore[misc]
+        _BACKWARDS: reordered,
         "BatchNormalization folded": fold_batchnorm,
         "initializers inside": initializers_inside,
         "initializers as inputs": initializers_as_inputs,
@@ -80,6 +91,24 @@ def rounded(model: onnx.ModelProto, seed: int) -> onnx.ModelProto:
         keep = (wide[0] == 0) | ~np.isfinite(wide[0]) | ~np.isfinite(wide[1])
         tensor.CopyFrom(numpy_helper.from_array(np.where(keep, content, moved).astype(content.dtype), tensor.name))
     return model
+
+
+def stretched(model: onnx.ModelProto, by: float) -> onnx.ModelProto:
+    """Enlarge the scales of quantised values by the share *by*, where they are written and where they are read.
+
+    Between two engines, rounding before a QuantizeLinear decides which of two steps a number on their border takes.
+    """
+    for tensor in _scales(model):
+        content = numpy_helper.to_array(tensor)
+        tensor.CopyFrom(numpy_helper.from_array((content * (1 + by)).astype(content.dtype), tensor.name))
+    return model
+
+
+def _scales(model: onnx.ModelProto) -> Iterator[TensorProto]:
+    """Return the scales of values that are computed; those of constants would change the weights."""
+    held = {tensor.name: tensor for tensor in model.graph.initializer}
+    wanted = set(quantised_scales(model))
+    yield from (tensor for name, tensor in held.items() if name in wanted and tensor.data_type in _FLOATS)
 
 
 def _weights(model: onnx.ModelProto) -> Iterator[TensorProto]:

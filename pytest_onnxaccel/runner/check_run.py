@@ -193,12 +193,16 @@ class CheckRun:
             return None
         return self.state.model_sessions.other(reference)
 
-    def telling(self) -> Telling:
-        """Return how telling the inputs are, measured in the ONNX file of the reference, or else in its own."""
+    def telling(self, own: bool = False) -> Telling:
+        """Return how telling the inputs are, measured in the ONNX file of the reference, or else in its own.
+
+        Args:
+            own: in its own in any case: the other file takes inputs of other types.
+        """
         inputs = self.ready().resolved.inputs
 
         def ask() -> Reach:
-            where = (self.other if self.request.check == "parity" else None) or self.model_session
+            where = (self.other if self.request.check == "parity" and not own else None) or self.model_session
             return self.state.reaching.of(where, inputs, (self.backend, *self.backends))
 
         return Telling(self.model, inputs, ask, self.spec.reach, bool(self.request.seeds))

@@ -171,7 +171,7 @@ def test_chunks_are_bounded_and_find_the_same(check: Check, shipped: Path, monke
     whole = check(one.model, good)
     cap = 12 << 20
     monkeypatch.setattr(
-        analysis, "intermediates", lambda *sides_feeds_wrong: taken_apart.intermediates(*sides_feeds_wrong, cap=cap)
+        analysis, "intermediates", lambda *sides, **more: taken_apart.intermediates(*sides, **more, cap=cap)
     )
     for model in (one.model, renamed(one.model)):
         result = check(model, good)

@@ -45,6 +45,7 @@ class BatchCase:
         wide: in addition to *sizes*, sweep over a dynamic model's batch as far as time and *memory* (bytes) allow.
         telling: whether what was compared tells anything.
         comparers: by output, what compares it otherwise than element by element.
+        noise: absolute tolerances by output that measured noise asks for, asked where the default is passed.
     """
 
     model: str
@@ -61,11 +62,12 @@ class BatchCase:
     memory: int = 0
     telling: Telling | None = None
     comparers: Mapping[str, Comparer] = field(default_factory=dict)
+    noise: Callable[[], Mapping[str, float]] | None = None
 
     def prover(self, single_runs: SingleRuns, full: bool) -> Prover:
         """Return what proves sessions within these tolerances."""
         found = prover_of(self.backend, single_runs, self.inputs, self.tolerance, self.outputs, full)
-        return replace(found, make=partial(_comparing, found.make, self.comparers))
+        return replace(found, make=partial(_comparing, found.make, self.comparers), noise=self.noise)
 
 
 def _comparing(make: Callable[[], Agreement], comparers: Mapping[str, Comparer]) -> Agreement:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import Session
@@ -13,6 +14,7 @@ from pytest_onnxaccel.checks.parity.comparison import Agreement
 from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.printing import counted
+from pytest_onnxaccel.core.specs import Tolerance
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
 #: Ways to get a session at a batch size, cheapest first: how it was obtained, and the session or why there is none.
 BatchSessions = Callable[[int], Iterator[tuple[str, Session | OnnxAccelError]]]
+
+
+#: A difference past this share of an output's range is no noise, which need not be measured then.
+_GROSS = 0.3
 
 
 @record(frozen=True)
@@ -65,12 +71,14 @@ class Prover:
         inputs: the original's inputs.
         make: a new comparison with the tolerances that hold.
         full: permute the samples and replace one as well, from two samples on.
+        noise: absolute tolerances by output that measured noise asks for, asked where the default is passed.
     """
 
     single_runs: SingleRuns
     inputs: Inputs
     make: Callable[[], Agreement]
     full: bool = False
+    noise: Callable[[], Mapping[str, float]] | None = None
 
     def prove(self, size: int, method: str, session: Session) -> Proof:
         """Feed *size* distinct samples at once and compare with the original's own runs of them.
@@ -93,10 +101,31 @@ class Prover:
         got = _run(session, feeds)
         if isinstance(got, str):
             return Proof(size, method, agreement, f"batch {size} does not run: {got}")
-        agreement.add(got, expected)
+        agreement = self._agreed(got, expected, agreement)
         if not full or not agreement.ok:
             return Proof(size, method, agreement)
         return self._shuffled(size, session, feeds, expected) or Proof(size, method, agreement, full=True)
+
+    def _agreed(
+        self, got: Mapping[str, Array], expected: Mapping[str, Array], agreement: Agreement
+    ) -> Agreement:  # fmt: skip
+        """Add these outputs to *agreement*; where they differ by what may be noise, within what was measured of it."""
+        agreement.add(got, expected)
+        if agreement.ok or agreement.problems or self.noise is None:
+            return agreement
+        free = [n for n in agreement.bad() if agreement.outputs.get(n, agreement.tolerance).atol is None]
+        gross = any(agreement.worst[n].get("max_rel_range", math.inf) > _GROSS for n in free)
+        if gross or len(free) < len(agreement.bad()):
+            return agreement
+        measured = self.noise()
+        near = all(agreement.worst[n].get("needed_atol", math.inf) <= measured.get(n, 0.0) for n in free)
+        if not near:
+            return agreement
+        given = {n: agreement.outputs.get(n, agreement.tolerance) for n in free}
+        wider = {n: Tolerance(own.rtol, measured[n], "measured noise") for n, own in given.items()}
+        again = replace(self.make(), outputs={**agreement.outputs, **wider})
+        again.add(got, expected)
+        return again
 
     def _shuffled(
         self, size: int, session: Session, feeds: Mapping[str, Array], expected: Mapping[str, Array]
@@ -112,8 +141,9 @@ class Prover:
                 break
         if isinstance(got, str):
             return Proof(size, method, self.make(), f"batch {size} does not run with other samples: {got}")
-        agreement = self.make()
-        agreement.add(*shuffle.compared(got, expected, self.single_runs.joins, size, place))
+        agreement = self._agreed(
+            *shuffle.compared(got, expected, self.single_runs.joins, size, place), self.make()
+        )  # fmt: skip
         if agreement.ok:
             return None
         # Which of the two it was is asked only now, because it rarely is either

@@ -58,6 +58,7 @@ class Beside:
         gaps: by the candidate's value, of those that are paired.
         noise: by the reference's value, how far its own legal variants are apart, as a share of its scale.
         wrong: outputs that failed the check.
+        narrow: float type of fewer digits that one side is a conversion to; empty where it is none.
     """
 
     ours: GraphView
@@ -66,11 +67,13 @@ class Beside:
     gaps: Mapping[str, Gap]
     noise: Mapping[str, float] = field(default_factory=dict)
     wrong: tuple[str, ...] = ()
+    narrow: str = ""
 
     def limit(self, value: str, scale: float = 1.0) -> float:
         """Return from what share of its scale on *value* differs."""
         counterpart = self.pairs.get(value, value)
-        rounding = floor(self._rounds(value, counterpart))
+        dtype = self._rounds(value, counterpart)
+        rounding = max(floor(dtype), floor(self.narrow) if floor(dtype) else 0.0)
         return max(rounding * scale, NOISE * self.noise.get(counterpart, 0.0))
 
     def _rounds(self, value: str, counterpart: str) -> str:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.find_inputs import is_finite
 from pytest_onnxaccel.checks.parity.comparison import Agreement
-from pytest_onnxaccel.checks.parity.noise_floor import Aligned, Variants, measure
+from pytest_onnxaccel.checks.parity.noise_floor import Aligned, Noise, Variants, measure
 from pytest_onnxaccel.checks.parity.outputs.comparer import VARIANT, Comparer, Sample
 from pytest_onnxaccel.checks.parity.rounded_inputs import nudged
 from pytest_onnxaccel.checks.parity.tolerances import Limits
 from pytest_onnxaccel.checks.parity.verdict import figures_of, notes_of, ruled
+from pytest_onnxaccel.checks.precision.quantised import Quantised, open_verdict
+from pytest_onnxaccel.checks.precision.types import Compared
 from pytest_onnxaccel.checks.reach.answers import Answers
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.frozen import record
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
     from pytest_onnxaccel.checks.parity.decisions import Decisions
     from pytest_onnxaccel.checks.parity.resample import SecondLook
+    from pytest_onnxaccel.checks.precision.types import Types
     from pytest_onnxaccel.checks.reach.telling import Telling
 
     Feeds = Mapping[str, Array]
@@ -35,6 +38,10 @@ if TYPE_CHECKING:
 #: One random input misleads; these many distinct ones are compared, and every sample that the user gives up to MOST.
 SAMPLES = 3
 MOST = 16
+
+
+#: Scale of the summands by output that is a sum, and whether it adds up many numbers, on some samples.
+Summands = Callable[[Sequence["Feeds"]], Mapping[str, tuple[float, bool]]]
 
 
 @record(frozen=True)
@@ -48,6 +55,9 @@ class Noisy:
         base: the session that *variants* are variants of; the reference by default.
         stored: the reference is what was stored: there, equal values prove something also where none is finite.
         least: tolerances by output that its own noise needed where the reference was stored.
+        beside: the ONNX side of a source framework, by name, with its variants: what a framework shows of noise on two
+            threads is less than two frameworks are apart.
+        summands: asks how large what outputs are added up of is.
         alike: candidate and reference run in one engine. Another one's kernels may round more than any variant
             shows; in the same one a narrow pass is worth a second look.
     """
@@ -59,6 +69,8 @@ class Noisy:
     base: Session | None = None
     stored: bool = False
     least: Mapping[str, Tolerance] = field(default_factory=dict)
+    beside: tuple[str, Session, Variants] | None = None
+    summands: Summands | None = None
 
 
 @record(frozen=True)
@@ -77,6 +89,7 @@ class ParityCase:
         telling: whether what was compared tells anything; more samples are compared where it does not.
         comparers: by output, what compares it otherwise than element by element.
         notes: what qualifies the verdict in addition to what the sessions say.
+        types: what both sides compute in.
     """
 
     model: str
@@ -95,6 +108,7 @@ class ParityCase:
     telling: Telling | None = None
     comparers: Mapping[str, Comparer] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    types: Types | None = None
 
     def samples(self) -> Iterator[dict[str, Array]]:
         """Yield the feeds, in order."""
@@ -119,7 +133,10 @@ def parity(case: ParityCase) -> CheckResult:
         if compared.agreement.problems:
             break
         compared.compare(index, feeds, case.known_outputs(index))
+    if not compared.holds:
+        compared.look_at_types()
     look = compared.measure_noise()
+    compared.look_at_summands()
     if case.telling is not None and compared.holds:
         for index in case.telling.more(compared.answers, compared.agreement.samples):
             if not compared.add(index):
@@ -147,6 +164,8 @@ class _Comparison:
 
             self.decisions = Decisions(case.decision, self.limits)
         self.answers = Answers()
+        #: What both sides compute in, once that was asked.
+        self.types: Compared | None = None
         own = noisy.base is None
         self._base: Session = case.reference_session if noisy.base is None else noisy.base
         self._base_name = case.reference if own else case.backend
@@ -173,15 +192,72 @@ class _Comparison:
         """Return whether noise could explain what is past the tolerance."""
         return _worth_measuring(self.agreement, self.limits, self.decisions)
 
+    def look_at_types(self) -> bool:
+        """Ask, once, what both sides compute in, and judge by that; whether it changed a tolerance."""
+        if self.types is not None or self.case.types is None or self.agreement.problems:
+            return False
+        self.types = Compared.of(*self.case.types.ask())
+        self.limits.computed = self.types.computed
+        if self.types.computed:
+            self._judge_again()
+        return bool(self.types.computed)
+
+    @property
+    def unjudged(self) -> dict[str, tuple[str, ...]]:
+        """Outputs past their tolerance that are computed with few whole numbers on one side, and have no limit."""
+        quantised = self.types.quantised if self.types is not None else {}
+        free = [name for name in self.agreement.bad() if self.limits.free(name) and self.limits.lock(name) is None]
+        return {name: quantised[name] for name in free if name in quantised and name not in self.case.comparers}
+
+    def _judge_again(self) -> None:
+        self.agreement.judge_again()
+        if self.decisions is not None:
+            self.decisions.judge_again()
+
+    def measured_narrow(self, feeds: Sequence[Feeds]) -> None:
+        """Widen the tolerances of conversions by what the reference, rounded to their type, shows of noise."""
+        types = self.case.types
+        if types is None or self.types is None:
+            return
+        for dtype in sorted({self.types.computed[name] for name in self.types.converted}):
+            names = [name for name in self.types.converted if self.types.computed[name] == dtype]
+            if types.rounded is not None:
+                found = measure(
+                    self._base_name, self._base, types.rounded(dtype), feeds, self._aligned(), self.limits.computed
+                )
+            elif types.own is not None:
+                found = measure(self.case.backend, *types.own, feeds, self._aligned(), self.limits.computed)
+            else:
+                continue
+            found = found.only(names)
+            self.limits.noise = self.limits.noise.joined(found) if self.limits.noise is not None else found
+        self._judge_again()
+
     def measured(self, feeds: Sequence[Feeds], variants: Variants | None = None) -> None:
         """Widen the tolerances by what *variants*, by default those of the reference, show of noise."""
         chosen = variants or self.noisy.variants
         assert chosen is not None
-        found = measure(self._base_name, self._base, chosen, feeds, self._aligned())
+        if variants is None:
+            self.measured_narrow(feeds)
+            if self.limits.noise is not None and not self.noisy.always and not self.worth_measuring():
+                return
+        self.joined(measure(self._base_name, self._base, chosen, feeds, self._aligned(), self.limits.computed))
+
+    def joined(self, found: Noise) -> None:
+        """Tolerate *found* in addition to the noise that is known, and judge again."""
         self.limits.noise = self.limits.noise.joined(found) if self.limits.noise is not None else found
-        self.agreement.judge_again()
-        if self.decisions is not None:
-            self.decisions.judge_again()
+        self._judge_again()
+
+    def look_at_summands(self) -> None:
+        """Judge outputs near zero at the scale of what is added up for them, where they fail at their own."""
+        ask, bad = self.noisy.summands, self.agreement.bad()
+        if ask is None or not bad or self.agreement.problems or self.unjudged:
+            return
+        if not all(self.limits.free(name) and self.limits.lock(name) is None for name in bad):
+            return
+        self.limits.summands = ask(_telling(list(self.case.samples()), self.agreement))
+        if self.limits.summands:
+            self._judge_again()
 
     def _aligned(self) -> Aligned | None:
         """Lays the outputs of a variant as those of the reference lie, before its drift is taken."""
@@ -199,13 +275,15 @@ class _Comparison:
         """Measure the noise where that could decide, and look a second time where a pass was narrow."""
         case, noisy = self.case, self.noisy
         wanted = noisy.always or self.worth_measuring()
-        if noisy.variants is None or not wanted or self.agreement.problems:
+        if noisy.variants is None or not wanted or self.agreement.problems or self.unjudged:
             return None
         chosen = _telling(list(case.samples()), self.agreement)
         self.measured(chosen)
         if not noisy.alike and not noisy.locked and not self.agreement.ok and self.worth_measuring():
             # Another engine adds up in another order, which no variant of the reference shows
             self.measured(chosen, self._rounded)
+        if noisy.beside is not None and not noisy.locked and not self.agreement.ok and self.worth_measuring():
+            self.joined(measure(*noisy.beside, chosen, self._aligned(), self.limits.computed))
         # Seeds and samples that the user chose are all that is asked for
         if not noisy.alike or case.seeds or case.inputs.files:
             return None
@@ -227,14 +305,17 @@ class _Comparison:
             whole={}, remarks={}, judged={},
         )  # fmt: skip
         trial.add(*both, index)
+        if not trial.ok and self.look_at_types():
+            own.computed = self.limits.computed
+            trial.judge_again()
         # Rounding the inputs otherwise takes a few runs, and each variant of the model a load
         first = self._rounded if large or not (noisy.alike or noisy.locked) else None
-        for variants in (first, noisy.variants):
-            if variants is None:
-                continue
+        base = (self._base_name, self._base)
+        tried = [(*base, variants) for variants in (first, noisy.variants) if variants is not None]
+        for name, session, variants in (*tried, *([noisy.beside] if noisy.beside is not None else [])):
             if trial.problems or not _worth_measuring(trial, own, None):
                 break
-            found = measure(self._base_name, self._base, variants, [feeds], self._aligned())
+            found = measure(name, session, variants, [feeds], self._aligned(), own.computed)
             own.noise = own.noise.joined(found) if own.noise is not None else found
             trial.judge_again()
         if trial.ok:
@@ -256,13 +337,31 @@ class _Comparison:
             backend=case.backend,
             reference=case.reference,
             batch=case.batch or case.inputs.batch,
-            figures=figures_of(agreement, limits, self.decisions, look, self.noisy.always),
-            notes=(*case.notes, *notes_of(*sides, agreement, limits, self.decisions, look)),
+            figures=figures_of(agreement, limits, self.decisions, look, self.noisy.always) | self._conversion(),
+            notes=(
+                *case.notes,
+                *notes_of(*sides, agreement, limits, self.decisions, look),
+                *self._of_types(),
+            ),
         )
+        if self.types is not None and self.types.quantised and not agreement.problems:
+            left = Quantised.of(case.samples(), *sides, self.types.quantised)
+            result = result.with_(figures={**result.figures, "quantised": left.figures()})
+            if self.unjudged and set(agreement.bad()) == set(self.unjudged):
+                return open_verdict(result, left.only(self.unjudged), agreement, self.decisions)
         result = ruled(result, agreement, limits, self.decisions, sides, self._worst_feeds)
         if case.telling is None:
             return result
         return case.telling.judged(result, self.answers, case.reference_session.run)
+
+    def _conversion(self) -> dict[str, str]:
+        """Return the figures: the float type that one side is a conversion to."""
+        found = self.types.type if self.types is not None else ""
+        return {"conversion": found} if found else {}
+
+    def _of_types(self) -> tuple[str, ...]:
+        told = self.case.types.notes if self.case.types is not None else ()
+        return (*told, self.types.note()) if self.types is not None and self.types.note() else told
 
     def _worst_feeds(self) -> Feeds:
         return self.case.sample(next((self.agreement.worst[name]["sample"] for name in self.agreement.bad()), 0))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session
@@ -50,13 +51,19 @@ class Noise:
         """Return by how many times its drift output *name* may be off."""
         return SURE if name in self.sure else FACTOR
 
+    def only(self, names: Collection[str]) -> Noise:
+        """Return this noise, of outputs *names* alone."""
+        return replace(self, drift={name: found if name in names else 0.0 for name, found in self.drift.items()})
+
     def joined(self, other: Noise) -> Noise:
-        """Merge this noise with that of the same reference on *other* samples: the larger drift of each output."""
+        """Merge this noise with that of *other* samples, or of the other side: the larger drift of each output."""
         drift = {name: max(found, other.drift.get(name, 0.0)) for name, found in self.drift.items()}
         counted, left_out = (tuple(dict.fromkeys((*a, *b))) for a, b in (
             (self.counted, other.counted), (self.left_out, other.left_out),
         ))  # fmt: skip
-        return Noise(self.reference, drift, counted, left_out, self.samples + other.samples, self.sure)
+        alike = other.reference in self.reference.split(" and ")
+        reference = self.reference if alike else f"{self.reference} and {other.reference}"
+        return Noise(reference, drift, counted, left_out, self.samples + other.samples, self.sure)
 
     def origin(self, name: str) -> str:
         """Return a text such as ``4 x measured drift 2.6e-7 of ort-cpu over 4 variants``."""
@@ -77,11 +84,19 @@ def measure(
     variants: Variants,
     feeds: Sequence[Mapping[str, Array]],
     aligned: Aligned | None = None,
+    computed: Mapping[str, str] | None = None,
 ) -> Noise:
     """Run the reference and each of its variants on *feeds* and keep the largest drift by output.
 
     A variant that cannot be made, loaded or run is left out, and so is, by output, one that drifts further than
     rounding can: it is another model, and would make the tolerance meaningless.
+
+    Args:
+        reference: what messages call it.
+        session: the reference.
+        variants: opens the variants, one after the other.
+        feeds: samples, each one array per input.
+        computed: float type of fewer digits than its own that an output is computed in, by output.
     """
     base = [session.run(sample) for sample in feeds]
     found = dict.fromkeys(base[0], 0.0) if base else {}
@@ -99,7 +114,7 @@ def measure(
         finally:
             if opened is not session:
                 _close(opened)
-        why = _merge(found, runs, base, aligned)
+        why = _merge(found, runs, base, aligned, computed or {})
         left_out += [f"{name}: {text}" for text in why]
         if len(why) < max(1, len(found)):
             counted.append(name)
@@ -120,7 +135,8 @@ def _merge(
     found: dict[str, float],
     runs: Sequence[Mapping[str, Array]],
     base: Sequence[Mapping[str, Array]],
-    aligned: Aligned | None = None,
+    aligned: Aligned | None,
+    computed: Mapping[str, str],
 ) -> list[str]:
     """Raise the drifts in *found* by what *runs* show; why outputs of the variant do not count."""
     largest = dict.fromkeys(found, 0.0)
@@ -137,8 +153,8 @@ def _merge(
             laid = a if aligned is None else aligned(name, run, reference)
             if laid is None:
                 continue
-            gap = drift(laid, b)
-            if not is_rounding(gap, b):
+            gap = drift(laid, b, computed.get(name, ""))
+            if not is_rounding(gap, b, computed.get(name, "")):
                 wrong[name] = f"output {name!r} is off by {gap:.2g}, which is more than rounding"
             largest[name] = max(largest[name], gap)
     for name, gap in largest.items():

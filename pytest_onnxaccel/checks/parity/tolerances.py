@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.checks.parity.noise_floor import Noise
+from pytest_onnxaccel.core.precision import NARROW
 from pytest_onnxaccel.core.printing import escaped
 from pytest_onnxaccel.core.specs import Tolerance
-from pytest_onnxaccel.numerics.compare.tolerance_floor import FACTOR, floor, is_rounding, unit_of
+from pytest_onnxaccel.numerics.compare.tolerance_floor import FACTOR, floor, is_rounding, scale_of, unit_of
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 #: Engines compute a Sigmoid to about one unit in the last digit of 1; two of them, of inputs that are rounded too,
 #: are this many apart.
 _SHARES = 4.0
+#: A sum cancels where what is added up is so many times as large; in sums of a thousand numbers of both signs it is
+#: some thirty times.
+_CANCELS = 64.0
+#: Rounding of a sum in two orders, in units of what is added up.
+_ADDED = 4.0
 
 
 @dataclass
@@ -37,6 +43,10 @@ class Limits:
     least: Mapping[str, Tolerance] = field(default_factory=dict)
     #: Outputs that engines compute to the last digit of 1, not of each number.
     shares: Collection[str] = ()
+    #: Float type of fewer digits than its own that an output is computed in, by output.
+    computed: Mapping[str, str] = field(default_factory=dict)
+    #: Of outputs that are sums: scale of what is added up, and whether that is many numbers.
+    summands: Mapping[str, tuple[float, bool]] = field(default_factory=dict)
     #: Largest rounding floor met so far, by output.
     floors: dict[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -64,10 +74,13 @@ class Limits:
         found = self.lock(name)
         if found is not None:
             return found.rtol or 0.0, found.atol or 0.0, found.origin
-        rtol, atol = floor(reference)
-        unit = unit_of(reference)
+        computed = self.computed.get(name, "")
+        rtol, atol = floor(reference, computed)
+        unit = unit_of(reference, computed)
         if name in self.shares and unit is not None:
             atol = max(atol, _SHARES * unit.eps)
+        cancels = self._cancelled(name, reference)
+        atol = max(atol, cancels)
         seen = self.floors.get(name, (0.0, 0.0))
         self.floors[name] = (max(rtol, seen[0]), max(atol, seen[1]))
         measured = self.measured(name)
@@ -78,7 +91,20 @@ class Limits:
             return rtol, measured, self.noise.origin(name)
         if unit is None:
             return rtol, atol, f"{reference.dtype.name} must be equal"
-        return rtol, atol, f"rounding of {reference.dtype.name} at the output's scale"
+        kind = computed if computed in NARROW else reference.dtype.name
+        if cancels and cancels == atol:
+            return rtol, atol, f"rounding of {kind} at the scale of its summands, {self.summands[name][0]:.2g}"
+        return rtol, atol, f"rounding of {kind} at the output's scale"
+
+    def _cancelled(self, name: str, reference: Array) -> float:
+        """Return what rounding of its summands leaves in an output of which little else is left; 0 where more is."""
+        unit = unit_of(reference, self.computed.get(name, ""))
+        if name not in self.summands or unit is None:
+            return 0.0
+        scale, many = self.summands[name]
+        if scale < (1.0 if many else _CANCELS) * scale_of(reference):
+            return 0.0
+        return _ADDED * unit.eps * scale
 
     def measured(self, name: str) -> float:
         """Return the absolute tolerance by the measured drift; 0 before measuring."""
@@ -100,7 +126,9 @@ class Limits:
 
     def may_help(self, name: str, needed_atol: float, reference: Array) -> bool:
         """Return whether a measured drift could cover *needed_atol*; gross faults need no measuring."""
-        return self.free(name) and unit_of(reference) is not None and is_rounding(needed_atol / FACTOR, reference)
+        computed = self.computed.get(name, "")
+        fits = unit_of(reference) is not None and is_rounding(needed_atol / FACTOR, reference, computed)
+        return self.free(name) and fits
 
     def outgrown(self, name: str) -> bool:
         """Return whether the measured noise asks for more than what is locked."""

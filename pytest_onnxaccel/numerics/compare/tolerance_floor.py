@@ -39,6 +39,8 @@ UNITS = {
     "float16": Unit(2.0**-10, 4, 8, 5e-2),
     "bfloat16": Unit(2.0**-7, 2, 4, 1e-1),
 }
+#: Float32 that was computed with eight-bit numbers on both sides: a value between two steps may take either.
+_STEPS = Unit(2.0**-23, 16, 32, 1e-1)
 #: The eight-bit floats and what else NumPy knows as raw bytes only.
 _TINY = Unit(2.0**-3, 0.5, 1, 0.5)
 #: The default tolerance is this many times the measured drift. Other engines and folds need up to 1.5 of it.
@@ -49,8 +51,16 @@ FACTOR = 4.0
 SURE = 2.0
 
 
-def unit_of(array: Array) -> Unit | None:
-    """Return the unit of *array*'s dtype; None for types that must be equal: integers, booleans, text."""
+def unit_of(array: Array, computed: str = "") -> Unit | None:
+    """Return the unit of *array*'s dtype; None for types that must be equal: integers, booleans, text.
+
+    Args:
+        array: whose dtype decides.
+        computed: float type of fewer digits that *array* was computed in, or ``int8``; empty where that is its own.
+    """
+    if computed and array.dtype.kind in "fcV":
+        own, other = unit_of(array), UNITS.get(computed, _STEPS)
+        return own if own is None or own.eps > other.eps else other
     name = array.dtype.name.replace("complex128", "float64").replace("complex64", "float32")
     return UNITS.get(name, _TINY if array.dtype.kind == "V" else None)
 
@@ -70,21 +80,21 @@ def scale_of(reference: Array) -> float:
     return float(found[low] / 2 + found[middle] / 2)
 
 
-def floor(reference: Array) -> tuple[float, float]:
+def floor(reference: Array, computed: str = "") -> tuple[float, float]:
     """Return (rtol, atol) that rounding alone may need, by dtype and relative to the output's own scale."""
-    unit = unit_of(reference)
+    unit = unit_of(reference, computed)
     if unit is None:
         return 0.0, 0.0
     return unit.rtol * unit.eps, unit.atol * unit.eps * scale_of(reference)
 
 
-def drift(variant: Array, reference: Array) -> float:
-    """Return largest difference of a legal variant of the same model, less what each element's own magnitude explains.
+def drift(variant: Array, reference: Array, computed: str = "") -> float:
+    """Return the largest difference of a legal variant of the model, less what each element's own magnitude explains.
 
     What the tolerance's relative part covers is subtracted, so that :data:`FACTOR` times the drift, as an absolute
     tolerance, is not made wide for small elements by large ones. Infinite where NaN or Inf stand at other places.
     """
-    unit = unit_of(reference)
+    unit = unit_of(reference, computed)
     if unit is None or not reference.size:
         return 0.0
     a, b = as_floats(variant), as_floats(reference)
@@ -97,9 +107,9 @@ def drift(variant: Array, reference: Array) -> float:
         return float(np.maximum(gap - explained, 0.0).max())
 
 
-def is_rounding(found: float, reference: Array) -> bool:
+def is_rounding(found: float, reference: Array, computed: str = "") -> bool:
     """Return whether a drift of *found* can be rounding; a larger one says that the variant is another model."""
-    unit, size = unit_of(reference), _sizes(reference)
+    unit, size = unit_of(reference, computed), _sizes(reference)
     return found == 0 or (unit is not None and size.size > 0 and found <= unit.most * float(size.max()))
 
 

@@ -7,6 +7,7 @@ from pytest_onnxaccel.checks.find_inputs import sized
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.runner.check_run import CheckRun
 from pytest_onnxaccel.runner.compared_outputs import without_graphs
+from pytest_onnxaccel.runner.precision.measured_noise import noise_of
 from pytest_onnxaccel.runner.sessions.batch_sessions import batch_sessions
 
 
@@ -29,5 +30,6 @@ def run(context: CheckRun) -> CheckResult:
         memory=context.options.limits.memory,
         telling=context.telling(),
         comparers=without_graphs(model),
+        noise=lambda: noise_of(model, request.backend, ready),
     )
     return sized(batch(case), ready.resolved)

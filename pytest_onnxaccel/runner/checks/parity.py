@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.checks.find_inputs import sized
 from pytest_onnxaccel.checks.interface import input_problems
-from pytest_onnxaccel.checks.parity.check import ParityCase, parity
+from pytest_onnxaccel.checks.parity.check import Noisy, ParityCase, parity
+from pytest_onnxaccel.checks.parity.noise_floor import Variants
+from pytest_onnxaccel.checks.precision.casting import Casts
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.printing import identifier
 from pytest_onnxaccel.core.results import CheckResult, Verdict
@@ -14,11 +18,17 @@ from pytest_onnxaccel.core.specs import ModelInfo
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.check_run import CheckRun
 from pytest_onnxaccel.runner.compared_outputs import chosen
+from pytest_onnxaccel.runner.precision.measured_noise import remember
+from pytest_onnxaccel.runner.precision.sides import casts, types
+from pytest_onnxaccel.runner.precision.summand_scales import summand_scales
 from pytest_onnxaccel.runner.random_outputs import told_once
 from pytest_onnxaccel.runner.request import GOLDEN
 from pytest_onnxaccel.runner.sessions import noise_variants as noise
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
 from pytest_onnxaccel.runner.sessions.reference_side import ReferenceSide, reference_side
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
 
 
 def run(context: CheckRun) -> CheckResult:
@@ -31,8 +41,9 @@ def run(context: CheckRun) -> CheckResult:
         stored = replay(request, model, context.options, context.ready)
         return told_once(context, stored, (context.ready().session,))
     ready, path = context.ready(), context.file
-    candidate = ready.session if path is None else model.session(request.backend, path)
-    problems = _unlike(context, declared)
+    candidate: Session = ready.session if path is None else model.session(request.backend, path)
+    changed = casts(declared, model, context.other)
+    problems = _unlike(context, declared, changed)
     shown = identifier(request.reference.rpartition("/")[2])
     if problems:
         return CheckResult(
@@ -42,6 +53,9 @@ def run(context: CheckRun) -> CheckResult:
     inputs = _with_beyond(context)
     against = reference_side(request, model, path, context.state.model_sessions.other, context.ready)
     compared = chosen(context, against, inputs)
+    own, variants = candidate, noise.variants(model, request.backend, path)
+    if changed:
+        candidate, against = _cast(candidate, against, changed)
     case = ParityCase(
         request.model,
         request.backend,
@@ -53,41 +67,101 @@ def run(context: CheckRun) -> CheckResult:
         context.output_tolerances,
         request.seeds,
         request.batch,
-        known=ready.single_runs.block if path is None else None,
-        noisy=noise.noisy(
-            context.options,
-            request.model,
-            request.backend,
-            shown,
-            against.variants,
-            against.alike,
-            candidate if against.borrowed else None,
+        known=ready.single_runs.block if path is None and not changed else None,
+        noisy=_beside(
+            context,
+            own,
+            variants,
+            changed,
+            noise.noisy(
+                context.options,
+                request.model,
+                request.backend,
+                shown,
+                against.variants,
+                against.alike,
+                candidate if against.borrowed else None,
+            ),
         ),
         decision=request.decision or context.spec.decision,
-        telling=replace(context.telling(), inputs=inputs),
+        telling=replace(context.telling(own=bool(changed)), inputs=inputs),
         comparers=compared.comparers,
+        types=types(request, model, path, context.other, own, variants, changed),
     )
     with compared:
         result = parity(case)
     result = told_once(context, result, (candidate, against.session))
     result = sized(noise.elsewhere(result, request.reported), ready.resolved)
+    if path is None:
+        remember(model, result)
+    if result.code == "V_QUANTISED" and context.options.localise:
+        result = _weighed(context, result, against, inputs, changed)
     if result.verdict is Verdict.FAILED and context.options.localise:
-        return _looked_into(context, result, against, inputs)
+        return _looked_into(context, result, against, inputs, changed)
     return result
 
 
-def _looked_into(context: CheckRun, result: CheckResult, against: ReferenceSide, inputs: Inputs) -> CheckResult:
+def _beside(context: CheckRun, own: Session, variants: Variants, changed: Casts, found: Noisy) -> Noisy:
+    """Return *found* with the model's own noise next to another framework's, and how large its summands are."""
+    source, other = context.request.source, context.other
+    if source is not None and found.base is None:
+        found = replace(found, beside=(context.backend, own, variants))
+    if changed:
+        return found
+    where, path = (context.model_session, context.file) if other is None else (other, None)
+    return replace(found, summands=summand_scales(where, context.backend, path))
+
+
+def _failed(context: CheckRun, result: CheckResult, inputs: Inputs) -> FailedCheck:
+    from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
+
+    return FailedCheck(result, context.request, inputs, context.state.engines, context.options.failures)
+
+
+def _weighed(
+    context: CheckRun, result: CheckResult, against: ReferenceSide, inputs: Inputs, changed: Casts
+) -> CheckResult:
+    """Return *result* of a quantised model without a limit, with what its nodes lose and what is proven wrong."""
+    from pytest_onnxaccel.runner.localise.quantised_faults import weighed
+
+    failed = _failed(context, result, inputs)
+    theirs = against.side(inputs.for_sample(failed.sample))
+    return result if theirs is None else weighed(failed, (_ours(context, changed), theirs))
+
+
+def _ours(context: CheckRun, changed: Casts) -> ComparisonSide:
+    wrap = changed.candidate if changed else None
+    return ComparisonSide(context.backend, context.model_session, context.backend, context.file, wrap=wrap)
+
+
+def _cast(candidate: Session, against: ReferenceSide, changed: Casts) -> tuple[Session, ReferenceSide]:
+    """Return both sides, fed and answering in the same types."""
+    side = against.side
+
+    def found(inputs: Inputs) -> ComparisonSide | None:
+        plain = side(inputs)
+        return None if plain is None else replace(plain, wrap=changed.reference)
+
+    return changed.candidate(candidate), replace(
+        against,
+        session=changed.reference(against.session),
+        variants=changed.variants(against.variants),
+        side=found,
+    )
+
+
+def _looked_into(
+    context: CheckRun, result: CheckResult, against: ReferenceSide, inputs: Inputs, changed: Casts
+) -> CheckResult:
     """Return *result*, with the first node that differs where both sides are graphs.
 
     Raises:
         ModelError: ``E_SCHEMA``: what differs is not the model but its copy at the opset that a backend needs.
     """
-    from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
     from pytest_onnxaccel.runner.localise.localise import looked_into
 
-    request = context.request
-    failed = FailedCheck(result, request, inputs, context.state.engines, context.options.failures)
-    ours = ComparisonSide(request.backend, context.model_session, request.backend, context.file)
+    request, failed = context.request, _failed(context, result, inputs)
+    ours = _ours(context, changed)
     theirs = against.side(inputs.for_sample(failed.sample))
     if theirs is not None:
         from pytest_onnxaccel.runner.localise.upgrade_proof import prove_upgrades
@@ -111,9 +185,13 @@ def _with_beyond(context: CheckRun) -> Inputs:
         return inputs  # what stands against the file is told where it is run
 
 
-def _unlike(context: CheckRun, declared: ModelInfo) -> list[str]:
+def _unlike(context: CheckRun, declared: ModelInfo, changed: Casts) -> list[str]:
     """Return why the model and the other file that it is compared with cannot be fed the same."""
     other = context.other
     if other is None:
         return []
-    return input_problems(declared.inputs, other.info.inputs, (context.spec.name, other.spec.name))
+    theirs = [
+        replace(spec, dtype=changed.inputs[spec.name][0]) if spec.name in changed.inputs else spec
+        for spec in other.info.inputs
+    ]
+    return input_problems(declared.inputs, theirs, (context.spec.name, other.spec.name))

@@ -56,7 +56,12 @@ class Intermediates:
 
 
 def intermediates(
-    ours: ComparisonSide, theirs: ComparisonSide, feeds: Mapping[str, Array], wrong: Sequence[str], cap: int = CAP
+    ours: ComparisonSide,
+    theirs: ComparisonSide,
+    feeds: Mapping[str, Array],
+    wrong: Sequence[str],
+    cap: int = CAP,
+    narrow: str = "",
 ) -> Intermediates:
     """Compare what two sides compute inside, on *feeds*.
 
@@ -66,6 +71,7 @@ def intermediates(
         feeds: one sample, arrays by input name.
         wrong: outputs that failed.
         cap: bytes of intermediates that are held at a time.
+        narrow: float type that one side is a conversion to: then floats of two types are compared after a cast.
 
     Raises:
         OnnxAccelError: a side cannot be run.
@@ -84,6 +90,8 @@ def intermediates(
     for first, second in chunks(mine, other, pairs, cap):
         (a,) = found.ours.run(first, feeds)
         b, again = found.theirs.run(second, feeds, moved)
+        if narrow:
+            a = {name: alike(array, b.get(pairs.get(name, ""))) for name, array in a.items()}
         found.chunks += 1
         found.largest = max(found.largest, sum(x.nbytes for side in (a, b, again) for x in side.values()))
         found.outputs = (_of(mine.outputs, a), _of(other.outputs, b))
@@ -116,7 +124,16 @@ def intermediates(
                     gaps[name] = _gap(found, digests, name, pairs[name])
     # One that is not finite says nothing of the reference's noise
     noise = {name: share for name, share in noise.items() if isfinite(share)}
-    found.beside = Beside(mine, other, pairs, gaps, noise, tuple(dict.fromkeys(holder(w, mine.outputs) for w in wrong)))
+    failed = tuple(dict.fromkeys(holder(w, mine.outputs) for w in wrong))
+    found.beside = Beside(mine, other, pairs, gaps, noise, failed, narrow)
+    return found
+
+
+def alike(array: Array, other: Array | None) -> Array:
+    """Return *array* in the type of *other*, where both are floats of different types."""
+    if other is None or array.dtype == other.dtype or not {array.dtype.kind, other.dtype.kind} <= {"f", "V"}:
+        return array
+    found: Array = array.astype(other.dtype)
     return found
 
 

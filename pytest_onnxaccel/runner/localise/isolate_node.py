@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.checks.localise.first_difference import Suspect
+from pytest_onnxaccel.checks.precision.casting import cast
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import dtype_label
 from pytest_onnxaccel.numerics.compare.distance import Gap, gap_across
 from pytest_onnxaccel.runner.localise.exposed_model import ExposedModel
-from pytest_onnxaccel.runner.localise.intermediates import Intermediates
+from pytest_onnxaccel.runner.localise.intermediates import Intermediates, alike
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide, derived
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def _alone(found: Intermediates, suspect: Suspect) -> Reduced | None:
         known = found.reference([found.beside.pairs.get(name, name) for name in suspect.reads])
         mine = {name: _as(known[found.beside.pairs.get(name, name)], found, name) for name in suspect.reads}
         others = found.reference(suspect.their_reads)
+        if found.beside.narrow:
+            mine, others = _typed(found.ours, mine), _typed(found.theirs, others)
         files.append((ours, _extract(found.ours, mine, suspect.value)))
         left = _run(*files[0], mine, suspect.value)
         if suspect.theirs:
@@ -83,7 +86,7 @@ def _alone(found: Intermediates, suspect: Suspect) -> Reduced | None:
             right = _run(*files[1], others, suspect.counterpart)
         else:
             right = found.reference([suspect.counterpart])[suspect.counterpart]
-        shown = gap_across(left, right)
+        shown = gap_across(alike(left, right) if found.beside.narrow else left, right)
         if shown.share > suspect.limit and shown.share >= _SHOWN * min(suspect.gap.share, 1e30):
             paths = [path for _, path in files]
             return Reduced(
@@ -101,6 +104,18 @@ def _as(array: Array, found: Intermediates, name: str) -> Array:
     wanted = found.beside.ours.dtype(name) or (found.feeds[name].dtype.name if name in found.feeds else "")
     other = wanted != array.dtype.name and wanted in ("float16", "float32", "float64") and array.dtype.kind == "f"
     return array.astype(wanted) if other else array
+
+
+def _typed(model: ExposedModel, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    """Return *feeds* in the float types that *model* has them in."""
+    side = model.side
+    declared = {spec.name: spec.dtype for spec in side.model_session.declared(side.file).inputs}
+    found = {}
+    for name, array in feeds.items():
+        dtype = model.graph_view.dtype(name) or declared.get(name, "")
+        floats = array.dtype.kind in "fV" and dtype in ("float16", "bfloat16", "float32", "float64")
+        found[name] = cast(array, dtype) if floats and dtype_label(array.dtype) != dtype else array
+    return found
 
 
 def _extract(model: ExposedModel, feeds: Mapping[str, Array], value: str) -> str:

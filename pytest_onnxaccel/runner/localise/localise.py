@@ -46,8 +46,17 @@ def looked_into(
     if not failed.by_value:
         return _by_name(failed, sides)
     try:
-        stored = golden_outputs(sides[0], failed)
-        return FailureAnalysis(sides, failed.feeds(), backends, failed.engines, failed.failures, stored)(result)
+        analysis = FailureAnalysis(
+            sides,
+            failed.feeds(),
+            backends,
+            failed.engines,
+            failed.failures,
+            golden_outputs(sides[0], failed),
+            narrow=str(result.figures.get("conversion", "")),
+            quantised="quantised" in result.figures,
+        )
+        return analysis(result)
     except Exception as error:
         return result.with_(notes=(*result.notes, _note("not looked into", error)))
 
@@ -76,6 +85,8 @@ class FailureAnalysis:
         backends: of the run.
         failures: folder that cases are saved in; None saves none.
         stored: golden outputs of that sample, where there are some.
+        narrow: float type of fewer digits that one side is a conversion to; empty where it is none.
+        quantised: one side alone computes with few whole numbers.
     """
 
     sides: tuple[ComparisonSide, ComparisonSide]
@@ -86,6 +97,8 @@ class FailureAnalysis:
     stored: Mapping[str, Array] | None = None
     notes: list[str] = field(default_factory=list)
     tolerances: dict[str, tuple[float, float]] = field(default_factory=dict)
+    narrow: str = ""
+    quantised: bool = False
 
     def __call__(self, result: CheckResult) -> CheckResult:
         """Return *result* with what was found.
@@ -136,7 +149,11 @@ class FailureAnalysis:
             cause = known_cause(self.sides, self.feeds, wrong, outputs)
             if cause is not None:
                 return None, cause
-            found = intermediates(*self.sides, self.feeds, wrong)
+            if self.quantised:
+                from pytest_onnxaccel.runner.localise.quantised_loss import finding as loss_of
+
+                return None, loss_of(*self.sides, self.feeds)
+            found = intermediates(*self.sides, self.feeds, wrong, narrow=self.narrow)
             if not still(wrong, found.outputs, outputs):
                 return None, vanished(found, fused(found, wrong, outputs))
             if (lost := quantised(found)) is not None:

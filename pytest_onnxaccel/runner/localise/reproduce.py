@@ -14,6 +14,7 @@ import sys
 import numpy as np
 
 FOLDER = pathlib.Path(__file__).resolve().parent
+FLOATS = {{"tensor(float16)": "f2", "tensor(float)": "f4", "tensor(double)": "f8"}}
 {settings}
 
 
@@ -34,8 +35,12 @@ def run(side, model, inputs, recorded):
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         session = onnxruntime.InferenceSession(str(FOLDER / model), options, providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
-        wanted = {{value.name for value in session.get_inputs()}}
-        feeds = {{name: array for name, array in inputs.items() if name in wanted}}
+        wanted = {{value.name: FLOATS.get(value.type) for value in session.get_inputs()}}
+        feeds = {{
+            name: array.astype(wanted[name]) if wanted[name] and array.dtype.kind == "f" else array
+            for name, array in inputs.items()
+            if name in wanted
+        }}
         return dict(zip(names, session.run(names, feeds)))
     if runtime == "onnx.reference":
         from onnx.reference import ReferenceEvaluator
@@ -58,7 +63,7 @@ def show(title, sides, pairs):
     wrong = False
     for ours, theirs, rtol, atol in pairs:
         a, b = sides[0][ours], sides[1][theirs]
-        if a.shape != b.shape or a.dtype != b.dtype:
+        if a.shape != b.shape or (a.dtype != b.dtype and {{a.dtype.kind, b.dtype.kind}} != {{"f"}}):
             print(f"  {{named(ours)}}: {{a.dtype}}{{a.shape}} against {{b.dtype}}{{b.shape}}")
             wrong = True
             continue

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 
-from pytest_onnxaccel.backends.checked_session import CheckedSession
-from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.backends.protocol import LoadOptions, Session
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
@@ -21,6 +21,7 @@ class ComparisonSide:
     Attributes:
         label: how messages call it.
         path: the file, where it is not the model's own copy.
+        wrap: makes a session take and give what the other side does.
     """
 
     label: str
@@ -28,13 +29,15 @@ class ComparisonSide:
     backend: str
     path: str | None = None
     options: LoadOptions | None = None
+    wrap: Callable[[Session], Session] | None = None
 
     @property
     def file(self) -> str:
         return self.path or self.model_session.path
 
-    def session(self) -> CheckedSession:
-        return self.model_session.session(self.backend, self.path, self.options)
+    def session(self) -> Session:
+        found = self.model_session.session(self.backend, self.path, self.options)
+        return found if self.wrap is None else self.wrap(found)
 
     def at(self, path: str) -> ComparisonSide:
         """Return the same backend on another file."""

@@ -11,8 +11,7 @@ from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide, derived
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.backends.checked_session import CheckedSession
-    from pytest_onnxaccel.backends.protocol import Array
+    from pytest_onnxaccel.backends.protocol import Array, Session
 
     Feeds = Mapping[str, Array]
 
@@ -68,7 +67,7 @@ class _Inside:
 
     def __init__(self, side: ComparisonSide, names: Mapping[str, str]) -> None:
         self._side, self._names = side, names
-        self._session: CheckedSession | None = None
+        self._session: Session | None = None
         self._target = ""
         self._refused = False
 
@@ -84,8 +83,8 @@ class _Inside:
             return found
         return found | {asked: outputs[name] for asked, name in self._names.items() if name in outputs}
 
-    def _opened(self, feeds: Feeds) -> CheckedSession:
-        if self._session is not None and self._session.alive:
+    def _opened(self, feeds: Feeds) -> Session:
+        if self._session is not None and getattr(self._session, "alive", True):
             return self._session
         side = self._side
         shapes = {name: list(array.shape) for name, array in feeds.items()}

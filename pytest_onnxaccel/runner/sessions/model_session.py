@@ -88,6 +88,9 @@ class ModelSession:
         #: Whose worker serves graph functions; asked once, for a look at what is installed takes milliseconds
         self._tooled = ""
         #: What inputs reach in it, by their id, with the inputs
+        #: Absolute tolerances by backend and output that measured noise asks for; backends that were measured for it
+        self.noise: dict[str, dict[str, float]] = {}
+        self.measured: set[str] = set()
         self.reached: dict[int, tuple[Inputs, Reach]] = {}
 
     # -- the file ---------------------------------------------------------------------------------------------

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from pytest_onnxaccel.backends.checked_session import CheckedSession
-from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.backends.protocol import LoadOptions, Session
 from pytest_onnxaccel.checks.parity.noise_floor import Variants
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
@@ -30,7 +29,7 @@ class ReferenceSide:
         borrowed: it has no variants of its own: *variants* are those of the candidate.
     """
 
-    session: CheckedSession
+    session: Session
     variants: Variants
     side: Callable[[Inputs], ComparisonSide | None]
     alike: bool = False

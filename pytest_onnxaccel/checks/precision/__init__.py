@@ -1,0 +1,1 @@
+"""Conversions to types of fewer digits, against their original."""

@@ -1,0 +1,90 @@
+"""A model of few whole numbers against its float original: figures, and no verdict where nobody said how much will do.
+
+No rule element by element is honest there: what eight bits lose depends on the ranges of every layer, and how much of
+a loss is too much on what the outputs are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_onnxaccel.backends.protocol import Session
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.numerics.compare.sqnr import sqnr
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
+    from pytest_onnxaccel.checks.parity.comparison import Agreement
+    from pytest_onnxaccel.checks.parity.decisions import Decisions
+
+#: What to do where no limit is given.
+REMEDY = 'say what will do: compare = "sqnr:LIMIT", an atol, or a decision'
+
+
+@record(frozen=True)
+class Quantised:
+    """What is left of each output.
+
+    Attributes:
+        sqnr: over all samples, in dB, by output.
+        nodes: that quantise, or compute with quantised numbers, by output.
+    """
+
+    sqnr: Mapping[str, float]
+    nodes: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(
+        cls,
+        samples: Iterable[Mapping[str, Array]],
+        candidate: Session,
+        reference: Session,
+        nodes: Mapping[str, tuple[str, ...]],
+    ) -> Quantised:
+        """Run both sides on *samples* and compare the outputs that *nodes* names."""
+        sides: tuple[dict[str, list[Any]], dict[str, list[Any]]] = ({}, {})
+        for feeds in samples:
+            for found, session in zip(sides, (candidate, reference), strict=True):
+                outputs = session.run(feeds)
+                for name in nodes:
+                    found.setdefault(name, []).append(np.asarray(outputs[name]).reshape(-1))
+        ours, theirs = sides
+        return cls({name: sqnr(np.concatenate(theirs[name]), np.concatenate(ours[name])) for name in nodes}, nodes)
+
+    def only(self, names: Iterable[str]) -> Quantised:
+        """Return these figures, of outputs *names* alone."""
+        kept = list(names)
+        return Quantised({name: self.sqnr[name] for name in kept}, {name: self.nodes[name] for name in kept})
+
+    @property
+    def worst(self) -> str:
+        """The output of which least is left."""
+        return min(self.sqnr, key=lambda name: self.sqnr[name])
+
+    def figures(self) -> dict[str, Any]:
+        """Return the figures for the report."""
+        return {"sqnr_db": dict(self.sqnr), "worst_output": self.worst, "nodes": len(self.nodes[self.worst])}
+
+
+def open_verdict(
+    result: CheckResult, found: Quantised, agreement: Agreement, decisions: Decisions | None
+) -> CheckResult:
+    """Judge *result* of a quantised model without a limit: by decisions, or not at all."""
+    name = found.worst
+    top = agreement.worst[name]
+    flips = f", {agreement.flips[name]} argmax flips" if name in agreement.flips else ""
+    left = f"SQNR {found.sqnr[name]:.1f} dB, max abs error {top['max_abs']:.3g}{flips} in {agreement.samples} samples"
+    if decisions is not None:
+        if decisions.flips():
+            line = f"output {name!r}: {left}"
+            return result.with_(verdict=Verdict.FAILED, code="V_PARITY", message=decisions.message(), details=(line,))
+        note = f"quantised: values are not judged, decisions are; output {name!r}: {left}"
+        message = f"{result.backend} decides as {result.reference} over {agreement.samples} samples ({left})"
+        return result.with_(message=message, notes=(*result.notes, note))
+    nodes = found.nodes[name]
+    message = f"output {name!r} is quantised ({len(nodes)} nodes), the reference is not: {left}; {REMEDY}"
+    return result.with_(verdict=Verdict.INCONCLUSIVE, code="V_QUANTISED", message=message)

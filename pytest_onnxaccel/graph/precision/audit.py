@@ -1,0 +1,213 @@
+"""Is what a quantised graph holds what its float original holds: arithmetic, without a run. Runs in a worker.
+
+A weight of few whole numbers is right when it is the original's, to a step: nothing else needs to be known of it. So a
+channel, a scale or a zero point that is off is proven, also where nobody said how much of a loss is too much. Weights
+that were trained or balanced again are others in every channel; of them nothing is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from pytest_onnxaccel.graph.fold_batchnorm import fold_batchnorm, foldable
+from pytest_onnxaccel.graph.precision.steps import Held, Quantised, label
+from pytest_onnxaccel.graph.rebatch_files import read_whole
+
+#: So many steps a number may be off: rounding is half of one, the end of the range another half, float16 scales a bit.
+_STEPS = 1.25
+#: Past this share of its channels, weights that are off in other ways each were made anew.
+_ANEW = 0.5
+#: A constant of the original is that of the quantised graph from this cosine on, where its name does not say so.
+_ALIKE = 0.6
+
+
+def audit(candidate: str, reference: str) -> dict[str, Any]:
+    """Compare the quantised constants of the model at *candidate* with the floats of the one at *reference*.
+
+    Returns:
+        ``faults``: each with ``node`` (in words), ``name`` of the constant or value, and ``text``. ``judged``: how many
+        constants were compared. ``ranges``: see :meth:`.steps.Quantised.ranges`.
+
+    Raises:
+        ModelError: as :func:`~pytest_onnxaccel.graph.rebatch_files.read_whole`.
+    """
+    quantised = Quantised(read_whole(candidate))
+    original = read_whole(reference)
+    floats = [_floats(original)]
+    if foldable(original):
+        floats.append(_floats(fold_batchnorm(original)))
+    faults, judged = [], 0
+    for held in quantised.held():
+        told = [_against(held, known) for known in floats]
+        judged += any(text is not None for text in told)
+        if any(text == "" for text in told):
+            continue
+        text = next((text for text in told if text), "")
+        if text:
+            faults.append({"node": label(held.reader), "name": held.name, "text": text})
+    faults += _exchanged(quantised) + _biases(quantised) + _unrectified(quantised, original)
+    return {"faults": faults, "judged": judged, "ranges": quantised.ranges()}
+
+
+def _floats(model: onnx.ModelProto) -> dict[str, Any]:
+    kinds = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16)
+    found = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer if t.data_type in kinds}
+    for node in model.graph.node:
+        for item in node.attribute if node.op_type == "Constant" else ():
+            if item.name == "value" and item.t.data_type in kinds:
+                found[node.output[0]] = numpy_helper.to_array(item.t)
+    return found
+
+
+def _against(held: Held, floats: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with *held*; empty where nothing is, None where it is not known what it should be."""
+    value = held.value
+    original = _counterpart(held, value, floats)
+    if original is None:
+        return None
+    off = np.abs(value - original) / np.where(held.step > 0, held.step, np.inf)
+    bad = off > _STEPS
+    # What lies past the range of its numbers is cut off, by a calibration that wants it so
+    bad &= ~(_at_end(held.numbers) & (np.abs(original) > np.abs(value)) & (original * value >= 0))
+    return _described(value, original, np.where(_at_end(held.numbers), np.inf, held.step), bad) if bad.any() else ""
+
+
+def _at_end(numbers: Any) -> Any:
+    if numbers.size < 2:
+        return np.zeros(numbers.shape, bool)
+    return (numbers == numbers.min()) | (numbers == numbers.max())
+
+
+def _counterpart(held: Held, value: Any, floats: Mapping[str, Any]) -> Any:
+    """Return the original of *held*, in its shape: by name, else the most alike of all."""
+    shapes = {n: a for n, a in floats.items() if sorted(a.shape) == sorted(value.shape) and a.size == value.size > 1}
+    named = [n for n in shapes if held.name.startswith(n)]
+    best, most = None, -2.0 if named else _ALIKE
+    for name in [max(named, key=len)] if named else shapes:
+        for turned in (shapes[name], shapes[name].T):
+            if turned.shape != value.shape:
+                continue
+            wide = turned.astype(np.float64)
+            found = _cosine(wide, value)
+            if found > most:
+                best, most = wide, found
+    return best
+
+
+def _cosine(a: Any, b: Any) -> float:
+    size = float(np.sqrt(np.square(a).sum() * np.square(b).sum()))
+    return float((a * b).sum()) / size if size else 0.0
+
+
+def _described(value: Any, original: Any, step: Any, bad: Any) -> str | None:
+    """Return how *value* is off; None where it was made again, which is not a fault."""
+    axis, where = _channels(bad)
+    if axis is None:
+        kind, number = _affine(value, original, step)
+        return None if kind == "other" else _told("they are", kind, number)
+    texts = [(i, *_affine(*(np.take(a, i, axis) for a in (value, original, step)))) for i in where]
+    factors = [factor for _, kind, factor in texts if kind == "factor"]
+    if len(where) > max(1, _ANEW * value.shape[axis]):
+        if len(factors) == len(texts) and np.ptp(factors) < 0.05 * abs(float(np.mean(factors))):
+            return _told("they are", "factor", float(np.mean(factors)))
+        offsets = [number for _, kind, number in texts if kind == "offset"]
+        if len(offsets) == len(texts) and np.ptp(offsets) <= 1.0:
+            return _told("they are", "offset", float(np.mean(offsets)))
+        return None
+    index, kind, number = texts[0]
+    more = f" (and {len(where) - 1} more channels)" if len(where) > 1 else ""
+    return _told(f"channel {index} is", kind, number) + more
+
+
+def _channels(bad: Any) -> tuple[int | None, list[int]]:
+    """Return the axis on which the fewest indices hold what is *bad*, and those; None where all do on every axis."""
+    best: tuple[int | None, list[int]] = (None, [])
+    least = 1.0
+    for axis in range(bad.ndim):
+        rest = tuple(a for a in range(bad.ndim) if a != axis)
+        hit = np.flatnonzero(bad.any(axis=rest))
+        if bad.shape[axis] > 1 and hit.size / bad.shape[axis] < least:
+            best, least = (axis, [int(i) for i in hit]), hit.size / bad.shape[axis]
+    return best
+
+
+def _affine(value: Any, original: Any, step: Any) -> tuple[str, float]:
+    """Return ``factor``, ``offset`` (in steps) or ``other``, with the number; an infinite *step* ends the range."""
+    whole = np.isfinite(step) & (step > 0)
+    if not whole.any():
+        return "other", 0.0
+    value, original, step = value[whole], original[whole], step[whole]
+    apart = (value - original) / step
+    middle = float(np.median(apart))
+    if float(np.abs(apart - middle).max()) <= _STEPS:
+        return "offset", middle
+    size = float(np.square(original).sum())
+    factor = float((value * original).sum()) / size if size else 0.0
+    if float((np.abs(value - factor * original) / step).max()) <= _STEPS * max(1.0, abs(factor)):
+        return "factor", factor
+    return "other", float(np.abs(apart).max())
+
+
+def _told(what: str, kind: str, number: float) -> str:
+    if kind == "factor":
+        return f"{what} {number:.3g} times the original's"
+    if kind == "offset":
+        return f"{what} {round(abs(number), 1):g} steps {'above' if number > 0 else 'below'} the original's"
+    return f"{what} up to {number:.3g} steps off the original's"
+
+
+def _exchanged(quantised: Quantised) -> list[dict[str, str]]:
+    """Return the values that are written with other steps than they are read with."""
+    return [
+        {
+            "node": label(reader), "name": name,
+            "text": f"it is written by {label(writer)} in {written} and read in {read}",
+        }
+        for name, written, writer, read, reader in quantised.exchanged()
+        if not written.same(read)
+    ]  # fmt: skip
+
+
+def _unrectified(quantised: Quantised, original: onnx.ModelProto) -> list[dict[str, str]]:
+    """Return the values whose Relu was left to whole numbers that begin at 0, and whose numbers begin below it."""
+    made = {name: node for node in original.graph.node for name in node.output}
+    found = []
+    for name, (low, _, step, node) in quantised.ranges().items():
+        rectified = name in made and made[name].op_type == "Relu"
+        own = quantised.makers.get(name)
+        if rectified and own is not None and own.op_type not in ("Relu", "Clip") and low < -0.5 * step:
+            text = f"the original's Relu has no node here, and its numbers begin {-low / step:.3g} steps below 0"
+            found.append({"node": node, "name": name, "text": text})
+    return found
+
+
+def _biases(quantised: Quantised) -> list[dict[str, str]]:
+    """Return the biases of 32 bits whose step is not the product of those of the input and of the weights.
+
+    Integer kernels add them up as they are: the step of one of the two was changed afterwards.
+    """
+    found = []
+    for node in quantised.graph.node:
+        if node.op_type not in ("Conv", "Gemm") or len(node.input) < 3:
+            continue
+        makers = [quantised.makers.get(name) for name in node.input[:3]]
+        if any(maker is None or maker.op_type != "DequantizeLinear" for maker in makers):
+            continue
+        steps = [quantised.steps(maker, 1, 2) for maker in makers if maker is not None]
+        bias = quantised.array(makers[2].input[0]) if makers[2] is not None else None
+        if any(step is None for step in steps) or bias is None or bias.dtype != np.int32:
+            continue
+        inner, weights, own = (np.ravel(step.scale) for step in steps if step is not None)
+        if inner.size != 1 or weights.size not in (1, own.size):
+            continue
+        ratio = float(np.median(inner[0] * weights / np.where(own > 0, own, np.inf)))
+        if ratio > 0 and abs(ratio - 1) > 1e-2:
+            writer = quantised.makers.get(makers[0].input[0]) if makers[0] is not None else None
+            text = f"its steps are {ratio:.3g} times those that the bias of {label(node)} was quantised for"
+            found.append({"node": label(writer or node), "name": node.input[0], "text": text})
+    return found

@@ -1,0 +1,260 @@
+"""Quantised constants and values of a graph: their steps and zero points, and the nodes that write and read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnx
+from onnx import NodeProto, numpy_helper
+
+#: Operators that hand quantised numbers on as they are.
+_HANDS_ON = frozenset({
+    "DepthToSpace", "Expand", "Flatten", "Gather", "Identity", "MaxPool", "Pad", "Reshape", "Slice", "SpaceToDepth",
+    "Split", "Squeeze", "Transpose", "Unsqueeze",
+})  # fmt: skip
+#: By operator: places of what is read with its scale and zero point, and places of the scale and zero point written.
+_PLACES: Mapping[str, tuple[tuple[tuple[int, int, int], ...], tuple[int, int] | None]] = {
+    "QuantizeLinear": ((), (1, 2)),
+    "DequantizeLinear": (((0, 1, 2),), None),
+    "QLinearConv": (((0, 1, 2), (3, 4, 5)), (6, 7)),
+    "QLinearMatMul": (((0, 1, 2), (3, 4, 5)), (6, 7)),
+    "QLinearAdd": (((0, 1, 2), (3, 4, 5)), (6, 7)),
+    "QLinearMul": (((0, 1, 2), (3, 4, 5)), (6, 7)),
+    "QGemm": (((0, 1, 2), (3, 4, 5)), (7, 8)),
+}  # fmt: skip
+_PLACES = {**_PLACES, **dict.fromkeys(
+    ("QLinearAveragePool", "QLinearGlobalAveragePool", "QLinearLeakyRelu", "QLinearReduceMean", "QLinearSigmoid",
+     "QLinearSoftmax"),
+    (((0, 1, 2),), (3, 4)),
+)}  # fmt: skip
+#: Integer products: places of the weights, of their zero point.
+_INTEGER = {"MatMulInteger": (1, 3), "ConvInteger": (1, 3)}
+
+
+class Steps(NamedTuple):
+    """``(number - zero) * scale``; arrays, along *axis* where they hold more than one number."""
+
+    scale: Any
+    zero: Any
+    axis: int = 1
+    block: int = 0
+
+    def spread(self, which: Any, shape: tuple[int, ...]) -> Any:
+        """Return *which* of the two, broadcast to *shape*."""
+        array = np.asarray(which)
+        if array.size == 1:
+            return np.broadcast_to(array.reshape(()), shape)
+        if array.ndim > 1:
+            return np.repeat(array, self.block or 1, axis=self.axis)[tuple(slice(size) for size in shape)]
+        sizes = [1] * len(shape)
+        sizes[self.axis] = array.size
+        return np.broadcast_to(array.reshape(sizes), shape)
+
+    def same(self, other: Steps) -> bool:
+        """Return whether the same numbers mean the same."""
+        if np.size(self.scale) != np.size(other.scale) or np.size(self.zero) != np.size(other.zero):
+            return bool(np.size(self.scale) > 1) != bool(np.size(other.scale) > 1)  # not to be told
+        near = np.allclose(np.ravel(self.scale), np.ravel(other.scale), rtol=1e-3, atol=0)
+        return bool(near and np.array_equal(np.ravel(self.zero), np.ravel(other.zero)))
+
+    def __str__(self) -> str:
+        zero = int(np.ravel(self.zero)[0]) if np.size(self.zero) else 0
+        return f"steps of {float(np.ravel(self.scale)[0]):.4g} (zero point {zero})"
+
+
+class Held(NamedTuple):
+    """A constant of few whole numbers."""
+
+    name: str
+    numbers: Any
+    steps: Steps
+    reader: NodeProto
+
+    @property
+    def value(self) -> Any:
+        """What it means, in float64."""
+        zero = self.steps.spread(self.steps.zero, self.numbers.shape).astype(np.float64)
+        return (self.numbers.astype(np.float64) - zero) * self.step
+
+    @property
+    def step(self) -> Any:
+        """The step of each of its numbers."""
+        return np.abs(self.steps.spread(self.steps.scale, self.numbers.shape).astype(np.float64))
+
+
+class Quantised:
+    """What of *model*, its external data in it, is quantised."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.graph = model.graph
+        self.constants = {tensor.name: tensor for tensor in model.graph.initializer}
+        for node in model.graph.node:
+            if node.op_type == "Constant":
+                self.constants |= {
+                    name: item.t for name in node.output for item in node.attribute if item.name == "value"
+                }
+        self.makers = {name: node for node in model.graph.node for name in node.output if name}
+        self.readers: dict[str, list[NodeProto]] = {}
+        for node in model.graph.node:
+            for name in node.input:
+                self.readers.setdefault(name, []).append(node)
+
+    def array(self, name: str) -> Any:
+        """Return the constant *name*, through what hands it on; None where it is none."""
+        if name in self.constants:
+            return numpy_helper.to_array(self.constants[name])
+        return None
+
+    def steps(self, node: NodeProto, scale: int, zero: int) -> Steps | None:
+        """Return scale and zero point at these places of *node*; None where the scale is not a constant."""
+        found = self.array(node.input[scale]) if len(node.input) > scale else None
+        if found is None:
+            return None
+        point = self.array(node.input[zero]) if len(node.input) > zero and node.input[zero] else None
+        whole = np.zeros(found.shape, np.int64) if point is None else point.astype(np.int64)
+        attributes = {item.name: item.i for item in node.attribute}
+        axis = attributes.get("axis", 1) if node.op_type.endswith("uantizeLinear") else 0
+        return Steps(found.astype(np.float64), whole, axis, attributes.get("block_size", 0))
+
+    def held(self) -> Iterator[Held]:
+        """Return the weights and biases."""
+        for node in self.graph.node:
+            reads, _ = _PLACES.get(node.op_type, ((), None))
+            for place, scale, zero in reads:
+                constant = self._numbers(node, place)
+                steps = self.steps(node, scale, zero) if constant is not None else None
+                if constant is None or steps is None:
+                    continue
+                name, numbers = constant
+                turned = any(item.name == "transB" and item.i for item in node.attribute)
+                if node.op_type in ("QLinearMatMul", "QGemm") and not turned:
+                    steps = steps._replace(axis=numbers.ndim - 1)
+                if np.size(steps.scale) == 1 or steps.axis < numbers.ndim:
+                    yield Held(name, numbers, steps, self._user(node))
+            if node.op_type in _INTEGER:
+                yield from self._of_integers(node)
+            if node.op_type == "QLinearConv" and len(node.input) > 8 and node.input[8]:
+                yield from self._bias_of(node)
+
+    def _numbers(self, node: NodeProto, place: int) -> tuple[str, Any] | None:
+        """Return the name and content of the constant at *place*; rows of a table that are gathered first count too."""
+        name = node.input[place]
+        maker = self.makers.get(name)
+        while maker is not None and maker.op_type in ("Gather", "Identity"):
+            name = maker.input[0]
+            maker = self.makers.get(name)
+        found = self.array(name)
+        return None if found is None or found.dtype.kind in "fOSU" else (name, found.astype(np.int64))
+
+    def _bias_of(self, node: NodeProto) -> Iterator[Held]:
+        bias, inner, weights = self._numbers(node, 8), self.steps(node, 1, 2), self.steps(node, 4, 5)
+        if bias is None or inner is None or weights is None:
+            return
+        scale = np.ravel(inner.scale)[0] * np.ravel(weights.scale)
+        yield Held(*bias, Steps(scale, np.zeros(1, np.int64), 0), node)
+
+    def _of_integers(self, node: NodeProto) -> Iterator[Held]:
+        """Return the weights of an integer product, whose scale is multiplied behind it."""
+        place, zero = _INTEGER[node.op_type]
+        numbers = self._numbers(node, place)
+        scale = self._behind(node)
+        if numbers is None or scale is None:
+            return
+        point = self.array(node.input[zero]) if len(node.input) > zero and node.input[zero] else None
+        axis = 0 if node.op_type == "ConvInteger" else numbers[1].ndim - 1
+        scale = np.ravel(scale) if np.size(scale) in (1, numbers[1].shape[axis]) else None
+        if scale is not None:
+            whole = np.zeros(1, np.int64) if point is None else np.ravel(point).astype(np.int64)
+            yield Held(*numbers, Steps(scale.astype(np.float64), whole, axis), node)
+
+    def _behind(self, node: NodeProto) -> Any:
+        """Return the constant among the factors that the product of *node* is scaled by."""
+        waiting = list(self.readers.get(node.output[0], ()))
+        while waiting:
+            each = waiting.pop()
+            if each.op_type == "Cast":
+                waiting += self.readers.get(each.output[0], ())
+            elif each.op_type == "Mul":
+                for name in each.input:
+                    maker = self.makers.get(name)
+                    found = self.array(name)
+                    if found is None and maker is not None and maker.op_type == "Mul":
+                        found = next((a for n in maker.input if (a := self.array(n)) is not None), None)
+                    if found is not None:
+                        return found
+        return None
+
+    def _user(self, node: NodeProto) -> NodeProto:
+        """Return the node that computes with what *node* turns back."""
+        user = node
+        while user.op_type in ("DequantizeLinear", "Transpose", "Reshape", "Identity", "Cast", "Squeeze", "Unsqueeze"):
+            behind = self.readers.get(user.output[0], ())
+            if not behind:
+                return node
+            user = behind[0]
+        return user
+
+    def exchanged(self) -> Iterator[tuple[str, Steps, NodeProto, Steps, NodeProto]]:
+        """Return the values that are written with steps and read with steps: name, written, by, read, by."""
+        written: dict[str, tuple[Steps, NodeProto]] = {}
+        for node in self.graph.node:
+            reads, writes = _PLACES.get(node.op_type, ((), None))
+            for place, scale, zero in reads:
+                steps = self.steps(node, scale, zero)
+                if steps is not None and node.input[place] in written:
+                    yield (node.input[place], *written[node.input[place]], steps, node)
+            if writes is not None and (steps := self.steps(node, *writes)) is not None:
+                written[node.output[0]] = (steps, node)
+            elif node.op_type in _HANDS_ON and node.input and node.input[0] in written:
+                written.update((name, written[node.input[0]]) for name in node.output)
+
+    def ranges(self) -> dict[str, list[Any]]:
+        """Return lowest and highest number, step and the node, by float value that QuantizeLinear reads."""
+        found: dict[str, list[Any]] = {}
+        for node in self.graph.node:
+            if node.op_type != "QuantizeLinear":
+                continue
+            steps = self.steps(node, 1, 2)
+            if steps is None or np.size(steps.scale) != 1:
+                continue
+            point = self.constants.get(node.input[2]) if len(node.input) > 2 else None
+            kind = point.data_type if point is not None else onnx.TensorProto.UINT8
+            limits = LIMITS.get(kind)
+            if limits is not None:
+                zero, step = int(np.ravel(steps.zero)[0]), float(np.ravel(steps.scale)[0])
+                found[node.input[0]] = [(limits[0] - zero) * step, (limits[1] - zero) * step, step, label(node)]
+        return found
+
+
+#: Least and greatest number of the integer types.
+LIMITS = {
+    int(onnx.TensorProto.UINT8): (0, 255), int(onnx.TensorProto.INT8): (-128, 127),
+    int(onnx.TensorProto.UINT16): (0, 65535), int(onnx.TensorProto.INT16): (-32768, 32767),
+}  # fmt: skip
+
+
+def label(node: NodeProto) -> str:
+    """Return *node* in words."""
+    return f"{node.op_type} {node.name!r}" if node.name else f"{node.op_type} that gives {node.output[0]!r}"
+
+
+def written_by(node: NodeProto) -> tuple[str, str] | None:
+    """Return the names of scale and zero point of the whole numbers that *node* gives; None where it gives none."""
+    _, writes = _PLACES.get(node.op_type, ((), None))
+    if writes is None or len(node.input) <= writes[0] or not node.input[writes[0]]:
+        return None
+    return node.input[writes[0]], node.input[writes[1]] if len(node.input) > writes[1] else ""
+
+
+def quantised_scales(model: onnx.ModelProto) -> Iterator[str]:
+    """Return the names of the scales of whole numbers that are computed; not of those that are constants."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        reads, writes = _PLACES.get(node.op_type, ((), None))
+        for place, scale, _ in reads:
+            if len(node.input) > scale and node.input[place] not in constants:
+                yield node.input[scale]
+        if writes is not None and len(node.input) > writes[0]:
+            yield node.input[writes[0]]
