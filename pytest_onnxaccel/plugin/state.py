@@ -251,7 +251,19 @@ class State:
 
     def spec(self, model: str) -> ModelSpec:
         """Return the model named *model*."""
-        return next(spec for spec in self.models if spec.name == model)
+        return self._adopted[model] if model in self._adopted else self._by_name[model]
+
+    @cached_property
+    def _by_name(self) -> dict[str, ModelSpec]:
+        return {spec.name: spec for spec in self.settings.models}
+
+    @cached_property
+    def by_path(self) -> dict[str, list[ModelSpec]]:
+        """The models of the run by their file; a manifest may declare one file several times."""
+        found: dict[str, list[ModelSpec]] = {}
+        for spec in self.settings.models:
+            found.setdefault(spec.path, []).append(spec)
+        return found
 
     def adopt(self, path: str, shown: str, origin: str) -> str:
         """Name of the model at *path*, which a test brings; with what the options say of every model.

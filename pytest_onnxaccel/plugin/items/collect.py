@@ -51,20 +51,15 @@ class ModelFile(pytest.File):
 
     def collect(self) -> Iterator[ModelNode]:
         state = self.config.stash[STATE]
-        for spec in at(state, self.path):
+        for spec in state.by_path[str(self.path)]:
             yield ModelNode.of(self, spec, f"{self.nodeid}::{identifier(spec.name)}")
-
-
-def at(state: State, path: Path) -> list[ModelSpec]:
-    """Return the models of the run that are the file at *path*."""
-    return [spec for spec in state.settings.models if spec.path == str(path)]
 
 
 def collector(parent: pytest.Collector, state: State, path: Path) -> pytest.Collector | None:
     """Return what collects the file at *path*, where that is an argument of pytest; None for any other."""
     if str(path) not in state.settings.arguments:
         return None
-    specs = at(state, path)
+    specs = state.by_path[str(path)]
     nodeid = file_id(state, path)
     if len(specs) == 1:
         return ModelNode.of(parent, specs[0], nodeid)
@@ -79,7 +74,7 @@ def file_id(state: State, path: Path) -> str:
     except ValueError:
         relative = Path(os.path.relpath(path, state.config.rootpath))
     parts = [*map(identifier, relative.parts)]
-    told_apart = next((os.path.basename(spec.name) for spec in at(state, path) if "~" in spec.name), "")
+    told_apart = next((os.path.basename(spec.name) for spec in state.by_path[str(path)] if "~" in spec.name), "")
     if told_apart.rpartition("~")[0] and parts[-1].startswith(told_apart.rpartition("~")[0]):
         parts[-1] = told_apart  # another file is shown alike
     return "/".join(parts)
@@ -149,7 +144,7 @@ def builtin_items(session: pytest.Session, state: State) -> list[pytest.Item]:
         if spec.path in state.settings.arguments:
             continue  # collected as any argument of pytest is
         if spec.name in state.settings.named or wants_manifest(session.config, state):
-            alone = len(at(state, Path(spec.path))) == 1
+            alone = len(state.by_path[spec.path]) == 1
             nodeid = file_id(state, Path(spec.path)) + ("" if alone else f"::{identifier(spec.name)}")
             node = ModelNode.of(session, spec, nodeid)
             found += announced(node, list(node.collect()))

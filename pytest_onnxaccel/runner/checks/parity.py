@@ -46,10 +46,7 @@ def run(context: CheckRun) -> CheckResult:
     problems = _unlike(context, declared, changed)
     shown = identifier(request.reference.rpartition("/")[2])
     if problems:
-        return CheckResult(
-            request.model, "parity", Verdict.FAILED, "V_CONTRACT", problems[0], request.backend, shown,
-            request.batch, details=tuple(problems[1:]),
-        )  # fmt: skip
+        return context.failed("V_CONTRACT", problems[0], details=tuple(problems[1:]))
     inputs = _with_beyond(context)
     against = reference_side(request, model, path, context.state.model_sessions.other, context.ready)
     compared = chosen(context, against, inputs)
