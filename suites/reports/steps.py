@@ -54,22 +54,24 @@ def quantised(shrink: float = 1.0, weights: float = 1.0, zero: int = 0, channel:
 
 
 @report("scale of an activation", "an eighth of what it should be: all above is cut off; the first layer was blamed",
-        names=("most is lost at QuantizeLinear 'b_Q'",), never=("origin: MatMul 'dense_1'",), atol=ATOL,
-        twin=lambda: (quantised(), plain()))  # fmt: skip
+        names=("most is lost at Relu 'relu'", "outside the range of QuantizeLinear 'b_Q'"), never=("origin: MatMul",),
+        atol=ATOL, twin=lambda: (quantised(), plain()))  # fmt: skip
 def small_scale() -> Made:
     return quantised(shrink=8), plain()
 
 
-@report("scale of quantised weights", "twice what it should be", names=("most is lost at MatMul 'dense_2'",), atol=ATOL)
+@report("scale of quantised weights", "twice what it should be",
+        names=("origin: MatMul 'dense_2'", "'w2_q'", "2 times"), atol=ATOL)  # fmt: skip
 def large_weights() -> Made:
     return quantised(weights=2), plain()
 
 
-@report("zero point of quantised weights", "off by 8", names=("most is lost at MatMul 'dense_2'",), atol=ATOL)
+@report("zero point of quantised weights", "off by 8", names=("origin: MatMul 'dense_2'", "8 steps below"), atol=ATOL)
 def zero_point() -> Made:
     return quantised(zero=8), plain()
 
 
-@report("channel of quantised weights", "off by 1.5", names=("most is lost at MatMul 'dense_2'",), atol=ATOL)
+@report("channel of quantised weights", "off by 1.5", names=("origin: MatMul 'dense_2'", "channel 2 is 1.5 times"),
+        atol=ATOL)  # fmt: skip
 def quantised_channel() -> Made:
     return quantised(channel=1.5), plain()

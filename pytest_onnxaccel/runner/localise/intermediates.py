@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_onnxaccel.checks.localise.first_difference import Beside
 from pytest_onnxaccel.checks.localise.graph_view import GraphView
 from pytest_onnxaccel.checks.localise.value_matching import by_content, by_name, by_structure, unfolded
+from pytest_onnxaccel.core.specs import dtype_label
 from pytest_onnxaccel.numerics.compare.digest import Digest
 from pytest_onnxaccel.numerics.compare.distance import Gap, floor, gap, gap_across
 from pytest_onnxaccel.numerics.compare.perturb import perturb
@@ -83,7 +84,8 @@ def intermediates(
     found = Intermediates(Beside(mine, other, pairs, {}), ExposedModel(ours, mine), ExposedModel(theirs, other), feeds)
     norms = [sum(node.op == "BatchNormalization" for node in side.nodes) for side in (mine, other)]
     unpaired = any(name not in pairs for name in mine.exposable) or norms[0] != norms[1]
-    moved, keep = perturb(feeds), True
+    # The steps of a narrow type are its rounding, which its floor counts already
+    moved, keep = perturb(_widened(feeds) if narrow else feeds), True
     gaps: dict[str, Gap] = {}
     noise: dict[str, float] = {}
     digests: tuple[dict[str, Digest], dict[str, Digest]] = ({}, {})
@@ -127,6 +129,14 @@ def intermediates(
     failed = tuple(dict.fromkeys(holder(w, mine.outputs) for w in wrong))
     found.beside = Beside(mine, other, pairs, gaps, noise, failed, narrow)
     return found
+
+
+def _widened(feeds: Mapping[str, Array]) -> dict[str, Array]:
+    """Return *feeds* with their floats of fewer digits in float32."""
+    return {
+        name: array.astype("float32") if dtype_label(array.dtype) in ("float16", "bfloat16") else array
+        for name, array in feeds.items()
+    }
 
 
 def alike(array: Array, other: Array | None) -> Array:

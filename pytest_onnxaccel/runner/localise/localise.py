@@ -21,7 +21,6 @@ from pytest_onnxaccel.runner.localise.golden_outputs import golden_outputs
 from pytest_onnxaccel.runner.localise.intermediates import intermediates
 from pytest_onnxaccel.runner.localise.isolate_node import Reduced, origin, swept
 from pytest_onnxaccel.runner.localise.known_cause import drawn, known_cause, renamed
-from pytest_onnxaccel.runner.localise.quantised import quantised
 from pytest_onnxaccel.runner.localise.saved_case import FailedCase, folder_of, save_case
 from pytest_onnxaccel.runner.sessions.comparison_sides import EXPORTED_AGAIN, ComparisonSide
 from pytest_onnxaccel.runner.sessions.engines import Engines
@@ -156,8 +155,6 @@ class FailureAnalysis:
             found = intermediates(*self.sides, self.feeds, wrong, narrow=self.narrow)
             if not still(wrong, found.outputs, outputs):
                 return None, vanished(found, fused(found, wrong, outputs))
-            if (lost := quantised(found)) is not None:
-                return None, lost
             suspect, reduced = origin(found)
             causes = None if reduced or suspect is None else behind(found, suspect, wrong, outputs)
             return reduced, finding(found, suspect, reduced, causes)
