@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from onnx import ModelProto
 
-from fixtures.mutations import Fault, faults_of
+from fixtures.mutations import FAMILIES, Fault, Kind, faults_of
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import Tolerance
 from suites.mutation.floor import Floor, save
@@ -54,10 +55,17 @@ class Outcome:
 class Planted:
     """One model with its faults, and the open original."""
 
-    def __init__(self, name: str, model: ModelProto, folder: Path, tolerance: Tolerance | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        model: ModelProto,
+        folder: Path,
+        tolerance: Tolerance | None = None,
+        families: Mapping[str, Sequence[Kind]] = FAMILIES,
+    ) -> None:
         self.name = name
         self.model = model
-        self.faults = faults_of(model, name)
+        self.faults = faults_of(model, name, families)
         self.folder = folder
         self.original = save(model, folder / f"{name}.onnx")
         self._tolerance = tolerance

@@ -133,8 +133,8 @@ def parity(case: ParityCase) -> CheckResult:
         if compared.agreement.problems:
             break
         compared.compare(index, feeds, case.known_outputs(index))
-    if not compared.holds:
-        compared.look_at_types()
+    if not compared.holds and compared.look_at_types():
+        compared.tighten()
     look = compared.measure_noise()
     compared.look_at_summands()
     if case.telling is not None and compared.holds:
@@ -202,6 +202,20 @@ class _Comparison:
             self._judge_again()
         return bool(self.types.computed)
 
+    def tighten(self) -> None:
+        """Judge a conversion that passes by the noise that its original shows when it is rounded.
+
+        Rounding at the scale of an output allows a deep model's few roundings and a shallow one's alike.
+        """
+        types, noisy = self.case.types, self.noisy
+        if self.types is None or types is None or types.rounded is None or noisy.variants is None or noisy.locked:
+            return
+        if not self.holds or not self.types.converted:
+            return
+        self.measured_narrow(_telling(self.case, self.agreement))
+        self.limits.tight = tuple(self.types.converted)
+        self._judge_again()
+
     @property
     def unjudged(self) -> dict[str, tuple[str, ...]]:
         """Outputs past their tolerance that are computed with few whole numbers on one side, and have no limit."""
@@ -255,7 +269,7 @@ class _Comparison:
             return
         if not all(self.limits.free(name) and self.limits.lock(name) is None for name in bad):
             return
-        self.limits.summands = ask(_telling(list(self.case.samples()), self.agreement))
+        self.limits.summands = ask(_telling(self.case, self.agreement))
         if self.limits.summands:
             self._judge_again()
 
@@ -277,7 +291,7 @@ class _Comparison:
         wanted = noisy.always or self.worth_measuring()
         if noisy.variants is None or not wanted or self.agreement.problems or self.unjudged:
             return None
-        chosen = _telling(list(case.samples()), self.agreement)
+        chosen = _telling(case, self.agreement)
         self.measured(chosen)
         if not noisy.alike and not noisy.locked and not self.agreement.ok and self.worth_measuring():
             # Another engine adds up in another order, which no variant of the reference shows
@@ -405,11 +419,13 @@ def _worth_measuring(agreement: Agreement, limits: Limits, decisions: Decisions 
     return bool(bad) or bool(flips and all(change.margin < float("inf") for _, _, change in flips))
 
 
-def _telling(samples: Sequence[Mapping[str, Array]], agreement: Agreement) -> list[Mapping[str, Array]]:
+def _telling(case: ParityCase, agreement: Agreement) -> list[Mapping[str, Array]]:
     """Return at most :data:`SAMPLES` of the samples to measure on, those that need the widest tolerances among them."""
     first = dict.fromkeys(sample for sample, _, _ in agreement.hardest.values())
-    chosen = list(dict.fromkeys([*first, *range(len(samples))]))[: max(SAMPLES, len(first))]
-    return [samples[i] for i in sorted(chosen)]
+    count = sum(1 for _ in case.samples())
+    chosen = list(dict.fromkeys([*first, *range(count)]))[: max(SAMPLES, len(first))]
+    # One of a second look comes after those that are compared at first
+    return [case.sample(index) for index in sorted(chosen)]
 
 
 def samples(inputs: Inputs, seeds: Sequence[int], batch: int | None) -> Iterator[dict[str, Array]]:

@@ -45,6 +45,8 @@ class Limits:
     shares: Collection[str] = ()
     #: Float type of fewer digits than its own that an output is computed in, by output.
     computed: Mapping[str, str] = field(default_factory=dict)
+    #: Conversions to a narrower type whose noise was measured: that is their tolerance, not rounding at their scale.
+    tight: Collection[str] = ()
     #: Of outputs that are sums: scale of what is added up, and whether that is many numbers.
     summands: Mapping[str, tuple[float, bool]] = field(default_factory=dict)
     #: Largest rounding floor met so far, by output.
@@ -77,6 +79,8 @@ class Limits:
         computed = self.computed.get(name, "")
         rtol, atol = floor(reference, computed)
         unit = unit_of(reference, computed)
+        if name in self.tight and unit is not None:
+            atol /= unit.atol  # one rounding of the result
         if name in self.shares and unit is not None:
             atol = max(atol, _SHARES * unit.eps)
         cancels = self._cancelled(name, reference)

@@ -6,6 +6,7 @@ a loss is too much on what the outputs are for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ class Quantised:
     """What is left of each output.
 
     Attributes:
-        sqnr: over all samples, in dB, by output.
+        sqnr: of the worst sample, in dB, by output: what a limit of that kind is held against.
         nodes: that quantise, or compute with quantised numbers, by output.
     """
 
@@ -46,14 +47,12 @@ class Quantised:
         nodes: Mapping[str, tuple[str, ...]],
     ) -> Quantised:
         """Run both sides on *samples* and compare the outputs that *nodes* names."""
-        sides: tuple[dict[str, list[Any]], dict[str, list[Any]]] = ({}, {})
+        worst = dict.fromkeys(nodes, math.inf)
         for feeds in samples:
-            for found, session in zip(sides, (candidate, reference), strict=True):
-                outputs = session.run(feeds)
-                for name in nodes:
-                    found.setdefault(name, []).append(np.asarray(outputs[name]).reshape(-1))
-        ours, theirs = sides
-        return cls({name: sqnr(np.concatenate(theirs[name]), np.concatenate(ours[name])) for name in nodes}, nodes)
+            ours, theirs = candidate.run(feeds), reference.run(feeds)
+            for name in nodes:
+                worst[name] = min(worst[name], sqnr(np.asarray(theirs[name]), np.asarray(ours[name])))
+        return cls(worst, nodes)
 
     def only(self, names: Iterable[str]) -> Quantised:
         """Return these figures, of outputs *names* alone."""

@@ -78,7 +78,8 @@ def _against(held: Held, floats: Mapping[str, Any]) -> str | None:
 
 
 def _at_end(numbers: Any) -> Any:
-    if numbers.size < 2:
+    # Equal numbers, as of a bias that was dropped, have no end
+    if numbers.size < 2 or numbers.min() == numbers.max():
         return np.zeros(numbers.shape, bool)
     return (numbers == numbers.min()) | (numbers == numbers.max())
 
@@ -94,6 +95,7 @@ def _counterpart(held: Held, value: Any, floats: Mapping[str, Any]) -> Any:
                 continue
             wide = turned.astype(np.float64)
             found = _cosine(wide, value)
+            found = abs(found) if named else found  # a sign that is off does not make it another one
             if found > most:
                 best, most = wide, found
     return best
@@ -107,13 +109,14 @@ def _cosine(a: Any, b: Any) -> float:
 def _described(value: Any, original: Any, step: Any, bad: Any) -> str | None:
     """Return how *value* is off; None where it was made again, which is not a fault."""
     axis, where = _channels(bad)
-    if axis is None:
+    if axis is None or value.ndim == 1:
         kind, number = _affine(value, original, step)
-        return None if kind == "other" else _told("they are", kind, number)
+        if kind != "other" or axis is None:
+            return None if kind == "other" else _told("they are", kind, number)
     texts = [(i, *_affine(*(np.take(a, i, axis) for a in (value, original, step)))) for i in where]
     factors = [factor for _, kind, factor in texts if kind == "factor"]
     if len(where) > max(1, _ANEW * value.shape[axis]):
-        if len(factors) == len(texts) and np.ptp(factors) < 0.05 * abs(float(np.mean(factors))):
+        if len(factors) == len(texts) and np.ptp(factors) <= 0.05 * abs(float(np.mean(factors))):
             return _told("they are", "factor", float(np.mean(factors)))
         offsets = [number for _, kind, number in texts if kind == "offset"]
         if len(offsets) == len(texts) and np.ptp(offsets) <= 1.0:

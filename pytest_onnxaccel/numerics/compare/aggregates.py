@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_onnxaccel.numerics.compare.elementwise import as_floats, cosine
+from pytest_onnxaccel.numerics.compare.sqnr import sqnr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 def aggregate(kind: str, candidate: Array, reference: Array) -> float:
     """Return ``cosine``; or ``psnr`` or ``sqnr`` in dB, infinite for equal arrays.
 
-    It is of finite pairs alone; 1 or inf of none.
-
-    ``psnr`` is the square of the reference's range over the mean square of the differences; ``sqnr`` the reference's
-    power over theirs.
+    ``cosine`` and ``psnr`` are of finite pairs alone; 1 or inf of none. ``psnr`` is the square of the reference's range
+    over the mean square of the differences; ``sqnr`` see :func:`~pytest_onnxaccel.numerics.compare.sqnr.sqnr`.
     """
+    if kind == "sqnr":
+        return sqnr(reference, candidate)
     a, b = as_floats(candidate).ravel(), as_floats(reference).ravel()
     finite = np.isfinite(a) & np.isfinite(b)
     a, b = a[finite], b[finite]
@@ -34,5 +35,4 @@ def aggregate(kind: str, candidate: Array, reference: Array) -> float:
     if noise == 0:
         return math.inf
     spread = float(b.max() - b.min())
-    signal = spread * spread if kind == "psnr" else float(np.square(b).mean())
-    return 10 * math.log10(signal / noise) if signal > 0 else -math.inf
+    return 10 * math.log10(spread * spread / noise) if spread > 0 else -math.inf

@@ -91,6 +91,8 @@ def run(context: CheckRun) -> CheckResult:
     result = sized(noise.elsewhere(result, request.reported), ready.resolved)
     if path is None:
         remember(model, result)
+    if "conversion" in result.figures and not result.code.startswith("V_CONTRACT"):
+        return _constants(context, result, against, inputs, changed)
     if result.code == "V_QUANTISED" and context.options.localise:
         result = _weighed(context, result, against, inputs, changed)
     if result.verdict is Verdict.FAILED and context.options.localise:
@@ -107,6 +109,23 @@ def _beside(context: CheckRun, own: Session, variants: Variants, changed: Casts,
         return found
     where, path = (context.model_session, context.file) if other is None else (other, None)
     return replace(found, summands=summand_scales(where, context.backend, path))
+
+
+def _constants(
+    context: CheckRun, result: CheckResult, against: ReferenceSide, inputs: Inputs, changed: Casts
+) -> CheckResult:
+    """Return *result* of a conversion to a narrower type, after a look at its constants."""
+    from pytest_onnxaccel.runner.precision.kept_constants import kept
+
+    def look(failed: CheckResult) -> CheckResult:
+        if not context.options.localise:
+            return failed
+        return _looked_into(context, failed, against, inputs, changed)
+
+    theirs = against.side(inputs.for_sample(0))
+    if theirs is None:
+        return look(result) if result.verdict is Verdict.FAILED else result
+    return kept(result, _ours(context, changed), theirs, look)
 
 
 def _failed(context: CheckRun, result: CheckResult, inputs: Inputs) -> FailedCheck:
