@@ -20,6 +20,7 @@ from pytest_onnxaccel.core.comparisons import OutputFacts
 from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.placement import breach, told
 from pytest_onnxaccel.core.printing import file_name
 from pytest_onnxaccel.core.specs import GoldenSpec, ModelInfo, ModelSpec, SourceSpec, is_function
 from pytest_onnxaccel.isolation.engine import Engine
@@ -92,6 +93,8 @@ class ModelSession:
         self.noise: dict[str, dict[str, float]] = {}
         self.measured: set[str] = set()
         self.reached: dict[int, tuple[Inputs, Reach]] = {}
+        #: On which provider the nodes run, by backend, where its runtime tells
+        self.placements: dict[str, dict[str, Any] | None] = {}
 
     # -- the file ---------------------------------------------------------------------------------------------
 
@@ -277,6 +280,9 @@ class ModelSession:
             return self._ready[name]
         try:
             session = self.session(name)
+            self.placements[name] = told(session.info.facts, self.info.nodes)
+            if fault := breach(self.placements[name], self._engines.options.cpu_nodes):
+                raise fault
             resolved = self._find_inputs(name, session)
             if self.golden.unfinite:
                 resolved = replace(resolved, unfinite=self.golden.unfinite)
