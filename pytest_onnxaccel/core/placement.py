@@ -83,11 +83,22 @@ def breach(placement: Mapping[str, Any] | None, allowed: CpuNodes) -> ModelError
     )
 
 
-def figures(placement: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what results say of it: ``placement``, nodes by provider, and ``cpu_nodes``, those on the CPU by name."""
+def figures(placement: Mapping[str, Any] | None, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what results say of a session: where it runs, and with which options of its provider.
+
+    Args:
+        placement: as :func:`told`.
+        facts: of the session.
+
+    Returns:
+        ``placement``, nodes by provider; ``cpu_nodes``, those on the CPU by name; ``device`` and ``provider_options``.
+    """
+    found: dict[str, Any] = {}
+    if facts.get("provider_options") is not None:
+        found = {"device": facts.get("device"), "provider_options": dict(facts["provider_options"])}
     if not placement:
-        return {}
-    found: dict[str, Any] = {"placement": dict(placement["nodes"])}
+        return found
+    found["placement"] = dict(placement["nodes"])
     if set(placement["nodes"]) - {CPU}:
         found["cpu_nodes"] = [f"{operator} {name!r}" if name else operator for name, operator in placement["cpu"]]
     return found

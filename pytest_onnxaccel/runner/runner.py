@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from pytest_onnxaccel.core.placement import figures
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.core.unexpected import as_error
@@ -77,8 +76,8 @@ class Runner:
     def _placed(self, result: CheckResult, request: Request) -> CheckResult:
         """Return *result* with where the nodes of the model run, which a result of a backend never leaves out."""
         opened = self.model_sessions.opened(request.model) if request.backend else None
-        placed = figures(opened.placements.get(request.backend)) if opened is not None else {}
-        return result.with_(figures={**placed, **result.figures}) if placed else result
+        told = opened.runs_on.get(request.backend) if opened is not None else None
+        return result.with_(figures={**told, **result.figures}) if told else result
 
     def add(self, spec: ModelSpec, backends: tuple[str, ...]) -> None:
         """One more model, which runs on *backends*."""

@@ -76,6 +76,7 @@ def figures(timing: Timing, session: Session, batch: int) -> dict[str, Any]:
         # What loading and running added to the idle worker, not the size of Python and its libraries
         "peak_memory_mb": None if peak is None or before is None else max(0.0, peak - before),
         **{key: facts.get(key) for key in ("threads", "spinning", "provider", "affinity")},
+        **{key: facts[key] for key in ("device", "provider_options") if key in facts},
         # By the machine's monotonic clock, so that timings of several processes can be laid side by side
         "timed_from_s": timing.start_ns / 1e9 if timing.start_ns else None,
         "timed_until_s": timing.end_ns / 1e9 if timing.end_ns else None,

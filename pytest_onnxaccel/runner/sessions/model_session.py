@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from pytest_onnxaccel.core.comparisons import OutputFacts
 from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.core.placement import breach, told
+from pytest_onnxaccel.core.placement import breach, figures, told
 from pytest_onnxaccel.core.printing import file_name
 from pytest_onnxaccel.core.specs import GoldenSpec, ModelInfo, ModelSpec, SourceSpec, is_function
 from pytest_onnxaccel.isolation.engine import Engine
@@ -93,8 +93,8 @@ class ModelSession:
         self.noise: dict[str, dict[str, float]] = {}
         self.measured: set[str] = set()
         self.reached: dict[int, tuple[Inputs, Reach]] = {}
-        #: On which provider the nodes run, by backend, where its runtime tells
-        self.placements: dict[str, dict[str, Any] | None] = {}
+        #: Where the nodes run and with which options, by backend, for its results
+        self.runs_on: dict[str, dict[str, Any]] = {}
 
     # -- the file ---------------------------------------------------------------------------------------------
 
@@ -190,6 +190,12 @@ class ModelSession:
         """Return whether backend *name* has graph optimizations, and threads, to choose."""
         return bool(getattr(self._engines.backend(name), "optimizes", False))
 
+    def variants(self, name: str) -> Callable[[LoadOptions], Iterable[tuple[str, LoadOptions]]] | None:
+        """Return what gives the ways in which backend *name* may legally compute; None where it has none of its own."""
+        found: Callable[[LoadOptions], Iterable[tuple[str, LoadOptions]]] | None
+        found = getattr(self._engines.backend(name), "variants", None)
+        return found
+
     def fresh(
         self,
         name: str,
@@ -280,8 +286,9 @@ class ModelSession:
             return self._ready[name]
         try:
             session = self.session(name)
-            self.placements[name] = told(session.info.facts, self.info.nodes)
-            if fault := breach(self.placements[name], self._engines.options.cpu_nodes):
+            placement = told(session.info.facts, self.info.nodes)
+            self.runs_on[name] = figures(placement, session.info.facts)
+            if fault := breach(placement, self._engines.options.cpu_nodes):
                 raise fault
             resolved = self._find_inputs(name, session)
             if self.golden.unfinite:

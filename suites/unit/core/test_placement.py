@@ -67,6 +67,8 @@ def test_what_a_session_tells() -> None:
 
 
 def test_figures() -> None:
-    assert figures(placed(Shape=1)) == {"placement": {EP: 9, CPU: 1}, "cpu_nodes": ["Shape 'shape0'"]}
-    assert figures({"nodes": {CPU: 4}, "cpu": [["a", "Relu"]], "cpu_operators": {}}) == {"placement": {CPU: 4}}
-    assert figures(None) == {}
+    assert figures(placed(Shape=1), {}) == {"placement": {EP: 9, CPU: 1}, "cpu_nodes": ["Shape 'shape0'"]}
+    assert figures({"nodes": {CPU: 4}, "cpu": [["a", "Relu"]], "cpu_operators": {}}, {}) == {"placement": {CPU: 4}}
+    facts = {"device": "cuda:1", "provider_options": {"use_tf32": "0"}}
+    assert figures(None, {}) == {}
+    assert figures(None, facts) == facts

@@ -28,7 +28,8 @@ class OrtProvider:
 
     role = "runtime"
     keep_worker = False
-    overrides = True
+    #: A provider may take an initializer that is an input for a constant, whatever it is fed; OpenVINO does
+    overrides = False
     optimizes = True
 
     def __init__(self, row: ProviderRow, device: str = "", options: Pairs = (), elsewhere: bool = False) -> None:

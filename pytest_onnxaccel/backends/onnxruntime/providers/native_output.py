@@ -50,6 +50,13 @@ def reason(lines: list[str]) -> str:
     """Return the first error that ONNX Runtime logged among *lines*, without file names; empty where there is none."""
     for line in lines:
         found = _LOGGED.match(line)
-        if found and found[1] == "E":
-            return printable(_SOURCE.sub("", found[2]), 300)
+        if found and found[1] == "E" and found[2].strip():
+            return clean(_SOURCE.sub("", found[2]))
     return ""
+
+
+def clean(text: str) -> str:
+    """Return what ONNX Runtime says of a provider without paths and signatures, which hide the sentence."""
+    text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
+    text = re.sub(r"Failed to load library \S+ with error: ", "", text)
+    return printable(re.sub(r"\S*\.cc:\d+ .*?\) (?=(?:Invalid|Unknown|\[))", "", text), 300)

@@ -7,14 +7,14 @@ from typing import Any
 
 from pytest_onnxaccel.backends.onnxruntime.custom_operators import register
 from pytest_onnxaccel.backends.onnxruntime.providers import placement as placed
-from pytest_onnxaccel.backends.onnxruntime.providers.native_output import native_output, reason
+from pytest_onnxaccel.backends.onnxruntime.providers.native_output import clean, native_output, reason
 from pytest_onnxaccel.backends.onnxruntime.providers.plugins import devices_of
 from pytest_onnxaccel.backends.onnxruntime.providers.row import Pairs
 from pytest_onnxaccel.backends.onnxruntime.providers.values import unlike
 from pytest_onnxaccel.backends.onnxruntime.providers.wanted import Wanted
 from pytest_onnxaccel.backends.onnxruntime.session import OrtSession, load_error, session_options
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError, ModelError, OnnxAccelError, printable
+from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError, ModelError, OnnxAccelError
 from pytest_onnxaccel.core.registry import nearest
 
 
@@ -155,8 +155,7 @@ def _cause(
 
 
 def _said(error: Exception) -> str:
-    text = printable(str(error), 300)
-    return text.rpartition(") ")[2] if " Invalid " in text or "Unknown" in text else text or "it says no reason"
+    return clean(str(error)) or "it says no reason"
 
 
 def _works(make: Callable[[Any, Pairs], Any], model: bytes, given: Pairs) -> bool:
@@ -170,9 +169,8 @@ def _works(make: Callable[[Any, Pairs], Any], model: bytes, given: Pairs) -> boo
 def _unstarted(wanted: Wanted, said: str) -> BackendUnavailable:
     row = wanted.row
     why = f": {said}" if said else ""
-    if row.needs == "nvidia":
-        cause = "there is no NVIDIA GPU, or its CUDA 13 and cuDNN 9 libraries are missing"
-        why = f" ({cause}){why}"
+    if row.needs == "nvidia" and not said:
+        why = ": there is no NVIDIA GPU, or its CUDA and cuDNN libraries are missing"
     return BackendUnavailable(
         f"the {row.title} execution provider did not start, and ONNX Runtime would fall back to the CPU{why}",
         remedy=row.libraries or row.install,

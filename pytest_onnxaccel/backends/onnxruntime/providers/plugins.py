@@ -61,7 +61,7 @@ def devices_of(row: ProviderRow, device: str) -> tuple[str, list[Any]]:
     if not found:
         raise BackendUnavailable(
             f"{' and '.join(names)} of {row.plugin} is registered, and offers no device on this machine",
-            remedy="run it on a machine that has one",
+            remedy=f"python -m pip uninstall -y {row.plugin}  # or run it where there is such a device",
         )
     chosen = _numbered(found, device)
     if chosen is None:

@@ -113,7 +113,7 @@ OPENVINO = ProviderRow(
         "layout": "text",
     },
     environment=True,
-    lacks="int64 is narrowed to int32; float64 runs on the CPU provider",
+    lacks="int64 is narrowed to int32, float64 runs on the CPU provider, and what an initializer is fed is ignored",
     variants=(
         ("threads=1", (("num_of_threads", "1"),)),
         ("threads=3", (("num_of_threads", "3"),)),
