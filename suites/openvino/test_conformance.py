@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pytest_onnxaccel.backends.onnxruntime.providers.backend import OrtProvider
 from pytest_onnxaccel.backends.onnxruntime.providers.table import OPENVINO
 from pytest_onnxaccel.testing import BackendConformance
@@ -17,4 +19,4 @@ class OrtOpenvino(OrtProvider):
 class TestOrtOpenvino(BackendConformance):
     make = OrtOpenvino
     must_run = True
-    known_failures = {"test_computes[gather_int64]": "it computes int64 in int32"}
+    known_failures: ClassVar = {"test_computes[gather_int64]": "it computes int64 in int32"}

@@ -59,4 +59,4 @@ def clean(text: str) -> str:
     """Return what ONNX Runtime says of a provider without paths and signatures, which hide the sentence."""
     text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
     text = re.sub(r"Failed to load library \S+ with error: ", "", text)
-    return printable(re.sub(r"\S*\.cc:\d+ .*?\) (?=(?:Invalid|Unknown|\[))", "", text), 300)
+    return printable(re.sub(r"^\S*\.(?:cc|h|cpp):\d+ .*?\) (?=[A-Z]|\[ERROR)", "", text.strip()), 300)

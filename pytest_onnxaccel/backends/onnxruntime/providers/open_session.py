@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pytest_onnxaccel.backends.onnxruntime.custom_operators import register
@@ -94,12 +95,9 @@ def _with_wheel(wanted: Wanted, options: LoadOptions) -> Callable[[Any, Pairs], 
 
     def make(model: Any, given: Pairs) -> Any:
         listed = [(row.provider, dict(given)), placed.CPU] if row.provider != placed.CPU else [placed.CPU]
-        with native_output() as said:
-            # Without this ONNX Runtime prints what is wrong, and goes on with the CPU
-            session = ort.InferenceSession(model, _options(options), providers=listed, enable_fallback=0)
-        if row.provider not in session.get_providers():
-            raise NotStarted(reason(said))
-        return session
+        # Without the last argument ONNX Runtime prints what is wrong, and goes on with the CPU
+        opens = partial(ort.InferenceSession, model, _options(options), providers=listed, enable_fallback=0)
+        return _opened(opens, row.provider)
 
     return make
 
@@ -112,13 +110,28 @@ def _with_plugin(wanted: Wanted, options: LoadOptions) -> Callable[[Any, Pairs],
     def make(model: Any, given: Pairs) -> Any:
         made = _options(options)
         made.add_provider_for_devices(devices, dict(given))
-        with native_output() as said:
-            session = ort.InferenceSession(model, made)
-        if provider not in session.get_providers():
-            raise NotStarted(reason(said))
-        return session
+        return _opened(partial(ort.InferenceSession, model, made), provider)
 
     return make
+
+
+def _opened(opens: Callable[[], Any], provider: str) -> Any:
+    """Return the session that *opens* gives.
+
+    Raises:
+        NotStarted: it runs without *provider*.
+        Exception: of ONNX Runtime, with what it logged as a note.
+    """
+    said: list[str] = []
+    try:
+        with native_output() as said:
+            session = opens()
+    except Exception as error:
+        error.add_note(reason(said))
+        raise
+    if provider not in session.get_providers():
+        raise NotStarted(reason(said))
+    return session
 
 
 def _options(options: LoadOptions) -> Any:
@@ -155,7 +168,8 @@ def _cause(
 
 
 def _said(error: Exception) -> str:
-    return clean(str(error)) or "it says no reason"
+    logged = next(iter(getattr(error, "__notes__", ())), "")
+    return logged or clean(str(error)) or "it says no reason"
 
 
 def _works(make: Callable[[Any, Pairs], Any], model: bytes, given: Pairs) -> bool:
