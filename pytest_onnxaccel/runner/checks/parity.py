@@ -99,7 +99,7 @@ def run(context: CheckRun) -> CheckResult:
 
 
 def _beside(context: CheckRun, own: Session, variants: Variants, changed: Casts, found: Noisy) -> Noisy:
-    """Return *found* with the model's own noise beside another framework's, and how large its summands are.
+    """Return *found* with the model's own noise next to another framework's, and how large its summands are.
 
     An accelerator has ways to round that no variant of a reference on the CPU shows.
     """

@@ -22,13 +22,13 @@ class ProviderRow:
         title: what people call it.
         wheels: distributions whose module ``onnxruntime`` has it.
         install: the command that installs it.
-        libraries: the command that installs what it needs besides; empty where the wheel holds all.
+        libraries: the command that installs what else it needs; empty where the wheel holds all.
         device: device by default; empty where there is nothing to choose.
         device_option: the provider's option that takes the device of ``ort-NAME:DEVICE``; empty where it has none.
         threads_option: the provider's option that takes a number of threads.
         options: kind of value by option: ``int``, ``bool``, ``number``, ``text``, or ``one|of|these``.
         needs: ``nvidia`` (a driver), ``darwin`` or ``windows``; empty where any machine may have it.
-        environment: an environment of its own can be built, beside another ONNX Runtime.
+        environment: an environment of its own can be built, next to another ONNX Runtime.
         plugin: distribution of a provider that is a library of its own, registered at run time.
         lacks: what it cannot hold or changes, for documents and messages.
         variants: other legal ways to compute, by label: what their outputs differ by is the provider's noise.
