@@ -41,6 +41,7 @@ def open_session(wanted: Wanted, path: str, options: LoadOptions) -> OrtSession:
         "provider": provider,
         "device": wanted.runs_on,
         "provider_options": {**answered, **dict(given)},
+        "provider_given": dict(given),
         "placement": where,
     }
     return OrtSession(session, options, facts, _notes(wanted, where))
