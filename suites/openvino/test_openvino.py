@@ -85,6 +85,7 @@ def test_latency_against_the_cpu_provider_in_one_run(detector: Path) -> None:
     assert result.verdict in (Verdict.PASSED, Verdict.INCONCLUSIVE), "a loaded machine may leave it open"
     assert result.figures["provider_options"]["num_of_threads"] == "1"
     assert result.figures["speedup"] > 0
+    assert 0 < result.figures["device_p50_ms"] < 2 * result.figures["p50_ms"], "no copies, and the same work"
     assert "times as fast as ort-cpu" in result.message
 
 

@@ -10,16 +10,17 @@ from pytest_onnxaccel.backends.onnxruntime.custom_operators import register
 from pytest_onnxaccel.backends.onnxruntime.providers import placement as placed
 from pytest_onnxaccel.backends.onnxruntime.providers.native_output import clean, native_output, reason
 from pytest_onnxaccel.backends.onnxruntime.providers.plugins import devices_of
+from pytest_onnxaccel.backends.onnxruntime.providers.resident import ProviderSession
 from pytest_onnxaccel.backends.onnxruntime.providers.row import Pairs
 from pytest_onnxaccel.backends.onnxruntime.providers.values import unlike
 from pytest_onnxaccel.backends.onnxruntime.providers.wanted import Wanted
-from pytest_onnxaccel.backends.onnxruntime.session import OrtSession, load_error, session_options
+from pytest_onnxaccel.backends.onnxruntime.session import load_error, session_options
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError, ModelError, OnnxAccelError
 from pytest_onnxaccel.core.registry import nearest
 
 
-def open_session(wanted: Wanted, path: str, options: LoadOptions) -> OrtSession:
+def open_session(wanted: Wanted, path: str, options: LoadOptions) -> ProviderSession:
     """Open the model at *path*.
 
     Raises:
@@ -44,7 +45,7 @@ def open_session(wanted: Wanted, path: str, options: LoadOptions) -> OrtSession:
         "provider_given": dict(given),
         "placement": where,
     }
-    return OrtSession(session, options, facts, _notes(wanted, where))
+    return ProviderSession(session, options, facts, _notes(wanted, where)).on(wanted)
 
 
 def nothing_placed(wanted: Wanted, where: dict[str, Any]) -> ModelError:

@@ -27,6 +27,7 @@ class ProviderRow:
         device_option: the provider's option that takes the device of ``ort-NAME:DEVICE``; empty where it has none.
         threads_option: the provider's option that takes a number of threads.
         options: kind of value by option: ``int``, ``bool``, ``number``, ``text``, or ``one|of|these``.
+        memory: where ONNX Runtime keeps its tensors: ``cuda``, ``dml``, or ``cpu``.
         needs: ``nvidia`` (a driver), ``darwin`` or ``windows``; empty where any machine may have it.
         environment: an environment of its own can be built, next to another ONNX Runtime.
         plugin: distribution of a provider that is a library of its own, registered at run time.
@@ -45,6 +46,7 @@ class ProviderRow:
     device_option: str = ""
     threads_option: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
+    memory: str = "cpu"
     needs: str = ""
     environment: bool = False
     plugin: str = ""

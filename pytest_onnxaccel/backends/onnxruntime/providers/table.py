@@ -36,6 +36,7 @@ CUDA = ProviderRow(
         "fuse_conv_bias": "bool",
         "sdpa_kernel": "int",
     },
+    memory="cuda",
     needs="nvidia",
     lacks="shape computations are placed on the CPU; TF32 rounds float32 products to 10 bits by default",
     variants=(
@@ -79,6 +80,7 @@ TENSORRT = ProviderRow(
         "trt_profile_opt_shapes": "text",
         "trt_op_types_to_exclude": "text",
     },
+    memory="cuda",
     needs="nvidia",
     lacks="float64 and strings; int64 is narrowed to int32 before TensorRT 10",
     variants=(("builder optimization level 0", (("trt_builder_optimization_level", "0"),)),),
@@ -162,6 +164,7 @@ DML = ProviderRow(
         "disable_metacommands": "bool",
         "enable_graph_capture": "bool",
     },
+    memory="dml",
     needs="windows",
     variants=(("metacommands off", (("disable_metacommands", "true"),)),),
 )

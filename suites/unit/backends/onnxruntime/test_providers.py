@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import platform
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 from fixtures import graphs
 from pytest_onnxaccel.backends.onnxruntime import cpu as ort_cpu
+from pytest_onnxaccel.backends.onnxruntime.errors import run_error
 from pytest_onnxaccel.backends.onnxruntime.providers import backend as family
 from pytest_onnxaccel.backends.onnxruntime.providers import open_session as opening
 from pytest_onnxaccel.backends.onnxruntime.providers.backend import OrtProvider, from_text
@@ -25,6 +27,7 @@ from pytest_onnxaccel.backends.onnxruntime.providers.values import checked, unli
 from pytest_onnxaccel.backends.onnxruntime.providers.wanted import Wanted
 from pytest_onnxaccel.backends.protocol import Backend, LoadOptions
 from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError, ModelError, OnnxAccelError
+from pytest_onnxaccel.core.specs import Timing, TimingPlan
 
 EP, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
@@ -247,6 +250,48 @@ class TestOptions:
     def test_variants_are_the_providers_own(self) -> None:
         found = dict(OrtProvider(CUDA).variants(LoadOptions(spin=False)))
         assert found["TF32 off"] == LoadOptions(spin=False, provider=(("use_tf32", "0"),))
+
+
+class TestTwoClocks:
+    """With the CPU's provider, whose device is the machine's memory."""
+
+    def session(self, tmp_path: Any) -> Any:
+        path = tmp_path / "m.onnx"
+        path.write_bytes(graphs.mlp().SerializeToString())
+        return opening.open_session(Wanted(ROWS["cpu"]), str(path), LoadOptions(threads=1))
+
+    def test_tensors_that_stay_give_the_same(self, tmp_path: Any) -> None:
+        session = self.session(tmp_path)
+        (spec,) = session.info.inputs
+        feeds = {spec.name: np.random.default_rng(0).normal(size=(3, spec.shape[1])).astype(np.float32)}
+        call, fetch = session.resident(feeds)
+        call()
+        for name, value in session.run(feeds).items():
+            np.testing.assert_array_equal(fetch()[name], value)
+
+    def test_only_a_plan_that_asks_gets_the_second_clock(self, tmp_path: Any) -> None:
+        session = self.session(tmp_path)
+        feeds = {session.info.inputs[0].name: np.ones((1, session.info.inputs[0].shape[1]), np.float32)}
+        quick = TimingPlan(samples=6, warmup=1, seconds=1.0, steady=False)
+        assert session.time(feeds, quick).device_ns == ()
+        both = session.time(feeds, replace(quick, resident=True))
+        assert len(both.device_ns) >= 3
+        assert Timing.from_json(both.to_json()) == both
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA failure 2: out of memory ; GPU=0 ; hostname=h ; expr=cudaMalloc((void**)&p, size);",
+        "BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer of size 67108864",
+        "CUBLAS_STATUS_ALLOC_FAILED", "hipErrorOutOfMemory", "std::bad_alloc",
+    ],
+)  # fmt: skip
+def test_memory_that_runs_out_names_the_batch(said: str) -> None:
+    error = run_error(RuntimeError(said), 64)
+    assert (error.code, error.remedy) == ("E_MEMORY", "a smaller batch may fit")
+    assert error.cause.startswith("memory ran out at batch 64: ")
+    assert run_error(RuntimeError("CUDA failure 700: illegal memory access"), 64).code == "E_RUN"
 
 
 def test_a_model_that_is_wrong_is_not_the_providers_fault(tmp_path: Any) -> None:
