@@ -59,12 +59,13 @@ def told(facts: Mapping[str, Any], nodes: int) -> Mapping[str, Any] | None:
     return placement
 
 
-def breach(placement: Mapping[str, Any] | None, allowed: CpuNodes) -> ModelError | None:
+def breach(placement: Mapping[str, Any] | None, allowed: CpuNodes, backend: str) -> ModelError | None:
     """Return the failure of a session that leaves more to the CPU than is allowed; None where it does not.
 
     Args:
         placement: as the session tells it; None where it cannot.
         allowed: nodes that may be there.
+        backend: name of the accelerator.
     """
     if not placement or set(placement["nodes"]) <= {CPU}:
         return None  # it is the CPU that was asked for
@@ -75,9 +76,10 @@ def breach(placement: Mapping[str, Any] | None, allowed: CpuNodes) -> ModelError
              for name, operator in placement["cpu"] if operator in over]  # fmt: skip
     more = sum(over.values()) - len(named[:_NAMED])
     listed = ", ".join(named[:_NAMED]) + (f" and {more} more" if more else "")
-    total, limit = sum(placement["nodes"].values()), f"{allowed.most} may" if allowed.most else "none may"
+    count, total = sum(over.values()), sum(placement["nodes"].values())
+    limit = f"{allowed.most} may" if allowed.most else "none may"
     return ModelError(
-        f"{sum(over.values())} of {total} nodes run on the CPU, and {limit}: {listed}",
+        f"{backend} leaves {count} of {total} nodes to the CPU, and {limit} be there: {listed}",
         code="V_PLACEMENT",
         remedy=f"change the operator, or allow it: {_OPTION}={','.join(list(over)[:4])}",
     )

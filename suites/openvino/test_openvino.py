@@ -101,6 +101,14 @@ class TestPlacement:
         for check in ("parity", "batch", "latency"):
             assert run(path, check).code == "V_PLACEMENT"
 
+    def test_it_fails_as_reference_and_as_what_a_speed_up_is_over(self, tmp_path: Path) -> None:
+        path = model(tmp_path / "mixed.onnx", ["Relu", "Hardmax", "Neg"])
+        spec = ModelSpec("m", str(path), "m", reference=NAME, budget=LatencyBudget(speedup_over=(NAME, 0.001)))
+        for check in ("parity", "latency"):
+            (row,) = [r for r in validate(spec, backends=["ort-cpu"], checks=[check]) if r.check == check]
+            assert (row.verdict, row.code) == (Verdict.FAILED, "V_PLACEMENT"), row
+            assert "ort-openvino leaves 2 of 3 nodes to the CPU" in row.message
+
     def test_what_is_allowed_passes_and_is_noted(self, tmp_path: Path) -> None:
         path = model(tmp_path / "mixed.onnx", ["Relu", "Hardmax", "Neg"])
         for allowed in (CpuNodes(2), CpuNodes(0, ("Relu", "Hardmax"))):

@@ -286,10 +286,8 @@ class ModelSession:
             return self._ready[name]
         try:
             session = self.session(name)
-            placement = told(session.info.facts, self.info.nodes)
-            self.runs_on[name] = figures(placement, session.info.facts)
-            if fault := breach(placement, self._engines.options.cpu_nodes):
-                raise fault
+            self.runs_on[name] = figures(told(session.info.facts, self.info.nodes), session.info.facts)
+            self.placed(name, session)
             resolved = self._find_inputs(name, session)
             if self.golden.unfinite:
                 resolved = replace(resolved, unfinite=self.golden.unfinite)
@@ -300,6 +298,17 @@ class ModelSession:
             self._faults[name] = error.about(self.spec.shown)
             raise
         return self._ready[name]
+
+    def placed(self, name: str, session: CheckedSession) -> CheckedSession:
+        """Return *session* of backend *name*, of the whole model, where its nodes run as they should.
+
+        Raises:
+            ModelError: ``V_PLACEMENT``: it leaves more to the CPU than is allowed.
+        """
+        fault = breach(told(session.info.facts, self.info.nodes), self._engines.options.cpu_nodes, name)
+        if fault is not None:
+            raise fault
+        return session
 
     def _find_inputs(self, name: str, session: CheckedSession) -> ResolvedInputs:
         """Find inputs in the first primary backend in which the model runs, so that all are fed the same."""

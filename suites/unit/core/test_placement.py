@@ -36,27 +36,30 @@ def test_what_is_no_allowance(text: str) -> None:
     "allowed", [CpuNodes(3), CpuNodes(0, ("Shape", "Gather")), CpuNodes(1, ("Shape",))], ids=str
 )  # fmt: skip
 def test_within(allowed: CpuNodes) -> None:
-    assert breach(placed(Shape=2, Gather=1), allowed) is None
+    assert breach(placed(Shape=2, Gather=1), allowed, "ort-cuda") is None
 
 
 def test_past_it_the_nodes_are_named_with_what_to_do() -> None:
-    fault = breach(placed(Shape=2, Gather=1), CpuNodes(0, ("Shape",)))
+    fault = breach(placed(Shape=2, Gather=1), CpuNodes(0, ("Shape",)), "ort-cuda")
     assert fault is not None
     assert fault.code == "V_PLACEMENT"
-    assert fault.cause == "1 of 12 nodes run on the CPU, and none may: Gather 'gather0'"
+    assert fault.cause == "ort-cuda leaves 1 of 12 nodes to the CPU, and none may be there: Gather 'gather0'"
     assert fault.remedy.endswith("--onnx-allow-cpu-nodes=Gather")
 
 
 def test_many_are_counted() -> None:
-    fault = breach(placed(Shape=9), CpuNodes(8))
+    fault = breach(placed(Shape=9), CpuNodes(8), "ort-cuda")
     assert fault is not None
-    assert fault.cause.startswith("9 of 18 nodes run on the CPU, and 8 may: Shape 'shape0', ")
+    assert fault.cause.startswith("ort-cuda leaves 9 of 18 nodes to the CPU, and 8 may be there: Shape 'shape0', ")
     assert fault.cause.endswith(" and 4 more")
 
 
 def test_the_cpu_itself_is_no_fallback() -> None:
-    assert breach({"nodes": {CPU: 4}, "cpu": [["a", "Relu"]], "cpu_operators": {"Relu": 4}}, CpuNodes()) is None
-    assert breach(None, CpuNodes()) is None
+    assert (
+        breach({"nodes": {CPU: 4}, "cpu": [["a", "Relu"]], "cpu_operators": {"Relu": 4}}, CpuNodes(), "ort-cuda")
+        is None
+    )
+    assert breach(None, CpuNodes(), "ort-cuda") is None
 
 
 def test_what_a_session_tells() -> None:
