@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pytest_onnxaccel.backends.lookup import backend
 from pytest_onnxaccel.backends.onnxruntime.providers.backend import OrtProvider
 from pytest_onnxaccel.backends.onnxruntime.providers.row import Pairs
-from pytest_onnxaccel.backends.onnxruntime.providers.values import checked
+from pytest_onnxaccel.backends.onnxruntime.providers.values import checked, fitting
 from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.plugin.options import names as known
@@ -56,6 +56,11 @@ def _checked(name: str, options: Mapping[str, object]) -> Pairs:
     if registry.split_device(name)[1]:
         raise ConfigError(f"{name!r} names a device", remedy=f"name the backend alone: {name.partition(':')[0]}")
     made = backend(name)
-    if not isinstance(made, OrtProvider):
+    if isinstance(made, OrtProvider):
+        return checked(made.row, options)
+    kinds = getattr(made, "settings", None)
+    if kinds is None or not hasattr(made, "with_options"):
         raise ConfigError(f"{name} takes no provider options", remedy="name an execution provider, such as ort-cuda")
-    return checked(made.row, options)
+    found = fitting(name, kinds, options)
+    made.with_options(found)  # refuses what cannot be
+    return found

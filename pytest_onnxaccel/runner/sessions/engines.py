@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends import lookup
-from pytest_onnxaccel.backends.onnxruntime.providers.backend import OrtProvider
 from pytest_onnxaccel.backends.protocol import Availability, Backend
 from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import BackendUnavailable
@@ -105,9 +104,10 @@ class Engines:
         """
         if name not in self._backends:
             found, options = lookup.backend(name), self._options
-            if isinstance(found, OrtProvider):
-                base = registry.split_device(name)[0]
-                found = found.with_options(options.providers.get(base, ()), base in options.pythons)
+            base = registry.split_device(name)[0]
+            with_options, given = getattr(found, "with_options", None), options.providers.get(base, ())
+            if with_options is not None and (given or base in options.pythons):
+                found = with_options(given, base in options.pythons)
             self._backends[name] = found
         return self._backends[name]
 

@@ -12,25 +12,31 @@ _EXAMPLES = {"bool": "1 or 0", "int": "a whole number", "number": "a number"}
 
 
 def checked(row: ProviderRow, options: Mapping[str, object]) -> Pairs:
-    """Return *options* as texts for the provider; the values of keys that the table knows fit their type.
+    """Return *options* as texts for the provider of *row*; see :func:`fitting`."""
+    return fitting(row.backend, row.options, options)
+
+
+def fitting(backend: str, kinds: Mapping[str, str], options: Mapping[str, object]) -> Pairs:
+    """Return *options* as texts; the values of keys whose kind is known fit it.
 
     Args:
-        row: of the provider.
+        backend: name of the backend.
+        kinds: kind of value by key, as in :attr:`ProviderRow.options`.
         options: texts, numbers and booleans by key.
 
     Raises:
         ConfigError: a value does not fit.
     """
-    return tuple((key, _value(row, key, value)) for key, value in options.items())
+    return tuple((key, _value(backend, kinds, key, value)) for key, value in options.items())
 
 
-def _value(row: ProviderRow, key: str, value: object) -> str:
+def _value(backend: str, kinds: Mapping[str, str], key: str, value: object) -> str:
     text = str(value)  # True and False are what every provider takes
-    kind = row.options.get(key, "text")
+    kind = kinds.get(key, "text")
     if _fits(kind, text):
         return text
     wanted = _EXAMPLES.get(kind) or ", ".join(kind.split("|"))
-    raise ConfigError(f"{text!r} does not fit the option {key} of {row.backend}", remedy=f"write {wanted}")
+    raise ConfigError(f"{text!r} does not fit the option {key} of {backend}", remedy=f"write {wanted}")
 
 
 def _fits(kind: str, text: str) -> bool:
