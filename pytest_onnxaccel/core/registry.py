@@ -46,9 +46,9 @@ def _group(group: str) -> dict[str, EntryPoint]:
 def _plugins() -> list[str]:
     """Return what the installed distributions ``onnxruntime-ep-NAME`` are called behind that."""
     found = []
-    for folder in dict.fromkeys(sys.path):
+    for folder in filter(None, dict.fromkeys(sys.path)):  # a worker imports nothing from its working folder
         try:
-            entries = os.listdir(folder or ".")
+            entries = os.listdir(folder)
         except OSError:
             continue
         for entry in entries:

@@ -222,7 +222,6 @@ WEBGPU = ProviderRow(
         "dawnBackendType": "text",
         "deviceId": "int",
     },
-    device="0",
     device_option="deviceId",
     lacks="float64 and most of int64",
 )
