@@ -12,6 +12,8 @@ from pytest_onnxaccel.core.printing import printable
 #: ONNX Runtime's name of its own CPU.
 CPU = "CPUExecutionProvider"
 _OPTION = "--onnx-allow-cpu-nodes"
+#: What would pass for the name of an operator, and is meant otherwise.
+_WORDS = ("all", "any", "none", "no", "yes", "true", "false")
 #: Nodes that a message names.
 _NAMED = 5
 
@@ -39,7 +41,7 @@ class CpuNodes:
         for part in (part.strip() for part in text.split(",")):
             if part.isdecimal() and part.isascii():
                 most = int(part)
-            elif part and all(piece.isidentifier() for piece in part.split(".")):
+            elif part.lower() not in _WORDS and part and all(piece.isidentifier() for piece in part.split(".")):
                 operators.append(part)
             else:
                 raise ConfigError(f"{part!r} is neither a number nor an operator", remedy="write 2 or Shape,Gather")

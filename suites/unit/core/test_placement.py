@@ -26,7 +26,7 @@ def test_what_is_allowed(text: str, expected: CpuNodes) -> None:
     assert CpuNodes.parse(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "-1", "Shape,,Gather", "a b", "1.5"])
+@pytest.mark.parametrize("text", ["", "-1", "Shape,,Gather", "a b", "1.5", "all", "None", "true"])
 def test_what_is_no_allowance(text: str) -> None:
     with pytest.raises(ConfigError, match="neither a number nor an operator"):
         CpuNodes.parse(text)
