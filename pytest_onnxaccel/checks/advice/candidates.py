@@ -119,7 +119,7 @@ def trials(around: Surroundings) -> tuple[list[Trial], list[Finding]]:
     option("arena", unless("arena"), ("no memory arena", {"arena": False}))
     option("binding", unless("binding"), ("I/O binding", {"binding": True}))
     found.extend(
-        Trial("precision", title, Setup(options={PROVIDER: changes})) for title, changes in around.tries.get("", ())
+        Trial("provider", title, Setup(options={PROVIDER: changes})) for title, changes in around.tries.get("", ())
     )
     for name in around.others:
         found.append(Trial("provider", f"backend {name}", Setup(backend=name)))
@@ -127,7 +127,7 @@ def trials(around: Surroundings) -> tuple[list[Trial], list[Finding]]:
             Trial("provider", f"backend {name}, {title}", Setup(options={PROVIDER: changes}, backend=name))
             for title, changes in around.tries.get(name, ())
         )
-    if not around.others:
+    if not around.others and not around.tries.get(""):
         without.append(Finding("provider", _KINDS["provider"], Outcome.NOT_APPLICABLE, why="no other one runs here"))
     return found, without
 
