@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_onnxaccel.backends.onnxruntime.providers.row import ProviderRow
 from pytest_onnxaccel.backends.protocol import (
     GROUP,
     Availability,
@@ -32,6 +33,7 @@ __all__ = [
     "Dim",
     "LoadOptions",
     "ModelError",
+    "ProviderRow",
     "Session",
     "SessionInfo",
     "SourceOptions",

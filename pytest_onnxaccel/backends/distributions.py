@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 #: Distributions that provide the module ``onnxruntime``; two of them at once overwrite each other.
 _ONNXRUNTIMES = (
     "onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-training",
+    "onnxruntime-migraphx", "onnxruntime-webgpu",
 )  # fmt: skip
 
 
@@ -24,7 +27,13 @@ def versions_of(*names: str) -> dict[str, str]:
 
 def onnxruntime_distributions() -> dict[str, str]:
     """Return the installed distributions of ONNX Runtime with their versions; empty when its module cannot be found."""
-    return versions_of(*_ONNXRUNTIMES) if _has_module() else {}
+    return dict(_found(tuple(sys.path))) if _has_module() else {}
+
+
+@cache
+def _found(path: tuple[str, ...]) -> dict[str, str]:
+    """Look for them once: each of the execution providers asks."""
+    return versions_of(*_ONNXRUNTIMES)
 
 
 def onnxruntime_remains() -> dict[str, str]:

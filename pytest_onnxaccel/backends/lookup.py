@@ -16,6 +16,10 @@ def backend(name: str) -> Backend:
         ConfigError: nothing has that name; the nearest one is named.
     """
     try:
+        base, device = registry.split_device(name)
+        point = registry.point(GROUP, base)
+        if point is not None and point.group in (registry.PROVIDERS, registry.PLUGIN_PREFIX):
+            return _provider(base, device, point.group == registry.PLUGIN_PREFIX)
         made = registry.load(GROUP, name)()
     except ConfigError:
         raise
@@ -24,6 +28,24 @@ def backend(name: str) -> Backend:
     if not isinstance(made, Backend):
         return Broken(name, f"{registry.reference(GROUP, name)} gives a {type(made).__name__}, not a Backend")
     return made
+
+
+def _provider(name: str, device: str, plugin: bool) -> Backend:
+    """Return the backend of an execution provider's row."""
+    from pytest_onnxaccel.backends.onnxruntime.providers.backend import OrtProvider
+    from pytest_onnxaccel.backends.onnxruntime.providers.row import ProviderRow
+
+    row = registry.load(GROUP, name)
+    row = row(name) if plugin else row
+    if not isinstance(row, ProviderRow):
+        return Broken(name, f"{registry.reference(GROUP, name)} gives a {type(row).__name__}, not a ProviderRow")
+    return OrtProvider(row, device)
+
+
+def reference(name: str, made: Backend) -> str:
+    """Return what a worker makes backend *name* from, which is *made* here."""
+    found: str = getattr(made, "reference", "")
+    return found or registry.reference(GROUP, name)
 
 
 class Broken:

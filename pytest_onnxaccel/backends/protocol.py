@@ -94,6 +94,7 @@ class LoadOptions:
         source: what a backend of role ``source`` needs; None for all others.
         libraries: of custom operators, which the owner names: paths, or ``package.module:function`` that gives one.
         import_paths: folders that such functions are found in.
+        provider: options of the execution provider, as (key, value), in addition to the user's own.
 
     A backend may ignore what its runtime has no choice of; those that it does not are in its ``tunes``.
     """
@@ -109,6 +110,7 @@ class LoadOptions:
     source: SourceOptions | None = None
     libraries: tuple[str, ...] = ()
     import_paths: tuple[str, ...] = ()
+    provider: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -119,6 +121,7 @@ class LoadOptions:
         values = {**data, "source": None if source is None else SourceOptions.from_json(source)}
         for name in ("libraries", "import_paths"):
             values[name] = tuple(values.get(name, ()))
+        values["provider"] = tuple((key, value) for key, value in values.get("provider", ()))
         return cls(**values)
 
 

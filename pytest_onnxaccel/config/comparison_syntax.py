@@ -175,5 +175,5 @@ def _check_id(check: str) -> None:
         raise ConfigError(f"{check!r} is not the id of a check", remedy=f'write it as test ids do: "{example}"')
     backends = registry.names(registry.BACKENDS)
     backend = re.split(r"~|-b\d+$", found["inside"])[0] if found["inside"] else ""
-    if backend and backends and backend not in backends:
+    if backend and backends and not registry.known(registry.BACKENDS, backend):
         raise ConfigError(f"{check!r} names the backend {backend!r}", remedy=nearest(backend, backends))

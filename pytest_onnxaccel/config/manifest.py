@@ -56,6 +56,16 @@ def read_preprocessing(path: str | os.PathLike[str]) -> list[PreprocessingSpec]:
     return _Reader(file.name, file.absolute().parent, _text(file)).preprocessing()
 
 
+def read_backends(path: str | os.PathLike[str]) -> dict[str, dict[str, object]]:
+    """Return options of execution providers by backend of the manifest *path*; what they mean, the provider knows.
+
+    Raises:
+        ConfigError: as :func:`read`.
+    """
+    file = Path(path)
+    return _Reader(file.name, file.absolute().parent, _text(file)).backends()
+
+
 def _text(file: Path) -> str:
     """Return the text of *file*, when it is a regular file in UTF-8."""
 
@@ -97,6 +107,17 @@ class _Reader:
     def preprocessing(self) -> list[PreprocessingSpec]:
         tables = self._table(self._load(), ("preprocessing",))
         return [self._pair(("preprocessing", name), tables) for name in tables]
+
+    def backends(self) -> dict[str, dict[str, object]]:
+        tables = self._table(self._load(), ("backends",))
+        found = {}
+        for name in tables:
+            options = found[name] = dict(self._table(tables, ("backends", name)))
+            for key, value in options.items():
+                if not isinstance(value, (str, int, float)):
+                    cause = f"{key} in [backends.{name}] is {value!r}"
+                    raise self._error(("backends", name, key), cause, "expected a text, a number or a boolean")
+        return found
 
     def _pair(self, at: _Path, tables: Mapping[str, Any]) -> PreprocessingSpec:
         values = self._values(keys.PREPROCESSING, at, self._table(tables, at))

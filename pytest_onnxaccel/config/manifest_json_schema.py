@@ -60,6 +60,7 @@ _FREE = {
         ]
     },
     "[models.NAME.checks.CHECK]": True,
+    "[backends.NAME]": _PLAIN,
 }
 
 

@@ -93,7 +93,7 @@ TOP = Table(
     "top level",
     "The manifest holds these tables and nothing else.",
     (),
-    ("defaults", "models", "preprocessing"),
+    ("defaults", "models", "backends", "preprocessing"),
 )
 
 DEFAULTS = Table("[defaults]", "Settings of every model whose own table does not override them.", _COMMON, ("budget",))
@@ -311,6 +311,12 @@ CHECK = Table(
     (),
 )
 
+BACKEND = Table(
+    "[backends.NAME]",
+    "Options of the execution provider NAME, such as `ort-tensorrt`, in ONNX Runtime's own words: "
+    "`trt_fp16_enable = true` ([providers.md](providers.md#options)). They hold for every model.",
+)
+
 PREPROCESSING = Table(
     "[preprocessing.NAME]",
     "Two functions that must give the same result for every image; NAME is shown in reports and test ids.",
@@ -353,4 +359,4 @@ PREPROCESSING = Table(
 )
 
 #: Every kind of table, in the order of the reference.
-TABLES = (TOP, DEFAULTS, MODEL, INPUT, DIMS, OUTPUT, KNOWN, BUDGET, CHECK, PREPROCESSING)
+TABLES = (TOP, DEFAULTS, MODEL, INPUT, DIMS, OUTPUT, KNOWN, BUDGET, CHECK, BACKEND, PREPROCESSING)

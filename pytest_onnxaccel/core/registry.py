@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
+import re
+import sys
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any
 
 from pytest_onnxaccel.core.errors import ConfigError
@@ -13,11 +16,47 @@ from pytest_onnxaccel.core.errors import ConfigError
 BACKENDS = "pytest_onnxaccel.backends"
 #: Entry-point group under which checks of other distributions are registered.
 CHECKS = "pytest_onnxaccel.checks"
+#: Entry-point group of rows of execution providers of ONNX Runtime: one called ``acme`` is the backend ``ort-acme``.
+PROVIDERS = "pytest_onnxaccel.providers"
+#: What the distributions of providers are called that ONNX Runtime registers at run time.
+PLUGIN_PREFIX = "onnxruntime-ep-"
+
+_PLUGIN_ROW = "pytest_onnxaccel.backends.onnxruntime.providers.plugins:plugin_row"
+_DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,:-]*")
+
+
+@cache
+def _points() -> EntryPoints:
+    found: Any = entry_points()
+    every: EntryPoints = found
+    return every
 
 
 @cache
 def _group(group: str) -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=group)}
+    found = {point.name: point for point in _points().select(group=group)}
+    if group == BACKENDS:
+        for point in _points().select(group=PROVIDERS):
+            found.setdefault(f"ort-{point.name}", point)
+        for name in _plugins():
+            found.setdefault(f"ort-ep-{name}", EntryPoint(f"ort-ep-{name}", _PLUGIN_ROW, PLUGIN_PREFIX))
+    return found
+
+
+def _plugins() -> list[str]:
+    """Return what the installed distributions ``onnxruntime-ep-NAME`` are called behind that."""
+    found = []
+    for folder in filter(None, dict.fromkeys(sys.path)):  # a worker imports nothing from its working folder
+        try:
+            entries = os.listdir(folder)
+        except OSError:
+            continue
+        for entry in entries:
+            name, _, ending = entry.partition("-")
+            name = name.replace("_", "-")
+            if ending.endswith(".dist-info") and name.startswith(PLUGIN_PREFIX):
+                found.append(name.removeprefix(PLUGIN_PREFIX))
+    return sorted(set(found))
 
 
 def names(group: str) -> tuple[str, ...]:
@@ -29,6 +68,24 @@ def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
     """Return a clause ``; did you mean 'x'?`` for the nearest of *known*, or the list of them."""
     close = difflib.get_close_matches(word, known, n=1)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+
+
+def split_device(name: str) -> tuple[str, str]:
+    """Return the backend and the device of ``ort-cuda:1``; no device for every other name."""
+    base, colon, device = name.partition(":")
+    provider = colon and base in _group(BACKENDS) and _group(BACKENDS)[base].group in (PROVIDERS, PLUGIN_PREFIX)
+    return (base, device) if provider and _DEVICE.fullmatch(device) else (name, "")
+
+
+def known(group: str, name: str) -> bool:
+    """Return whether something is registered as *name*, or a backend as *name* without its device."""
+    listed = names(group)
+    return name in listed or (group == BACKENDS and ":" in name and split_device(name)[0] in listed)
+
+
+def point(group: str, name: str) -> EntryPoint | None:
+    """Return what is registered as *name*; None where nothing is."""
+    return _group(group).get(name)
 
 
 def reference(group: str, name: str) -> str:

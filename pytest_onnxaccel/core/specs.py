@@ -377,7 +377,8 @@ class PreprocessingSpec:
 class TimingPlan:
     """How to time: at least *warmup* calls, then up to *samples* calls within *seconds*, never fewer than *least*.
 
-    With *steady*, warm-up goes on until two medians of some calls agree.
+    With *steady*, warm-up goes on until two medians of some calls agree. With *resident*, calls whose tensors stay on
+    the device are timed as well, where the session has one.
     """
 
     samples: int = 100
@@ -385,6 +386,7 @@ class TimingPlan:
     seconds: float = 5.0
     least: int = 5
     steady: bool = True
+    resident: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -395,6 +397,7 @@ class Timing:
     """Raw samples of one session: wall and CPU nanoseconds per call, in the order they were taken.
 
     ``start_ns`` and ``end_ns`` are of the machine's monotonic clock, which its processes share; 0 where unknown.
+    ``device_ns`` are wall nanoseconds of calls whose inputs and outputs stay on the device; empty where none were made.
     """
 
     wall_ns: tuple[int, ...]
@@ -403,6 +406,7 @@ class Timing:
     first_call_ns: int
     start_ns: int = 0
     end_ns: int = 0
+    device_ns: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -410,4 +414,5 @@ class Timing:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Timing:
         values = {f.name: data[f.name] for f in fields(cls) if f.name in data}
-        return cls(**{**values, "wall_ns": tuple(data["wall_ns"]), "cpu_ns": tuple(data["cpu_ns"])})
+        return cls(**{**values, "wall_ns": tuple(data["wall_ns"]), "cpu_ns": tuple(data["cpu_ns"]),
+                      "device_ns": tuple(data.get("device_ns", ()))})  # fmt: skip

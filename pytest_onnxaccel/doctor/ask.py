@@ -22,7 +22,12 @@ reference, watched, mark = sys.argv[1], sys.argv[2].split(","), sys.argv[3]
 module, _, name = reference.partition(":")
 answer = {}
 try:
-    made = reduce(getattr, name.split("."), importlib.import_module(module))()
+    made = reduce(getattr, name.split("."), importlib.import_module(module))
+    if not callable(made) and hasattr(made, "provider"):
+        from pytest_onnxaccel.backends.onnxruntime.providers.backend import OrtProvider
+        made = OrtProvider(made)
+    else:
+        made = made()
     found = made.availability()
     answer["role"] = str(made.role)
     answer["environment"] = str(made.environment)

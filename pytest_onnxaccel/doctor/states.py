@@ -21,7 +21,6 @@ from pytest_onnxaccel.doctor.trial import Trial
 OURS = "pytest-onnxaccel"
 BUILT_IN = "built-in"
 
-_NEEDS_DRIVER = frozenset(("ort-cuda",))
 _TRIAL_FAULTS = frozenset(("E_CRASH", "E_TIMEOUT", "E_MEMORY", "E_ERROR"))
 
 
@@ -57,9 +56,19 @@ def clashes() -> list[Problem]:
 
 def _points() -> Iterator[Registered]:
     for point in entry_points(group=GROUP):
-        dist = point.dist
-        ours = dist is None or dist.name == OURS
-        yield Registered(point, BUILT_IN if ours or dist is None else f"{dist.name} {dist.version}")
+        yield Registered(point, _source(point))
+    for point in entry_points(group=registry.PROVIDERS):
+        yield Registered(EntryPoint(f"ort-{point.name}", point.value, point.group), _source(point))
+    for name in registry.names(GROUP):
+        plugin = registry.point(GROUP, name)
+        if plugin is not None and plugin.group == registry.PLUGIN_PREFIX:
+            yield Registered(plugin, BUILT_IN)
+
+
+def _source(point: EntryPoint) -> str:
+    dist = point.dist
+    ours = dist is None or dist.name == OURS
+    return BUILT_IN if ours or dist is None else f"{dist.name} {dist.version}"
 
 
 def state(item: Registered, driver: bool, trial: Callable[[str], Trial] | None) -> BackendState:
@@ -79,6 +88,7 @@ def state(item: Registered, driver: bool, trial: Callable[[str], Trial] | None) 
             return replace(base, reason=f"its entry point cannot be used: {answer.error}")
     try:
         backend = lookup.backend(name)
+        nvidia = getattr(getattr(backend, "row", None), "needs", "") == "nvidia"
         if isinstance(backend, lookup.Broken):
             return replace(base, reason=f"its entry point cannot be used: {backend.why}")
         found = backend.availability()
@@ -88,7 +98,7 @@ def state(item: Registered, driver: bool, trial: Callable[[str], Trial] | None) 
         return replace(base, reason=reason)
     if not found.ok:
         absent = replace(base, status="absent", reason=found.reason, remedy=found.remedy)
-        return _without_driver(absent) if name in _NEEDS_DRIVER and not driver else absent
+        return _without_driver(absent) if nvidia and not driver else absent
     base = replace(base, device=_device(found, {}), remedy="", status="untried")
     if trial is None or backend.role == "source":
         # A framework that runs sources has nothing to be tried on: the small model is ONNX
@@ -97,7 +107,7 @@ def state(item: Registered, driver: bool, trial: Callable[[str], Trial] | None) 
     base = replace(base, seconds=round(ended.seconds, 2))
     if ended.error is not None:
         failed = _failed(base, ended.error, backend)
-        return _without_driver(failed) if name in _NEEDS_DRIVER and not driver else failed
+        return _without_driver(failed) if nvidia and not driver else failed
     facts = ended.facts or {}
     return replace(
         base,

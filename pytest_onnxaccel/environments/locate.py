@@ -54,7 +54,13 @@ RECIPES = {
         smoke="pytest_onnxaccel.backends.onnx_tf.preload",
         room=1700,
         reported=("onnx-tf", "tensorflow", "tensorflow-cpu", "tensorflow-macos", "onnx", "numpy"),
-    )
+    ),
+    "ort-openvino": Recipe(
+        pins=dict.fromkeys(((3, 11), (3, 12), (3, 13)), "ort-openvino.txt"),
+        smoke="pytest_onnxaccel.backends.onnxruntime.providers.preload",
+        room=500,
+        reported=("onnxruntime-openvino",),
+    ),
 }
 
 
@@ -131,10 +137,10 @@ def interpreter(name: str, override: str | None = None) -> str | None:
     Raises:
         ConfigError: there is no such environment.
     """
-    folders = [location(name, version) for version in versions_tried(name)]
     named = configured(name, override)
-    if named is not None:
+    if named is not None:  # it may be of a backend for which nothing is built here
         return shutil.which(os.path.expanduser(named))
+    folders = [location(name, version) for version in versions_tried(name)]
     return next((str(python_of(folder)) for folder in folders if is_ready(folder)), None)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session, SessionInfo
+from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import TensorSpec, Timing, TimingPlan
 
 if TYPE_CHECKING:
@@ -104,7 +105,12 @@ class WorkerSession:
         return self.worker.alive
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        answer = self.worker.call("run", {"op": "run", "session": self.number}, feeds)
+        try:
+            answer = self.worker.call("run", {"op": "run", "session": self.number}, feeds)
+        except ModelError as error:
+            if error.code == "E_MEMORY" and "provider_options" in self.info.facts:
+                self.worker.close()  # an accelerator's arena keeps what it had: the next session gets a fresh process
+            raise
         self.run_memory_mb = answer.get("peak_memory_mb")
         arrays: dict[str, Array] = answer["arrays"]
         return arrays

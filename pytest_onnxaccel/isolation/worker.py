@@ -82,7 +82,14 @@ def resolve(reference: str) -> Any:
 
 
 def make_backend(reference: str) -> Backend:
-    """Return the backend that ``module:name`` (or a name of the entry-point group) refers to."""
+    """Return the backend that ``module:name`` (or a name of the entry-point group) refers to.
+
+    What follows a space is the argument of what it names.
+    """
+    reference, space, given = reference.partition(" ")
+    if space:
+        described: Backend = resolve(reference)(given)
+        return described
     if ":" in reference:
         backend: Backend = resolve(reference)()
         return backend

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pytest_onnxaccel.backends.onnxruntime.providers.table import ROWS
 from pytest_onnxaccel.config.manifest_json_schema import schema
 from pytest_onnxaccel.config.manifest_schema import TABLES, Table
 from pytest_onnxaccel.plugin.fixtures.table import FIXTURES
@@ -68,6 +69,25 @@ def fixtures_block() -> str:
     return "\n\n".join(parts)
 
 
+def providers_block() -> str:
+    rows = [
+        (
+            f"`{row.backend}`",
+            f"`{row.provider}`",
+            ", ".join(f"`{name}`" for name in (*row.wheels, row.plugin) if name),
+            f"`{row.device_option}`, {row.device}" if row.device_option else "",
+            row.lacks,
+        )
+        for row in ROWS.values()
+    ]
+    parts = [_grid(("backend", "provider", "distribution", "device: its option, the default", "what it lacks"), rows)]
+    for row in ROWS.values():
+        if row.name != "cpu":
+            listed = [f"`{key}` ({kind.replace('|', ', ')})" for key, kind in row.options.items()]
+            parts.append(f"- `{row.backend}`: {'; '.join(listed) or 'none whose type is known here'}")
+    return parts[0] + "\n\nOptions whose type is known; a provider may have others:\n\n" + "\n".join(parts[1:])
+
+
 def manifest_block() -> str:
     return "\n\n".join(_table(table) for table in TABLES)
 
@@ -108,6 +128,7 @@ PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "markers.md": ("Markers", markers_block),
     "fixtures.md": ("Fixtures", fixtures_block),
     "manifest.md": ("The manifest", manifest_block),
+    "providers.md": ("Execution providers", providers_block),
 }
 
 

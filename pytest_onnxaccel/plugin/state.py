@@ -174,6 +174,8 @@ class State:
             seed=settings.seed,
             limits=limits,
             pythons=settings.pythons,
+            providers=settings.providers,
+            cpu_nodes=settings.cpu_nodes,
             required=frozenset(settings.required),
             fail_on_hygiene=settings.hygiene == "fail",
             in_process=settings.in_process,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pytest_onnxaccel.core.results import CheckResult, Json, Verdict, finite
 from pytest_onnxaccel.report.text_format import safe
 
@@ -29,6 +31,8 @@ FIGURES = (
     "peak_memory_mb",
     "threads",
     "provider",
+    "device",
+    "device_p50_ms",
     "speedup",
     "speedup_over",
     "speedup_low",
@@ -59,8 +63,14 @@ def properties(result: CheckResult) -> list[tuple[str, str]]:
         ("code", result.code),
         ("message", message),
         *((name, result.figures.get(name)) for name in FIGURES),
+        ("placement", _placement(result.figures.get("placement"))),
     ]
     return [(PREFIX + name, _text(value)) for name, value in named if _present(value)]
+
+
+def _placement(nodes: Json) -> str:
+    """Return nodes by execution provider in one text."""
+    return ", ".join(f"{name} {count}" for name, count in nodes.items()) if isinstance(nodes, Mapping) else ""
 
 
 def _present(value: Json) -> bool:

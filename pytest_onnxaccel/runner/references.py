@@ -26,7 +26,7 @@ def backend(name: str) -> str:
         ConfigError: none is; the nearest one is named.
     """
     known = registry.names(GROUP)
-    if name in known or not known:
+    if registry.known(GROUP, name) or not known:
         return name
     raise ConfigError(f"no backend is named {name!r}", remedy=registry.nearest(name, known))
 
@@ -64,14 +64,14 @@ def names_function(text: str) -> bool:
 
 def is_path(text: str, base: Path | None = None) -> bool:
     """Return whether *text* names a file or a folder, not a backend: it looks like one, or is there."""
-    if text in registry.names(GROUP) or text == GOLDEN or names_function(text):
+    if registry.known(GROUP, text) or text == GOLDEN or names_function(text):
         return False
     return os.sep in text or "/" in text or "." in text or (base is not None and (base / text).exists())
 
 
 def is_source(text: str) -> bool:
     """Return whether a reference is a source: no backend, function or ``.onnx`` file."""
-    return text not in registry.names(GROUP) and not text.lower().endswith(".onnx") and is_path(text)
+    return not registry.known(GROUP, text) and not text.lower().endswith(".onnx") and is_path(text)
 
 
 def function_source(name: str, origin: str = "") -> SourceSpec:
@@ -102,7 +102,7 @@ def referring(
         raise error.about(origin) from None
     if found == GOLDEN:
         return replace(spec, reference=found)
-    if found in registry.names(GROUP) or found.lower().endswith(".onnx"):
+    if registry.known(GROUP, found) or found.lower().endswith(".onnx"):
         return replace(spec, reference=found, source=None)
     if names_function(found):
         if loader:

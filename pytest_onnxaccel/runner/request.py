@@ -8,6 +8,7 @@ from dataclasses import field, replace
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.core.comparisons import Comparison
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.placement import CpuNodes
 from pytest_onnxaccel.core.specs import Decision, LatencyBudget, SourceSpec, Tolerance
 from pytest_onnxaccel.isolation.limits import Limits
 
@@ -25,6 +26,8 @@ class RunOptions:
 
     Attributes:
         pythons: interpreter by name of an isolated environment.
+        providers: options of execution providers by backend, as (key, value).
+        cpu_nodes: nodes that a provider may leave to the CPU.
         required: backends whose absence is a failure.
         in_process: the debug switch: no workers.
         locked: tolerances of the reviewed lock file: by model, by ``candidate~reference``, by output.
@@ -45,6 +48,8 @@ class RunOptions:
     seed: int = 0
     limits: Limits = field(default_factory=Limits.default)
     pythons: Mapping[str, str] = field(default_factory=dict)
+    providers: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    cpu_nodes: CpuNodes = CpuNodes()
     required: frozenset[str] = frozenset()
     fail_on_hygiene: bool = False
     in_process: bool = False

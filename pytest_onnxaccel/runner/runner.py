@@ -68,9 +68,16 @@ class Runner:
             fault = as_error(error)
             result = verdict_of(fault, request, self.engines, self._options.required, spec)
             result = told_by_structure(result, fault, request, self.model_sessions)
+        result = self._placed(result, request)
         spec = self.model_sessions.spec(request.model)
         result = with_known(result, request, spec) if spec is not None and spec.known_faults else result
         return result.with_(duration_s=time.perf_counter() - start)
+
+    def _placed(self, result: CheckResult, request: Request) -> CheckResult:
+        """Return *result* with where the nodes of the model run, which a result of a backend never leaves out."""
+        opened = self.model_sessions.opened(request.model) if request.backend else None
+        told = opened.runs_on.get(request.backend) if opened is not None else None
+        return result.with_(figures={**told, **result.figures}) if told else result
 
     def add(self, spec: ModelSpec, backends: tuple[str, ...]) -> None:
         """One more model, which runs on *backends*."""

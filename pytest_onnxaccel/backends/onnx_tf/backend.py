@@ -6,8 +6,10 @@ in the isolated environment loads the copy that :mod:`pytest_onnxaccel.graph.onn
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
+from pytest_onnxaccel.backends.onnx_tf.device import SETTINGS, Device
 from pytest_onnxaccel.backends.onnx_tf.nodes import RECURRENT
 from pytest_onnxaccel.backends.protocol import Availability, LoadOptions, Session
 from pytest_onnxaccel.core.errors import ModelError
@@ -20,6 +22,7 @@ class OnnxTf:
 
     Args:
         interpreter: a Python that has onnx-tf, instead of the built environment.
+        options: its settings, as (key, value): see :class:`~pytest_onnxaccel.backends.onnx_tf.device.Device`.
     """
 
     name = "onnx-tf"
@@ -30,8 +33,22 @@ class OnnxTf:
     optimizes = True
     complete = False
 
-    def __init__(self, interpreter: str | None = None) -> None:
+    #: Kind of value by setting
+    settings = SETTINGS
+
+    def __init__(self, interpreter: str | None = None, options: tuple[tuple[str, str], ...] = ()) -> None:
         self.interpreter = interpreter
+        self._options = options
+        self._device = Device.parse(options)
+
+    def with_options(self, options: tuple[tuple[str, str], ...], elsewhere: bool = False) -> OnnxTf:
+        """Return it with the settings *options*."""
+        return OnnxTf(self.interpreter, options)
+
+    @property
+    def reference(self) -> str:
+        """What a worker makes it from; without settings that is its entry point."""
+        return f"{__name__}:from_text {json.dumps(self._options)}" if self._options else ""
 
     def availability(self) -> Availability:
         """Return whether the isolated environment is there; looks at files, starts nothing."""
@@ -39,7 +56,7 @@ class OnnxTf:
 
         found = environment.interpreter(self.environment, self.interpreter)
         if found is not None:
-            return Availability(True, versions=environment.versions(found), devices=("CPU",))
+            return Availability(True, versions=environment.versions(found), devices=(str(self._device),))
         named = environment.configured(self.environment, self.interpreter)
         if named is not None:
             return Availability(False, f"the interpreter named for onnx-tf does not exist: {named}", _BUILD)
@@ -74,4 +91,9 @@ class OnnxTf:
         """
         from pytest_onnxaccel.backends.onnx_tf.load import load
 
-        return load(path, options)
+        return load(path, options, self._device)
+
+
+def from_text(given: str) -> OnnxTf:
+    """Return the backend that :attr:`OnnxTf.reference` describes; called in a worker."""
+    return OnnxTf(options=tuple((key, value) for key, value in json.loads(given)))

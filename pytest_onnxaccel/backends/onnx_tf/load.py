@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pytest_onnxaccel.backends.onnx_tf.device import Device
 from pytest_onnxaccel.backends.onnx_tf.frameworks import frameworks
 from pytest_onnxaccel.backends.onnx_tf.nodes import (
     RECURRENT,
@@ -31,9 +32,11 @@ from pytest_onnxaccel.core.errors import BackendUnavailable, ModelError, printab
 _recurrent_loaded = False
 
 
-def load(path: str, options: LoadOptions) -> TensorflowSession:
-    """See :meth:`pytest_onnxaccel.backends.onnx_tf.backend.OnnxTf.load`."""
+def load(path: str, options: LoadOptions, device: Device | None = None) -> TensorflowSession:
+    """See :meth:`pytest_onnxaccel.backends.onnx_tf.backend.OnnxTf.load`; *device* is the CPU unless it is named."""
     tf, onnx, onnx_tf = frameworks()
+    device = device or Device()
+    device.insist(tf)
     model = read(onnx, path)
     if options.threads:
         # Only the first model of a process can set these; graphs without variables have threads of their own
@@ -43,11 +46,13 @@ def load(path: str, options: LoadOptions) -> TensorflowSession:
     with said_meanwhile() as said:
         module, concrete, trace = trace_model(tf, onnx_tf, model)
         if module.variables or concrete.variables:
+            if device.index is not None:
+                raise refused(f"this graph has variables, which onnx-tf keeps on the CPU: {device} was asked for")
             call, close = _function_call(tf, module, concrete, model, options), _nothing
             way = "traced function"
         else:
             try:
-                call, close = _session_call(tf, concrete, model, options)
+                call, close = _session_call(tf, concrete, model, options, device)
             except Exception as error:
                 raise refused(f"TensorFlow cannot freeze what onnx-tf made: {reason(error)}") from error
             way = "frozen graph in a tf.Session"
@@ -58,7 +63,7 @@ def load(path: str, options: LoadOptions) -> TensorflowSession:
         notes=tuple(trace.notes),
         facts={
             "provider": "TensorFlow",
-            "device": "CPU",
+            "device": str(device),
             "threads": options.threads,
             "cores": _cores(),
             "path": way,
@@ -158,12 +163,15 @@ def refused(cause: str) -> ModelError:
     return ModelError(cause, code="E_SCHEMA", remedy="compare this model with another backend")
 
 
-def _session_call(tf: Any, concrete: Any, model: Any, options: LoadOptions) -> tuple[Any, Callable[[], None]]:
+def _session_call(
+    tf: Any, concrete: Any, model: Any, options: LoadOptions, device: Device
+) -> tuple[Any, Callable[[], None]]:
     """Return a callable over a ``tf.Session`` of the frozen graph, inputs and outputs in the model's order."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     frozen = convert_variables_to_constants_v2(concrete)
-    config = tf.compat.v1.ConfigProto(device_count={"GPU": 0})
+    config = tf.compat.v1.ConfigProto()
+    device.configure(config)
     if options.threads:
         config.intra_op_parallelism_threads = options.threads
         config.inter_op_parallelism_threads = options.threads
@@ -172,7 +180,7 @@ def _session_call(tf: Any, concrete: Any, model: Any, options: LoadOptions) -> t
         config.graph_options.rewrite_options.disable_meta_optimizer = True
         config.graph_options.optimizer_options.opt_level = -1
     graph = tf.Graph()
-    with graph.as_default():
+    with graph.as_default(), tf.device(device.scope if device.index is not None else None):
         tf.import_graph_def(frozen.graph.as_graph_def(), name="")
     # Arguments of a traced function come in the order of their names
     order = sorted(info.name for info in model.graph.input)

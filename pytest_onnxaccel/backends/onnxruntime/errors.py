@@ -23,6 +23,12 @@ _LIBRARY = (
     "onnxruntime_extensions:get_library_path"
 )
 
+#: Memory that ran out, in words of this machine's and of accelerators' libraries.
+_MEMORY = (
+    r"bad_alloc|Failed to allocate memory|[Oo]ut of memory|BFCArena|CUDA failure 2\b|CUDA_ERROR_OUT_OF_MEMORY|"
+    r"(?:CUBLAS|CUDNN)\w*_ALLOC_FAILED|hipErrorOutOfMemory|CL_OUT_OF_\w+|E_OUTOFMEMORY"
+)
+
 #: The first that matches decides.
 _RULES = (
     _Rule(r"Opset (\d+) is under development", "E_SCHEMA", "export with an opset that this onnxruntime knows",
@@ -48,7 +54,7 @@ _RULES = (
           "put the data file next to the model"),
     _Rule(r"INVALID_PROTOBUF|Protobuf parsing failed", "E_PARSE",
           "the file is truncated or not a model: export it again"),
-    _Rule(r"bad_alloc|Failed to allocate memory|out of memory|BFCArena", "E_MEMORY",
+    _Rule(_MEMORY, "E_MEMORY",
           "the model asks for too much memory"),
     _Rule(r"Type 'tensor\(\w+\)' of (?:input|output) parameter .* is invalid", "E_GRAPH",
           "the operator does not take this type at this opset: export another type, or a newer opset"),
@@ -85,14 +91,16 @@ def load_error(error: Exception, path: str = "") -> ModelError:
     return ModelError(_clean(text), code="E_GRAPH", remedy=_UNKNOWN)
 
 
-def run_error(error: Exception) -> ModelError:
-    """Convert an exception of ``run()`` to an error with a code."""
+def run_error(error: Exception, batch: int | None = None) -> ModelError:
+    """Convert an exception of ``run()`` to an error with a code; *batch* was fed."""
     text = _read(error)
     if re.search(r"No corresponding Numpy type|can't be converted to MLDataType", text):
         cause = f"ONNX Runtime cannot pass a type of this model to or from Python: {_clean(text)}"
         return ModelError(cause, code="E_INPUT", remedy="export it with float32 inputs and outputs")
-    if re.search(r"bad_alloc|Failed to allocate memory|out of memory", text):
-        return ModelError(_clean(text), code="E_MEMORY", remedy="the model asks for too much memory")
+    if re.search(_MEMORY, text):
+        fed = "" if batch is None else f"memory ran out at batch {batch}: "
+        remedy = "the model asks for too much memory" if batch in (None, 1) else "a smaller batch may fit"
+        return ModelError(f"{fed}{_clean(text)}", code="E_MEMORY", remedy=remedy)
     if "INVALID_ARGUMENT" in text and re.search(r"Got invalid dimensions|Invalid rank|Unexpected input data", text):
         return ModelError(_clean(text), code="E_INPUT", remedy="feed what the model declares")
     return ModelError(_clean(text), code="E_RUN", remedy="the model does not run on these inputs")

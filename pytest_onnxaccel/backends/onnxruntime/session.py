@@ -91,7 +91,7 @@ class OrtSession:
         try:
             values = self.timer(feeds)()
         except Exception as error:
-            raise run_error(error) from None
+            raise run_error(error, batch_of(feeds)) from None
         found: dict[str, Array] = {}
         for spec, value in zip(self.info.outputs, values, strict=True):
             if spec.kind == "tensor":
@@ -104,7 +104,7 @@ class OrtSession:
         try:
             return measure(self.timer(feeds), plan)
         except Exception as error:
-            raise run_error(error) from None
+            raise run_error(error, batch_of(feeds)) from None
 
     def timer(self, feeds: Mapping[str, Array]) -> Callable[[], list[Any]]:
         """Return the call that :meth:`time` times: from arrays to arrays, nothing else."""
@@ -134,6 +134,12 @@ class OrtSession:
 
     def close(self) -> None:
         self._session = self._binding = None
+
+
+def batch_of(feeds: Mapping[str, Array]) -> int | None:
+    """Return the size of the first axis of the first input; None without one."""
+    shape = next((array.shape for array in feeds.values()), ())
+    return int(shape[0]) if shape else None
 
 
 def make_session(path: str, options: LoadOptions, providers: Sequence[Any], extra: Any = None) -> Any:

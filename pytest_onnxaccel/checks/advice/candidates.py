@@ -14,6 +14,12 @@ from pytest_onnxaccel.core.specs import ModelInfo
 GRAPH_STEPS = ("initializers", "simplify", "float16", "int8")
 
 
+#: The field of ``LoadOptions`` that holds options of an execution provider.
+PROVIDER = "provider"
+#: What a provider can be asked for to be faster: a title, and its options.
+Tries = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+
 @record(frozen=True)
 class Setup:
     """A way to run the model: steps on its file, session options that differ from the shipped ones, and the backend.
@@ -28,9 +34,17 @@ class Setup:
     backend: str = ""
 
     def with_(self, other: Setup) -> Setup:
-        """Combine both, each step once and in its order; options of *other* win."""
+        """Combine both, each step once and in its order; options of *other* win.
+
+        Options of a provider hold for the backend that they were tried on.
+        """
         steps = tuple(step for step in GRAPH_STEPS if step in self.steps or step in other.steps)
-        return Setup(steps, {**self.options, **other.options}, other.backend or self.backend)
+        backend = other.backend or self.backend
+        parts = [
+            {key: value for key, value in part.options.items() if key != PROVIDER or part.backend == backend}
+            for part in (self, other)
+        ]
+        return Setup(steps, {**parts[0], **parts[1]}, backend)
 
 
 @record(frozen=True)
@@ -55,7 +69,8 @@ class Surroundings:
         tunes: fields of ``LoadOptions`` that the backend knows.
         threads: intra-op threads that the budget pins; None for the runtime's own number.
         cores: processors that this process may use.
-        others: further backends that run here in the same interpreter.
+        others: further backends that run here: in the same interpreter, or execution providers.
+        tries: by backend, precisions and other choices of its execution provider; the empty name is the backend itself.
     """
 
     info: ModelInfo
@@ -63,6 +78,7 @@ class Surroundings:
     threads: int | None
     cores: int
     others: tuple[str, ...] = ()
+    tries: Mapping[str, Tries] = field(default_factory=dict)
 
 
 def trials(around: Surroundings) -> tuple[list[Trial], list[Finding]]:
@@ -102,8 +118,16 @@ def trials(around: Surroundings) -> tuple[list[Trial], list[Finding]]:
     )
     option("arena", unless("arena"), ("no memory arena", {"arena": False}))
     option("binding", unless("binding"), ("I/O binding", {"binding": True}))
-    found.extend(Trial("provider", f"backend {name}", Setup(backend=name)) for name in around.others)
-    if not around.others:
+    found.extend(
+        Trial("provider", title, Setup(options={PROVIDER: changes})) for title, changes in around.tries.get("", ())
+    )
+    for name in around.others:
+        found.append(Trial("provider", f"backend {name}", Setup(backend=name)))
+        found.extend(
+            Trial("provider", f"backend {name}, {title}", Setup(options={PROVIDER: changes}, backend=name))
+            for title, changes in around.tries.get(name, ())
+        )
+    if not around.others and not around.tries.get(""):
         without.append(Finding("provider", _KINDS["provider"], Outcome.NOT_APPLICABLE, why="no other one runs here"))
     return found, without
 

@@ -37,7 +37,7 @@ def measure(session: Session, inputs: Inputs, budget: LatencyBudget, batch: int 
     """Warm *session* up and time it; where *budget* limits percentiles, until they are decided or time is up."""
     feeds: Mapping[str, Array] = inputs.feeds(0, batch)
     wanted = absolute.limits(budget)
-    timing = session.time(feeds, TimingPlan(samples=20) if wanted else TimingPlan())
+    timing = session.time(feeds, TimingPlan(samples=20, resident=True) if wanted else TimingPlan(resident=True))
     if not wanted:
         return Measured(timing)
     sampled = absolute.sample(session, feeds, wanted, percentile(sorted(timing.wall_ns), 0.5))
@@ -69,6 +69,7 @@ def figures(timing: Timing, session: Session, batch: int) -> dict[str, Any]:
         "load_ms": facts.get("load_ms"),
         **{f"p{round(q * 100)}_ms": percentile(wall, q) / _MS for q in (0.5, 0.9, 0.95, 0.99)},
         "max_ms": wall[-1] / _MS,
+        **({"device_p50_ms": percentile(sorted(timing.device_ns), 0.5) / _MS} if timing.device_ns else {}),
         "mean_ms": average / _MS,
         "throughput_per_s": batch * 1e9 / average,
         "cpu_p50_ms": percentile(cpu, 0.5) / _MS,
@@ -76,6 +77,7 @@ def figures(timing: Timing, session: Session, batch: int) -> dict[str, Any]:
         # What loading and running added to the idle worker, not the size of Python and its libraries
         "peak_memory_mb": None if peak is None or before is None else max(0.0, peak - before),
         **{key: facts.get(key) for key in ("threads", "spinning", "provider", "affinity")},
+        **{key: facts[key] for key in ("device", "provider_options") if key in facts},
         # By the machine's monotonic clock, so that timings of several processes can be laid side by side
         "timed_from_s": timing.start_ns / 1e9 if timing.start_ns else None,
         "timed_until_s": timing.end_ns / 1e9 if timing.end_ns else None,

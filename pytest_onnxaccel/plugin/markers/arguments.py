@@ -18,7 +18,7 @@ from pytest_onnxaccel.plugin.options import names as known
 def source(value: object) -> str:
     """Return the path of a model or a source as written; what it is, its content tells when it is read."""
     text = scalars.text(value, "a path")
-    if text in registry.names(GROUP):
+    if registry.known(GROUP, text):
         raise ConfigError(f"{text!r} is a backend, not a file", remedy=f'write reference="{text}", or {known.SOURCES}')
     if known.names_function(text):
         raise ConfigError(f"{text!r} is a function, not a file", remedy=f'write reference="{text}"')

@@ -13,6 +13,7 @@ from pytest_onnxaccel.config import units
 from pytest_onnxaccel.config import validators as scalars
 from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.placement import CpuNodes
 from pytest_onnxaccel.core.specs import BatchPlan, LatencyBudget
 from pytest_onnxaccel.isolation.confinement.level import MODES
 from pytest_onnxaccel.plugin.options import names as known
@@ -231,6 +232,16 @@ def _pythons(answer: Given) -> dict[str, str]:
     }
 
 
+def _providers(answer: Given) -> dict[str, tuple[tuple[str, str], ...]]:
+    from pytest_onnxaccel.plugin.options.provider_options import parsed
+
+    return parsed(_pairs(answer, "BACKEND.KEY=VALUE"))
+
+
+def _cpu_nodes(answer: Given) -> CpuNodes:
+    return CpuNodes.parse(_text(answer))
+
+
 def _switch(answer: Given) -> bool:
     if not isinstance(answer.value, bool):
         raise ConfigError(f"{answer.value!r} is not a boolean", remedy="write true or false")
@@ -299,6 +310,8 @@ PARSERS: dict[str, Callable[[Given], Any]] = {
     "budget": _budget,
     "advise": _advise,
     "pythons": _pythons,
+    "providers": _providers,
+    "cpu_nodes": _cpu_nodes,
     "fuzz_examples": _count,
     "fuzz_profile": _choice("ci", "nightly"),
     "fuzz_corpus": _folder,

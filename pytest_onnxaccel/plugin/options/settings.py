@@ -15,6 +15,7 @@ from pytest_onnxaccel.config.layers import Overrides, overridden
 from pytest_onnxaccel.config.lockfile import Locked
 from pytest_onnxaccel.core.errors import ConfigError, printable
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.placement import CpuNodes
 from pytest_onnxaccel.core.printing import local
 from pytest_onnxaccel.core.specs import BatchPlan, GoldenSpec, LatencyBudget, ModelSpec, PreprocessingSpec, SourceSpec
 from pytest_onnxaccel.plugin.options import names as known
@@ -62,6 +63,8 @@ class Settings:
         fuzz_corpus: absolute path of a folder; None for no corpus.
         advise: None for no advice; empty to print it; else the absolute path of the folder that it is written to.
         pythons: absolute path of an interpreter by backend.
+        providers: options of execution providers by backend, the manifest's and those of the run.
+        cpu_nodes: nodes that an accelerator may leave to the CPU.
         sandbox: ``auto``, ``require`` or ``off``: whether workers are confined.
         readable: absolute paths that confined workers may read.
         libraries: of custom operators for ONNX Runtime, for every model.
@@ -100,6 +103,8 @@ class Settings:
     budget: LatencyBudget = field(default_factory=LatencyBudget)
     advise: str | None = None
     pythons: Mapping[str, str] = field(default_factory=dict)
+    providers: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    cpu_nodes: CpuNodes = CpuNodes()
     fuzz_examples: int = 100
     fuzz_profile: str = "ci"
     fuzz_corpus: str | None = None
@@ -154,11 +159,17 @@ def _read(config: pytest.Config) -> Settings:
         insist(settings.sandbox, settings.in_process, settings.origin("sandbox"))
     pairs: Sequence[PreprocessingSpec] = ()
     if settings.manifest:
-        from pytest_onnxaccel.config.manifest import (
-            read_preprocessing,  # with tomllib, which runs without one need not wait for
+        from pytest_onnxaccel.config.manifest import (  # with tomllib, which runs without one need not wait for
+            read_backends,
+            read_preprocessing,
         )
 
         pairs = read_preprocessing(settings.manifest)
+        if tables := read_backends(settings.manifest):
+            from pytest_onnxaccel.plugin.options.provider_options import declared, merged
+
+            own = declared(tables, Path(settings.manifest).name)
+            settings = replace(settings, providers=merged(own, dict(settings.providers)))
     if "reference" in found:
         settings = replace(settings, reference_shown=str(found["reference"].value))
     settings = _strict(settings)

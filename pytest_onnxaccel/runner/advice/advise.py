@@ -143,12 +143,15 @@ class Advising:
         engines = self._model.engines
         names = available(engines.backend, engines.availability)
         others = [n for n in names if n != self._backend and engines.backend(n).role == "runtime"]
+        rows = {n: row for n in (*others, self._backend) if (row := getattr(engines.backend(n), "row", None))}
+        others = [n for n in others if n in rows or not engines.backend(n).environment]
         return Surroundings(
             self._model_session.info,
             tuple(getattr(engines.backend(self._backend), "tunes", ())),
             self._base.threads,
             len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-            tuple(n for n in others if not engines.backend(n).environment),
+            tuple(others),
+            {"" if n == self._backend else n: row.tries for n, row in rows.items()},
         )
 
     # -- one trial --------------------------------------------------------------------------------------------

@@ -86,7 +86,8 @@ def write(folder: str, advised: AdvisedFile, advice: Advice) -> tuple[str, ...]:
     }
     texts = {"session.json": json.dumps(harmless(described), indent=2) + "\n"}
     if runtime and provider:
-        texts["session.py"] = script(name, provider, options, advice, str(runtime))
+        given = advised.facts.get("provider_given") or {}
+        texts["session.py"] = script(name, provider, options, advice, str(runtime), given)
     try:
         os.makedirs(folder, exist_ok=True)
         _data(os.path.dirname(advised.path), advised.external, folder)
@@ -132,8 +133,24 @@ def _replaced(source: str, target: str) -> None:
     os.replace(target + ".part", target)
 
 
-def script(name: str, provider: str, options: LoadOptions, advice: Advice, version: str) -> str:
-    """Return Python that opens the advised session and runs it."""
+def script(
+    name: str,
+    provider: str,
+    options: LoadOptions,
+    advice: Advice,
+    version: str,
+    given: Mapping[str, str] | None = None,
+) -> str:
+    """Return Python that opens the advised session and runs it.
+
+    Args:
+        name: of the model's file.
+        provider: the execution provider.
+        options: of the session.
+        advice: what is advised.
+        version: of ONNX Runtime.
+        given: options of the provider.
+    """
     wanted = ort_options(options)
     titles = printable(" + ".join(advice.titles), 200).replace("\\", "/").replace('"', "'")
     lines = [
@@ -152,7 +169,7 @@ def script(name: str, provider: str, options: LoadOptions, advice: Advice, versi
         "import onnxruntime as ort",
         "",
         f"MODEL = Path(__file__).with_name({name!r})",
-        f"PROVIDERS = {_providers(provider)!r}",
+        f"PROVIDERS = {_providers(provider, given or {})!r}",
         "",
         "",
         "def open_session(model: str | Path = MODEL) -> ort.InferenceSession:",
@@ -172,13 +189,15 @@ def _plain(text: str) -> str:
     return printable(text, 200).replace("\\", "/").replace('"', "'")
 
 
-def _providers(provider: str) -> list[str]:
+def _providers(provider: str, given: Mapping[str, str]) -> list[object]:
+    if given and provider != "CPUExecutionProvider":
+        return [(provider, dict(given)), "CPUExecutionProvider"]
     return list(dict.fromkeys([provider, "CPUExecutionProvider"]))
 
 
 def _opening(wanted: OrtOptions, provider: str) -> list[str]:
     lines = ["    options = ort.SessionOptions()"]
-    if provider.startswith("CUDA"):
+    if provider.startswith(("CUDA", "Tensorrt")):
         lines.insert(0, '    if hasattr(ort, "preload_dlls"):\n        ort.preload_dlls()')
     if wanted.level:
         lines.append(f"    options.graph_optimization_level = ort.GraphOptimizationLevel.{wanted.level}")

@@ -36,7 +36,7 @@ class Bench:
         """
         made = self.model_session.fresh(backend, path, options, self._engine(backend))
         self._sessions.append(made)
-        return made
+        return self.model_session.placed(backend, made)
 
     def _engine(self, backend: str) -> Engine | None:
         if not self._fresh:

@@ -42,6 +42,6 @@ def at_batch(
     if candidate.info is not None:
         model_session.declares(candidate.path, candidate.info)
     try:
-        return candidate.method, model_session.session(name, candidate.path)
+        return candidate.method, model_session.placed(name, model_session.session(name, candidate.path))
     except OnnxAccelError as error:
         return candidate.method, error

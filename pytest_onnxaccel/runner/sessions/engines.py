@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends import lookup
-from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
+from pytest_onnxaccel.backends.protocol import Availability, Backend
 from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import BackendUnavailable
 from pytest_onnxaccel.isolation.confinement.confine import Wall
@@ -103,8 +103,21 @@ class Engines:
             ConfigError: none is.
         """
         if name not in self._backends:
-            self._backends[name] = lookup.backend(name)
+            found, options = lookup.backend(name), self._options
+            base = registry.split_device(name)[0]
+            with_options, given = getattr(found, "with_options", None), options.providers.get(base, ())
+            if with_options is not None and (given or base in options.pythons):
+                found = with_options(given, base in options.pythons)
+            self._backends[name] = found
         return self._backends[name]
+
+    def reference(self, name: str) -> str:
+        """Return what a worker makes backend *name* from.
+
+        Raises:
+            ConfigError: none is registered as *name*.
+        """
+        return lookup.reference(name, self.backend(name))
 
     def availability(self, name: str) -> Availability:
         """Return whether backend *name* can be tried here; no framework is imported."""
@@ -177,7 +190,7 @@ class Engines:
         return Wall(own, made, tuple(dict.fromkeys(reads)), local, options.sandbox == "require")
 
     def _make(self, name: str, environment: str, preload: tuple[str, ...], wall: Wall | None) -> Engine:
-        reference = registry.reference(GROUP, name) if name else ""
+        reference = self.reference(name) if name else ""
         if self._options.in_process and not environment:
             return LocalEngine(reference)
         command, label = own_command(), name or TOOLS

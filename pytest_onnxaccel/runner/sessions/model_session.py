@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from pytest_onnxaccel.core.comparisons import OutputFacts
 from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.placement import breach, figures, told
 from pytest_onnxaccel.core.printing import file_name
 from pytest_onnxaccel.core.specs import GoldenSpec, ModelInfo, ModelSpec, SourceSpec, is_function
 from pytest_onnxaccel.isolation.engine import Engine
@@ -92,6 +93,8 @@ class ModelSession:
         self.noise: dict[str, dict[str, float]] = {}
         self.measured: set[str] = set()
         self.reached: dict[int, tuple[Inputs, Reach]] = {}
+        #: Where the nodes run and with which options, by backend, for its results
+        self.runs_on: dict[str, dict[str, Any]] = {}
 
     # -- the file ---------------------------------------------------------------------------------------------
 
@@ -187,6 +190,12 @@ class ModelSession:
         """Return whether backend *name* has graph optimizations, and threads, to choose."""
         return bool(getattr(self._engines.backend(name), "optimizes", False))
 
+    def variants(self, name: str) -> Callable[[LoadOptions], Iterable[tuple[str, LoadOptions]]] | None:
+        """Return what gives the ways in which backend *name* may legally compute; None where it has none of its own."""
+        found: Callable[[LoadOptions], Iterable[tuple[str, LoadOptions]]] | None
+        found = getattr(self._engines.backend(name), "variants", None)
+        return found
+
     def fresh(
         self,
         name: str,
@@ -277,6 +286,8 @@ class ModelSession:
             return self._ready[name]
         try:
             session = self.session(name)
+            self.runs_on[name] = figures(told(session.info.facts, self.info.nodes), session.info.facts)
+            self.placed(name, session)
             resolved = self._find_inputs(name, session)
             if self.golden.unfinite:
                 resolved = replace(resolved, unfinite=self.golden.unfinite)
@@ -287,6 +298,17 @@ class ModelSession:
             self._faults[name] = error.about(self.spec.shown)
             raise
         return self._ready[name]
+
+    def placed(self, name: str, session: CheckedSession) -> CheckedSession:
+        """Return *session* of backend *name*, of the whole model, where its nodes run as they should.
+
+        Raises:
+            ModelError: ``V_PLACEMENT``: it leaves more to the CPU than is allowed.
+        """
+        fault = breach(told(session.info.facts, self.info.nodes), self._engines.options.cpu_nodes, name)
+        if fault is not None:
+            raise fault
+        return session
 
     def _find_inputs(self, name: str, session: CheckedSession) -> ResolvedInputs:
         """Find inputs in the first primary backend in which the model runs, so that all are fed the same."""

@@ -64,6 +64,10 @@ class ModelSessions:
                 self._open = self._make(self._specs[model], self._numbers[model])
         return self._open
 
+    def opened(self, model: str) -> ModelSession | None:
+        """Return the model named *model* where it is open now."""
+        return self._open if self._open is not None and self._open.spec.name == model else None
+
     def add(self, spec: ModelSpec) -> None:
         """One more model."""
         self._specs[spec.name] = spec

@@ -60,6 +60,10 @@ def _ways(model_session: ModelSession, backend: str, alone: bool) -> Iterator[tu
         return
     if not alone:
         yield "graph optimizations off", LoadOptions(optimize=False, spin=False)
+    own = model_session.variants(backend)
+    if own is not None:
+        yield from own(LoadOptions(optimize=not alone, spin=False))
+        return
     for threads in (1, 3):
         yield f"threads={threads}", LoadOptions(optimize=not alone, threads=threads, spin=False)
 

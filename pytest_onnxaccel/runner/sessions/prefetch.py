@@ -5,8 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 
-from pytest_onnxaccel.backends.protocol import GROUP
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import ModelSpec
@@ -56,7 +54,7 @@ def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, needs:
         engine = engines.open(backend, {}, own=folder)
         if isinstance(engine, WorkerEngine):
             staged = stage(spec.path, spec.shown, folder, engines.options.limits.seconds)
-            return _begun(spec, backend, staged, engine, needs)
+            return _begun(spec, backend, staged, engine, needs, engines.reference(backend))
     except OnnxAccelError:
         pass
     if engine is not None:
@@ -65,10 +63,12 @@ def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, needs:
     return None
 
 
-def _begun(spec: ModelSpec, backend: str, staged: Staged, engine: WorkerEngine, needs: Sequence[str]) -> Prefetch:
+def _begun(
+    spec: ModelSpec, backend: str, staged: Staged, engine: WorkerEngine, needs: Sequence[str], reference: str
+) -> Prefetch:
     requests = [graph_request("inspect", {"path": staged.path})]
     requests += [graph_request(function, {"path": staged.path}) for function in needs if function != SESSION]
     if SESSION in needs:
-        requests.append(load_request(registry.reference(GROUP, backend), staged.path, QUIET))
+        requests.append(load_request(reference, staged.path, QUIET))
     engine.prefetch(requests)
     return Prefetch(spec.name, backend, staged, engine)

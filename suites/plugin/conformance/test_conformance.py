@@ -14,7 +14,6 @@ import pytest
 
 from pytest_onnxaccel.backends.onnx_tf.backend import OnnxTf
 from pytest_onnxaccel.backends.onnxruntime.cpu import OrtCpu
-from pytest_onnxaccel.backends.onnxruntime.cuda import OrtCuda
 from pytest_onnxaccel.backends.reference import ReferenceBackend
 from pytest_onnxaccel.testing import BackendConformance
 from suites.plugin.pythonpath import before
@@ -30,10 +29,6 @@ class TestOrtCpu(BackendConformance):
 class TestReference(BackendConformance):
     make = ReferenceBackend
     must_run = True
-
-
-class TestOrtCuda(BackendConformance):
-    make = OrtCuda
 
 
 class TestOnnxTf(BackendConformance):

@@ -32,7 +32,7 @@ def test_the_pages_of_the_repository_are_up_to_date() -> None:
 def test_check_writes_nothing_and_names_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert reference.main(["--check", "--docs", str(tmp_path)]) == 1
     printed = capsys.readouterr()
-    assert len(printed.out.splitlines()) == 5  # four pages and the schema
+    assert len(printed.out.splitlines()) == 6  # five pages and the schema
     assert "options.md: differs from the tables" in printed.out
     assert printed.err == "run: python -m pytest_onnxaccel.plugin.reference_docs\n"
     assert not list(tmp_path.iterdir())

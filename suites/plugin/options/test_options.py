@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from pytest_onnxaccel.core.placement import CpuNodes
 from pytest_onnxaccel.core.specs import Scenario
 from pytest_onnxaccel.plugin import reference_docs as reference
 from pytest_onnxaccel.plugin.options import read as options
@@ -76,6 +77,13 @@ CASES = {
         lambda s: s.pythons,
         {"onnx-tf": "/opt/otf/bin/python"},
     ),
+    "provider-option": Case(
+        ("ort-cuda.gpu_mem_limit=1", "ort-cuda.use_tf32=0"),
+        '["ort-cuda.gpu_mem_limit=1", "ort-cuda.use_tf32=0"]',
+        lambda s: s.providers,
+        {"ort-cuda": (("gpu_mem_limit", "1"), ("use_tf32", "0"))},
+    ),
+    "allow-cpu-nodes": Case(("2,Shape",), '"2,Shape"', lambda s: s.cpu_nodes, CpuNodes(2, ("Shape",))),
     "fuzz-examples": Case(("500",), "500", lambda s: s.fuzz_examples, 500),
     "fuzz-profile": Case(("nightly",), '"nightly"', lambda s: s.fuzz_profile, "nightly"),
     "fuzz-corpus": Case(("/opt/corpus",), '"/opt/corpus"', lambda s: s.fuzz_corpus, "/opt/corpus"),

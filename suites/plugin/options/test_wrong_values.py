@@ -90,6 +90,16 @@ WRONG = [
         ["--onnx-python=onnxtf=/bin/python"],
         "--onnx-python: no backend is named 'onnxtf' - did you mean 'onnx-tf'?",
     ),
+    (
+        ["--onnx-provider-option=use_tf32=0"],
+        "--onnx-provider-option: 'use_tf32' names no option of a backend - write ort-",
+    ),
+    (["--onnx-provider-option=ort-cpu.use_tf32=0"], "--onnx-provider-option: ort-cpu takes no provider options"),
+    (
+        ["--onnx-provider-option=ort-cuda.use_tf32=maybe"],
+        "--onnx-provider-option: 'maybe' does not fit the option use_tf32 of ort-cuda - write 1 or 0",
+    ),
+    (["--onnx-allow-cpu-nodes=-1"], "--onnx-allow-cpu-nodes: '-1' is neither a number nor an operator"),
     (["--onnx-fuzz-examples=0"], "--onnx-fuzz-examples: '0' is not a whole number of at least 1"),
     (["--onnx-fuzz-profile=weekly"], "--onnx-fuzz-profile: 'weekly' is not one of ci, nightly"),
     (["--onnx-advise=m.toml"], "--onnx-advise: 'm.toml' is not a folder"),

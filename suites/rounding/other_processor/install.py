@@ -19,7 +19,7 @@ from typing import Any
 #: The classes whose sessions are changed; the isolated onnx-tf has an interpreter of its own, out of reach.
 BACKENDS = {
     "pytest_onnxaccel.backends.onnxruntime.cpu": "OrtCpu",
-    "pytest_onnxaccel.backends.onnxruntime.cuda": "OrtCuda",
+    "pytest_onnxaccel.backends.onnxruntime.providers.backend": "OrtProvider",
     "pytest_onnxaccel.backends.reference": "ReferenceBackend",
     "pytest_onnxaccel.backends.pytorch.backend": "TorchBackend",
     "pytest_onnxaccel.backends.tensorflow.backend": "TensorflowBackend",

@@ -34,6 +34,18 @@ def test_everything_is_tried_where_everything_applies() -> None:
     assert [t.setup.backend for t in listed if t.kind == "provider"] == ["ort-cuda"]
 
 
+def test_precisions_of_providers_hold_for_their_own_backend() -> None:
+    own, theirs = (("TF32", (("use_tf32", "1"),)),), (("FP16", (("precision", "FP16"),)),)
+    around = replace(AROUND, others=("ort-openvino",), tries={"": own, "ort-openvino": theirs})
+    found = {t.title: t for t in trials(around)[0] if t.kind == "provider"}
+    assert list(found) == ["TF32", "backend ort-openvino", "backend ort-openvino, FP16"]
+    tf32, fp16 = found["TF32"].setup, found["backend ort-openvino, FP16"].setup
+    threads = Setup(options={"threads": 1})
+    assert threads.with_(tf32).options == {"threads": 1, "provider": (("use_tf32", "1"),)}
+    for both in (tf32.with_(threads).with_(fp16), fp16.with_(threads).with_(tf32)):
+        assert both == Setup(options={"threads": 1, "provider": (("precision", "FP16"),)}, backend="ort-openvino")
+
+
 @pytest.mark.parametrize(
     ("changes", "kind", "why"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -38,8 +39,24 @@ def test_a_misspelt_name_is_told_the_nearest(ask: object) -> None:
 
 
 def test_a_name_like_no_other_is_told_them_all() -> None:
-    with pytest.raises(ConfigError, match=r"no backend is named 'zzz' - known: .*ort-cpu, ort-cuda"):
+    with pytest.raises(ConfigError, match=r"no backend is named 'zzz' - known: .*ort-coreml, ort-cpu, ort-cuda"):
         registry.reference(GROUP, "zzz")
+
+
+def test_a_provider_may_have_a_device() -> None:
+    assert registry.split_device("ort-cuda:1") == ("ort-cuda", "1")
+    assert registry.split_device("ort-openvino:HETERO:GPU,CPU") == ("ort-openvino", "HETERO:GPU,CPU")
+    assert registry.known(GROUP, "ort-cuda:1")
+    for other in ("ort-cpu:1", "onnx-tf:1", "ort-cuda:", "models.net:build", "zzz:1"):
+        assert registry.split_device(other) == (other, "")
+        assert not registry.known(GROUP, other)
+
+
+def test_plugins_are_found_by_metadata(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "onnxruntime_ep_acme-1.0.dist-info").mkdir()
+    (tmp_path / "onnxruntime_extensions-1.0.dist-info").mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path), "/nowhere"])
+    assert registry._plugins() == ["acme"]
 
 
 def test_nothing_is_imported_until_an_object_is_used() -> None:

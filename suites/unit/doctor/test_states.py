@@ -151,7 +151,7 @@ class TestStates:
     def test_gpu_backend_without_a_driver(self, monkeypatch: pytest.MonkeyPatch) -> None:
         item = next(item for item in states.registered() if item.point.name == "ort-cuda")
         monkeypatch.setattr(
-            "pytest_onnxaccel.backends.onnxruntime.cuda.onnxruntime_distributions",
+            "pytest_onnxaccel.backends.onnxruntime.providers.backend.onnxruntime_distributions",
             lambda: {"onnxruntime-gpu": "1.31.0"},
         )
         fallen = Trial(1.0, BackendUnavailable("fell back to the CPU", remedy="pip install cuda"))
@@ -162,4 +162,7 @@ class TestStates:
 
     def test_built_in_backends_come_first(self) -> None:
         names = [item.point.name for item in states.registered() if item.source == states.BUILT_IN]
-        assert names == ["function", "onnx-tf", "ort-cpu", "ort-cuda", "reference", "tensorflow", "torch"]
+        assert names == [
+            "function", "onnx-tf", "ort-coreml", "ort-cpu", "ort-cuda", "ort-dml", "ort-migraphx", "ort-openvino",
+            "ort-qnn", "ort-tensorrt", "ort-webgpu", "reference", "tensorflow", "torch",
+        ]  # fmt: skip

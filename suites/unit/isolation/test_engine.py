@@ -13,7 +13,7 @@ from fixtures import graphs, hazards
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session
 from pytest_onnxaccel.core.errors import BackendCrashed, ModelError
 from pytest_onnxaccel.core.specs import TimingPlan
-from pytest_onnxaccel.isolation.engine import Engine, LocalEngine, WorkerEngine
+from pytest_onnxaccel.isolation.engine import Engine, LocalEngine, WorkerEngine, WorkerSession
 from pytest_onnxaccel.isolation.launch import Launch, own_command
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
@@ -126,3 +126,30 @@ def test_a_local_engine_closes_its_sessions(engines: object, tmp_path: Path) -> 
     engine.close()
     with pytest.raises(ModelError):
         session.run({"image": np.ones((1, 3, 8, 8), np.float32)})
+
+
+class FullDevice:
+    """A worker whose accelerator has no memory left."""
+
+    limits = Limits()
+
+    def __init__(self, code: str) -> None:
+        self.code, self.alive = code, True
+
+    def call(self, *_: object, **__: object) -> dict[str, object]:
+        raise ModelError("memory ran out at batch 64", code=self.code)
+
+    def close(self) -> None:
+        self.alive = False
+
+
+@pytest.mark.parametrize(
+    ("facts", "code", "stays"),
+    [({"provider_options": {}}, "E_MEMORY", False), ({"provider_options": {}}, "E_RUN", True), ({}, "E_MEMORY", True)],
+)
+def test_a_worker_whose_accelerator_is_full_is_replaced(facts: dict[str, object], code: str, stays: bool) -> None:
+    loaded = {"session": 1, "inputs": [], "outputs": [], "warnings": [], "notes": [], "facts": facts}
+    session = WorkerSession(FullDevice(code), loaded)  # type: ignore[arg-type]
+    with pytest.raises(ModelError):
+        session.run({})
+    assert session.alive is stays

@@ -37,6 +37,13 @@ def test_a_timing() -> None:
     ]
 
 
+def test_where_the_nodes_run() -> None:
+    placed = {"placement": {"CUDAExecutionProvider": 9, "CPUExecutionProvider": 1}, "device": "cuda:1"}
+    found = dict(properties(CheckResult("m", "contract", Verdict.PASSED, backend="ort-cuda:1", figures=placed)))
+    assert found["onnxaccel.placement"] == "CUDAExecutionProvider 9, CPUExecutionProvider 1"
+    assert found["onnxaccel.device"] == "cuda:1"
+
+
 def test_a_check_of_the_file_names_no_backend() -> None:
     result = CheckResult("m", "structure", Verdict.PASSED, figures={"opset": 9, "checker_ok": True})
     assert [name for name, _ in properties(result)] == [

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fixtures import graphs
+from pytest_onnxaccel.backends.onnxruntime.providers.backend import OrtProvider
+from pytest_onnxaccel.backends.onnxruntime.providers.table import ROWS
 from pytest_onnxaccel.checks.parity.check import Noisy
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
@@ -46,6 +49,17 @@ def test_a_runtime_gives_ways_to_run_and_other_graphs(model_session: ModelSessio
 
 def test_a_backend_without_optimizations_has_other_graphs_alone(model_session: ModelSession) -> None:
     assert all("threads" not in name and "optimizations" not in name for name in opened(model_session, "reference"))
+
+
+def test_an_accelerator_has_ways_of_its_own(model_session: ModelSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = replace(ROWS["cpu"], variants=(("other arena", (("arena_extend_strategy", "kSameAsRequested"),)),))
+    provider = OrtProvider(row)
+    monkeypatch.setattr(model_session._engines, "_backends", {"ort-cpu": provider})
+    monkeypatch.setattr(model_session._engines, "reference", lambda name: provider.reference)
+    ways = dict(noise._ways(model_session, "ort-cpu", alone=False))
+    assert list(ways) == ["graph optimizations off", "other arena"]
+    assert ways["other arena"].provider == (("arena_extend_strategy", "kSameAsRequested"),)
+    assert list(noise._ways(model_session, "reference", alone=False)) == []
 
 
 def test_the_unoptimized_reference_has_no_variant_that_is_its_candidate(model_session: ModelSession) -> None:

@@ -220,9 +220,9 @@ def test_an_endless_model_times_out_once(runner: Make, started: list[str]) -> No
 def test_a_backend_that_is_not_here_does_not_apply_unless_it_is_required(
     runner: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pytest_onnxaccel.backends.onnxruntime import cuda as ort_cuda
+    from pytest_onnxaccel.backends.onnxruntime.providers import backend as family
 
-    monkeypatch.setattr(ort_cuda, "onnxruntime_distributions", lambda: {"onnxruntime": "1"})
+    monkeypatch.setattr(family, "onnxruntime_distributions", lambda: {"onnxruntime": "1"})
     optional = ask(runner(graphs.mlp(), backends=(CPU, "ort-cuda")), "contract", "ort-cuda")
     assert outcome(optional) == (NOT_APPLICABLE, "E_BACKEND")
     assert "onnxruntime-gpu is not installed" in optional.message

@@ -156,7 +156,7 @@ def test_spinning_on_a_shared_machine_is_warned_about() -> None:
 def test_without_a_limit_a_hundred_samples_are_taken() -> None:
     session = FakeSession(doubling, taken=timing(around(5)))
     found = measure(session, INPUTS, budget(speedup_over=("onnx-tf", 3.0)), batch=8)
-    assert session.plans == [TimingPlan(samples=100)]
+    assert session.plans == [TimingPlan(samples=100, resident=True)]
     assert found.sampled is None
     assert latency("m", "b", session, found, LatencyBudget(), batch=8).figures["throughput_per_s"] == pytest.approx(
         8 * 200, rel=0.05

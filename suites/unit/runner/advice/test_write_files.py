@@ -69,6 +69,16 @@ def test_the_options_in_the_script_are_those_of_the_session(tmp_path: Path) -> N
     assert made.get_session_config_entry("session.intra_op.allow_spinning") == "0"
 
 
+def test_options_of_a_provider_are_in_the_script() -> None:
+    given = {"device_type": "CPU", "load_config": '{"CPU": {}}'}
+    text = advice_files.script(
+        "m.onnx", "OpenVINOExecutionProvider", LoadOptions(), Advice((), whole=FAST), "1.24", given
+    )
+    space: dict[str, Any] = {"__file__": "/nowhere/session.py"}
+    exec(compile(text, "session.py", "exec"), space)
+    assert space["PROVIDERS"] == [("OpenVINOExecutionProvider", given), "CPUExecutionProvider"]
+
+
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
     name = 'a"""\nimport os; os.abort()\n"""\\.onnx'
     text = advice_files.script(name, "CPUExecutionProvider", LoadOptions(), Advice((), titles=('"""x',)), '1"""')
