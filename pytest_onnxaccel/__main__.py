@@ -9,11 +9,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from pytest_onnxaccel import speed_command
+from pytest_onnxaccel import report_command, speed_command
 from pytest_onnxaccel.core.errors import ConfigError, OnnxAccelError, refusal
 from pytest_onnxaccel.core.printing import escaped
 
 _PROG = "python -m pytest_onnxaccel"
+#: Commands that open models.
+_OPENING = ("convert", "freeze", "record", "roundtrip", "speed")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,14 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _roundtrip(given)
         if given.command == "speed":
             return speed_command.run(given, _walls(given), _show)
+        if given.command in report_command.COMMANDS:
+            return report_command.run(given, _show)
         return _path(given.name) if given.path else _env(given.name, given.rebuild)
     except OnnxAccelError as error:
         print(error, file=sys.stderr)
-        return (
-            2
-            if given.command in ("convert", "freeze", "record", "roundtrip", "speed") and isinstance(error, ConfigError)
-            else 1
-        )
+        return 2 if given.command in (*_OPENING, *report_command.COMMANDS) and isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -93,7 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     roundtrip_arguments(commands.add_parser("roundtrip", help="convert a source leg by leg, and compare every stop"))
     record_arguments(commands.add_parser("record", help="store inputs and their correct outputs as golden data"))
     speed_command.arguments(commands.add_parser("speed", help="a table of the ways to run a model, timed in turn"))
-    for name in ("freeze", "convert", "record", "roundtrip", "speed"):
+    report_command.arguments(commands.add_parser)
+    for name in _OPENING:
         sandbox_arguments(commands.choices[name])
     return parser
 

@@ -1,0 +1,3 @@
+"""The report as one HTML file, which opens offline."""
+
+from __future__ import annotations
