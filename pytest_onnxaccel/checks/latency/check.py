@@ -69,6 +69,7 @@ def figures(timing: Timing, session: Session, batch: int) -> dict[str, Any]:
         "load_ms": facts.get("load_ms"),
         **{f"p{round(q * 100)}_ms": percentile(wall, q) / _MS for q in (0.5, 0.9, 0.95, 0.99)},
         "max_ms": wall[-1] / _MS,
+        "quantiles_ms": [percentile(wall, step / 20) / _MS for step in range(21)],
         "mean_ms": average / _MS,
         "throughput_per_s": batch * 1e9 / average,
         "cpu_p50_ms": percentile(cpu, 0.5) / _MS,

@@ -1,4 +1,4 @@
-"""Reports of a run: several formats at once, GitHub's summary, a baseline that fails, and the commands on kept files."""
+"""Reports of a run: several formats, GitHub's summary, a baseline that fails, and commands on kept files."""
 
 from __future__ import annotations
 
