@@ -31,10 +31,12 @@ def activate(config: pytest.Config, staging: Staging | None = None) -> State:
         from pytest_onnxaccel.plugin.hooks import Hooks
         from pytest_onnxaccel.plugin.interruption.signals import Signals
         from pytest_onnxaccel.plugin.interruption.unfinished import Unfinished
+        from pytest_onnxaccel.plugin.live import Live
 
         config.stash[STATE] = state = State(config, read_settings(config), staging)
         config.pluginmanager.register(Hooks(state), _HOOKS)
         config.pluginmanager.register(Unfinished(state))
+        config.pluginmanager.register(Live(state))
         config.pluginmanager.register(Signals(config))
         if state.settings.baseline and not hasattr(config, "workerinput"):
             from pytest_onnxaccel.report.run_report import read_report
