@@ -226,5 +226,13 @@ class Hooks:
 
             annotate(self._state, terminalreporter)
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_html(self, report: pytest.TestReport, data: list[str]) -> None:
+        """Put figures and message into the row of a check."""
+        from pytest_onnxaccel.plugin.items.html_rows import figures_table
+
+        if table := figures_table(report):
+            data.insert(0, table)
+
     def pytest_unconfigure(self) -> None:
         self._state.close()
