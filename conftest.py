@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# Runs of pytest that tests start must not write into the summary of the job that runs the tests
+for _name in ("GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS"):
+    os.environ.pop(_name, None)
+
 pytest_plugins = ["pytester", "suites.rounding.switch"]
 
 

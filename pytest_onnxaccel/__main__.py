@@ -6,44 +6,69 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from pytest_onnxaccel import speed_command
+from pytest_onnxaccel import report_command, speed_command
 from pytest_onnxaccel.core.errors import ConfigError, OnnxAccelError, refusal
 from pytest_onnxaccel.core.printing import escaped
 
 _PROG = "python -m pytest_onnxaccel"
+#: Commands that take long without a word of their own.
+_LIVE = ("convert", "freeze", "record", "roundtrip")
+#: Commands that open models.
+_OPENING = ("convert", "freeze", "record", "roundtrip", "speed")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     given = _parser().parse_args(arguments)
+    if given.command in _LIVE:
+        from pytest_onnxaccel.report.terminal.live_line import OnStderr
+
+        with OnStderr(given.command) as line:
+
+            def show(text: str) -> None:
+                line.stop()
+                _show(text)
+
+            return _run(given, show, line.stop)
+    return _run(given, _show, lambda: None)
+
+
+def _run(given: argparse.Namespace, show: Callable[[str], object], clean: Callable[[], object]) -> int:
+    """Run one command and return its exit status.
+
+    Args:
+        show: prints what it found.
+        clean: ends the line that says how far it is.
+    """
     try:
         if given.command == "doctor":
             return _doctor(given.json, not given.no_probe)
         if given.command == "freeze":
-            return _freeze(given)
+            return _freeze(given, show)
         if given.command == "convert":
-            return _convert(given)
+            return _convert(given, show)
         if given.command == "record":
-            return _record(given)
+            return _record(given, show)
         if given.command == "roundtrip":
-            return _roundtrip(given)
+            return _roundtrip(given, show)
         if given.command == "speed":
             return speed_command.run(given, _walls(given), _show)
+        if given.command in report_command.COMMANDS:
+            return report_command.run(given, _show)
         return _path(given.name) if given.path else _env(given.name, given.rebuild)
     except OnnxAccelError as error:
+        clean()
         print(error, file=sys.stderr)
-        return (
-            2
-            if given.command in ("convert", "freeze", "record", "roundtrip", "speed") and isinstance(error, ConfigError)
-            else 1
-        )
+        return 2 if given.command in (*_OPENING, *report_command.COMMANDS) and isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
+        clean()
         print("interrupted", file=sys.stderr)
         return 130
     except OSError as error:
+        clean()
         print(refusal("E_FILE", "", str(error)), file=sys.stderr)
     return 1
 
@@ -93,7 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     roundtrip_arguments(commands.add_parser("roundtrip", help="convert a source leg by leg, and compare every stop"))
     record_arguments(commands.add_parser("record", help="store inputs and their correct outputs as golden data"))
     speed_command.arguments(commands.add_parser("speed", help="a table of the ways to run a model, timed in turn"))
-    for name in ("freeze", "convert", "record", "roundtrip", "speed"):
+    report_command.arguments(commands.add_parser)
+    for name in _OPENING:
         sandbox_arguments(commands.choices[name])
     return parser
 
@@ -234,7 +260,7 @@ def _doctor(as_json: bool, probe: bool) -> int:
     return 0 if found.works else 1
 
 
-def _freeze(given: argparse.Namespace) -> int:
+def _freeze(given: argparse.Namespace, show: Callable[[str], object]) -> int:
     from dataclasses import replace
 
     from pytest_onnxaccel.core.specs import SourceSpec
@@ -252,11 +278,11 @@ def _freeze(given: argparse.Namespace) -> int:
     spec = replace(spec, backends=(given.backend,) if given.backend else spec.backends, source=source or spec.source)
     output = given.output or default_output(given.model, given.batch)
     saved = refreeze(spec, given.batch, output, given.method, options)
-    _show(_plain(saved.lines()))
+    show(_plain(saved.lines()))
     return 0
 
 
-def _convert(given: argparse.Namespace) -> int:
+def _convert(given: argparse.Namespace, show: Callable[[str], object]) -> int:
     from pytest_onnxaccel.core.specs import Tolerance
     from pytest_onnxaccel.runner.conversion.convert import batch_of, convert_source
     from pytest_onnxaccel.runner.request import RunOptions
@@ -275,11 +301,11 @@ def _convert(given: argparse.Namespace) -> int:
         tolerance=Tolerance(given.rtol, given.atol, "the command line"),
         options=RunOptions(import_paths=(os.getcwd(),), **_walls(given)),
     )
-    _show(_plain(saved.lines()))
+    show(_plain(saved.lines()))
     return 0
 
 
-def _record(given: argparse.Namespace) -> int:
+def _record(given: argparse.Namespace, show: Callable[[str], object]) -> int:
     from dataclasses import replace
 
     from pytest_onnxaccel.config.layers import tolerance
@@ -301,11 +327,11 @@ def _record(given: argparse.Namespace) -> int:
         tolerance=tolerance(spec.tolerance, given.rtol, given.atol, said, said),
     )  # fmt: skip
     saved = record_golden(spec, given.output, given.samples, size_bytes(given.max_size), options)
-    _show(_plain(saved.lines()))
+    show(_plain(saved.lines()))
     return 0
 
 
-def _roundtrip(given: argparse.Namespace) -> int:
+def _roundtrip(given: argparse.Namespace, show: Callable[[str], object]) -> int:
     from pytest_onnxaccel.core.results import Verdict
     from pytest_onnxaccel.core.specs import SourceSpec, Tolerance
     from pytest_onnxaccel.runner.conversion.convert import input_specs
@@ -320,7 +346,7 @@ def _roundtrip(given: argparse.Namespace) -> int:
         tolerance=Tolerance(given.rtol, given.atol, "the command line"),
         options=RunOptions(import_paths=(os.getcwd(),), **_walls(given)),
     )
-    _show(_plain([f"{result.verdict}: {result.message}", *(f"  {line}" for line in (*result.details, *result.notes))]))
+    show(_plain([f"{result.verdict}: {result.message}", *(f"  {line}" for line in (*result.details, *result.notes))]))
     return 0 if result.verdict is Verdict.PASSED else 1
 
 

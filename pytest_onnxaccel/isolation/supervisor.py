@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pytest_onnxaccel.core import progress
 from pytest_onnxaccel.core.errors import (
     BackendCrashed,
     BackendTimedOut,
@@ -135,6 +136,7 @@ class WorkerProcess:
             OnnxAccelError: what the worker answered.
         """
         where = f"{stage}, {self.label}"
+        progress.enter(f"{stage.rpartition(':')[2].replace('_', ' ')}, {self.label}")
         if self._closed:
             raise BackendCrashed("its worker is gone", where=where, remedy="load the model again")
         limit = self.limits.seconds if seconds is None else seconds

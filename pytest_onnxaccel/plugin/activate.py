@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.isolation.staging.run_folder import Staging
 from pytest_onnxaccel.plugin.options.settings import read_settings
 from pytest_onnxaccel.plugin.state import STATE, State
@@ -30,11 +31,20 @@ def activate(config: pytest.Config, staging: Staging | None = None) -> State:
         from pytest_onnxaccel.plugin.hooks import Hooks
         from pytest_onnxaccel.plugin.interruption.signals import Signals
         from pytest_onnxaccel.plugin.interruption.unfinished import Unfinished
+        from pytest_onnxaccel.plugin.live import Live
 
         config.stash[STATE] = state = State(config, read_settings(config), staging)
         config.pluginmanager.register(Hooks(state), _HOOKS)
         config.pluginmanager.register(Unfinished(state))
+        config.pluginmanager.register(Live(state))
         config.pluginmanager.register(Signals(config))
+        if state.settings.baseline and not hasattr(config, "workerinput"):
+            from pytest_onnxaccel.report.run_report import read_report
+
+            try:
+                state.baseline = read_report(state.settings.baseline)
+            except ConfigError as error:
+                raise pytest.UsageError(str(error)) from None
     return config.stash[STATE]
 
 

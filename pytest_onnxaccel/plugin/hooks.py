@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Generator
 from dataclasses import replace
@@ -78,6 +79,9 @@ class Hooks:
                 request = item.check_request
                 chosen.setdefault(request.model, set()).add((request.check, request.backend))
         self._state.selected = {model: frozenset(checks) for model, checks in chosen.items()}
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self._state.deselected = self._state.deselected or bool(items)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
@@ -169,15 +173,19 @@ class Hooks:
         settings = self._state.settings
         if not hasattr(session.config, "workerinput"):
             exitstatus = self._unanswered(session, exitstatus)
-        writes = settings.report is not None or "write" in (settings.lock, settings.golden)
+            exitstatus = self._compared(session, exitstatus)
+        summary = bool(os.environ.get("GITHUB_STEP_SUMMARY")) and bool(self._state.results)
+        writes = bool(settings.report) or summary or "write" in (settings.lock, settings.golden)
         if hasattr(session.config, "workerinput") or not writes:
             return  # only the controlling process has every result, and writes
-        from pytest_onnxaccel.plugin.summary import write_lock, write_report
-
         try:
-            if settings.report is not None:
-                write_report(self._state, int(exitstatus), time.time() - self._state.started)
+            if settings.report or summary:
+                from pytest_onnxaccel.plugin.reports import write_reports
+
+                write_reports(self._state, int(exitstatus), time.time() - self._state.started)
             if settings.lock == "write":
+                from pytest_onnxaccel.plugin.summary import write_lock
+
                 write_lock(self._state)
             if settings.golden == "write":
                 from pytest_onnxaccel.plugin.golden import write_golden
@@ -198,10 +206,33 @@ class Hooks:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         return int(session.exitstatus)
 
+    def _compared(self, session: pytest.Session, exitstatus: int) -> int:
+        """Return the exit status: a green run fails when something grew worse than in the saved run."""
+        if not self._state.settings.baseline or not self._state.results:
+            return exitstatus
+        from pytest_onnxaccel.plugin.reports import compared
+
+        self._state.comparison = found = compared(self._state)
+        if found is not None and found.worse and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        return int(session.exitstatus)
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         from pytest_onnxaccel.plugin.summary import summarize
 
         summarize(self._state, terminalreporter)
+        if self._state.results and os.environ.get("GITHUB_ACTIONS"):
+            from pytest_onnxaccel.plugin.reports import annotate
+
+            annotate(self._state, terminalreporter)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_html(self, report: pytest.TestReport, data: list[str]) -> None:
+        """Put figures and message into the row of a check."""
+        from pytest_onnxaccel.plugin.items.html_rows import figures_table
+
+        if table := figures_table(report):
+            data.insert(0, table)
 
     def pytest_unconfigure(self) -> None:
         self._state.close()

@@ -32,6 +32,8 @@ from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
 
 if TYPE_CHECKING:
+    from pytest_onnxaccel.report.comparison.changes import Comparison
+    from pytest_onnxaccel.report.run_report import RunReport
     from pytest_onnxaccel.runner.machine_lock import MachineLock
     from pytest_onnxaccel.runner.request import Request
     from pytest_onnxaccel.runner.runner import Runner
@@ -81,6 +83,14 @@ class State:
         self.results: list[CheckResult] = []
         #: Why the report, or the lock file, could not be written.
         self.report_error: str | None = None
+        #: Reports that were written, and remarks on what could not be.
+        self.written: list[str] = []
+        self.remarks: list[str] = []
+        #: The saved run of ``--onnx-baseline``, and what this one is like compared with it.
+        self.baseline: RunReport | None = None
+        self.comparison: Comparison | None = None
+        #: Something was deselected: what is missing was not lost.
+        self.deselected = False
         #: What is told of golden data that was recorded.
         self.recorded: list[str] = []
         #: Checks that were selected, by model: a fault is reported by one of them and referred to by the others.

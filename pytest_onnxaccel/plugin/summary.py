@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,16 +13,14 @@ from pytest_onnxaccel.core.printing import escaped
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import Tolerance
 from pytest_onnxaccel.plugin.options.settings import DEFAULT
-from pytest_onnxaccel.plugin.sandbox import reached
 from pytest_onnxaccel.report.asked import Asked, asked, lines_of
-from pytest_onnxaccel.report.formats import writer_for
-from pytest_onnxaccel.report.run_info import RunFacts
 from pytest_onnxaccel.report.terminal.speedups import with_speedups
 from pytest_onnxaccel.report.terminal.table import table
 from pytest_onnxaccel.report.text_format import safe
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.plugin.state import State
+    from pytest_onnxaccel.report.comparison.changes import Comparison
 
 
 def final_results(state: State) -> list[CheckResult]:
@@ -44,8 +42,13 @@ def summarize(state: State, terminal: pytest.TerminalReporter) -> None:
         more = f" and {len(state.unfinished) - 3} more" if len(state.unfinished) > 3 else ""
         told = f"; did not end: {ended}{more}" if ended else ""
         terminal.write_line(f"interrupted: {safe(state.interrupted)}{told}", yellow=True)
-    if state.settings.report is not None and state.report_error is None:
-        terminal.write_line(f"report: {escaped(state.settings.report)}")
+    if state.comparison is not None:
+        for line, bad in comparison_lines(state.comparison):
+            terminal.write_line(line, red=bad)
+    for path in state.written:
+        terminal.write_line(f"report: {escaped(path)}")
+    for line in state.remarks:
+        terminal.write_line(safe(line), yellow=True)
     if state.settings.lock == "write" and state.report_error is None:
         terminal.write_line(f"locked: {escaped(state.settings.lock_file)}")
     for line in state.recorded:
@@ -64,35 +67,6 @@ def asked_of(state: State) -> list[Asked]:
     golden = {spec.name: spec.golden.shown for spec in settings.models if spec.golden is not None and spec.golden.path}
     named = os.path.basename(reference or "")
     return asked(state.results, models, list(backends), settings.required, named, golden)
-
-
-def write_report(state: State, exit_status: int, duration_s: float) -> None:
-    """Write ``--onnx-report``.
-
-    Raises:
-        ConfigError: the file cannot be written.
-    """
-    settings = state.settings
-    assert settings.report is not None
-    hidden = ("models", "preprocessing", "origins", "lock_file", "locked", "named", "arguments", "reference_shown")
-    shown = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in hidden}
-    versions: dict[str, str] = {}
-    for spec in settings.models:
-        for name in state.plan(spec.name).backends:
-            versions |= dict(state.availability(name).versions)
-    run = RunFacts(
-        started=state.started,
-        duration_s=duration_s,
-        exit_status=exit_status,
-        versions=versions,
-        sandbox={"mode": settings.sandbox, **reached(settings).to_json()},
-        settings={name: (plain(value), settings.origin(name)) for name, value in shown.items()},
-        interrupted=state.interrupted,
-        unfinished=state.unfinished,
-        asked=[one.to_json() for one in asked_of(state)],
-    )
-    models = [{"name": spec.name, "path": spec.shown, "origin": spec.origin} for spec in settings.models]
-    writer_for(settings.report)(settings.report, final_results(state), run.to_json(), models)
 
 
 def write_lock(state: State) -> None:
@@ -123,12 +97,8 @@ def write_lock(state: State) -> None:
     lockfile.write(state.settings.lock_file, lockfile.merged(old, found))
 
 
-def plain(value: Any) -> Any:
-    """Return a setting in builtins."""
-    if value is None or isinstance(value, (str, int, float, bool)):
-        return value
-    if isinstance(value, (tuple, list)):
-        return [plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+def comparison_lines(found: Comparison) -> list[tuple[str, bool]]:
+    """Return the lines of *found* for the terminal, each with whether it is a failure."""
+    first, *rest = found.lines()
+    shown = rest if len(rest) <= 20 else [*rest[:20], f"and {len(rest) - 20} more: see the report"]
+    return [(escaped(first), bool(found.worse)), *((escaped(line), line.startswith("worse:")) for line in shown)]

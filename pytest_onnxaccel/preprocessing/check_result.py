@@ -9,6 +9,7 @@ from pytest_onnxaccel.core.errors import printable
 from pytest_onnxaccel.core.failure_folder import case_folder
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import PreprocessingSpec
+from pytest_onnxaccel.preprocessing.pictures import pictures
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.preprocessing import Report
@@ -46,6 +47,7 @@ def outcome(spec: PreprocessingSpec, report: Report, failures: Path) -> CheckRes
 def _figures(spec: PreprocessingSpec, report: Report) -> dict[str, Any]:
     told = report.to_json()
     figures: dict[str, Any] = {key: told[key] for key in FIGURES}
+    figures |= pictures(report)
     if "max_abs" in report.worst:
         figures["max_abs"] = float(report.worst["max_abs"])
     speed: SpeedVerdict | None = report.timings

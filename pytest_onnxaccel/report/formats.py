@@ -3,47 +3,54 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
 from importlib import import_module
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.registry import nearest
-from pytest_onnxaccel.core.results import CheckResult, Json
+from pytest_onnxaccel.report.json_report import replace_text
 
-#: Module with a :class:`Writer` named ``write``, by extension; imported when such a file is asked for.
-WRITERS = {
-    ".json": "pytest_onnxaccel.report.json_report",
+if TYPE_CHECKING:
+    from pytest_onnxaccel.report.run_report import RunReport
+
+#: Module with a :class:`Renderer` named ``render``, by extension; imported when such a file is asked for.
+RENDERERS = {
+    ".json": "pytest_onnxaccel.report.json_page",
+    ".md": "pytest_onnxaccel.report.markdown.page",
+    ".html": "pytest_onnxaccel.report.html.page",
 }
 
 
-class Writer(Protocol):
-    """Writes one report file; raises ConfigError when it cannot."""
+class Renderer(Protocol):
+    """Makes the text of one report file."""
 
-    def __call__(
-        self,
-        path: str | os.PathLike[str],
-        results: Iterable[CheckResult],
-        run: Mapping[str, Json],
-        models: Iterable[Mapping[str, Json]] = (),
-    ) -> None:
-        """See :func:`pytest_onnxaccel.report.json_report.write`."""
+    def __call__(self, report: RunReport) -> str:
+        """Return the text; raises ConfigError where a library is missing."""
 
 
-def writer_for(path: str | os.PathLike[str]) -> Writer:
-    """Return the writer for *path*, by its extension in either case.
+def renderer_for(path: str | os.PathLike[str]) -> Renderer:
+    """Return what makes the text of *path*, by its extension in either case.
 
     Raises:
         ConfigError: no report has that extension; the nearest and the known ones are named.
     """
     extension = os.path.splitext(os.fspath(path))[1].lower()
-    module = WRITERS.get(extension)
+    module = RENDERERS.get(extension)
     if module is None:
-        known = f"known: {', '.join(WRITERS)}"
-        near = nearest(extension, list(WRITERS))
+        known = f"known: {', '.join(RENDERERS)}"
+        near = nearest(extension, list(RENDERERS))
         raise ConfigError(
             f"no report format has the extension {extension!r}" if extension else "a report needs an extension",
             subject=os.fspath(path),
             remedy=near if near == known else f"{near} ({known})",
         )
-    return cast(Writer, import_module(module).write)
+    return cast(Renderer, import_module(module).render)
+
+
+def write_report(path: str | os.PathLike[str], report: RunReport) -> None:
+    """Write *report* to *path* in the format of its extension, whole or not at all; missing folders are made.
+
+    Raises:
+        ConfigError: the extension is unknown, a library is missing, or the file cannot be written.
+    """
+    replace_text(path, renderer_for(path)(report))

@@ -19,28 +19,43 @@ SCHEMA = "onnxaccel-report"
 _FIRST = ("model", "check", "backend", "reference", "batch", "verdict", "code", "message", "figures")
 
 
-def dumps(
+def report_of(
     results: Iterable[CheckResult],
     run: Mapping[str, Json],
     models: Iterable[Mapping[str, Json]] = (),
-) -> str:
-    """Return the report as text; the order of *results* does not matter.
+    speed: Iterable[Mapping[str, Json]] = (),
+    comparison: Mapping[str, Json] | None = None,
+) -> dict[str, Json]:
+    """Return the report in builtins; the order of *results* does not matter.
 
     Args:
         results: all of the run.
         run: from :func:`pytest_onnxaccel.report.run_info.RunFacts`.
         models: facts by model, each with its ``name``; models that only *results* name are added.
+        speed: tables of ``python -m pytest_onnxaccel speed``.
+        comparison: with a saved run; None or empty where there is none.
     """
     rows = ordered(results)
-    report = {
+    tables = [dict(table) for table in speed]
+    return {
         "schema": SCHEMA,
         "version": SCHEMA_VERSION,
         "run": dict(run),
         "models": _models(rows, models),
         "summary": counts(rows),
         "results": [_row(result) for result in rows],
+        **({"speed": tables} if tables else {}),
+        **({"comparison": dict(comparison)} if comparison else {}),
     }
-    return _text(report)
+
+
+def dumps(
+    results: Iterable[CheckResult],
+    run: Mapping[str, Json],
+    models: Iterable[Mapping[str, Json]] = (),
+) -> str:
+    """Return the report as text, from what :func:`report_of` takes."""
+    return text_of(report_of(results, run, models))
 
 
 def with_speed(report: Mapping[str, Json], tables: Iterable[Mapping[str, Json]]) -> str:
@@ -49,10 +64,11 @@ def with_speed(report: Mapping[str, Json], tables: Iterable[Mapping[str, Json]])
     new = {(table.get("model"), table.get("backend")) for table in added}
     before = report.get("speed") or []
     kept = [table for table in before if (table.get("model"), table.get("backend")) not in new]
-    return _text({**report, "speed": [*kept, *added]})
+    return text_of({**report, "speed": [*kept, *added]})
 
 
-def _text(report: Mapping[str, Json]) -> str:
+def text_of(report: Mapping[str, Json]) -> str:
+    """Return *report* as the text of a file."""
     # ASCII, so that any reader and any locale takes it
     return json.dumps(harmless(finite(dict(report))), indent=2, allow_nan=False, default=str) + "\n"
 
@@ -72,20 +88,6 @@ def _models(rows: list[CheckResult], models: Iterable[Mapping[str, Json]]) -> li
 def _row(result: CheckResult) -> dict[str, Json]:
     data = result.to_json()
     return {**{key: data[key] for key in _FIRST}, **data}
-
-
-def write(
-    path: str | os.PathLike[str],
-    results: Iterable[CheckResult],
-    run: Mapping[str, Json],
-    models: Iterable[Mapping[str, Json]] = (),
-) -> None:
-    """Write the report to *path*, whole or not at all; missing folders are made.
-
-    Raises:
-        ConfigError: the file cannot be written.
-    """
-    replace_text(path, dumps(results, run, models))
 
 
 def replace_text(path: str | os.PathLike[str], text: str) -> None:

@@ -56,7 +56,7 @@ def pieces(file: Path) -> Iterator[tuple[int, str]]:
         yield from enumerate(text.splitlines(), 1)
 
 
-FILES = [*ROOT.glob("pytest_onnxaccel/**/*.py"), *ROOT.glob("docs/*.md"), ROOT / "README.md"]
+FILES = [*ROOT.glob("pytest_onnxaccel/**/*.py"), *ROOT.glob("docs/**/*.md"), ROOT / "README.md"]
 
 
 @pytest.mark.parametrize("folder", sorted({str(file.parent.relative_to(ROOT)) for file in FILES}))

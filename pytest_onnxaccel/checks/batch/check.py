@@ -18,6 +18,7 @@ from pytest_onnxaccel.checks.parity.comparison import Agreement
 from pytest_onnxaccel.checks.parity.outputs.comparer import Comparer
 from pytest_onnxaccel.checks.reach.answers import Answers, further
 from pytest_onnxaccel.checks.reach.telling import Telling
+from pytest_onnxaccel.core import progress
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult, Verdict
@@ -110,6 +111,7 @@ def batch(case: BatchCase) -> CheckResult:
     proofs: dict[int, Proof] = {}
     try:
         for size in plan.sizes:
+            progress.tell(f"batch {size} of {', '.join(map(str, plan.sizes))}")
             found = case.prover(single_runs, size in plan.full).first(size, case.batch_sessions(size))
             if found.proof is None:
                 return _refuted(result, size, inputs, found.refuted, bool(sizes), case.holders)

@@ -70,6 +70,7 @@ def figures(timing: Timing, session: Session, batch: int) -> dict[str, Any]:
         **{f"p{round(q * 100)}_ms": percentile(wall, q) / _MS for q in (0.5, 0.9, 0.95, 0.99)},
         "max_ms": wall[-1] / _MS,
         **({"device_p50_ms": percentile(sorted(timing.device_ns), 0.5) / _MS} if timing.device_ns else {}),
+        "quantiles_ms": [percentile(wall, step / 20) / _MS for step in range(21)],
         "mean_ms": average / _MS,
         "throughput_per_s": batch * 1e9 / average,
         "cpu_p50_ms": percentile(cpu, 0.5) / _MS,

@@ -18,6 +18,7 @@ from pytest_onnxaccel.checks.parity.verdict import figures_of, notes_of, ruled
 from pytest_onnxaccel.checks.precision.quantised import Quantised, open_verdict
 from pytest_onnxaccel.checks.precision.types import Compared
 from pytest_onnxaccel.checks.reach.answers import Answers
+from pytest_onnxaccel.core import progress
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult, Verdict
@@ -132,9 +133,11 @@ def parity(case: ParityCase) -> CheckResult:
     for index, feeds in enumerate(case.samples()):
         if compared.agreement.problems:
             break
+        progress.tell(f"sample {index + 1}")
         compared.compare(index, feeds, case.known_outputs(index))
     if not compared.holds and compared.look_at_types():
         compared.tighten()
+    progress.tell("")
     look = compared.measure_noise()
     compared.look_at_summands()
     if case.telling is not None and compared.holds:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from pytest_onnxaccel.core import progress
 from pytest_onnxaccel.numerics.timing.loop import no_collection
 from pytest_onnxaccel.numerics.timing.order_stats import bounds, percentile
 
@@ -108,6 +109,7 @@ class Alternation:
             for side, (wall, cpu) in zip(order, self._take(order), strict=True):
                 self.walls[side].append(wall)
                 self.cpus[side].append(cpu)
+            progress.tell(f"{len(self)}/{upto} pairs")
 
     def pairs(self, first: int = 0, second: int = 1) -> Pairs:
         """Return the samples of two sides."""

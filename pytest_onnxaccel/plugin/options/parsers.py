@@ -6,6 +6,7 @@ import math
 import os
 import re
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 from pytest_onnxaccel.config import budget_syntax as budgets
@@ -19,8 +20,8 @@ from pytest_onnxaccel.isolation.confinement.level import MODES
 from pytest_onnxaccel.plugin.options import names as known
 from pytest_onnxaccel.plugin.options.read import Given
 
-#: Formats of ``--onnx-report`` by extension.
-REPORTS = (".json",)
+#: Formats of ``--onnx-report`` by extension, each with the libraries that it needs.
+REPORTS: dict[str, tuple[str, ...]] = {".json": (), ".md": (), ".html": ("jinja2", "matplotlib")}
 
 
 def parse(field: str, answer: Given) -> Any:
@@ -159,17 +160,37 @@ def _memory(answer: Given) -> int:
     return units.size_bytes(_text(answer))
 
 
-def _report(answer: Given) -> str:
-    path = _path(answer)
+def _reports(answer: Given) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_report(text, answer) for text in texts(answer)))
+
+
+def _report(text: str, answer: Given) -> str:
+    path = os.path.abspath(answer.base / os.path.expanduser(text))
     extension = os.path.splitext(path)[1].lower()
     if extension not in REPORTS:
         said = f"the extension {extension!r}" if extension else "no extension"
         raise ConfigError(
-            f"{_text(answer)!r} has {said}, which names no report format",
+            f"{text!r} has {said}, which names no report format",
             remedy=f"known: {', '.join(REPORTS)}",
         )
     if os.path.isdir(path):
-        raise ConfigError(f"{_text(answer)!r} is a folder", remedy="name a file to write")
+        raise ConfigError(f"{text!r} is a folder", remedy="name a file to write")
+    # Told before the run: minutes later the page could only be missing
+    missing = [library for library in REPORTS[extension] if find_spec(library) is None]
+    if missing:
+        raise ConfigError(
+            f"{text!r} needs {' and '.join(missing)}, which {'are' if len(missing) > 1 else 'is'} not installed",
+            remedy="python -m pip install 'pytest-onnxaccel[report]'",
+        )
+    return path
+
+
+def _baseline(answer: Given) -> str:
+    path = _path(answer)
+    if os.path.splitext(path)[1].lower() != ".json":
+        raise ConfigError(
+            f"{_text(answer)!r} is not a JSON report", remedy="name a file that --onnx-report=X.json wrote"
+        )
     return path
 
 
@@ -302,7 +323,8 @@ PARSERS: dict[str, Callable[[Given], Any]] = {
     "seed": _seed,
     "timeout_s": _timeout,
     "memory_bytes": _memory,
-    "report": _report,
+    "report": _reports,
+    "baseline": _baseline,
     "inconclusive": _choice(*budgets.POLICIES),
     "lock": _choice("use", "write", "ignore"),
     "hygiene": _choice("warn", "fail"),

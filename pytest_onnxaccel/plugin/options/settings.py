@@ -52,7 +52,9 @@ class Settings:
         required: backends whose absence is a failure.
         rtol: for every model and output; None for the default.
         memory_bytes: limit of a worker; None for most of the machine's memory.
-        report: absolute path of the file to write.
+        report: absolute paths of the files to write.
+        baseline: absolute path of a JSON report to compare with; None for none.
+        baseline_shown: as the user wrote it.
         lock: ``use``, ``write`` or ``ignore``.
         lock_file: absolute path of the lock file, whether it exists or not.
         locked: what it holds; empty where it is not to be used.
@@ -93,7 +95,9 @@ class Settings:
     seed: int = 0
     timeout_s: float = 120.0
     memory_bytes: int | None = None
-    report: str | None = None
+    report: tuple[str, ...] = ()
+    baseline: str | None = None
+    baseline_shown: str = ""
     lock: str = "use"
     lock_file: str = ""
     locked: Locked = field(default_factory=dict)
@@ -172,6 +176,8 @@ def _read(config: pytest.Config) -> Settings:
             settings = replace(settings, providers=merged(own, dict(settings.providers)))
     if "reference" in found:
         settings = replace(settings, reference_shown=str(found["reference"].value))
+    if "baseline" in found:
+        settings = replace(settings, baseline_shown=str(found["baseline"].value))
     settings = _strict(settings)
     files = model_arguments(config)
     settings = replace(settings, arguments=frozenset(map(str, files)))

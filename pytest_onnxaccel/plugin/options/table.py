@@ -186,8 +186,19 @@ OPTIONS: tuple[Option, ...] = (
         "report",
         "FILE",
         "none",
-        "Write the results to FILE; the format follows the extension (.json).",
-        '"onnxaccel.json"',
+        "Write the results to FILE; the format follows the extension (.json, .md, .html); repeatable.",
+        '["onnxaccel.json", "onnxaccel.html"]',
+        "linelist",
+        True,
+    ),
+    Option(
+        "baseline",
+        "baseline",
+        "FILE",
+        "none",
+        "JSON report of an earlier run: the run fails when an error, a finding or a ratio that was measured in one run "
+        "grew worse, or a check is gone.",
+        '"baseline.json"',
     ),
     Option(
         "inconclusive",

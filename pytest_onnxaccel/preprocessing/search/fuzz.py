@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_onnxaccel.core import progress
 from pytest_onnxaccel.core.errors import ConfigError, OnnxAccelError
 from pytest_onnxaccel.preprocessing.guarded_call import DEEP, Failure, Pair, call
 from pytest_onnxaccel.preprocessing.report import Proof, picture
@@ -108,7 +110,10 @@ class Search:
         domain = self._pair.domain
         failures: list[Failure] = []
 
+        tries = count(1)
+
         def fails(drawn: Any) -> bool:
+            progress.tell(f"image {next(tries)}, at most {self._examples} and smaller ones of a failure")
             failure = self._pair.examine(drawn if isinstance(drawn, np.ndarray) else drawn.render())
             failures.extend([failure] if failure else [])
             return failure is not None

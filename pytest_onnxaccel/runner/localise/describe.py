@@ -11,6 +11,7 @@ from pytest_onnxaccel.checks.localise.graph_view import Node
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.runner.localise.causes import Causes
+from pytest_onnxaccel.runner.localise.depth import neighbours, over_depth
 from pytest_onnxaccel.runner.localise.folded_layers import folded_layers
 from pytest_onnxaccel.runner.localise.intermediates import Intermediates
 from pytest_onnxaccel.runner.localise.isolate_node import Reduced
@@ -67,7 +68,7 @@ def finding(
     opsets = found.ours.side.model_session.info.opset, found.theirs.side.model_session.info.opset
     if differences and opsets[0] != opsets[1] and differences[0].startswith(f"{suspect.node.op} of opset "):
         also = f": {differences[0]}"
-    figures["origin"] = _origin(suspect, reduced, differences)
+    figures["origin"] = {**_origin(suspect, reduced, differences), **neighbours(found.beside.ours, suspect.nodes)}
     lines = [_line(suspect, reduced, suspect.value in found.unrun)]
     if differences:
         lines.append(f"there: {'; '.join(differences)}")
@@ -199,6 +200,7 @@ def counted_figures(found: Intermediates) -> tuple[dict[str, Any], str]:
         "compared": len(compared), "values": len(beside.ours.makers), "chunks": found.chunks,
         "sessions": found.ours.sessions + found.theirs.sessions, "largest_chunk_bytes": found.largest,
         "differing": len(beside.differing), "left_alone": list(beside.ours.left_alone),
+        "over_depth": over_depth(beside),
     }  # fmt: skip
     return figures, _seen(found, len(compared))
 

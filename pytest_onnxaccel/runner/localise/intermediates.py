@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_onnxaccel.checks.localise.first_difference import Beside
 from pytest_onnxaccel.checks.localise.graph_view import GraphView
 from pytest_onnxaccel.checks.localise.value_matching import by_content, by_name, by_structure, unfolded
+from pytest_onnxaccel.core import progress
 from pytest_onnxaccel.core.specs import dtype_label
 from pytest_onnxaccel.numerics.compare.digest import Digest
 from pytest_onnxaccel.numerics.compare.distance import Gap, floor, gap, gap_across
@@ -95,6 +96,7 @@ def intermediates(
         if narrow:
             a = {name: alike(array, b.get(pairs.get(name, ""))) for name, array in a.items()}
         found.chunks += 1
+        progress.tell(f"looking inside, chunk {found.chunks}")
         found.largest = max(found.largest, sum(x.nbytes for side in (a, b, again) for x in side.values()))
         found.outputs = (_of(mine.outputs, a), _of(other.outputs, b))
         gaps |= {

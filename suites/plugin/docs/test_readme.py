@@ -23,7 +23,7 @@ DOCUMENTS = [
     "CODE_OF_CONDUCT.md",
     "SECURITY.md",
     "CHANGELOG.md",
-    *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
+    *(p.relative_to(ROOT).as_posix() for p in (ROOT / "docs").rglob("*.md")),
 ]
 
 

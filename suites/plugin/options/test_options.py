@@ -60,7 +60,13 @@ CASES = {
     "seed": Case(("7",), "7", lambda s: s.seed, 7),
     "timeout": Case(("2min",), '"2min"', lambda s: s.timeout_s, 120.0),
     "memory": Case(("8GB",), '"8GB"', lambda s: s.memory_bytes, 8_000_000_000),
-    "report": Case(("out.json",), '"out.json"', lambda s: s.report and s.report.rpartition("/")[2], "out.json"),
+    "report": Case(
+        ("out.json", "out.md"),
+        '["out.json", "out.md"]',
+        lambda s: [path.rpartition("/")[2] for path in s.report],
+        ["out.json", "out.md"],
+    ),
+    "baseline": Case(("old.json",), '"old.json"', lambda s: s.baseline and s.baseline.rpartition("/")[2], "old.json"),
     "inconclusive": Case(("skip",), '"skip"', lambda s: s.inconclusive, "skip"),
     "hygiene": Case(("fail",), '"fail"', lambda s: s.hygiene, "fail"),
     "localise": Case(("no",), '"no"', lambda s: s.localise, "no"),
@@ -102,7 +108,7 @@ CASES = {
 }
 
 #: Fields that no option of their own sets.
-DERIVED = {"origins", "named", "preprocessing", "lock_file", "locked", "arguments", "reference_shown"}
+DERIVED = {"origins", "named", "preprocessing", "lock_file", "locked", "arguments", "reference_shown", "baseline_shown"}
 
 
 def check(settings: Settings, name: str, origin: str) -> None:

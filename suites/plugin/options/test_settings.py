@@ -111,8 +111,8 @@ def test_relative_to_the_configuration_file(pytester: pytest.Pytester, read: Rea
     os.chdir(files / "sub")
     settings = read()
     assert [model.path for model in settings.models] == [str(files / f"models/old/{n}.onnx") for n in ("rfb", "slim")]
-    assert settings.report == str(files / "out/r.json")
-    assert read("--onnx-report=r.json").report == str(files / "sub/r.json")
+    assert settings.report == (str(files / "out/r.json"),)
+    assert read("--onnx-report=r.json").report == (str(files / "sub/r.json"),)
 
 
 def test_the_command_line_wins_over_the_file(pytester: pytest.Pytester, read: Read, files: Path) -> None:

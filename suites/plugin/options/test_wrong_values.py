@@ -54,11 +54,15 @@ WRONG = [
     (["--onnx-memory=8"], "--onnx-memory: '8' is a bare number - a unit is missing, write 8GB"),
     (
         ["--onnx-report=out.xls"],
-        "--onnx-report: 'out.xls' has the extension '.xls', which names no report format - known: .json",
+        "--onnx-report: 'out.xls' has the extension '.xls', which names no report format - known: .json, .md, .html",
     ),
     (
         ["--onnx-report=out"],
-        "--onnx-report: 'out' has no extension, which names no report format - known: .json",
+        "--onnx-report: 'out' has no extension, which names no report format - known: .json, .md, .html",
+    ),
+    (
+        ["--onnx-baseline=old.html"],
+        "--onnx-baseline: 'old.html' is not a JSON report - name a file that --onnx-report=X.json wrote",
     ),
     (
         ["--onnx-inconclusive=wran"],

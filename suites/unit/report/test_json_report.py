@@ -14,9 +14,11 @@ import pytest
 
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
-from pytest_onnxaccel.report.formats import writer_for
-from pytest_onnxaccel.report.json_report import dumps, write
+from pytest_onnxaccel.report.formats import renderer_for, write_report
+from pytest_onnxaccel.report.json_page import render
+from pytest_onnxaccel.report.json_report import dumps
 from pytest_onnxaccel.report.run_info import RunFacts
+from pytest_onnxaccel.report.run_report import report_from
 
 DIFFERENCE = {"max_abs": 2.98e-07, "max_rel": "nan", "max_ulp": float("inf"), "cosine": 1.0, "rtol": 1e-5}
 RESULTS = [
@@ -64,6 +66,10 @@ RUN = RunFacts(
     versions={"onnxruntime": "1.31.0", "numpy": "2.4.0"},
     settings={"onnx-seed": (0, "default"), "onnx-backend": (["ort-cpu"], "command line")},
 ).to_json()
+
+
+def write(path: str | os.PathLike[str], results: list[CheckResult], run: Any) -> None:
+    write_report(path, report_from(results, run))
 
 
 @pytest.fixture(scope="module")
@@ -182,9 +188,9 @@ def test_a_failed_write_leaves_the_old_report(tmp_path: Path, monkeypatch: pytes
     assert os.listdir(tmp_path) == ["out.json"]
 
 
-@pytest.mark.parametrize("name", ["folder", "file/out.json", "nul\0.json", "x" * 300 + ".json"])
+@pytest.mark.parametrize("name", ["folder.json", "file/out.json", "nul\0.json", "x" * 300 + ".json"])
 def test_a_place_that_cannot_be_written_is_one_clear_line(tmp_path: Path, name: str) -> None:
-    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder.json").mkdir()
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError) as caught:
         write(os.path.join(tmp_path, name), RESULTS, RUN)
@@ -192,24 +198,24 @@ def test_a_place_that_cannot_be_written_is_one_clear_line(tmp_path: Path, name: 
     assert line.startswith("onnxaccel[E_FILE] ")
     assert "cannot be written" in line
     assert line.isprintable()
-    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder.json"]
 
 
 @pytest.mark.parametrize("name", ["out.json", "out.JSON", "a/b.c.json"])
 def test_the_extension_chooses_the_format(name: str) -> None:
-    assert writer_for(name) is write
-    assert writer_for(Path(name)) is write
+    assert renderer_for(name) is render
+    assert renderer_for(Path(name)) is render
 
 
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("out.jsn", "no report format has the extension '.jsn' - did you mean '.json'? (known: .json)"),
-        ("out.xlsx", "no report format has the extension '.xlsx' - known: .json"),
-        ("out", "a report needs an extension - known: .json"),
+        ("out.jsn", "no report format has the extension '.jsn' - did you mean '.json'? (known: .json, .md, .html)"),
+        ("out.xlsx", "no report format has the extension '.xlsx' - known: .json, .md, .html"),
+        ("out", "a report needs an extension - known: .json, .md, .html"),
     ],
 )
 def test_an_unknown_extension_names_the_known_ones(name: str, says: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        writer_for(name)
+        renderer_for(name)
     assert str(caught.value) == f"onnxaccel[E_CONFIG] {name}: {says}"

@@ -13,7 +13,8 @@ import pytest
 
 from pytest_onnxaccel.checks.speed.table import ADVISED, ONNX_TF, SHIPPED, SOURCE, TWIN, SpeedTable, Way, control, rows
 from pytest_onnxaccel.core.errors import ConfigError
-from pytest_onnxaccel.report.json_report import write
+from pytest_onnxaccel.report.formats import write_report
+from pytest_onnxaccel.report.run_report import report_from
 from pytest_onnxaccel.report.speed_table import check_target, speed_lines, write_speed
 from suites.unit.checks.speed.test_turns import blocks
 from suites.unit.report.test_json_report import RESULTS, RUN
@@ -93,7 +94,7 @@ def test_a_new_report(tmp_path: Path) -> None:
 
 def test_a_report_that_is_there_keeps_all_else(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
-    write(path, RESULTS, RUN)
+    write_report(path, report_from(RESULTS, RUN))
     before = json.loads(path.read_text())
     check_target(path)
     write_speed(path, [TABLE])

@@ -1,0 +1,3 @@
+"""Two runs compared: what grew worse, never raw milliseconds of another machine."""
+
+from __future__ import annotations
