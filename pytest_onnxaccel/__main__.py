@@ -150,14 +150,23 @@ def convert_arguments(parser: argparse.ArgumentParser) -> None:
         "be converted or proven, 2 for a wrong command."
     )
     parser.add_argument("source", metavar="SOURCE", help="a file or folder; its kind is found from its content")
-    parser.add_argument("-o", "--output", metavar="PATH", required=True, help=".onnx, .pb, or a folder: a SavedModel")
+    parser.add_argument(
+        "-o", "--output", metavar="PATH",
+        help=".onnx, .pb, or a folder: a SavedModel; default: SOURCE's name with -batch-N, in the same folder",
+    )  # fmt: skip
     parser.add_argument("--loader", metavar="MODULE:CALLABLE", help="builds the module of a file of weights")
     parser.add_argument("--batch", metavar="N|dynamic", help="default: the batch of the source or its inputs")
     parser.add_argument(
-        "--input", metavar="NAME:DTYPE:SHAPE", action="append", default=[],
-        help="an input that the source does not declare, such as input:float32:1x3x240x320; repeatable, in order",
+        "--input", "--inputs", dest="input", metavar="NAME:DTYPE:SHAPE|NAMES", action="append", default=[],
+        help="an input that the source does not declare, such as input:float32:1x3x240x320, or tensors of a graph, "
+        "such as X:0,X1:0; repeatable, in order",
     )  # fmt: skip
     parser.add_argument("--outputs", metavar="NAMES", default="", help="names for the outputs, separated by commas")
+    # Constants are folded in any case
+    parser.add_argument("--fold_const", "--fold-const", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--device", metavar="NAME", default="", help="where PyTorch exports, such as cuda; default: cpu"
+    )
     parser.add_argument(
         "--exporter", choices=("dynamo", "torchscript"), default="", help="exporter of PyTorch; default: dynamo"
     )
@@ -271,6 +280,7 @@ def _convert(given: argparse.Namespace) -> int:
         exporter=given.exporter,
         opset=given.opset,
         signature=given.signature,
+        device=given.device,
         trusted=given.trust,
         tolerance=Tolerance(given.rtol, given.atol, "the command line"),
         options=RunOptions(import_paths=(os.getcwd(),), **_walls(given)),
