@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return speed_command.run(given, _walls(given), _show)
         return _path(given.name) if given.path else _env(given.name, given.rebuild)
     except OnnxAccelError as error:
+        error.remedy = error.remedy.replace("--onnx-timeout", "--timeout")  # as the commands call it
         print(error, file=sys.stderr)
         return (
             2
@@ -109,10 +110,14 @@ def sandbox_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="file or folder that workers may also read; repeatable",
     )
+    parser.add_argument(
+        "--timeout", metavar="DURATION", type=_seconds,
+        help="limit of each stage of a worker, such as 10min; a bare number is in seconds; default: 120s",
+    )  # fmt: skip
 
 
 def _walls(given: argparse.Namespace) -> dict[str, Any]:
-    """Return what the arguments say of the sandbox, as options of a run.
+    """Return what the arguments say of the sandbox and of time, as options of a run.
 
     Raises:
         ConfigError: it is required and is not available.
@@ -120,7 +125,14 @@ def _walls(given: argparse.Namespace) -> dict[str, Any]:
     from pytest_onnxaccel.isolation.confinement.level import insist
 
     insist(given.sandbox)
-    return {"sandbox": given.sandbox, "readable": tuple(map(os.path.abspath, given.readable))}
+    walls = {"sandbox": given.sandbox, "readable": tuple(map(os.path.abspath, given.readable))}
+    if given.timeout is None:
+        return walls
+    from dataclasses import replace
+
+    from pytest_onnxaccel.isolation.limits import Limits
+
+    return {**walls, "limits": replace(Limits.default(), seconds=given.timeout)}
 
 
 def roundtrip_arguments(parser: argparse.ArgumentParser) -> None:
@@ -211,6 +223,15 @@ def _positive(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of samples")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    from pytest_onnxaccel.config.units import duration_ns
+
+    try:
+        return duration_ns(f"{text}s" if text.replace(".", "", 1).isdecimal() else text) / 1e9
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(f"{error.cause} - {error.remedy}") from None
 
 
 def _plain(lines: Sequence[str]) -> str:

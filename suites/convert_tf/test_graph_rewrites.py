@@ -44,6 +44,23 @@ def test_gelu_of_keras_3(suffix: str, engines: Engines, tmp_path: Path) -> None:
     np.testing.assert_allclose(run(made.path, x), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_what_keras_lets_xla_compile(engines: Engines, tmp_path: Path) -> None:
+    """Convolutions in groups, and the LayerScale of ConvNeXt, as in keras.applications."""
+    import keras
+    from keras.src.applications.convnext import LayerScale
+
+    keras.utils.set_random_seed(0)
+    x = keras.Input((8, 8, 4))
+    y = keras.layers.Conv2D(4, 3, groups=4, padding="same")(x)
+    y = keras.layers.LayerNormalization(epsilon=1e-6)(y)
+    y = LayerScale(0.5, 4, name="scale")(keras.layers.Activation("gelu")(y))
+    model = keras.Model(x, keras.layers.Add()([x, y]))
+    model.save(tmp_path / "block.keras")
+    made = converted(engines, tmp_path / "block.keras")
+    values = np.random.default_rng(0).normal(size=(3, 8, 8, 4)).astype(np.float32)
+    np.testing.assert_allclose(run(made.path, values), np.asarray(model(values)), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_erfc_at_the_top_and_in_functions_is_the_same_function(dtype: str) -> None:
     import tensorflow as tf

@@ -9,6 +9,8 @@ from typing import Any
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 #: Says that loops may be taken apart into jumps, which tf2onnx cannot put together again.
 _LOWER = "_lower_using_switch_merge"
+#: What keeps a function from taking the place of its calls: Keras lets XLA compile convolutions in groups.
+_KEPT_APART = ("_XlaMustCompile", "_noinline")
 
 
 def rewrite(graph_def: Any, inputs: Iterable[str], outputs: Iterable[str]) -> Mapping[str, str]:
@@ -31,10 +33,14 @@ def rewrite(graph_def: Any, inputs: Iterable[str], outputs: Iterable[str]) -> Ma
         for node in nodes:
             if _LOWER in node.attr:
                 node.attr[_LOWER].b = False
+            for name in _KEPT_APART:
+                node.attr.pop(name, None)
             if whole:  # they are those of the calls, and need not fit what is put in their place
                 node.attr.pop("_output_shapes", None)
     _replace_erfc(graph_def.node)
     for function in graph_def.library.function:
+        for name in _KEPT_APART:
+            function.attr.pop(name, None)
         replaced = _replace_erfc(function.node_def)
         for name, result in function.ret.items():
             function.ret[name] = _as_difference(result, replaced)

@@ -72,23 +72,24 @@ def test_nothing_is_made_of_what_fails(repository: Path) -> None:
     assert not (repository / "a").exists()
 
 
+def test_the_time_limit_of_a_command(repository: Path) -> None:
+    known = ("weights/net.pth", "--loader", "nets:Net", "--input", "x:float32:1x4")
+    done = convert(repository, *known, "--timeout", "1ms")
+    assert done.returncode == 1
+    assert "- raise --timeout if the" in done.stderr
+    assert convert(repository, *known, "--timeout", "5min").returncode == 0
+    done = convert(repository, *known, "--timeout", "soon")
+    assert (done.returncode, "'soon'" in done.stderr) == (2, True)
+
+
 def test_the_command_line_of_tf2onnx(repository: Path) -> None:
     tf = pytest.importorskip("tensorflow")
     with tf.Graph().as_default() as graph:
         given = [tf.compat.v1.placeholder(tf.float32, [None, 4], name=name) for name in ("X", "X1")]
         tf.add(given[0], 2 * given[1], name="output")
     (repository / "frozen_graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
-    words = [
-        "frozen_graph.pb",
-        "--inputs",
-        "X:0,X1:0",
-        "--outputs",
-        "output:0",
-        "--output",
-        "model.onnx",
-        "--fold_const",
-    ]
-    done = convert(repository, *words)
+    names = ("--inputs", "X:0,X1:0", "--outputs", "output:0")
+    done = convert(repository, "frozen_graph.pb", *names, "--output", "model.onnx", "--fold_const")
     assert done.returncode == 0, done.stderr
     assert "  input X:0 float32[batchx4]\n  input X1:0 float32[batchx4]\n  output output:0 float32[batchx4]\n" in (
         done.stdout
