@@ -15,6 +15,7 @@ from pytest_onnxaccel.convert.from_pytorch.devices import device_called
 from pytest_onnxaccel.convert.from_pytorch.errors import stuck
 from pytest_onnxaccel.convert.from_pytorch.example_inputs import Examples, examples
 from pytest_onnxaccel.convert.from_pytorch.exporters import dynamo, quiet, torchscript
+from pytest_onnxaccel.convert.from_pytorch.output_types import register
 from pytest_onnxaccel.convert.protocol import EXPORTERS, Converted, ConvertOptions
 from pytest_onnxaccel.core.dims import evaluate
 from pytest_onnxaccel.core.errors import ConfigError, ConversionError, OnnxAccelError
@@ -133,7 +134,9 @@ def _runs(
     arguments, keywords = bind(module, given.tensors)
     try:
         with torch.no_grad():
-            return given, flatten(module(*arguments, **keywords))
+            result = module(*arguments, **keywords)
+            register(result)
+            return given, flatten(result)
     except OnnxAccelError:
         raise
     except Exception as error:
