@@ -24,8 +24,12 @@ class HtmlColumn:
         self._is_there = True
         cells.insert(_PLACE, "<th>ONNX checks</th>")
 
-    @pytest.hookimpl(optionalhook=True)
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_html_results_table_row(self, report: pytest.TestReport, cells: list[str]) -> None:
+        # pytest-html writes an id as it is, and the name of a model's file is part of ours
+        shown = report.nodeid + ("" if report.when == "call" else f"::{report.when}")
+        raw = f'<td class="col-testId">{shown}</td>'
+        cells[:] = [cell if cell != raw else f'<td class="col-testId">{escape(shown)}</td>' for cell in cells]
         if not self._is_there or not cells:
             return
         lines = "<br>".join(escape(row.text()) for row in rows(getattr(report, "user_properties", ())))
