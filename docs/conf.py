@@ -16,7 +16,7 @@ html_theme = "furo"
 html_title = project
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
-exclude_patterns = ["ci"]
+exclude_patterns = ["ci", "README.md"]
 nitpicky = True
 # Languages of examples that Pygments does not know are shown as they are
 suppress_warnings = ["misc.highlighting_failure"]

@@ -61,6 +61,7 @@ def _run(given: argparse.Namespace, show: Callable[[str], object], clean: Callab
         return _path(given.name) if given.path else _env(given.name, given.rebuild)
     except OnnxAccelError as error:
         clean()
+        error.remedy = error.remedy.replace("--onnx-timeout", "--timeout")  # as the commands call it
         print(error, file=sys.stderr)
         return 2 if given.command in (*_OPENING, *report_command.COMMANDS) and isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
@@ -135,10 +136,14 @@ def sandbox_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="file or folder that workers may also read; repeatable",
     )
+    parser.add_argument(
+        "--timeout", metavar="DURATION", type=_seconds,
+        help="limit of each stage of a worker, such as 10min; a bare number is in seconds; default: 120s",
+    )  # fmt: skip
 
 
 def _walls(given: argparse.Namespace) -> dict[str, Any]:
-    """Return what the arguments say of the sandbox, as options of a run.
+    """Return what the arguments say of the sandbox and of time, as options of a run.
 
     Raises:
         ConfigError: it is required and is not available.
@@ -146,7 +151,14 @@ def _walls(given: argparse.Namespace) -> dict[str, Any]:
     from pytest_onnxaccel.isolation.confinement.level import insist
 
     insist(given.sandbox)
-    return {"sandbox": given.sandbox, "readable": tuple(map(os.path.abspath, given.readable))}
+    walls = {"sandbox": given.sandbox, "readable": tuple(map(os.path.abspath, given.readable))}
+    if given.timeout is None:
+        return walls
+    from dataclasses import replace
+
+    from pytest_onnxaccel.isolation.limits import Limits
+
+    return {**walls, "limits": replace(Limits.default(), seconds=given.timeout)}
 
 
 def roundtrip_arguments(parser: argparse.ArgumentParser) -> None:
@@ -176,14 +188,23 @@ def convert_arguments(parser: argparse.ArgumentParser) -> None:
         "be converted or proven, 2 for a wrong command."
     )
     parser.add_argument("source", metavar="SOURCE", help="a file or folder; its kind is found from its content")
-    parser.add_argument("-o", "--output", metavar="PATH", required=True, help=".onnx, .pb, or a folder: a SavedModel")
+    parser.add_argument(
+        "-o", "--output", metavar="PATH",
+        help=".onnx, .pb, or a folder: a SavedModel; default: SOURCE's name with -batch-N, in the same folder",
+    )  # fmt: skip
     parser.add_argument("--loader", metavar="MODULE:CALLABLE", help="builds the module of a file of weights")
     parser.add_argument("--batch", metavar="N|dynamic", help="default: the batch of the source or its inputs")
     parser.add_argument(
-        "--input", metavar="NAME:DTYPE:SHAPE", action="append", default=[],
-        help="an input that the source does not declare, such as input:float32:1x3x240x320; repeatable, in order",
+        "--input", "--inputs", dest="input", metavar="NAME:DTYPE:SHAPE|NAMES", action="append", default=[],
+        help="an input that the source does not declare, such as input:float32:1x3x240x320, or tensors of a graph, "
+        "such as X:0,X1:0; repeatable, in order",
     )  # fmt: skip
     parser.add_argument("--outputs", metavar="NAMES", default="", help="names for the outputs, separated by commas")
+    # Constants are folded in any case
+    parser.add_argument("--fold_const", "--fold-const", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--device", metavar="NAME", default="", help="where PyTorch exports, such as cuda; default: cpu"
+    )
     parser.add_argument(
         "--exporter", choices=("dynamo", "torchscript"), default="", help="exporter of PyTorch; default: dynamo"
     )
@@ -228,6 +249,15 @@ def _positive(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of samples")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    from pytest_onnxaccel.config.units import duration_ns
+
+    try:
+        return duration_ns(f"{text}s" if text.replace(".", "", 1).isdecimal() else text) / 1e9
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(f"{error.cause} - {error.remedy}") from None
 
 
 def _plain(lines: Sequence[str]) -> str:
@@ -297,6 +327,7 @@ def _convert(given: argparse.Namespace, show: Callable[[str], object]) -> int:
         exporter=given.exporter,
         opset=given.opset,
         signature=given.signature,
+        device=given.device,
         trusted=given.trust,
         tolerance=Tolerance(given.rtol, given.atol, "the command line"),
         options=RunOptions(import_paths=(os.getcwd(),), **_walls(given)),

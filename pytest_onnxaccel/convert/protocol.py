@@ -36,6 +36,7 @@ class ConvertOptions:
         outputs: names for the outputs, in the order of the source; empty for the converter's own.
         loader, import_paths, trusted: as for :class:`~pytest_onnxaccel.backends.protocol.SourceOptions`.
         signature: of a SavedModel; empty for the default one.
+        device: where PyTorch exports; empty for the CPU.
         prepared: what the graph function :attr:`Converter.prepares` answered; None where there is none.
     """
 
@@ -49,6 +50,7 @@ class ConvertOptions:
     import_paths: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
     signature: str = ""
+    device: str = ""
     prepared: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -105,8 +107,8 @@ class Converter(Protocol):
         backend: the registered backend in whose worker it runs; its environment is the converter's.
 
     Optional attributes, read where present: ``opsets``, those that it writes, so that a model is exported again at its
-    own; ``prepares``, the graph function that makes of an ONNX source, in a worker of this interpreter, the copy that
-    ``convert`` is given (``legacy`` for onnx-tf).
+    own; ``devices``, whether it converts elsewhere than on the CPU; ``prepares``, the graph function that makes of an
+    ONNX source, in a worker of this interpreter, the copy that ``convert`` is given (``legacy`` for onnx-tf).
     """
 
     @property

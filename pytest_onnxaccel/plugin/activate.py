@@ -28,6 +28,7 @@ def activate(config: pytest.Config, staging: Staging | None = None) -> State:
         pytest.UsageError: a setting that cannot be used.
     """
     if STATE not in config.stash:
+        from pytest_onnxaccel.plugin.companions.html import HtmlColumn
         from pytest_onnxaccel.plugin.hooks import Hooks
         from pytest_onnxaccel.plugin.interruption.signals import Signals
         from pytest_onnxaccel.plugin.interruption.unfinished import Unfinished
@@ -35,6 +36,7 @@ def activate(config: pytest.Config, staging: Staging | None = None) -> State:
 
         config.stash[STATE] = state = State(config, read_settings(config), staging)
         config.pluginmanager.register(Hooks(state), _HOOKS)
+        config.pluginmanager.register(HtmlColumn())
         config.pluginmanager.register(Unfinished(state))
         config.pluginmanager.register(Live(state))
         config.pluginmanager.register(Signals(config))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.missing import looked_for
 from pytest_onnxaccel.core.registry import nearest
 from pytest_onnxaccel.core.results import CheckResult, Results, Verdict
 from pytest_onnxaccel.core.specs import BatchPlan, GoldenSpec, ModelSpec, Tolerance
@@ -108,7 +109,9 @@ def _with(
     if golden is not None:
         path = arguments.path("golden", golden)
         if not os.path.exists(path):
-            raise ConfigError(f"golden is {path!r}, which does not exist", remedy="name golden data")
+            raise ConfigError(
+                f"golden is {path!r}, which does not exist: {looked_for(path)}", remedy="name golden data"
+            )
         model = replace(model, golden=GoldenSpec(os.path.abspath(path), path, "golden="))
     return model
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import os
 import pickle
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -154,6 +158,25 @@ def test_a_missing_file_and_one_that_is_too_large(tmp_path: Path, monkeypatch: p
     with pytest.raises(ModelError, match="larger than") as caught:
         stage_source(str(tmp_path / "net.pth"), "net.pth", str(tmp_path / "staged"), kind_of)
     assert caught.value.code == "E_SIZE"
+
+
+@pytest.mark.parametrize("name", ["forest.joblib", "forest.PKL", "forest.sav"])
+@pytest.mark.parametrize("pack", [bytes, zlib.compress, gzip.compress, bz2.compress, lzma.compress])
+def test_objects_of_other_libraries_are_to_be_loaded_by_a_function(
+    tmp_path: Path, name: str, pack: Callable[[bytes], bytes]
+) -> None:
+    write(tmp_path / name, pack(pickle.dumps({"trees": [1, 2]})))
+    with pytest.raises(ModelError, match=r"load it in a function of your own.*: package.module:function") as caught:
+        stage_source(str(tmp_path / name), name, str(tmp_path / "staged"), kind_of)
+    assert caught.value.code in ("E_UNSAFE", "E_NOTMODEL")
+
+
+def test_weights_that_only_have_such_a_name_are_taken(tmp_path: Path) -> None:
+    torch.save(seeded().state_dict(), tmp_path / "net.pkl")
+    assert stage_source(str(tmp_path / "net.pkl"), "net.pkl", str(tmp_path / "s"), kind_of).kind == kinds.TORCH
+    write(tmp_path / "net.pth", pickle.dumps({"a": 1}))
+    with pytest.raises(ModelError, match=r"save the state dict with torch\.save"):
+        stage_source(str(tmp_path / "net.pth"), "net.pth", str(tmp_path / "t"), kind_of)
 
 
 def test_the_name_says_nothing_of_what_a_file_is(tmp_path: Path) -> None:

@@ -34,6 +34,12 @@ def run(place: Path, *command: str) -> str:
     return done.stdout
 
 
+def test_the_command_line_of_tf2onnx(place: Path) -> None:
+    said = run(place, *shlex.split(example("tf2onnx"))[1:])
+    assert said.startswith("exported/model.onnx: tf2onnx, opset 15\n  input x:0 float32[batchx3]\n")
+    assert (place / "exported" / "model.onnx").is_file()
+
+
 @pytest.mark.usefixtures("onnx_tf")
 def test_the_page_from_top_to_bottom(place: Path) -> None:
     said = run(place, *shlex.split(example("convert"))[1:])

@@ -58,13 +58,13 @@ class Run:
 def gate(tmp_path: Path) -> Callable[..., Run]:
     """``gate(*arguments)``: pytest in *tmp_path*, with a JSON report."""
 
-    def run(*arguments: str | Path, env: dict[str, str] | None = None, seconds: float = 300) -> Run:
+    def run(*arguments: str | Path, env: dict[str, str] | None = None, seconds: float = 300, folder: str = "") -> Run:
         report = tmp_path / "report.json"
         report.unlink(missing_ok=True)
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--onnx-report={report}"]
         done = subprocess.run(
             [*command, *map(str, arguments)],
-            cwd=tmp_path,
+            cwd=tmp_path / folder,
             env={**os.environ, "COLUMNS": "160", **(env or {})},
             capture_output=True,
             text=True,

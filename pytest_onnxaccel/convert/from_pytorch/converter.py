@@ -11,9 +11,11 @@ from pytest_onnxaccel.backends.distributions import versions_of
 from pytest_onnxaccel.backends.protocol import Availability
 from pytest_onnxaccel.convert import formats as kinds
 from pytest_onnxaccel.convert.from_pytorch.declared_sizes import declare
+from pytest_onnxaccel.convert.from_pytorch.devices import device_called
 from pytest_onnxaccel.convert.from_pytorch.errors import stuck
 from pytest_onnxaccel.convert.from_pytorch.example_inputs import Examples, examples
 from pytest_onnxaccel.convert.from_pytorch.exporters import dynamo, quiet, torchscript
+from pytest_onnxaccel.convert.from_pytorch.output_types import register
 from pytest_onnxaccel.convert.protocol import EXPORTERS, Converted, ConvertOptions
 from pytest_onnxaccel.core.dims import evaluate
 from pytest_onnxaccel.core.errors import ConfigError, ConversionError, OnnxAccelError
@@ -36,6 +38,7 @@ class TorchOnnx:
     takes = (kinds.TORCH, kinds.TORCHSCRIPT, kinds.EXPORTED)
     gives = (kinds.ONNX,)
     backend = "torch"
+    devices = True
     #: Of the dynamo exporter, the default one.
     opsets = range(OPSET, 21)
 
@@ -90,7 +93,7 @@ def _export(loaded: Loaded, exporter: str, folder: str, options: ConvertOptions)
     from pytest_onnxaccel.backends.pytorch.argument_names import bind
     from pytest_onnxaccel.convert.from_pytorch.errors import refused
 
-    module = loaded.module
+    module = loaded.module.to(device_called(options.device)) if options.device else loaded.module
     known = _known(loaded)
     _fits_program(loaded, examples(options, known))
     given, results = _runs(module, options, known)
@@ -131,7 +134,9 @@ def _runs(
     arguments, keywords = bind(module, given.tensors)
     try:
         with torch.no_grad():
-            return given, flatten(module(*arguments, **keywords))
+            result = module(*arguments, **keywords)
+            register(result)
+            return given, flatten(result)
     except OnnxAccelError:
         raise
     except Exception as error:

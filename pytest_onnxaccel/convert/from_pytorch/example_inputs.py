@@ -66,11 +66,17 @@ def examples(options: ConvertOptions, known: Sequence[TensorSpec] = (), turn: in
         ConfigError: nobody says what the inputs are.
         ConversionError: a batch is asked for and the inputs share none.
     """
-    specs = options.inputs or tuple(known)
+    specs = _completed(options.inputs, known) or tuple(known)
     if not specs:
         raise ConfigError(
             "nothing says what inputs it takes",
             remedy="name them with dtype and shape, such as input:float32:1x3x240x320",
+        )
+    undeclared = next((spec for spec in specs if spec.shape is None), None)
+    if undeclared is not None:
+        raise ConfigError(
+            f"input {undeclared.name!r} has no dtype and no shape, and PyTorch runs an example to export",
+            remedy=f"write NAME:DTYPE:SHAPE, such as {undeclared.name}:float32:1x3x240x320",
         )
     batch, places = shared_batch(specs)
     if not places and options.batch is not None:
@@ -96,9 +102,17 @@ def examples(options: ConvertOptions, known: Sequence[TensorSpec] = (), turn: in
     taken = {dim for shape in shapes_of.values() for dim in shape if isinstance(dim, int)}
     sizes = _chosen(open_names, symbol if places else "", taken, turn)
     tensors = {spec.name: _example(replace(spec, shape=_resolved(spec, shapes_of[spec.name], sizes))) for spec in specs}
+    if options.device:
+        tensors = {name: tensor.to(options.device) for name, tensor in tensors.items()}
     dynamic = bool(places) and wanted == DYNAMIC
     size = (sizes[symbol] if dynamic else int(wanted)) if places else None
     return Examples(tensors, tuple(places), dynamic, size, axes, sizes, symbol if dynamic else "")
+
+
+def _completed(asked: Sequence[TensorSpec], known: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
+    """Return *asked* with what the source knows of those that are names alone."""
+    own = {spec.name: spec for spec in known}
+    return tuple(own.get(spec.name, spec) if spec.shape is None else spec for spec in asked)
 
 
 def shared_batch(specs: Sequence[TensorSpec]) -> tuple[Dim, dict[str, int]]:

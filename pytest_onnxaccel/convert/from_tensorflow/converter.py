@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from pytest_onnxaccel.backends.distributions import versions_of
 from pytest_onnxaccel.backends.protocol import Availability
 from pytest_onnxaccel.backends.tensorflow.imports import reason
-from pytest_onnxaccel.backends.tensorflow.open import KERAS, KERAS_H5, KINDS, TFLITE, OpenSource, open_tensorflow
+from pytest_onnxaccel.backends.tensorflow.open import (
+    KERAS,
+    KERAS_H5,
+    KINDS,
+    SAVED_MODEL,
+    TFLITE,
+    OpenSource,
+    open_tensorflow,
+)
 from pytest_onnxaccel.convert import formats as kinds
 from pytest_onnxaccel.convert.from_tensorflow.lite import lite_model
-from pytest_onnxaccel.convert.from_tensorflow.messages import refuse_unknown, said_meanwhile, unsupported
+from pytest_onnxaccel.convert.from_tensorflow.messages import (
+    KERAS_FILE,
+    REBUILD,
+    refuse_unknown,
+    said_meanwhile,
+    unsupported,
+)
+from pytest_onnxaccel.convert.from_tensorflow.rewrites import rewrite
+from pytest_onnxaccel.convert.from_tensorflow.shared_batch import shared_batch
 from pytest_onnxaccel.convert.protocol import DYNAMIC, Converted, ConvertOptions
 from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError, ConversionError, printable
 from pytest_onnxaccel.core.specs import TensorSpec
@@ -61,16 +77,21 @@ class TensorflowOnnx:
         opened = open_tensorflow(source, kind, names, options.outputs, options.signature, trusted=options.trusted)
         try:
             shapes = _shapes(opened.inputs, options)
-            tensors, lite = opened.tensors, kind == TFLITE
+            tensors, lite, keras = opened.tensors, kind == TFLITE, kind in (KERAS, KERAS_H5)
             asked = {tensors[name]: shape for name, shape in shapes.items()}
+            batched = frozenset() if lite or keras else shared_batch(opened, shapes)
             model, said = _converted(opened, tensors, asked, opset, options.stem, source if lite else "")
+            refuse_unknown(model, said)
+        except ConversionError as error:
+            if kind == SAVED_MODEL and error.remedy == REBUILD:
+                error.remedy = KERAS_FILE
+            raise
         finally:
             opened.close()
         import onnx
 
-        refuse_unknown(onnx, model, said)
         notes = [*opened.notes, *_open_ranks(opened.inputs, shapes)]
-        _name_dims(model, kind in (KERAS, KERAS_H5), options.batch == DYNAMIC)
+        _name_dims(model, keras, options.batch == DYNAMIC, batched)
         suffix = f"-batch-{options.batch}" if isinstance(options.batch, int) else ""
         path = os.path.join(folder, f"{options.stem}{suffix}.onnx")
         onnx.save(model, path)
@@ -138,11 +159,14 @@ def _converted(
 ) -> tuple[Any, list[str]]:
     """Return the ONNX model, and what tf2onnx complained of; *lite* is the path of a TensorFlow Lite file."""
     graph_def = opened.frozen()
-    if graph_def is not None:
-        _reshape(graph_def, shapes)
-    renamed = {tensor: name for name, tensor in tensors.items() if tensor != name}
     inputs = [tensors[spec.name] for spec in opened.inputs]
     outputs = [tensors[spec.name] for spec in opened.outputs]
+    if graph_def is not None:
+        _reshape(graph_def, shapes)
+        now = rewrite(graph_def, inputs, outputs)
+        outputs = [now[tensor] for tensor in outputs]
+        tensors = {name: now.get(tensor, tensor) for name, tensor in tensors.items()}
+    renamed = {tensor: name for name, tensor in tensors.items() if tensor != name}
     with said_meanwhile() as said:
         try:
             import tf2onnx.convert
@@ -201,14 +225,16 @@ def _open_ranks(inputs: Sequence[TensorSpec], shapes: Mapping[str, Sequence[int]
     return [f"the source leaves the rank of {listed} open, which ONNX cannot: declared as a scalar; give its shape"]
 
 
-def _name_dims(model: Any, keras: bool, dynamic: bool) -> None:
+def _name_dims(model: Any, keras: bool, dynamic: bool, batched: Set[str]) -> None:
     """Give open sizes names that are the same at every conversion; tf2onnx numbers them through a process.
 
-    Axis 0 is the batch where Keras or the caller says so: then all inputs share it.
+    Axis 0 is the batch where Keras or the caller says so, who mean all inputs, and of the values *batched*.
     """
     names: dict[str, str] = {}
     inputs, outputs = list(model.graph.input), list(model.graph.output)
-    for info in inputs if dynamic else [*inputs, *outputs] if keras else []:
+    named = [*inputs, *outputs] if keras else inputs if dynamic else []
+    named += [info for info in (*inputs, *outputs) if info.name in batched and info not in named]
+    for info in named:
         dims = info.type.tensor_type.shape.dim
         if dims and dims[0].HasField("dim_param"):
             names[dims[0].dim_param] = "batch"

@@ -15,12 +15,19 @@ from pytest_onnxaccel.core.errors import ConversionError, printable
 _UNSUPPORTED = re.compile(r"[Oo]p \[([^\]]+): (\w+)\] is not supported")
 
 
-def refuse_unknown(onnx: Any, model: Any, said: Sequence[str]) -> None:
+#: What to do about an operator that tf2onnx lacks; a Keras file runs in other operators than its SavedModel.
+REBUILD = "rebuild the model without it"
+KERAS_FILE = f"give the .keras file where it was exported from one, else {REBUILD}"
+
+
+def refuse_unknown(model: Any, said: Sequence[str]) -> None:
     """Refuse a model in which tf2onnx left an operator of TensorFlow and called it done.
 
     Raises:
         ConversionError: naming the operator and its node.
     """
+    import onnx
+
     opset = {item.domain: item.version for item in model.opset_import}
     for node in _nodes(model.graph):
         domain = "" if node.domain == "ai.onnx" else node.domain
@@ -43,7 +50,7 @@ def _lacks(operator: str, node: str, opset: int) -> ConversionError:
     operator = operator.removeprefix("TFL_")
     return ConversionError(
         f"tf2onnx has no operator {printable(operator, 60)!r}{at} (node {printable(node, 100)!r})",
-        remedy="rebuild the model without it",
+        remedy=REBUILD,
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from pytest_onnxaccel.core.beneath import open_folder
 from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.missing import looked_for
 from pytest_onnxaccel.isolation.limits import size_text
 
 _CHUNK = 1 << 20
@@ -150,10 +151,18 @@ def write_error(error: OSError) -> ModelError:
     return ModelError(f"its private copy cannot be written: {_words(error)}", code="E_FILE", remedy=remedy)
 
 
-def read_error(error: OSError, shown: str = "") -> ModelError:
-    """Return the refusal when a file that the owner names cannot be read."""
+def read_error(error: OSError, shown: str = "", path: str = "") -> ModelError:
+    """Return the refusal when a file that the owner names cannot be read.
+
+    Args:
+        error: what opening it raised.
+        shown: the file as the owner wrote it.
+        path: the file itself; one that does not exist is told with the folder that it was looked for in.
+    """
     number = error.errno or 0
     remedy = _READ.get(number) or _MACHINE.get(number, "")
+    if number == errno.ENOENT and path:
+        remedy = f"{remedy}: {looked_for(path)}"
     if number == errno.ENXIO:  # what a socket answers, and a FIFO that is written to
         return ModelError("is a FIFO or a socket, not a regular file", code="E_FILE", subject=shown)
     cause = "does not exist" if number == errno.ENOENT else _words(error)

@@ -90,7 +90,7 @@ def open_named(path: str, shown: str) -> int:
         remedy = refused.remedy or "give a file"
         raise ModelError(refused.cause, code=refused.code, subject=shown, remedy=remedy) from None
     except OSError as error:
-        raise read_error(error, shown) from None
+        raise read_error(error, shown, path) from None
 
 
 def copy_named(source: int, target: str, length: int, allowance: Allowance) -> tuple[str, int, bytes]:

@@ -24,6 +24,10 @@ from pytest_onnxaccel.isolation.staging.stage_model import copy_named, open_name
 #: Archives that are sources, though no ONNX model is one.
 _ARCHIVES = (b"PK\x03\x04", b"\x89HDF")
 
+#: How files of objects of other libraries, which only their own code can load, are called.
+_OBJECTS = (".joblib", ".pkl", ".pickle", ".sav", ".skops", ".dill", ".cloudpickle")
+_BY_FUNCTION = "load it in a function of your own, and name that as the reference: package.module:function"
+
 
 @record(frozen=True)
 class StagedSource:
@@ -73,6 +77,8 @@ def stage_source(
         if kind == kinds.CHECKPOINT:
             copies.variables_of(path, copy)
     except OnnxAccelError as error:
+        if error.code in ("E_UNSAFE", "E_NOTMODEL") and shown.lower().endswith(_OBJECTS):
+            error.remedy = _BY_FUNCTION
         raise error.about(shown) from None
     return StagedSource(copy, kind, copies.sha256(), copies.size, shown)
 

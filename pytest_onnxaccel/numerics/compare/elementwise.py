@@ -44,6 +44,9 @@ def name_problems(candidate: Mapping[str, Any], reference: Mapping[str, Any], si
     extra = [name for name in candidate if name not in reference]
     if len(missing) == len(extra) == 1 and len(candidate) == len(reference):
         message = f"output {missing[0]!r} of {theirs} is called {extra[0]!r} in {ours}"
+        if extra[0].startswith(f"{missing[0]}["):  # as maps are called, with their keys
+            message += ": a list of maps (ZipMap) - convert with options={'zipmap': False}, "
+            message += f"or let {theirs} give a list of dicts"
         return [Problem("renamed", missing[0], message)]
     found += [Problem("missing", name, f"{ours} lacks output {name!r} of {theirs}") for name in missing]
     found += [Problem("extra", name, f"{ours} has an output {name!r} that {theirs} lacks") for name in extra]

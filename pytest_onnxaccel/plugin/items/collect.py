@@ -13,7 +13,7 @@ from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.printing import identifier
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelSpec
-from pytest_onnxaccel.plugin.items.place import place
+from pytest_onnxaccel.plugin.items.place import file_id, place
 from pytest_onnxaccel.plugin.items.results import conclude, record
 from pytest_onnxaccel.plugin.markers.table import ONNX
 from pytest_onnxaccel.plugin.state import STATE, State
@@ -56,7 +56,12 @@ class ModelFile(pytest.File):
 
 
 def collector(parent: pytest.Collector, state: State, path: Path) -> pytest.Collector | None:
-    """Return what collects the file at *path*, where that is an argument of pytest; None for any other."""
+    """Return what collects the model or manifest at *path*, where that is an argument of pytest; else None."""
+    if str(path) == state.settings.manifest and path in named_files(parent.config):
+        from pytest_onnxaccel.plugin.items.preprocessing import ManifestFile
+
+        manifest: ManifestFile = ManifestFile.from_parent(parent, path=path, nodeid=file_id(state, path))
+        return manifest
     if str(path) not in state.settings.arguments:
         return None
     specs = state.by_path[str(path)]
@@ -65,19 +70,6 @@ def collector(parent: pytest.Collector, state: State, path: Path) -> pytest.Coll
         return ModelNode.of(parent, specs[0], nodeid)
     made: ModelFile = ModelFile.from_parent(parent, path=path, nodeid=nodeid)
     return made
-
-
-def file_id(state: State, path: Path) -> str:
-    """Return the id of the file at *path*: relative to the rootdir, with slashes, harmless."""
-    try:
-        relative = path.relative_to(state.config.rootpath)
-    except ValueError:
-        relative = Path(os.path.relpath(path, state.config.rootpath))
-    parts = [*map(identifier, relative.parts)]
-    told_apart = next((os.path.basename(spec.name) for spec in state.by_path[str(path)] if "~" in spec.name), "")
-    if told_apart.rpartition("~")[0] and parts[-1].startswith(told_apart.rpartition("~")[0]):
-        parts[-1] = told_apart  # another file is shown alike
-    return "/".join(parts)
 
 
 def _known_place(path: Path) -> Path:
@@ -148,7 +140,9 @@ def builtin_items(session: pytest.Session, state: State) -> list[pytest.Item]:
             nodeid = file_id(state, Path(spec.path)) + ("" if alone else f"::{identifier(spec.name)}")
             node = ModelNode.of(session, spec, nodeid)
             found += announced(node, list(node.collect()))
-    if state.settings.preprocessing and wants_manifest(session.config, state):
+    manifest = state.settings.manifest
+    collected = manifest is not None and Path(manifest) in named_files(session.config)  # as any argument of pytest is
+    if state.settings.preprocessing and not collected and wants_manifest(session.config, state):
         from pytest_onnxaccel.plugin.items.preprocessing import PreprocessingNode
 
         for pair in state.settings.preprocessing:
@@ -171,5 +165,23 @@ def wants_manifest(config: pytest.Config, state: State) -> bool:
     if state.settings.manifest is None:
         return True
     manifest = Path(state.settings.manifest)
-    given = (Path(config.invocation_params.dir, arg.partition("::")[0]).resolve() for arg in config.args)
-    return any(path == manifest or path in manifest.parents for path in given)
+    # An id such as onnxaccel.toml::NAME::parity is of a pair of functions alone
+    whole = [arg for arg in config.args if "::" not in arg or not _is(config, arg, manifest)]
+    return any(
+        path == manifest or path in manifest.parents for path in (_place(config, arg).resolve() for arg in whole)
+    )
+
+
+def named_files(config: pytest.Config) -> frozenset[Path]:
+    """Return the arguments of pytest as absolute paths, without the ``::`` of a test."""
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        return frozenset()
+    return frozenset(_place(config, argument) for argument in config.args)
+
+
+def _place(config: pytest.Config, argument: str) -> Path:
+    return Path(os.path.abspath(config.invocation_params.dir / argument.partition("::")[0]))
+
+
+def _is(config: pytest.Config, argument: str, path: Path) -> bool:
+    return _place(config, argument) in (path, path.resolve())

@@ -13,10 +13,11 @@ import pytest
 
 from pytest_onnxaccel.core.failure_folder import FOLDER
 from pytest_onnxaccel.core.import_string import resolve
+from pytest_onnxaccel.core.printing import identifier
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import PreprocessingSpec
 from pytest_onnxaccel.core.unexpected import as_error
-from pytest_onnxaccel.plugin.items.place import place
+from pytest_onnxaccel.plugin.items.place import file_id, place
 from pytest_onnxaccel.plugin.items.results import conclude, record
 from pytest_onnxaccel.plugin.state import LET_THROUGH, STATE, State
 
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
 
 
 class PreprocessingNode(pytest.Collector):
-    """One pair of functions that the manifest declares."""
+    """One pair of functions that the manifest declares; its id is ``onnxaccel.toml::NAME``."""
 
     @classmethod
-    def of(cls, session: pytest.Session, spec: PreprocessingSpec) -> PreprocessingNode:
-        node: PreprocessingNode = cls.from_parent(session, name=spec.name, nodeid=f"preprocessing/{spec.name}")
-        manifest = session.config.stash[STATE].settings.manifest
-        node.path = Path(manifest or session.config.rootpath)
+    def of(cls, parent: pytest.Collector, spec: PreprocessingSpec) -> PreprocessingNode:
+        state = parent.config.stash[STATE]
+        manifest = Path(state.settings.manifest or parent.config.rootpath)
+        name = identifier(spec.name)
+        node: PreprocessingNode = cls.from_parent(parent, name=name, nodeid=f"{file_id(state, manifest)}::{name}")
+        node.path = manifest
         node.declared = spec
         return node
 
@@ -40,6 +43,14 @@ class PreprocessingNode(pytest.Collector):
     def collect(self) -> Iterator[PreprocessingItem]:
         nodeid = f"{self.nodeid}::parity"
         yield PreprocessingItem.from_parent(self, name="parity", nodeid=nodeid, declared=self.declared)
+
+
+class ManifestFile(pytest.File):
+    """A manifest that is an argument of pytest: ``pytest onnxaccel.toml::NAME::parity``."""
+
+    def collect(self) -> Iterator[PreprocessingNode]:
+        for pair in self.config.stash[STATE].settings.preprocessing:
+            yield PreprocessingNode.of(self, pair)
 
 
 class PreprocessingItem(pytest.Item):

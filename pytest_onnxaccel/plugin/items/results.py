@@ -11,6 +11,7 @@ import pytest
 from pytest_onnxaccel.core.printing import breakable, printable
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.plugin import KEY
+from pytest_onnxaccel.plugin.companions import allure
 from pytest_onnxaccel.plugin.faults import shows_tracebacks
 from pytest_onnxaccel.runner.check_table import exclusive
 
@@ -31,6 +32,7 @@ def record(item: pytest.Item, result: CheckResult) -> CheckResult:
     result = result.with_(nodeid=item.nodeid)
     item.user_properties.append((KEY, result.dumps()))
     item.user_properties.extend(properties(result))
+    allure.tell(item, result)
     if result.traceback and shows_tracebacks(item.config):
         item.add_report_section("call", f"traceback of {result.check}", "\n".join(result.traceback))
     return result
@@ -126,11 +128,16 @@ def conclude(
     if known:
         pytest.xfail(breakable("; ".join(known)))
     if skipped := [r.message for r, policy in policies if policy == "skip"]:
-        pytest.skip(breakable("inconclusive: " + "; ".join(skipped)))
+        pytest.skip(breakable(_of(item, results) + "inconclusive: " + "; ".join(skipped)))
     for result in undecided:
         _warn(result, f"inconclusive: {result.message}")
     if results and all(r.verdict is Verdict.NOT_APPLICABLE for r in results):
-        pytest.skip(breakable("not applicable: " + "; ".join(r.message for r in results)))
+        pytest.skip(breakable(_of(item, results) + "not applicable: " + "; ".join(r.message for r in results)))
+
+
+def _of(item: pytest.Item | None, results: Sequence[CheckResult]) -> str:
+    """Return the model that *results* are of, where pytest does not print its file: that of a test is printed."""
+    return f"{results[0].model}: " if isinstance(item, pytest.Function) else ""
 
 
 def _warn(result: CheckResult, text: str) -> None:

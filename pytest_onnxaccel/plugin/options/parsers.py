@@ -14,6 +14,7 @@ from pytest_onnxaccel.config import units
 from pytest_onnxaccel.config import validators as scalars
 from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.missing import looked_for
 from pytest_onnxaccel.core.placement import CpuNodes
 from pytest_onnxaccel.core.specs import BatchPlan, LatencyBudget
 from pytest_onnxaccel.isolation.confinement.level import MODES
@@ -93,7 +94,9 @@ def _golden(answer: Given) -> str:
         return text
     path = _path(answer)
     if not os.path.exists(path):
-        raise ConfigError(f"{text!r} does not exist", remedy="name golden data, or write to record it")
+        raise ConfigError(
+            f"{text!r} does not exist: {looked_for(path)}", remedy="name golden data, or write to record it"
+        )
     return path
 
 
@@ -286,7 +289,7 @@ def _readable(answer: Given) -> tuple[str, ...]:
     paths = [os.path.abspath(answer.base / os.path.expanduser(text)) for text in texts(answer)]
     for path in paths:
         if not os.path.exists(path):
-            raise ConfigError(f"{path!r} does not exist", remedy="name a file or a folder")
+            raise ConfigError(f"there is {looked_for(path)}", remedy="name a file or a folder")
     return tuple(paths)
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from pytest_onnxaccel.plugin.options.groups import grouped
 from pytest_onnxaccel.plugin.options.table import BY_NAME as BY_NAME
 from pytest_onnxaccel.plugin.options.table import MANIFEST_NAME as MANIFEST_NAME
 from pytest_onnxaccel.plugin.options.table import OPTIONS as OPTIONS
@@ -35,22 +36,29 @@ class Given(NamedTuple):
 
 def add_options(parser: pytest.Parser) -> None:
     """Declare every option of the table and its ini twin; the body of ``pytest_addoption``."""
-    group = parser.getgroup("onnxaccel", "ONNX model validation (pytest-onnxaccel)")
-    for option in OPTIONS:
-        text = f"{option.help} Default: {option.default}."
-        if option.ini == "bool":
-            group.addoption(option.flag, dest=option.key, action="store_true", default=None, help=text)
-        else:
-            group.addoption(
-                option.flag,
-                dest=option.key,
-                action="append" if option.repeat else "store",
-                default=None,
-                metavar=option.metavar,
-                help=text,
-                **({"nargs": "?", "const": option.bare} if option.bare else {}),
-            )
-        parser.addini(option.key, option.help, type=option.ini, default=None)
+    for title, options in grouped(OPTIONS):
+        group = parser.getgroup(f"onnxaccel {title}", f"ONNX model validation (pytest-onnxaccel): {title}")
+        for option in options:
+            _add(group, option)
+    for option in OPTIONS:  # its help is that of the option, which stands in the same output
+        parser.addini(option.key, f"as {option.flag}", type=option.ini, default=None)
+
+
+def _add(group: Any, option: Option) -> None:
+    """Declare *option* in *group*, a group of pytest's parser."""
+    text = f"{option.help} Default: {option.default}."
+    if option.ini == "bool":
+        group.addoption(option.flag, dest=option.key, action="store_true", default=None, help=text)
+        return
+    group.addoption(
+        option.flag,
+        dest=option.key,
+        action="append" if option.repeat else "store",
+        default=None,
+        metavar=option.metavar,
+        help=text,
+        **({"nargs": "?", "const": option.bare} if option.bare else {}),
+    )
 
 
 def given(config: pytest.Config, option: Option) -> Given | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,20 +12,20 @@ from pathlib import Path
 from pytest_onnxaccel.convert import formats as kinds
 from pytest_onnxaccel.convert.formats import kind_called
 from pytest_onnxaccel.convert.protocol import DYNAMIC, Converted, ConvertOptions
-from pytest_onnxaccel.core.dims import is_expression
 from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError, ModelError, to_write
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.printing import file_name
 from pytest_onnxaccel.core.specs import SourceSpec, TensorSpec, Tolerance
 from pytest_onnxaccel.runner import arguments
+from pytest_onnxaccel.runner.conversion.default_name import default_target
 from pytest_onnxaccel.runner.conversion.freeze import check_target, save
+from pytest_onnxaccel.runner.conversion.input_syntax import input_spec as input_spec
+from pytest_onnxaccel.runner.conversion.input_syntax import input_specs as input_specs
 from pytest_onnxaccel.runner.conversion.prove import ConversionProof, prove
 from pytest_onnxaccel.runner.conversion.result_proof import prove_result
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.source_conversions import Conversion
-
-_INPUT = re.compile(r"(?P<name>.+?):(?P<dtype>\w+):(?P<shape>scalar|[\w?]+(?:[x,][\w?+*/ -]+)*)", re.ASCII)
 
 
 @record(frozen=True)
@@ -74,7 +73,7 @@ class Saved:
 
 def convert_source(  # noqa: PLR0913 - called by users, who give each by its name
     source: str | os.PathLike[str] | SourceSpec,
-    target: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None = None,
     loader: str | None = None,
     batch: int | str | None = None,
     inputs: Sequence[str | TensorSpec] = (),
@@ -86,16 +85,19 @@ def convert_source(  # noqa: PLR0913 - called by users, who give each by its nam
     trusted: Sequence[str] = (),
     tolerance: Tolerance | None = None,
     options: RunOptions | None = None,
+    device: str = "",
 ) -> Saved:
     """Convert *source*, prove that the result does the same, and save it at *target*.
 
     Args:
         source: path of a file or folder, or a spec with its loader.
-        target: path of the file or folder to write.
+        target: path of the file or folder to write; folders on the way are made. By default
+            ``{stem}-batch-{n}.onnx`` next to *source*, and ``{stem}.onnx`` where the batch stays open.
         loader: ``package.module:callable`` that builds the module of a file that holds only weights.
         batch: samples that the result takes, or ``"dynamic"``.
         inputs: what it takes, where the source does not know: specs, or texts such as ``input:float32:1x3x240x320``;
-            names are sizes that stay open (``input_ids:int64:batchxsequence``).
+            names are sizes that stay open (``input_ids:int64:batchxsequence``). Of a graph, names of tensors will do:
+            ``X:0,X1:0``.
         outputs: names for the outputs, in order.
         gives: ``onnx``, ``saved_model`` or ``pb`` (also ``graphdef``); by default what the suffix of *target* says.
         exporter: ``dynamo`` or ``torchscript``, for PyTorch.
@@ -104,6 +106,7 @@ def convert_source(  # noqa: PLR0913 - called by users, who give each by its nam
         trusted: names that a pickled source may refer to.
         tolerance: that of the proof; by dtype when None.
         options: settings of a run: time and memory limits, sandbox; the defaults when None.
+        device: where PyTorch exports: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; the CPU when empty.
 
     Raises:
         ConfigError: an argument that cannot be used.
@@ -116,21 +119,26 @@ def convert_source(  # noqa: PLR0913 - called by users, who give each by its nam
     spec = source
     if not isinstance(spec, SourceSpec):
         spec = SourceSpec(os.path.abspath(shown), shown, loader, trusted, "convert")
-    saved_as = arguments.path("target", target)
-    kind = kind_called(gives) if gives else _kind(saved_as)
-    check_target(saved_as, spec.path, folder=kind == kinds.SAVED_MODEL)
+    saved_as = "" if target is None else arguments.path("target", target)
+    kind = kind_called(gives) if gives else _kind(saved_as) if saved_as else kinds.ONNX
+    if saved_as:
+        check_target(saved_as, spec.path, folder=kind == kinds.SAVED_MODEL)
     wanted = ConvertOptions(
-        stem=file_name(Path(saved_as).stem),
+        stem=file_name(Path(saved_as or spec.path).stem),
         batch=batch,
         opset=opset,
         exporter=exporter,
         outputs=outputs,
         inputs=input_specs(inputs),
         signature=signature,
+        device=device,
     )
     engines = Engines(chosen)
     try:
         made = engines.conversions.convert(spec, wanted, kind)
+        if not saved_as:
+            saved_as = default_target(shown, made.converted)
+            check_target(saved_as, spec.path)
         if kind == kinds.ONNX:
             proof: ConversionProof | None = prove(made, engines, tolerance) if _provable(engines) else None
         else:
@@ -152,46 +160,6 @@ def _provable(engines: Engines) -> bool:
     if not found.ok:
         raise BackendUnavailable(f"ort-cpu, where it is proven: {found.reason}", remedy=found.remedy)
     return True
-
-
-def input_specs(inputs: Sequence[str | TensorSpec]) -> tuple[TensorSpec, ...]:
-    """Return *inputs* as specs; those that are texts as :func:`input_spec` reads them.
-
-    Raises:
-        ConfigError: a text is not of that form.
-    """
-    return tuple(one if isinstance(one, TensorSpec) else input_spec(one) for one in inputs)
-
-
-def input_spec(text: str) -> TensorSpec:
-    """Return ``NAME:DTYPE:SHAPE`` as a spec; a size that is not a number is a name and stays open.
-
-    Sizes are separated by ``x``, or by commas, which let names hold an ``x`` and sizes follow from others:
-    ``attention_mask:int64:batch,past+sequence``.
-
-    Raises:
-        ConfigError: it is not of that form.
-    """
-    match = _INPUT.fullmatch(text)
-    if match is None:
-        raise ConfigError(
-            f"{text!r} is not an input",
-            remedy="write NAME:DTYPE:SHAPE, such as input:float32:1x3x240x320 or input_ids:int64:batchxsequence",
-        )
-    shape = match["shape"]
-    parts = [] if shape == "scalar" else [part.strip() for part in shape.split("," if "," in shape else "x")]
-    sizes = tuple(int(part) if part.isdecimal() else None if part == "?" else part for part in parts)
-    wrong = next((size for size in sizes if size in ("", 0) or (isinstance(size, str) and not _is_size(size))), None)
-    if wrong is not None:
-        raise ConfigError(
-            f"{text!r}: {str(wrong)!r} is not a size",
-            remedy="write a positive number, a name or a sum of names; separate sizes by commas where a name has an x",
-        )
-    return TensorSpec(match["name"], match["dtype"], sizes)
-
-
-def _is_size(text: str) -> bool:
-    return text.isidentifier() or is_expression(text)
 
 
 def batch_of(text: str) -> int | str:
@@ -223,6 +191,7 @@ def save_all(made: str, target: str) -> None:
         return
     temporary = f"{os.path.abspath(target)}.{os.urandom(4).hex()}.tmp"
     try:
+        os.makedirs(os.path.dirname(temporary), exist_ok=True)
         shutil.copytree(made, temporary)
         if os.path.isdir(target) and not os.listdir(target):
             os.rmdir(target)

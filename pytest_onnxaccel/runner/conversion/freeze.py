@@ -116,8 +116,11 @@ def check_target(target: str, model: str, folder: bool = False) -> None:
         raise ConfigError("already exists", subject=target, remedy="name a folder that does not exist")
     if not folder and os.path.isdir(target):
         raise ConfigError("is a folder", subject=target, remedy="name a file in it")
-    if not os.path.isdir(os.path.dirname(os.path.abspath(target))):
-        raise ConfigError("its folder does not exist", subject=target, remedy="make the folder first")
+    above = os.path.dirname(os.path.abspath(target))
+    while not os.path.lexists(above):  # folders that are missing are made once there is something to save
+        above = os.path.dirname(above)
+    if not os.path.isdir(above):
+        raise ConfigError(f"{above} is not a folder", subject=target, remedy="name another folder")
 
 
 def save(source: str, target: str, untouched: Set[str]) -> Iterator[str]:
@@ -140,6 +143,7 @@ def save(source: str, target: str, untouched: Set[str]) -> Iterator[str]:
 def _copy(source: str, target: str) -> None:
     temporary = f"{target}.{os.urandom(4).hex()}.tmp"
     try:
+        os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
         with open(source, "rb") as given, open(temporary, "xb") as made:
             shutil.copyfileobj(given, made, 1 << 20)
             made.flush()

@@ -148,6 +148,9 @@ class Conversions:
         staged = self.stage(source)
         reference = table.route(staged.kind, gives)
         converter = table.make(reference)
+        if options.device not in ("", "cpu") and not getattr(converter, "devices", False):
+            cause = f"{converter.name} converts on the CPU, and {options.device!r} is asked for"
+            raise ConfigError(cause, remedy="leave the device out")
         versions = self._versions(converter)
         options = replace(
             options,

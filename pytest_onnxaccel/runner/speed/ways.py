@@ -13,6 +13,7 @@ from pytest_onnxaccel.checks.parity.comparison import Agreement
 from pytest_onnxaccel.checks.speed.table import ADVISED, ONNX_TF, SHIPPED, SOURCE, Way
 from pytest_onnxaccel.core.errors import ConfigError, OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.missing import looked_for
 from pytest_onnxaccel.core.specs import SourceSpec
 from pytest_onnxaccel.runner.references import SOURCES, function_source, is_source, names_function
 from pytest_onnxaccel.runner.sessions.engines import Engines
@@ -56,7 +57,7 @@ def source_of(text: str | None, loader: str | None, trusted: tuple[str, ...]) ->
         raise ConfigError(f"{text!r} is not what a model is converted from", subject=_ORIGIN, remedy=SOURCES)
     path = os.path.abspath(os.path.expanduser(text))
     if not os.path.exists(path):
-        raise ConfigError("does not exist", code="E_FILE", subject=text, remedy=SOURCES)
+        raise ConfigError(f"does not exist: {looked_for(path)}", code="E_FILE", subject=text, remedy=SOURCES)
     return SourceSpec(path, text, loader, trusted, _ORIGIN)
 
 

@@ -118,7 +118,7 @@ def test_a_file_that_is_no_model(freeze: Freeze, tmp_path: Path) -> None:
         (["--batch", "3", "--method", "guess"], "invalid choice: 'guess'"),
         (["--batch", "3", "-o", "model.onnx"], "model.onnx: that is the model itself, which is never overwritten"),
         (["--batch", "3", "-o", "link.onnx"], "link.onnx: that is the model itself, which is never overwritten"),
-        (["--batch", "3", "-o", "no/out.onnx"], "its folder does not exist"),
+        (["--batch", "3", "-o", "model.onnx/out.onnx"], "model.onnx is not a folder"),
         (["--batch", "3", "-o", "."], "is a folder"),
         (["--batch", "3", "--backend", "ort-cpuu"], "did you mean 'ort-cpu'?"),
     ],

@@ -84,6 +84,12 @@ def test_links_lead_somewhere(document: str) -> None:
             assert (path.parent / target).exists(), f"{document} links to {target}"
 
 
+def test_the_index_has_every_page() -> None:
+    docs = ROOT / "docs"
+    linked = set(re.findall(r"\]\(([\w-]+\.md)\)", (docs / "README.md").read_text(encoding="utf-8")))
+    assert linked == {page.name for page in docs.glob("*.md")} - {"README.md"}, "add the page to docs/README.md"
+
+
 def test_every_code_is_documented() -> None:
     used = set()
     for file in (ROOT / "pytest_onnxaccel").rglob("*.py"):

@@ -165,9 +165,20 @@ def convert(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     [
         (("net.pth", "-o", "out.onnx"), 2, "holds 2 tensors and no module"),
         (("net.pth", "-o", "net.pth"), 2, "that is the model itself, which is never overwritten"),
-        (("net.pth", "-o", "no/out.onnx"), 2, "its folder does not exist"),
+        (("net.pth", "-o", "pytest.ini/out.onnx"), 2, "pytest.ini is not a folder - name another folder"),
         (("net.pth", "-o", "out.onnx", "--batch", "some"), 2, "'some' is not a number of samples"),
-        (("net.pth", "-o", "out.onnx", "--input", "x"), 2, "'x' is not an input - write NAME:DTYPE:SHAPE"),
+        (("net.pth", "-o", "out.onnx", "--input", "x:1"), 2, "holds 2 tensors and no module"),
+        (("net.pth", "-o", "out.onnx", "--input", "x:y"), 2, "'x:y' is not an input - write NAME:DTYPE:SHAPE"),
+        (
+            ("net.pth", "-o", "out.onnx", "--loader", "nets:Net", "--input", "x"),
+            2,
+            "input 'x' has no dtype and no shape, and PyTorch runs an example to export",
+        ),
+        (
+            ("net.pth", "-o", "out.onnx", "--loader", "nets:Net", "--input", "x:float32:1x4", "--device", "cuda:99"),
+            2,
+            "PyTorch has no device 'cuda:99' here (convert, torch) - PyTorch has here: cpu",
+        ),
         (("net.pth", "-o", "out"), 1, "cannot be converted to a TensorFlow SavedModel"),
         (("pytest.ini", "-o", "out.onnx"), 1, "onnxaccel[E_NOTMODEL] pytest.ini: is not a source of a kind"),
         (

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
 import jsonschema
+import onnx
 import pytest
 
+from fixtures import graphs
 from pytest_onnxaccel.config.manifest import read, read_preprocessing
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.import_string import resolve
@@ -104,11 +108,11 @@ def test_a_manifest_of_pairs_alone_makes_a_run(project: Path, gate: Callable[...
     manifest(project, PAIR.format("same", "same_mean", "same_mean_elegant") + "shape = [9, 12, 3]\nseed = 4\n")
     run = gate()
     assert run.status == 0, run.out
-    assert run.verdicts() == {"preprocessing/same::parity": "passed"}
+    assert run.verdicts() == {"onnxaccel.toml::same::parity": "passed"}
     assert "onnxaccel preprocessing: same" in run.out
     assert "onnxaccel models" not in run.out
     listed = gate("--collect-only", "-q")
-    assert "preprocessing/same::parity" in listed.out
+    assert "onnxaccel.toml::same::parity" in listed.out
     elsewhere = project / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "test_one.py").write_text("def test_one(): ...")
@@ -122,8 +126,42 @@ def test_rows_are_the_same_on_two_workers(project: Path, gate: Callable[..., obj
         PAIR.format("right", "same_mean", "same_mean_elegant") + PAIR.format("wrong", "means", "means_elegant"),
     )
     run = gate("-n", "2")
-    assert run.verdicts() == {"preprocessing/right::parity": "passed", "preprocessing/wrong::parity": "failed"}
+    assert run.verdicts() == {"onnxaccel.toml::right::parity": "passed", "onnxaccel.toml::wrong::parity": "failed"}
     assert run.status == 1
+
+
+def test_a_printed_id_can_be_run(project: Path, gate: Callable[..., object]) -> None:
+    manifest(
+        project,
+        PAIR.format("right", "same_mean", "same_mean_elegant") + PAIR.format("wrong", "means", "means_elegant"),
+    )
+    right, wrong = "onnxaccel.toml::right::parity", "onnxaccel.toml::wrong::parity"
+    shown = gate("-v")
+    assert f"{right} PASSED" in shown.out
+    assert f"{wrong} FAILED" in shown.out
+    assert gate(right).verdicts() == {right: "passed"}
+    assert gate("onnxaccel.toml::wrong").verdicts() == {wrong: "failed"}
+    assert gate("onnxaccel.toml").verdicts() == {right: "passed", wrong: "failed"}
+    assert gate(f"--deselect={wrong}").verdicts() == {right: "passed"}
+    for arguments in ((), ("--lf",)):
+        command = [sys.executable, "-m", "pytest", "-v", *arguments]
+        out = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False).stdout
+        assert f"{wrong} FAILED" in out
+        assert (right in out) == (arguments == ()), out
+    absent = gate("onnxaccel.toml::rihgt::parity")
+    assert absent.status == 4, absent.out
+    (project / "nested").mkdir()
+    # From a folder below, pytest finds the manifest of the rootdir; the printed id is relative to that folder
+    below = gate(f"--rootdir={project}", f"../{right}", folder="nested")
+    assert below.verdicts() == {right: "passed"}, below.out
+
+
+def test_an_id_of_a_pair_runs_no_model(project: Path, gate: Callable[..., object]) -> None:
+    onnx.save(graphs.small_cnn(), project / "net.onnx")
+    manifest(project, '[models.net]\npath = "net.onnx"\n' + PAIR.format("right", "same_mean", "same_mean_elegant"))
+    assert list(gate("onnxaccel.toml::right::parity").verdicts()) == ["onnxaccel.toml::right::parity"]
+    both = gate("onnxaccel.toml", "-k", "structure or right").verdicts()
+    assert both == {"net.onnx::structure": "passed", "onnxaccel.toml::right::parity": "passed"}
 
 
 @pytest.mark.parametrize(

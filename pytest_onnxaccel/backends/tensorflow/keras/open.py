@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import cached_property
 from typing import Any
 
 from pytest_onnxaccel.backends.tensorflow import tensor_names as names
@@ -56,7 +57,7 @@ class KerasSource:
     @property
     def tensors(self) -> dict[str, str]:
         """Names in what :meth:`frozen` gives."""
-        frozen = self._frozen()
+        frozen = self._frozen
         fed = dict(zip(self._all, (tensor.name for tensor in frozen.inputs), strict=True))
         found = {name: fed[own] for name, own in self._inputs.items()}
         return found | {name: frozen.outputs[at].name for name, at in self._outputs.items()}
@@ -74,11 +75,12 @@ class KerasSource:
 
     def frozen(self) -> Any:
         """Freeze the model to a ``GraphDef`` with the weights as constants."""
-        return self._frozen().graph.as_graph_def(add_shapes=True)
+        return self._frozen.graph.as_graph_def(add_shapes=True)
 
     def close(self) -> None:
         """Do nothing: nothing is held beyond the model itself."""
 
+    @cached_property
     def _frozen(self) -> Any:
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 

@@ -76,7 +76,11 @@ def test_a_link_to_a_model_is_the_model(tmp_path: Path, private: str) -> None:
 
 
 def test_missing(tmp_path: Path, private: str) -> None:
-    assert refusal(tmp_path / "absent", private, "E_FILE").endswith("does not exist - check the path")
+    assert refusal(tmp_path / "absent", private, "E_FILE").endswith(
+        f"does not exist - check the path: no absent in {tmp_path}"
+    )
+    deeper = refusal(tmp_path / "nets" / "absent", private, "E_FILE")
+    assert deeper.endswith(f"check the path: no nets/absent in {tmp_path}"), "the nearest folder that exists is named"
 
 
 def test_empty_name_and_nul(private: str) -> None:

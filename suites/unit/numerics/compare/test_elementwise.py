@@ -51,6 +51,8 @@ def test_an_extra_output_is_named() -> None:
 
 def test_one_renamed_output_is_called_so() -> None:
     assert names("axc", "abc") == [("renamed", "output 'b' of onnx-tf is called 'x' in ort-cpu")]
+    (maps,) = name_problems(dict.fromkeys(["a", "b[0, 1]"]), dict.fromkeys("ab"), SIDES)
+    assert maps.message.endswith("convert with options={'zipmap': False}, or let onnx-tf give a list of dicts")
 
 
 def test_two_other_names_are_missing_and_extra() -> None:

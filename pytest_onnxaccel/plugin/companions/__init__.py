@@ -1,0 +1,1 @@
+"""What other plugins' reports are told of a result: pytest-html, allure-pytest."""
