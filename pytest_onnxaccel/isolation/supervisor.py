@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
     from pytest_onnxaccel.isolation.confinement.confine import Wall
     from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
+    from pytest_onnxaccel.isolation.warm.forking import Forked, ForkServer
 
 #: How often a busy worker's memory is looked at, in seconds.
 _POLL = 0.02
@@ -43,9 +44,12 @@ class WorkerProcess:
         launch: how it is started.
         sentinel: notified of the child, so that nothing outlives this process.
         limits: of each request.
+        server: what it is forked of; a fresh interpreter is started without one.
     """
 
-    def __init__(self, label: str, launch: Launch, sentinel: OrphanReaper, limits: Limits) -> None:
+    def __init__(
+        self, label: str, launch: Launch, sentinel: OrphanReaper, limits: Limits, server: ForkServer | None = None
+    ) -> None:
         self.label = label
         self.wall = launch.wall
         self.limits = limits
@@ -57,7 +61,8 @@ class WorkerProcess:
         self._outbox, self._inbox = Outbox(to_worker), Inbox(from_worker)
         descriptors = (theirs.fileno(), to_worker, from_worker)
         try:
-            self._process: subprocess.Popen[bytes] = spawn(launch, descriptors, log)
+            start = spawn if server is None else server.spawn
+            self._process: subprocess.Popen[bytes] | Forked = start(launch, descriptors, log)
         except OSError as error:
             self._release()
             raise BackendCrashed(f"the worker could not be started: {error}", where=f"start, {label}") from error
@@ -66,12 +71,17 @@ class WorkerProcess:
         self._closed = False
         self._ahead: deque[Mapping[str, Any]] = deque()
         self._answers: list[tuple[Mapping[str, Any], dict[str, Any]]] = []
-        sentinel.started(self._process.pid)
+        if isinstance(self._process, subprocess.Popen):  # a forked one tells it itself
+            sentinel.started(self._process.pid)
 
     @property
     def alive(self) -> bool:
         """It has not been ended and, as far as we know, has not died."""
         return not self._closed
+
+    @property
+    def _started(self) -> bool:
+        return isinstance(self._process, subprocess.Popen) or self._process.started
 
     @property
     def pid(self) -> int:
@@ -202,7 +212,7 @@ class WorkerProcess:
                 # What it had started may still hold the channel open
                 raise Closed("the worker ended")
             self._log.cut()
-            size = resident(self._process.pid) if self.limits.memory else 0
+            size = resident(self._process.pid) if self.limits.memory and self._started else 0
             if size > self.limits.memory:
                 self.kill()
                 raise OutOfMemory(
@@ -224,6 +234,10 @@ class WorkerProcess:
         status = self._process.returncode
         last = self._log.last_line()
         self._dispose()
+        failure = "" if isinstance(self._process, subprocess.Popen) else self._process.failure
+        if failure and not status:
+            return BackendCrashed(f"the worker could not be started: {failure}", where=where)
+        last = last or failure
         if not ended:
             cause = f"the worker no longer answers as it should ({closed}) and was ended"
             return BackendCrashed(cause + (f": {last}" if last else ""), where=where, remedy=_CRASH_REMEDY)
@@ -244,8 +258,7 @@ class WorkerProcess:
         """End the child and all it started, at once."""
         if self._closed:
             return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._kill_group()
         self._reap(grace=10.0)
         self._dispose()
 
@@ -257,11 +270,17 @@ class WorkerProcess:
         """Wait for the child and kill what is left of its group; whether it ended by itself within *grace* seconds."""
         ended = ended_within(self._process, grace)
         # The group may hold children of the child even when the child itself is gone
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._kill_group()
         self._process.wait()
-        self._sentinel.ended(self._process.pid)
+        if self._process.pid:
+            self._sentinel.ended(self._process.pid)
         return ended
+
+    def _kill_group(self) -> None:
+        pid = self._process.pid
+        if pid:  # there is none where it could not be forked
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
 
     def _dispose(self) -> None:
         self._closed = True

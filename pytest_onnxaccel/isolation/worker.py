@@ -13,8 +13,8 @@ import re
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_onnxaccel.backends.protocol import GROUP, Backend, LoadOptions, Session
 from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError, printable
@@ -277,7 +277,8 @@ def peak_memory() -> float | None:
     return None if peak is None else peak / 1024
 
 
-def _import(modules: list[str]) -> None:
+def import_modules(modules: Sequence[str]) -> None:
+    """Import *modules*; one that cannot be is told in the log, and again by who needs it."""
     # Imports make nothing but what stays: the collector would look through it again and again, and later too
     gc.disable()
     for module in modules:
@@ -298,9 +299,24 @@ def main(argv: list[str] | None = None) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Before anything has threads, which would stay as they are
     refusal = confine_by_environment()
-    _import(preload)
-    worker = Worker(socket.socket(fileno=int(channel)), Inbox(int(inbox)), Outbox(int(outbox)), Log(2), refusal)
-    worker.serve()
+    _serve([int(channel), int(inbox), int(outbox)], preload, refusal)
+
+
+def serve(descriptors: Sequence[int], preload: Sequence[str], wall: dict[str, Any] | None) -> NoReturn:
+    """Confine this process, which was just forked and has one thread, and answer until the host closes the channel.
+
+    Args:
+        descriptors: channel, inbox and outbox.
+        preload: modules to be imported first, behind the wall.
+        wall: as :meth:`~pytest_onnxaccel.isolation.confinement.confine.Wall.to_json` gives it; None for none.
+    """
+    _serve(descriptors, preload, None if wall is None else confine(Wall.from_json(wall)))
+
+
+def _serve(descriptors: Sequence[int], preload: Sequence[str], refusal: OnnxAccelError | None) -> NoReturn:
+    import_modules([module for module in preload if module not in sys.modules])
+    channel, inbox, outbox = descriptors
+    Worker(socket.socket(fileno=channel), Inbox(inbox), Outbox(outbox), Log(2), refusal).serve()
     # Runtimes may crash or linger while they are taken down, and nothing here needs it
     os._exit(0)
 

@@ -17,6 +17,7 @@ from pytest_onnxaccel.isolation.launch import Launch, own_command
 from pytest_onnxaccel.isolation.staging.run_folder import Staging
 from pytest_onnxaccel.isolation.staging.stage_model import folder_name, new_folder
 from pytest_onnxaccel.isolation.supervisor import WorkerProcess
+from pytest_onnxaccel.isolation.warm.forking import ForkServer
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.tools import TOOLS
 
@@ -136,10 +137,10 @@ class Engines:
             raise error
         preload = tuple(getattr(backend, "preload", ()))
         if fresh or not self._keeps(backend, operators):
-            return self._make(name, backend.environment, preload, self._wall(own, name))
+            return self._make(name, backend.environment, preload, self._wall(own, name), not fresh)
         if name not in self._kept or not self._kept[name].alive:
             wall = self._wall(None, name, kept=True)
-            self._kept[name] = self._make(name, backend.environment, preload, wall)
+            self._kept[name] = self._make(name, backend.environment, preload, wall, False)
         return self._kept[name]
 
     def kept(self, name: str) -> bool:
@@ -176,7 +177,10 @@ class Engines:
         local = any(device.lower() != "cpu" for device in devices or ("unknown",))
         return Wall(own, made, tuple(dict.fromkeys(reads)), local, options.sandbox == "require")
 
-    def _make(self, name: str, environment: str, preload: tuple[str, ...], wall: Wall | None) -> Engine:
+    def _make(
+        self, name: str, environment: str, preload: tuple[str, ...], wall: Wall | None, warm: bool = True
+    ) -> Engine:
+        """Return an engine; *warm*: its worker may be forked of an interpreter that has imported the runtimes."""
         reference = registry.reference(GROUP, name) if name else ""
         if self._options.in_process and not environment:
             return LocalEngine(reference)
@@ -196,7 +200,8 @@ class Engines:
             ahead = None if environment or more else staging.take(label, limits, wall)
             folder = wall.own if wall else staging.folder
             launch = Launch(command, folder, preload, legacy=bool(environment), wall=wall, variables=more)
-            return ahead or WorkerProcess(label, launch, staging.sentinel, limits)
+            server = staging.fork_server(more) if warm and ForkServer.serves(launch) else None
+            return ahead or WorkerProcess(label, launch, staging.sentinel, limits, server)
 
         return WorkerEngine(reference, start)
 

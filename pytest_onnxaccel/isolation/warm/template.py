@@ -1,0 +1,121 @@
+"""The template of workers, a process of its own: it imports the runtimes once and forks a worker when it is asked to.
+
+It is a fresh interpreter with a cleaned environment, as each worker was. It opens no session, reads no model and hears
+from nobody but the process that started it: what a worker gets of it is imported modules. A worker begins with a
+session and a process group of its own, with no descriptor but its own, and confines itself as any other does, before
+anything else. It has one thread then, so that the wall holds for all of it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import random
+import signal
+import socket
+import sys
+from typing import Any, NoReturn
+
+from pytest_onnxaccel.isolation.warm.modules import WARM
+
+#: Longest request, bytes; descriptors that come with one.
+LONGEST, DESCRIPTORS = 1 << 17, 4
+_DIE_WITH_PARENT = 1
+
+
+class Template:
+    """Answers requests on *channel*: ``fork`` and ``reap``, one answer each, in their order."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._forks = 0
+
+    def serve(self) -> None:
+        """Answer until the other side closes the channel."""
+        while True:
+            body, handles, _, _ = socket.recv_fds(self._channel, LONGEST, DESCRIPTORS)
+            if not body:
+                return
+            request = json.loads(body)
+            try:
+                answer = self._fork(request, handles) if request["op"] == "fork" else _reap(request["pid"])
+            except OSError as error:
+                answer = {"failed": error.strerror or str(error)}
+            finally:
+                for handle in handles:
+                    os.close(handle)
+            self._channel.sendall(json.dumps(answer).encode())
+
+    def _fork(self, request: dict[str, Any], handles: list[int]) -> dict[str, Any]:
+        self._forks += 1
+        import_once(request["preload"])
+        if self._forks == 2:  # there are several models: the next ones find everything that is usual imported
+            import_once(WARM)
+        parent = os.getpid()
+        pid = os.fork()
+        if pid:
+            return {"pid": pid}
+        try:
+            _become_worker(request, handles, parent)
+        finally:
+            os._exit(70)
+
+
+def _reap(pid: int) -> dict[str, Any]:
+    """Return how process *pid*, which has ended, ended."""
+    return {"status": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}
+
+
+def import_once(modules: list[str] | tuple[str, ...]) -> None:
+    """Import those of *modules* that are usual and not there yet, and move all objects out of the collector's way."""
+    from pytest_onnxaccel.isolation.worker import import_modules
+
+    left = [module for module in modules if module in WARM and module not in sys.modules]
+    if left:
+        import_modules(left)
+
+
+def _become_worker(request: dict[str, Any], handles: list[int], parent: int) -> NoReturn:
+    """Turn this process, just forked, into a worker of its own that never returns."""
+    from pytest_onnxaccel.isolation.worker import serve
+
+    os.setsid()
+    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, ctypes.c_ulong(signal.SIGKILL))
+    if os.getppid() != parent:
+        os._exit(71)
+    *own, log = handles
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    _close_others(own)
+    os.chdir(request["folder"])
+    gc.freeze()  # what the template holds stays in pages that are shared
+    random.seed()
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy"].random.seed()
+    serve(own, request["preload"], request["wall"])
+
+
+def _close_others(own: list[int]) -> None:
+    """Close every descriptor but the standard ones and *own*."""
+    start = 3
+    for handle in sorted(own):
+        os.closerange(start, handle)
+        start = handle + 1
+    os.closerange(start, max(start, _highest() + 1))
+
+
+def _highest() -> int:
+    return max(map(int, os.listdir("/proc/self/fd")))
+
+
+def main() -> None:
+    """``template CHANNEL MODULE...``: import the modules and serve."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    channel, *modules = sys.argv[1:]
+    import_once(modules)
+    Template(socket.socket(fileno=int(channel))).serve()
+    os._exit(0)
