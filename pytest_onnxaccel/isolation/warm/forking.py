@@ -66,7 +66,7 @@ class ForkServer:
     @staticmethod
     def serves(launch: Launch) -> bool:
         """Return whether a worker that imports what *launch* says may be forked of a template."""
-        return available() and not launch.legacy and set(launch.preload) <= set(WARM)
+        return available() and not launch.legacy and WARM.issuperset(launch.preload)
 
     @property
     def alive(self) -> bool:

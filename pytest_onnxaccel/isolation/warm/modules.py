@@ -4,12 +4,20 @@ from __future__ import annotations
 
 #: What nearly every worker of this interpreter needs before it can do anything.
 FIRST = ("numpy", "onnxruntime", "onnx")
-#: What workers may find imported. None of these starts threads that a fork would lose, or reads settings of a model.
-WARM = (
-    *FIRST,
+#: What onnx's evaluator needs: some two hundred modules of operators.
+EVALUATOR = (
     "onnx.reference",
-    "pytest_onnxaccel.backends.onnxruntime.cpu",
+    "onnx.reference.ops._op_list",
     "pytest_onnxaccel.backends.reference",
+    "pytest_onnxaccel.backends.reference_faults",
+    "pytest_onnxaccel.backends.reference_operators",
+    "pytest_onnxaccel.graph.arithmetic.model",
+)
+#: What judging a model needs, nearly always.
+USUAL = (
+    "numpy.random",
+    "encodings.ascii",
+    "pytest_onnxaccel.backends.onnxruntime.cpu",
     "pytest_onnxaccel.graph.describe",
     "pytest_onnxaccel.graph.inputs.facts",
     "pytest_onnxaccel.graph.lint",
@@ -22,3 +30,6 @@ WARM = (
     "pytest_onnxaccel.numerics.reach.sensitivity",
     "pytest_onnxaccel.numerics.unpacked",
 )
+#: All that a template imports, when a worker asks for it. None of it starts threads that a fork would lose, opens
+#: files that stay open, or reads a model.
+WARM = frozenset((*FIRST, *USUAL, *EVALUATOR))

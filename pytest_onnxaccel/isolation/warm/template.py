@@ -16,9 +16,10 @@ import random
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from pytest_onnxaccel.isolation.warm.modules import WARM
+from pytest_onnxaccel.isolation.warm.modules import EVALUATOR, USUAL, WARM
 
 #: Longest request, bytes; descriptors that come with one.
 LONGEST, DESCRIPTORS = 1 << 17, 4
@@ -52,7 +53,9 @@ class Template:
         self._forks += 1
         import_once(request["preload"])
         if self._forks == 2:  # there are several models: the next ones find everything that is usual imported
-            import_once(WARM)
+            import_once(USUAL)
+        if "onnx.reference" in request["preload"]:
+            import_once(EVALUATOR)
         parent = os.getpid()
         pid = os.fork()
         if pid:
@@ -68,7 +71,7 @@ def _reap(pid: int) -> dict[str, Any]:
     return {"status": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}
 
 
-def import_once(modules: list[str] | tuple[str, ...]) -> None:
+def import_once(modules: Sequence[str]) -> None:
     """Import those of *modules* that are usual and not there yet, and move all objects out of the collector's way."""
     from pytest_onnxaccel.isolation.worker import import_modules
 
