@@ -95,10 +95,11 @@ class Run:
 def measured(command: list[str], folder: str, watch: bool = False) -> Run:
     """Run *command*, which must succeed."""
     found = Run()
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryDirectory() as temporary, tempfile.TemporaryFile("w+") as output:
         start = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=folder, stdout=output, stderr=output, env={**os.environ, "TMPDIR": temporary}
+            command, cwd=folder, stdout=output, stderr=output, env={**environment, "TMPDIR": temporary}
         )
         done = threading.Event()
         watcher = threading.Thread(target=_watch, args=(process.pid, Path(temporary), found, done))
@@ -163,14 +164,19 @@ def main() -> None:
         for name, found in runs.items():
             wall, cpu = (min(getattr(run, what) for run in found) / size * 1e3 for what in ("wall", "cpu"))
             each[name, size] = cpu
-            ratios = [statistics.median(getattr(one, what) / getattr(base, what)
-                      for one, base in zip(found, runs["in process"], strict=True)) for what in ("wall", "cpu")]  # fmt: skip
+            pairs = list(zip(found, runs["in process"], strict=True))
+            ratios = [
+                statistics.median(getattr(a, what) / getattr(b, what) for a, b in pairs) for what in ("wall", "cpu")
+            ]
             print(f"{size:6} {name:12} {wall:8.1f} {cpu:8.1f}   {ratios[0]:.2f}, {ratios[1]:.2f}")
         workers = runs["workers"][0]
         faster = statistics.median(a.wall / b.wall for a, b in zip(runs["workers"], runs["-n 2"], strict=True))
-        print(f"       -n 2 is {faster:.2f} times as fast as one process; memory of pytest in the last quarter over the "
-              f"second {workers.growth(workers.memory):.3f}, at most {max(workers.memory, default=0) >> 20} MB; private "
-              f"folder {workers.growth(workers.held):.2f}, at most {max(workers.held, default=0) >> 10} KB")  # fmt: skip
+        print(f"       -n 2 is {faster:.2f} times as fast as one process")
+        print(
+            f"       memory of pytest, the last quarter over the second: {workers.growth(workers.memory):.3f}, at most "
+            f"{max(workers.memory, default=0) >> 20} MB; its private folder: {workers.growth(workers.held):.2f}, at most "
+            f"{max(workers.held, default=0) >> 10} KB"
+        )
     if len(arguments.sizes) > 1:
         *_, small, large = sorted(arguments.sizes)
         ratio = each["workers", large] / each["workers", small]

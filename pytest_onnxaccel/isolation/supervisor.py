@@ -24,13 +24,13 @@ from pytest_onnxaccel.isolation.launch import Launch, spawn
 from pytest_onnxaccel.isolation.limits import Limits, free_memory, resident, size_text
 from pytest_onnxaccel.isolation.log import Log
 from pytest_onnxaccel.isolation.waiting import ended_within
+from pytest_onnxaccel.isolation.warm.forking import Forked, ForkServer
 from pytest_onnxaccel.isolation.wire import Closed, Garbled, Inbox, Outbox, anonymous_file, receive_frame, send_frame
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
     from pytest_onnxaccel.isolation.confinement.confine import Wall
     from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
-    from pytest_onnxaccel.isolation.warm.forking import Forked, ForkServer
 
 #: How often a busy worker's memory is looked at, in seconds.
 _POLL = 0.02
@@ -71,7 +71,7 @@ class WorkerProcess:
         self._closed = False
         self._ahead: deque[Mapping[str, Any]] = deque()
         self._answers: list[tuple[Mapping[str, Any], dict[str, Any]]] = []
-        if isinstance(self._process, subprocess.Popen):  # a forked one tells it itself
+        if not isinstance(self._process, Forked):  # which tells it itself
             sentinel.started(self._process.pid)
 
     @property
@@ -81,7 +81,7 @@ class WorkerProcess:
 
     @property
     def _started(self) -> bool:
-        return isinstance(self._process, subprocess.Popen) or self._process.started
+        return not isinstance(self._process, Forked) or self._process.started
 
     @property
     def pid(self) -> int:
@@ -130,6 +130,7 @@ class WorkerProcess:
         request: Mapping[str, Any],
         arrays: Mapping[str, Array] | None = None,
         seconds: float | None = None,
+        label: str = "",
     ) -> dict[str, Any]:
         """Send *request* and wait for its answer.
 
@@ -138,13 +139,14 @@ class WorkerProcess:
             request: in JSON.
             arrays: feeds that go with it.
             seconds: time limit instead of the worker's own.
+            label: whom it serves in this, instead of its own.
 
         Raises:
             BackendCrashed: the worker died; its signal and last words are reported. It is gone afterwards.
             BackendTimedOut, OutOfMemory: a limit was passed; the worker was killed.
             OnnxAccelError: what the worker answered.
         """
-        where = f"{stage}, {self.label}"
+        where = f"{stage}, {label or self.label}"
         if self._closed:
             raise BackendCrashed("its worker is gone", where=where, remedy="load the model again")
         limit = self.limits.seconds if seconds is None else seconds
@@ -234,7 +236,7 @@ class WorkerProcess:
         status = self._process.returncode
         last = self._log.last_line()
         self._dispose()
-        failure = "" if isinstance(self._process, subprocess.Popen) else self._process.failure
+        failure = self._process.failure if isinstance(self._process, Forked) else ""
         if failure and not status:
             return BackendCrashed(f"the worker could not be started: {failure}", where=where)
         last = last or failure
@@ -281,6 +283,8 @@ class WorkerProcess:
         if pid:  # there is none where it could not be forked
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)
+            if isinstance(self._process, Forked):  # it may not have come as far as to lead a group
+                self._process.kill()
 
     def _dispose(self) -> None:
         self._closed = True

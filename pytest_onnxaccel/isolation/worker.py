@@ -107,7 +107,7 @@ class Worker:
         self._inbox = inbox
         self._outbox = outbox
         self._log = log
-        self._backend: Backend | None = None
+        self._backends: dict[str, Backend] = {}
         self._sessions: dict[int, Session] = {}
         self._last = 0
         self._handlers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -165,11 +165,12 @@ class Worker:
     def _load(self, request: dict[str, Any]) -> dict[str, Any]:
         import time
 
-        if self._backend is None:
-            self._backend = make_backend(request["backend"])
+        name = request["backend"]
+        if name not in self._backends:
+            self._backends[name] = make_backend(name)
         position, memory = self._log.position(), reset_peak_memory()
         start = time.perf_counter_ns()
-        session = self._backend.load(request["path"], LoadOptions.from_json(request["options"]))
+        session = self._backends[name].load(request["path"], LoadOptions.from_json(request["options"]))
         load_ns = time.perf_counter_ns() - start
         self._last += 1
         self._sessions[self._last] = session

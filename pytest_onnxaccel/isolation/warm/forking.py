@@ -129,7 +129,7 @@ class ForkServer:
         return True
 
     def _lost(self) -> None:
-        """The template is gone: everybody who waits for an answer is told how it ended."""
+        """Tell everybody who waits for an answer how the template ended."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
         while self._waiting:
@@ -219,6 +219,12 @@ class Forked:
                 raise subprocess.TimeoutExpired("worker", timeout or 0)
             self._collect()
         return self.returncode or 0
+
+    def kill(self) -> None:
+        """End it, though not what it started."""
+        if self._handle >= 0:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
     def _collect(self) -> None:
         """Have the template take it off the system's list of processes, and learn how it ended."""
