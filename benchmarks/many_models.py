@@ -174,7 +174,7 @@ def main() -> None:
         print(f"       -n 2 is {faster:.2f} times as fast as one process")
         print(
             f"       memory of pytest, the last quarter over the second: {workers.growth(workers.memory):.3f}, at most "
-            f"{max(workers.memory, default=0) >> 20} MB; its private folder: {workers.growth(workers.held):.2f}, at most "
+            f"{max(workers.memory, default=0) >> 20} MB; its folder: {workers.growth(workers.held):.2f}, at most "
             f"{max(workers.held, default=0) >> 10} KB"
         )
     if len(arguments.sizes) > 1:

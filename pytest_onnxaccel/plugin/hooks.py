@@ -46,6 +46,8 @@ class Hooks:
     def __init__(self, state: State) -> None:
         self._state = state
         self._deferral = Deferral()
+        #: Ids of tests that gave results
+        self._reported: set[str] = set()
         #: Model that comes next, by the id of a test before it that may run beside its first steps
         self._followers: dict[str, str] = {}
 
@@ -167,9 +169,10 @@ class Hooks:
             tell_crash(report, self._state)
         if is_crash(report) or report.when == "call" or (report.when == "setup" and not report.passed):
             found = recorded(report)
-            if found:  # the last run of a test counts
+            if found and report.nodeid in self._reported:  # the last run of a test counts
                 self._state.results = [r for r in self._state.results if r.nodeid != report.nodeid]
             self._state.results += found
+            self._reported.update([report.nodeid] if found else ())
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from pytest_onnxaccel.isolation.launch import Launch, worker_environment
 from pytest_onnxaccel.isolation.log import Log
 from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
-from pytest_onnxaccel.isolation.warm.modules import FIRST, WARM
+from pytest_onnxaccel.isolation.warm.modules import WARM
 from pytest_onnxaccel.isolation.wire import anonymous_file
 
 #: How long the template may take to import what it forks with, and to answer, seconds.
@@ -51,7 +51,7 @@ class ForkServer:
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", "from pytest_onnxaccel.isolation.warm.template import main; main()",
-                 str(theirs.fileno()), *FIRST],
+                 str(theirs.fileno())],
                 stdin=subprocess.DEVNULL, stdout=self._log_handle, stderr=self._log_handle,
                 pass_fds=(theirs.fileno(),), start_new_session=True, cwd=folder,
                 env=worker_environment(more=self.variables),

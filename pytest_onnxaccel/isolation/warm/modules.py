@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 #: What nearly every worker of this interpreter needs before it can do anything.
-FIRST = ("numpy", "onnxruntime", "onnx")
+FIRST = (
+    "numpy",
+    "onnxruntime",
+    "onnx",
+    "pytest_onnxaccel.isolation.confinement.landlock",
+    "pytest_onnxaccel.isolation.confinement.places",
+    "pytest_onnxaccel.isolation.confinement.sockets",
+    "pytest_onnxaccel.isolation.confinement.syscalls",
+)
 #: What onnx's evaluator needs: some two hundred modules of operators.
 EVALUATOR = (
     "onnx.reference",
@@ -13,6 +21,8 @@ EVALUATOR = (
     "pytest_onnxaccel.backends.reference_operators",
     "pytest_onnxaccel.graph.arithmetic.model",
 )
+#: What may be called once these are imported; the template does so.
+WARM_UP = "pytest_onnxaccel.backends.reference_operators:warm_up"
 #: What judging a model needs, nearly always.
 USUAL = (
     "numpy.random",

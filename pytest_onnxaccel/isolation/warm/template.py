@@ -8,6 +8,7 @@ anything else. It has one thread then, so that the wall holds for all of it.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import json
@@ -17,9 +18,12 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NoReturn
 
-from pytest_onnxaccel.isolation.warm.modules import EVALUATOR, USUAL, WARM
+from pytest_onnxaccel.isolation.confinement.level import level
+from pytest_onnxaccel.isolation.warm.modules import EVALUATOR, FIRST, USUAL, WARM, WARM_UP
+from pytest_onnxaccel.isolation.worker import import_modules, resolve, serve
 
 #: Longest request, bytes; descriptors that come with one.
 LONGEST, DESCRIPTORS = 1 << 17, 4
@@ -56,6 +60,7 @@ class Template:
             import_once(USUAL)
         if "onnx.reference" in request["preload"]:
             import_once(EVALUATOR)
+            _warm_up()
         parent = os.getpid()
         pid = os.fork()
         if pid:
@@ -73,17 +78,20 @@ def _reap(pid: int) -> dict[str, Any]:
 
 def import_once(modules: Sequence[str]) -> None:
     """Import those of *modules* that are usual and not there yet, and move all objects out of the collector's way."""
-    from pytest_onnxaccel.isolation.worker import import_modules
-
     left = [module for module in modules if module in WARM and module not in sys.modules]
     if left:
         import_modules(left)
 
 
+@cache
+def _warm_up() -> None:
+    """Let the evaluator build its tables of operators; where it cannot, each worker tries again and says why."""
+    with contextlib.suppress(Exception):
+        resolve(WARM_UP)()
+
+
 def _become_worker(request: dict[str, Any], handles: list[int], parent: int) -> NoReturn:
     """Turn this process, just forked, into a worker of its own that never returns."""
-    from pytest_onnxaccel.isolation.worker import serve
-
     os.setsid()
     ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, ctypes.c_ulong(signal.SIGKILL))
     if os.getppid() != parent:
@@ -114,11 +122,12 @@ def _highest() -> int:
 
 
 def main() -> None:
-    """``template CHANNEL MODULE...``: import the modules and serve."""
+    """``template CHANNEL``: import what nearly every worker needs, and serve."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    channel, *modules = sys.argv[1:]
-    import_once(modules)
+    level()  # asks the kernel once for all of them
+    import_once(FIRST)
+    (channel,) = sys.argv[1:]
     Template(socket.socket(fileno=int(channel))).serve()
     os._exit(0)
