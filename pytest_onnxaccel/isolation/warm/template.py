@@ -28,6 +28,8 @@ from pytest_onnxaccel.isolation.worker import import_modules, resolve, serve
 #: Longest request, bytes; descriptors that come with one.
 LONGEST, DESCRIPTORS = 1 << 17, 4
 _DIE_WITH_PARENT = 1
+#: How a process ends that could not become a worker, and one whose template is gone.
+_NO_WORKER, _NO_TEMPLATE = 70, 71
 
 
 class Template:
@@ -67,8 +69,11 @@ class Template:
             return {"pid": pid}
         try:
             _become_worker(request, handles, parent)
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                os.write(2, f"{type(error).__name__}: {error}\n".encode(errors="replace"))
         finally:
-            os._exit(70)
+            os._exit(_NO_WORKER)
 
 
 def _reap(pid: int) -> dict[str, Any]:
@@ -95,12 +100,13 @@ def _become_worker(request: dict[str, Any], handles: list[int], parent: int) -> 
     os.setsid()
     ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, ctypes.c_ulong(signal.SIGKILL))
     if os.getppid() != parent:
-        os._exit(71)
+        os._exit(_NO_TEMPLATE)
     *own, log = handles
     os.dup2(log, 1)
     os.dup2(log, 2)
-    _close_others(own)
+    _close_others([*own, log])
     os.chdir(request["folder"])
+    os.close(log)
     gc.freeze()  # what the template holds stays in pages that are shared
     random.seed()
     if "numpy.random" in sys.modules:
