@@ -67,13 +67,16 @@ class Template:
         pid = os.fork()
         if pid:
             return {"pid": pid}
+        status = _NO_WORKER
         try:
             _become_worker(request, handles, parent)
+        except SystemExit as asked:  # as an interpreter of its own would end
+            status = asked.code if isinstance(asked.code, int) else int(asked.code is not None)
         except BaseException as error:
             with contextlib.suppress(OSError):
                 os.write(2, f"{type(error).__name__}: {error}\n".encode(errors="replace"))
         finally:
-            os._exit(_NO_WORKER)
+            os._exit(status)
 
 
 def _reap(pid: int) -> dict[str, Any]:
@@ -111,6 +114,7 @@ def _become_worker(request: dict[str, Any], handles: list[int], parent: int) -> 
     random.seed()
     if "numpy.random" in sys.modules:
         sys.modules["numpy"].random.seed()
+    sys.argv[1:] = map(str, (*own, *request["preload"]))
     serve(own, request["preload"], request["wall"])
 
 
