@@ -14,6 +14,7 @@ import gc
 import json
 import os
 import random
+import select
 import signal
 import socket
 import sys
@@ -42,6 +43,7 @@ class Template:
     def serve(self) -> None:
         """Answer until the other side closes the channel."""
         while True:
+            self._import_while_idle()
             body, handles, _, _ = socket.recv_fds(self._channel, LONGEST, DESCRIPTORS)
             if not body:
                 return
@@ -54,6 +56,15 @@ class Template:
                 for handle in handles:
                     os.close(handle)
             self._channel.sendall(json.dumps(answer).encode())
+
+    def _import_while_idle(self) -> None:
+        """Import what is usual, as long as nobody wants the first worker: it then finds more of it there."""
+        ready = select.poll()
+        ready.register(self._channel, select.POLLIN)
+        for module in USUAL if not self._forks else ():
+            if ready.poll(0):
+                return
+            import_once([module])
 
     def _fork(self, request: dict[str, Any], handles: list[int]) -> dict[str, Any]:
         self._forks += 1
