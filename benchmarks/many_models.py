@@ -12,6 +12,7 @@ over the first one. "Linear" is the time a model of the largest size over that o
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import statistics
 import subprocess
@@ -125,11 +126,10 @@ def _watch(pid: int, temporary: Path, found: Run, done: threading.Event) -> None
         except (OSError, IndexError):
             return
         held = 0
-        for file in temporary.rglob("*"):
-            try:
-                held += file.stat().st_size
-            except OSError:
-                continue
+        for folder, _, names in os.walk(temporary):  # which passes over what is gone meanwhile
+            for name in names:
+                with contextlib.suppress(OSError):
+                    held += os.stat(os.path.join(folder, name)).st_size
         found.memory.append(memory)
         found.held.append(held)
 
