@@ -12,7 +12,7 @@ from pytest_onnxaccel.runner.check_table import exclusive
 
 
 def followers(items: Sequence[pytest.Item]) -> dict[str, str]:
-    """Return by the id of a test the model that is next, whose first steps may run beside it.
+    """Return by the id of a test the model that is next, whose first steps may run at the same time.
 
     That is the first test of a model after which nothing is timed until the next model: all tests from it on are
     built-in checks, and none of them measures. Tests of a project's own may measure what they like.

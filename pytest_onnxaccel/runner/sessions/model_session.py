@@ -175,7 +175,7 @@ class ModelSession:
     def _shares(self, name: str) -> bool:
         """Return whether backend *name* runs the model next to the graph functions, in the same process.
 
-        It computes in Python alone, so that it ends no process; and what it takes for a small model is no burden there.
+        It computes in Python alone, so that it ends no process; and a small model takes little there.
         """
         small = self._taken is not None and self._taken[0].size + self._beside_size() <= _SMALL
         return small and bool(getattr(self._engines.backend(name), "interprets", False))

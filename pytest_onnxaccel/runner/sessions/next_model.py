@@ -9,7 +9,7 @@ _LARGEST = 64 << 20
 
 
 def small_enough(path: str) -> bool:
-    """Return whether the file at *path* may be taken in beside another one."""
+    """Return whether the file at *path* may be taken in while another one is open."""
     try:
         return os.path.getsize(path) <= _LARGEST
     except (OSError, ValueError):
