@@ -137,9 +137,9 @@ def test_a_template_that_dies_takes_its_workers_along(forge: Forge) -> None:
     worker = forge.worker()
     pid = ask(worker, "about")["pid"]
     os.kill(forge.server.pid, signal.SIGKILL)
+    assert eventually(lambda: not running(pid))
     with pytest.raises(BackendCrashed, match="died of SIGKILL"):
         ask(worker, "about")
-    assert eventually(lambda: not running(pid))
     assert not forge.server.alive
     with pytest.raises(BackendCrashed, match="could not be started"):
         forge.worker()
