@@ -33,6 +33,7 @@ class ReferenceBackend:
     environment = ""
     keep_worker = False
     overrides = True
+    interprets = True
     preload = ("numpy", "onnx.reference")
     script = "onnx.reference"
 

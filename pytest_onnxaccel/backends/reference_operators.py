@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 
+def warm_up() -> None:
+    """Let onnx's evaluator build its tables of operators, which takes longer than to load a small model."""
+    from onnx.reference.ops._op_list import load_op
+
+    load_op("", "Relu", 14)
+    further_operators()
+
+
+@cache
 def further_operators() -> list[Any]:
     """Return the operators to hand to ``ReferenceEvaluator``."""
     from onnx.reference.op_run import OpRun

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, field, fields, replace
+from dataclasses import asdict, field, fields, is_dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -115,7 +115,8 @@ class CheckResult:
     def dumps(self) -> str:
         """Return one line of JSON, every text in it harmless; non-finite figures as ``nan``, ``inf``, ``-inf``."""
         # What a check put into its figures by mistake is told as text, as in the report
-        return json.dumps(printing.harmless(finite(self.to_json())), separators=(",", ":"), default=str)
+        fields_ = {**vars(self), "verdict": self.verdict.value}
+        return json.dumps(printing.harmless(finite(fields_)), separators=(",", ":"), default=str)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> CheckResult:
@@ -139,6 +140,8 @@ def finite(value: Json) -> Json:
         return {str(k): finite(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [finite(v) for v in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return finite(asdict(value))
     return value
 
 

@@ -41,52 +41,72 @@ def load_request(backend: str, path: str, options: LoadOptions) -> dict[str, Any
     return {"op": "load", "backend": backend, "path": path, "options": options.to_json()}
 
 
+class _Host:
+    """A worker process, started again after a crash."""
+
+    def __init__(self, start: Callable[[], WorkerProcess]) -> None:
+        self._start = start
+        self.worker = start()
+
+    def reached(self, request: Mapping[str, Any]) -> WorkerProcess:
+        """Return a worker that is ready for *request*: a request made in advance may have ended the last one."""
+        if not self.worker.alive or not self.worker.reach(request):
+            self.worker = self._start()
+        return self.worker
+
+
 class WorkerEngine:
-    """A worker process behind the :class:`Engine` protocol; *start* makes the process, here and at each restart."""
+    """A worker process behind the :class:`Engine` protocol.
+
+    Args:
+        backend: reference of the backend that loads models in it.
+        start: makes the process, here and at each restart.
+    """
 
     def __init__(self, backend: str, start: Callable[[], WorkerProcess]) -> None:
         self._backend = backend
-        self._start = start
-        self._worker = start()
+        self._host = _Host(start)
+        self._label = ""
 
     @property
     def alive(self) -> bool:
         """False once the worker died or was ended; its sessions are gone then."""
-        return self._worker.alive
+        return self._host.worker.alive
+
+    def beside(self, backend: str, label: str) -> WorkerEngine:
+        """Return an engine of another backend, *label* in messages, in the same process; they end together."""
+        found = WorkerEngine.__new__(WorkerEngine)
+        found._backend, found._host, found._label = backend, self._host, label
+        return found
 
     def graph(self, function: str, **arguments: Any) -> Any:
         """Call a graph function; after a crash the worker is started again for the next one."""
         request = graph_request(function, arguments)
-        return self._reached(request).call(function, request)["value"]
+        return self._host.reached(request).call(function, request, label=self._label)["value"]
 
     def load(self, path: str, options: LoadOptions) -> Session:
         request = load_request(self._backend, path, options)
-        worker = self._reached(request)
-        return WorkerSession(worker, worker.call("load", request))
+        worker = self._host.reached(request)
+        return WorkerSession(worker, worker.call("load", request, label=self._label), self._label)
 
     def prefetch(self, requests: Sequence[Mapping[str, Any]]) -> None:
         """Announce the next requests to :meth:`graph` and :meth:`load`, in order; the worker begins with them now."""
-        self._worker.prefetch(requests)
+        self._host.worker.prefetch(requests)
 
     def forget_prefetched(self) -> None:
         """Forget the announced requests."""
-        self._worker.forget_prefetched()
-
-    def _reached(self, request: Mapping[str, Any]) -> WorkerProcess:
-        """Return a worker that is ready for *request*: a request made in advance may have ended the last one."""
-        if not self.alive or not self._worker.reach(request):
-            self._worker = self._start()
-        return self._worker
+        self._host.worker.forget_prefetched()
 
     def close(self) -> None:
-        self._worker.close()
+        self._host.worker.close()
 
 
 class WorkerSession:
     """A session that lives in a worker."""
 
-    def __init__(self, worker: WorkerProcess, loaded: Mapping[str, Any]) -> None:
+    def __init__(self, worker: WorkerProcess, loaded: Mapping[str, Any], label: str = "") -> None:
         self.worker = worker
+        self._label = label
         self.number = loaded["session"]
         self.info = SessionInfo(
             inputs=tuple(TensorSpec.from_json(spec) for spec in loaded["inputs"]),
@@ -106,7 +126,7 @@ class WorkerSession:
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         try:
-            answer = self.worker.call("run", {"op": "run", "session": self.number}, feeds)
+            answer = self.worker.call("run", {"op": "run", "session": self.number}, feeds, label=self._label)
         except ModelError as error:
             if error.code == "E_MEMORY" and "provider_options" in self.info.facts:
                 self.worker.close()  # an accelerator's arena keeps what it had: the next session gets a fresh process
@@ -117,14 +137,14 @@ class WorkerSession:
 
     def time(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Timing:
         request = {"op": "time", "session": self.number, "plan": plan.to_json()}
-        answer = self.worker.call("time", request, feeds, seconds=self.worker.limits.seconds + 2 * plan.seconds)
+        answer = self._long("time", request, feeds, plan.seconds)
         self.peak_memory_mb = answer["peak_memory_mb"]
         return Timing.from_json(answer["timing"])
 
     def pace(self, feeds: Mapping[str, Array], plan: PacePlan) -> Paced:
         """Make calls at a client's pace, inside the worker."""
         request = {"op": "pace", "session": self.number, "plan": plan.to_json()}
-        answer = self.worker.call("pace", request, feeds, seconds=self.worker.limits.seconds + 2 * plan.seconds)
+        answer = self._long("pace", request, feeds, plan.seconds)
         from pytest_onnxaccel.numerics.queueing.arrivals import Paced
 
         return Paced.from_json(answer)
@@ -133,12 +153,19 @@ class WorkerSession:
         """Return what samples reach, as :func:`~pytest_onnxaccel.isolation.look.look` tells, inside the worker."""
         named = {f"{i}/{name}": array for i, one in enumerate(feeds) for name, array in one.items()}
         request = {"op": "look", "session": self.number, "path": path, "samples": len(feeds), "wanted": dict(wanted)}
-        answer = self.worker.call("reach", request, named)
+        answer = self.worker.call("reach", request, named, label=self._label)
         return {name: answer[name] for name in ("shown", "coverage")}
+
+    def _long(
+        self, stage: str, request: Mapping[str, Any], feeds: Mapping[str, Array], seconds: float
+    ) -> dict[str, Any]:
+        """Ask for what takes *seconds* by itself."""
+        limit = self.worker.limits.seconds + 2 * seconds
+        return self.worker.call(stage, request, feeds, limit, self._label)
 
     def close(self) -> None:
         if self.worker.alive:
-            self.worker.call("close", {"op": "close", "session": self.number})
+            self.worker.call("close", {"op": "close", "session": self.number}, label=self._label)
 
 
 class LocalEngine:

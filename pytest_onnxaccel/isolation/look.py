@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -35,17 +36,20 @@ def look(
     from pytest_onnxaccel.numerics.reach.sensitivity import Effort, Sensitivity
 
     coverage: list[dict[str, Any] | None] = []
-    for one in feeds if wanted["probes"] else ():
+    known: dict[int, tuple[Mapping[str, Array], float]] = {}
+    for index, one in enumerate(feeds) if wanted["probes"] else ():
+        start = time.perf_counter()
         try:
             outputs = session.run(one)
         except ModelError:
             coverage.append(None)
             continue
+        known[index] = outputs, time.perf_counter() - start
         coverage.append(counted(wanted["probes"], {**one, **outputs}).to_json())
     if not wanted["weights"]:
         return {"shown": None, "coverage": coverage}
     from pytest_onnxaccel.graph.reach.variant import mover
 
-    tried = Sensitivity(session.run, mover(path), feeds, wanted["outputs"])
+    tried = Sensitivity(session.run, mover(path), feeds, wanted["outputs"], known)
     weights = [(name, label, elements) for name, label, elements in wanted["weights"]]
     return {"shown": asdict(tried.measured(weights, Effort(**wanted["effort"]))), "coverage": coverage}

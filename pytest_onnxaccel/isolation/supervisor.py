@@ -25,6 +25,7 @@ from pytest_onnxaccel.isolation.launch import Launch, spawn
 from pytest_onnxaccel.isolation.limits import Limits, free_memory, resident, size_text
 from pytest_onnxaccel.isolation.log import Log
 from pytest_onnxaccel.isolation.waiting import ended_within
+from pytest_onnxaccel.isolation.warm.forking import Forked, ForkServer
 from pytest_onnxaccel.isolation.wire import Closed, Garbled, Inbox, Outbox, anonymous_file, receive_frame, send_frame
 
 if TYPE_CHECKING:
@@ -44,9 +45,12 @@ class WorkerProcess:
         launch: how it is started.
         sentinel: notified of the child, so that nothing outlives this process.
         limits: of each request.
+        server: what it is forked of; a fresh interpreter is started without one.
     """
 
-    def __init__(self, label: str, launch: Launch, sentinel: OrphanReaper, limits: Limits) -> None:
+    def __init__(
+        self, label: str, launch: Launch, sentinel: OrphanReaper, limits: Limits, server: ForkServer | None = None
+    ) -> None:
         self.label = label
         self.wall = launch.wall
         self.limits = limits
@@ -58,7 +62,8 @@ class WorkerProcess:
         self._outbox, self._inbox = Outbox(to_worker), Inbox(from_worker)
         descriptors = (theirs.fileno(), to_worker, from_worker)
         try:
-            self._process: subprocess.Popen[bytes] = spawn(launch, descriptors, log)
+            start = spawn if server is None else server.spawn
+            self._process: subprocess.Popen[bytes] | Forked = start(launch, descriptors, log)
         except OSError as error:
             self._release()
             raise BackendCrashed(f"the worker could not be started: {error}", where=f"start, {label}") from error
@@ -67,12 +72,17 @@ class WorkerProcess:
         self._closed = False
         self._ahead: deque[Mapping[str, Any]] = deque()
         self._answers: list[tuple[Mapping[str, Any], dict[str, Any]]] = []
-        sentinel.started(self._process.pid)
+        if not isinstance(self._process, Forked):  # which tells it itself
+            sentinel.started(self._process.pid)
 
     @property
     def alive(self) -> bool:
         """It has not been ended and, as far as we know, has not died."""
         return not self._closed
+
+    @property
+    def _started(self) -> bool:
+        return not isinstance(self._process, Forked) or self._process.started
 
     @property
     def pid(self) -> int:
@@ -121,6 +131,7 @@ class WorkerProcess:
         request: Mapping[str, Any],
         arrays: Mapping[str, Array] | None = None,
         seconds: float | None = None,
+        label: str = "",
     ) -> dict[str, Any]:
         """Send *request* and wait for its answer.
 
@@ -129,14 +140,15 @@ class WorkerProcess:
             request: in JSON.
             arrays: feeds that go with it.
             seconds: time limit instead of the worker's own.
+            label: whom it serves in this, instead of its own.
 
         Raises:
             BackendCrashed: the worker died; its signal and last words are reported. It is gone afterwards.
             BackendTimedOut, OutOfMemory: a limit was passed; the worker was killed.
             OnnxAccelError: what the worker answered.
         """
-        where = f"{stage}, {self.label}"
-        progress.enter(f"{stage.rpartition(':')[2].replace('_', ' ')}, {self.label}")
+        where = f"{stage}, {label or self.label}"
+        progress.enter(f"{stage.rpartition(':')[2].replace('_', ' ')}, {label or self.label}")
         if self._closed:
             raise BackendCrashed("its worker is gone", where=where, remedy="load the model again")
         limit = self.limits.seconds if seconds is None else seconds
@@ -204,7 +216,7 @@ class WorkerProcess:
                 # What it had started may still hold the channel open
                 raise Closed("the worker ended")
             self._log.cut()
-            size = resident(self._process.pid) if self.limits.memory else 0
+            size = resident(self._process.pid) if self.limits.memory and self._started else 0
             if size > self.limits.memory:
                 self.kill()
                 raise OutOfMemory(
@@ -226,6 +238,10 @@ class WorkerProcess:
         status = self._process.returncode
         last = self._log.last_line()
         self._dispose()
+        failure = self._process.failure if isinstance(self._process, Forked) else ""
+        if failure and not status:
+            return BackendCrashed(f"the worker could not be started: {failure}", where=where)
+        last = last or failure
         if not ended:
             cause = f"the worker no longer answers as it should ({closed}) and was ended"
             return BackendCrashed(cause + (f": {last}" if last else ""), where=where, remedy=_CRASH_REMEDY)
@@ -246,8 +262,7 @@ class WorkerProcess:
         """End the child and all it started, at once."""
         if self._closed:
             return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._kill_group()
         self._reap(grace=10.0)
         self._dispose()
 
@@ -259,11 +274,19 @@ class WorkerProcess:
         """Wait for the child and kill what is left of its group; whether it ended by itself within *grace* seconds."""
         ended = ended_within(self._process, grace)
         # The group may hold children of the child even when the child itself is gone
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._kill_group()
         self._process.wait()
-        self._sentinel.ended(self._process.pid)
+        if self._process.pid:
+            self._sentinel.ended(self._process.pid)
         return ended
+
+    def _kill_group(self) -> None:
+        pid = self._process.pid
+        if pid:  # there is none where it could not be forked
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+            if isinstance(self._process, Forked):  # it may not have come as far as to lead a group
+                self._process.kill()
 
     def _dispose(self) -> None:
         self._closed = True

@@ -5,10 +5,21 @@ from __future__ import annotations
 import os
 import select
 import subprocess
-from typing import Any
+from typing import Protocol
 
 
-def ended_within(process: subprocess.Popen[Any], seconds: float) -> bool:
+class Process(Protocol):
+    """What can be waited for."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+def ended_within(process: Process, seconds: float) -> bool:
     """Return whether *process* ends within *seconds*; it is reaped then.
 
     ``Popen.wait`` with a time limit sleeps longer and longer between its looks; where the system gives a descriptor of

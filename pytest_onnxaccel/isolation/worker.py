@@ -13,8 +13,8 @@ import re
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_onnxaccel.backends.protocol import GROUP, Backend, LoadOptions, Session
 from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError, printable
@@ -114,7 +114,7 @@ class Worker:
         self._inbox = inbox
         self._outbox = outbox
         self._log = log
-        self._backend: Backend | None = None
+        self._backends: dict[str, Backend] = {}
         self._sessions: dict[int, Session] = {}
         self._last = 0
         self._handlers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -172,11 +172,12 @@ class Worker:
     def _load(self, request: dict[str, Any]) -> dict[str, Any]:
         import time
 
-        if self._backend is None:
-            self._backend = make_backend(request["backend"])
+        name = request["backend"]
+        if name not in self._backends:
+            self._backends[name] = make_backend(name)
         position, memory = self._log.position(), reset_peak_memory()
         start = time.perf_counter_ns()
-        session = self._backend.load(request["path"], LoadOptions.from_json(request["options"]))
+        session = self._backends[name].load(request["path"], LoadOptions.from_json(request["options"]))
         load_ns = time.perf_counter_ns() - start
         self._last += 1
         self._sessions[self._last] = session
@@ -284,7 +285,8 @@ def peak_memory() -> float | None:
     return None if peak is None else peak / 1024
 
 
-def _import(modules: list[str]) -> None:
+def import_modules(modules: Sequence[str]) -> None:
+    """Import *modules*; one that cannot be is told in the log, and again by who needs it."""
     # Imports make nothing but what stays: the collector would look through it again and again, and later too
     gc.disable()
     for module in modules:
@@ -305,9 +307,24 @@ def main(argv: list[str] | None = None) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Before anything has threads, which would stay as they are
     refusal = confine_by_environment()
-    _import(preload)
-    worker = Worker(socket.socket(fileno=int(channel)), Inbox(int(inbox)), Outbox(int(outbox)), Log(2), refusal)
-    worker.serve()
+    _serve([int(channel), int(inbox), int(outbox)], preload, refusal)
+
+
+def serve(descriptors: Sequence[int], preload: Sequence[str], wall: dict[str, Any] | None) -> NoReturn:
+    """Confine this process, which was just forked and has one thread, and answer until the host closes the channel.
+
+    Args:
+        descriptors: channel, inbox and outbox.
+        preload: modules to be imported first, behind the wall.
+        wall: as :meth:`~pytest_onnxaccel.isolation.confinement.confine.Wall.to_json` gives it; None for none.
+    """
+    _serve(descriptors, preload, None if wall is None else confine(Wall.from_json(wall)))
+
+
+def _serve(descriptors: Sequence[int], preload: Sequence[str], refusal: OnnxAccelError | None) -> NoReturn:
+    import_modules([module for module in preload if module not in sys.modules])
+    channel, inbox, outbox = descriptors
+    Worker(socket.socket(fileno=channel), Inbox(inbox), Outbox(outbox), Log(2), refusal).serve()
     # Runtimes may crash or linger while they are taken down, and nothing here needs it
     os._exit(0)
 

@@ -15,6 +15,7 @@ import pytest
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.plugin.interruption.crashes import end_of, is_crash, tell_crash
 from pytest_onnxaccel.plugin.items.collect import CheckItem, builtin_items, collector
+from pytest_onnxaccel.plugin.items.next_models import followers
 from pytest_onnxaccel.plugin.items.preprocessing import PreprocessingItem
 from pytest_onnxaccel.plugin.items.rerun import DEFERRED, Deferral
 from pytest_onnxaccel.plugin.items.results import expected, flat, forget, placed, recorded, shorten
@@ -26,6 +27,9 @@ from pytest_onnxaccel.plugin.parametrize import unknown
 from pytest_onnxaccel.plugin.prestart import LEASES
 from pytest_onnxaccel.plugin.sandbox import line
 from pytest_onnxaccel.plugin.state import State
+
+#: Under this key an xdist worker tells how many workers it started.
+_WORKERS = "onnxaccel_workers"
 
 
 def model_of(item: pytest.Item) -> str:
@@ -43,6 +47,10 @@ class Hooks:
     def __init__(self, state: State) -> None:
         self._state = state
         self._deferral = Deferral()
+        #: Ids of tests that gave results
+        self._reported: set[str] = set()
+        #: Model that comes next, by the id of a test before it that may run beside its first steps
+        self._followers: dict[str, str] = {}
 
     def pytest_report_header(self) -> list[str]:
         settings = self._state.settings
@@ -79,6 +87,7 @@ class Hooks:
                 request = item.check_request
                 chosen.setdefault(request.model, set()).add((request.check, request.backend))
         self._state.selected = {model: frozenset(checks) for model, checks in chosen.items()}
+        self._followers = followers(session.items)
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         self._state.deselected = self._state.deselected or bool(items)
@@ -96,6 +105,8 @@ class Hooks:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         self._deferral.begin(item)
         self._state.test = item
+        if item.nodeid in self._followers:
+            self._state.begin_next(model_of(item), self._followers[item.nodeid])
         result = yield
         self._state.test_ended()
         self._deferral.end(item)
@@ -162,16 +173,26 @@ class Hooks:
             tell_crash(report, self._state)
         if is_crash(report) or report.when == "call" or (report.when == "setup" and not report.passed):
             found = recorded(report)
-            if found:  # the last run of a test counts
+            if found and report.nodeid in self._reported:  # the last run of a test counts
                 self._state.results = [r for r in self._state.results if r.nodeid != report.nodeid]
             self._state.results += found
+            self._reported.update([report.nodeid] if found else ())
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """Take in how many workers a process of pytest-xdist started."""
+        counted = getattr(node, "workeroutput", {}).get(_WORKERS)
+        if counted is not None:
+            self._state.workers.add(counted)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         self._state.close()
         self._state.interrupted = self._state.interrupted or str(session.shouldfail or session.shouldstop or "")
         settings = self._state.settings
-        if not hasattr(session.config, "workerinput"):
+        if hasattr(session.config, "workerinput"):
+            session.config.workeroutput[_WORKERS] = self._state.workers.to_json()  # type: ignore[attr-defined]
+        else:
             exitstatus = self._unanswered(session, exitstatus)
             exitstatus = self._compared(session, exitstatus)
         summary = bool(os.environ.get("GITHUB_STEP_SUMMARY")) and bool(self._state.results)

@@ -38,7 +38,7 @@ def prestart(config: pytest.Config) -> Staging | None:
         drop_hinted()
         return None
     confined = _confined(config)
-    if _hinted and _hinted[0].confined != confined:
+    if _hinted and not _hinted[0].suits(confined):
         drop_hinted()
     return _hinted.pop() if _hinted else _started(shared_folder(config), confined)
 

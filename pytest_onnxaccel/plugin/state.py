@@ -30,6 +30,8 @@ from pytest_onnxaccel.runner.fault_verdict import verdict_of
 from pytest_onnxaccel.runner.plan import Plan, make_plan, registered
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.next_model import small_enough
+from pytest_onnxaccel.runner.sessions.worker_counts import WorkerCounts
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.report.comparison.changes import Comparison
@@ -91,6 +93,8 @@ class State:
         self.comparison: Comparison | None = None
         #: Something was deselected: what is missing was not lost.
         self.deselected = False
+        #: How many workers were started, here and in processes of pytest-xdist.
+        self.workers = WorkerCounts()
         #: What is told of golden data that was recorded.
         self.recorded: list[str] = []
         #: Checks that were selected, by model: a fault is reported by one of them and referred to by the others.
@@ -218,17 +222,28 @@ class State:
         backends = {spec.name: self.plan(spec.name).backends for spec in models}
         return Runner(models, backends, self._options, self.machine_lock, self._engines, prefetch)
 
+    def begin_next(self, current: str, model: str) -> None:
+        """Have a worker begin with *model*, which is next, while *current* is judged.
+
+        Not where processes share the machine: they fill it, and one of them may be timing.
+        """
+        if self._runner is None or self.machine_lock is not None or model in self._adopted:
+            return
+        sessions = self._runner.model_sessions
+        sessions.of(current)  # which takes what was begun for it
+        if sessions.awaits(model) and small_enough(self.spec(model).path):
+            sessions.expect(self._prefetch(model))
+
     def _prefetch(self, model: str) -> Prefetch | None:
         """Return what the worker can begin with while this process still imports what it needs to judge."""
         from pytest_onnxaccel.runner.sessions.prefetch import foresee
 
-        names = [spec.name for spec in self.settings.models]
         selected = {check for check, _ in self.selected.get(model, frozenset())}
         needs = dict.fromkeys(need for check in checks().values() if check.name in selected for need in check.needs)
-        backend = next(iter(self.plan(model).backends), None)
-        if backend is None or self.settings.in_process or not selected:
+        backends = self.plan(model).backends
+        if not backends or self.settings.in_process or not selected:
             return None
-        return foresee(self._engines, self.spec(model), names.index(model), backend, list(needs))
+        return foresee(self._engines, self.spec(model), self._numbers[model], backends, list(needs))
 
     def check(self, request: Request) -> CheckResult:
         """Run one check; faults that another selected check of the model reports are referred to."""
@@ -268,6 +283,10 @@ class State:
     @cached_property
     def _by_name(self) -> dict[str, ModelSpec]:
         return {spec.name: spec for spec in self.settings.models}
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {spec.name: number for number, spec in enumerate(self.settings.models)}
 
     @cached_property
     def by_path(self) -> dict[str, list[ModelSpec]]:
@@ -355,6 +374,7 @@ class State:
             self._shared.close()
             self._shared = None
         if self._runner is not None:
+            self.workers.add(self._runner.engines.counts.to_json())
             self._runner.close()
             self._runner = None
         elif self._staging is not None:

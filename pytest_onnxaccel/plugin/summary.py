@@ -51,6 +51,9 @@ def summarize(state: State, terminal: pytest.TerminalReporter) -> None:
         terminal.write_line(safe(line), yellow=True)
     if state.settings.lock == "write" and state.report_error is None:
         terminal.write_line(f"locked: {escaped(state.settings.lock_file)}")
+    if terminal.config.get_verbosity() > 0:
+        for line in state.workers.lines():
+            terminal.write_line(line)
     for line in state.recorded:
         terminal.write_line(safe(line))
     if state.report_error is not None:

@@ -66,7 +66,7 @@ def _built_in(name: str, order: int, scope: Scope, needs: tuple[str, ...] = (), 
 #: The checks of this project.
 BUILT_IN = (
     _built_in("structure", 10, "model", ("structure",)),
-    _built_in("contract", 20, "backend", (SESSION,)),
+    _built_in("contract", 20, "backend", ("input_facts", SESSION)),
     _built_in("hygiene", 30, "model", ("hygiene", SESSION)),
     _built_in("parity", 40, "reference", (SESSION,)),
     _built_in("batch", 50, "backend", (SESSION,)),

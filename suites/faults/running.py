@@ -124,7 +124,10 @@ class Run:
 
     def began(self) -> bool:
         """The worker of a model that hangs or stops has come so far."""
-        return any(self.temporary.glob("onnxaccel-*/**/began"))
+        try:
+            return any(self.temporary.glob("onnxaccel-*/**/began"))
+        except FileNotFoundError:  # a folder of another process went while this looked
+            return False
 
     def left(self) -> list[str]:
         """What is there of this run: processes, and folders in its TMPDIR."""

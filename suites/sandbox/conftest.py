@@ -141,8 +141,12 @@ def escape(outside: Outside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         outside.victim = victim.path
         model_session = ModelSession(ModelSpec("cnn", str(path), "cnn"), engines, 0, (), 0)
 
+        server = staging.fork_server()
+
         def plan(staged: str, own: str) -> None:
             ways = [*outside.ways(own), ["own", own], ["sealed"]]
+            if server is not None:  # what this worker may be forked of, and what the next one is
+                ways += [["kill:template", server.pid], ["peek:template", server.pid]]
             Path(os.path.dirname(staged), escaping.PLAN).write_text(json.dumps(ways))
             Path(own, "moved").write_text("moved")
 

@@ -30,13 +30,13 @@ def running(pid: int) -> bool:
     return bool(found) and found[0] not in "ZX"
 
 
-def children() -> dict[int, str]:
-    """State by process id of this process's children, zombies included."""
+def children(parent: int | None = None) -> dict[int, str]:
+    """State by process id of the children of *parent*, by default this process, zombies included."""
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             stat = _stat(int(entry.name))
-            if len(stat) > 1 and int(stat[1]) == os.getpid():
+            if len(stat) > 1 and int(stat[1]) == (parent or os.getpid()):
                 found[int(entry.name)] = stat[0]
     return found
 

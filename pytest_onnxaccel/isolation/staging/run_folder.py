@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.isolation.confinement.confine import Wall
@@ -12,9 +14,8 @@ from pytest_onnxaccel.isolation.launch import Launch, own_command
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
 from pytest_onnxaccel.isolation.supervisor import WorkerProcess
-
-#: What nearly every backend of this interpreter imports.
-_USUAL = ("numpy", "onnxruntime", "onnx")
+from pytest_onnxaccel.isolation.warm.forking import ForkServer, available
+from pytest_onnxaccel.isolation.warm.modules import FIRST
 
 
 class Staging:
@@ -53,17 +54,35 @@ class Staging:
                 raise _no_place(error) from None
             raise
         self._spare: WorkerProcess | None = None
+        self._server: ForkServer | None = None
 
     def prestart(self, confined: bool = True) -> None:
-        """Start a worker of this interpreter that is still nobody's, *confined* to the whole folder."""
+        """Start what workers are forked of, or else a worker that is nobody's, *confined* to the whole folder."""
+        if available():
+            self.fork_server()
+            return
         wall = Wall(self.folder, local=True) if confined else None
-        launch = Launch(own_command(), self.folder, _USUAL, wall=wall)
+        launch = Launch(own_command(), self.folder, FIRST, wall=wall)
         self._spare = WorkerProcess("ahead", launch, self.sentinel, Limits())
 
-    @property
-    def confined(self) -> bool:
-        """There is a worker started ahead, and it is confined."""
-        return self._spare is not None and self._spare.wall is not None
+    def fork_server(self, variables: Iterable[str] = ()) -> ForkServer | None:
+        """Return what workers are forked of, started at first need; None where they are started one by one.
+
+        Args:
+            variables: names of variables of the environment that they see in addition to the usual ones.
+        """
+        wanted = frozenset(variables)
+        if self._server is not None and not (self._server.alive and self._server.variables == wanted):
+            self._server.close()
+            self._server = None
+        if self._server is None and available():
+            with contextlib.suppress(OSError):  # who starts a worker alone will say why
+                self._server = ForkServer(self.sentinel, self.folder, wanted)
+        return self._server
+
+    def suits(self, confined: bool) -> bool:
+        """Return whether what was started ahead is of use where workers are *confined*, or are not."""
+        return self._spare is None or (self._spare.wall is not None) == confined
 
     def take(self, label: str, limits: Limits, wall: Wall | None = None) -> WorkerProcess | None:
         """Return the prestarted worker, from now on *label*'s, behind *wall*; None when there is none."""
@@ -81,6 +100,9 @@ class Staging:
         if self._spare is not None:
             self._spare.close()
             self._spare = None
+        if self._server is not None:
+            self._server.close()
+            self._server = None
         shutil.rmtree(self.folder, ignore_errors=True)
         self.sentinel.close()
 

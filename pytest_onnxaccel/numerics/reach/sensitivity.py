@@ -72,6 +72,7 @@ class Sensitivity:
     Args:
         run: the session's; an output that is not in *outputs* is not looked at.
         feeds: samples; the first is the one that is tried first.
+        known: by place in *feeds*, what was run already: its outputs, and how many seconds it took.
     """
 
     def __init__(
@@ -80,12 +81,16 @@ class Sensitivity:
         move: Move,
         feeds: Sequence[Mapping[str, Array]],
         outputs: Sequence[str],
+        known: Mapping[int, tuple[Mapping[str, Array], float]] | None = None,
     ) -> None:
         self._run = run
         self._move = move
         self._feeds = feeds
         self._outputs = outputs
         self._plain: dict[int, Mapping[str, Array]] = {}
+        self._once = 0.0
+        for sample, (found, seconds) in (known or {}).items():
+            self._keep(sample, found, seconds)
         self.runs = 0
 
     def measured(self, weights: Weights, effort: Effort) -> Shown:
@@ -94,8 +99,7 @@ class Sensitivity:
             return Shown((), ())
         start = time.perf_counter()
         self._original(0)
-        once = time.perf_counter() - start
-        groups = grouped(weights, max(effort.least, min(effort.most, int(effort.seconds / max(once, 1e-6)))))
+        groups = grouped(weights, max(effort.least, min(effort.most, int(effort.seconds / max(self._once, 1e-6)))))
         names = [[weights[i][0] for i in group] for group in groups]
         verdicts = [self._shows(names[i], SHARE, 0) for i in range(len(groups))]
         tries = [(LARGE_SHARE, i) for i in (*range(1, len(self._feeds)), 0)]
@@ -119,9 +123,14 @@ class Sensitivity:
 
     def _original(self, sample: int) -> Mapping[str, Array]:
         if sample not in self._plain:
+            start = time.perf_counter()
             found = self._run(self._feeds[sample])
-            self._plain[sample] = {name: found[name] for name in self._outputs if name in found}
+            self._keep(sample, found, time.perf_counter() - start)
         return self._plain[sample]
+
+    def _keep(self, sample: int, found: Mapping[str, Array], seconds: float) -> None:
+        self._plain[sample] = {name: found[name] for name in self._outputs if name in found}
+        self._once = min(self._once or seconds, seconds)  # the first run of a session takes longer
 
     def _shows(self, names: Sequence[str], share: float, sample: int) -> bool | None:
         """Return some output changes; None where the model does not run so."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from pytest_onnxaccel.core.results import CheckResult
 
@@ -13,16 +13,13 @@ def with_speedups(results: Sequence[CheckResult], preferred: str | None) -> list
     The baseline of a model at a batch is the *preferred* backend where it was timed, else the slowest one; a model
     timed on one backend alone has no speed-up. Ratios are of medians (p50).
     """
-    return [_filled(result, _peers(result, results), preferred) for result in results]
-
-
-def _peers(result: CheckResult, results: Iterable[CheckResult]) -> list[CheckResult]:
+    timed: dict[tuple[str, int | None], list[CheckResult]] = {}
+    for result in results:
+        if result.check == "latency" and result.figures.get("p50_ms"):
+            timed.setdefault((result.model, result.batch), []).append(result)
     return [
-        r
-        for r in results
-        if r.check == result.check == "latency"
-        and (r.model, r.batch) == (result.model, result.batch)
-        and r.figures.get("p50_ms")
+        _filled(result, timed.get((result.model, result.batch), []), preferred) if result.check == "latency" else result
+        for result in results
     ]
 
 

@@ -19,7 +19,7 @@ from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.sessions.source import backend_for, open_source
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.runner.sessions.engines import Engines
+    from pytest_onnxaccel.runner.sessions.engines import Engines, trust_of
     from pytest_onnxaccel.runner.sessions.source_conversions import Conversion
 
 #: Batch sizes that a dynamic batch is tried at: an exporter that took its example's size for a constant is found out.
@@ -59,7 +59,7 @@ def prove(
     """
     source, path = conversion.source, conversion.path
     name = backend_for(source, engines)
-    runtime, framework = engines.open(backend, {}), engines.open(name, {})
+    runtime, framework = engines.open(backend, {}), engines.open(name, {}, trust=trust_of(source))
     try:
         info = ModelInfo.from_json(runtime.graph("inspect", path=path))
         ours = CheckedSession(runtime.load(path, LoadOptions(spin=False)), info.inputs, info.outputs)

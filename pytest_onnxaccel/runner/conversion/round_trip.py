@@ -21,7 +21,7 @@ from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner import arguments
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.engines import Engines, trust_of
 from pytest_onnxaccel.runner.sessions.source import backend_for, open_source
 from pytest_onnxaccel.runner.sessions.source_conversions import Conversion
 
@@ -196,7 +196,7 @@ class RoundTrip:
         else:
             source = self._source if artefact is self.artefacts[0] else SourceSpec(artefact.path, artefact.name)
             name = backend_for(source, self._engines)
-            session = open_source(source, name, self._engine(name), _QUIET, here, self._engines)
+            session = open_source(source, name, self._engine(name, source), _QUIET, here, self._engines)
         renamed = {own: now for own, now in artefact.names.items() if own != now}
         return CheckedSession(session, info.inputs, info.outputs, renamed)
 
@@ -211,9 +211,9 @@ class RoundTrip:
                 return find_inputs(stop.session, self._info, spec, self._seed).inputs
         return None
 
-    def _engine(self, name: str) -> Engine:
+    def _engine(self, name: str, source: SourceSpec | None = None) -> Engine:
         if name not in self._open or not self._open[name].alive:
-            self._open[name] = self._engines.open(name, {})
+            self._open[name] = self._engines.open(name, {}, trust=trust_of(source))
         return self._open[name]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,14 +11,17 @@ from pytest_onnxaccel.backends import lookup
 from pytest_onnxaccel.backends.protocol import Availability, Backend
 from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import BackendUnavailable
+from pytest_onnxaccel.core.specs import SourceSpec
 from pytest_onnxaccel.isolation.confinement.confine import Wall
 from pytest_onnxaccel.isolation.engine import Engine, LocalEngine, WorkerEngine
 from pytest_onnxaccel.isolation.launch import Launch, own_command
 from pytest_onnxaccel.isolation.staging.run_folder import Staging
 from pytest_onnxaccel.isolation.staging.stage_model import folder_name, new_folder
 from pytest_onnxaccel.isolation.supervisor import WorkerProcess
+from pytest_onnxaccel.isolation.warm.forking import ForkServer
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.tools import TOOLS
+from pytest_onnxaccel.runner.sessions.worker_counts import WorkerCounts
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.runner.sessions.source_conversions import Conversions
@@ -34,6 +37,16 @@ def named_interpreter(environment: str, path: str) -> Availability:
     return Availability(True, versions=versions(found))
 
 
+def trust_of(source: SourceSpec | None) -> tuple[str, ...]:
+    """Return what a worker that runs *source* may execute for it: its loader, and the names that it may refer to."""
+    return () if source is None else trust(source.loader, source.trusted)
+
+
+def trust(loader: str | None, trusted: Iterable[str]) -> tuple[str, ...]:
+    """Return the same of a *loader* and *trusted* names; empty where there are none."""
+    return (loader or "", *sorted(trusted)) if loader or trusted else ()
+
+
 class Engines:
     """Engines of one run.
 
@@ -46,7 +59,9 @@ class Engines:
         self._options = options
         self._backends: dict[str, Backend] = {}
         self._available: dict[str, Availability] = {}
-        self._kept: dict[str, Engine] = {}
+        self._kept: dict[str, tuple[tuple[str, ...], Engine]] = {}
+        #: How many workers were started, by how: forked, of a fresh interpreter, and again where one is kept
+        self.counts = WorkerCounts()
         self._staging = staging
         self._controller = controller
 
@@ -127,7 +142,15 @@ class Engines:
             self._available[name] = named_interpreter(backend.environment, named) if named else backend.availability()
         return self._available[name]
 
-    def open(self, name: str, operators: Mapping[str, int], fresh: bool = False, own: str | None = None) -> Engine:
+    def open(
+        self,
+        name: str,
+        operators: Mapping[str, int],
+        fresh: bool = False,
+        own: str | None = None,
+        trust: tuple[str, ...] = (),
+        guests: Iterable[str] = (),
+    ) -> Engine:
         """Return an engine for backend *name*; a kept one where the backend allows it for a model of *operators*.
 
         Args:
@@ -135,6 +158,8 @@ class Engines:
             operators: those of the model, with their counts.
             fresh: a new one in any case, which is not kept.
             own: the model's folder, which its worker may write in; by default where conversions go.
+            trust: as :func:`trust_of` gives it: a worker that is kept serves sources of one trust only.
+            guests: backends that may run the model in the same process, see :meth:`open_beside`.
 
         Raises:
             BackendUnavailable: with the reason and the remedy.
@@ -147,13 +172,35 @@ class Engines:
             error = BackendUnavailable(f"{name}: {found.reason}", remedy=found.remedy)
             error.backend = name
             raise error
-        preload = tuple(getattr(backend, "preload", ()))
+        preload = (*getattr(backend, "preload", ()), *self._preload_of(guests))
         if fresh or not self._keeps(backend, operators):
-            return self._make(name, backend.environment, preload, self._wall(own, name))
-        if name not in self._kept or not self._kept[name].alive:
-            wall = self._wall(None, name, kept=True)
-            self._kept[name] = self._make(name, backend.environment, preload, wall)
-        return self._kept[name]
+            return self._make(name, backend.environment, preload, self._wall(own, name), not fresh)
+        return self._kept_engine(name, backend, preload, trust if backend.role == "source" else ())
+
+    def _kept_engine(self, name: str, backend: Backend, preload: tuple[str, ...], trust: tuple[str, ...]) -> Engine:
+        """Return the kept worker of backend *name*; another one where that is gone, or served another *trust*."""
+        before, found = self._kept.get(name, ((), None))
+        if found is not None and found.alive and before == trust:
+            return found
+        if found is not None:
+            self.counts.restarted(name, "trust" if found.alive else "end")
+            found.close()
+        wall = self._wall(None, name, kept=True)
+        made = self._make(name, backend.environment, preload, wall, False)
+        self._kept[name] = (trust, made)
+        return made
+
+    def _preload_of(self, guests: Iterable[str]) -> Iterator[str]:
+        """Yield what those of *guests* import that can be guests."""
+        for backend in map(self.backend, guests):
+            if getattr(backend, "interprets", False) and self.availability(backend.name).ok:
+                yield from getattr(backend, "preload", ())
+
+    def open_beside(self, name: str, engine: Engine) -> Engine | None:
+        """Return an engine of backend *name* in the process of *engine*; None where that has none of its own."""
+        if not isinstance(engine, WorkerEngine) or not self.availability(name).ok:
+            return None
+        return engine.beside(self.reference(name), name)
 
     def kept(self, name: str) -> bool:
         """Return whether the worker of backend *name* outlives a model."""
@@ -161,7 +208,7 @@ class Engines:
 
     def release(self, name: str, engine: Engine) -> None:
         """Close *engine*, unless it is kept for the next model."""
-        if self._kept.get(name) is not engine:
+        if self._kept.get(name, ((), None))[1] is not engine:
             engine.close()
 
     def _keeps(self, backend: Backend, operators: Mapping[str, int]) -> bool:
@@ -189,7 +236,10 @@ class Engines:
         local = any(device.lower() != "cpu" for device in devices or ("unknown",))
         return Wall(own, made, tuple(dict.fromkeys(reads)), local, options.sandbox == "require")
 
-    def _make(self, name: str, environment: str, preload: tuple[str, ...], wall: Wall | None) -> Engine:
+    def _make(
+        self, name: str, environment: str, preload: tuple[str, ...], wall: Wall | None, warm: bool = True
+    ) -> Engine:
+        """Return an engine; *warm*: its worker may be forked of an interpreter that has imported the runtimes."""
         reference = self.reference(name) if name else ""
         if self._options.in_process and not environment:
             return LocalEngine(reference)
@@ -204,12 +254,16 @@ class Engines:
                 )
             command = launcher(python)
         staging, limits, more = self.staging, self._options.limits, self._options.env
+        started: list[str] = []
 
         def start() -> WorkerProcess:
             ahead = None if environment or more else staging.take(label, limits, wall)
             folder = wall.own if wall else staging.folder
             launch = Launch(command, folder, preload, legacy=bool(environment), wall=wall, variables=more)
-            return ahead or WorkerProcess(label, launch, staging.sentinel, limits)
+            server = staging.fork_server(more) if warm and ForkServer.serves(launch) else None
+            self.counts.begun(label, forked=server is not None and ahead is None, again=bool(started))
+            started.append(label)
+            return ahead or WorkerProcess(label, launch, staging.sentinel, limits, server)
 
         return WorkerEngine(reference, start)
 
@@ -218,7 +272,7 @@ class Engines:
         if "conversions" in self.__dict__:
             self.conversions.close()
             del self.conversions
-        for engine in self._kept.values():
+        for _, engine in self._kept.values():
             engine.close()
         self._kept.clear()
         if self._staging is not None:

@@ -29,7 +29,7 @@ from pytest_onnxaccel.isolation.staging.stage_model import Staged, stage
 from pytest_onnxaccel.runner.golden_data import Golden, golden_of, take_in
 from pytest_onnxaccel.runner.request import QUIET
 from pytest_onnxaccel.runner.sessions.batch_files import Candidates
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.engines import Engines, trust_of
 from pytest_onnxaccel.runner.sessions.named_outputs import named_outputs
 from pytest_onnxaccel.runner.sessions.prefetch import Prefetch
 from pytest_onnxaccel.runner.sessions.tools import TOOLS
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.checks.reach.sensitivity import Reach
     from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
     from pytest_onnxaccel.runner.sessions.source_session import Sourced
+
+
+#: Models up to so many bytes are run by the evaluator in the process that serves their graph.
+_SMALL = 64 << 20
 
 
 @record(frozen=True)
@@ -157,12 +161,34 @@ class ModelSession:
 
     # -- sessions ---------------------------------------------------------------------------------------------
 
-    def engine(self, name: str) -> Engine:
-        """Return the engine of backend *name* for this model."""
+    def engine(self, name: str, source: SourceSpec | None = None) -> Engine:
+        """Return the engine of backend *name* for this model; *source* is what it runs instead of the model's own."""
+        if self._engines.kept(name):  # by which its worker may have been given to a source of another trust
+            self._open.pop(name, None)
         if name not in self._open:
             operators = self._taken[1].operators if self._taken is not None else {}
-            self._open[name] = self._engines.open(name, operators, own=self._folder)
+            beside = self._open.get(self._tooled) if self._shares(name) else None
+            made = self._engines.open_beside(name, beside) if beside is not None else None
+            trust = trust_of(source or self.spec.source)
+            self._open[name] = made or self._engines.open(
+                name, operators, own=self._folder, trust=trust, guests=self._primary if name == self._tooled else ()
+            )
         return self._open[name]
+
+    def _shares(self, name: str) -> bool:
+        """Return whether backend *name* runs the model next to the graph functions, in the same process.
+
+        It computes in Python alone, so that it ends no process; and a small model takes little there.
+        """
+        small = self._taken is not None and self._taken[0].size + self._beside_size() <= _SMALL
+        return small and bool(getattr(self._engines.backend(name), "interprets", False))
+
+    def _beside_size(self) -> int:
+        """Return the bytes of the model's external data."""
+        staged, info = self.taken()
+        if not info.external:
+            return 0
+        return sum(entry.stat().st_size for entry in os.scandir(staged.folder) if entry.is_file())
 
     def session(
         self,
@@ -178,7 +204,7 @@ class ModelSession:
         Raises:
             OnnxAccelError: it cannot be loaded.
         """
-        info, engine = self.info, self.engine(name)
+        info, engine = self.info, self.engine(name, source)
         file, wanted = path or self.path, options or QUIET
         key = (name, file, wanted, source)
         if key not in self._sessions or not self._sessions[key].alive:

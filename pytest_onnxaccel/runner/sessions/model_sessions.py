@@ -82,6 +82,15 @@ class ModelSessions:
         if self._open is not None and self._open.spec.name == model:
             self._leave()
 
+    def awaits(self, model: str) -> bool:
+        """Return whether nothing was begun in advance, and *model* is not open."""
+        opened = {*self._parked, *([self._open.spec.name] if self._open is not None else ())}
+        return self._prefetch is None and model not in opened
+
+    def expect(self, prefetch: Prefetch | None) -> None:
+        """Take what was begun in advance for the model that is next."""
+        self._prefetch = prefetch
+
     def _make(self, spec: ModelSpec, number: int) -> ModelSession:
         prefetch, self._prefetch = self._prefetch, None
         if prefetch is not None and prefetch.model != spec.name:

@@ -30,8 +30,10 @@ class Prefetch:
         shutil.rmtree(self.staged.folder, ignore_errors=True)
 
 
-def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, needs: Sequence[str]) -> Prefetch | None:
-    """Take the model in and begin with what its checks need in *backend*, the one that serves its graph too.
+def foresee(
+    engines: Engines, spec: ModelSpec, number: int, backends: Sequence[str], needs: Sequence[str]
+) -> Prefetch | None:
+    """Take the model in and begin with what its checks need in the first backend, which serves its graph too.
 
     None where there is nothing to gain, or where the model cannot be staged: the next one to stage it will say so.
 
@@ -39,9 +41,10 @@ def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, needs:
         engines: those of the run.
         spec: the model.
         number: that of the model in the run.
-        backend: name of the backend.
+        backends: those of the model, by name.
         needs: as :attr:`~pytest_onnxaccel.runner.check_table.Check.needs`, of the checks that are selected.
     """
+    backend = backends[0]
     runtime = engines.backend(backend)
     if runtime.environment or runtime.keep_worker or not engines.availability(backend).ok:
         return None
@@ -51,7 +54,7 @@ def foresee(engines: Engines, spec: ModelSpec, number: int, backend: str, needs:
         return None
     engine = None
     try:
-        engine = engines.open(backend, {}, own=folder)
+        engine = engines.open(backend, {}, own=folder, guests=backends[1:])
         if isinstance(engine, WorkerEngine):
             staged = stage(spec.path, spec.shown, folder, engines.options.limits.seconds)
             return _begun(spec, backend, staged, engine, needs, engines.reference(backend))

@@ -26,7 +26,7 @@ from pytest_onnxaccel.isolation.staging.stage_source import StagedSource, stage_
 from pytest_onnxaccel.runner.sessions.tools import TOOLS
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.runner.sessions.engines import Engines
+    from pytest_onnxaccel.runner.sessions.engines import Engines, trust
 
 #: Where the result of an ONNX conversion must load before it counts.
 _LOADS_IN = "ort-cpu"
@@ -75,7 +75,7 @@ class Conversions:
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
         self._staged: dict[str, StagedSource | OnnxAccelError] = {}
-        self._open: dict[str, Engine] = {}
+        self._open: dict[tuple[str, tuple[str, ...]], Engine] = {}
         self._last = 0
         folder = engines.options.cache
         if folder is None:
@@ -209,7 +209,7 @@ class Conversions:
                 prepared = self._tools().graph(prepares, source=staged.path, target=path)
                 options = replace(options, prepared=prepared)
             try:
-                answer = self._engine(converter.backend).graph(
+                answer = self._engine(converter.backend, trust(options.loader, options.trusted)).graph(
                     "convert", converter=table.route(staged.kind, gives), source=path, kind=staged.kind, gives=gives,
                     folder=folder, options=options.to_json(),
                 )  # fmt: skip
@@ -247,10 +247,11 @@ class Conversions:
     def _tools(self) -> Engine:
         return self._engine(_LOADS_IN if self._engines.availability(_LOADS_IN).ok else TOOLS)
 
-    def _engine(self, name: str) -> Engine:
-        if name not in self._open or not self._open[name].alive:
-            self._open[name] = self._engines.open(name, {})
-        return self._open[name]
+    def _engine(self, name: str, may: tuple[str, ...] = ()) -> Engine:
+        key = (name, may)
+        if key not in self._open or not self._open[key].alive:
+            self._open[key] = self._engines.open(name, {}, trust=may)
+        return self._open[key]
 
     def _folder(self, what: str) -> str:
         self._last += 1
@@ -260,7 +261,7 @@ class Conversions:
 
     def close(self) -> None:
         """End the workers; what was converted is in the run's private folder."""
-        for name, engine in self._open.items():
+        for (name, _), engine in self._open.items():
             self._engines.release(name, engine)
         self._open.clear()
 

@@ -13,15 +13,18 @@ from pytest_onnxaccel.isolation.launch import Launch, own_command
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
 from pytest_onnxaccel.isolation.supervisor import WorkerProcess
+from pytest_onnxaccel.isolation.warm.forking import ForkServer, available
 from suites.unit.isolation.hosting import Start
 from suites.unit.processes import children, open_files, running
 
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture
-def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Starts workers; afterwards no child, file or descriptor of theirs is left."""
+@pytest.fixture(params=["fresh", "forked"])
+def start(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Starts workers, fresh ones or forked ones; afterwards no child, file or descriptor of theirs is left."""
+    if request.param == "forked" and not available():
+        pytest.skip("workers are not forked on this system")
     monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
     temporary, staging = tmp_path / "tmp", tmp_path / "staging"
     temporary.mkdir()
@@ -30,10 +33,14 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     before, files = set(children()), open_files()
     sentinel = OrphanReaper(str(staging))
     made: list[WorkerProcess] = []
+    servers: list[ForkServer] = []
 
     def start(limits: Limits | None = None, preload: tuple[str, ...] = (), command: Any = None) -> WorkerProcess:
         launch = Launch(command or own_command(), str(staging), preload)
-        worker = WorkerProcess("ort-cpu", launch, sentinel, limits or Limits())
+        if request.param == "forked" and command is None and not servers:
+            servers.append(ForkServer(sentinel, str(staging)))
+        server = servers[0] if servers and command is None else None
+        worker = WorkerProcess("ort-cpu", launch, sentinel, limits or Limits(), server)
         made.append(worker)
         return worker
 
@@ -41,6 +48,9 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     for worker in made:
         worker.close()
         assert not running(worker.pid)
+    for server in servers:
+        assert server.alive, "a worker ended what it was forked of"
+        server.close()
     sentinel.close()
     assert set(children()) <= before, "a child, or its zombie, is left"
     assert open_files() == files

@@ -104,12 +104,12 @@ def test_foresight_is_for_models_that_can_be_taken_in_by_backends_of_this_interp
     engines: Engines, tmp_path: Path
 ) -> None:
     spec = ModelSpec("m", saved(tmp_path), "m.onnx")
-    found = foresee(engines, spec, 0, "ort-cpu", ALL)
+    found = foresee(engines, spec, 0, ["ort-cpu"], ALL)
     assert found is not None
     assert found.engine.graph("inspect", path=found.staged.path)["nodes"] > 0
     found.engine.close()
-    assert foresee(engines, ModelSpec("m", str(tmp_path / "gone.onnx"), "gone.onnx"), 1, "ort-cpu", ALL) is None
-    assert foresee(engines, spec, 2, "onnx-tf", ALL) is None
+    assert foresee(engines, ModelSpec("m", str(tmp_path / "gone.onnx"), "gone.onnx"), 1, ["ort-cpu"], ALL) is None
+    assert foresee(engines, spec, 2, ["onnx-tf"], ALL) is None
 
 
 def test_a_child_that_ends_is_waited_for_and_one_that_does_not_is_told(tmp_path: Path) -> None:
@@ -141,7 +141,8 @@ def test_a_hint_starts_a_worker_that_can_be_dropped(
     monkeypatch.setattr(ahead, "_hinted", made)
     ahead.start_at_a_hint()
     assert bool(made) is started
-    pids = [staging._spare.pid for staging in made if staging._spare is not None]
+    started_ahead = [found for staging in made for found in (staging._spare, staging._server) if found is not None]
+    pids = [found.pid for found in started_ahead]
     assert len(pids) == started
     ahead.drop_hinted()
     assert made == []
