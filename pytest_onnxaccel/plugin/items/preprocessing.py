@@ -81,14 +81,24 @@ def check(state: State, spec: PreprocessingSpec) -> CheckResult:
 
 def _compared(state: State, spec: PreprocessingSpec) -> CheckResult:
     settings, root = state.settings, state.config.rootpath
-    reference = resolve(spec.reference, root, spec.origin)
-    candidate = resolve(spec.candidate, root, spec.origin)
+    given = spec.settings.get("functions", {})
+    reference = given.get("reference") or resolve(spec.reference, root, spec.origin)
+    candidate = given.get("candidate") or resolve(spec.candidate, root, spec.origin)
+    further = {name: value for name, value in spec.settings.items() if name != "functions"}
+    for name in ("inputs", "images"):
+        if isinstance(further.get(name), str) and ":" in further[name]:
+            made = resolve(further[name], root, spec.origin)
+            further[name] = made() if name == "images" else made  # type: ignore[call-arg]
     from pytest_onnxaccel.preprocessing import compare
     from pytest_onnxaccel.preprocessing.check_result import outcome
 
     examples = spec.examples
     if examples is None or settings.origin("fuzz_examples") != "default":
         examples = settings.fuzz_examples
+    if isinstance(further.get("images"), str):
+        from pytest_onnxaccel.preprocessing.own_files import samples
+
+        further["images"] = samples(further["images"], root, further.get("inputs"))
     machine_lock = state.machine_lock
     alone = (
         nullcontext() if machine_lock is None else machine_lock.exclusive() if spec.faster else machine_lock.shared()
@@ -106,5 +116,6 @@ def _compared(state: State, spec: PreprocessingSpec) -> CheckResult:
             examples=examples,
             derandomize=settings.fuzz_profile == "ci",
             corpus=settings.fuzz_corpus,
+            **further,
         )
     return outcome(spec, report, root / FOLDER)

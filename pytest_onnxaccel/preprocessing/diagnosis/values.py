@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_onnxaccel.preprocessing.diagnosis.evidence import LOOSE, Affine, Evidence, Finding, Trial
+from pytest_onnxaccel.preprocessing.differences import ulp
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,9 +42,20 @@ def precise(evidence: Evidence) -> Finding | None:
                 if np.array_equal(right, right.astype(small).astype(np.float64)):
                     wide = pairs[0].reference.dtype
                     return "precision", f"the candidate computes in {name}, the reference in {wide}"
+    if _one_line(apart, left, 16 * ulp(pairs[0].reference.dtype, evidence.scale)):
+        return None
     if worst <= 1e-4 * evidence.scale or (worst <= 2e-3 * evidence.scale and _noisy(apart, left)):
         return "precision", f"small errors, up to {worst:.3g}: computed in a smaller type or in another order"
     return None
+
+
+def _one_line(apart: Array, left: Array, least: float) -> bool:
+    """Return whether errors are a straight line in the reference's values: another factor, not rounding."""
+    if np.abs(apart).max() <= least:
+        return False
+    design = np.stack([left, np.ones_like(left)], axis=1)
+    rest = apart - design @ np.linalg.lstsq(design, apart, rcond=None)[0]
+    return bool(np.square(rest).sum() < 0.02 * np.square(apart).sum())
 
 
 def _noisy(apart: Array, left: Array) -> bool:
@@ -114,7 +126,8 @@ def ranged(evidence: Evidence) -> Finding | None:
     spans = f"the candidate gives {_span(right)}, the reference {_span(left)}"
     usual = any(_near(ratio[:1], np.array([k])) for n in _RANGES for k in (n, 1 / n))
     if same_factor and usual:
-        if np.allclose(right.offset, left.offset, atol=LOOSE * evidence.scale):
+        shifted = np.abs(left.offset).max() > LOOSE * evidence.scale
+        if shifted and np.allclose(right.offset, left.offset, atol=LOOSE * evidence.scale):
             return "value-range", f"the mean is subtracted from values of another range: {spans}"
         return "value-range", f"another range of values: {spans}"
     known = ((0, 1), (-1, 1), (0, 255))
@@ -165,14 +178,45 @@ def odd(evidence: Evidence) -> Finding | None:
 
 
 def clipped(evidence: Evidence) -> Finding | None:
-    """Find the reference's values, clipped to a range."""
+    """Find values of one side that are the other's, clipped to a range."""
     pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape and t.candidate.size]
-    if not pairs:
+    if not pairs or pairs[0].reference.dtype.kind not in "iuf":
         return None
     low, high = min(t.candidate.min() for t in pairs), max(t.candidate.max() for t in pairs)
     if low < high and evidence.explains(lambda t: np.clip(t.reference, low, high)):
-        return "value-range", f"the candidate's values are clipped to {low:g} to {high:g}"
+        return "value-range", f"the candidate's values are clipped to {low:g} to {high:g}, the reference's are not"
+    low, high = min(t.reference.min() for t in pairs), max(t.reference.max() for t in pairs)
+    told = [(np.clip(t.candidate, low, high), t) for t in pairs]
+    telling = any(not evidence.close(t.candidate, t.reference) for t in pairs)
+    if low < high and telling and all(evidence.close(cut, t.reference) for cut, t in told):
+        return "value-range", f"the reference's values are clipped to {low:g} to {high:g}, the candidate's are not"
     return None
+
+
+def regressed(evidence: Evidence) -> Finding | None:
+    """Find a candidate that is a straight line of the reference, whatever the two compute."""
+    pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape and t.candidate.size]
+    if not pairs or pairs[0].reference.dtype.kind != "f":
+        return None
+    left = np.concatenate([t.reference.reshape(-1) for t in pairs]).astype(np.float64)
+    right = np.concatenate([t.candidate.reshape(-1) for t in pairs]).astype(np.float64)
+    return line(left, right)
+
+
+def line(left: Array, right: Array) -> Finding | None:
+    """Find ``right = factor * left + offset`` in the values of all samples."""
+    good = np.isfinite(left) & np.isfinite(right)
+    left, right = left[good], right[good]
+    if left.size < 4 or np.ptp(left) == 0:
+        return None
+    design = np.stack([left, np.ones_like(left)], axis=1)
+    factor, offset = (float(v) for v in np.linalg.lstsq(design, right, rcond=None)[0])
+    rest = np.abs(right - design @ np.array([factor, offset])).max()
+    if rest > 0.02 * np.abs(right - left).max() or factor == 0:
+        return None
+    parts = [f"a factor of {factor:.7g}"] if abs(factor - 1) * np.abs(left).max() > rest else []
+    parts += [f"an offset of {offset:.5g}"] if abs(offset) > max(rest, 1e-6 * np.abs(left).max()) else []
+    return ("scale", f"off by {' and '.join(parts)} everywhere") if parts else None
 
 
 def _near(left: Array, right: Array) -> bool:
@@ -181,14 +225,14 @@ def _near(left: Array, right: Array) -> bool:
 
 def _ends(affine: Affine) -> tuple[int, int] | None:
     """Return the results of black and white where they are whole and equal in all channels."""
-    ends = np.stack([affine.offset, affine.offset + 255 * affine.slope])
+    ends = np.stack([affine.black, affine.white])
     if np.all(np.abs(ends - np.rint(ends[:, :1])) < 0.02):
         return int(np.rint(ends[0, 0])), int(np.rint(ends[1, 0]))
     return None
 
 
 def _span(affine: Affine) -> str:
-    ends = [affine.offset, affine.offset + 255 * affine.slope]
+    ends = [affine.black, affine.white]
     return f"{float(np.min(ends)) + 0.0:.4g} to {float(np.max(ends)) + 0.0:.4g}"
 
 
