@@ -119,7 +119,7 @@ def compare(  # noqa: PLR0913 - called by users, who give each by its name
     report = _found(pair, failure, search, corpus) if failure else _equivalent(pair, search)
     if report.equivalent and faster is not None:
         report = _timed(pair, report, faster, seed, wanted)
-    return replace(report, seconds=time.perf_counter() - start)
+    return replace(report, seconds=time.perf_counter() - start, statistics="\n".join(search.statistics))
 
 
 def _timed(pair: Pair, report: Report, faster: float, seed: int, wanted: Wanted) -> Report:

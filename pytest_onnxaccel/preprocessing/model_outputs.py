@@ -71,15 +71,15 @@ def _checked(name: Any, said: Any) -> None:
 def _made(content: Any, shape: tuple[int, ...], scene: str, random: np.random.Generator) -> Array:
     if not isinstance(content, str):
         low, high = (float(v) for v in content)
-        return (low + random.random(shape) * (high - low)).astype(np.float32)
+        return np.asarray(low + random.random(shape) * (high - low), np.float32)
     if content in ("boxes", "centres"):
         return _boxes(shape, scene, random, corners=content == "boxes")
     if content == "labels":
-        return random.integers(0, 21, shape)
+        return np.asarray(random.integers(0, 21, shape))
     if content == "deltas":
-        return random.normal(0, 0.6, shape).astype(np.float32)
+        return np.asarray(random.normal(0, 0.6, shape), np.float32)
     if content == "logits":
-        return random.normal(0, 4, shape).astype(np.float32)
+        return np.asarray(random.normal(0, 4, shape), np.float32)
     return _scores(content, shape, scene, random)
 
 
@@ -94,9 +94,9 @@ def _boxes(shape: tuple[int, ...], scene: str, random: np.random.Generator, corn
     if scene == "small":
         side = side * 0.05
     if not corners:
-        return np.concatenate([centre, side], axis=1).reshape(shape).astype(np.float32)
+        return np.asarray(np.concatenate([centre, side], axis=1).reshape(shape), np.float32)
     boxes = np.concatenate([centre - side / 2, centre + side / 2], axis=1)
-    return np.clip(boxes, 0, 1).reshape(shape).astype(np.float32)
+    return np.asarray(np.clip(boxes, 0, 1).reshape(shape), np.float32)
 
 
 def _scores(content: str, shape: tuple[int, ...], scene: str, random: np.random.Generator) -> Array:
@@ -107,7 +107,7 @@ def _scores(content: str, shape: tuple[int, ...], scene: str, random: np.random.
         hot.reshape(-1)[random.integers(0, hot.size)] = True
     level = np.where(hot, random.uniform(0.05, 0.999, rows), random.uniform(0, 0.02, rows))
     if content != "probabilities":
-        return level.astype(np.float32)
+        return np.asarray(level, np.float32)
     rest = random.dirichlet(np.ones(max(1, shape[-1] - 1)), rows) * (1 - level)[..., None]
     classes = np.concatenate([rest[..., :1], level[..., None], rest[..., 1:]], axis=-1)[..., : shape[-1]]
-    return (classes / classes.sum(-1, keepdims=True)).astype(np.float32)
+    return np.asarray(classes / classes.sum(-1, keepdims=True), np.float32)

@@ -82,6 +82,7 @@ class Report:
         stage: the check that failed; empty when equivalent.
         path: the part of the result that differs, such as ``["boxes"]``; empty where the result is one array.
         also: other checks that failed on some samples, in words.
+        statistics: what hypothesis says of the fuzzing.
         found_on: the image that failed first, in words.
         outputs: results of reference and candidate for *minimal*; None for a side that raised. Where two calls of one
             function differ, these are the two results.
@@ -107,6 +108,7 @@ class Report:
     seconds: float = 0.0
     path: str = ""
     also: tuple[str, ...] = ()
+    statistics: str = ""
 
     @property
     def compared_nothing(self) -> bool:
@@ -137,6 +139,8 @@ class Report:
             lines.append(f"  first difference {self.first_difference}")
         lines += self._worst_lines()
         lines.append(f"  tolerance: {self.tolerance}; {'proof' if self.equivalent else 'tried'}: {self.proof}")
+        if self.code and len(self.code) <= 200:
+            lines.append(f"  to paste: {self.code}")
         if self.kind is not None:
             lines.append("  report.save(folder) writes the case with a repro.py")
         return "\n".join(lines)

@@ -14,6 +14,12 @@ from pytest_onnxaccel.strategies.programs import LAYOUTS, PATTERNS, ImageProgram
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+#: Levels of a colour: the ends and the middle more often than the rest.
+_LEVELS = st.integers(0, 255) | st.sampled_from((0, 255, 128, 127, 1, 254))
+
+#: Patterns that a seed or a few levels make; of the others each pixel is drawn.
+_DRAWN = tuple(pattern for pattern in PATTERNS if pattern not in ("pixels", "saturated"))
+
 Shapes = str | Sequence[tuple[int, int]] | st.SearchStrategy[tuple[int, int]]
 
 
@@ -53,17 +59,35 @@ def image_programs(
     sizes = _sizes(shapes, max_side)
     low, high = limits(range, dtype) if range is not None else (None, None)
     depths = st.sampled_from(list(channels)) if isinstance(channels, Sequence) else st.just(channels)
-    return st.builds(
-        lambda size, depth, pattern, values, level, seed, layout: ImageProgram(
+    wanted = st.sampled_from(_layouts(layouts))
+
+    def program(size: tuple[int, int], depth: int | None, pattern: str, values: tuple[int, ...]) -> Any:
+        return lambda level, seed, layout: ImageProgram(
             size[0], size[1], depth, str(dtype), pattern, values, level, seed, layout, low, high
-        ),
-        sizes,
-        depths,
-        st.sampled_from(PATTERNS),
-        st.tuples(*[st.integers(0, 255)] * 3),
-        st.integers(0, 255),
+        )
+
+    free = isinstance(shapes, str)
+
+    def few(
+        pixels: list[tuple[int, int, int]], width: int, size: tuple[int, int] | None, depth: int | None, layout: str
+    ) -> Any:
+        height, width = size or (-(-len(pixels) // width), min(width, len(pixels)))
+        levels = tuple(level for pixel in pixels for level in np.resize(pixel, depth or 1).tolist())
+        return ImageProgram(height, width, depth, str(dtype), "pixels", levels, 255, 0, layout, low, high)
+
+    # Pixel by pixel: what fails for one colour shrinks to one pixel of it
+    ends = st.sampled_from((0, 255))
+    pixel = st.tuples(*[ends] * 3) | st.tuples(*[_LEVELS] * 3)
+    pixels = st.builds(
+        few, st.lists(pixel, min_size=1, max_size=24), st.integers(1, 6), st.none() if free else sizes, depths, wanted
+    )
+    patterns = st.builds(program, sizes, depths, st.sampled_from(_DRAWN), st.tuples(*[_LEVELS] * 3))
+    return pixels | st.builds(
+        lambda make, level, seed, layout: make(level, seed, layout),
+        patterns,
+        _LEVELS,
         st.integers(0, 2**16 - 1),
-        st.sampled_from(_layouts(layouts)),
+        wanted,
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 #: What an image shows, simplest first: shrinking goes towards the front.
 PATTERNS = (
     "constant", "hot", "gradient-x", "gradient-y", "checker", "faint", "saturated", "ramp", "noise", "photo",
+    "pixels",
 )  # fmt: skip
 
 #: How an image lies in memory, plainest first.
@@ -34,7 +35,8 @@ class ImageProgram:
         channels: size of the last axis; None for an image of two axes.
         dtype: NumPy name of the element type.
         pattern: one of :data:`PATTERNS`.
-        values: one level per channel, each 0 to 255, repeated when there are fewer than channels.
+        values: one level per channel, each 0 to 255, repeated when there are fewer than channels; of ``pixels`` those
+            of one pixel after the other.
         level: second level of the patterns that have two (the hot pixel, the other field), 0 to 255.
         seed: of the noise; position of the hot pixel; side of the fields of the checkerboard.
         layout: one of :data:`LAYOUTS`.
@@ -80,6 +82,8 @@ def _levels(program: ImageProgram, depth: int) -> Array:
     """Return levels 0 to 255, broadcastable to the image's shape."""
     height, width = program.height, program.width
     base = np.resize(np.asarray(program.values or (0,), dtype=np.int64), depth)
+    if program.pattern == "pixels":
+        return np.resize(np.asarray(program.values or (0,), dtype=np.int64), (height, width, depth))
     if program.pattern == "noise":
         generator = np.random.default_rng(program.seed)
         if program.fine:

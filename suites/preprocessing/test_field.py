@@ -11,8 +11,8 @@ pytest.importorskip("cv2")
 pytest.importorskip("PIL")
 pytest.importorskip("torch")
 
-from suites.preprocessing.field.pair import FieldPair  # noqa: E402
-from suites.preprocessing.field.run import PAIRS, judged  # noqa: E402
+from suites.preprocessing.field.pair import FieldPair
+from suites.preprocessing.field.run import PAIRS, judged
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "preprocessing.md"
 

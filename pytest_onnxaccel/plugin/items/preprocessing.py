@@ -51,7 +51,7 @@ class PreprocessingItem(pytest.Item):
 
     def runtest(self) -> None:
         state = self.config.stash[STATE]
-        conclude([record(self, check(state, self.declared))], state.settings.inconclusive)
+        conclude([record(self, check(state, self.declared, self))], state.settings.inconclusive)
 
     def reportinfo(self) -> tuple[Path, None, str]:
         return place(self)
@@ -60,14 +60,23 @@ class PreprocessingItem(pytest.Item):
 def named(declared: Request, item: pytest.Item) -> PreprocessingSpec:
     """Return what a marker declares, under the name of its test."""
     assert isinstance(declared, PreprocessingSpec)
+    shown = [
+        value
+        for one in getattr(getattr(item, "obj", None), "hypothesis_explicit_examples", ())
+        for value in (*one.args, *one.kwargs.values())[:1]
+    ]
+    images = declared.settings.get("images")
+    if shown and (images is None or isinstance(images, (list, tuple))):
+        # what the test's @example gives is tried first
+        return replace(declared, name=item.name, settings={**declared.settings, "images": [*shown, *(images or ())]})
     return replace(declared, name=item.name)
 
 
-def check(state: State, spec: PreprocessingSpec) -> CheckResult:
+def check(state: State, spec: PreprocessingSpec, item: pytest.Item | None = None) -> CheckResult:
     """Import both functions and compare them; a function that cannot be imported is a failed check with one line."""
     start = time.perf_counter()
     try:
-        result = _compared(state, spec)
+        result = _compared(state, spec, item)
     except LET_THROUGH:
         raise
     except BaseException as error:
@@ -79,7 +88,7 @@ def check(state: State, spec: PreprocessingSpec) -> CheckResult:
     return result.with_(duration_s=time.perf_counter() - start)
 
 
-def _compared(state: State, spec: PreprocessingSpec) -> CheckResult:
+def _compared(state: State, spec: PreprocessingSpec, item: pytest.Item | None) -> CheckResult:
     settings, root = state.settings, state.config.rootpath
     given = spec.settings.get("functions", {})
     reference = given.get("reference") or resolve(spec.reference, root, spec.origin)
@@ -118,4 +127,7 @@ def _compared(state: State, spec: PreprocessingSpec) -> CheckResult:
             corpus=settings.fuzz_corpus,
             **further,
         )
+    if item is not None and report.statistics:
+        # as hypothesis's own plugin keeps them for --hypothesis-show-statistics and JUnit
+        item.hypothesis_statistics = f"{item.nodeid}:\n\n{report.statistics}"  # type: ignore[attr-defined]
     return outcome(spec, report, root / FOLDER)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_onnxaccel.core.errors import ConfigError, OnnxAccelError
-from pytest_onnxaccel.preprocessing.guarded_call import DEEP, Failure, Pair, call
+from pytest_onnxaccel.preprocessing.guarded_call import DEEP, Failure, Pair, call, name_of
 from pytest_onnxaccel.preprocessing.inputs import Raw
 from pytest_onnxaccel.preprocessing.leaves import Leaves
 from pytest_onnxaccel.preprocessing.report import Proof, picture
@@ -79,6 +79,8 @@ class Search:
         self._first: tuple[Any, Leaves] | None = None
         self._large = 0
         self.proof = Proof()
+        #: What hypothesis says of its run.
+        self.statistics: list[str] = []
         self.found: list[Found] = []
         self.chosen: Found | None = None
 
@@ -209,7 +211,10 @@ class Search:
             if domain.sizes is None:
                 strategy = strategy.map(lambda one: one.at(*domain.fitted((one.height, one.width))))
         refused = len(self._pair.refused)
-        found, tried = find_failing(fails, strategy, examples=self._examples, seed=self._seed)
+        key = f"{name_of(self._pair.reference)} {name_of(self._pair.candidate)}"
+        found, tried = find_failing(
+            fails, strategy, examples=self._examples, seed=self._seed, key=key, statistics=self.statistics.append
+        )
         self.proof = replace(self.proof, fuzzed=tried - (len(self._pair.refused) - refused))
         if found is None or not failures:
             return
