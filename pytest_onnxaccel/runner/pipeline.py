@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.specs import ModelInfo
@@ -77,6 +75,8 @@ def _model(engines: Engines, path: str, backend: str) -> Callable[..., Any]:
     tools.close()
     session = engines.open(backend, info.operators, own=staged.folder).load(staged.path, LoadOptions())
     names = [spec.name for spec in info.inputs]
+
+    import numpy as np
 
     def run(*inputs: Any) -> Any:
         if len(inputs) == 1 and isinstance(inputs[0], dict):

@@ -86,7 +86,8 @@ def find_failing(
 
     def tell(said: Any) -> None:
         if statistics is not None:
-            statistics(describe_statistics({**said, "nodeid": key}))
+            said["nodeid"] = key
+            statistics(describe_statistics(said))
 
     forced = hypothesis.core.global_force_seed
     if seed is not None and forced is None and not (profile is not None and profile.derandomize):

@@ -129,5 +129,6 @@ def _compared(state: State, spec: PreprocessingSpec, item: pytest.Item | None) -
         )
     if item is not None and report.statistics:
         # as hypothesis's own plugin keeps them for --hypothesis-show-statistics and JUnit
-        item.hypothesis_statistics = f"{item.nodeid}:\n\n{report.statistics}"  # type: ignore[attr-defined]
+        own = getattr(item, "hypothesis_statistics", f"{item.nodeid}:\n")
+        item.hypothesis_statistics = f"{own}\n\n{report.statistics}"  # type: ignore[attr-defined]
     return outcome(spec, report, root / FOLDER)
