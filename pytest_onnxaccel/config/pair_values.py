@@ -100,7 +100,7 @@ def images(value: object) -> Any:
 
 
 def split(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a spec: what ``compare`` takes besides goes into its ``settings``."""
+    """Return the fields of a spec: what else ``compare`` takes goes into its ``settings``."""
     settings = {name: value for name, value in given.items() if name in SETTINGS}
     fields = {name: value for name, value in given.items() if name not in SETTINGS}
     functions = {side: fields[side] for side in ("reference", "candidate") if callable(fields.get(side))}

@@ -10,7 +10,7 @@ FEW = 4
 
 
 def plane_of(shape: tuple[int, ...], depth: int) -> tuple[int, int] | None:
-    """Return height and width of a result: beside its axis of channels, else its last two axes."""
+    """Return height and width of a result: next to its axis of channels, else its last two axes."""
     if len(shape) < 2:
         return None
     if depth > 1 and len(shape) >= 3 and shape[-1] in (1, depth):

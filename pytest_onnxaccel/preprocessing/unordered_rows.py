@@ -1,4 +1,4 @@
-"""Results whose rows may come in any order, such as detections: the candidate's rows are put beside the reference's."""
+"""Results whose rows may come in any order, such as detections: the candidate's rows are matched with the reference's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROWS = 3000
 def reordered(reference: Leaves, candidate: Leaves, paths: bool | Sequence[str]) -> Leaves:
     """Return *candidate* with its rows in the order of the reference's nearest ones.
 
-    Leaves that stand beside each other and have as many rows (boxes, scores, labels) are moved together.
+    Leaves that stand next to each other and have as many rows (boxes, scores, labels) are moved together.
     Where the number of rows differs, nothing is moved: that is found as a difference of shape.
     """
     moved = dict(candidate.arrays)
