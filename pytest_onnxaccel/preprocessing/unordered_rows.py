@@ -1,4 +1,4 @@
-"""Results whose rows may come in any order, such as detections: the candidate's rows are matched with the reference's."""
+"""Results whose rows may come in any order, such as detections: rows are matched before they are compared."""
 
 from __future__ import annotations
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SHAPE = (240, 320, 3)
 #: That of a signal and of a table.
 SIGNAL, TABLE = (16000,), (200, 8)
+#: Element types of samples other than images.
+_TYPES = {"signal": "float32", "table": "float64"}
 #: Ranges that images of floats have, narrowest first.
 RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 
@@ -59,7 +61,9 @@ class Wanted:
             return cls(Domain(0, 0, None), given, kind, adapt)
         if shape is None:
             shape = _shape(own if inputs is None or not callable(inputs) else None, given, kind)
-        name = dtype or (str(own.dtype) if own is not None else "uint8")
+        name = dtype or (
+            str(own.dtype) if own is not None else _TYPES.get(kind, "uint8") if isinstance(kind, str) else "uint8"
+        )
         if np.dtype(name).kind not in "iufb":
             raise ConfigError(f"dtype is {dtype!r}", remedy="give an integer, float or bool type, such as float32")
         if kind in ENCODED and name != "uint8":

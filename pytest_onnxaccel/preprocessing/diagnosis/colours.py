@@ -43,8 +43,12 @@ def converted(evidence: Evidence) -> Finding | None:
         return None
     if evidence.domain.step == (3, 2) and np.abs(mine[[0, 2, 1]] - theirs[:3]).max() < 0.02 * scale:
         return "channel-swap", "channels swapped: U and V are exchanged (NV12, NV21)"
-    rows = ["[" + ", ".join(f"{v:.3g}" for v in side[:-1, 0]) + "]" for side in (theirs, mine)]
-    return "yuv-matrix", f"colours are converted with another matrix: first row {rows[0]}, the reference's {rows[1]}"
+    worst = int(np.argmax(np.abs(mine[:-1] - theirs[:-1]).max(axis=0)))
+    rows = ["[" + ", ".join(f"{v:.3g}" for v in side[:-1, worst]) + "]" for side in (theirs, mine)]
+    return "yuv-matrix", (
+        f"colours are converted with another matrix: channel {worst} has the weights {rows[0]}, "
+        f"the reference's {rows[1]}"
+    )
 
 
 def _same_columns(matrix: Array) -> bool:

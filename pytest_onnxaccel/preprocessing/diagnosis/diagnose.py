@@ -137,6 +137,7 @@ def _values(evidence: Evidence) -> Finding | None:
     steps: tuple[Callable[[Evidence], Finding | None], ...] = (
         only_strided,
         _decoded,
+        _kept,
         integers.zero_point,
         values.precise,
         values.swapped,
@@ -164,6 +165,11 @@ def _values(evidence: Evidence) -> Finding | None:
         if finding is not None:
             return finding
     return None
+
+
+def _kept(evidence: Evidence) -> Finding | None:
+    """Find one result for all images of a size: looked at first, because nothing else can be asked then."""
+    return values.odd(evidence) if evidence.own_size else None
 
 
 def _decoded(evidence: Evidence) -> Finding | None:

@@ -121,6 +121,8 @@ class Evidence:
         images = [np.array(self.failure.image, order="C"), self.program("ramp", (16, 16))]
         images += [self.program("noise", size, seed) for seed, size in enumerate(((12, 20), (32, 64)))]
         images += [self.program("photo", (40, 56), 4)]
+        if self.own_size and images[1].size > MANY:
+            del images[1:3]  # all of one large size: two say as much, in half the time
         return [trial for image in images if (trial := self.run(image)) is not None]
 
     @cached_property
@@ -134,6 +136,9 @@ class Evidence:
         """Return whether the two are equal but for rounding."""
         if left is None or right is None or left.shape != right.shape:
             return False
+        few = left.size // 2000
+        if few > 4 and not self.close(left.reshape(-1)[::few], right.reshape(-1)[::few], loose):
+            return False  # large results: most guesses fail on a few values already
         with np.errstate(all="ignore"):
             apart = np.abs(left.astype(np.float64) - right.astype(np.float64))
         return bool(np.all(apart <= loose * max(self.scale, 1e-30)))

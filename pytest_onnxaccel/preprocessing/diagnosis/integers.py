@@ -46,7 +46,7 @@ def wrapped_not_clipped(evidence: Evidence) -> Finding | None:
         ends = [end for end in (float(ended.max()), float(ended.min())) if _jumps(ended, other, apart, end)]
         there = np.zeros(apart.shape, bool)
         for end in ends:
-            there |= np.abs(ended - end) <= 1e-6 * max(abs(end), 1.0)
+            there |= np.abs(ended - end) <= 1e-6 * float(np.ptp(ended))
         if ends and there[apart].all():
             return "wraparound", words.format(" and ".join(f"{end:g}" for end in ends))
     return None
@@ -55,7 +55,7 @@ def wrapped_not_clipped(evidence: Evidence) -> Finding | None:
 def _jumps(ended: Array, other: Array, apart: Array, end: float) -> bool:
     """Return whether, where one side stands at *end*, the other is far away, on the inner side, and not constant."""
     span = float(np.ptp(ended))
-    here = apart & (np.abs(ended - end) <= 1e-6 * max(abs(end), 1.0))
+    here = apart & (np.abs(ended - end) <= 1e-6 * span)
     if here.sum() < 5 or not span:
         return False
     values = other[here]

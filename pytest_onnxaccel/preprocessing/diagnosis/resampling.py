@@ -29,7 +29,11 @@ def resampled(evidence: Evidence) -> Finding | None:
     if fine is None or not _resizes(fine, evidence):
         return None
     slope = _slope(evidence)
-    shift = max((_shift(evidence, slope, down) for down in (False, True)), default=0.0) if slope is not None else 0.0
+    shifts = [_shift(evidence, slope, down) for down in (False, True)] if slope is not None else []
+    shift = max((middle + tilt for middle, tilt, _ in shifts), default=0.0)
+    for middle, tilt, ratio in shifts:
+        if middle > max(1.0, 0.8 * ratio) and tilt < 0.2 * middle:
+            return "offset", f"the content is shifted by {middle:.3g} pixels of the input: another crop or padding"
     if shift > (SHIFT_OF_INTEGERS if fine.reference.dtype.kind in "iu" else SHIFT):
         return "resample-grid", f"resized on another grid: content is shifted by up to {shift:.2f} pixels of the input"
     return _clipped(evidence) or _filter(evidence, fine)
@@ -145,8 +149,11 @@ def _rows(evidence: Evidence, size: tuple[int, int], down: bool) -> int:
     return 1 if plane is None else plane[0 if down else 1]
 
 
-def _shift(evidence: Evidence, slope: Array, down: bool) -> float:
-    """Return how far, in pixels of the input, content is displaced on a gradient; ends and rounding left out."""
+def _shift(evidence: Evidence, slope: Array, down: bool) -> tuple[float, float, float]:
+    """Return how far content is displaced on a gradient, in pixels of the input, ends left out.
+
+    Everywhere, in addition at one end, and how many pixels of the input one of the result stands for.
+    """
     height, width = evidence.size((64, 64))
     size = height if down else width
     black, white = evidence.domain.ends
@@ -159,16 +166,16 @@ def _shift(evidence: Evidence, slope: Array, down: bool) -> float:
     image[...] = line[:, None, None] if down else line[None, :, None]
     trial = evidence.run(image if evidence.domain.channels is not None else image[:, :, 0].copy())
     if trial is None or trial.reference.shape != trial.candidate.shape:
-        return 0.0
+        return 0.0, 0.0, 1.0
     left, right = (planes(side, evidence.domain.depth) for side in (trial.reference, trial.candidate))
     if left is None or right is None:
-        return 0.0
+        return 0.0, 0.0, 1.0
     gap = (right - left) / np.resize(slope, len(left))[:, None, None] / step
     gap = gap.mean(0)
     profile = np.median(gap, axis=1 if down else 0)
     inner = profile[max(2, profile.size // 10) : int(profile.size * min(1.0, length / size) * 0.9)]
     if inner.size < 4:
-        return 0.0
+        return 0.0, 0.0, 1.0
     place = np.linspace(-1, 1, inner.size)
     tilt, middle = np.polyfit(place, inner, 1)
-    return float(abs(middle) + abs(tilt))
+    return float(abs(middle)), float(abs(tilt)), size / max(1, target)
