@@ -24,12 +24,15 @@ ROUNDED = 1.01
 
 def converted(evidence: Evidence) -> Finding | None:
     """Find a linear conversion of the colours with other weights, on one grey channel or on three."""
-    found = _matrices(evidence)
-    if found is None:
-        return None
-    mine, theirs = found
-    scale = max(float(np.abs(mine[:-1]).max()), 1e-30)
-    if np.abs(mine[:-1] - theirs[:-1]).max() < 0.004 * scale:
+    planar = (False, True) if evidence.domain.step == (3, 2) else (False,)
+    for way in planar:
+        found = _matrices(evidence, way)
+        if found is not None:
+            mine, theirs = found
+            scale = max(float(np.abs(mine[:-1]).max()), 1e-30)
+            if np.abs(mine[:-1] - theirs[:-1]).max() >= 0.004 * scale:
+                break
+    else:
         return None
     if mine.shape[1] == 3 and _same_columns(mine) and _same_columns(theirs):
         mine, theirs = mine[:, :1], theirs[:, :1]
@@ -42,7 +45,7 @@ def converted(evidence: Evidence) -> Finding | None:
     if mine.shape[1] != 3 or not (_mixes(mine) or _mixes(theirs)):
         return None
     if evidence.domain.step == (3, 2) and np.abs(mine[[0, 2, 1]] - theirs[:3]).max() < 0.02 * scale:
-        return "channel-swap", "channels swapped: U and V are exchanged (NV12, NV21)"
+        return "channel-swap", "channels swapped: U and V are exchanged"
     worst = int(np.argmax(np.abs(mine[:-1] - theirs[:-1]).max(axis=0)))
     rows = ["[" + ", ".join(f"{v:.3g}" for v in side[:-1, worst]) + "]" for side in (theirs, mine)]
     return "yuv-matrix", (
@@ -61,12 +64,12 @@ def _mixes(matrix: Array) -> bool:
     return bool((np.sort(weights, axis=0)[-2] > 0.01 * weights.max()).any())
 
 
-def _matrices(evidence: Evidence) -> tuple[Array, Array] | None:
+def _matrices(evidence: Evidence, planar: bool = False) -> tuple[Array, Array] | None:
     """Return both sides' conversion, one row per channel of the image and one for the offset; None where not linear."""
     sides: tuple[list[Array], list[Array]] = ([], [])
     inputs = []
     for levels in COLOURS:
-        image = coloured(evidence, levels)
+        image = coloured(evidence, levels, planar)
         trial = None if image is None else evidence.run(image)
         if trial is None:
             return None
@@ -88,12 +91,16 @@ def _matrices(evidence: Evidence) -> tuple[Array, Array] | None:
     return found[0], found[1]
 
 
-def coloured(evidence: Evidence, levels: tuple[int, ...]) -> Array | None:
+def coloured(evidence: Evidence, levels: tuple[int, ...], planar: bool = False) -> Array | None:
     """Return an image of one colour; a buffer of YUV 4:2:0 with Y, U and V where images are such."""
     domain = evidence.domain
     if domain.step == (3, 2):
         image = evidence.flat(levels[:1], (48, 32))
         luma = image.shape[0] * 2 // 3
+        if planar:
+            chroma = image[luma:].reshape(-1)
+            chroma[: chroma.size // 2], chroma[chroma.size // 2 :] = domain.numbers(levels[1:])
+            return image
         image[luma:, 0::2], image[luma:, 1::2] = domain.numbers(levels[1:])
         return image
     return evidence.flat(levels, (8, 8)) if domain.depth == 3 else None

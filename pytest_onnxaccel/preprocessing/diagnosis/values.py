@@ -128,6 +128,8 @@ def ranged(evidence: Evidence) -> Finding | None:
     left, right = evidence.affine
     if not (left.usable and right.usable):
         return None
+    if not _follows(evidence, left, right):
+        return None
     ratio = right.slope / left.slope
     same_factor = _near(ratio, np.full_like(ratio, ratio[0]))
     spans = f"the candidate gives {_span(right)}, the reference {_span(left)}"
@@ -149,12 +151,35 @@ def ranged(evidence: Evidence) -> Finding | None:
     return None
 
 
+def _follows(evidence: Evidence, left: Affine, right: Affine) -> bool:
+    """Return whether what grey images tell of both sides holds in every trial, not only on flat images."""
+    for trial in evidence.trials:
+        if trial.reference.shape != trial.candidate.shape:
+            return False
+        slopes = (evidence.per_channel(right.slope, trial.reference), evidence.per_channel(left.slope, trial.reference))
+        offsets = (
+            evidence.per_channel(right.offset, trial.reference),
+            evidence.per_channel(left.offset, trial.reference),
+        )
+        theirs = trial.candidate.astype(np.float64)
+        mine = trial.reference.astype(np.float64)
+        guess = (mine - offsets[1]) / slopes[1] * slopes[0] + offsets[0]
+        whole = 1.5 if trial.candidate.dtype.kind in "iu" else 0.0
+        largest = np.abs(theirs - mine).max(initial=0)
+        span = max(float(np.abs(theirs).max(initial=0)), evidence.scale)
+        if np.abs(guess - theirs).max(initial=0) > 0.1 * largest + 2e-3 * span + whole:
+            return False
+    return True
+
+
 def scaled(evidence: Evidence) -> Finding | None:
     """Find the same affine function with another mean or scale."""
     if evidence.affine is None:
         return None
     left, right = evidence.affine
     if not (left.usable and right.usable):
+        return None
+    if not _follows(evidence, left, right):
         return None
     same = _near(left.slope, right.slope) and np.allclose(left.offset, right.offset, atol=LOOSE * evidence.scale)
     if same:
@@ -187,6 +212,10 @@ def odd(evidence: Evidence) -> Finding | None:
             f"the candidate gives the same result for different images{at_size}: it keeps that of an earlier one",
         )
     if all((t.candidate == first.flat[0]).all() for t in pairs):
+        mine = float(pairs[0].reference.flat[0])
+        if mine and all((t.reference == mine).all() for t in pairs):
+            shown = f"the candidate gives {first.flat[0]:g}, the reference {mine:g}, for every image"
+            return "scale", f"off by a factor of {float(first.flat[0]) / mine:.5g}: {shown}"
         return "other", f"the candidate gives {first.flat[0]:g} for every image{at_size}"
     return None
 

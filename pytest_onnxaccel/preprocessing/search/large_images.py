@@ -50,3 +50,5 @@ def of_cameras(domain: Domain) -> Iterator[ImageProgram]:
     yield replace(base, pattern="constant", values=(255,)).at(*large)
     yield replace(base, seed=2).at(*large)
     yield replace(base, seed=3).at(*upright)
+    # the sum of all values is past 2^31
+    yield replace(base, pattern="constant", values=(255,)).at(*domain.fitted((1440, 2560 if domain.picture else 40)))
