@@ -162,7 +162,7 @@ def _found(pair: Pair, failure: Failure, search: Search, corpus: str | Path | No
     from pytest_onnxaccel.preprocessing.diagnosis.diagnose import diagnose
 
     whole, pair = pair, pair.at(failure.path)
-    floor = failure.size * 1e-3
+    floor = failure.size * 0.02
     deep = failure.stage in ("aliasing", "determinism")
 
     # a function that differs now and then is given a few chances to do so

@@ -76,6 +76,8 @@ class Evidence:
 
     def __init__(self, pair: Pair, failure: Failure, smallest: Failure | None = None) -> None:
         self.pair, self.domain = pair, pair.domain
+        #: The failure that is told, before its image was made smaller.
+        self.told = failure
         large = failure.image.size > MANY and smallest is not None
         self.failure = smallest if large and smallest is not None else failure
 

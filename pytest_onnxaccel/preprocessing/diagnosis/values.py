@@ -29,7 +29,11 @@ def precise(evidence: Evidence) -> Finding | None:
     if not (np.isfinite(left).all() and np.isfinite(right).all()):
         return None
     apart = right - left
-    if pairs[0].reference.dtype.kind in "iu":
+    whole = pairs[0].reference.dtype.kind in "iu"
+    # small errors on these images do not hide a large one on another
+    if evidence.told.size > 1 if whole else evidence.told.share > 1e-2:
+        return None
+    if whole:
         # always too low is another fault, unless it is rare
         if np.abs(apart).max() <= 1 and ((apart > 0).any() or (apart != 0).sum() < 8):
             return "precision", f"{(apart != 0).mean():.2%} of the integers are off by one: rounded differently"
