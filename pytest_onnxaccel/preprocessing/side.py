@@ -118,7 +118,7 @@ def call(function: Function | Side, sample: Any) -> Outcome:
         raise
     except Exception as error:  # whatever a user's function raises is its outcome
         _restore(given, before)
-        return Outcome(None, f"{type(error).__name__}: {error}")
+        return Outcome(None, " ".join(f"{type(error).__name__}: {error}".split()))
     leaves = leaves_of(value, name_of(side))
     if unchanged(before, given):
         return Outcome(leaves)

@@ -150,3 +150,12 @@ def test_the_smallest_sample_as_code() -> None:
 def test_a_saved_text_case(tmp_path) -> None:
     folder = compare(lambda s: len(s), lambda s: len(s) + 1, images=["a\nbc"]).save(tmp_path)
     assert (folder / "sample.txt").read_text().strip() == "'a\\nbc'"
+
+
+def test_an_exception_of_several_lines_is_one_line() -> None:
+    def raises(image):
+        raise ValueError("first\nsecond")
+
+    report = compare(lambda image: image.astype(F), raises, examples=0)
+    assert report.kind == "raises"
+    assert "ValueError: first second" in report.sentence
