@@ -24,6 +24,7 @@ __all__ = [
     "__version__",
     "convert_source",
     "fold_in",
+    "pipeline_parity",
     "round_trip",
     "validate",
 ]
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.runner.conversion.convert import convert_source
     from pytest_onnxaccel.runner.conversion.fold_preprocessing import fold_in
     from pytest_onnxaccel.runner.conversion.round_trip import round_trip
+    from pytest_onnxaccel.runner.pipeline import pipeline_parity
     from pytest_onnxaccel.runner.request import Request, RunOptions
     from pytest_onnxaccel.runner.runner import Runner
 
@@ -59,6 +61,7 @@ else:
         "Verdict": "core.results",
         "convert_source": "runner.conversion.convert",
         "fold_in": "runner.conversion.fold_preprocessing",
+        "pipeline_parity": "runner.pipeline",
         "round_trip": "runner.conversion.round_trip",
         "validate": "runner.api",
     }

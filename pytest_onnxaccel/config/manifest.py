@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_onnxaccel.config import manifest_schema as keys
+from pytest_onnxaccel.config import pair_values as pairs
 from pytest_onnxaccel.config.comparison_syntax import known_fault
 from pytest_onnxaccel.config.layers import merged, tolerance
 from pytest_onnxaccel.config.manifest_values import dim
@@ -122,7 +123,7 @@ class _Reader:
     def _pair(self, at: _Path, tables: Mapping[str, Any]) -> PreprocessingSpec:
         values = self._values(keys.PREPROCESSING, at, self._table(tables, at))
         self._named(at, "pair of functions")
-        return PreprocessingSpec(name=at[-1], origin=self._origin(at), **values)
+        return PreprocessingSpec(name=at[-1], origin=self._origin(at), **pairs.split(values))
 
     def _named(self, at: _Path, kind: str) -> None:
         """Refuse a name that a test id cannot hold."""

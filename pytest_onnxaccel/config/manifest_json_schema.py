@@ -21,6 +21,8 @@ TYPES: dict[str, dict[str, Any]] = {
     "MODULE:FUNCTION": {"type": "string", "pattern": r"^[\w.]+:[\w.]+$"},
     "BACKEND:FACTOR": {"type": "string", "pattern": r"^[^:]+:.+$"},
     "PERCENT or PERCENT git:REVISION": {"type": "string", "pattern": r"^\s*[0-9.]+\s*%"},
+    "number or table": {"type": ["number", "object"]},
+    "table": {"type": "object"},
     "text or table": {"type": ["string", "object"]},
     "path or table": {"type": ["string", "object"]},
     "path or false": {"anyOf": [{"type": "string"}, {"const": False}]},

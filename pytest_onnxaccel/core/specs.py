@@ -353,24 +353,27 @@ class PreprocessingSpec:
         reference: ``package.module:function``, what training used.
         candidate: ``package.module:function``, what is deployed.
         faster: least factor by which the candidate must be faster; None when only equality is asked.
-        shape: the deployed shape of an image, (H, W, C).
+        shape: the deployed shape of an image, (H, W, C); None for that of the own images, or (240, 320, 3).
         shapes: the legal (H, W) sizes; empty for any.
-        tolerance: largest difference of floats, in units in the last place of the largest reference value.
+        tolerance: largest difference of floats, in units in the last place of the largest reference value; or measures
+            by name.
         layout: ``any``, or the memory layout that the result must have.
         examples, seed: None for the settings of the run.
+        settings: further arguments of the comparison; ``functions`` holds those that a marker gave as such.
     """
 
     name: str
     reference: str
     candidate: str
     faster: float | None = None
-    shape: tuple[int, ...] = (240, 320, 3)
+    shape: tuple[int, ...] | None = None
     shapes: tuple[tuple[int, int], ...] = ()
-    tolerance: float = 4.0
+    tolerance: float | Mapping[str, float] = 4.0
     layout: str = "any"
     examples: int | None = None
     seed: int | None = None
     origin: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @record(frozen=True)

@@ -16,51 +16,82 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
+#: What a tolerance may name.
+MEASURES = ("atol", "rtol", "ulp", "levels")
+
+
 @record(frozen=True)
 class Bound:
-    """How far a candidate's values may be off.
+    """How far a candidate's values may be off: as far as the widest of these allows.
 
     Attributes:
-        ulp: for floats, in units of the last place of the largest reference value; integers must be exact.
+        ulp: for floats, in units of the last place of the largest reference value.
+        levels: for integers.
         atol, rtol: ``|candidate - reference| <= atol + rtol * |reference|`` for every type, where given.
     """
 
-    ulp: float | None = 4.0
+    ulp: float = 4.0
     atol: float = 0.0
     rtol: float = 0.0
+    levels: float = 0.0
 
     @classmethod
-    def of(cls, tolerance: float | Mapping[str, float]) -> Bound:
-        """Parse what the user wrote: a number of scaled ULP, or a mapping with ``atol`` and ``rtol``.
+    def of(cls, tolerance: float | Mapping[str, float], **named: float | None) -> Bound:
+        """Parse what the user wrote: a number of scaled ULP, or measures by name.
+
+        Args:
+            tolerance: a number of scaled ULP, or a mapping of some of :data:`MEASURES`.
+            named: the same measures, one argument each; these win. None is not given.
 
         Raises:
-            ConfigError: neither, or negative, or not finite.
+            ConfigError: unknown, negative, or not finite.
         """
+        given: dict[str, Any] = {}
         if isinstance(tolerance, Mapping):
-            unknown = set(tolerance) - {"atol", "rtol"}
-            numbers = [float(v) for v in tolerance.values()] if not unknown else []
-            if numbers and all(np.isfinite(v) and v >= 0 for v in numbers):
-                return cls(None, float(tolerance.get("atol", 0)), float(tolerance.get("rtol", 0)))
-        elif not isinstance(tolerance, bool) and isinstance(tolerance, (int, float)) and 0 <= tolerance < np.inf:
-            return cls(float(tolerance))
-        raise ConfigError(
-            f"tolerance is {tolerance!r}",
-            remedy='give a number of scaled ULP (4), or {"atol": 1e-6, "rtol": 0}',
+            given = dict(tolerance)
+        elif tolerance != 4 or isinstance(tolerance, bool):
+            given = {"ulp": tolerance}
+        said = given | {name: value for name, value in named.items() if value is not None}
+        numbers = [v for v in said.values() if isinstance(v, (int, float)) and not isinstance(v, bool)]
+        good = len(numbers) == len(said) and all(0 <= v < np.inf for v in numbers) and set(said) <= set(MEASURES)
+        if not good or (isinstance(tolerance, Mapping) and not given):
+            shown = tolerance if said == given and isinstance(tolerance, Mapping) else said.get("ulp", said)
+            raise ConfigError(
+                f"tolerance is {shown!r}",
+                remedy='give a number of scaled ULP (4), or some of {"atol": 1e-6, "rtol": 0, "ulp": 4, "levels": 1}',
+            )
+        # Who names an absolute or relative tolerance means that one, not also 4 ULP
+        least = 0.0 if {"atol", "rtol"} & set(said) else 4.0
+        return cls(
+            float(said.get("ulp", least)),
+            float(said.get("atol", 0)),
+            float(said.get("rtol", 0)),
+            float(said.get("levels", 0)),
         )
 
     def __str__(self) -> str:
-        if self.ulp is None:
-            return f"atol {self.atol:g}, rtol {self.rtol:g}"
-        return f"{self.ulp:g} scaled ULP, integers exact"
+        parts = [f"atol {self.atol:g}, rtol {self.rtol:g}"] if self.atol or self.rtol else []
+        parts += [f"{self.ulp:g} scaled ULP"] if self.ulp or not parts else []
+        if self.levels:
+            parts.append(f"integers {self.levels:g} level{'s' if self.levels > 1 else ''}")
+        elif not (self.atol or self.rtol):
+            parts.append("integers exact")
+        return ", ".join(parts)
 
     def limit(self, reference: Array, scale: float) -> Any:
         """Return the largest legal difference, broadcastable to *reference*.
 
         *scale* is the reference's largest magnitude.
         """
-        if self.ulp is None:
-            return self.atol + self.rtol * np.abs(reference.astype(np.float64))
-        return self.ulp * ulp(reference.dtype, scale)
+        least = self.levels if reference.dtype.kind in "iu" else self.ulp * ulp(reference.dtype, scale)
+        if not (self.atol or self.rtol) or reference.dtype.kind not in "iufcb":
+            return least
+        return np.maximum(least, self.atol + self.rtol * magnitudes(reference))
+
+
+def magnitudes(array: Array) -> Array:
+    """Return the magnitude of each element in float64."""
+    return np.abs(array.astype(np.complex128 if array.dtype.kind == "c" else np.float64))
 
 
 def ulp(dtype: np.dtype[Any], scale: float) -> float:
@@ -82,8 +113,13 @@ def magnitude(array: Array) -> float:
 
 def differences(reference: Array, candidate: Array) -> Array:
     """Return magnitudes of candidate - reference in float64; equal NaN and Inf count 0, one-sided ones count Inf."""
-    if reference.dtype.kind not in "iufcb":
-        return np.where(reference == candidate, 0.0, np.inf)
+    if reference.dtype.kind not in "iufcb" or candidate.dtype.kind not in "iufcb":
+        same = np.asarray(reference == candidate)
+        return np.where(np.broadcast_to(same, reference.shape), 0.0, np.inf)
+    if reference.dtype.kind in "iu" and reference.dtype.itemsize == 8 and candidate.dtype == reference.dtype:
+        # float64 does not tell neighbours above 2^53 apart
+        larger = reference > candidate
+        return np.where(larger, reference - candidate, candidate - reference).astype(np.float64)
     wide = np.complex128 if "c" in reference.dtype.kind + candidate.dtype.kind else np.float64
     left, right = reference.astype(wide), candidate.astype(wide)
     with np.errstate(invalid="ignore", over="ignore"):

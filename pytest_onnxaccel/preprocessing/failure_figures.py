@@ -30,7 +30,7 @@ def first_difference(pair: Pair, failure: Failure) -> FirstDifference | None:
     left, right = failure.reference, failure.candidate
     if left is None or right is None or left.shape != right.shape:
         return None
-    bad = beyond(left, right, pair.bound, pair.scale)
+    bad = beyond(left, right, pair.bound, pair.scale_at(failure.path))
     if bad is None:
         return None
     index = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), bad.shape))
@@ -44,14 +44,15 @@ def worst(pair: Pair, failure: Failure) -> dict[str, Any]:
     left, right = failure.reference, failure.candidate
     if left is None or right is None or left.shape != right.shape or not left.size:
         return {}
-    bad = beyond(left, right, pair.bound, pair.scale)
+    scale = pair.scale_at(failure.path)
+    bad = beyond(left, right, pair.bound, scale)
     if bad is None:
         return {}
     apart = differences(left, right)
     index = np.unravel_index(int(np.argmax(apart)), apart.shape)
     axis = channel_axis(left.shape, pair.domain.depth)
     planes = apart.reshape(-1, 1) if axis is None else np.moveaxis(apart, axis, -1).reshape(-1, left.shape[axis])
-    unit = ulp(left.dtype, max(pair.scale, magnitude(left))) or 1.0
+    unit = ulp(left.dtype, max(scale, magnitude(left))) or 1.0
     return {
         "max_abs": float(apart.max()),
         "scaled_ulp": float(apart.max() / unit),

@@ -1,37 +1,33 @@
-"""Both functions run on one image, and the checks on what came out, in their fixed order."""
+"""Both functions run on one sample, and the checks on what came out, in their fixed order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.preprocessing.coverage import Coverage
+from pytest_onnxaccel.preprocessing.difference_kinds import STAGES
 from pytest_onnxaccel.preprocessing.differences import Bound, beyond, differences, magnitude
 from pytest_onnxaccel.preprocessing.domain import Domain
+from pytest_onnxaccel.preprocessing.leaves import Leaves
+from pytest_onnxaccel.preprocessing.side import Function as Function
+from pytest_onnxaccel.preprocessing.side import Outcome as Outcome
+from pytest_onnxaccel.preprocessing.side import Side, call, name_of, same
+from pytest_onnxaccel.preprocessing.unordered_rows import reordered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
 
-#: A preprocessing function: an image in, an array out.
-Function = Callable[[Any], Any]
+__all__ = ["DEEP", "Failure", "Function", "Outcome", "Pair", "call", "name_of", "opposite"]
 
 #: Images of at most so many elements are run again for aliasing and determinism; of larger ones only the first.
 DEEP = 20_000
-
-
-@record(frozen=True)
-class Outcome:
-    """What one call gave: an array, or the text of its exception; and whether it wrote into its input."""
-
-    value: Array | None
-    error: str = ""
-    mutated: bool = False
 
 
 @record(frozen=True)
@@ -44,51 +40,18 @@ class Failure:
         reference, candidate: the two arrays that differ; None where a side raised.
         size: how large the difference is: largest |difference| of values, else 0.
         note: what the stage alone knows (the exception, whose fault).
+        path: of the part of the result that differs; empty where the result is one array.
+        share: *size* over the reference's largest magnitude.
     """
 
     stage: str
-    image: Array
+    image: Any
     reference: Array | None = None
     candidate: Array | None = None
     size: float = 0.0
     note: str = ""
-
-
-def call(function: Function, image: Array) -> Outcome:
-    """Run *function* on *image*; afterwards the image is as before, whatever the function did to it."""
-    before = image.copy()
-    try:
-        value = function(image)
-    except ConfigError:
-        raise
-    except Exception as error:  # whatever a user's function raises is its outcome
-        if not _same(before, image):
-            image[...] = before
-        return Outcome(None, f"{type(error).__name__}: {error}")
-    if not isinstance(value, (np.ndarray, np.generic)):
-        raise ConfigError(
-            f"{name_of(function)} gave {type(value).__name__}, not a NumPy array",
-            remedy="compare functions that take one image and return one array; wrap them if they do more",
-        )
-    array = np.asarray(value)
-    if _same(before, image):
-        return Outcome(array)
-    array = array.copy() if np.may_share_memory(array, image) else array
-    image[...] = before
-    return Outcome(array, mutated=True)
-
-
-def name_of(function: Function) -> str:
-    """Return ``module:qualified.name`` of a function, or what it prints as."""
-    name = getattr(function, "__qualname__", "")
-    return f"{getattr(function, '__module__', '')}:{name}" if name else repr(function)
-
-
-def _same(left: Array, right: Array) -> bool:
-    """Return whether equal bit for bit as far as values go: NaN equals NaN."""
-    if left.shape != right.shape or left.dtype != right.dtype:
-        return False
-    return bool(np.array_equal(left, right, equal_nan=left.dtype.kind in "fc"))
+    path: str = ""
+    share: float = 0.0
 
 
 class Pair:
@@ -97,69 +60,130 @@ class Pair:
     Args:
         layout: what the candidate's result must be in memory: ``"any"``, ``"C"`` for C-contiguous, ``"same"`` for
             the reference's own strides.
+        unordered: results whose rows may come in any order: True for all, or their paths.
     """
 
-    def __init__(self, reference: Function, candidate: Function, domain: Domain, bound: Bound, layout: str) -> None:
+    def __init__(
+        self,
+        reference: Function | Side,
+        candidate: Function | Side,
+        domain: Domain,
+        bound: Bound,
+        layout: str,
+        unordered: bool | Sequence[str] = False,
+    ) -> None:
         if layout not in ("any", "C", "same"):
             raise ConfigError(f'layout is {layout!r}; it is "any", "C" or "same"')
-        self.reference, self.candidate = reference, candidate
-        self.domain, self.bound, self.layout = domain, bound, layout
+        self.reference = reference if isinstance(reference, Side) else Side(reference)
+        self.candidate = candidate if isinstance(candidate, Side) else Side(candidate)
+        self.domain, self.bound, self.layout, self.unordered = domain, bound, layout, unordered
         #: Errors of images that both functions refuse: those are not comparable.
         self.refused: list[str] = []
+        #: Sizes that went in and came out.
+        self.coverage = Coverage()
+        self._scales: dict[str, float] | None = None
 
-    @cached_property
+    def at(self, path: str) -> Pair:
+        """Return the same two functions of whose results only the part *path* counts."""
+        if not path:
+            return self
+        return Pair(
+            self.reference.at(path), self.candidate.at(path), self.domain, self.bound, self.layout, self.unordered
+        )
+
+    @property
     def scale(self) -> float:
         """Largest magnitude of the reference on a black and a white image: an image's own maximum may be 0."""
-        top = np.iinfo(self.domain.dtype).max if np.dtype(self.domain.dtype).kind in "iu" else 255
-        outcomes = [call(self.reference, self.domain.filled([level])).value for level in (0, min(top, 2**31))]
-        return max((magnitude(value) for value in outcomes if value is not None), default=0.0)
+        return self.scale_at("")
 
-    def examine(self, image: Array, deep: bool = False) -> Failure | None:
+    def scale_at(self, path: str) -> float:
+        """Return :attr:`scale` of one part of the result."""
+        if self._scales is None:
+            self._scales = {}
+            for level in (0, 255) if self.domain.height else ():
+                leaves = call(self.reference, self.domain.filled([level])).leaves
+                for name, array in (leaves.arrays if leaves else {}).items():
+                    self._scales[name] = max(self._scales.get(name, 0.0), magnitude(array))
+        return self._scales.get(path, 0.0)
+
+    def examine(self, image: Any, deep: bool = False) -> Failure | None:
         """Return the first check that fails on *image*; with *deep* also those that need further calls."""
         mine = call(self.reference, image)
         theirs = call(self.candidate, image)
-        if mine.value is None or theirs.value is None:
-            if mine.value is None and theirs.value is None:
+        if mine.leaves is None or theirs.leaves is None:
+            if mine.leaves is None and theirs.leaves is None:
                 self.refused.append(mine.error)
                 return None
-            side, error = ("candidate", theirs.error) if theirs.value is None else ("reference", mine.error)
-            note = f"the {side} raises {error}"
-            return Failure("raises", image, mine.value, theirs.value, note=note)
+            side, error = ("candidate", theirs.error) if theirs.leaves is None else ("reference", mine.error)
+            return Failure("raises", image, mine.value, theirs.value, note=f"the {side} raises {error}")
+        if isinstance(image, np.ndarray):
+            self.coverage.note(image.shape, mine.leaves, self.domain)
         if theirs.mutated:
             return Failure("mutation", image, mine.value, theirs.value)
-        if deep and (failure := self._again(image, mine.value, theirs.value)):
+        if deep and (failure := self._again(image, mine.leaves, theirs.leaves)):
             return failure
-        return self.judge(image, mine.value, theirs.value)
+        return self.compared(image, mine.leaves, theirs.leaves)
 
-    def _again(self, image: Array, reference: Array, result: Array) -> Failure | None:
+    def _again(self, image: Any, reference: Leaves, result: Leaves) -> Failure | None:
         """Check aliasing and determinism: calls in between change neither an old result nor the next one."""
-        kept = result.copy()
-        call(self.candidate, opposite(image))
-        if not _same(kept, result):
-            return Failure("aliasing", image, kept, result.copy())
-        second = call(self.candidate, image)
-        if second.value is None or not _same(kept, second.value):
-            note = f"the second call raises {second.error}" if second.value is None else ""
-            return Failure("determinism", image, kept, second.value, note=note)
-        again = call(self.reference, image)
-        if again.value is None or not _same(reference, again.value):
-            return Failure("determinism", image, reference, again.value, note="the reference")
+        kept = {path: array.copy() for path, array in result.arrays.items()}
+        call(self.candidate, opposite(image, self.domain))
+        for path, array in kept.items():
+            if not same(array, result.arrays[path]):
+                return Failure("aliasing", image, array, result.arrays[path].copy(), path=path)
+        for function, first, whose in ((self.candidate, kept, ""), (self.reference, reference.arrays, "the reference")):
+            second = call(function, image)
+            again = None if second.leaves is None else second.leaves.arrays
+            if again is None or again.keys() != first.keys():
+                note = f"the second call raises {second.error}" if again is None and not whose else whose
+                return Failure("determinism", image, next(iter(first.values()), None), None, note=note)
+            for path, array in first.items():
+                if not same(array, again[path]):
+                    return Failure("determinism", image, array, again[path], note=whose, path=path)
         return None
 
-    def judge(self, image: Array, reference: Array, candidate: Array) -> Failure | None:
+    def compared(self, image: Any, reference: Leaves, candidate: Leaves) -> Failure | None:
+        """Return the worst difference of two results, part by part."""
+        if reference.arrays.keys() != candidate.arrays.keys():
+            note = f"the candidate gives {candidate}, the reference {reference}"
+            return Failure("shape", image, reference.alone, candidate.alone, note=note)
+        if self.unordered:
+            candidate = reordered(reference, candidate, self.unordered)
+        found = []
+        for path, mine in reference.arrays.items():
+            theirs = candidate.arrays[path]
+            mine, theirs = _levelled(mine, theirs, path in reference.weak, path in candidate.weak)
+            if failure := self.judge(image, mine, theirs, path):
+                found.append(failure)
+        return min(found, key=lambda one: (STAGES.index(one.stage), -one.share), default=None)
+
+    def judge(self, image: Any, reference: Array, candidate: Array, path: str = "") -> Failure | None:
         """Return the shape, dtype, layout and values of two results, in this order."""
         if reference.shape != candidate.shape:
-            return Failure("shape", image, reference, candidate)
-        if reference.dtype != candidate.dtype:
-            return Failure("dtype", image, reference, candidate)
+            return Failure("shape", image, reference, candidate, path=path)
+        if reference.dtype != candidate.dtype and not (reference.dtype.kind == candidate.dtype.kind == "U"):
+            return Failure("dtype", image, reference, candidate, path=path)
         if self.layout == "C" and not candidate.flags.c_contiguous:
-            return Failure("layout", image, reference, candidate, note="C-contiguous")
+            return Failure("layout", image, reference, candidate, note="C-contiguous", path=path)
         if self.layout == "same" and candidate.size and _steps(candidate) != _steps(reference):
-            return Failure("layout", image, reference, candidate, note=f"strides {reference.strides}")
-        bad = beyond(reference, candidate, self.bound, self.scale)
+            return Failure("layout", image, reference, candidate, note=f"strides {reference.strides}", path=path)
+        scale = self.scale_at(path)
+        bad = beyond(reference, candidate, self.bound, scale)
         if bad is None:
             return None
-        return Failure("values", image, reference, candidate, float(differences(reference, candidate).max()))
+        size = float(differences(reference, candidate).max())
+        share = size / (max(scale, magnitude(reference)) or 1.0)
+        return Failure("values", image, reference, candidate, size, path=path, share=share)
+
+
+def _levelled(mine: Array, theirs: Array, mine_weak: bool, theirs_weak: bool) -> tuple[Array, Array]:
+    """Return both in one element type where one has none of its own: a list of Python numbers."""
+    if mine.dtype == theirs.dtype or not (mine_weak or theirs_weak) or mine.dtype.kind not in "iufb":
+        return mine, theirs
+    if theirs.dtype.kind not in "iufb" or (mine.dtype.kind in "iub") != (theirs.dtype.kind in "iub"):
+        return mine, theirs
+    wanted = theirs.dtype if mine_weak else mine.dtype
+    return mine.astype(wanted), theirs.astype(wanted)
 
 
 def _steps(array: Array) -> list[int]:
@@ -167,8 +191,13 @@ def _steps(array: Array) -> list[int]:
     return [step for step, size in zip(array.strides, array.shape, strict=True) if size > 1]
 
 
-def opposite(image: Array) -> Array:
-    """Return another image of the same shape and type that differs in every element."""
+def opposite(image: Any, domain: Domain | None = None) -> Any:
+    """Return another legal image of the same shape and type that differs in every element."""
+    if not isinstance(image, np.ndarray) or image.dtype.kind not in "iufb":
+        return image
+    if domain is not None and domain.low is not None and domain.high is not None:
+        turned = domain.low + domain.high - image.astype(np.float64)
+        return np.clip(turned, domain.low, domain.high).astype(image.dtype)
     if image.dtype.kind in "iub":
         return np.ascontiguousarray(~image)
     return np.ascontiguousarray(255 - image)

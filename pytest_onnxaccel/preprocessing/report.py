@@ -46,6 +46,7 @@ class Proof:
         fuzzed: image programs that hypothesis drew.
         replayed: images of the corpus.
         refused: images that both functions refuse: not comparable, and counted in no other number.
+        never: what no image did, in words, such as ``nothing was made smaller``.
     """
 
     battery: int = 0
@@ -53,6 +54,7 @@ class Proof:
     fuzzed: int = 0
     replayed: int = 0
     refused: int = 0
+    never: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         parts = [f"{self.battery} standard image{'s' if self.battery != 1 else ''}"]
@@ -60,6 +62,7 @@ class Proof:
         parts += [f"{self.fuzzed} fuzzed"] if self.fuzzed or self.exhaustive != "none" else []
         parts += [f"{self.replayed} of the corpus"] if self.replayed else []
         parts += [f"{self.refused} that both functions refuse"] if self.refused else []
+        parts += list(self.never)
         return ", ".join(parts)
 
 
@@ -77,6 +80,9 @@ class Report:
             ``differing``, ``of``, ``index``, ``reference``, ``candidate``, ``per_channel``.
         proof: what the verdict rests on.
         stage: the check that failed; empty when equivalent.
+        path: the part of the result that differs, such as ``["boxes"]``; empty where the result is one array.
+        also: other checks that failed on some samples, in words.
+        statistics: what hypothesis says of the fuzzing.
         found_on: the image that failed first, in words.
         outputs: results of reference and candidate for *minimal*; None for a side that raised. Where two calls of one
             function differ, these are the two results.
@@ -92,7 +98,7 @@ class Report:
     candidate: str
     tolerance: str
     proof: Proof
-    minimal: Array | None = None
+    minimal: Any = None
     first_difference: FirstDifference | None = None
     worst: Mapping[str, Any] = field(default_factory=dict)
     stage: str = ""
@@ -100,11 +106,21 @@ class Report:
     outputs: tuple[Array | None, Array | None] = (None, None)
     timings: Any = None
     seconds: float = 0.0
+    path: str = ""
+    also: tuple[str, ...] = ()
+    statistics: str = ""
 
     @property
     def compared_nothing(self) -> bool:
         """Both functions refuse every image: neither equal nor different."""
         return not self.equivalent and self.kind is None
+
+    @property
+    def code(self) -> str:
+        """Python that makes the smallest failing sample, to paste into a test; empty where it is too large."""
+        from pytest_onnxaccel.preprocessing.sample_code import code_of
+
+        return "" if self.minimal is None else code_of(self.minimal)
 
     def __str__(self) -> str:
         head = f"{self.candidate} is {'' if self.equivalent else 'not '}equivalent to {self.reference}"
@@ -113,12 +129,18 @@ class Report:
         lines = [head + (f": {self.kind}" if self.kind else ""), f"  {self.sentence}"]
         if self.timings is not None:
             lines.append(f"  speed: {getattr(self.timings, 'sentence', self.timings)}")
+        if self.path:
+            lines.append(f"  in: result{self.path}")
+        lines += [f"  also: {one}" for one in self.also]
         if self.minimal is not None:
-            lines.append(f"  smallest image: {picture(self.minimal)}")
+            name = "image" if isinstance(self.minimal, np.ndarray) and self.minimal.ndim > 1 else "sample"
+            lines.append(f"  smallest {name}: {picture(self.minimal)}")
         if self.first_difference is not None:
             lines.append(f"  first difference {self.first_difference}")
         lines += self._worst_lines()
         lines.append(f"  tolerance: {self.tolerance}; {'proof' if self.equivalent else 'tried'}: {self.proof}")
+        if self.code and len(self.code) <= 200:
+            lines.append(f"  to paste: {self.code}")
         if self.kind is not None:
             lines.append("  report.save(folder) writes the case with a repro.py")
         return "\n".join(lines)
@@ -149,6 +171,8 @@ class Report:
             "tolerance": self.tolerance,
             "stage": self.stage,
             "found_on": self.found_on,
+            "path": self.path,
+            "also": list(self.also),
             "minimal": None if self.minimal is None else _listed(self.minimal),
             "first_difference": None
             if first is None
@@ -159,7 +183,7 @@ class Report:
                 "sides": list(first.sides),
             },
             "worst": finite(dict(self.worst)),
-            "proof": vars(self.proof).copy(),
+            "proof": {**vars(self.proof), "never": list(self.proof.never)},
             "timings": self.timings.to_json() if hasattr(self.timings, "to_json") else None,
             "seconds": self.seconds,
         }
@@ -177,8 +201,10 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def picture(image: Array) -> str:
+def picture(image: Any) -> str:
     """Return an image in words: its size, and its values where they are few."""
+    if not isinstance(image, np.ndarray):
+        return shortened(image)
     size = "x".join(str(n) for n in image.shape)
     kind = "".join(f", {word}" for word in in_memory(image))
     if image.size <= 24:
@@ -186,6 +212,12 @@ def picture(image: Array) -> str:
     levels = np.unique(image)
     shown = f"all {levels[0]}" if levels.size == 1 else f"{levels.size} levels from {levels[0]} to {levels[-1]}"
     return f"{size} {image.dtype}, {shown}{kind}"
+
+
+def shortened(sample: Any) -> str:
+    """Return a sample that is not an array in one short line."""
+    text = " ".join(repr(sample).split())
+    return text if len(text) <= 100 else f"{text[:60]} ... ({type(sample).__name__} of {len(text)} characters)"
 
 
 def in_memory(image: Array) -> list[str]:
@@ -200,6 +232,8 @@ def _number(value: Any) -> str:
     return f"{value:.9g}" if isinstance(value, (float, np.floating)) else str(value)
 
 
-def _listed(image: Array) -> dict[str, Any]:
+def _listed(image: Any) -> dict[str, Any]:
+    if not isinstance(image, np.ndarray):
+        return {"type": type(image).__name__, "values": shortened(image)}
     data = {"shape": list(image.shape), "dtype": str(image.dtype), "strides": list(image.strides)}
     return {**data, "values": finite(image.tolist())} if image.size <= 4096 else data

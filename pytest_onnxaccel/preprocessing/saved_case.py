@@ -84,6 +84,9 @@ def save(report: Report, folder: Path) -> Path:
     (folder / "report.txt").write_text(text + "\n", encoding="utf-8")
     if report.minimal is None:
         return folder
+    if not isinstance(report.minimal, np.ndarray):
+        (folder / "sample.txt").write_text(escaped(repr(report.minimal)) + "\n", encoding="utf-8")
+        return folder
     arrays: dict[str, Any] = {"image": report.minimal, **memory(report.minimal)}
     for side, output in zip(("reference", "candidate"), report.outputs, strict=True):
         if output is not None:

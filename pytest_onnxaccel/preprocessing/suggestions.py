@@ -12,12 +12,15 @@ from typing import Any
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.preprocessing.diagnosis.affine_fit import Affine, detect
 from pytest_onnxaccel.preprocessing.speed.onnx_rewrite import GRAPH, in_graph
+from pytest_onnxaccel.preprocessing.speed.operations import operations
 from pytest_onnxaccel.preprocessing.speed.rewrites import Rewrite, rewrites
 
 #: Time for the measurement of all rewrites together, seconds.
 SECONDS = 1.0
 #: Rounds over all rewrites at least and at most.
 ROUNDS = (5, 200)
+#: What is said of calls that are the same.
+PROVEN = "equal on the standard images, larger and smaller than the result"
 #: Names of the two yardsticks among the rungs.
 YOURS, LIMIT = "yours", "limit"
 
@@ -77,9 +80,12 @@ class Advice:
 
     def __str__(self) -> str:
         size = "x".join(map(str, self.shape))
-        if self.affine is None:
+        if self.affine is None and not self.rungs:
             return f"no affine normalisation: {self.reason}; no rewrite is known for it"
-        lines = [f"{self.affine} at {size}", f"{'rewrite':24} {'ms':>8} {'faster':>8} {'over limit':>11}  equivalent"]
+        lines = [
+            f"{self.affine or 'calls of OpenCV'} at {size}",
+            f"{'rewrite':24} {'ms':>8} {'faster':>8} {'over limit':>11}  equivalent",
+        ]
         lines.append(_line(Rung("your function", "", self.yours_ms, 1.0, _over(self.yours_ms, self.limit_ms), True)))
         lines += [_line(rung) for rung in self.rungs]
         lines.append(f"limit: a copy of as many bytes takes {self.limit_ms or 0:.3g} ms")
@@ -99,10 +105,14 @@ def _over(ms: float | None, limit: float | None) -> float | None:
 
 
 def advise(function: Callable[[Any], Any], shape: tuple[int, ...] = (240, 320, 3), seconds: float = SECONDS) -> Advice:
-    """Measure rewrites of *function*, if it is an affine normalisation, on images of *shape* (H, W, channels)."""
+    """Measure rewrites of *function* on images of *shape* (H, W, channels).
+
+    Of an affine normalisation in all the ways that are known; of a resize, a letterbox or a conversion of colours
+    those of OpenCV that are proven to be the same.
+    """
     found = detect(function, shape)
     if isinstance(found, str):
-        return Advice(shape, reason=found)
+        return _of_operations(function, shape, seconds, found)
     import numpy as np
 
     def yours(image: Any) -> Any:
@@ -125,6 +135,28 @@ def advise(function: Callable[[Any], Any], shape: tuple[int, ...] = (240, 320, 3
     return Advice(
         shape, found, "", times[YOURS], times[LIMIT], tuple(rungs), tuple(notes if found.dtype == "float64" else ())
     )
+
+
+def _of_operations(function: Callable[[Any], Any], shape: tuple[int, ...], seconds: float, reason: str) -> Advice:
+    """Return those calls of OpenCV that are *function*, measured; *reason* where there are none."""
+    if find_spec("cv2") is None:
+        return Advice(shape, reason=f"{reason}; calls of OpenCV were not tried: cv2 is not installed")
+    same = [draft for draft in operations(function, shape) if not _difference_anywhere(function, draft, shape)]
+    if not same:
+        return Advice(shape, reason=reason)
+    runs = {draft.name: draft.function() for draft in same}
+    times = measured({YOURS: function, LIMIT: _copy(shape), **runs}, shape, seconds)
+    rungs = sorted((_rung(draft, times, "") for draft in same), key=lambda rung: rung.ms or 0.0)
+    return Advice(shape, None, "", times[YOURS], times[LIMIT], tuple(rungs), (PROVEN,))
+
+
+def _difference_anywhere(function: Callable[[Any], Any], draft: Rewrite, shape: tuple[int, ...]) -> str:
+    """Return why *draft* is not *function* on images of any size; empty where no difference is found."""
+    from pytest_onnxaccel.preprocessing import compare
+
+    quick = compare(function, draft.function(), shape=shape, shapes=[shape[:2]], examples=0)
+    report = compare(function, draft.function(), shape=shape, examples=20) if quick.equivalent else quick
+    return "" if report.equivalent else f"{report.kind}: {report.sentence}"
 
 
 def _difference(reference: Callable[[Any], Any], candidate: Callable[[Any], Any], shape: tuple[int, ...]) -> str:

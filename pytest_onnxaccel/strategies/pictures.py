@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from pytest_onnxaccel.core.errors import ConfigError
-from pytest_onnxaccel.strategies.programs import LAYOUTS, PATTERNS, ImageProgram
+from pytest_onnxaccel.strategies.programs import LAYOUTS, PATTERNS, ImageProgram, limits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+#: Levels of a colour: the ends and the middle more often than the rest.
+_LEVELS = st.integers(0, 255) | st.sampled_from((0, 255, 128, 127, 1, 254))
+
+#: Patterns that a seed or a few levels make; of the others each pixel is drawn.
+_DRAWN = tuple(pattern for pattern in PATTERNS if pattern not in ("pixels", "saturated"))
 
 Shapes = str | Sequence[tuple[int, int]] | st.SearchStrategy[tuple[int, int]]
 
@@ -22,20 +29,22 @@ def images(
     dtype: str = "uint8",
     layouts: bool | Sequence[str] = True,
     max_side: int = 64,
+    range: tuple[float, float] | None = None,
 ) -> st.SearchStrategy[NDArray[Any]]:
     """Draw images ``(H, W, channels)``, or ``(H, W)`` where *channels* is None; they shrink to 1x1 and zeros.
 
     Args:
         shapes: ``"any"`` for sides from 1 to *max_side*; the legal ``(H, W)`` sizes; or a strategy of them.
         channels: number of channels, None for an image of two axes, or several to choose from.
-        dtype: NumPy name of the element type; floats get the values 0 to 255.
+        dtype: NumPy name of the element type; floats get the values 0 to 255, integers all of their own.
         layouts: also strided, Fortran-order, negative-stride and read-only views; or the names of those wanted.
         max_side: largest side for ``"any"``.
+        range: lowest and highest value, such as ``(0, 1)`` for floats or ``(0, 4095)`` for 12 bits in uint16.
 
     Raises:
-        ConfigError: ``shapes`` or ``layouts`` is none of these.
+        ConfigError: ``shapes``, ``layouts`` or ``range`` is none of these.
     """
-    return image_programs(shapes, channels, dtype, layouts, max_side).map(ImageProgram.render)
+    return image_programs(shapes, channels, dtype, layouts, max_side, range).map(ImageProgram.render)
 
 
 def image_programs(
@@ -44,22 +53,52 @@ def image_programs(
     dtype: str = "uint8",
     layouts: bool | Sequence[str] = True,
     max_side: int = 64,
+    range: tuple[float, float] | None = None,
 ) -> st.SearchStrategy[ImageProgram]:
     """Return the programs behind :func:`images`, same arguments: what a failing test should print."""
     sizes = _sizes(shapes, max_side)
+    low, high = limits(range, dtype) if range is not None else (None, None)
     depths = st.sampled_from(list(channels)) if isinstance(channels, Sequence) else st.just(channels)
-    return st.builds(
-        lambda size, depth, pattern, values, level, seed, layout: ImageProgram(
-            size[0], size[1], depth, str(dtype), pattern, values, level, seed, layout
-        ),
-        sizes,
-        depths,
-        st.sampled_from(PATTERNS),
-        st.tuples(*[st.integers(0, 255)] * 3),
-        st.integers(0, 255),
-        st.integers(0, 2**16 - 1),
-        st.sampled_from(_layouts(layouts)),
+    wanted = st.sampled_from(_layouts(layouts))
+
+    def program(size: tuple[int, int], depth: int | None, pattern: str, values: tuple[int, ...]) -> Any:
+        return lambda level, seed, layout: ImageProgram(
+            size[0], size[1], depth, str(dtype), pattern, values, level, seed, layout, low, high
+        )
+
+    free = isinstance(shapes, str)
+
+    def few(
+        pixels: list[tuple[int, int, int]], width: int, size: tuple[int, int] | None, depth: int | None, layout: str
+    ) -> Any:
+        height, width = size or (-(-len(pixels) // width), min(width, len(pixels)))
+        levels = tuple(level for pixel in pixels for level in np.resize(pixel, depth or 1).tolist())
+        return ImageProgram(height, width, depth, str(dtype), "pixels", levels, 255, 0, layout, low, high)
+
+    # Pixel by pixel: what fails for one colour shrinks to one pixel of it
+    ends = st.sampled_from((0, 255))
+    pixel = st.tuples(*[ends] * 3) | st.tuples(*[_LEVELS] * 3)
+    pixels = st.builds(
+        few, st.lists(pixel, min_size=1, max_size=24), st.integers(1, 6), st.none() if free else sizes, depths, wanted
     )
+    patterns = st.builds(program, sizes, depths, st.sampled_from(_DRAWN), st.tuples(*[_LEVELS] * 3))
+    return pixels | st.builds(
+        lambda make, level, seed, layout: make(level, seed, layout),
+        patterns,
+        _LEVELS,
+        st.integers(0, 2**16 - 1),
+        wanted,
+    )
+
+
+def batches(images: st.SearchStrategy[NDArray[Any]], least: int = 1, most: int = 4) -> st.SearchStrategy[NDArray[Any]]:
+    """Draw batches ``(N, H, W, channels)`` of *least* to *most* images, all of the size of the first."""
+
+    def stacked(parts: list[NDArray[Any]]) -> NDArray[Any]:
+        first = parts[0]
+        return np.stack([first, *(np.resize(np.ascontiguousarray(part), first.shape) for part in parts[1:])])
+
+    return st.lists(images, min_size=least, max_size=most).map(stacked)
 
 
 def _sizes(shapes: Shapes, max_side: int) -> st.SearchStrategy[tuple[int, int]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.frozen import record
 
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 #: What an image shows, simplest first: shrinking goes towards the front.
-PATTERNS = ("constant", "hot", "gradient-x", "gradient-y", "checker", "saturated", "ramp", "noise")
+PATTERNS = (
+    "constant", "hot", "gradient-x", "gradient-y", "checker", "faint", "saturated", "ramp", "noise", "photo",
+    "pixels",
+)  # fmt: skip
 
 #: How an image lies in memory, plainest first.
 LAYOUTS = ("C", "readonly", "F", "rows", "columns", "flipped", "mirrored", "reversed-channels", "planar")
@@ -31,10 +35,12 @@ class ImageProgram:
         channels: size of the last axis; None for an image of two axes.
         dtype: NumPy name of the element type.
         pattern: one of :data:`PATTERNS`.
-        values: one level per channel, each 0 to 255, repeated when there are fewer than channels.
+        values: one level per channel, each 0 to 255, repeated when there are fewer than channels; of ``pixels`` those
+            of one pixel after the other.
         level: second level of the patterns that have two (the hot pixel, the other field), 0 to 255.
         seed: of the noise; position of the hot pixel; side of the fields of the checkerboard.
         layout: one of :data:`LAYOUTS`.
+        low, high: values of the levels 0 and 255; None for the usual ones of the *dtype*.
     """
 
     height: int
@@ -46,10 +52,18 @@ class ImageProgram:
     level: int = 255
     seed: int = 0
     layout: str = "C"
+    low: float | None = None
+    high: float | None = None
 
     def __str__(self) -> str:
         size = "x".join(str(n) for n in (self.height, self.width, self.channels) if n is not None)
         return f"{self.pattern} {size}" + (f", {LAYOUT_WORDS[self.layout]}" if self.layout != "C" else "")
+
+    @property
+    def fine(self) -> bool:
+        """The element type has more than 256 levels: noise then uses all of them."""
+        kind = np.dtype(self.dtype)
+        return (kind.kind == "f" and self.low is not None) or (kind.kind in "iu" and kind.itemsize > 1)
 
     def at(self, height: int, width: int) -> ImageProgram:
         """Return the same program at another size."""
@@ -59,7 +73,8 @@ class ImageProgram:
         """Return the image: shape ``(height, width[, channels])``, in the memory layout asked for."""
         depth = self.channels or 1
         levels = _levels(self, depth)
-        image = np.ascontiguousarray(_as_dtype(np.broadcast_to(levels, (self.height, self.width, depth)), self.dtype))
+        typed = in_range(levels, self.dtype, self.low, self.high)
+        image = np.ascontiguousarray(np.broadcast_to(typed, (self.height, self.width, depth)))
         return lay_out(image if self.channels is not None else image[:, :, 0], self.layout)
 
 
@@ -67,8 +82,19 @@ def _levels(program: ImageProgram, depth: int) -> Array:
     """Return levels 0 to 255, broadcastable to the image's shape."""
     height, width = program.height, program.width
     base = np.resize(np.asarray(program.values or (0,), dtype=np.int64), depth)
+    if program.pattern == "pixels":
+        return np.resize(np.asarray(program.values or (0,), dtype=np.int64), (height, width, depth))
     if program.pattern == "noise":
-        return np.random.default_rng(program.seed).integers(0, 256, (height, width, depth))
+        generator = np.random.default_rng(program.seed)
+        if program.fine:
+            return np.asarray(generator.random((height, width, depth)) * 255)
+        return np.asarray(generator.integers(0, 256, (height, width, depth)))
+    if program.pattern == "faint":
+        # a few levels around one: low contrast
+        noise = np.random.default_rng(program.seed).integers(-2, 3, (height, width, depth))
+        return np.asarray(np.clip(base + noise, 0, 255))
+    if program.pattern == "photo":
+        return _photo(program, height, width, depth)
     if program.pattern == "saturated":
         return np.asarray(255 * np.random.default_rng(program.seed).integers(0, 2, (height, width, depth)))
     if program.pattern == "ramp":
@@ -89,19 +115,62 @@ def _levels(program: ImageProgram, depth: int) -> Array:
     return base.reshape(1, 1, depth)
 
 
-def _as_dtype(levels: Array, dtype: str) -> Array:
+def _photo(program: ImageProgram, height: int, width: int, depth: int) -> Array:
+    """Return what a camera sees: soft shading, hard edges, fine texture, bright and dark parts, one cast of colour."""
+    generator = np.random.default_rng(program.seed)
+    rows, columns = (np.linspace(0, 1, size, dtype=np.float32) for size in (height, width))
+    plane = 110 + 60 * np.sin(5 * rows)[:, None] + 50 * np.cos(4 * columns + 1)[None]
+    plane += 40 * (np.sin(rows * 37)[:, None] * np.sin(columns * 23)[None] > 0)
+    plane += np.resize(generator.integers(-25, 26, 997).astype(np.float32), (height, width))
+    cast = np.resize(np.array([1.0, 0.85, 0.7], np.float32), depth) + generator.random(depth, np.float32) * 0.1
+    return np.asarray(np.clip(np.rint(plane[..., None] * cast), 0, 255).astype(np.uint8))
+
+
+def in_range(levels: Array, dtype: str, low: float | None = None, high: float | None = None) -> Array:
     """Return levels 0 to 255 in *dtype*.
 
-    Floats as they are, wider integers spread over the range, bool above the middle.
+    Args:
+        levels: numbers from 0 to 255; fractions where the type is finer than 256 levels.
+        dtype: NumPy name of the element type.
+        low, high: values of the levels 0 and 255. None for the type's own: floats as they are, wider integers spread
+            over the range, bool above the middle.
     """
     kind = np.dtype(dtype)
     if kind.kind == "b":
         return levels > 127
+    if low is not None and high is not None:
+        spread = low + np.asarray(levels, np.float64) * ((high - low) / 255)
+        if kind.kind in "iu":
+            return np.asarray(np.clip(np.rint(spread), np.ceil(low), np.floor(high)).astype(kind))
+        # rounding to a narrow type may step past the ends
+        return np.asarray(np.clip(spread.astype(kind), np.asarray(low, kind), np.asarray(high, kind)))
     if kind.kind in "iu" and kind.itemsize > 1:
-        return (levels * (np.iinfo(kind).max // 255)).astype(kind)
+        top = np.iinfo(kind).max
+        if levels.dtype.kind == "f":
+            return np.asarray(np.minimum(np.floor(levels * (top / 255)), np.nextafter(float(top), 0)).astype(kind))
+        return np.asarray(levels.astype(kind) * kind.type(top // 255))
     if kind == np.dtype(np.int8):
-        return (levels - 128).astype(kind)
+        return (levels.astype(np.int16) - 128).astype(kind)
     return levels.astype(kind)
+
+
+def limits(given: object, dtype: str) -> tuple[float, float]:
+    """Return the lowest and the highest value of *dtype* that *given* names.
+
+    Raises:
+        ConfigError: it is not a pair of numbers, the first below the second, that *dtype* holds.
+    """
+    numbers = (
+        [float(v) for v in given]
+        if isinstance(given, (list, tuple)) and all(isinstance(v, (int, float)) for v in given)
+        else []
+    )
+    if len(numbers) != 2 or not np.isfinite(numbers).all() or numbers[0] >= numbers[1]:
+        raise ConfigError(f"range is {given!r}", remedy="give the lowest and the highest value, such as (0, 1)")
+    kind = np.dtype(dtype)
+    if kind.kind in "iu" and (numbers[0] < np.iinfo(kind).min or numbers[1] > np.iinfo(kind).max):
+        raise ConfigError(f"range is {given!r}, which {dtype} does not hold", remedy='give dtype="float32", or others')
+    return numbers[0], numbers[1]
 
 
 def _strided(image: Array, axis: int) -> Array:

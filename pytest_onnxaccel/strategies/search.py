@@ -1,7 +1,8 @@
-"""Looks for an input that fails, with hypothesis as the engine and without its database."""
+"""Looks for an input that fails, with hypothesis as the engine: its profiles, seed, database and statistics hold."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -9,12 +10,22 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
+from hypothesis.statistics import collector, describe_statistics
 
 T = TypeVar("T")
+
+#: Examples of a search where nobody said how many.
+USUAL = 100
 
 
 class _Found(Exception):
     """Ends the search: the input fails."""
+
+
+def _profile() -> Any:
+    """Return the settings of the profile that was loaded; None for hypothesis's own default."""
+    name = settings.get_current_profile_name()
+    return None if name in ("default", "ci") else settings.get_profile(name)
 
 
 def find_failing(
@@ -24,6 +35,8 @@ def find_failing(
     examples: int = 100,
     seed: int | None = 0,
     shrink: bool = True,
+    key: str = "",
+    statistics: Callable[[str], None] | None = None,
 ) -> tuple[T | None, int]:
     """Return the simplest input found for which *fails* is true, or None, and how many inputs were tried.
 
@@ -33,7 +46,15 @@ def find_failing(
         examples: how many inputs to try at most.
         seed: the same inputs in each run; None for others each time.
         shrink: reduce what was found; without it the first one found is returned.
+        key: under which failures are kept in the example database, where the profile has one; empty for none.
+        statistics: is told what hypothesis says of the run, as ``--hypothesis-show-statistics`` prints it.
+
+    A profile that was loaded (``--hypothesis-profile``, ``settings.load_profile``) says the number of examples and the
+    phases, unless *examples* is another number than the usual 100; ``--hypothesis-seed`` wins over *seed*.
     """
+    profile = _profile()
+    if profile is not None and examples == USUAL:
+        examples = profile.max_examples
     tried = 0
     failing: list[T] = []
 
@@ -45,11 +66,16 @@ def find_failing(
             raise _Found
 
     phases = [Phase.generate, Phase.shrink] if shrink else [Phase.generate]
+    database = profile.database if profile is not None and key else None
+    if database is not None:
+        phases.insert(0, Phase.reuse)
+    if profile is not None:
+        phases = [phase for phase in phases if phase in profile.phases] or [Phase.generate]
     test: Any = given(strategy)(body)
     test = settings(
         max_examples=max(1, examples),
         deadline=None,
-        database=None,
+        database=database,
         derandomize=False,
         phases=phases,
         report_multiple_bugs=False,
@@ -57,10 +83,20 @@ def find_failing(
         verbosity=Verbosity.quiet,
         print_blob=False,
     )(test)
-    if seed is not None:
+
+    def tell(said: Any) -> None:
+        if statistics is not None:
+            said["nodeid"] = key
+            statistics(describe_statistics(said))
+
+    forced = hypothesis.core.global_force_seed
+    if seed is not None and forced is None and not (profile is not None and profile.derandomize):
         test = hypothesis.seed(seed)(test)
+    if key:
+        test._hypothesis_internal_database_key = hashlib.sha256(key.encode()).digest()
     try:
-        test()
+        with collector.with_value(tell):  # type: ignore[arg-type]
+            test()
     except (_Found, Flaky):
         # Flaky: it failed and then passed on the same input; what failed once is what was asked for
         return (failing[-1] if failing else None), tried

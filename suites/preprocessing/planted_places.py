@@ -80,6 +80,13 @@ def nearest_neighbour(image):
     return ((nearest(image, 24, 32) - 127) / 128).astype(np.float32)
 
 
-@fault("other", unit, 1)
+@fault("gamma", unit, 1)
 def gamma(image):
     return ((image.astype(np.float32) / 255) ** np.float32(2.2)).astype(np.float32)
+
+
+@fault("other", unit, 1)
+def one_colour(image):
+    out = image.astype(np.float32) / 255
+    out[(image == (0, 255, 0)).all(-1)] = 0
+    return out

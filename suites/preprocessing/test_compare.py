@@ -241,13 +241,20 @@ def test_without_hypothesis_the_battery_decides(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"shape": (3,)}, "shape is"),
+        ({"shape": ()}, "shape is"),
+        ({"shape": (3,), "inputs": "pil"}, "shape is"),
         ({"shapes": "all"}, "shapes is 'all'"),
         ({"shapes": [(0, 4)]}, "at least 1 by 1"),
         ({"shapes": [4]}, "is an \\(H, W\\)"),
         ({"layout": "F"}, "layout is 'F'"),
         ({"tolerance": -1}, "tolerance is -1"),
-        ({"tolerance": {"ulp": 1}}, "tolerance is"),
+        ({"tolerance": {"ulps": 1}}, "tolerance is"),
+        ({"levels": -1}, "tolerance is"),
+        ({"range": (1, 0)}, "range is \\(1, 0\\)"),
+        ({"range": (0, 300)}, "uint8 does not hold"),
+        ({"inputs": "picture"}, "inputs is 'picture'"),
+        ({"dtype": "complex64"}, "dtype is 'complex64'"),
+        ({"images": []}, "images is empty"),
         ({"images": 4}, "images is int"),
         ({"images": [np.zeros((2, 2)), np.zeros((2, 2), "f4")]}, "several dtypes"),
     ],
@@ -258,8 +265,8 @@ def test_arguments_that_cannot_be_used(arguments, words) -> None:
 
 
 def test_a_function_that_gives_no_array() -> None:
-    with pytest.raises(ConfigError, match="gave tuple, not a NumPy array"):
-        compare(unit, lambda x: (x, 1))
+    with pytest.raises(ConfigError, match="gave object, which cannot be compared"):
+        compare(unit, lambda x: object())
 
 
 def test_one_sided_nan_and_infinities_differ() -> None:

@@ -41,3 +41,16 @@ def test_the_strategies(tmp_path: Path) -> None:
 def test_the_table_of_kinds_is_the_vocabulary() -> None:
     table = PAGE.split("<!-- kinds -->")[1].split("\n\n")[0]
     assert dict(re.findall(r"^\| `([a-z-]+)` \| (.*?) \|$", table, re.MULTILINE)) == KINDS
+
+
+EXAMPLES = (Path(__file__).resolve().parents[2] / "docs" / "preprocessing-examples.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", re.findall(r"<!-- example: (\w+) -->", EXAMPLES))
+def test_an_example_of_the_page_of_examples(name: str, tmp_path: Path) -> None:
+    found = re.search(rf"<!-- example: {name} -->\n```python\n(.*?)\n```", EXAMPLES, re.DOTALL)
+    assert found
+    for module in re.findall(r"^(?:import|from) (cv2|torch|PIL)", found[1], re.MULTILINE):
+        pytest.importorskip(module)
+    done = subprocess.run([sys.executable, "-c", found[1]], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -316,7 +316,9 @@ class _Comparison:
         if both is None:
             return True
         large = WIDE <= index < BEYOND
+        # The noise of a narrow type was measured on the samples before
         own = _of_large_inputs(self.limits) if large else replace(self.limits, floors=dict(self.limits.floors))
+        own.tight = ()
         trial = replace(
             self.agreement, limit=own, problems=[], worst={}, hardest={}, needed={}, flips={}, empty={},
             whole={}, remarks={}, judged={},

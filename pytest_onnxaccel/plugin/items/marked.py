@@ -29,7 +29,7 @@ def run_marked(state: State, item: pytest.Function) -> None:
     declared = markers.closest(item, "preprocessing_parity")
     results = []
     if declared is not None:
-        results.append(record(item, preprocessing.check(state, preprocessing.named(declared, item))))
+        results.append(record(item, preprocessing.check(state, preprocessing.named(declared, item), item)))
     if not marker_table.marked(item, of_models=True):
         conclude(results, state.settings.inconclusive)
         return

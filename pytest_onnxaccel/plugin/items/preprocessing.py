@@ -62,7 +62,7 @@ class PreprocessingItem(pytest.Item):
 
     def runtest(self) -> None:
         state = self.config.stash[STATE]
-        conclude([record(self, check(state, self.declared))], state.settings.inconclusive)
+        conclude([record(self, check(state, self.declared, self))], state.settings.inconclusive)
 
     def reportinfo(self) -> tuple[Path, None, str]:
         return place(self)
@@ -71,14 +71,23 @@ class PreprocessingItem(pytest.Item):
 def named(declared: Request, item: pytest.Item) -> PreprocessingSpec:
     """Return what a marker declares, under the name of its test."""
     assert isinstance(declared, PreprocessingSpec)
+    shown = [
+        value
+        for one in getattr(getattr(item, "obj", None), "hypothesis_explicit_examples", ())
+        for value in (*one.args, *one.kwargs.values())[:1]
+    ]
+    images = declared.settings.get("images")
+    if shown and (images is None or isinstance(images, (list, tuple))):
+        # what the test's @example gives is tried first
+        return replace(declared, name=item.name, settings={**declared.settings, "images": [*shown, *(images or ())]})
     return replace(declared, name=item.name)
 
 
-def check(state: State, spec: PreprocessingSpec) -> CheckResult:
+def check(state: State, spec: PreprocessingSpec, item: pytest.Item | None = None) -> CheckResult:
     """Import both functions and compare them; a function that cannot be imported is a failed check with one line."""
     start = time.perf_counter()
     try:
-        result = _compared(state, spec)
+        result = _compared(state, spec, item)
     except LET_THROUGH:
         raise
     except BaseException as error:
@@ -90,16 +99,26 @@ def check(state: State, spec: PreprocessingSpec) -> CheckResult:
     return result.with_(duration_s=time.perf_counter() - start)
 
 
-def _compared(state: State, spec: PreprocessingSpec) -> CheckResult:
+def _compared(state: State, spec: PreprocessingSpec, item: pytest.Item | None) -> CheckResult:
     settings, root = state.settings, state.config.rootpath
-    reference = resolve(spec.reference, root, spec.origin)
-    candidate = resolve(spec.candidate, root, spec.origin)
+    given = spec.settings.get("functions", {})
+    reference = given.get("reference") or resolve(spec.reference, root, spec.origin)
+    candidate = given.get("candidate") or resolve(spec.candidate, root, spec.origin)
+    further = {name: value for name, value in spec.settings.items() if name != "functions"}
+    for name in ("inputs", "images"):
+        if isinstance(further.get(name), str) and ":" in further[name]:
+            made = resolve(further[name], root, spec.origin)
+            further[name] = made() if name == "images" else made  # type: ignore[call-arg]
     from pytest_onnxaccel.preprocessing import compare
     from pytest_onnxaccel.preprocessing.check_result import outcome
 
     examples = spec.examples
     if examples is None or settings.origin("fuzz_examples") != "default":
         examples = settings.fuzz_examples
+    if isinstance(further.get("images"), str):
+        from pytest_onnxaccel.preprocessing.own_files import samples
+
+        further["images"] = samples(further["images"], root, further.get("inputs"))
     machine_lock = state.machine_lock
     alone = (
         nullcontext() if machine_lock is None else machine_lock.exclusive() if spec.faster else machine_lock.shared()
@@ -117,5 +136,10 @@ def _compared(state: State, spec: PreprocessingSpec) -> CheckResult:
             examples=examples,
             derandomize=settings.fuzz_profile == "ci",
             corpus=settings.fuzz_corpus,
+            **further,
         )
+    if item is not None and report.statistics:
+        # as hypothesis's own plugin keeps them for --hypothesis-show-statistics and JUnit
+        own = getattr(item, "hypothesis_statistics", f"{item.nodeid}:\n")
+        item.hypothesis_statistics = f"{own}\n\n{report.statistics}"  # type: ignore[attr-defined]
     return outcome(spec, report, root / FOLDER)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest_onnxaccel.backends.protocol import GROUP
 from pytest_onnxaccel.config import budget_syntax as budgets
+from pytest_onnxaccel.config import pair_values as pairs
 from pytest_onnxaccel.config import units
 from pytest_onnxaccel.config import validators as scalars
 from pytest_onnxaccel.config.comparison_syntax import comparisons
@@ -72,9 +73,16 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "scenario": budgets.scenario,
     "advise": budgets.advise,
     "inconclusive": budgets.inconclusive,
-    "function": scalars.function,
+    "function": pairs.function,
     "factor": scalars.factor,
-    "image_shape": scalars.image_shape,
+    "image_shape": pairs.shape,
+    "pair_tolerance": pairs.tolerance,
+    "pair_images": pairs.images,
+    "pair_inputs": pairs.inputs,
+    "span": pairs.span,
+    "element": pairs.element,
+    "keywords": pairs.arguments,
+    "unordered": pairs.unordered,
     "image_sizes": scalars.image_sizes,
     "layout": scalars.layout,
     "examples": examples,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_onnxaccel.config.budget_syntax import FIELDS
+from pytest_onnxaccel.config.pair_values import split
 from pytest_onnxaccel.core.comparisons import Comparison
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.frozen import record
@@ -208,4 +209,4 @@ def _preprocessing(mark: pytest.Mark) -> PreprocessingSpec:
     for name in ("reference", "candidate"):
         if name not in given:
             raise _wrong(mark.name, f"names no {name}", f'give {name}="package.module:function"')
-    return PreprocessingSpec(name="", origin="@pytest.mark.preprocessing_parity", **given)
+    return PreprocessingSpec(name="", origin="@pytest.mark.preprocessing_parity", **split(given))

@@ -136,27 +136,56 @@ MARKERS: tuple[Marker, ...] = (
     ),
     Marker(
         "preprocessing_parity",
-        "*, reference, candidate, faster=None, shape=None, shapes=None, tolerance=None, layout=None, examples=None, "
-        "seed=None",
+        "*, reference, candidate, faster=None, shape=None, shapes=None, images=None, tolerance=None, atol=None, "
+        "rtol=None, ulp=None, levels=None, inputs=None, range=None, dtype=None, arguments=None, "
+        "reference_arguments=None, candidate_arguments=None, unordered=None, layout=None, examples=None, seed=None",
         "after the test's body, both functions must give the same result for every image.",
         '@pytest.mark.preprocessing_parity(reference="train.data:normalise", candidate="deploy.fast:normalise")',
         "",
         (
             Argument(
                 "reference",
-                "MODULE:FUNCTION",
+                "MODULE:FUNCTION or function",
                 "function",
                 "The function used in training: takes an image and returns an array.",
             ),
-            Argument("candidate", "MODULE:FUNCTION", "function", "The deployed function."),
+            Argument("candidate", "MODULE:FUNCTION or function", "function", "The deployed function."),
             Argument("faster", "number", "factor", "Minimum factor by which the candidate must be faster."),
             Argument("shape", "whole numbers", "image_shape", "Shape as deployed; (240, 320, 3) by default."),
             Argument("shapes", '"any" or sizes', "image_sizes", "Legal (height, width) sizes; any by default."),
             Argument(
+                "images",
+                "list, strategy, glob or MODULE:FUNCTION",
+                "pair_images",
+                "Own samples, tried first; or a hypothesis strategy, in place of the image programs.",
+            ),
+            Argument(
                 "tolerance",
-                "number",
-                "tolerance",
+                "number or dict",
+                "pair_tolerance",
                 "Largest difference of floats, in units in the last place of the largest value; 4 by default.",
+            ),
+            Argument("atol", "number", "tolerance", "Absolute tolerance, for every type."),
+            Argument("rtol", "number", "tolerance", "Relative tolerance, for every type."),
+            Argument("ulp", "number", "tolerance", "The same as tolerance with a number."),
+            Argument("levels", "number", "tolerance", "Largest difference of integers; 0 by default."),
+            Argument(
+                "inputs",
+                "text or function",
+                "pair_inputs",
+                "What the functions are given: array, pil, bytes, jpeg, path, batch, list, table, signal, yuv420, "
+                "text, or a function that makes it of an array.",
+            ),
+            Argument("range", "two numbers", "span", "Lowest and highest legal value."),
+            Argument("dtype", "text", "element", "Element type of the images; uint8 by default."),
+            Argument("arguments", "dict", "keywords", "Keywords that both functions get."),
+            Argument("reference_arguments", "dict", "keywords", "Keywords of the reference alone."),
+            Argument("candidate_arguments", "dict", "keywords", "Keywords of the candidate alone."),
+            Argument(
+                "unordered",
+                "boolean or paths",
+                "unordered",
+                "Rows of the result may come in any order, such as detections.",
             ),
             Argument("layout", "text", "layout", "Memory layout of the result: any, same as the reference's, or C."),
             Argument("examples", "whole number", "examples", "Random images to try; --onnx-fuzz-examples wins."),

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from pytest_onnxaccel.preprocessing.diagnosis.evidence import LOOSE, Affine, Evidence, Finding, Trial
 from pytest_onnxaccel.preprocessing.diagnosis.values import listed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
 
 #: A wrapped value may have been multiplied by so much before it wrapped.
 _FACTORS = range(1, 17)
@@ -14,6 +21,65 @@ _FACTORS = range(1, 17)
 def wrapped(evidence: Evidence) -> Finding | None:
     """Find a result that is off by whole periods of an integer type."""
     return _wrapped_whole(evidence) or _wrapped_scaled(evidence)
+
+
+def wrapped_not_clipped(evidence: Evidence) -> Finding | None:
+    """Find values that differ only where one side stands at the end of its range, and the other jumped far away."""
+    pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
+    if not pairs or any(t.reference.dtype.kind not in "iuf" for t in pairs):
+        return None
+    left = np.concatenate([t.reference.reshape(-1) for t in pairs]).astype(np.float64)
+    right = np.concatenate([t.candidate.reshape(-1) for t in pairs]).astype(np.float64)
+    if not (np.isfinite(left).all() and np.isfinite(right).all()):
+        return None
+    apart = np.abs(left - right) > LOOSE * max(evidence.scale, 1e-30)
+    if apart.sum() < 5 or apart.all() or evidence.greys is None:
+        return None
+    # the level decides, not the place: flat images show it as well
+    flat = np.abs(evidence.greys[0] - evidence.greys[1]) > LOOSE * max(evidence.scale, 1e-30)
+    if not flat.any() or flat.all():
+        return None
+    for ended, other, words in (
+        (left, right, "the candidate wraps where the reference is clipped at {}"),
+        (right, left, "the reference wraps where the candidate is clipped at {}"),
+    ):
+        ends = [end for end in (float(ended.max()), float(ended.min())) if _jumps(ended, other, apart, end)]
+        there = np.zeros(apart.shape, bool)
+        for end in ends:
+            there |= np.abs(ended - end) <= 1e-6 * float(np.ptp(ended))
+        if ends and there[apart].all():
+            return "wraparound", words.format(" and ".join(f"{end:g}" for end in ends))
+    return None
+
+
+def _jumps(ended: Array, other: Array, apart: Array, end: float) -> bool:
+    """Return whether, where one side stands at *end*, the other is far away, on the inner side, and not constant."""
+    span = float(np.ptp(ended))
+    here = apart & (np.abs(ended - end) <= 1e-6 * span)
+    if here.sum() < 5 or not span:
+        return False
+    values = other[here]
+    past = (values > end) if end == float(ended.max()) else (values < end)
+    return bool(np.median(np.abs(values - end)) > span / 4 and len(np.unique(values)) > 3 and not past.any())
+
+
+def zero_point(evidence: Evidence) -> Finding | None:
+    """Find 8-bit results that are one constant apart, but for values at the ends of the type."""
+    pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
+    if not pairs or any(side.dtype.kind not in "iu" or side.dtype.itemsize > 1 for side in (
+        pairs[0].reference, pairs[0].candidate)):  # fmt: skip
+        return None
+    left = np.concatenate([t.reference.reshape(-1) for t in pairs]).astype(np.int64)
+    right = np.concatenate([t.candidate.reshape(-1) for t in pairs]).astype(np.int64)
+    inside = np.ones(left.shape, bool)
+    for side, info in ((left, np.iinfo(pairs[0].reference.dtype)), (right, np.iinfo(pairs[0].candidate.dtype))):
+        inside &= (side > info.min) & (side < info.max)
+    steps = np.unique((right - left)[inside])
+    if inside.sum() < 16 or len(np.unique(left[inside])) < 4 or len(steps) != 1 or steps[0] == 0:
+        return None
+    types = f"{pairs[0].candidate.dtype}", f"{pairs[0].reference.dtype}"
+    named = f" ({types[0]} for {types[1]})" if types[0] != types[1] else ""
+    return "zero-point", f"every integer is off by {int(steps[0])}{named}: another zero point"
 
 
 def _wrapped_whole(evidence: Evidence) -> Finding | None:

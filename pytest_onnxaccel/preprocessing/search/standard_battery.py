@@ -1,4 +1,4 @@
-"""The deterministic battery: about fifty images that between them show nearly every known fault, small ones first."""
+"""The deterministic battery: about sixty images that between them show nearly every known fault."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from dataclasses import replace
 from pytest_onnxaccel.preprocessing.domain import Domain
 from pytest_onnxaccel.strategies.programs import LAYOUTS, ImageProgram
 
-#: Sizes off powers of two, with single rows, columns and pixels.
-SIZES = ((16, 16), (1, 1), (3, 5), (7, 9), (17, 31), (33, 1), (1, 37), (64, 64), (13, 100), (45, 66))
+#: Sizes off powers of two.
+SIZES = ((16, 16), (3, 5), (7, 9), (17, 31), (64, 64), (13, 100), (45, 66))
+#: Single pixels, rows and columns, and what is many times as long as wide.
+THIN = ((1, 1), (33, 1), (1, 37), (2, 2), (1, 300), (300, 1), (2, 500), (500, 3))
 
 
 def battery(domain: Domain) -> list[ImageProgram]:
@@ -20,6 +22,8 @@ def battery(domain: Domain) -> list[ImageProgram]:
         if domain.sizes is not None and not domain.legal(program.height, program.width):
             size = domain.sizes[index % len(domain.sizes)]
             program = program.at(*size)
+        elif not domain.legal(program.height, program.width):
+            program = program.at(*domain.fitted((program.height, program.width)))
         if program not in seen:
             seen.add(program)
             chosen.append(program)
@@ -27,7 +31,7 @@ def battery(domain: Domain) -> list[ImageProgram]:
 
 
 def _programs(domain: Domain) -> Iterator[ImageProgram]:
-    base = ImageProgram(16, 16, domain.channels, domain.dtype)
+    base = ImageProgram(16, 16, domain.channels, domain.dtype, low=domain.low, high=domain.high)
     # every level in every channel, twice in other orders: the proof for functions of one channel
     yield replace(base, pattern="ramp")
     yield replace(base, pattern="ramp", width=21, values=(10, 100, 250))
@@ -47,8 +51,13 @@ def _programs(domain: Domain) -> Iterator[ImageProgram]:
     for seed in (0, 10, 49, 88, 98):
         yield replace(base, pattern="hot", height=9, width=11, seed=seed)
     yield replace(base, pattern="saturated", height=15, width=20, seed=1)
+    yield replace(base, pattern="faint", height=14, width=23, values=(90, 91, 92))
+    yield replace(base, pattern="photo", height=48, width=80)
     big = replace(base, height=domain.height, width=domain.width)
     yield replace(big, pattern="noise", seed=30)
     yield replace(big, pattern="gradient-x", values=(0, 40, 80))
     yield replace(big, pattern="noise", seed=31, layout="F")
     yield replace(big, pattern="noise", seed=32, layout="columns")
+    # last: what is legal but seldom comes
+    for seed, (height, width) in enumerate(THIN):
+        yield replace(base, pattern="noise", seed=60 + seed, height=height, width=width)

@@ -1,0 +1,1 @@
+"""Pairs of functions as people deploy them: what differs, with its kind, and what is equivalent."""
