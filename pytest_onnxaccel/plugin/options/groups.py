@@ -12,7 +12,8 @@ from pytest_onnxaccel.plugin.options.table import Option
 #: Title by group, in the order shown, with the names of its options. An option without a group is in the last one.
 GROUPS: dict[str, tuple[str, ...]] = {
     "basic": (
-        "model", "manifest", "backend", "reference", "loader", "batch", "require", "strict", "report", "baseline", "only",
+        "model", "manifest", "backend", "reference", "loader", "batch", "require", "strict", "report", "baseline",
+        "only",
     ),
     "tolerances and verdicts": ("rtol", "atol", "lock", "golden", "inconclusive", "hygiene", "localise", "seed"),
     "latency and speed": ("budget", "advise"),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -199,7 +199,7 @@ class Search:
         domain = self._pair.domain
         failures: list[Failure] = []
 
-        tries = count(1)
+        tries = itertools.count(1)
 
         def fails(drawn: Any) -> bool:
             progress.tell(f"image {next(tries)}, at most {self._examples} and smaller ones of a failure")
