@@ -47,6 +47,8 @@ class _Host:
     def __init__(self, start: Callable[[], WorkerProcess]) -> None:
         self._start = start
         self.worker = start()
+        #: It was closed for good, so that nothing starts it again.
+        self.ended = False
 
     def reached(self, request: Mapping[str, Any]) -> WorkerProcess:
         """Return a worker that is ready for *request*: a request made in advance may have ended the last one."""
@@ -86,8 +88,16 @@ class WorkerEngine:
 
     def load(self, path: str, options: LoadOptions) -> Session:
         request = load_request(self._backend, path, options)
-        worker = self._host.reached(request)
-        return WorkerSession(worker, worker.call("load", request, label=self._label), self._label)
+
+        def loaded() -> tuple[WorkerProcess, Mapping[str, Any]]:
+            worker = self._host.reached(request)
+            return worker, worker.call("load", request, label=self._label)
+
+        worker, answer = loaded()
+        guest = bool(self._label)
+        return WorkerSession(
+            worker, answer, self._label, (lambda: None if self._host.ended else loaded()) if guest else None
+        )
 
     def prefetch(self, requests: Sequence[Mapping[str, Any]]) -> None:
         """Announce the next requests to :meth:`graph` and :meth:`load`, in order; the worker begins with them now."""
@@ -98,15 +108,29 @@ class WorkerEngine:
         self._host.worker.forget_prefetched()
 
     def close(self) -> None:
+        self._host.ended = True
         self._host.worker.close()
 
 
 class WorkerSession:
-    """A session that lives in a worker."""
+    """A session that lives in a worker.
 
-    def __init__(self, worker: WorkerProcess, loaded: Mapping[str, Any], label: str = "") -> None:
+    Args:
+        worker: that it lives in.
+        loaded: what the worker answered.
+        label: of a guest in the process of another backend.
+        again: loads it once more, for a guest: what ended the process was not its own call; None once all is closed.
+    """
+
+    def __init__(
+        self,
+        worker: WorkerProcess,
+        loaded: Mapping[str, Any],
+        label: str = "",
+        again: Callable[[], tuple[WorkerProcess, Mapping[str, Any]] | None] | None = None,
+    ) -> None:
         self.worker = worker
-        self._label = label
+        self._label, self._again = label, again
         self.number = loaded["session"]
         self.info = SessionInfo(
             inputs=tuple(TensorSpec.from_json(spec) for spec in loaded["inputs"]),
@@ -124,9 +148,16 @@ class WorkerSession:
         """The worker that holds this session is still the same one."""
         return self.worker.alive
 
+    def _there(self) -> WorkerProcess:
+        """Return the worker; a guest whose host was ended by another backend is loaded again first."""
+        if self._again is not None and not self.worker.alive and (found := self._again()) is not None:
+            self.worker, self.number = found[0], found[1]["session"]
+        return self.worker
+
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        worker = self._there()
         try:
-            answer = self.worker.call("run", {"op": "run", "session": self.number}, feeds, label=self._label)
+            answer = worker.call("run", {"op": "run", "session": self.number}, feeds, label=self._label)
         except ModelError as error:
             if error.code == "E_MEMORY" and "provider_options" in self.info.facts:
                 self.worker.close()  # an accelerator's arena keeps what it had: the next session gets a fresh process
@@ -136,6 +167,7 @@ class WorkerSession:
         return arrays
 
     def time(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Timing:
+        self._there()
         request = {"op": "time", "session": self.number, "plan": plan.to_json()}
         answer = self._long("time", request, feeds, plan.seconds)
         self.peak_memory_mb = answer["peak_memory_mb"]
@@ -143,6 +175,7 @@ class WorkerSession:
 
     def pace(self, feeds: Mapping[str, Array], plan: PacePlan) -> Paced:
         """Make calls at a client's pace, inside the worker."""
+        self._there()
         request = {"op": "pace", "session": self.number, "plan": plan.to_json()}
         answer = self._long("pace", request, feeds, plan.seconds)
         from pytest_onnxaccel.numerics.queueing.arrivals import Paced
@@ -152,6 +185,7 @@ class WorkerSession:
     def look(self, feeds: Sequence[Mapping[str, Array]], path: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Return what samples reach, as :func:`~pytest_onnxaccel.isolation.look.look` tells, inside the worker."""
         named = {f"{i}/{name}": array for i, one in enumerate(feeds) for name, array in one.items()}
+        self._there()
         request = {"op": "look", "session": self.number, "path": path, "samples": len(feeds), "wanted": dict(wanted)}
         answer = self.worker.call("reach", request, named, label=self._label)
         return {name: answer[name] for name in ("shown", "coverage")}

@@ -186,7 +186,8 @@ def _found(pair: Pair, failure: Failure, search: Search, corpus: str | Path | No
     if smallest.stage != failure.stage:
         smallest = failure
     kind, sentence = diagnose(pair, failure, smallest, search.found)
-    if corpus is not None and isinstance(smallest.image, np.ndarray):
+    known = search.chosen is not None and search.chosen.replayed
+    if corpus is not None and not known and isinstance(smallest.image, np.ndarray):
         corpora.add(Path(corpus), smallest.image, kind)
     return Report(
         False,

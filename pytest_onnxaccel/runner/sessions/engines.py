@@ -11,7 +11,6 @@ from pytest_onnxaccel.backends import lookup
 from pytest_onnxaccel.backends.protocol import Availability, Backend
 from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import BackendUnavailable
-from pytest_onnxaccel.core.specs import SourceSpec
 from pytest_onnxaccel.isolation.confinement.confine import Wall
 from pytest_onnxaccel.isolation.engine import Engine, LocalEngine, WorkerEngine
 from pytest_onnxaccel.isolation.launch import Launch, own_command
@@ -35,16 +34,6 @@ def named_interpreter(environment: str, path: str) -> Availability:
     if found is None:
         return Availability(False, f"there is no interpreter at {path}", "correct --onnx-python")
     return Availability(True, versions=versions(found))
-
-
-def trust_of(source: SourceSpec | None) -> tuple[str, ...]:
-    """Return what a worker that runs *source* may execute for it: its loader, and the names that it may refer to."""
-    return () if source is None else trust(source.loader, source.trusted)
-
-
-def trust(loader: str | None, trusted: Iterable[str]) -> tuple[str, ...]:
-    """Return the same of a *loader* and *trusted* names; empty where there are none."""
-    return (loader or "", *sorted(trusted)) if loader or trusted else ()
 
 
 class Engines:
@@ -158,7 +147,7 @@ class Engines:
             operators: those of the model, with their counts.
             fresh: a new one in any case, which is not kept.
             own: the model's folder, which its worker may write in; by default where conversions go.
-            trust: as :func:`trust_of` gives it: a worker that is kept serves sources of one trust only.
+            trust: as :mod:`~pytest_onnxaccel.runner.sessions.trust` has it: one that is kept serves one trust only.
             guests: backends that may run the model in the same process, see :meth:`open_beside`.
 
         Raises:

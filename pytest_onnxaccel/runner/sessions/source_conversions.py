@@ -24,9 +24,10 @@ from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.isolation.staging.stage_model import new_folder
 from pytest_onnxaccel.isolation.staging.stage_source import StagedSource, stage_source
 from pytest_onnxaccel.runner.sessions.tools import TOOLS
+from pytest_onnxaccel.runner.sessions.trust import trust
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.runner.sessions.engines import Engines, trust
+    from pytest_onnxaccel.runner.sessions.engines import Engines
 
 #: Where the result of an ONNX conversion must load before it counts.
 _LOADS_IN = "ort-cpu"

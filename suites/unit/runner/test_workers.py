@@ -19,8 +19,9 @@ from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.warm.forking import Forked, available
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions import model_session as module
-from pytest_onnxaccel.runner.sessions.engines import Engines, trust_of
+from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
+from pytest_onnxaccel.runner.sessions.trust import trust_of
 from pytest_onnxaccel.runner.sessions.worker_counts import WorkerCounts
 from suites.unit.processes import needs_proc, running
 
@@ -61,6 +62,22 @@ def test_one_process_serves_a_small_model(engines: Engines, tmp_path: Path) -> N
     assert pid_of(model.engine("ort-cpu")) == pid_of(model.engine("reference"))
     assert (engines.counts.forked, engines.counts.fresh) == ((1, 0) if available() else (0, 1))
     model.close()
+
+
+def test_a_guest_outlives_what_the_other_backend_ends(engines: Engines, tmp_path: Path) -> None:
+    """Under pytest-xdist another process may be the first to see a runtime die: the evaluator is not to blame."""
+    model = opened(engines, tmp_path)
+    guest, feeds = model.ready("reference").session, model.ready("reference").resolved.inputs.feeds(0)
+    before = guest.run(feeds)
+    pid = pid_of(model.engine("ort-cpu"))
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(Exception, match="died of SIGKILL"):
+        model.graph("inspect", path=model.path)
+    after = guest.run(feeds)
+    assert all((after[name] == before[name]).all() for name in before)
+    assert pid_of(model.engine("reference")) != pid
+    model.close()
+    assert not guest.alive
 
 
 def test_a_large_model_is_run_in_two(engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

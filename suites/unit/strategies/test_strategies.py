@@ -52,7 +52,7 @@ def test_images_of_a_strategy_of_shapes(image) -> None:
 
 def test_images_vary() -> None:
     drawn = []
-    find_failing(lambda program: bool(drawn.append(program)), image_programs(), examples=300)
+    find_failing(lambda program: bool(drawn.append(program)), image_programs(), examples=600)
     assert {program.pattern for program in drawn} == set(PATTERNS)
     assert {program.layout for program in drawn} == set(LAYOUTS)
     assert any(program.height % 2 for program in drawn)
