@@ -69,10 +69,11 @@ class Run:
         self.xml, self.json = folder / f"{name}.xml", folder / f"{name}.json"
         self._before = before
         self._log = folder / f"{name}.txt"
+        own = any(argument.startswith("--onnx-report") for argument in arguments)
         command = [
             *prefix, sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--onnx-backend={backend}",
-            *(f"--onnx-model={path}" for path in models), f"--junitxml={self.xml}", f"--onnx-report={self.json}",
-            *arguments,
+            *(f"--onnx-model={path}" for path in models), f"--junitxml={self.xml}",
+            *([] if own else [f"--onnx-report={self.json}"]), *arguments,
         ]  # fmt: skip
         environment = {
             **os.environ, "PYTHONPATH": os.pathsep.join([str(SITE), str(ROOT)]), "TMPDIR": str(self.temporary),
