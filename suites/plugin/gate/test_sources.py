@@ -139,6 +139,7 @@ def test_a_fault_against_a_source_is_found_in_the_graph_and_in_the_module(
 ) -> None:
     (repository / "src" / "nets.py").write_text(DEEP)
     monkeypatch.syspath_prepend(str(repository / "src"))
+    monkeypatch.delitem(sys.modules, "nets", raising=False)  # that of another test's repository
     module = __import__("importlib").import_module("nets").Deep().eval()
     torch.save(module.state_dict(), repository / "net.pth")
     with torch.no_grad():

@@ -53,7 +53,8 @@ def test_images_of_a_strategy_of_shapes(image) -> None:
 def test_images_vary() -> None:
     drawn = []
     find_failing(lambda program: bool(drawn.append(program)), image_programs(), examples=600)
-    assert {program.pattern for program in drawn} == set(PATTERNS)
+    # Of a saturated image each pixel is drawn, the ends more often than the rest
+    assert {program.pattern for program in drawn} == set(PATTERNS) - {"saturated"}
     assert {program.layout for program in drawn} == set(LAYOUTS)
     assert any(program.height % 2 for program in drawn)
 
