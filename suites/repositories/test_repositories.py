@@ -52,7 +52,13 @@ def run(folder: Path, *more: str) -> tuple[int, str, list[str]]:
     return done.returncode, done.stdout + done.stderr, told
 
 
-@pytest.mark.parametrize("repository", NAMES, indirect=True)
+#: Before 9.0 pytest did not look at what an overridden fixture asks for: docs/limitations.md.
+OLD = pytest.mark.xfail(pytest.version_tuple < (9,), reason="pytest before 9.0", strict=True)
+
+
+@pytest.mark.parametrize(
+    "repository", [pytest.param(name, marks=OLD) if name == "wrapped" else name for name in NAMES], indirect=True
+)
 def test_it_runs_as_its_user_expects(repository: Path) -> None:
     status, out, rows = run(repository)
     expected = (repository / "expected.txt").read_text().splitlines()
