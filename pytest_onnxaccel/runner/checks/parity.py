@@ -92,7 +92,7 @@ def run(context: CheckRun) -> CheckResult:
     if path is None:
         remember(model, result)
     if "conversion" in result.figures and not result.code.startswith("V_CONTRACT"):
-        return _constants(context, result, against, inputs, changed)
+        return _constants(context, result, case, against, changed)
     if result.code == "V_QUANTISED" and context.options.localise:
         result = _weighed(context, result, against, inputs, changed)
     if result.verdict is Verdict.FAILED and context.options.localise:
@@ -116,10 +116,12 @@ def _beside(context: CheckRun, own: Session, variants: Variants, changed: Casts,
 
 
 def _constants(
-    context: CheckRun, result: CheckResult, against: ReferenceSide, inputs: Inputs, changed: Casts
+    context: CheckRun, result: CheckResult, case: ParityCase, against: ReferenceSide, changed: Casts
 ) -> CheckResult:
     """Return *result* of a conversion to a narrower type, after a look at its constants."""
     from pytest_onnxaccel.runner.precision.kept_constants import kept
+
+    inputs, tolerance = case.inputs, case.tolerance
 
     def look(failed: CheckResult) -> CheckResult:
         if not context.options.localise:
@@ -129,7 +131,8 @@ def _constants(
     theirs = against.side(inputs.for_sample(0))
     if theirs is None:
         return look(result) if result.verdict is Verdict.FAILED else result
-    return kept(result, _ours(context, changed), theirs, look)
+    given = bool(case.outputs or case.noisy.locked) or (tolerance.rtol, tolerance.atol) != (None, None)
+    return kept(result, _ours(context, changed), theirs, look, given)
 
 
 def _failed(context: CheckRun, result: CheckResult, inputs: Inputs) -> FailedCheck:

@@ -13,20 +13,9 @@ import onnxruntime as ort
 import pytest
 
 from suites.plugin.pythonpath import before
+from suites.plugin.torch_source import NETS
 
 torch = pytest.importorskip("torch")
-
-NETS = """
-import torch
-
-class Net(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.linear = torch.nn.Linear(4, 3)
-
-    def forward(self, x):
-        return self.linear(x)
-"""
 
 
 @pytest.fixture

@@ -11,20 +11,9 @@ from pathlib import Path
 import pytest
 
 from suites.plugin.pythonpath import before
+from suites.plugin.torch_source import NETS
 
 torch = pytest.importorskip("torch")
-
-NETS = """
-import torch
-
-class Net(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.linear = torch.nn.Linear(4, 3)
-
-    def forward(self, x):
-        return self.linear(x)
-"""
 
 #: Makes a distribution look as if it were not installed.
 WITHOUT_TORCH = """
