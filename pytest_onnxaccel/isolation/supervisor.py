@@ -173,7 +173,7 @@ class WorkerProcess:
             raise BackendTimedOut(
                 f"no answer within {limit:g} s, the worker was ended",
                 where=f"{where}, limit {limit:g} s",
-                remedy="raise --onnx-timeout if the model is only slow",
+                remedy="raise the time limit (--onnx-timeout, or --timeout of a command) if the model is only slow",
             ) from None
         except BaseException:
             # An exchange that was broken off, by Ctrl-C for instance, would leave its answer to the next one

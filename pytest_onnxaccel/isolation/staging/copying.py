@@ -91,7 +91,7 @@ class Allowance:
             raise ModelError(
                 f"its files could not be copied within {self._seconds:g} s",
                 code="E_TIMEOUT", where=f"copy, limit {self._seconds:g} s",
-                remedy="raise --onnx-timeout if the disk is only slow",
+                remedy="raise the time limit (--onnx-timeout, or --timeout of a command) if the disk is only slow",
             )  # fmt: skip
 
 

@@ -65,7 +65,7 @@ def test_the_time_limit_of_a_command(repository: Path) -> None:
     known = ("weights/net.pth", "--loader", "nets:Net", "--input", "x:float32:1x4")
     done = convert(repository, *known, "--timeout", "1ms")
     assert done.returncode == 1
-    assert "- raise --timeout if the" in done.stderr
+    assert "- raise the time limit (--onnx-timeout, or --timeout of a command) if the" in done.stderr
     assert convert(repository, *known, "--timeout", "5min").returncode == 0
     done = convert(repository, *known, "--timeout", "soon")
     assert (done.returncode, "'soon'" in done.stderr) == (2, True)

@@ -113,8 +113,8 @@ def test_a_file_that_is_no_model(freeze: Freeze, tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         ([], "required: --batch"),
-        (["--batch", "0"], "'0' is not a number of samples"),
-        (["--batch", "many"], "'many' is not a number of samples"),
+        (["--batch", "0"], "'0' is not a whole number above 0"),
+        (["--batch", "many"], "'many' is not a whole number above 0"),
         (["--batch", "3", "--method", "guess"], "invalid choice: 'guess'"),
         (["--batch", "3", "-o", "model.onnx"], "model.onnx: that is the model itself, which is never overwritten"),
         (["--batch", "3", "-o", "link.onnx"], "link.onnx: that is the model itself, which is never overwritten"),

@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from pytest_onnxaccel.commands.shared import live_line, positive, walls
+
+#: What ``--help`` says of it.
+HELP = "a table of the ways to run a model, timed in turn"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Return the arguments of ``speed``."""
+    """Add the arguments of ``speed``."""
     parser.description = (
         "Time MODEL in its source framework, in TensorFlow through onnx-tf, in the runtime as it is shipped, and in "
         "the runtime as advised: all in turn in one run, so that they have the same neighbours. A way that is not here "
@@ -26,9 +30,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--loader", metavar="MODULE:CALLABLE", help="builds the module of a source of weights")
     parser.add_argument("--trust", metavar="NAME", action="append", default=[], help="name that a pickle may refer to")
     parser.add_argument("--backend", metavar="NAME", default="ort-cpu", help="the runtime; default: ort-cpu")
-    parser.add_argument("--threads", metavar="N", type=_positive, help="for each of them; default: their own")
+    parser.add_argument("--threads", metavar="N", type=positive, help="for each of them; default: their own")
     parser.add_argument("--seconds", metavar="S", type=_seconds, default=100.0, help="of the whole; default: about 100")
-    parser.add_argument("--samples", metavar="N", type=_positive, default=80, help="of each, at most; default: 80")
+    parser.add_argument("--samples", metavar="N", type=positive, default=80, help="of each, at most; default: 80")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the inputs; default: 0")
     parser.add_argument("--manifest", metavar="FILE", help="an onnxaccel.toml with the model's inputs and source")
     parser.add_argument("--report", metavar="FILE", help="JSON report that the table is written or added to")
@@ -36,11 +40,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--afresh", action="store_true", help="forget what an interrupted run measured")
 
 
-def run(given: argparse.Namespace, walls: Mapping[str, Any], show: Callable[[str], None]) -> int:
+def run(given: argparse.Namespace, show: Callable[[str], object]) -> int:
     """Make the table, print it, and write the report.
 
     Args:
-        walls: what the arguments say of the sandbox, as options of a run.
         show: prints.
 
     Raises:
@@ -59,13 +62,8 @@ def run(given: argparse.Namespace, walls: Mapping[str, Any], show: Callable[[str
     spec = spec_of(given.model, given.manifest)
     source = source_of(given.source, given.loader, tuple(given.trust))
     folders = [os.path.dirname(os.path.abspath(given.manifest))] if given.manifest else []
-    options = RunOptions(seed=given.seed, import_paths=tuple(dict.fromkeys((*folders, os.getcwd()))), **walls)
-    live = sys.stderr.isatty()
-
-    def say(line: str) -> None:
-        if live:
-            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
-
+    options = RunOptions(seed=given.seed, import_paths=tuple(dict.fromkeys((*folders, os.getcwd()))), **walls(given))
+    say = live_line()
     state = Path(given.state) if given.state else None
     asked = SpeedRequest(
         replace(spec, source=source or spec.source), given.backend, given.threads, given.seconds, given.samples, state,
@@ -82,12 +80,6 @@ def run(given: argparse.Namespace, walls: Mapping[str, Any], show: Callable[[str
     if given.report:
         write_speed(given.report, [table])
     return 0
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
 
 
 def _seconds(text: str) -> float:
