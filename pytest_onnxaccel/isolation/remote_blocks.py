@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SessionFeeds = tuple[Session, Mapping[str, "Array"]]
 
 
-def take_blocks(sides: Sequence[SessionFeeds], order: Sequence[int], calls: int, canary: bool = False) -> list[Block]:
+def take_blocks(sides: Sequence[SessionFeeds], order: Sequence[int], calls: int, probe: bool = False) -> list[Block]:
     """Return one block for each entry of *order*, which numbers *sides*.
 
     Sessions of one worker alternate inside it; where they live in several, this process asks one after the other.
@@ -26,18 +26,18 @@ def take_blocks(sides: Sequence[SessionFeeds], order: Sequence[int], calls: int,
     found = [bare(session, feeds) for session, feeds in sides]
     workers = {id(session.worker) if isinstance(session, WorkerSession) else None for session, _ in found}
     if None not in workers and len(workers) == 1:
-        return _hosted(found, order, calls, canary)
+        return _hosted(found, order, calls, probe)
     blocks: list[Block] = []
     for number in order:
         session, feeds = found[number]
         if isinstance(session, WorkerSession):
-            blocks += _hosted([(session, feeds)], [0], calls, canary)
+            blocks += _hosted([(session, feeds)], [0], calls, probe)
         else:
-            blocks.append(take(session, feeds, calls, canary))
+            blocks.append(take(session, feeds, calls, probe))
     return blocks
 
 
-def _hosted(sides: Sequence[SessionFeeds], order: Sequence[int], calls: int, canary: bool) -> list[Block]:
+def _hosted(sides: Sequence[SessionFeeds], order: Sequence[int], calls: int, probe: bool) -> list[Block]:
     sessions = [session for session, _ in sides if isinstance(session, WorkerSession)]
     worker = sessions[0].worker
     arrays: dict[str, Any] = {
@@ -48,7 +48,7 @@ def _hosted(sides: Sequence[SessionFeeds], order: Sequence[int], calls: int, can
         "sessions": [session.number for session in sessions],
         "order": list(order),
         "calls": calls,
-        "canary": canary,
+        "probe": probe,
     }
     answer = worker.call("time", request, arrays)
     for session in sessions:

@@ -211,7 +211,7 @@ class Worker:
 
         sessions = [self._sessions[number] for number in request["sessions"]]
         feeds = several(self._feeds(request), len(sessions))
-        taken = [take(sessions[i], feeds[i], request["calls"], request["canary"]) for i in request["order"]]
+        taken = [take(sessions[i], feeds[i], request["calls"], request["probe"]) for i in request["order"]]
         return {"blocks": [block.to_json() for block in taken], "peak_memory_mb": peak_memory()}
 
     def _pace(self, request: dict[str, Any]) -> dict[str, Any]:

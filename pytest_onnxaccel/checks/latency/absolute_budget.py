@@ -1,7 +1,7 @@
 """Budgets in milliseconds: what the user waits for decides a pass, what the model computes decides a failure.
 
 A percentile *passes* when the upper bound of its wall time is inside the limit. It *fails* when the lower bound of
-its time on a CPU, corrected by a canary for how slow the machine was just then, is past the limit too. Anything between
+its time on a CPU, corrected by a speed probe for how slow the machine was just then, is past the limit too. Anything between
 is *inconclusive*: the reason says how much of the excess was waiting for a CPU.
 """
 
@@ -104,7 +104,7 @@ def sample(
         need = math.ceil(look * first / calls)
         while len(blocks) < need and (time.perf_counter() < end or not blocks):
             count = max(1, min(need - len(blocks), math.floor(1.0 / max(each, 1e-6))))
-            blocks += take_blocks([(session, feeds)], [0] * count, calls, canary=True)
+            blocks += take_blocks([(session, feeds)], [0] * count, calls, probe=True)
         found = judge(blocks, session.info.facts, wanted, confidence)
         if len(blocks) < need or all(one.verdict is not Verdict.INCONCLUSIVE for one in found.judged.values()):
             break
@@ -159,10 +159,10 @@ def _waited(block: Block) -> float:
 
 
 def slowness(blocks: Sequence[Block]) -> list[float]:
-    """Return how many times as long as in the run's best moments the canary took before each block; 1 at least."""
-    known = sorted(block.canary_ns for block in blocks if block.canary_ns)
+    """Return how many times as long as in the run's best moments the speed probe took before each block; 1 at least."""
+    known = sorted(block.probe_ns for block in blocks if block.probe_ns)
     best = percentile(known, 0.1) if known else 0.0
-    return [max(1.0, block.canary_ns / best) if best and block.canary_ns else 1.0 for block in blocks]
+    return [max(1.0, block.probe_ns / best) if best and block.probe_ns else 1.0 for block in blocks]
 
 
 def _limit(

@@ -71,7 +71,7 @@ def own_time(blocks: Sequence[Block], run: Paced | None, facts: Mapping[str, Any
     """Return what the requests of *run* take by themselves, or calls in a row where there was no run.
 
     Args:
-        blocks: of calls in a row, taken next to the run, each with the canary before it.
+        blocks: of calls in a row, taken next to the run, each with the speed probe before it.
         run: with what threads waited counted, where the system tells.
         facts: of the session.
     """

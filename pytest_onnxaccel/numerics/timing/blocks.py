@@ -29,7 +29,7 @@ class Block:
         wall_ns, cpu_ns: of each call that counts.
         first_ns: wall time of the call that was dropped.
         start_ns, end_ns: by the machine's monotonic clock, which its processes share.
-        canary_ns: CPU time of the canary just before; 0 where none ran.
+        probe_ns: CPU time of the speed probe just before; 0 where none ran.
         noise: what :mod:`~pytest_onnxaccel.numerics.timing.perf_counters` counted during the block, the dropped call
             included.
     """
@@ -39,7 +39,7 @@ class Block:
     first_ns: int = 0
     start_ns: int = 0
     end_ns: int = 0
-    canary_ns: int = 0
+    probe_ns: int = 0
     noise: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -57,10 +57,10 @@ class Block:
         return cls(**values)
 
 
-def take(session: _Timed, feeds: Mapping[str, Any], calls: int, canary: bool = False) -> Block:
+def take(session: _Timed, feeds: Mapping[str, Any], calls: int, probe: bool = False) -> Block:
     """Time *calls* calls after one that is dropped, which pays for caches that another session filled."""
     worked = 0
-    if canary:
+    if probe:
         from pytest_onnxaccel.numerics.timing.machine_speed_probe import run
 
         worked = run()

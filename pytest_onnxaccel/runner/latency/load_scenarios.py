@@ -98,10 +98,10 @@ def _own(session: CheckedSession, feeds: Mapping[str, Array], plan: PacePlan) ->
 
 
 def _row(session: CheckedSession, feeds: Mapping[str, Array]) -> list[Block]:
-    """Return the calls in a row in blocks, each with the canary before it."""
+    """Return the calls in a row in blocks, each with the speed probe before it."""
     end, blocks = time.perf_counter() + SECONDS, list[Block]()
     while len(blocks) < absolute.BLOCKS and (time.perf_counter() < end or not blocks):
-        blocks += take_blocks([(session, feeds)], [0], absolute.CALLS, canary=True)
+        blocks += take_blocks([(session, feeds)], [0], absolute.CALLS, probe=True)
     return blocks
 
 

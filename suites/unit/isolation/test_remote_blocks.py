@@ -38,9 +38,9 @@ def test_sessions_take_turns_in_the_order_asked_for(model_session: tuple[ModelSe
     feeds = model.ready("ort-cpu").resolved.inputs.feeds(0)
     with Bench(model, engines) as bench:
         sides = [(bench.session("ort-cpu", options=ONE), feeds) for _ in range(2)]
-        blocks = take_blocks(sides, [0, 1, 1, 0], 7, canary=True)
+        blocks = take_blocks(sides, [0, 1, 1, 0], 7, probe=True)
     assert [len(block.wall_ns) for block in blocks] == [7] * 4
-    assert all(min(block.wall_ns) > 0 and block.first_ns > 0 and block.canary_ns > 0 for block in blocks)
+    assert all(min(block.wall_ns) > 0 and block.first_ns > 0 and block.probe_ns > 0 for block in blocks)
     ends = [block.end_ns for block in blocks]
     assert all(before <= after.start_ns for before, after in zip(ends, blocks[1:], strict=False))
     assert all(block.noise["switches"] >= 0 for block in blocks)

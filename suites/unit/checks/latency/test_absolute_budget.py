@@ -15,7 +15,7 @@ from suites.unit.checks.latency.machines import MS, ONE_THREAD, Machine, Timed, 
 
 
 @pytest.fixture(autouse=True)
-def steady_canary(monkeypatch: pytest.MonkeyPatch) -> None:
+def steady_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of this machine nothing may come in."""
     monkeypatch.setattr("pytest_onnxaccel.numerics.timing.machine_speed_probe.run", lambda: 20_000)
     monkeypatch.setattr(counters, "read", lambda: {"queued_ns": 0.0, "switches": 0.0})
@@ -164,10 +164,10 @@ def test_an_unknown_provider_is_told_by_what_it_does() -> None:
     assert basis([block(9, 2)])[1] == "wall"
 
 
-def test_a_slow_canary_takes_the_slowness_off_the_model() -> None:
-    """A neighbour on the sibling thread makes CPU time longer, and that of the canary with it."""
-    quiet = [block(5, canary_ns=20_000) for _ in range(10)]
-    slow = [block(8, canary_ns=32_000) for _ in range(10)]
+def test_a_slow_probe_takes_the_slowness_off_the_model() -> None:
+    """A neighbour on the sibling thread makes CPU time longer, and that of the speed probe with it."""
+    quiet = [block(5, probe_ns=20_000) for _ in range(10)]
+    slow = [block(8, probe_ns=32_000) for _ in range(10)]
     assert slowness([*quiet, *slow])[-1] == pytest.approx(1.6)
     found = judge([*quiet, *slow], ONE_THREAD, {"p50": 4.9 * MS, "p95": 6 * MS}).judged
     assert found["p50"].verdict is Verdict.FAILED

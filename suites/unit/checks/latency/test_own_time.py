@@ -119,8 +119,8 @@ def test_a_device_is_told_by_wall_time_alone_and_says_so() -> None:
     assert found.line.endswith("by the model itself (wall time alone)")
 
 
-def test_a_slow_canary_is_taken_off() -> None:
-    quick, slow = ([block(4, 4, canary_ns=ns) for _ in range(10)] for ns in (20_000, 40_000))
+def test_a_slow_probe_is_taken_off() -> None:
+    quick, slow = ([block(4, 4, probe_ns=ns) for _ in range(10)] for ns in (20_000, 40_000))
     assert own_time([*quick, *slow, *slow], run(4, 4), ONE_THREAD).taken_ns[0] == pytest.approx(2 * MS)
 
 
