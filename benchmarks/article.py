@@ -31,8 +31,8 @@ from pytest_onnxaccel.runner.advice.advise import Advising
 from pytest_onnxaccel.runner.latency.paired_timing import measured
 from pytest_onnxaccel.runner.latency.timing_sessions import TimedModel
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 BY_ADVICE, OVER_TF = 2.3, 5.0
 LOOKS = (20, 40, 80, 160)

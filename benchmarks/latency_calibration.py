@@ -40,8 +40,8 @@ from pytest_onnxaccel.core.specs import ModelSpec, TimingPlan
 from pytest_onnxaccel.numerics.timing.order_stats import percentile
 from pytest_onnxaccel.runner.latency.timing_sessions import Bench
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 SHARE, PLANTED, ROOM, OVER = 0.10, 0.20, 1.7, 1.30
 BACKEND = "ort-cpu"

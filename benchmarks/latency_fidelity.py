@@ -24,8 +24,8 @@ from pytest_onnxaccel.core.specs import ModelSpec, TimingPlan
 from pytest_onnxaccel.numerics.timing.interleave import Alternation, interval
 from pytest_onnxaccel.runner.latency.timing_sessions import Bench
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 #: Calls of a block, of which the first is dropped.
 CALLS = 8

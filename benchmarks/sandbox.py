@@ -83,7 +83,7 @@ def starts(rounds: int) -> None:
     from pytest_onnxaccel.backends.protocol import LoadOptions
     from pytest_onnxaccel.core.errors import OnnxAccelError
     from pytest_onnxaccel.runner.request import RunOptions
-    from pytest_onnxaccel.runner.sessions.engines import TOOLS, Engines
+    from pytest_onnxaccel.runner.sessions.workers.engines import TOOLS, Engines
 
     def start(mode: str) -> float:
         engines = Engines(RunOptions(sandbox=mode))
@@ -104,8 +104,8 @@ def latency(model: str, blocks: int) -> None:
     from pytest_onnxaccel.backends.protocol import LoadOptions
     from pytest_onnxaccel.core.specs import ModelSpec, TimingPlan
     from pytest_onnxaccel.runner.request import RunOptions
-    from pytest_onnxaccel.runner.sessions.engines import Engines
     from pytest_onnxaccel.runner.sessions.model_session import ModelSession
+    from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
     open_, sides = [], {}
     for mode in ("auto", "off"):

@@ -32,8 +32,8 @@ from pytest_onnxaccel.numerics.queueing.arrivals import pace
 from pytest_onnxaccel.numerics.queueing.load_test import throughput
 from pytest_onnxaccel.numerics.timing.order_stats import bounds, percentile
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 #: Shares of the time in which the model is kept busy, by its calls in a row.
 LOADS = (0.3, 0.5, 0.7)

@@ -11,8 +11,8 @@ from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 #: Time limit of each stage; a cold start of TensorFlow takes 10 s.
 SECONDS = 60.0

@@ -26,12 +26,12 @@ from pytest_onnxaccel.plugin.options.model_paths import distinct
 from pytest_onnxaccel.plugin.options.settings import Settings, with_options
 from pytest_onnxaccel.plugin.prestart import shared_folder
 from pytest_onnxaccel.runner.check_table import checks
-from pytest_onnxaccel.runner.fault_verdict import verdict_of
+from pytest_onnxaccel.runner.faults.fault_verdict import verdict_of
 from pytest_onnxaccel.runner.plan import Plan, make_plan, registered
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.next_model import small_enough
-from pytest_onnxaccel.runner.sessions.worker_counts import WorkerCounts
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.next_model import small_enough
+from pytest_onnxaccel.runner.sessions.workers.worker_counts import WorkerCounts
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.report.comparison.changes import Comparison
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.runner.request import Request
     from pytest_onnxaccel.runner.runner import Runner
     from pytest_onnxaccel.runner.sessions.model_session import ModelSession
-    from pytest_onnxaccel.runner.sessions.prefetch import Prefetch
+    from pytest_onnxaccel.runner.sessions.workers.prefetch import Prefetch
 
 STATE = pytest.StashKey["State"]()
 
@@ -236,7 +236,7 @@ class State:
 
     def _prefetch(self, model: str) -> Prefetch | None:
         """Return what the worker can begin with while this process still imports what it needs to judge."""
-        from pytest_onnxaccel.runner.sessions.prefetch import foresee
+        from pytest_onnxaccel.runner.sessions.workers.prefetch import foresee
 
         selected = {check for check, _ in self.selected.get(model, frozenset())}
         needs = dict.fromkeys(need for check in checks().values() if check.name in selected for need in check.needs)

@@ -17,7 +17,7 @@ from pytest_onnxaccel.runner.plan import Plan, make_plan
 from pytest_onnxaccel.runner.references import referring
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 
 def validate(  # noqa: PLR0913 - a door for users, who give what they need by keyword

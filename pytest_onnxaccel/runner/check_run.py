@@ -14,12 +14,12 @@ from pytest_onnxaccel.core.errors import BackendUnavailable, OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult, Json, Verdict
 from pytest_onnxaccel.core.specs import ModelInfo, ModelSpec, Tolerance
-from pytest_onnxaccel.runner.fault_verdict import ElsewhereFault
+from pytest_onnxaccel.runner.faults.fault_verdict import ElsewhereFault
 from pytest_onnxaccel.runner.reach import Reaching
 from pytest_onnxaccel.runner.request import Request, RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
 from pytest_onnxaccel.runner.sessions.model_sessions import ModelSessions
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array

@@ -17,10 +17,10 @@ from pytest_onnxaccel.golden import layout
 from pytest_onnxaccel.runner.plan import Plan, make_plan
 from pytest_onnxaccel.runner.request import GOLDEN, Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 from pytest_onnxaccel.runner.sessions.reference_side import reference_side
 from pytest_onnxaccel.runner.sessions.source import backend_for
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array, Session

@@ -13,8 +13,8 @@ from pytest_onnxaccel.core.specs import Tolerance
 from pytest_onnxaccel.golden.session import GoldenSession
 from pytest_onnxaccel.golden.sets import GoldenSet
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
-from pytest_onnxaccel.runner.compared_outputs import made
 from pytest_onnxaccel.runner.golden_data import Golden
+from pytest_onnxaccel.runner.outputs.compared_outputs import made
 from pytest_onnxaccel.runner.request import GOLDEN, Request, RunOptions
 from pytest_onnxaccel.runner.sessions import noise_variants as noise
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide

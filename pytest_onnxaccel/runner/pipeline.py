@@ -14,8 +14,8 @@ from pytest_onnxaccel.isolation.staging.stage_model import stage
 from pytest_onnxaccel.preprocessing.pipeline import PipelineReport, compare_pipelines, passed_or_raise
 from pytest_onnxaccel.runner import arguments as given
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.tools import TOOLS
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.tools import TOOLS
 
 
 def pipeline_parity(

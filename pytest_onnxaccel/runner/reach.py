@@ -18,8 +18,8 @@ from pytest_onnxaccel.numerics.reach.coverage import Coverage
 from pytest_onnxaccel.numerics.reach.sensitivity import Effort
 from pytest_onnxaccel.numerics.sampling.input_sets import WIDE, Inputs
 from pytest_onnxaccel.runner.sessions.comparison_sides import derived
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array

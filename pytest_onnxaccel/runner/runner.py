@@ -11,15 +11,15 @@ from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.core.unexpected import as_error
 from pytest_onnxaccel.runner.check_run import CheckRun, RunState
 from pytest_onnxaccel.runner.check_table import checks
-from pytest_onnxaccel.runner.fault_verdict import verdict_of
-from pytest_onnxaccel.runner.known_faults import with_known
+from pytest_onnxaccel.runner.faults.fault_verdict import verdict_of
+from pytest_onnxaccel.runner.faults.known_faults import with_known
+from pytest_onnxaccel.runner.faults.structure_fault import told_by_structure
 from pytest_onnxaccel.runner.machine_lock import MachineLock
 from pytest_onnxaccel.runner.reach import Reaching
 from pytest_onnxaccel.runner.request import Request, RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_sessions import ModelSessions
-from pytest_onnxaccel.runner.sessions.prefetch import Prefetch
-from pytest_onnxaccel.runner.structure_fault import told_by_structure
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.prefetch import Prefetch
 
 
 class Runner:

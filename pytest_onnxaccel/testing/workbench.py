@@ -15,9 +15,9 @@ from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 from pytest_onnxaccel.runner.sessions.source import source_options
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from pytest_onnxaccel.testing import probe_backend as watched
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from suites.comparisons import labels, quantized, ranked, rows
 from suites.comparisons.kinds import KINDS
 from suites.planted.making import twin

@@ -17,7 +17,7 @@ from pytest_onnxaccel.core.specs import TensorSpec
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.staging.stage_source import StagedSource, stage_source
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 HERE = str(Path(__file__).parent)
 X = (TensorSpec("x", "float32", (1, 4, 4)),)

@@ -17,8 +17,8 @@ from pytest_onnxaccel.convert.cache.locks import acquire
 from pytest_onnxaccel.convert.cache.pruning import ROOM, UNUSED, Entry, doomed, lock_of, prune
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.source_conversions import Conversions
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.source_conversions import Conversions
 
 DAY = 86400
 NOW = 1_000_000_000.0

@@ -19,8 +19,8 @@ from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec
 from pytest_onnxaccel.runner.conversion.prove import prove
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.source_conversions import Conversion
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.source_conversions import Conversion
 from suites.convert.conftest import HERE, X
 
 Make = Callable[..., Engines]
@@ -37,7 +37,7 @@ def converted(engines: Engines, source: SourceSpec, **options: Any) -> Conversio
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Sources that a converter was really asked to convert."""
-    from pytest_onnxaccel.runner.sessions.source_conversions import Conversions
+    from pytest_onnxaccel.runner.sessions.workers.source_conversions import Conversions
 
     seen: list[str] = []
     real = Conversions._made

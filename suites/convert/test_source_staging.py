@@ -19,7 +19,7 @@ from pytest_onnxaccel.core.specs import SourceSpec
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.staging.stage_source import stage_source
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 #: A SavedModel, and a MetaGraphDef with one node, as protobuf messages.
 SAVED_MODEL = b"\x08\x01\x12\x02\n\x00"

@@ -13,7 +13,7 @@ import pytest
 from pytest_onnxaccel.environments import locate as environment
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 with contextlib.suppress(ImportError):
     import torch  # noqa: F401  # before TensorFlow: the other way round it has died while it was loaded

@@ -15,7 +15,7 @@ from pytest_onnxaccel.convert.from_tensorflow.rewrites import rewrite
 from pytest_onnxaccel.convert.protocol import ConvertOptions
 from pytest_onnxaccel.core.errors import ConversionError
 from pytest_onnxaccel.core.specs import SourceSpec, TensorSpec
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from suites.convert_tf import sources
 
 

@@ -15,8 +15,8 @@ from onnx import TensorProto, helper, numpy_helper
 from pytest_onnxaccel.convert.protocol import ConvertOptions
 from pytest_onnxaccel.core.errors import ConfigError, ConversionError
 from pytest_onnxaccel.core.specs import SourceSpec
-from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.source_conversions import Conversion
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.source_conversions import Conversion
 
 pytestmark = pytest.mark.usefixtures("onnx_tf")
 

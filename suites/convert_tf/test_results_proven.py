@@ -20,8 +20,8 @@ from pytest_onnxaccel.core.errors import ConversionError
 from pytest_onnxaccel.core.specs import SourceSpec
 from pytest_onnxaccel.runner.conversion.result_proof import prove_result
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.source_conversions import Conversion
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.source_conversions import Conversion
 from suites.convert_tf.test_onnx_to_tensorflow import detector, saved
 
 pytestmark = pytest.mark.usefixtures("onnx_tf")

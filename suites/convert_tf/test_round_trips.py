@@ -19,7 +19,7 @@ from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import SourceSpec, TensorSpec
 from pytest_onnxaccel.runner.conversion.round_trip import RoundTrip
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from suites.convert_tf import sources
 
 SPEC = TensorSpec("input", "float32", (1, 3, 240, 320))

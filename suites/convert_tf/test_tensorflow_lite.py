@@ -21,9 +21,9 @@ from pytest_onnxaccel.convert.protocol import ConvertOptions
 from pytest_onnxaccel.core.errors import ConfigError, ConversionError, ModelError
 from pytest_onnxaccel.core.specs import ModelInfo, SourceSpec, TensorSpec
 from pytest_onnxaccel.runner.conversion.prove import prove
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.source import backend_for, open_source
-from pytest_onnxaccel.runner.sessions.source_conversions import Conversion
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.source_conversions import Conversion
 from suites.convert_tf import sources
 from suites.convert_tf.test_tensorflow_unsafe_sources import reads, refusal
 

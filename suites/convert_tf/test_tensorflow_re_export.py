@@ -17,8 +17,8 @@ from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec, TensorSpec
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.frozen_batch import Frozen
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from suites.convert_tf import sources
 
 X = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)

@@ -13,8 +13,8 @@ from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.convert.protocol import ConvertOptions
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import ModelInfo, SourceSpec, TensorSpec
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.source import backend_for, open_source
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from suites.convert_tf import sources
 
 X = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)

@@ -13,8 +13,8 @@ import pytest
 from pytest_onnxaccel.convert.protocol import ConvertOptions
 from pytest_onnxaccel.core.errors import ConfigError, ConversionError, ModelError
 from pytest_onnxaccel.core.specs import SourceSpec, TensorSpec
-from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.source_conversions import Conversion
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.source_conversions import Conversion
 from suites.convert_tf import sources
 from suites.unit.graph_bytes import graph, meta_graph, node, saved_model
 

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from suites.hostile import (
+from suites.hostile import file_names, killers, mutated, not_models, places, sample_files
+from suites.hostile.case import Case
+from suites.hostile.onnx_files import (
     external_contents,
     external_locations,
-    file_names,
     inner_names,
-    keras_files,
-    killers,
-    mutated,
-    not_models,
-    places,
-    sample_files,
-    tensorflow_graphs,
-    tensorflow_saved,
-    torch_pickles,
-    torch_programs,
-    torch_scripts,
     wire_bytes,
     wrong_functions,
     wrong_graphs,
     wrong_tensors,
 )
-from suites.hostile.case import Case
+from suites.hostile.pytorch import pickles as torch_pickles
+from suites.hostile.pytorch import programs as torch_programs
+from suites.hostile.pytorch import scripts as torch_scripts
+from suites.hostile.tensorflow import graphs as tensorflow_graphs
+from suites.hostile.tensorflow import keras_files
+from suites.hostile.tensorflow import saved_models as tensorflow_saved
 
 #: Class -> what builds its cases.
 CLASSES: dict[str, Callable[[], Iterable[Case]]] = {

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from suites.hostile.case import Case, Entry, Place
-from suites.hostile.graphs import data, network
+from suites.hostile.onnx_files.graphs import data, network
 
 #: Name of the case -> name of the file, without its suffix.
 NAMES: dict[str, bytes] = {

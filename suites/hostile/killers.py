@@ -12,8 +12,8 @@ from onnx.helper import make_graph, make_node
 from fixtures import hazards
 from fixtures.graphs.assembly import assemble, value
 from suites.hostile.case import OK, Case, of_bytes
-from suites.hostile.graphs import data, network
-from suites.hostile.wrong_functions import laughs
+from suites.hostile.onnx_files.graphs import data, network
+from suites.hostile.onnx_files.wrong_functions import laughs
 
 _MEMORY = ("E_MEMORY", "E_SIZE", "E_RUN", "E_GRAPH")
 _INT64, _BOOL, _INT32 = TensorProto.INT64, TensorProto.BOOL, TensorProto.INT32

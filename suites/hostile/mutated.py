@@ -9,7 +9,7 @@ from pathlib import Path
 from fixtures import graphs as models
 from fixtures.graphs.residual import residual_classifier
 from suites.hostile.case import OK, Case, of_bytes
-from suites.hostile.graphs import data
+from suites.hostile.onnx_files.graphs import data
 
 _SHIPPED = Path(__file__).parents[2] / "fixtures/models/slim-320.onnx"
 #: Mutations of each model.

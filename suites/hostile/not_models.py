@@ -16,7 +16,7 @@ from pathlib import Path
 from fixtures import graphs as models
 from fixtures import hazards
 from suites.hostile.case import Case, Entry, of_bytes
-from suites.hostile.graphs import data
+from suites.hostile.onnx_files.graphs import data
 from suites.unit import graph_bytes
 
 #: What a file that holds no whole model may be called.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fixtures import hazards
 from suites.hostile.case import Case, Entry, Place
-from suites.hostile.graphs import data, network
+from suites.hostile.onnx_files.graphs import data, network
 
 #: A conftest that changes the files whose names begin with ``late-`` once pytest has collected, before any check.
 CHANGES = """

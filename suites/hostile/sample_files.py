@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from suites.hostile.case import OK, Case, Entry, Place
-from suites.hostile.graphs import data, network
+from suites.hostile.onnx_files.graphs import data, network
 
 #: What may be said of a file of samples that cannot be used.
 _REFUSED = ("V_NOTJUDGED", "E_INPUT", "E_FILE", "E_UNSAFE", "E_PARSE", "E_CONFIG", "E_SIZE")

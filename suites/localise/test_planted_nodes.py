@@ -163,8 +163,8 @@ def test_a_fault_inside_a_branch_is_the_node_that_holds_it(check: Check) -> None
 
 
 def test_chunks_are_bounded_and_find_the_same(check: Check, shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pytest_onnxaccel.runner.localise import intermediates as taken_apart
     from pytest_onnxaccel.runner.localise import localise as analysis
+    from pytest_onnxaccel.runner.localise.nodes import intermediates as taken_apart
 
     good = good_one("slim-320", shipped)
     one = next(one for one in every(good) if one.kind == "operator")

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import ModelProto
 
 from fixtures.mutations import Fault
-from fixtures.mutations.truth import Array, Arrays, Truth, change
+from fixtures.mutations.truth.feed_forward import Array, Arrays, Truth, change
 from fixtures.variants import Variant, variants_of
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from suites.mutation.judge import Judge

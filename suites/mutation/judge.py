@@ -19,8 +19,8 @@ from pytest_onnxaccel.core.specs import ModelSpec, Timing, TimingPlan, Tolerance
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions import noise_variants as noise
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 Arrays = dict[str, NDArray[Any]]
 BACKEND = "ort-cpu"

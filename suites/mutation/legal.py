@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from fixtures.graphs.residual import residual_classifier
-from fixtures.mutations.truth import Truth
+from fixtures.mutations.truth.feed_forward import Truth
 from fixtures.variants import Variant, variants_of
 from pytest_onnxaccel.backends.protocol import SessionInfo
 from pytest_onnxaccel.core.results import CheckResult

@@ -13,7 +13,7 @@ from onnx import ModelProto, numpy_helper
 
 from fixtures.mutations import FURTHER, VALUES, Fault, faults_of
 from fixtures.mutations.quantised import QUANTISED
-from fixtures.mutations.truth import Array, Arrays, Truth, change
+from fixtures.mutations.truth.feed_forward import Array, Arrays, Truth, change
 from pytest_onnxaccel.core.comparisons import Comparison
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from suites.mutation.floor import worst

@@ -12,7 +12,7 @@ from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from suites.planted import branches, numbers, rows, steps, tables
 from suites.planted.making import KINDS, twin
 

@@ -26,7 +26,7 @@ early = sorted({"numpy", "onnx", "onnxruntime", "pytest_onnxaccel"} & set(sys.mo
 
 import numpy as np
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.isolation.limits import Limits
 

@@ -20,8 +20,8 @@ from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.staging.run_folder import Staging
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from suites.sandbox import escaping
 
 ROOT = Path(__file__).parents[2]

@@ -13,9 +13,9 @@ import pytest
 from pytest_onnxaccel.backends.protocol import Session
 from pytest_onnxaccel.core.specs import ModelInfo, SourceSpec, TensorSpec
 from pytest_onnxaccel.runner.request import QUIET
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 from pytest_onnxaccel.runner.sessions.source import open_source
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 #: Told the staged file, and the folder that its worker may write in.
 Plan = Callable[[str, str], None]

@@ -18,7 +18,7 @@ from pytest_onnxaccel.isolation.confinement.confine import Wall
 from pytest_onnxaccel.isolation.confinement.landlock import DEVICE, LOOK, OWN, USE
 from pytest_onnxaccel.isolation.confinement.level import Level, level
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from suites.sandbox.conftest import Escape, Outside
 
 HERE = level()

@@ -14,7 +14,7 @@ from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec
 from pytest_onnxaccel.runner.conversion.convert import Saved
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from suites.transformers.damage import damage_input, damage_weight
 from suites.transformers.library_faults import InputFault, WeightFault
 from suites.transformers.library_nets import NETS, Net, seeded

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.results import Verdict
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from suites.transformers.library_faults import INPUTS, WEIGHTS
 from suites.transformers.library_judging import caught, converted, gated, names_it, plant, run_options
 from suites.transformers.library_nets import NETS

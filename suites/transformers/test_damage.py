@@ -15,7 +15,7 @@ from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec
 from pytest_onnxaccel.runner.conversion.convert import Saved
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 _HEAD = WIDTH // HEADS
 _LAST = f"layers.{LAYERS - 1}"

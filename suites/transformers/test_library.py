@@ -11,7 +11,7 @@ pytest.importorskip("transformers", minversion="5", reason="needs the transforme
 
 from pytest_onnxaccel.core.results import Verdict
 from pytest_onnxaccel.runner.conversion.convert import Saved
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from suites.transformers.library_faults import INPUTS, WEIGHTS
 from suites.transformers.library_judging import caught, converted, gated, names_it, plant, run_options
 from suites.transformers.library_nets import NETS

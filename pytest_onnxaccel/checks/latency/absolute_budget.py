@@ -1,8 +1,8 @@
 """Budgets in milliseconds: what the user waits for decides a pass, what the model computes decides a failure.
 
 A percentile *passes* when the upper bound of its wall time is inside the limit. It *fails* when the lower bound of
-its time on a CPU, corrected by a speed probe for how slow the machine was just then, is past the limit too. Anything between
-is *inconclusive*: the reason says how much of the excess was waiting for a CPU.
+its time on a CPU, corrected by a speed probe for how slow the machine was just then, is past the limit too. Anything
+between is *inconclusive*: the reason says how much of the excess was waiting for a CPU.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from pytest_onnxaccel.plugin.items.results import conclude, record
 from pytest_onnxaccel.plugin.markers.table import ONNX
 from pytest_onnxaccel.plugin.state import STATE, State
 from pytest_onnxaccel.runner.check_table import checks
-from pytest_onnxaccel.runner.known_faults import check_id
+from pytest_onnxaccel.runner.faults.known_faults import check_id
 from pytest_onnxaccel.runner.request import Request
 
 

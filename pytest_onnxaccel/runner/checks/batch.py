@@ -6,7 +6,7 @@ from pytest_onnxaccel.checks.batch.check import BatchCase, batch
 from pytest_onnxaccel.checks.find_inputs import sized
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.runner.check_run import CheckRun
-from pytest_onnxaccel.runner.compared_outputs import without_graphs
+from pytest_onnxaccel.runner.outputs.compared_outputs import without_graphs
 from pytest_onnxaccel.runner.precision.measured_noise import noise_of
 from pytest_onnxaccel.runner.sessions.batch_sessions import batch_sessions
 

@@ -7,7 +7,7 @@ from pytest_onnxaccel.checks.find_inputs import sized
 from pytest_onnxaccel.checks.reach.sensitivity import with_reach
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.check_run import CheckRun
-from pytest_onnxaccel.runner.random_outputs import told_elsewhere
+from pytest_onnxaccel.runner.outputs.random_outputs import told_elsewhere
 
 
 def run(context: CheckRun) -> CheckResult:

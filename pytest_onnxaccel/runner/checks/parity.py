@@ -17,11 +17,11 @@ from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelInfo
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.check_run import CheckRun
-from pytest_onnxaccel.runner.compared_outputs import chosen
+from pytest_onnxaccel.runner.outputs.compared_outputs import chosen
+from pytest_onnxaccel.runner.outputs.random_outputs import told_once
 from pytest_onnxaccel.runner.precision.measured_noise import remember
 from pytest_onnxaccel.runner.precision.sides import casts, types
 from pytest_onnxaccel.runner.precision.summand_scales import summand_scales
-from pytest_onnxaccel.runner.random_outputs import told_once
 from pytest_onnxaccel.runner.request import GOLDEN
 from pytest_onnxaccel.runner.sessions import noise_variants as noise
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
@@ -145,7 +145,7 @@ def _weighed(
     context: CheckRun, result: CheckResult, against: ReferenceSide, inputs: Inputs, changed: Casts
 ) -> CheckResult:
     """Return *result* of a quantised model without a limit, with what its nodes lose and what is proven wrong."""
-    from pytest_onnxaccel.runner.localise.quantised_faults import weighed
+    from pytest_onnxaccel.runner.localise.quantised.faults import weighed
 
     failed = _failed(context, result, inputs)
     theirs = against.side(inputs.for_sample(failed.sample))

@@ -24,8 +24,8 @@ from pytest_onnxaccel.runner.conversion.input_syntax import input_specs as input
 from pytest_onnxaccel.runner.conversion.prove import ConversionProof, prove
 from pytest_onnxaccel.runner.conversion.result_proof import prove_result
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.source_conversions import Conversion
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.source_conversions import Conversion
 
 
 @record(frozen=True)

@@ -16,8 +16,8 @@ from pytest_onnxaccel.isolation.staging.external_data import stage_external
 from pytest_onnxaccel.isolation.staging.stage_model import stage
 from pytest_onnxaccel.runner import arguments
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
-from pytest_onnxaccel.runner.sessions.tools import TOOLS
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.tools import TOOLS
 
 #: Ways to fold, by the graph function that does it.
 METHODS = {"prepend": "prepend", "conv": "fold_into_first_conv"}

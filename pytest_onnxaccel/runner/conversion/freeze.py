@@ -16,8 +16,8 @@ from pytest_onnxaccel.runner.plan import make_plan
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.runner.sessions.batch_files import AS_IS, AUTO
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.frozen_batch import Frozen
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 
 @record(frozen=True)

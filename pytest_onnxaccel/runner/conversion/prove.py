@@ -17,11 +17,11 @@ from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import InputSpec, ModelInfo, ModelSpec, Tolerance
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.sessions.source import backend_for, open_source
-from pytest_onnxaccel.runner.sessions.trust import trust_of
+from pytest_onnxaccel.runner.sessions.workers.trust import trust_of
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.runner.sessions.engines import Engines
-    from pytest_onnxaccel.runner.sessions.source_conversions import Conversion
+    from pytest_onnxaccel.runner.sessions.workers.engines import Engines
+    from pytest_onnxaccel.runner.sessions.workers.source_conversions import Conversion
 
 #: Batch sizes that a dynamic batch is tried at: an exporter that took its example's size for a constant is found out.
 SIZES = (1, 2, 3)

@@ -13,8 +13,8 @@ from pytest_onnxaccel.runner.conversion.round_trip import RoundTrip
 from pytest_onnxaccel.runner.sessions.source import backend_for
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.runner.sessions.engines import Engines
-    from pytest_onnxaccel.runner.sessions.source_conversions import Conversion
+    from pytest_onnxaccel.runner.sessions.workers.engines import Engines
+    from pytest_onnxaccel.runner.sessions.workers.source_conversions import Conversion
 
 
 def prove_result(

@@ -21,10 +21,10 @@ from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner import arguments
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.source import backend_for, open_source
-from pytest_onnxaccel.runner.sessions.source_conversions import Conversion
-from pytest_onnxaccel.runner.sessions.trust import trust_of
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.source_conversions import Conversion
+from pytest_onnxaccel.runner.sessions.workers.trust import trust_of
 
 #: Where ONNX stops run.
 _RUNTIME = "ort-cpu"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.checks.localise.ruling import Truth
 from pytest_onnxaccel.core.errors import OnnxAccelError, printable
-from pytest_onnxaccel.runner.localise.isolate_node import Reduced
+from pytest_onnxaccel.runner.localise.nodes.isolate_node import Reduced
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide, derived
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from pytest_onnxaccel.checks.localise.first_difference import Suspect
 from pytest_onnxaccel.checks.localise.graph_view import GraphView, Node
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.runner.localise.fused_nodes import still
-from pytest_onnxaccel.runner.localise.intermediates import Intermediates
+from pytest_onnxaccel.runner.localise.nodes.fused_nodes import still
+from pytest_onnxaccel.runner.localise.nodes.intermediates import Intermediates
 from pytest_onnxaccel.runner.sessions.comparison_sides import derived
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from pytest_onnxaccel.checks.localise.graph_view import Node
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.runner.localise.causes import Causes
-from pytest_onnxaccel.runner.localise.depth import neighbours, over_depth
-from pytest_onnxaccel.runner.localise.folded_layers import folded_layers
-from pytest_onnxaccel.runner.localise.intermediates import Intermediates
-from pytest_onnxaccel.runner.localise.isolate_node import Reduced
-from pytest_onnxaccel.runner.localise.node_words import NAMED, beyond, full, named, operators, share_text
+from pytest_onnxaccel.runner.localise.nodes.depth import neighbours, over_depth
+from pytest_onnxaccel.runner.localise.nodes.folded_layers import folded_layers
+from pytest_onnxaccel.runner.localise.nodes.intermediates import Intermediates
+from pytest_onnxaccel.runner.localise.nodes.isolate_node import Reduced
+from pytest_onnxaccel.runner.localise.nodes.node_words import NAMED, beyond, full, named, operators, share_text
 
 
 @record(frozen=True)

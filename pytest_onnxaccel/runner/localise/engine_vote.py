@@ -13,9 +13,9 @@ from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.runner.localise import arithmetic
-from pytest_onnxaccel.runner.localise.isolate_node import Reduced
+from pytest_onnxaccel.runner.localise.nodes.isolate_node import Reduced
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array

@@ -9,7 +9,7 @@ from pytest_onnxaccel.checks.localise.exchanged import exchanged, told
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.runner.localise.describe import Finding
-from pytest_onnxaccel.runner.localise.fused_nodes import still
+from pytest_onnxaccel.runner.localise.nodes.fused_nodes import still
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide, derived
 
 if TYPE_CHECKING:

@@ -12,18 +12,18 @@ from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.printing import LIMIT, cut
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.numerics.compare.distance import exceeds, gap
+from pytest_onnxaccel.runner.localise.cases.saved_case import FailedCase, folder_of, save_case
 from pytest_onnxaccel.runner.localise.causes import behind
 from pytest_onnxaccel.runner.localise.describe import Finding, finding, vanished
 from pytest_onnxaccel.runner.localise.engine_vote import Blame, Evidence, engine_vote
 from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
-from pytest_onnxaccel.runner.localise.fused_nodes import fused, still
 from pytest_onnxaccel.runner.localise.golden_outputs import golden_outputs
-from pytest_onnxaccel.runner.localise.intermediates import intermediates
-from pytest_onnxaccel.runner.localise.isolate_node import Reduced, origin, swept
 from pytest_onnxaccel.runner.localise.known_cause import drawn, known_cause, renamed
-from pytest_onnxaccel.runner.localise.saved_case import FailedCase, folder_of, save_case
+from pytest_onnxaccel.runner.localise.nodes.fused_nodes import fused, still
+from pytest_onnxaccel.runner.localise.nodes.intermediates import intermediates
+from pytest_onnxaccel.runner.localise.nodes.isolate_node import Reduced, origin, swept
 from pytest_onnxaccel.runner.sessions.comparison_sides import EXPORTED_AGAIN, ComparisonSide
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -149,7 +149,7 @@ class FailureAnalysis:
             if cause is not None:
                 return None, cause
             if self.quantised:
-                from pytest_onnxaccel.runner.localise.quantised_loss import finding as loss_of
+                from pytest_onnxaccel.runner.localise.quantised.loss import finding as loss_of
 
                 return None, loss_of(*self.sides, self.feeds)
             found = intermediates(*self.sides, self.feeds, wrong, narrow=self.narrow)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from pytest_onnxaccel.core.errors import OnnxAccelError, printable
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.core.specs import SourceSpec
+from pytest_onnxaccel.runner.localise.cases.saved_case import FailedCase, folder_of, save_case
 from pytest_onnxaccel.runner.localise.describe import Finding
 from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
 from pytest_onnxaccel.runner.localise.known_cause import known_cause
 from pytest_onnxaccel.runner.localise.localise import wrong_outputs
-from pytest_onnxaccel.runner.localise.saved_case import FailedCase, folder_of, save_case
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from pytest_onnxaccel.checks.localise.graph_view import GraphView
 from pytest_onnxaccel.checks.localise.source_modules import first_module
 from pytest_onnxaccel.numerics.compare.digest import Digest
 from pytest_onnxaccel.runner.localise.describe import Finding
-from pytest_onnxaccel.runner.localise.exposed_model import ExposedModel
-from pytest_onnxaccel.runner.localise.intermediates import CAP, chunks
-from pytest_onnxaccel.runner.localise.node_words import named
+from pytest_onnxaccel.runner.localise.nodes.exposed_model import ExposedModel
+from pytest_onnxaccel.runner.localise.nodes.intermediates import CAP, chunks
+from pytest_onnxaccel.runner.localise.nodes.node_words import named
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
 
 if TYPE_CHECKING:

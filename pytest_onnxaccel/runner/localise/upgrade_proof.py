@@ -9,7 +9,7 @@ from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError
 from pytest_onnxaccel.numerics.compare.distance import Gap, gap
 from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide, derived
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array

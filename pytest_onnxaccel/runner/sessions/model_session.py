@@ -29,11 +29,11 @@ from pytest_onnxaccel.isolation.staging.stage_model import Staged, stage
 from pytest_onnxaccel.runner.golden_data import Golden, golden_of, take_in
 from pytest_onnxaccel.runner.request import QUIET
 from pytest_onnxaccel.runner.sessions.batch_files import Candidates
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.named_outputs import named_outputs
-from pytest_onnxaccel.runner.sessions.prefetch import Prefetch
-from pytest_onnxaccel.runner.sessions.tools import TOOLS
-from pytest_onnxaccel.runner.sessions.trust import trust_of
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.prefetch import Prefetch
+from pytest_onnxaccel.runner.sessions.workers.tools import TOOLS
+from pytest_onnxaccel.runner.sessions.workers.trust import trust_of
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.checks.reach.sensitivity import Reach

@@ -9,10 +9,10 @@ from pytest_onnxaccel.core.printing import identifier
 from pytest_onnxaccel.core.specs import GoldenSpec, ModelSpec
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.sessions.batch_files import AUTO
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.frozen_batch import Frozen, freeze
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
-from pytest_onnxaccel.runner.sessions.prefetch import Prefetch
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.prefetch import Prefetch
 
 
 class ModelSessions:

@@ -22,7 +22,7 @@ from pytest_onnxaccel.core.errors import (
 from pytest_onnxaccel.core.specs import ModelInfo, SourceSpec, TensorSpec, Timing, TimingPlan
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.runner.sessions.batch_files import RE_EXPORT, Candidate
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array

@@ -16,8 +16,8 @@ from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.request import QUIET
 from pytest_onnxaccel.runner.sessions.batch_files import Candidate
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.source import backend_for, open_source, re_export, ways_of
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.runner.sessions.model_session import ModelSession

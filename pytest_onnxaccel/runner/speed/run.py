@@ -20,8 +20,8 @@ from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.advice.advise import Advising
 from pytest_onnxaccel.runner.latency.timing_sessions import TimedModel
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from pytest_onnxaccel.runner.speed.state import Standing, StateFile, key_of
 from pytest_onnxaccel.runner.speed.ways import Opening, Ways
 

@@ -16,9 +16,9 @@ from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.missing import looked_for
 from pytest_onnxaccel.core.specs import SourceSpec
 from pytest_onnxaccel.runner.references import SOURCES, function_source, is_source, names_function
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 from pytest_onnxaccel.runner.sessions.source import backend_for
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.checked_session import CheckedSession

@@ -15,7 +15,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from suites.plugin.docs.test_golden import NETS
+from suites.plugin.docs.checks.test_golden import NETS
 
 torch = pytest.importorskip("torch")
 

@@ -11,7 +11,7 @@ import pytest
 
 from fixtures import graphs
 from pytest_onnxaccel.isolation.warm.forking import available
-from pytest_onnxaccel.runner.sessions.worker_counts import WorkerCounts
+from pytest_onnxaccel.runner.sessions.workers.worker_counts import WorkerCounts
 
 PAGE = Path(__file__).parents[3] / "docs" / "workers.md"
 

@@ -14,8 +14,8 @@ from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.isolation.remote_blocks import take_blocks
 from pytest_onnxaccel.runner.latency.timing_sessions import Bench
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 ONE = LoadOptions(threads=1, spin=False)
 

@@ -19,7 +19,7 @@ from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.warm.forking import available
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
-from pytest_onnxaccel.runner.sessions import engines
+from pytest_onnxaccel.runner.sessions.workers import engines
 from suites.unit.processes import children, eventually, needs_proc, running
 
 CPU, ONNX = "ort-cpu", "reference"

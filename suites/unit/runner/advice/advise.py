@@ -16,8 +16,8 @@ from pytest_onnxaccel.core.printing import identifier
 from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.runner.advice.advise import Advising
 from pytest_onnxaccel.runner.latency.timing_sessions import TimedModel
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 CPU = "ort-cpu"
 FAST, SAME = Gain(2.0, 1.9, 2.1), Gain(1.0, 0.99, 1.01)

@@ -10,7 +10,7 @@ import pytest
 from pytest_onnxaccel.runner.advice import advise as advising
 from pytest_onnxaccel.runner.latency import throughput
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from suites.unit.runner.advice.advise import Advise
 
 

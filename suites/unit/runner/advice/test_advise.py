@@ -22,8 +22,8 @@ from pytest_onnxaccel.core.specs import ModelSpec, Tolerance
 from pytest_onnxaccel.isolation import worker
 from pytest_onnxaccel.runner.latency.paired_timing import paired_timing
 from pytest_onnxaccel.runner.request import RunOptions
-from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
+from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from suites.unit.runner.advice.advise import CPU, Advise
 
 #: Options of a session that trials change, by the kind of the trial.

@@ -1,0 +1,1 @@
+"""The folder of a failure: the smallest model, its inputs, and a script that shows it."""

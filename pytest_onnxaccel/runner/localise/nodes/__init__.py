@@ -1,0 +1,1 @@
+"""Values inside a graph, and nodes alone: what is between an input and the first difference."""

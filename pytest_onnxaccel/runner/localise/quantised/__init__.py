@@ -1,0 +1,1 @@
+"""What a quantised model loses by its nature, and what it must not lose."""

@@ -1,0 +1,36 @@
+"""A quantised model without a limit: what is proven wrong fails, and what its nodes lose is told in any case."""
+
+from __future__ import annotations
+
+from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
+from pytest_onnxaccel.runner.localise.quantised.loss import audited, faults_of, finding
+from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
+
+#: So many of the constants that are wrong are told.
+_TOLD = 5
+
+
+def weighed(failed: FailedCheck, sides: tuple[ComparisonSide, ComparisonSide]) -> CheckResult:
+    """Return an inconclusive result as failed where constants are not those of the original, else with the losses.
+
+    What goes wrong here is a note, and leaves the verdict as it is.
+
+    Args:
+        failed: the inconclusive check, with its request, result and inputs.
+        sides: candidate and reference.
+    """
+    result = failed.result
+    try:
+        faults = faults_of(audited(*sides))
+        if faults:
+            what = result.message.partition("; ")[0]
+            return result.with_(verdict=Verdict.FAILED, code="V_PARITY", message=what, details=faults[:_TOLD])
+        told = finding(*sides, failed.feeds())
+    except OnnxAccelError as error:
+        return result.with_(notes=(*result.notes, f"losses were not measured: {error.cause}"))
+    figures = {**result.figures, "localisation": told.figures}
+    what, _, remedy = result.message.partition("; ")
+    message = f"{what}{told.clause}; {remedy}"
+    return result.with_(message=message, details=(*told.details, *result.details, told.seen), figures=figures)

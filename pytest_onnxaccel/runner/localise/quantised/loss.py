@@ -1,0 +1,166 @@
+"""Where a quantised model loses what: its nodes fed with the values of the float original, each by itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.checks.localise.graph_view import GraphView, Node
+from pytest_onnxaccel.checks.precision.ranges import Misfit, Range, misfit
+from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.specs import dtype_label
+from pytest_onnxaccel.numerics.compare.sqnr import sqnr
+from pytest_onnxaccel.runner.localise.describe import Finding
+from pytest_onnxaccel.runner.localise.nodes.exposed_model import ExposedModel
+from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide, derived
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
+
+_AUDIT = "pytest_onnxaccel.graph.precision.audit:audit"
+_FORCED = "pytest_onnxaccel.graph.precision.forced:forced"
+#: Bytes of values that are held at a time; the largest ones are left out first.
+CAP = 256 << 20
+#: So many nodes are named.
+_NAMED = 5
+#: Rounding of weights and of what is read costs so much beside that of the result, in dB.
+_USUAL = 6.0
+#: What only turns numbers into others names no place.
+_TURNS = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Cast", "Mul", "Identity")
+
+
+@record(frozen=True)
+class Loss:
+    """What one part of the graph loses, fed with what the original computes there.
+
+    Attributes:
+        node: the part's own, in words.
+        value: that it gives.
+        sqnr: of that, in dB.
+        misfit: how that fits the range of the numbers that it is turned into.
+    """
+
+    node: str
+    value: str
+    sqnr: float
+    misfit: Misfit
+
+    @property
+    def excess(self) -> float:
+        """What it loses more than its numbers must, in dB."""
+        return self.misfit.ideal - self.sqnr if math.isfinite(self.misfit.ideal) else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "node": self.node, "value": self.value, "sqnr_db": self.sqnr, "excess_db": self.excess,
+            "range": self.misfit.text,
+            "quantiser": self.misfit.node,
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.node} {self.sqnr:.1f} dB" + (f" ({self.misfit.text})" if self.misfit.text else "")
+
+
+def audited(ours: ComparisonSide, theirs: ComparisonSide) -> dict[str, Any]:
+    """Return the report of :func:`pytest_onnxaccel.graph.precision.audit.audit`."""
+    found: dict[str, Any] = ours.model_session.graph(_AUDIT, candidate=ours.file, reference=theirs.file)
+    return found
+
+
+def faults_of(report: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what an audit found, a line each, with the node first."""
+    return tuple(f"{fault['node']}: {fault['name']!r}: {fault['text']}" for fault in report["faults"])
+
+
+def losses(
+    ours: ComparisonSide, theirs: ComparisonSide, feeds: Mapping[str, Array], ranges: Mapping[str, Range]
+) -> list[Loss]:
+    """Return what each part of the candidate loses on *feeds*, most first.
+
+    Raises:
+        OnnxAccelError: a side cannot be run.
+    """
+    shapes = {name: list(array.shape) for name, array in feeds.items()}
+    mine, other = (
+        GraphView.from_json(side.model_session.graph("anatomy", path=side.file, shapes=shapes))
+        for side in (ours, theirs)
+    )
+    shared = _within([name for name in other.makers if other.dtype(name) in ("", "float32")], other)
+    (right,) = ExposedModel(theirs, other).run(shared, feeds)
+    right = {name: array for name, array in {**feeds, **right}.items() if array.dtype.name == "float32"}
+    right |= _rectified(mine, other, right)
+    target = derived(ours.model_session, "forced")
+    try:
+        values = {name: [dtype_label(array.dtype), list(array.shape)] for name, array in right.items()}
+        cuts = ours.model_session.graph(_FORCED, source=ours.file, target=target, values=values)["cuts"]
+        given = {cut["fed"]: right[cut["original"]] for cut in cuts if cut["fed"]}
+        # As it is: what an optimizer adds around whole numbers is another graph
+        side = replace(ours, path=target, options=LoadOptions(optimize=False, spin=False))
+        found = side.session().run({**feeds, **given})
+    finally:
+        ours.model_session.forget(target)
+    told: dict[str, Loss] = {}
+    known = {cut["value"] for cut in cuts}
+    for cut in cuts:
+        name, shown = cut["original"], found.get(cut["shown"])
+        if shown is None or shown.shape != right[name].shape or name in told:
+            continue
+        nodes, _ = mine.between(cut["value"], known - {cut["value"]})
+        fits = misfit(name, right[name], ranges.get(name))
+        told[name] = Loss(_own(nodes, name), name, sqnr(right[name], shown), fits)
+    return sorted((loss for loss in told.values() if math.isfinite(loss.sqnr)), key=lambda loss: loss.sqnr)
+
+
+def _rectified(mine: GraphView, other: GraphView, right: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the values that whole numbers rectify on the way: as the original has them behind its Relu."""
+    found = {}
+    for node in other.nodes:
+        if node.op in ("Relu", "Clip") and node.inputs and node.outputs:
+            before, behind = node.inputs[0], node.outputs[0]
+            alone = sum(before in each.inputs for each in other.nodes) == 1
+            if alone and behind in right and not {behind, f"{behind}_quantized"} & set(mine.makers):
+                found[before] = right[behind]
+    return found
+
+
+def _within(names: list[str], view: GraphView) -> list[str]:
+    """Return *names* whose values fit into the memory, twice; those of unknown size count a hundredth of it."""
+    sizes = {name: 2 * (view.size(name) or CAP // 200) for name in names}
+    while sizes and sum(sizes.values()) > CAP:
+        del sizes[max(sizes, key=lambda name: sizes[name])]
+    return [name for name in names if name in sizes]
+
+
+def _own(nodes: tuple[Node, ...], name: str) -> str:
+    """Return the one of *nodes* that computes; the value's *name* where none does."""
+    own = next((node for node in nodes if node.op not in _TURNS), None) or (nodes[0] if nodes else None)
+    return repr(name) if own is None else str(own)
+
+
+def finding(ours: ComparisonSide, theirs: ComparisonSide, feeds: Mapping[str, Array]) -> Finding:
+    """Return the part of a quantised model to look at first, and what the others lose.
+
+    Raises:
+        OnnxAccelError: a side cannot be run.
+    """
+    report = audited(ours, theirs)
+    faults = faults_of(report)
+    lost = losses(ours, theirs, feeds, {name: Range(*known) for name, known in report["ranges"].items()})
+    figures: dict[str, Any] = {"loss": [loss.to_json() for loss in lost], "faults": list(report["faults"])}
+    lines = [f"origin: {fault}" for fault in faults[:_NAMED]]
+    clause = ""
+    if faults:
+        clause = f"; origin: {faults[0]}"
+        figures["origin"] = {"node": report["faults"][0]["node"], "value": report["faults"][0]["name"]}
+    elif lost:
+        worst = max(lost, key=lambda loss: loss.excess)
+        worst = worst if worst.excess > _USUAL else lost[0]
+        clause = f"; most is lost at {worst}"
+        node = worst.misfit.node if worst.misfit.text else worst.node
+        figures["origin"] = {"node": node, "value": worst.value}
+    lines += [f"loss alone, {place}. of {len(lost)}: {loss}" for place, loss in enumerate(lost[:_NAMED], 1)]
+    seen = f"{len(lost)} nodes were fed what the original computes there, {report['judged']} constants were compared"
+    return Finding(clause, tuple(lines), seen, figures)

@@ -1,0 +1,1 @@
+"""Outputs of two sides: how each is compared, and which are left out."""
