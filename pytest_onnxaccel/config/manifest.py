@@ -11,11 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pytest_onnxaccel.config import manifest_schema as keys
 from pytest_onnxaccel.config import pair_values as pairs
 from pytest_onnxaccel.config.comparison_syntax import known_fault
 from pytest_onnxaccel.config.layers import merged, tolerance
+from pytest_onnxaccel.config.manifest_text import manifest_text
 from pytest_onnxaccel.config.manifest_values import dim
+from pytest_onnxaccel.config.schema import model_tables as keys
+from pytest_onnxaccel.config.schema.key import Table
+from pytest_onnxaccel.config.schema.preprocessing_table import PREPROCESSING
 from pytest_onnxaccel.config.toml_positions import dotted, line_of
 from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.comparisons import Comparison, KnownFault
@@ -44,7 +47,7 @@ def read(path: str | os.PathLike[str]) -> list[ModelSpec]:
         ConfigError: the file cannot be read, or a key is unknown, missing, given twice or of the wrong type.
     """
     file = Path(path)
-    return _Reader(file.name, file.absolute().parent, _text(file)).models()
+    return _Reader(file.name, file.absolute().parent, manifest_text(file)).models()
 
 
 def read_preprocessing(path: str | os.PathLike[str]) -> list[PreprocessingSpec]:
@@ -54,7 +57,7 @@ def read_preprocessing(path: str | os.PathLike[str]) -> list[PreprocessingSpec]:
         ConfigError: as :func:`read`.
     """
     file = Path(path)
-    return _Reader(file.name, file.absolute().parent, _text(file)).preprocessing()
+    return _Reader(file.name, file.absolute().parent, manifest_text(file)).preprocessing()
 
 
 def read_backends(path: str | os.PathLike[str]) -> dict[str, dict[str, object]]:
@@ -64,25 +67,7 @@ def read_backends(path: str | os.PathLike[str]) -> dict[str, dict[str, object]]:
         ConfigError: as :func:`read`.
     """
     file = Path(path)
-    return _Reader(file.name, file.absolute().parent, _text(file)).backends()
-
-
-def _text(file: Path) -> str:
-    """Return the text of *file*, when it is a regular file in UTF-8."""
-
-    def refused(cause: str, remedy: str = "name a manifest such as onnxaccel.toml") -> ConfigError:
-        return ConfigError(f"{cause} in {file.absolute().parent}", subject=file.name, remedy=remedy)
-
-    if not file.exists():
-        raise refused("no such file")
-    if not file.is_file():
-        raise refused("not a regular file")
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise refused(f"cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise refused("is not UTF-8 text,", "save it as UTF-8") from None
+    return _Reader(file.name, file.absolute().parent, manifest_text(file)).backends()
 
 
 @record(frozen=True)
@@ -121,7 +106,7 @@ class _Reader:
         return found
 
     def _pair(self, at: _Path, tables: Mapping[str, Any]) -> PreprocessingSpec:
-        values = self._values(keys.PREPROCESSING, at, self._table(tables, at))
+        values = self._values(PREPROCESSING, at, self._table(tables, at))
         self._named(at, "pair of functions")
         return PreprocessingSpec(name=at[-1], origin=self._origin(at), **pairs.split(values))
 
@@ -131,7 +116,7 @@ class _Reader:
         if not name.strip() or identifier(name) != name:
             raise self._error(at, f"{name!r} cannot name a {kind}", "use printable text without :: and ##name[")
 
-    def _model(self, at: _Path, table: Mapping[str, Any], kind: keys.Table, base: ModelSpec | None) -> ModelSpec:
+    def _model(self, at: _Path, table: Mapping[str, Any], kind: Table, base: ModelSpec | None) -> ModelSpec:
         """Return the spec of one table; that of [defaults] is the *base* of the others."""
         values = self._values(kind, at, table)
         name = at[-1]
@@ -246,7 +231,7 @@ class _Reader:
         values = self._values(keys.BUDGET, at, self._table(model, at))
         return LatencyBudget(**values, origin=self._origin(at))
 
-    def _values(self, kind: keys.Table, at: _Path, table: Mapping[str, Any]) -> dict[str, Any]:
+    def _values(self, kind: Table, at: _Path, table: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parsed keys of *table* by the field that they fill."""
         self._known(kind, at, table)
         values: dict[str, Any] = {}
@@ -263,7 +248,7 @@ class _Reader:
                 raise self._error(at, f"[{dotted(at)}] has no {key.name}", remedy)
         return values
 
-    def _known(self, kind: keys.Table, at: _Path, table: Mapping[str, Any]) -> None:
+    def _known(self, kind: Table, at: _Path, table: Mapping[str, Any]) -> None:
         """Refuse the first key that *kind* does not have."""
         for name, value in table.items():
             if name not in kind.names:

@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pytest_onnxaccel.backends.onnxruntime.providers.table import ROWS
-from pytest_onnxaccel.config.manifest_json_schema import schema
-from pytest_onnxaccel.config.manifest_schema import TABLES, Table
+from pytest_onnxaccel.config.schema.json_schema import schema
+from pytest_onnxaccel.config.schema.key import Table
+from pytest_onnxaccel.config.schema.tables import TABLES
 from pytest_onnxaccel.plugin.fixtures.table import FIXTURES
 from pytest_onnxaccel.plugin.markers.table import MARKERS
 from pytest_onnxaccel.plugin.options.groups import grouped

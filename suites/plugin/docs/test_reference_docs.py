@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.config.manifest_schema import TABLES
+from pytest_onnxaccel.config.schema.tables import TABLES
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.plugin import reference_docs as reference
 from pytest_onnxaccel.plugin.fixtures import backend_handle, handles, models

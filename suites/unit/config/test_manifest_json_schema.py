@@ -10,8 +10,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from pytest_onnxaccel.config.manifest_json_schema import TYPES, schema
-from pytest_onnxaccel.config.manifest_schema import TABLES
+from pytest_onnxaccel.config.schema.json_schema import TYPES, schema
+from pytest_onnxaccel.config.schema.tables import TABLES
 
 DOCS = Path(__file__).parents[3] / "docs"
 

@@ -1,51 +1,12 @@
-"""The tables and keys that a manifest may hold; docs/manifest.md is generated from here."""
+"""Tables of models: their settings, inputs, sizes, outputs, known faults and budgets."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any, NamedTuple
 
 from pytest_onnxaccel.config import budget_syntax as budgets
 from pytest_onnxaccel.config import comparison_syntax as comparisons
 from pytest_onnxaccel.config import manifest_values as values
-from pytest_onnxaccel.config import pair_values as pairs
 from pytest_onnxaccel.config import validators as scalars
-
-
-class Key(NamedTuple):
-    """One key of a table.
-
-    Attributes:
-        type: what is expected, in words.
-        parse: from the TOML value to the value of the spec.
-        field: the attribute of the spec that holds it.
-        relative: there is a path in it: *parse* also takes the manifest's folder.
-    """
-
-    name: str
-    type: str
-    parse: Callable[..., Any]
-    help: str
-    example: str
-    field: str
-    required: bool = False
-    relative: bool = False
-
-
-class Table(NamedTuple):
-    """One kind of table; *tables* are the kinds it may hold: by a fixed name, or by any name under it."""
-
-    title: str
-    help: str
-    keys: tuple[Key, ...] = ()
-    tables: tuple[str, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return (*(key.name for key in self.keys), *self.tables)
-
-
-LAYOUT_HELP = "What the result's memory layout must be: `any`, `same` as the reference's, or `C`."
+from pytest_onnxaccel.config.schema.key import Key, Table
 
 _PARITY = (
     Key("rtol", "number", scalars.tolerance, "Relative tolerance of parity.", "1e-3", "rtol"),
@@ -317,96 +278,3 @@ BACKEND = Table(
     "Options of the execution provider NAME, such as `ort-tensorrt`, in ONNX Runtime's own words: "
     "`trt_fp16_enable = true` ([providers.md](providers.md#options)). They hold for every model.",
 )
-
-PREPROCESSING = Table(
-    "[preprocessing.NAME]",
-    "Two functions that must give the same result for every image; NAME is shown in reports and test ids.",
-    (
-        Key(
-            "reference",
-            "MODULE:FUNCTION",
-            scalars.function,
-            "The function used in training: takes an image (uint8, height x width x channels) and returns an array.",
-            '"train.data:normalise"',
-            "reference",
-            required=True,
-        ),
-        Key(
-            "candidate",
-            "MODULE:FUNCTION",
-            scalars.function,
-            "The deployed function.",
-            '"deploy.fast:normalise"',
-            "candidate",
-            required=True,
-        ),
-        Key(
-            "faster", "number", scalars.factor, "Minimum factor by which the candidate must be faster.", "1.5", "faster"
-        ),
-        Key("shape", "list of whole numbers", pairs.shape, "Shape as deployed.", "[240, 320, 3]", "shape"),
-        Key("shapes", '"any" or list of sizes', scalars.image_sizes, "Legal sizes.", "[[240, 320]]", "shapes"),
-        Key(
-            "tolerance",
-            "number or table",
-            pairs.tolerance,
-            "Largest difference of floats, in units in the last place of the largest value; integers are exact. Or a "
-            "table of `atol`, `rtol`, `ulp`, `levels`.",
-            "4",
-            "tolerance",
-        ),
-        Key("atol", "number", scalars.tolerance, "Absolute tolerance, for every type.", "1e-6", "atol"),
-        Key("rtol", "number", scalars.tolerance, "Relative tolerance, for every type.", "1e-5", "rtol"),
-        Key("ulp", "number", scalars.tolerance, "The same as `tolerance` with a number.", "8", "ulp"),
-        Key("levels", "number", scalars.tolerance, "Largest difference of integers.", "1", "levels"),
-        Key(
-            "images",
-            "text",
-            pairs.images,
-            "Own samples, tried first: a glob of files from the rootdir, or a function that returns a list.",
-            '"imgs/*.png"',
-            "images",
-        ),
-        Key(
-            "inputs",
-            "text",
-            pairs.inputs,
-            "What the functions are given: `array`, `pil`, `bytes`, `jpeg`, `path`, `batch`, `list`, `table`, "
-            "`signal`, `yuv420`, `text`, or a function that makes it of an array.",
-            '"pil"',
-            "inputs",
-        ),
-        Key("range", "list of two numbers", pairs.span, "Lowest and highest legal value.", "[0, 1]", "range"),
-        Key("dtype", "text", pairs.element, "Element type of the images.", '"float32"', "dtype"),
-        Key("arguments", "table", pairs.arguments, "Keywords that both functions get.", "{size = 640}", "arguments"),
-        Key(
-            "reference_arguments",
-            "table",
-            pairs.arguments,
-            "Keywords of the reference alone.",
-            '{backend = "pil"}',
-            "reference_arguments",
-        ),
-        Key(
-            "candidate_arguments",
-            "table",
-            pairs.arguments,
-            "Keywords of the candidate alone.",
-            "{fast = true}",
-            "candidate_arguments",
-        ),
-        Key(
-            "unordered",
-            "boolean or list of outputs",
-            pairs.unordered,
-            "Rows of the result may come in any order, such as detections: all, or those of some paths.",
-            "true",
-            "unordered",
-        ),
-        Key("layout", "text", scalars.layout, LAYOUT_HELP, '"C"', "layout"),
-        Key("examples", "whole number", values.examples, "Random images to try.", "500", "examples"),
-        Key("seed", "whole number", scalars.seed, "Seed of the random images.", "7", "seed"),
-    ),
-)
-
-#: Every kind of table, in the order of the reference.
-TABLES = (TOP, DEFAULTS, MODEL, INPUT, DIMS, OUTPUT, KNOWN, BUDGET, CHECK, BACKEND, PREPROCESSING)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_onnxaccel.config.manifest_schema import TABLES, Key, Table
+from pytest_onnxaccel.config.schema.key import Key, Table
+from pytest_onnxaccel.config.schema.tables import TABLES
 
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 _WHOLE = {"type": "integer"}
