@@ -58,6 +58,7 @@ class ReferenceBackend:
         from pytest_onnxaccel.backends.reference_operators import further_operators
         from pytest_onnxaccel.graph.arithmetic.model import DOMAIN, operators
         from pytest_onnxaccel.graph.describe import describe
+        from pytest_onnxaccel.graph.opset import plain_domains
 
         try:
             model = onnx.load(path)
@@ -69,6 +70,7 @@ class ReferenceBackend:
             raise ModelError(printable(text, 600), code="E_PARSE", remedy="export it again") from None
         if fault := fault_of(model):
             raise ModelError(fault, code="E_SCHEMA", remedy="compare with another backend")
+        plain_domains(model)
         info = describe(model)
         notes = []
         defined = any(entry.domain == DOMAIN for entry in model.opset_import)
@@ -160,4 +162,6 @@ def _unsupported(error: Exception, otherwise: str = "E_RUN") -> ModelError:
     missing = isinstance(error, (NotImplementedError, ImportError)) or "No registered implementation" in text
     missing = missing or "has no implementation" in text or "runtime_error" in type(error).__name__
     missing = missing or (isinstance(error, RuntimeError) and any(words in text for words in _LACKING))
-    return ModelError(text, code="E_SCHEMA" if missing else otherwise, remedy="compare with another backend")
+    found = ModelError(text, code="E_SCHEMA" if missing else otherwise, remedy="compare with another backend")
+    found.backend = ReferenceBackend.name
+    return found

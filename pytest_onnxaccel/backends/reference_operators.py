@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from pytest_onnxaccel.backends import reference_loops, reference_windows
+
 
 def warm_up() -> None:
     """Let onnx's evaluator build its tables of operators, which takes longer than to load a small model."""
@@ -80,4 +82,5 @@ def further_operators() -> list[Any]:
             lists = [None if limit is None else np.atleast_1d(limit) for limit in limits]
             return super()._run(boxes, scores, *lists, **attributes)
 
-    return [ZipMap, LpNormalization, LogSoftmax, GlobalMaxPool, GatherElements, NonMaxSuppression]
+    found = [ZipMap, LpNormalization, LogSoftmax, GlobalMaxPool, GatherElements, NonMaxSuppression]
+    return [*found, *reference_windows.operators(), *reference_loops.operators()]

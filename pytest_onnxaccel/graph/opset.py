@@ -43,7 +43,7 @@ def lowered(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
     Raises:
         ModelError: ``E_SCHEMA``, the graph is newer than opset 17 and cannot be converted.
     """
-    _plain_domains(model)
+    plain_domains(model)
     model, notes = _expanded(model)
     opset = opset_of(model)
     if 0 < opset < PREFERRED:
@@ -61,8 +61,8 @@ def lowered(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
     return model, notes
 
 
-def _plain_domains(model: onnx.ModelProto) -> None:
-    """Replace ``ai.onnx``, the long name of the default domain: onnx-tf knows the short one."""
+def plain_domains(model: onnx.ModelProto) -> None:
+    """Replace ``ai.onnx``, the long name of the default domain, in place: interpreters know the short one."""
     for item in model.opset_import:
         item.domain = "" if item.domain == "ai.onnx" else item.domain
     for node in all_nodes(model):

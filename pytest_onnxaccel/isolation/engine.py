@@ -161,6 +161,7 @@ class WorkerSession:
         except ModelError as error:
             if error.code == "E_MEMORY" and "provider_options" in self.info.facts:
                 self.worker.close()  # an accelerator's arena keeps what it had: the next session gets a fresh process
+            error.backend = self._label or worker.label
             raise
         self.run_memory_mb = answer.get("peak_memory_mb")
         arrays: dict[str, Array] = answer["arrays"]

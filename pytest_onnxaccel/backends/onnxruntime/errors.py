@@ -73,7 +73,7 @@ _IN_NODE = re.compile(r'^This is an invalid model\. In Node, \("([^"]*)", ([^,]+
 #: ``/folder/file.cc:12 `` with the function's name or whole signature, as ONNX Runtime puts it into its messages.
 _SOURCE = re.compile(
     r"(?:/[\w./-]*/)?\w+\.(?:cc|h|cpp|hpp):\d+ "
-    r"(?:[\w:<>,&*~ ]+::[\w:<>~]+\((?:[^()]|\([^()]*\))*\)(?: const)?(?: \[with [^\]]*\])? |\w+ )?"
+    r"(?:[\w:<>,&*~ ]+::(?:[\w:<>~]+|operator\(\))\((?:[^()]|\([^()]*\))*\)(?: const)?(?: \[with [^\]]*\])? |\w+ )?"
 )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.failure_folder import FOLDER
 from pytest_onnxaccel.core.printing import identifier
 from pytest_onnxaccel.core.specs import ModelSpec
 
@@ -106,6 +107,8 @@ def _globbed(pattern: str, base: Path, origin: str) -> list[str]:
     """Return the models that a glob matches; folders and other files (external data) are passed over."""
     matches = sorted(glob.glob(os.path.expanduser(pattern), root_dir=base, recursive=True))
     models = [m for m in matches if m.endswith(SUFFIX) and not os.path.isdir(os.path.join(base, m))]
+    if FOLDER not in pattern:
+        models = [model for model in models if FOLDER not in Path(model).parts]
     if models:
         return models
     if matches:
@@ -116,12 +119,14 @@ def _globbed(pattern: str, base: Path, origin: str) -> list[str]:
 
 
 def _walk(folder: str) -> Iterator[str]:
-    """Yield models under *folder*, relative to it; hidden folders and virtual environments are passed over."""
+    """Yield models under *folder*, relative to it: not in hidden folders, virtual environments and saved failures."""
     for root, folders, files in os.walk(folder):
         folders[:] = [
             name
             for name in folders
-            if not name.startswith(".") and not os.path.exists(os.path.join(root, name, "pyvenv.cfg"))
+            if not name.startswith(".")
+            and name != FOLDER
+            and not os.path.exists(os.path.join(root, name, "pyvenv.cfg"))
         ]
         for name in files:
             if name.endswith(SUFFIX) and not name.startswith("."):

@@ -33,7 +33,7 @@ def verdict_of(
         # Inputs that cannot be made up say nothing of the model, and a new model has none that it replaces
         verdict = Verdict.NOT_APPLICABLE
     elif isinstance(error, (BackendUnavailable, ConversionError)) or (
-        error.code == "E_SCHEMA" and _partial(error, request, engines)
+        _may_be_its_own(error, request) and _partial(error, request, engines)
     ):
         verdict = Verdict.FAILED if involved else Verdict.NOT_APPLICABLE
     message, code = str(error.about(request.model)), error.code
@@ -73,6 +73,14 @@ def _named(error: OnnxAccelError, request: Request, spec: ModelSpec | None) -> s
     if request.check == "parity" and chosen and (error.code == "E_INPUT" or error.backend not in ("", request.backend)):
         return f"reference {os.path.basename(chosen)}"
     return ""
+
+
+def _may_be_its_own(error: OnnxAccelError, request: Request) -> bool:
+    """Return whether *error* may be a backend's own fault, in a backend that is known to lack something.
+
+    An operator that it does not have; and a run that fails where a runtime runs the same inputs: parity asks both.
+    """
+    return error.code == "E_SCHEMA" or (error.code == "E_RUN" and request.check == "parity" and bool(error.backend))
 
 
 def _partial(error: OnnxAccelError, request: Request, engines: Engines) -> bool:

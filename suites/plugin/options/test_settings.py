@@ -47,6 +47,7 @@ def files(pytester: pytest.Pytester) -> Path:
         "models/.cache/hidden.onnx",
         "models/env/pyvenv.cfg",
         "models/env/lib/installed.onnx",
+        "models/onnxaccel-failures/rfb.onnx-parity/candidate.onnx",
     ):
         (pytester.path / name).parent.mkdir(parents=True, exist_ok=True)
         (pytester.path / name).write_bytes(b"")
@@ -77,6 +78,7 @@ def test_a_folder_gives_its_models_sorted(read: Read, files: Path) -> None:
 def test_a_glob_gives_models_only(read: Read, files: Path) -> None:
     assert named(read("--onnx-model=models/*")) == [("rfb.onnx", "models/rfb.onnx")]
     assert len(read("--onnx-model=models/**/*.onnx").models) == 4
+    assert len(read("--onnx-model=models/onnxaccel-failures/**/*.onnx").models) == 1  # asked for by name
     assert named(read(f"--onnx-model={files}/models/old/s*")) == [("slim.onnx", f"{files}/models/old/slim.onnx")]
 
 

@@ -328,3 +328,16 @@ def test_a_hostile_name_in_a_real_message(tmp_path: Path) -> None:
     model.graph.node[0].op_type = "##vso[task.complete]\n::set-output name=a::b\x1b[2J" + "/x" * 250_000
     error = load_refusal(model, tmp_path)
     assert "##vso[" not in str(error)
+
+
+def test_the_signature_of_a_call_operator_is_left_out() -> None:
+    text = (
+        "[ONNXRuntimeError] : 1 : FAIL : Non-zero status code returned while running Mod node. Name:'m' Status Message: "
+        "/src/core/element_wise_ops.cc:2444 void onnxruntime::mod_internal::CallModImpl<T, typename std::enable_if<"
+        "std::is_floating_point<_Tp>::value, void>::type>::operator()(bool, bool, onnxruntime::OpKernelContext*) const "
+        "[with T = float; typename std::enable_if<std::is_floating_point<_Tp>::value, void>::type = void] "
+        "fmod was false. fmod attribute must be true for floating point types"
+    )
+    assert _ort.run_error(RuntimeError(text)).cause == (
+        "Mod node 'm': fmod was false. fmod attribute must be true for floating point types"
+    )
