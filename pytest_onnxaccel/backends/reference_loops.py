@@ -21,14 +21,14 @@ def operators() -> list[Any]:
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
             self._rounds: list[Any] = []
-            run_body = self._run_body  # which the evaluator sets for each node
+            run_body: Any = self._run_body  # which the evaluator sets for each node
 
             def remembered(*inputs: Any, **more: Any) -> Any:
                 outputs = run_body(*inputs, **more)
                 self._rounds.append(outputs[len(outputs) - self.K :])
                 return outputs
 
-            self._run_body = remembered
+            self._run_body: Any = remembered
 
         def _run(self, *inputs: Any, **more: Any) -> Any:
             import numpy as np

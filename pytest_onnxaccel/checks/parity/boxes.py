@@ -9,7 +9,7 @@ import numpy as np
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import Decision
 from pytest_onnxaccel.numerics.compare.boxes import Change, iou, kept
-from pytest_onnxaccel.numerics.compare.elementwise import as_floats
+from pytest_onnxaccel.numerics.compare.distances import as_floats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

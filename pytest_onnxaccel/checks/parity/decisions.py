@@ -18,7 +18,7 @@ from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.printing import counted
 from pytest_onnxaccel.core.specs import Decision
 from pytest_onnxaccel.numerics.compare.boxes import Change, class_changes, looks_like_classes
-from pytest_onnxaccel.numerics.compare.elementwise import as_floats
+from pytest_onnxaccel.numerics.compare.distances import as_floats
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array

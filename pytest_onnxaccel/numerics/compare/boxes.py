@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.numerics.compare.elementwise import as_floats
+from pytest_onnxaccel.numerics.compare.distances import as_floats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

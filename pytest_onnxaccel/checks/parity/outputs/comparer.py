@@ -9,9 +9,9 @@ import numpy as np
 
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import Tolerance
+from pytest_onnxaccel.numerics.compare.distances import as_floats
 from pytest_onnxaccel.numerics.compare.elementwise import (
     Problem,
-    as_floats,
     default_tolerance,
     figures,
     nothing_finite,

@@ -11,7 +11,8 @@ from pytest_onnxaccel.checks.parity.outputs.comparer import VARIANT, Sample, all
 from pytest_onnxaccel.core.comparisons import Ranking
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import Tolerance
-from pytest_onnxaccel.numerics.compare.elementwise import Problem, as_floats, figures
+from pytest_onnxaccel.numerics.compare.distances import as_floats
+from pytest_onnxaccel.numerics.compare.elementwise import Problem, figures
 from pytest_onnxaccel.numerics.compare.ranked import Pointed, as_indices, of_labels, pointed
 from pytest_onnxaccel.numerics.compare.rows import near
 from pytest_onnxaccel.numerics.compare.tolerance_floor import floor

@@ -9,13 +9,8 @@ import numpy as np
 
 from pytest_onnxaccel.checks.parity.outputs.comparer import Sample, allowed, judged, plain_problems
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.numerics.compare.elementwise import (
-    Problem,
-    as_floats,
-    figures,
-    nothing_finite,
-    value_problems,
-)
+from pytest_onnxaccel.numerics.compare.distances import as_floats
+from pytest_onnxaccel.numerics.compare.elementwise import Problem, figures, nothing_finite, value_problems
 from pytest_onnxaccel.numerics.compare.rows import Matching, Scores, Table, match, near
 from pytest_onnxaccel.numerics.compare.tolerance_floor import floor
 

@@ -20,7 +20,8 @@ from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import Tolerance
 from pytest_onnxaccel.numerics.compare.aggregates import aggregate
 from pytest_onnxaccel.numerics.compare.boxes import class_changes
-from pytest_onnxaccel.numerics.compare.elementwise import Problem, as_floats, figures
+from pytest_onnxaccel.numerics.compare.distances import as_floats
+from pytest_onnxaccel.numerics.compare.elementwise import Problem, figures
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array

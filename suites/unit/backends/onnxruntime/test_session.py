@@ -333,7 +333,7 @@ def test_a_hostile_name_in_a_real_message(tmp_path: Path) -> None:
 def test_the_signature_of_a_call_operator_is_left_out() -> None:
     text = (
         "[ONNXRuntimeError] : 1 : FAIL : Non-zero status code returned while running Mod node. Name:'m' "
-        "Status Message: /src/core/element_wise_ops.cc:2444 void onnxruntime::mod_internal::CallModImpl<T, typename std::enable_if<"
+        "Status Message: /src/core/math.cc:2444 void onnxruntime::mod_internal::CallModImpl<T, typename std::enable_if<"
         "std::is_floating_point<_Tp>::value, void>::type>::operator()(bool, bool, onnxruntime::OpKernelContext*) const "
         "[with T = float; typename std::enable_if<std::is_floating_point<_Tp>::value, void>::type = void] "
         "fmod was false. fmod attribute must be true for floating point types"

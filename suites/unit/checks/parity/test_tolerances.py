@@ -16,10 +16,7 @@ from fixtures import faults
 from fixtures.graphs.assembly import assemble, seeded, value
 from pytest_onnxaccel.checks.parity.tolerances import Limits
 from pytest_onnxaccel.core.specs import Tolerance
-from pytest_onnxaccel.numerics.compare.elementwise import (
-    default_tolerance,
-    figures,
-)
+from pytest_onnxaccel.numerics.compare.elementwise import default_tolerance, figures
 from suites.unit.comparing import WITHOUT_WARNINGS, share
 
 pytestmark = WITHOUT_WARNINGS

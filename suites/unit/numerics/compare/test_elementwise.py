@@ -10,13 +10,8 @@ import pytest
 from numpy.typing import ArrayLike, NDArray
 
 from pytest_onnxaccel.core.specs import Tolerance
-from pytest_onnxaccel.numerics.compare.elementwise import (
-    cosine,
-    figures,
-    max_ulp,
-    name_problems,
-    value_problems,
-)
+from pytest_onnxaccel.numerics.compare.distances import cosine, max_ulp
+from pytest_onnxaccel.numerics.compare.elementwise import figures, name_problems, value_problems
 from suites.unit.comparing import WITHOUT_WARNINGS, share
 
 pytestmark = WITHOUT_WARNINGS
