@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from itertools import islice
@@ -21,8 +22,16 @@ from pytest_onnxaccel.core.printing import named
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import InputSpec, ModelInfo, ModelSpec, TensorSpec
 from pytest_onnxaccel.numerics.sampling.draw import POSITIVE_RANGE, load_samples, unguessable
-from pytest_onnxaccel.numerics.sampling.free_sizes import FreeSizes, assignments, free_sizes, other_lengths, sweep
-from pytest_onnxaccel.numerics.sampling.input_sets import Inputs, declared_facts
+from pytest_onnxaccel.numerics.sampling.free_sizes import (
+    FreeSizes,
+    assignments,
+    free_sizes,
+    longer,
+    other_lengths,
+    sums,
+    sweep,
+)
+from pytest_onnxaccel.numerics.sampling.input_sets import LONG, Inputs, declared_facts
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -39,6 +48,10 @@ SETTLED = 3
 _REDRAWS = 4
 #: Where nothing runs, values are drawn again at so many sets of sizes.
 _AGAIN = 3
+#: So many sets of sizes are tried before those in which one is the sum of two others.
+_BEFORE_SUMS = 2
+#: A run at the length of a table may take so long by what shorter ones take, seconds.
+_LONGEST_RUN = 1.0
 _ON_GOLDEN = "on golden sample"
 #: Sizes that outputs contradict are taken from them so often.
 _ROUNDS = 4
@@ -167,7 +180,8 @@ def find_inputs(
     search = _Search(session, info, free, facts)
     last = ModelError("no size was small enough to be tried", code="E_INPUT", remedy=give_data(spec.name))
     fallback: ResolvedInputs | None = None
-    for inputs in _candidates(base, free, info):
+    for sizes, inputs in _with_sums(base, free, info):
+        search.free = sizes
         try:
             found = search.run(inputs)
         except ModelError as error:
@@ -194,6 +208,15 @@ def find_inputs(
         code="E_INPUT",
         remedy=give_data(spec.name),
     )
+
+
+def _with_sums(base: Inputs, free: FreeSizes, info: ModelInfo) -> Iterator[tuple[FreeSizes, Inputs]]:
+    """Yield candidates; after the most plausible ones those in which a length is the sum of two others."""
+    plain = _candidates(base, free, info)
+    yield from ((free, inputs) for inputs in islice(plain, _BEFORE_SUMS))
+    for summed in sums(free, base.specs):
+        yield from ((summed, inputs) for inputs in islice(_candidates(base, summed, info), 1))
+    yield from ((free, inputs) for inputs in plain)
 
 
 def _drawn_again(base: Inputs, free: FreeSizes, info: ModelInfo) -> Iterator[Inputs]:
@@ -236,7 +259,7 @@ class _Search:
     def __init__(self, session: Session, info: ModelInfo, free: FreeSizes, facts: InputFacts) -> None:
         self._session = session
         self._info = info
-        self._free = free
+        self.free = free
         self._facts = facts
         self.tries = 0
 
@@ -260,7 +283,7 @@ class _Search:
         return self._resolved(inputs, outputs)
 
     def _resolved(self, inputs: Inputs, outputs: Mapping[str, Array]) -> ResolvedInputs:
-        guessed = {key: inputs.sizes[key] for key in self._free.open if key in inputs.sizes}
+        guessed = {key: inputs.sizes[key] for key in self.free.open if key in inputs.sizes}
         shaped = {
             output: tuple(name for name in names if inputs.made_up(name) and not _sure(inputs, name))
             for output, names in self._facts.value_shaped.items()
@@ -297,8 +320,8 @@ class _Search:
             for dim, size in zip(spec.shape, shape, strict=True):
                 if not isinstance(dim, str) or evaluate(dim, symbols) in (None, size):
                     continue
-                if dim in self._free.open and not is_expression(dim) and size > 0:
-                    return self._free.complete({**inputs.sizes, dim: size})
+                if dim in self.free.open and not is_expression(dim) and size > 0:
+                    return self.free.complete({**inputs.sizes, dim: size})
         return None
 
     def finite(self, found: ResolvedInputs) -> ResolvedInputs:
@@ -337,14 +360,14 @@ class _Search:
         inputs = found.inputs
         kept: list[Mapping[str, int]] = []
         refused: dict[str, tuple[int, str]] = {}
-        for sizes in other_lengths(self._free, inputs.sizes):
+        for sizes in other_lengths(self.free, inputs.sizes):
             cause = self._refusal(inputs, sizes)
             if not cause:
                 kept.append(sizes)
-            asked = [key for key in self._free.swept if sizes.get(key) != inputs.sizes.get(key)]
+            asked = [key for key in self.free.swept if sizes.get(key) != inputs.sizes.get(key)]
             refused |= {key: (sizes[key], cause) for key in asked if cause}
         stuck = self._stuck(inputs, kept)
-        inputs = replace(inputs, others=tuple(kept))
+        inputs = replace(inputs, others=tuple(kept), long=self._long(inputs))
         if inputs.golden:
             return replace(
                 found, inputs=self._after(inputs), tries=self.tries, samples=SETTLED, stuck=stuck, refused=refused
@@ -355,6 +378,31 @@ class _Search:
         return replace(
             found, inputs=inputs, tries=self.tries, samples=SETTLED if risky else 1, stuck=stuck, refused=refused
         )
+
+    def _long(self, inputs: Inputs) -> Mapping[str, int] | None:
+        """Return sizes at which a table that is read by position is read to its end; None where there is none.
+
+        A run at that length costs as much more as it is longer; past *_LONGEST_RUN* by that estimate, the longest that
+        does not is taken.
+        """
+        wanted = longer(self.free, inputs.specs, inputs.sizes, self._facts.longest)
+        if not wanted or inputs.golden or inputs.files:
+            return None
+        started = time.perf_counter()
+        try:
+            self._run(inputs, 0)
+            once = max(time.perf_counter() - started, 1e-6)
+            most = int(_LONGEST_RUN / once)
+            sizes = {key: min(size, inputs.sizes[key] * most) for key, size in wanted.items()}
+            if all(size <= inputs.sizes[key] for key, size in sizes.items()):
+                return None
+            found = self.free.complete({**inputs.sizes, **sizes})
+            self._run(replace(inputs, long=found).for_sample(LONG), LONG)
+        except ModelError as error:
+            if error.code not in ("E_RUN", "E_INPUT", "E_SIZE"):
+                raise
+            return None
+        return found
 
     def _refusal(self, inputs: Inputs, sizes: Mapping[str, int]) -> str:
         """Return why the model does not run at *sizes*; empty where it does."""
@@ -368,9 +416,9 @@ class _Search:
 
     def _stuck(self, inputs: Inputs, kept: Sequence[Mapping[str, int]]) -> dict[str, tuple[int, str]]:
         """Return free dimensions of which no other size runs, together with the others or alone, by what was tried."""
-        left = {key for key in self._free.open if not any(sizes[key] != inputs.sizes[key] for sizes in kept)}
+        left = {key for key in self.free.open if not any(sizes[key] != inputs.sizes[key] for sizes in kept)}
         causes: dict[str, str] = {}
-        for sizes in sweep(self._free, inputs.sizes):
+        for sizes in sweep(self.free, inputs.sizes):
             changed = {key for key in left if sizes[key] != inputs.sizes[key]}
             if not changed:
                 continue

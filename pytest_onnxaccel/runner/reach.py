@@ -16,7 +16,7 @@ from pytest_onnxaccel.core.printing import cut
 from pytest_onnxaccel.core.unexpected import as_error
 from pytest_onnxaccel.numerics.reach.coverage import Coverage
 from pytest_onnxaccel.numerics.reach.sensitivity import Effort
-from pytest_onnxaccel.numerics.sampling.input_sets import WIDE, Inputs
+from pytest_onnxaccel.numerics.sampling.input_sets import LONG, WIDE, Inputs
 from pytest_onnxaccel.runner.sessions.comparison_sides import derived
 from pytest_onnxaccel.runner.sessions.engines import Engines
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
@@ -112,10 +112,11 @@ def _looked(model_session: ModelSession, inputs: Inputs, session: Session, path:
         numbers = [] if coverage.only_channels else [*range(SAMPLES, SAMPLES + FURTHER)]
         wide = WIDER if numbers or os.path.getsize(model_session.path) < _SMALL else WIDER_FOR_CHANNELS
         numbers += range(WIDE, WIDE + wide) if _free_floats(inputs) else ()
+        numbers += [LONG] if inputs.long is not None else []
         more = _look(session, [sample(inputs, (), None, i) for i in numbers], path, {**wanted, "weights": []})
         for number, one in zip(numbers, more["coverage"], strict=True):
             reached = Coverage.from_json(one) if one is not None else Coverage()
-            if number < WIDE:  # one channel more or less is not worth another run
+            if number < WIDE or number == LONG:  # one channel more or less is not worth another run
                 reached = replace(reached, channels={})
             if reached.more_than(coverage):
                 coverage = coverage | reached

@@ -135,6 +135,41 @@ def _picked(site: Site, made: Value) -> Value | None:
     return replace(made, traces=tuple(found), shape=shape, elem_type=source.elem_type)
 
 
+def of_one_column(site: Site, place: int = 0) -> tuple[Trace, ...] | None:
+    """Return the traces of output *place*, which holds one column of a table; None where it does not."""
+    source = site.operand(0)
+    width, rank = source.size(-1), len(source.shape or ())
+    number = _number_of(site, rank, place) if rank > 1 and width is not None else None
+    if number is None or width is None or not -width <= number < width:
+        return None
+    known = [(trace, {c.place: c.source for c in columns_of(trace, width)}) for trace in source.traces]
+    number %= width
+    return tuple(
+        replace(trace.moved(), column=columns[number]) for trace, columns in known if number in columns and trace.plain
+    )
+
+
+def _number_of(site: Site, rank: int, place: int) -> int | None:
+    """Return which column output *place* of the node holds."""
+    constants = [v.constant if v is not None else None for v in site.operands]
+    if site.node.op_type == "Gather":
+        last = int(site.attribute("axis", 0)) in (-1, rank - 1)
+        return (
+            int(constants[1].reshape(-1)[0]) if last and constants[1] is not None and constants[1].size == 1 else None
+        )
+    if site.node.op_type == "Slice" and len(constants) > 3:
+        start, end, axis = constants[1:4]
+        if start is None or end is None or axis is None or any(one.size != 1 for one in (start, end, axis)):
+            return None
+        if int(axis.reshape(-1)[0]) not in (-1, rank - 1):
+            return None
+        first, last_one = int(start.reshape(-1)[0]), int(end.reshape(-1)[0])
+        return first if last_one - first == 1 or (first == -1 and last_one > 0) else None
+    if site.node.op_type == "Split" and int(site.attribute("axis", 0)) in (-1, rank - 1):
+        return place if len(site.node.output) == site.operand(0).size(-1) else None
+    return None
+
+
 def _kept(site: Site, made: Value) -> Value | None:
     source = site.operand(0)
     return _with(made, source, source.traces)

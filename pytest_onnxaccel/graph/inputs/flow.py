@@ -10,8 +10,9 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from pytest_onnxaccel.core.dims import base_names
 from pytest_onnxaccel.graph.inputs.backward import ELEMENTWISE, SAME_SHAPE
-from pytest_onnxaccel.graph.inputs.columns import through
+from pytest_onnxaccel.graph.inputs.columns import of_one_column, through
 from pytest_onnxaccel.graph.inputs.infinities import infinite
 from pytest_onnxaccel.graph.inputs.sizing import sized_by
 from pytest_onnxaccel.graph.inputs.trace import MOST_ELEMENTS, MOST_TRACES, UNKNOWN, Trace, Value, constant
@@ -39,7 +40,17 @@ def declared_shapes(graph: Any) -> dict[str, tuple[int | str | None, ...]]:
     for value in [*graph.value_info, *graph.output, *graph.input]:
         if value.type.HasField("tensor_type") and value.type.tensor_type.HasField("shape"):
             found[value.name] = tuple(_dim(dim) for dim in value.type.tensor_type.shape.dim)
-    return found
+    # A name that no input has says nothing of a size: exporters make them up for what they do not know
+    names = {dim for value in graph.input for dim in found.get(value.name, ()) if isinstance(dim, str)}
+    known = set(base_names(sorted(names)))
+    foreign = {dim for shape in found.values() for dim in shape if isinstance(dim, str) and dim not in names}
+    unknown = {dim for dim in foreign if not known.issuperset(base_names([dim]))}
+    if not unknown:
+        return found
+    return {
+        name: shape if unknown.isdisjoint(shape) else tuple(None if dim in unknown else dim for dim in shape)
+        for name, shape in found.items()
+    }
 
 
 def _dim(dim: Any) -> int | str | None:
@@ -158,7 +169,12 @@ def outputs(site: Site) -> list[Value]:
     if made.shape is None:
         made = replace(made, shape=_shape_alike(site))
     rest = made if node.op_type in ("Split", "Unique") else Value(by=by, sized_by=sized)
+    if site.node.op_type in ("Gather", "Slice", "Split") and site.operand(0).traces:
+        one = of_one_column(site)
+        made = replace(made, traces=one) if one else made
     results = [made, *[replace(rest, shape=site.output_shape(i), constant=None) for i in range(1, count)]]
+    if site.node.op_type == "Split" and made.traces and made.traces[0].column is not None:
+        results[1:] = [replace(v, traces=of_one_column(site, i) or ()) for i, v in enumerate(results[1:], 1)]
     results = [replace(v, share=_share(site, values)) for v in results]
     return [replace(v, infinite=True) if infinite(site, i) else v for i, v in enumerate(results)]
 
@@ -175,6 +191,9 @@ def _shape_alike(site: Site) -> tuple[int | str | None, ...] | None:
     """Return the shape of an elementwise result; None where it is not known."""
     if site.node.op_type in SAME_SHAPE:
         return site.operand(0).shape
+    if site.node.op_type == "MatMul":
+        first, second = site.operand(0).shape, site.operand(1).shape
+        return (*first[:-1], second[1]) if first and second is not None and len(second) == 2 else None
     shapes = [value.shape for value in site.operands if value is not None]
     if site.node.op_type not in ELEMENTWISE or not shapes or any(shape is None for shape in shapes):
         return None
@@ -290,7 +309,7 @@ def _affine(site: Site, made: Value) -> Value:
     source, number = (b, a.scalar) if flipped else (a, b.scalar)
     shape = made.shape or source.shape
     if not source.traces or number is None:
-        return replace(made, shape=made.shape)
+        return replace(made, shape=made.shape, shape_of=a.shape_of or b.shape_of)
 
     def changed(trace: Trace) -> Trace | None:
         one = shifted(trace)
@@ -333,8 +352,36 @@ def _negated(site: Site, made: Value) -> Value:
     return replace(made, traces=traces, shape=made.shape or source.shape, elem_type=source.elem_type)
 
 
+def _opposite(site: Site, made: Value) -> Value:
+    source = site.operand(0)
+    return replace(
+        made, traces=source.inverted, inverted=source.traces, shape=made.shape or source.shape, elem_type=9
+    )  # fmt: skip
+
+
+def _flags(site: Site, made: Value) -> Value:
+    """Return two masks as one: what is left out by either, or by both."""
+    values = [v for v in site.operands if v is not None]
+    inverted = tuple(dict.fromkeys(trace for v in values for trace in _parts(v.inverted)))[:MOST_TRACES]
+    return replace(made, traces=_joined(values), inverted=inverted, elem_type=9)
+
+
+def _counting(site: Site, made: Value) -> Value:
+    """Return numbers that count up to the length of an input, where the operands do."""
+    shape_of = next((v.shape_of for v in site.operands if v is not None and v.shape_of), "")
+    return replace(made, shape_of=shape_of, shape=made.shape or _shape_alike(site))
+
+
+def _running(site: Site, made: Value) -> Value:
+    """Return the sums along a mask of tokens: they count up to how many there are."""
+    by = site.operand(0).by
+    return replace(made, shape_of=next(iter(by)) if len(by) == 1 else "", shape=made.shape or site.operand(0).shape)
+
+
 def _chosen(site: Site, made: Value) -> Value:
-    return replace(made, traces=_joined([site.operand(1), site.operand(2)]))
+    conditions = site.operand(0).by
+    traces = _joined([site.operand(1), site.operand(2)])
+    return replace(made, traces=tuple(replace(t, guarded=t.guarded or t.input in conditions) for t in traces))
 
 
 def _clipped(site: Site, made: Value) -> Value:
@@ -349,7 +396,11 @@ _MAKERS: Mapping[str, Callable[[Site, Value], Value]] = {
     **dict.fromkeys(("Cast", "CastLike"), _cast),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div"), _affine),
     "Shape": _shape,
+    **dict.fromkeys(("Range", "Abs", "Floor", "Log", "Mod"), _counting),
+    "CumSum": _running,
     "Neg": _negated,
+    "Not": _opposite,
+    **dict.fromkeys(("And", "Or"), _flags),
     "Where": _chosen,
     "Clip": _clipped,
 }

@@ -34,6 +34,8 @@ class Trace:
         columns: of its last axis, where they were scaled, joined or chosen one by one; None where they were not.
         whole: it is the input in its own order and with all its elements, perhaps in another shape.
         cast: the element type that it was last cast to; 0 where it was not.
+        guarded: a condition on the input itself, or a limit, replaces some of its values before they are read.
+        column: its elements are those of one column of the input; None where they are not.
     """
 
     input: str
@@ -43,6 +45,8 @@ class Trace:
     cast: int = 0
     ordered: bool = True
     columns: tuple[Column, ...] | None = None
+    guarded: bool = False
+    column: int | None = None
 
     def moved(self, whole: bool = False) -> Trace:
         """Return the elements in another order, or some of them; *whole*: all of them, in another shape."""
@@ -73,7 +77,7 @@ class Value:
         shape: its sizes, None for those that are not known; None where the rank is not.
         by: inputs whose values it depends on in any way; what depends on their shapes alone does not count.
         sized_by: inputs whose values its shape depends on.
-        shape_of: the input whose shape, or a part of it, this holds.
+        shape_of: the input whose shape, or a part of it, this holds, or numbers that count up to it.
         elem_type: of ONNX; 0 where it is not known.
         inverted: the traces of a mask that this is the complement of.
         summed: the traces of what was added up to give it.

@@ -30,6 +30,7 @@ def run(context: CheckRun) -> CheckResult:
         memory=context.options.limits.memory,
         telling=context.telling(),
         comparers=without_graphs(model),
+        value_shaped=ready.resolved.value_shaped,
         noise=lambda: noise_of(model, request.backend, ready),
     )
     return sized(batch(case), ready.resolved)

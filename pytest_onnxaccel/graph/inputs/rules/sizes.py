@@ -11,15 +11,25 @@ from pytest_onnxaccel.graph.inputs.trace import Value
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
 Shape = tuple[int | str | None, ...]
+#: Elements that are chosen where nothing says how many.
+_FEW = 3
+#: An end past the end of any axis: all of it.
+_ALL = (1 << 31) - 1
 
 
-def exact(site: Site, place: int, elements: Sequence[Bound | None] | None, what: str) -> None:
-    """Operand *place* has these elements; where one is not known, it is still a size that nobody can make up."""
+def exact(
+    site: Site, place: int, elements: Sequence[Bound | None] | None, what: str, ends: tuple[int, int] | None = None
+) -> None:
+    """Operand *place* has these elements; where one is not known, it is a size between *ends*.
+
+    Without those, nobody can make it up.
+    """
     value = site.operand(place)
     known = None if elements is None or any(item is None for item in elements) else tuple(elements)
     for trace in value.traces:
         exact = known if trace.whole and trace.plain else None
-        site.findings.add(Finding(trace.input, f"is {what} of {named(site.node)}", "size", exact=exact))  # type: ignore[arg-type]
+        low, high = ends if ends is not None and exact is None and trace.plain else (None, None)
+        site.findings.add(Finding(trace.input, f"is {what} of {named(site.node)}", "size", low, high, exact=exact))  # type: ignore[arg-type]
 
 
 def _shapes(site: Site, place: int = 0) -> tuple[Shape | None, Shape | None]:
@@ -44,7 +54,7 @@ def expand(site: Site) -> None:
 
 def filled(site: Site) -> None:
     """ConstantOfShape and random fills: the operand is the shape."""
-    exact(site, 0, site.output_shape(), "the shape")
+    exact(site, 0, site.output_shape(), "the shape", (1, 8))
 
 
 def repeats(site: Site) -> None:
@@ -53,7 +63,7 @@ def repeats(site: Site) -> None:
     found: list[Bound | None] | None = None
     if before is not None and after is not None and len(before) == len(after):
         found = [_quotient(b, a) for b, a in zip(before, after, strict=True)]
-    exact(site, 1, found, "the repeats")
+    exact(site, 1, found, "the repeats", (1, 3))
 
 
 def _quotient(before: int | str | None, after: int | str | None) -> Bound | None:
@@ -70,11 +80,17 @@ def pads(site: Site) -> None:
     axes = _axes(site, 3, before)
     found: list[Bound | None] | None = None
     if before is not None and after is not None and len(before) == len(after) and axes is not None:
-        grown = [a - b if isinstance(a, int) and isinstance(b, int) else (0 if a == b else None)
-                 for b, a in zip(before, after, strict=True)]  # fmt: skip
+        grown = [_growth(b, a, i) for i, (b, a) in enumerate(zip(before, after, strict=True))]
         rows = [grown[axis] for axis in axes]
         found = [*(None if g is None else g // 2 for g in rows), *(None if g is None else g - g // 2 for g in rows)]
-    exact(site, 1, found, "the padding")
+    exact(site, 1, found, "the padding", (0, 2))
+
+
+def _growth(before: int | str | None, after: int | str | None, axis: int) -> int | None:
+    """Return what an axis grows by; where that is open, the first one stays and the others grow on both sides."""
+    if after is None:
+        return 2 if axis else 0
+    return after - before if isinstance(after, int) and isinstance(before, int) else (0 if after == before else None)
 
 
 def _axes(site: Site, place: int, before: Shape | None) -> list[int] | None:
@@ -97,7 +113,7 @@ def top_k(site: Site) -> None:
         return
     size = site.operand(0).size(axis)
     for trace in site.operand(1).traces:
-        high = size if size is not None else 1
+        high = size if size is not None else _FEW
         site.findings.add(Finding(trace.input, f"is the count of {named(site.node)}", "size", 1, high))
 
 
@@ -130,8 +146,10 @@ def _sliced(site: Site, before: Sequence[object], after: Sequence[object]) -> tu
     for i, (old, new) in enumerate(zip(before, after, strict=True)):
         step = int(given[2].reshape(-1)[i]) if given[2] is not None else 1
         if not isinstance(old, int) or not isinstance(new, int):
-            starts.append(0 if given[0] is None else int(given[0].reshape(-1)[i]))
-            ends.append(new if isinstance(new, (int, str)) else None)
+            # Where the result may have any size: all of the axis, and of a longer one that is not the first, the rest
+            rest = int(new is None and i > 0 and isinstance(old, int) and old > 2 and given[1] is None)
+            starts.append(rest if given[0] is None else int(given[0].reshape(-1)[i]))
+            ends.append(new if isinstance(new, (int, str)) else old if isinstance(old, int) else _ALL)
             continue
         start = 0 if given[1] is None else int(given[1].reshape(-1)[i]) - new * abs(step)
         start = int(given[0].reshape(-1)[i]) if given[0] is not None else (start if start >= 0 else 0)
@@ -157,7 +175,8 @@ def ranges(site: Site) -> None:
         start = values[1].scalar - size * delta
     if limit is None and size is None:  # how long it shall be is not declared, so nobody can be sure
         for trace in values[1].traces:
-            site.findings.bounds([trace], site.node, Demand("is the limit", start + delta, start + 5 * delta, "size"))
+            few = sorted((start + 2 * delta, start + 5 * delta))
+            site.findings.bounds([trace], site.node, Demand("is the limit", few[0], few[1], "size"))
     for place, number in ((0, start), (1, limit), (2, delta)):
         exact(site, place, [number], ("the start", "the limit", "the step")[place])
 
@@ -172,13 +191,23 @@ def resize(site: Site) -> None:
     sizes: list[Bound | None] | None = None
     if before is not None and after is not None and len(before) == len(after):
         pairs = [(before[a], after[a]) for a in chosen]
+        pairs = [
+            (old, _enlarged(old, axis) if new is None else new) for axis, (old, new) in zip(chosen, pairs, strict=True)
+        ]
         sizes = [new if isinstance(new, (int, str)) else None for _, new in pairs]
         policy = site.attribute("keep_aspect_ratio_policy", b"stretch")
         sizes = sizes if policy == b"stretch" else _in_proportion(pairs, policy == b"not_larger")
         scales = [_ratio(old, new) for old, new in pairs]
-    exact(site, places[0], scales, "the scales")
+    exact(site, places[0], scales, "the scales", (1, 2))
     if places[1] is not None:
-        exact(site, places[1], sizes, "the sizes")
+        exact(site, places[1], sizes, "the sizes", (4, 16))
+
+
+def _enlarged(old: int | str | None, axis: int) -> int | str | None:
+    """Return a size for an axis of which the result may have any: twice as large, the first two as they are."""
+    if axis < 2 or old is None:
+        return old
+    return 2 * old if isinstance(old, int) else f"2 * ({old})"
 
 
 def _in_proportion(pairs: Sequence[tuple[object, object]], larger: bool) -> list[Bound | None] | None:
@@ -198,6 +227,8 @@ def _ratio(old: object, new: object) -> Bound | None:
         # Rounded down on the way to a size: a hair above the quotient gives just that size
         exact = new / old
         return exact if math.floor(old * exact) == new else math.nextafter(exact, math.inf)
+    if isinstance(new, str) and new == f"2 * ({old})":
+        return 2.0
     return 1.0 if old == new and old is not None else None
 
 
@@ -257,8 +288,8 @@ def split(site: Site) -> None:
     parts = [site.output_shape(i) for i in range(len(site.node.output))]
     found = [p[axis] if p is not None and -len(p) <= axis < len(p) else None for p in parts]
     size = site.operand(0).size(axis)
-    if any(item is None for item in found) and size is not None and size % len(parts) == 0:
-        found = [size // len(parts)] * len(parts)
+    if any(item is None for item in found) and size is not None and size >= len(parts):
+        found = [size // len(parts) + (1 if i < size % len(parts) else 0) for i in range(len(parts))]
     exact(site, 1, found, "the parts")
 
 
