@@ -30,8 +30,9 @@ from pytest_onnxaccel.numerics.sampling.free_sizes import (
     other_lengths,
     sums,
     sweep,
+    told_apart,
 )
-from pytest_onnxaccel.numerics.sampling.input_sets import LONG, Inputs, declared_facts
+from pytest_onnxaccel.numerics.sampling.input_sets import ABSENT, LONG, Inputs, declared_facts
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -361,13 +362,17 @@ class _Search:
         kept: list[Mapping[str, int]] = []
         refused: dict[str, tuple[int, str]] = {}
         for sizes in other_lengths(self.free, inputs.sizes):
+            different = told_apart(self.free, sizes, inputs.sizes)
+            if different is not None and self._agrees(inputs, different):
+                kept.append(different)
+                continue
             cause = self._refusal(inputs, sizes)
             if not cause:
                 kept.append(sizes)
             asked = [key for key in self.free.swept if sizes.get(key) != inputs.sizes.get(key)]
             refused |= {key: (sizes[key], cause) for key in asked if cause}
         stuck = self._stuck(inputs, kept)
-        inputs = replace(inputs, others=tuple(kept), long=self._long(inputs))
+        inputs = replace(inputs, others=tuple(kept), long=self._long(inputs), absent=self._absent(inputs))
         if inputs.golden:
             return replace(
                 found, inputs=self._after(inputs), tries=self.tries, samples=SETTLED, stuck=stuck, refused=refused
@@ -403,6 +408,30 @@ class _Search:
                 raise
             return None
         return found
+
+    def _absent(self, inputs: Inputs) -> tuple[str, ...]:
+        """Return the optional inputs without which the model runs; none where it needs one of them."""
+        found = tuple(spec.name for spec in inputs.specs if spec.kind.startswith("optional"))
+        if not found or any(not inputs.made_up(name) for name in found):
+            return ()
+        try:
+            self._run(replace(inputs, absent=found), ABSENT)
+        except ModelError as error:
+            if error.code not in ("E_RUN", "E_INPUT"):
+                raise
+            return ()
+        return found
+
+    def _agrees(self, inputs: Inputs, sizes: Mapping[str, int]) -> bool:
+        """Return whether the model runs at *sizes*, and gives finite outputs of the sizes that it declares."""
+        trial = replace(inputs, sizes=sizes)
+        try:
+            outputs = self._run(trial, 0)
+        except ModelError as error:
+            if error.code not in ("E_RUN", "E_INPUT"):
+                raise
+            return False
+        return self._is_finite(trial, outputs) and self._corrected(trial, outputs) is None
 
     def _refusal(self, inputs: Inputs, sizes: Mapping[str, int]) -> str:
         """Return why the model does not run at *sizes*; empty where it does."""

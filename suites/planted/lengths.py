@@ -99,3 +99,28 @@ def far_apart(damaged: bool) -> onnx.ModelProto:
         "most": np.array(31),
     }  # fmt: skip
     return words(changed(table, np.s_[24:], 3) if damaged else table, more, constants)
+
+
+@kind("two lengths that are mixed up", "what depends on one length alone is hidden while both are equal")
+def mixed_up(damaged: bool) -> onnx.ModelProto:
+    nodes = [
+        node("Gather", ["source", "input_ids"], ["e"]), node("Gather", ["target", "decoder_input_ids"], ["q"]),
+        node("Transpose", ["e"], ["et"], perm=[0, 2, 1]), node("MatMul", ["q", "et"], ["s"]),
+        node("Shape", ["decoder_input_ids" if damaged else "input_ids"], ["count"], start=1, end=2),
+        node("Cast", ["count"], ["f"], to=FLOAT), node("Div", ["s", "f"], ["sf"], "by_length"),
+        node("Softmax", ["sf"], ["p"], axis=-1), node("MatMul", ["p", "e"], ["y"]),
+    ]  # fmt: skip
+    inputs = [
+        value("input_ids", INT, ["batch", "sequence"]),
+        value("decoder_input_ids", INT, ["batch", "decoder_sequence"]),
+    ]
+    constants = {"source": random(40, 8), "target": random(40, 8, seed=1)}
+    return model(nodes, inputs, [value("y", FLOAT, ["batch", "decoder_sequence", 8])], constants)
+
+
+@kind("two lengths that are one", "another name for each input, and the model runs at equal sizes alone")
+def one_length(damaged: bool) -> onnx.ModelProto:
+    table = random(4, 3)
+    nodes = [node("Mul", ["x", "m"], ["xm"]), node("MatMul", ["xm", "w"], ["y"], "dense")]
+    inputs = [value("x", FLOAT, ["batch", "seq_a", 4]), value("m", FLOAT, ["batch", "seq_b", 4])]
+    return model(nodes, inputs, [value("y", FLOAT, ["batch", "seq_a", 3])], {"w": table * 1.1 if damaged else table})

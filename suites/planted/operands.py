@@ -103,3 +103,23 @@ def along_an_axis(damaged: bool) -> onnx.ModelProto:
     constants = {"w": random(4, 5), "by_place": changed(scale, 11) if damaged else scale}
     inputs = [value("x", FLOAT, ["batch", 12, 4]), value("at", INT, ["batch", 3, 5])]
     return model(nodes, inputs, [value("y", FLOAT, ["batch", 3, 5])], constants)
+
+
+@kind("an optional that is left out", "what runs where an optional input is absent has weights of its own")
+def left_out(damaged: bool) -> onnx.ModelProto:
+    table = random(4, 3, seed=1)
+    given = helper.make_graph(
+        [node("OptionalGetElement", ["extra"], ["e"]), node("MatMul", ["e", "w"], ["given"])], "given", [],
+        [value("given", FLOAT, None)],
+    )  # fmt: skip
+    absent = helper.make_graph(
+        [node("MatMul", ["x", "w2"], ["absent"])], "absent", [], [value("absent", FLOAT, None)]
+    )  # fmt: skip
+    nodes = [
+        node("OptionalHasElement", ["extra"], ["has"]),
+        node("If", ["has"], ["y"], "choose", then_branch=given, else_branch=absent),
+    ]
+    kind_of = helper.make_optional_type_proto(helper.make_tensor_type_proto(FLOAT, ["batch", 4]))
+    inputs = [value("x", FLOAT, ["batch", 4]), helper.make_value_info("extra", kind_of)]
+    constants = {"w": random(4, 3), "w2": table * 1.2 if damaged else table}
+    return model(nodes, inputs, [value("y", FLOAT, ["batch", 3])], constants)

@@ -253,6 +253,31 @@ def other_lengths(free: FreeSizes, sizes: Mapping[str, int]) -> list[dict[str, i
     return [other for i, other in enumerate(found) if other != dict(sizes) and other not in found[:i]]
 
 
+def told_apart(free: FreeSizes, sizes: Mapping[str, int], known: Mapping[str, int]) -> dict[str, int] | None:
+    """Return *sizes* in which no two open lengths are equal, so that axes that were mixed up show.
+
+    Args:
+        free: what is open.
+        sizes: some of which may be equal.
+        known: the sizes that run: a length keeps away from its own there.
+
+    Returns:
+        None where they are different already, or where there is but one.
+    """
+    lengths = [key for key in free.open if key in free.lengths]
+    if len({sizes[key] for key in lengths}) == len(lengths):
+        return None
+    taken: set[int] = set()
+    found: dict[str, int] = {}
+    for key in lengths:
+        size = sizes[key]
+        while size in taken or (size in (1, known[key]) and size != sizes[key]):
+            size += 1
+        taken.add(size)
+        found[key] = size
+    return free.complete({**sizes, **found})
+
+
 def longer(
     free: FreeSizes, specs: Sequence[TensorSpec], sizes: Mapping[str, int], longest: Mapping[str, int]
 ) -> dict[str, int]:

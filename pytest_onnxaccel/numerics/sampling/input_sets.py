@@ -38,6 +38,8 @@ WIDE, WIDENED = 1 << 20, 8.0
 BEYOND = 1 << 40
 #: This sample has the sizes at which a table is read to its end (:attr:`Inputs.long`).
 LONG = 1 << 41
+#: And this one is without the inputs that may be left out (:attr:`Inputs.absent`).
+ABSENT = 1 << 42
 
 
 @record(frozen=True)
@@ -53,6 +55,7 @@ class Inputs:
         sizes: chosen size by name of a dimension; of one without a name by ``input:axis``, or under ``?``.
         others: further sizes of free lengths, for samples that are told apart by them (:meth:`at`).
         long: sizes at which a table that is read by position is read to its end; None where there is none.
+        absent: optional inputs without which the model runs.
         variant: which of those this makes feeds of; 0 for *sizes*, and one past *others* for *long*.
         domains: what values an input may take, by name.
         floats: range of float inputs without a declared one.
@@ -79,6 +82,7 @@ class Inputs:
     domains: Mapping[str, Domain] = field(default_factory=dict)
     others: tuple[Mapping[str, int], ...] = ()
     long: Mapping[str, int] | None = None
+    absent: tuple[str, ...] = ()
     variant: int = 0
     redrawn: Mapping[int, int] = field(default_factory=dict)
     golden: tuple[Mapping[str, Array], ...] = ()
@@ -113,6 +117,9 @@ class Inputs:
                 leading = _batch_sizes(info.inputs, axes, () if golden else given, shown)
                 size = leading.pop() if len(leading) == 1 else 0 if golden else 1
         symbol = batch if isinstance(batch, str) else None
+        for spec in elements(info.inputs) if symbol is not None else ():
+            if spec.kind != "tensor" or spec.name not in {one.name for one in info.inputs}:
+                axes |= {spec.name: (spec.shape or ()).index(symbol)} if symbol in (spec.shape or ()) else {}
         domains = dict(facts.domains)
         for spec in info.inputs:
             if spec.holds_tensors and spec.name in domains:
@@ -239,7 +246,8 @@ class Inputs:
                 own_index = index - len(self.golden)
                 place = own_index if self.batch is None or spec.name in self.axes else turn or self.variant
                 feeds[spec.name] = as_declared(arrays[place % len(arrays)], spec, self.axes.get(spec.name))
-        return {spec.name: feeds[spec.name] for spec in self.specs}
+        left_out = self.absent if index == ABSENT else ()
+        return {spec.name: feeds[spec.name] for spec in self.specs if spec.name not in left_out}
 
     def _held(self, spec: TensorSpec) -> bool:
         """Return whether past the golden samples, input *spec* keeps their values."""
