@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,19 +31,19 @@ def columns_of(trace: Trace, width: int) -> tuple[Column, ...]:
 
 def through(site: Site, made: Value) -> Value | None:
     """Return what is known of the columns of a node's result; None where the node does not keep columns apart."""
-    if not any(v is not None and v.traces for v in site.operands):
-        return None  # of constants alone there is nothing to follow
     maker = _MAKERS.get((site.node.domain, site.node.op_type))
-    return None if maker is None else maker(site, made)
+    if maker is None or not any(v is not None and v.traces for v in site.operands):
+        return None  # of constants alone there is nothing to follow
+    return maker(site, made)
 
 
 def _with(made: Value, source: Value, traces: Sequence[Trace]) -> Value:
-    return replace(made, traces=tuple(traces), shape=made.shape or source.shape, elem_type=source.elem_type)
+    return made.with_(traces=tuple(traces), shape=made.shape or source.shape, elem_type=source.elem_type)
 
 
 def _tracked(trace: Trace, columns: Sequence[Column]) -> Trace:
     """Return some columns of *trace*, in places of their own."""
-    return replace(trace.moved(), columns=tuple(columns))
+    return trace.moved().with_(columns=tuple(columns))
 
 
 def _scaled(site: Site, made: Value, scales: Sequence[float], offsets: Sequence[float]) -> Value | None:
@@ -54,12 +53,12 @@ def _scaled(site: Site, made: Value, scales: Sequence[float], offsets: Sequence[
     found = []
     for trace in source.traces:
         columns = [
-            replace(c, scale=c.scale * scale, offset=c.offset * scale + _at(offsets, c.place))
+            c.with_(scale=c.scale * scale, offset=c.offset * scale + _at(offsets, c.place))
             for c in columns_of(trace, width)
             if (scale := _at(scales, c.place))
         ]  # fmt: skip
         # Of what each column has a scale of its own, bounds of the whole do not go back
-        found.append(replace(_tracked(trace, columns), scale=0.0))
+        found.append(_tracked(trace, columns).with_(scale=0.0))
     return _with(made, source, found)
 
 
@@ -108,11 +107,11 @@ def _joined(site: Site, made: Value) -> Value | None:
         if width is None or start + width > MOST_COLUMNS:
             return None
         for trace in value.traces:
-            columns = [replace(c, place=c.place + start) for c in columns_of(trace, width)]
+            columns = [c.with_(place=c.place + start) for c in columns_of(trace, width)]
             found.append(_tracked(trace, columns))
         start += width
     shape = made.shape or (*(values[0].shape or (None,))[:-1], start)
-    return replace(made, traces=tuple(found)[:MOST_TRACES], shape=shape, elem_type=values[0].elem_type)
+    return made.with_(traces=tuple(found)[:MOST_TRACES], shape=shape, elem_type=values[0].elem_type)
 
 
 def _picked(site: Site, made: Value) -> Value | None:
@@ -129,10 +128,10 @@ def _picked(site: Site, made: Value) -> Value | None:
     found = []
     for trace in source.traces:
         known = {c.place: c for c in columns_of(trace, width)}
-        columns = [replace(known[n], place=place) for place, n in enumerate(numbers) if n in known]
+        columns = [known[n].with_(place=place) for place, n in enumerate(numbers) if n in known]
         found.append(_tracked(trace, columns))
     shape = made.shape or (*(source.shape or (None,))[:-1], len(numbers))
-    return replace(made, traces=tuple(found), shape=shape, elem_type=source.elem_type)
+    return made.with_(traces=tuple(found), shape=shape, elem_type=source.elem_type)
 
 
 def of_one_column(site: Site, place: int = 0) -> tuple[Trace, ...] | None:
@@ -145,7 +144,7 @@ def of_one_column(site: Site, place: int = 0) -> tuple[Trace, ...] | None:
     known = [(trace, {c.place: c.source for c in columns_of(trace, width)}) for trace in source.traces]
     number %= width
     return tuple(
-        replace(trace.moved(), column=columns[number]) for trace, columns in known if number in columns and trace.plain
+        trace.moved().with_(column=columns[number]) for trace, columns in known if number in columns and trace.plain
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from pytest_onnxaccel.graph.inputs.backward import ELEMENTWISE, SAME_SHAPE
 from pytest_onnxaccel.graph.inputs.columns import of_one_column, through
 from pytest_onnxaccel.graph.inputs.infinities import infinite
 from pytest_onnxaccel.graph.inputs.sizing import sized_by
-from pytest_onnxaccel.graph.inputs.trace import MOST_ELEMENTS, MOST_TRACES, UNKNOWN, Trace, Value, constant
+from pytest_onnxaccel.graph.inputs.trace import MOST_ELEMENTS, MOST_TRACES, UNKNOWN, Trace, Value, constant, union
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.graph.inputs.walk import Site
@@ -30,6 +29,8 @@ _MOVES = frozenset({
     "Compress", "DepthToSpace", "SpaceToDepth", "Trilu", "Pad", "SplitToSequence", "SequenceAt", "Unique", "TopK",
     "MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin", "CenterCropPad",
 })  # fmt: skip
+#: Operators whose results are shares where an operand is.
+_KEEPS_SHARES = _KEEPS_ORDER | _MOVES | {"Concat", "ReduceMean", "Where", "Max", "Min"}
 #: Elementwise comparisons and logic: their results are not the input's values.
 _FLOATS = frozenset({1, 10, 11, 16})
 
@@ -73,12 +74,12 @@ def of_tensor(tensor: Any) -> Value:
     external = tensor.data_location == onnx.TensorProto.EXTERNAL
     count = int(np.prod(shape, dtype=np.int64)) if shape else 1
     if external or not 0 <= count <= MOST_ELEMENTS:
-        return Value(shape=shape, elem_type=tensor.data_type)
+        return UNKNOWN.with_(shape=shape, elem_type=tensor.data_type)
     try:
         array = numpy_helper.to_array(tensor)
     except Exception:  # data that does not fill the shape: the checker's to refuse
-        return Value(shape=shape, elem_type=tensor.data_type)
-    return replace(constant(array), elem_type=tensor.data_type)
+        return UNKNOWN.with_(shape=shape, elem_type=tensor.data_type)
+    return constant(array).with_(elem_type=tensor.data_type)
 
 
 def graphs_of(attribute: Any) -> Iterator[Any]:
@@ -151,14 +152,15 @@ def _joined(values: Sequence[Value]) -> tuple[Trace, ...]:
 
 def outputs(site: Site) -> list[Value]:
     """Return what the node's results are, as far as it is known."""
-    node, count = site.node, len(site.node.output)
+    node, op, count = site.node, site.node.op_type, len(site.node.output)
+    standard = node.domain in ("", "ai.onnx")
     values = [v for v in site.operands if v is not None]
-    by = frozenset[str]().union(*(v.by for v in values))
-    sized = sized_by(site)
-    if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
+    if op == "Constant" and standard:
         return [_constant(node)]
-    made = Value(by=by, sized_by=sized, shape=site.output_shape(), summed=_summed(site))
-    maker = _MAKERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+    by = union([v.by for v in values])
+    sized = sized_by(site)
+    made = UNKNOWN.with_(by=by, sized_by=sized, shape=site.output_shape(), summed=_summed(site))
+    maker = _MAKERS.get(op) if standard else None
     by_column = through(site, made)
     if by_column is not None:
         made = by_column
@@ -167,16 +169,22 @@ def outputs(site: Site) -> list[Value]:
     if not by and made.constant is None:
         made = _folded(site, made)
     if made.shape is None:
-        made = replace(made, shape=_shape_alike(site))
-    rest = made if node.op_type in ("Split", "Unique") else Value(by=by, sized_by=sized)
-    if site.node.op_type in ("Gather", "Slice", "Split") and site.operand(0).traces:
+        shape = _shape_alike(site)
+        made = made if shape is None else made.with_(shape=shape)
+    if op in ("Gather", "Slice", "Split") and site.operand(0).traces:
         one = of_one_column(site)
-        made = replace(made, traces=one) if one else made
-    results = [made, *[replace(rest, shape=site.output_shape(i), constant=None) for i in range(1, count)]]
-    if site.node.op_type == "Split" and made.traces and made.traces[0].column is not None:
-        results[1:] = [replace(v, traces=of_one_column(site, i) or ()) for i, v in enumerate(results[1:], 1)]
-    results = [replace(v, share=_share(site, values)) for v in results]
-    return [replace(v, infinite=True) if infinite(site, i) else v for i, v in enumerate(results)]
+        made = made.with_(traces=one) if one else made
+    results = [made]
+    if count > 1:
+        rest = made if op in ("Split", "Unique") else UNKNOWN.with_(by=by, sized_by=sized)
+        results += [rest.with_(shape=site.output_shape(i), constant=None) for i in range(1, count)]
+        if op == "Split" and made.traces and made.traces[0].column is not None:
+            results[1:] = [v.with_(traces=of_one_column(site, i) or ()) for i, v in enumerate(results[1:], 1)]
+    if standard and _share(site, values):
+        results = [v.with_(share=True) for v in results]
+    if not standard:
+        return results
+    return [v.with_(infinite=True) if infinite(site, i) else v for i, v in enumerate(results)]
 
 
 def _summed(site: Site) -> tuple[Trace, ...]:
@@ -211,13 +219,8 @@ def _broadcast(*sizes: int | str | None) -> int | str | None:
 
 
 def _share(site: Site, values: Sequence[Value]) -> bool:
-    node = site.node
-    if node.domain not in ("", "ai.onnx"):
-        return False
-    if node.op_type == "Sigmoid":
-        return True
-    keeps = node.op_type in _KEEPS_ORDER | _MOVES or node.op_type in ("Concat", "ReduceMean", "Where", "Max", "Min")
-    return keeps and any(v.share for v in values)
+    op = site.node.op_type
+    return op == "Sigmoid" or (op in _KEEPS_SHARES and any(v.share for v in values))
 
 
 def _constant(node: Any) -> Value:
@@ -247,10 +250,14 @@ def _kept(site: Site, made: Value) -> Value:
         shape = source.shape if site.node.op_type == "Identity" else shape
     same = site.node.op_type in ("Identity", "Dropout", "Optional", "OptionalGetElement")
     traces = source.traces if same else tuple(trace.moved(whole=True) for trace in source.traces)
-    return replace(
-        made, traces=traces, inverted=source.inverted, constant=found, shape=shape, shape_of=source.shape_of,
+    return made.with_(
+        traces=traces,
+        inverted=source.inverted,
+        constant=found,
+        shape=shape,
+        shape_of=source.shape_of,
         elem_type=source.elem_type,
-    )  # fmt: skip
+    )
 
 
 def _moved(site: Site, made: Value) -> Value:
@@ -262,31 +269,35 @@ def _moved(site: Site, made: Value) -> Value:
         order = site.attribute("perm") or list(range(len(source.shape)))[::-1]
         shape = tuple(source.shape[axis] for axis in order)
     shape_of = source.shape_of if site.node.op_type in ("Slice", "Gather") else ""
-    return replace(
-        made, traces=parts, inverted=_parts(source.inverted), shape=shape, shape_of=shape_of, elem_type=source.elem_type
+    return made.with_(
+        traces=parts, inverted=_parts(source.inverted), shape=shape, shape_of=shape_of, elem_type=source.elem_type
     )
 
 
 def _concatenated(site: Site, made: Value) -> Value:
     values = [v for v in site.operands if v is not None]
     shape_of = next((v.shape_of for v in values if v.shape_of), "")
-    return replace(made, traces=_joined(values), shape_of=shape_of, inverted=())
+    return made.with_(traces=_joined(values), shape_of=shape_of, inverted=())
 
 
 def _cast(site: Site, made: Value) -> Value:
     source = site.operand(0)
     to = int(site.attribute("to", 0)) if site.node.op_type == "Cast" else site.operand(1).elem_type
-    traces = tuple(replace(trace, cast=to) for trace in source.traces)
+    traces = tuple(trace.with_(cast=to) for trace in source.traces)
     found = source.constant
     if found is not None and to not in _FLOATS:
         try:
             found = found.astype(onnx.helper.tensor_dtype_to_np_dtype(to))
         except (KeyError, TypeError, ValueError):
             found = None
-    return replace(
-        made, traces=traces, inverted=source.inverted, constant=found, shape=made.shape or source.shape,
-        shape_of=source.shape_of, elem_type=to,
-    )  # fmt: skip
+    return made.with_(
+        traces=traces,
+        inverted=source.inverted,
+        constant=found,
+        shape=made.shape or source.shape,
+        shape_of=source.shape_of,
+        elem_type=to,
+    )
 
 
 def _shape(site: Site, made: Value) -> Value:
@@ -298,7 +309,7 @@ def _shape(site: Site, made: Value) -> Value:
         found = np.asarray(source.shape[start:end], np.int64)
     # What hangs on sizes alone hangs on no value, unless a value decided the size
     shape_of = names[0] if names else ""
-    return Value(constant=found, by=source.sized_by, shape_of=shape_of, shape=made.shape, elem_type=7)
+    return UNKNOWN.with_(constant=found, by=source.sized_by, shape_of=shape_of, shape=made.shape, elem_type=7)
 
 
 def _affine(site: Site, made: Value) -> Value:
@@ -309,7 +320,7 @@ def _affine(site: Site, made: Value) -> Value:
     source, number = (b, a.scalar) if flipped else (a, b.scalar)
     shape = made.shape or source.shape
     if not source.traces or number is None:
-        return replace(made, shape=made.shape, shape_of=a.shape_of or b.shape_of)
+        return made.with_(shape=made.shape, shape_of=a.shape_of or b.shape_of)
 
     def changed(trace: Trace) -> Trace | None:
         one = shifted(trace)
@@ -320,73 +331,67 @@ def _affine(site: Site, made: Value) -> Value:
         assert zero is not None
         assert unit is not None
         slope = unit.scale + unit.offset - zero.offset
-        return replace(one, columns=tuple(
-            replace(c, scale=c.scale * slope, offset=c.offset * slope + zero.offset) for c in trace.columns
+        return one.with_(columns=tuple(
+            c.with_(scale=c.scale * slope, offset=c.offset * slope + zero.offset) for c in trace.columns
         ))  # fmt: skip
 
     def shifted(trace: Trace) -> Trace | None:
         scale, offset = trace.scale, trace.offset
         if op == "Add":
-            return replace(trace, offset=offset + number)
+            return trace.with_(offset=offset + number)
         if op == "Sub":
-            return (
-                replace(trace, scale=-scale, offset=number - offset)
-                if flipped
-                else replace(trace, offset=offset - number)
-            )
+            return trace.with_(scale=-scale, offset=number - offset) if flipped else trace.with_(offset=offset - number)
         if op == "Mul" and number:
-            return replace(trace, scale=scale * number, offset=offset * number)
+            return trace.with_(scale=scale * number, offset=offset * number)
         if op == "Div" and number and not flipped:
-            return replace(trace, scale=scale / number, offset=offset / number)
+            return trace.with_(scale=scale / number, offset=offset / number)
         return None
 
     if op == "Mul" and number == 0 and source.shape == ():
-        return replace(made, constant=np.zeros(()), shape=(), by=frozenset(), sized_by=frozenset())
+        return made.with_(constant=np.zeros(()), shape=(), by=frozenset(), sized_by=frozenset())
     traces = tuple(filter(None, map(changed, source.traces)))
-    return replace(made, traces=traces, shape=shape, elem_type=source.elem_type)
+    return made.with_(traces=traces, shape=shape, elem_type=source.elem_type)
 
 
 def _negated(site: Site, made: Value) -> Value:
     source = site.operand(0)
     traces = tuple(trace.negated() for trace in source.traces)
-    return replace(made, traces=traces, shape=made.shape or source.shape, elem_type=source.elem_type)
+    return made.with_(traces=traces, shape=made.shape or source.shape, elem_type=source.elem_type)
 
 
 def _opposite(site: Site, made: Value) -> Value:
     source = site.operand(0)
-    return replace(
-        made, traces=source.inverted, inverted=source.traces, shape=made.shape or source.shape, elem_type=9
-    )  # fmt: skip
+    return made.with_(traces=source.inverted, inverted=source.traces, shape=made.shape or source.shape, elem_type=9)
 
 
 def _flags(site: Site, made: Value) -> Value:
     """Return two masks as one: what is left out by either, or by both."""
     values = [v for v in site.operands if v is not None]
     inverted = tuple(dict.fromkeys(trace for v in values for trace in _parts(v.inverted)))[:MOST_TRACES]
-    return replace(made, traces=_joined(values), inverted=inverted, elem_type=9)
+    return made.with_(traces=_joined(values), inverted=inverted, elem_type=9)
 
 
 def _counting(site: Site, made: Value) -> Value:
     """Return numbers that count up to the length of an input, where the operands do."""
     shape_of = next((v.shape_of for v in site.operands if v is not None and v.shape_of), "")
-    return replace(made, shape_of=shape_of, shape=made.shape or _shape_alike(site))
+    return made.with_(shape_of=shape_of, shape=made.shape or _shape_alike(site))
 
 
 def _running(site: Site, made: Value) -> Value:
     """Return the sums along a mask of tokens: they count up to how many there are."""
     by = site.operand(0).by
-    return replace(made, shape_of=next(iter(by)) if len(by) == 1 else "", shape=made.shape or site.operand(0).shape)
+    return made.with_(shape_of=next(iter(by)) if len(by) == 1 else "", shape=made.shape or site.operand(0).shape)
 
 
 def _chosen(site: Site, made: Value) -> Value:
     conditions = site.operand(0).by
     traces = _joined([site.operand(1), site.operand(2)])
-    return replace(made, traces=tuple(replace(t, guarded=t.guarded or t.input in conditions) for t in traces))
+    return made.with_(traces=tuple(t.with_(guarded=t.guarded or t.input in conditions) for t in traces))
 
 
 def _clipped(site: Site, made: Value) -> Value:
     source = site.operand(0)
-    return replace(made, traces=(), shape=made.shape or source.shape, elem_type=source.elem_type)
+    return made.with_(traces=(), shape=made.shape or source.shape, elem_type=source.elem_type)
 
 
 _MAKERS: Mapping[str, Callable[[Site, Value], Value]] = {
@@ -419,4 +424,4 @@ def _folded(site: Site, made: Value) -> Value:
         return made
     with np.errstate(all="ignore"):
         found = np.asarray(function(*arrays))
-    return replace(made, constant=found if found.size <= MOST_ELEMENTS else None, shape=tuple(found.shape))
+    return made.with_(constant=found if found.size <= MOST_ELEMENTS else None, shape=tuple(found.shape))

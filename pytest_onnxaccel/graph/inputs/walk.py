@@ -11,12 +11,11 @@ from typing import Any
 
 import onnx
 
-from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.graph.files import fed_values
 from pytest_onnxaccel.graph.inputs import flow
 from pytest_onnxaccel.graph.inputs.backward import carried_back
 from pytest_onnxaccel.graph.inputs.findings import Findings
-from pytest_onnxaccel.graph.inputs.trace import UNKNOWN, Trace, Value
+from pytest_onnxaccel.graph.inputs.trace import UNKNOWN, Trace, Value, union
 
 #: Subgraphs and functions are walked to this depth.
 _DEEPEST = 12
@@ -24,7 +23,6 @@ _DEEPEST = 12
 _MOST_NODES = 200_000
 
 
-@record(frozen=True)
 class Site:
     """One node with what is known of its operands.
 
@@ -34,11 +32,21 @@ class Site:
         opset: version of the default operator domain.
     """
 
-    node: Any
-    operands: tuple[Value | None, ...]
-    findings: Findings
-    declared: Mapping[str, tuple[int | str | None, ...]]
-    opset: int
+    __slots__ = ("declared", "findings", "node", "operands", "opset")
+
+    def __init__(
+        self,
+        node: Any,
+        operands: tuple[Value | None, ...],
+        findings: Findings,
+        declared: Mapping[str, tuple[int | str | None, ...]],
+        opset: int,
+    ) -> None:
+        self.node = node
+        self.operands = operands
+        self.findings = findings
+        self.declared = declared
+        self.opset = opset
 
     def operand(self, place: int) -> Value:
         """Return operand *place*; one that is left out is unknown."""
@@ -104,14 +112,15 @@ class Walk:
         if self._seen > _MOST_NODES:
             return
         operands = tuple(env.get(name, UNKNOWN) if name else None for name in node.input)
-        domain = "" if node.domain == "ai.onnx" else node.domain
-        function = self._functions.get((node.domain, node.op_type, node.overload))
+        domain, op = "" if node.domain == "ai.onnx" else node.domain, node.op_type
+        function = self._functions.get((node.domain, op, node.overload)) if self._functions else None
         made: Sequence[Value] | None = None
         if function is not None:
             made = self._call(node, function, operands, depth)
         site = Site(node, operands, self.findings, self._declared, self._opset)
-        if any(v is not None and v.fed for v in operands):
-            for rule in self._rules.get(f"{domain}:{node.op_type}", ()):
+        rules = self._rules.get(f"{domain}:{op}", ())
+        if rules and any(v is not None and v.fed for v in operands):
+            for rule in rules:
                 try:
                     rule(site)
                 except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
@@ -122,7 +131,7 @@ class Walk:
             try:
                 made = flow.outputs(site)
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-                by = frozenset[str]().union(*(v.by for v in operands if v is not None))
+                by = union([v.by for v in operands if v is not None])
                 made = [Value(by=by, sized_by=by) for _ in node.output]
         env.update((name, value) for name, value in zip(node.output, made, strict=False) if name)
 
@@ -138,7 +147,8 @@ class Walk:
         self, node: Any, operands: Sequence[Value | None], env: Mapping[str, Value], depth: int
     ) -> Sequence[Value] | None:
         """Return the outputs of a node with subgraphs, which see the values around them; None for a node without."""
-        bodies = [body for item in node.attribute for body in flow.graphs_of(item)]
+        attributes = node.attribute
+        bodies = [body for item in attributes for body in flow.graphs_of(item)] if attributes else []
         if not bodies:
             return None
         by = frozenset[str]().union(*(v.by | v.sized_by for v in operands if v is not None))
