@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_onnxaccel.checks.batch.check import BatchCase, batch
-from pytest_onnxaccel.checks.find_inputs import sized
+from pytest_onnxaccel.checks.inputs.guessed_sizes import sized
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.runner.check_run import CheckRun
 from pytest_onnxaccel.runner.compared_outputs import without_graphs
