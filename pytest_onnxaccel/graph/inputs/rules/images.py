@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_onnxaccel.core.domains import Bound
 from pytest_onnxaccel.graph.inputs.findings import Demand, Finding, named
-from pytest_onnxaccel.graph.inputs.rules.sizes import exact
+from pytest_onnxaccel.graph.inputs.rules.declared import exact
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
 
