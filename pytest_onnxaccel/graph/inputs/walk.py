@@ -1,6 +1,6 @@
 """Walk from the inputs over the operators that read them, subgraphs and functions included, and gather facts.
 
-What a value is made of flows forward (:mod:`flow`); what an operator demands of its operands is looked up by its name
+What a value is made of flows forward (``flow/``); what an operator demands of its operands is looked up by its name
 in the rules of its family. The walk is one pass over the nodes: it computes nothing but small constants.
 """
 
@@ -12,9 +12,12 @@ from typing import Any
 import onnx
 
 from pytest_onnxaccel.graph.files import fed_values
-from pytest_onnxaccel.graph.inputs import flow
 from pytest_onnxaccel.graph.inputs.backward import carried_back
 from pytest_onnxaccel.graph.inputs.findings import Findings
+from pytest_onnxaccel.graph.inputs.flow.bodies import either, formals, graphs_of, with_attributes
+from pytest_onnxaccel.graph.inputs.flow.constants import add_constants
+from pytest_onnxaccel.graph.inputs.flow.outputs import outputs
+from pytest_onnxaccel.graph.inputs.flow.shapes import declared_shapes
 from pytest_onnxaccel.graph.inputs.trace import UNKNOWN, Trace, Value, union
 
 #: Subgraphs and functions are walked to this depth.
@@ -82,7 +85,7 @@ class Walk:
         self._rules = rules
         self._functions = {(f.domain, f.name, f.overload): f for f in model.functions}
         self._opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
-        self._declared = carried_back(model.graph, flow.declared_shapes(model.graph))
+        self._declared = carried_back(model.graph, declared_shapes(model.graph))
         self._seen = 0
 
     def run(self) -> dict[str, Value]:
@@ -102,7 +105,7 @@ class Walk:
 
     def _graph(self, graph: Any, outer: Mapping[str, Value], depth: int) -> dict[str, Value]:
         env = dict(outer)
-        flow.add_constants(graph, env)
+        add_constants(graph, env)
         for node in graph.node:
             self._node(node, env, depth)
         return env
@@ -129,7 +132,7 @@ class Walk:
             made = self._bodies(node, operands, env, depth)
         if made is None:
             try:
-                made = flow.outputs(site)
+                made = outputs(site)
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
                 by = union([v.by for v in operands if v is not None])
                 made = [Value(by=by, sized_by=by) for _ in node.output]
@@ -140,7 +143,7 @@ class Walk:
             return None
         env = {name: v for name, v in zip(function.input, operands, strict=False) if v is not None}
         for inner in function.node:
-            self._node(flow.with_attributes(inner, node, function), env, depth + 1)
+            self._node(with_attributes(inner, node, function), env, depth + 1)
         return [env.get(name, UNKNOWN) for name in function.output]
 
     def _bodies(
@@ -148,17 +151,17 @@ class Walk:
     ) -> Sequence[Value] | None:
         """Return the outputs of a node with subgraphs, which see the values around them; None for a node without."""
         attributes = node.attribute
-        bodies = [body for item in attributes for body in flow.graphs_of(item)] if attributes else []
+        bodies = [body for item in attributes for body in graphs_of(item)] if attributes else []
         if not bodies:
             return None
         by = frozenset[str]().union(*(v.by | v.sized_by for v in operands if v is not None))
         results: list[list[Value]] = []
         for body in bodies if depth < _DEEPEST else ():
-            inside = self._graph(body, {**env, **flow.formals(node, body, operands)}, depth + 1)
+            inside = self._graph(body, {**env, **formals(node, body, operands)}, depth + 1)
             results.append([inside.get(value.name, UNKNOWN) for value in body.output])
         if node.op_type == "If" and len(results) == 2 and len(results[0]) == len(results[1]):
             chosen = frozenset[str]().union(*(v.by for v in operands if v is not None))
-            return [flow.either(a, b, chosen) for a, b in zip(*results, strict=True)]
+            return [either(a, b, chosen) for a, b in zip(*results, strict=True)]
         by = by.union(*(v.by | v.sized_by for result in results for v in result))
         # How often a body runs, and which one, may decide how much comes out of it
         return [Value(by=by, sized_by=by if node.op_type in ("Loop", "If") else frozenset()) for _ in node.output]
