@@ -44,6 +44,9 @@ def _kept(site: Site, made: Value) -> Value:
     ):
         found = source.constant  # a scalar or a list keeps its numbers; the shape is told apart
         shape = source.shape if site.node.op_type == "Identity" else shape
+    wanted = site.operand(1).constant if shape is None and site.node.op_type == "Reshape" else None
+    if wanted is not None and wanted.ndim == 1 and bool((wanted > 0).all()):
+        shape = tuple(int(size) for size in wanted)
     same = site.node.op_type in ("Identity", "Dropout", "Optional", "OptionalGetElement")
     traces = source.traces if same else tuple(trace.moved(whole=True) for trace in source.traces)
     return made.with_(

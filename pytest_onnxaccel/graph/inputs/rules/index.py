@@ -101,7 +101,8 @@ def classes(site: Site) -> None:
     if shape is not None and len(shape) > 1:
         _rows(site, 1, site.operand(0).size(1), "classes")
     ignored = site.attribute("ignore_index")
-    for trace in site.operand(1).traces if ignored is not None else ():
+    known = shape is not None and len(shape) > 1 and isinstance(shape[1], int)
+    for trace in site.operand(1).traces if ignored is not None and known else ():
         if trace.plain:
             text = f"is not counted where it is {ignored} in {named(site.node)}"
             site.findings.add(Finding(trace.input, text, "index", apart=(int(ignored),)))
