@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_onnxaccel.backends.protocol import Session
-from pytest_onnxaccel.checks.find_inputs import ResolvedInputs
+from pytest_onnxaccel.checks.inputs.resolved import ResolvedInputs
 from pytest_onnxaccel.core.dims import evaluate, is_expression
 from pytest_onnxaccel.core.printing import counted, left_out
 from pytest_onnxaccel.core.results import CheckResult, Verdict

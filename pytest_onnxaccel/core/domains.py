@@ -30,11 +30,14 @@ class Domain:
         origin: who says so, one of :attr:`ORIGINS`.
         facts: a line for each fact, with the node that gives it: ``indexes 30522 rows in Gather 'embed'``.
         columns: telling numbers by place on the last axis: both sides of the thresholds of a table's column.
+        ranges: of columns that have a range of their own, the place on the last axis and both ends, inclusive.
+        apart: numbers outside of the two ends that are legal too: an id that stands for nothing.
     """
 
-    #: number: any; index: rows of a table; mask: 0 and 1, valid first; length: of a sequence; size: sizes of a shape,
-    #: counts, axes and the like that decide the shape of an output; text; category: one of a list.
-    KINDS: ClassVar[tuple[str, ...]] = ("number", "index", "mask", "length", "size", "text", "category")
+    #: number: any; index: rows of a table; mask: 0 and 1, valid first; padding: a mask whose 1 is what is left out;
+    #: length: of a sequence; size: sizes of a shape, counts, axes and the like that decide the shape of an output;
+    #: text; category: one of a list.
+    KINDS: ClassVar[tuple[str, ...]] = ("number", "index", "mask", "padding", "length", "size", "text", "category")
     ORIGINS: ClassVar[tuple[str, ...]] = ("golden", "given", "graph", "name", "search")
 
     name: str
@@ -48,6 +51,8 @@ class Domain:
     origin: str = "graph"
     facts: tuple[str, ...] = ()
     columns: tuple[tuple[int | float, ...], ...] = ()
+    apart: tuple[int | float, ...] = ()
+    ranges: tuple[tuple[int, int, int], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -55,9 +60,10 @@ class Domain:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Domain:
         values = {f.name: data[f.name] for f in fields(cls) if f.name in data}
-        for name in ("exclude", "points", "choices", "facts"):
+        for name in ("exclude", "points", "choices", "facts", "apart"):
             values[name] = tuple(values.get(name, ()))
-        values["columns"] = tuple(map(tuple, values.get("columns", ())))
+        for name in ("columns", "ranges"):
+            values[name] = tuple(map(tuple, values.get(name, ())))
         if values.get("exact") is not None:
             values["exact"] = tuple(values["exact"])
         return cls(**values)
@@ -77,6 +83,7 @@ class InputFacts:
         infinite: outputs that may hold infinities by what the graph says: masks of minus infinity, reductions of
             nothing.
         shares: outputs of a Sigmoid, which engines compute to the last digit of 1 and not of each number.
+        longest: rows of the longest table that is read by position, by the input whose length counts the rows.
     """
 
     domains: Mapping[str, Domain] = field(default_factory=dict)
@@ -87,6 +94,7 @@ class InputFacts:
     lengths: tuple[str, ...] = ()
     infinite: tuple[str, ...] = ()
     shares: tuple[str, ...] = ()
+    longest: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -102,4 +110,5 @@ class InputFacts:
             tuple(data["lengths"]),
             tuple(data.get("infinite", ())),
             tuple(data.get("shares", ())),
+            dict(data.get("longest", {})),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,7 @@ class CheckRun:
     def __init__(self, request: Request, state: RunState) -> None:
         self.request = request
         self.state = state
+        self.started = time.perf_counter()
         self.model_session: ModelSession = state.model_sessions.of(request.model)
 
     # -- the model --------------------------------------------------------------------------------------------
@@ -203,7 +205,8 @@ class CheckRun:
 
         def ask() -> Reach:
             where = (self.other if self.request.check == "parity" and not own else None) or self.model_session
-            return self.state.reaching.of(where, inputs, (self.backend, *self.backends))
+            spent = time.perf_counter() - self.started
+            return self.state.reaching.of(where, inputs, (self.backend, *self.backends), spent)
 
         return Telling(self.model, inputs, ask, self.spec.reach, bool(self.request.seeds))
 

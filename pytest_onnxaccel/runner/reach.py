@@ -16,7 +16,7 @@ from pytest_onnxaccel.core.printing import cut
 from pytest_onnxaccel.core.unexpected import as_error
 from pytest_onnxaccel.numerics.reach.coverage import Coverage
 from pytest_onnxaccel.numerics.reach.sensitivity import Effort
-from pytest_onnxaccel.numerics.sampling.input_sets import WIDE, Inputs
+from pytest_onnxaccel.numerics.sampling.input_sets import ABSENT, LONG, WIDE, Inputs
 from pytest_onnxaccel.runner.sessions.comparison_sides import derived
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines
@@ -46,21 +46,22 @@ class Reaching:
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
 
-    def of(self, model_session: ModelSession, inputs: Inputs, backends: Sequence[str]) -> Reach:
+    def of(self, model_session: ModelSession, inputs: Inputs, backends: Sequence[str], own: float = 0.0) -> Reach:
         """Return what *inputs* reach in *model_session*.
 
         Args:
             model_session: the model.
             inputs: those of the check.
             backends: to run it in, best first; one that cannot be fed other weights is passed over.
+            own: seconds that the check took so far.
         """
         known = model_session.reached.get(id(inputs))
         if known is None:
             # The inputs are kept too, so that no others get their number
-            known = model_session.reached[id(inputs)] = (inputs, self._measured(model_session, inputs, backends))
+            known = model_session.reached[id(inputs)] = (inputs, self._measured(model_session, inputs, backends, own))
         return known[1]
 
-    def _measured(self, model_session: ModelSession, inputs: Inputs, backends: Sequence[str]) -> Reach:
+    def _measured(self, model_session: ModelSession, inputs: Inputs, backends: Sequence[str], own: float) -> Reach:
         shown = model_session.spec.name
         backend = next(self._able([*backends, *_ELSE]), "")
         if not backend:
@@ -75,7 +76,9 @@ class Reaching:
                 return reach_of(shown, told, None, Coverage(), ())
             session = model_session.engine(backend).load(target, LoadOptions(optimize=False, spin=False))
             try:
-                return _looked(model_session, inputs, session, target, told)
+                large = size > _LARGE
+                effort = Effort(most=4) if large else Effort(own=own)
+                return _looked(model_session, inputs, (session, target), told, effort)
             finally:
                 session.close()
         except OnnxAccelError as error:
@@ -94,14 +97,15 @@ class Reaching:
                     yield name
 
 
-def _looked(model_session: ModelSession, inputs: Inputs, session: Session, path: str, told: Mapping[str, Any]) -> Reach:
-    large = os.path.getsize(model_session.path) > _LARGE
-    effort = Effort(most=4) if large else Effort()
+def _looked(
+    model_session: ModelSession, inputs: Inputs, opened: tuple[Session, str], told: Mapping[str, Any], effort: Effort
+) -> Reach:
+    session, path = opened
     wanted = {
         "weights": told["weights"], "outputs": told["outputs"], "probes": told["probes"],
         "effort": asdict(effort),
     }  # fmt: skip
-    feeds = [sample(inputs, (), None, index) for index in range(SAMPLES)]
+    feeds = [sample(inputs, (), None, index) for index in (*range(SAMPLES), *([ABSENT] if inputs.absent else ()))]
     found = _look(session, feeds, path, wanted)
     coverage = Coverage()
     for one in found["coverage"]:
@@ -112,10 +116,11 @@ def _looked(model_session: ModelSession, inputs: Inputs, session: Session, path:
         numbers = [] if coverage.only_channels else [*range(SAMPLES, SAMPLES + FURTHER)]
         wide = WIDER if numbers or os.path.getsize(model_session.path) < _SMALL else WIDER_FOR_CHANNELS
         numbers += range(WIDE, WIDE + wide) if _free_floats(inputs) else ()
+        numbers += [LONG] if inputs.long is not None else []
         more = _look(session, [sample(inputs, (), None, i) for i in numbers], path, {**wanted, "weights": []})
         for number, one in zip(numbers, more["coverage"], strict=True):
             reached = Coverage.from_json(one) if one is not None else Coverage()
-            if number < WIDE:  # one channel more or less is not worth another run
+            if number < WIDE or number == LONG:  # one channel more or less is not worth another run
                 reached = replace(reached, channels={})
             if reached.more_than(coverage):
                 coverage = coverage | reached

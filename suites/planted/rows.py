@@ -166,3 +166,32 @@ def chosen(damaged: bool) -> onnx.ModelProto:
         [value("x", FLOAT, ["batch", 7]), value("keep", BOOL, ["batch", 7])], [value("y", FLOAT, ["batch", 7])],
         {"fill": np.float32(-2 if damaged else -1)},
     )  # fmt: skip
+
+
+@kind("each column has a table", "codes of a table's columns: the second has 300 of them, the first one 7")
+def table_of_codes(damaged: bool) -> onnx.ModelProto:
+    tables = [random(7, 3), random(300, 3, seed=1), random(5000, 3, seed=2)]
+    if damaged:
+        tables[1] = changed(tables[1], np.s_[200:])
+    nodes = []
+    for i in range(3):
+        nodes += [node("Gather", ["codes", f"i{i}"], [f"c{i}"], axis=1), node("Gather", [f"t{i}", f"c{i}"], [f"e{i}"])]
+    nodes += [node("Concat", ["e0", "e1", "e2"], ["e"], axis=1), node("MatMul", ["e", "w"], ["y"], "head")]
+    constants = {f"t{i}": table for i, table in enumerate(tables)} | {f"i{i}": np.array(i) for i in range(3)}
+    inputs = [value("codes", INT, ["batch", 3])]
+    return model(nodes, inputs, [value("y", FLOAT, ["batch", 2])], {**constants, "w": random(9, 2)})
+
+
+@kind("an id that stands for nothing", "-1 is read as row 0 and then taken out: the part that takes it out is lost")
+def no_id(damaged: bool) -> onnx.ModelProto:
+    nodes = [
+        node("Less", ["ids", "zero"], ["none"]), node("Where", ["none", "zero", "ids"], ["row"]),
+        node("Gather", ["table", "row"], ["e"], "lookup"), node("Cast", ["none"], ["f"], to=FLOAT),
+        node("Mul", ["f", "share"], ["g"]), node("Sub", ["one", "g"], ["k"]), node("Unsqueeze", ["k", "last"], ["k3"]),
+        node("Mul", ["e", "k3"], ["y"], "take_out"),
+    ]  # fmt: skip
+    constants = {
+        "table": random(90, 4), "zero": np.array(0), "one": np.float32(1), "last": np.array([2]),
+        "share": np.float32(0.5 if damaged else 1),
+    }  # fmt: skip
+    return model(nodes, [value("ids", INT, ["batch", 6])], [value("y", FLOAT, ["batch", 6, 4])], constants)

@@ -84,6 +84,7 @@ class OrtSession:
         from pytest_onnxaccel.numerics.unpacked import packed, unpacked
 
         self._names = [spec.name for spec in self.info.outputs]
+        self._stored = [value.name for value in session.get_overridable_initializers()]
         self._pack, self._unpacked = packed, unpacked
         self._binding = session.io_binding() if options.binding else None
 
@@ -130,7 +131,9 @@ class OrtSession:
     def _packed(self, feeds: Mapping[str, Array]) -> dict[str, Any]:
         if all(spec.kind == "tensor" for spec in self.info.inputs):
             return dict(feeds)
-        return {spec.name: self._pack(spec.kind, spec.name, feeds) for spec in self.info.inputs}
+        # Weights may be fed others for
+        other = {name: feeds[name] for name in self._stored if name in feeds}
+        return {**{spec.name: self._pack(spec.kind, spec.name, feeds) for spec in self.info.inputs}, **other}
 
     def close(self) -> None:
         self._session = self._binding = None

@@ -47,6 +47,7 @@ class BatchCase:
         telling: whether what was compared tells anything.
         comparers: by output, what compares it otherwise than element by element.
         noise: absolute tolerances by output that measured noise asks for, asked where the default is passed.
+        value_shaped: inputs that were made up and whose values decide how large an output is, by output.
     """
 
     model: str
@@ -64,6 +65,7 @@ class BatchCase:
     telling: Telling | None = None
     comparers: Mapping[str, Comparer] = field(default_factory=dict)
     noise: Callable[[], Mapping[str, float]] | None = None
+    value_shaped: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def prover(self, single_runs: SingleRuns, full: bool) -> Prover:
         """Return what proves sessions within these tolerances."""
@@ -114,6 +116,9 @@ def batch(case: BatchCase) -> CheckResult:
             progress.tell(f"batch {size} of {', '.join(map(str, plan.sizes))}")
             found = case.prover(single_runs, size in plan.full).first(size, case.batch_sessions(size))
             if found.proof is None:
+                shaped = _by_values(found.refuted, case.value_shaped) if inputs.dynamic else ""
+                if shaped:
+                    return _unjudged(result, sizes, shaped, "give it")
                 return _refuted(result, size, inputs, found.refuted, bool(sizes), case.holders)
             proofs[size] = found.proof
     except ModelError as error:
@@ -230,11 +235,23 @@ def _refusal(session: Session, inputs: Inputs) -> str:
     return ""
 
 
-def _unjudged(result: CheckResult, sizes: Sequence[int], reason: str) -> CheckResult:
+def _by_values(refuted: Sequence[Proof], shaped: Mapping[str, Sequence[str]]) -> str:
+    """Return which made-up inputs decide the sizes that were refuted; empty where something else was refuted."""
+    problems = refuted[0].agreement.problems if refuted and not refuted[0].error else []
+    outputs = [name for name in shaped if any(f"output {name!r} has shape" in one.message for one in problems)]
+    if not outputs or len(outputs) < len(problems):
+        return ""
+    inputs = dict.fromkeys(name for output in outputs for name in shaped[output])
+    return f"input {', '.join(map(repr, inputs))} was made up and decides the size of output {outputs[0]!r}"
+
+
+def _unjudged(
+    result: CheckResult, sizes: Sequence[int], reason: str, remedy: str = "say it by batch_axis of an input"
+) -> CheckResult:
     if not sizes:
         return _not_applicable(result, reason)
     named = ", ".join(map(str, sizes))
-    message = f"batch {named} was asked for and cannot be judged: {reason}; say it by batch_axis of an input"
+    message = f"batch {named} was asked for and cannot be judged: {reason}; {remedy}"
     return result.with_(verdict=Verdict.FAILED, code="V_NOTJUDGED", message=message)
 
 

@@ -8,7 +8,7 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session
-from pytest_onnxaccel.checks.find_inputs import is_finite
+from pytest_onnxaccel.checks.inputs.finite import is_finite
 from pytest_onnxaccel.checks.parity.comparison import Agreement
 from pytest_onnxaccel.checks.parity.noise_floor import Aligned, Noise, Variants, measure
 from pytest_onnxaccel.checks.parity.outputs.comparer import VARIANT, Comparer, Sample

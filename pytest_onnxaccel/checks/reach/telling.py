@@ -8,7 +8,7 @@ from pytest_onnxaccel.checks.reach.answers import Answers, Run, further, holding
 from pytest_onnxaccel.checks.reach.sensitivity import Reach, hollow, judged_by_reach, with_reach
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult, Verdict
-from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.input_sets import ABSENT, LONG, Inputs
 
 
 @record(frozen=True)
@@ -52,6 +52,10 @@ class Telling:
                 break
             if index not in seen:
                 yield index
+        if self.inputs.long is not None and LONG not in seen:
+            yield LONG
+        if self.inputs.absent:
+            yield ABSENT
         yield from self.inputs.beyond_samples
 
     def by_design(self) -> frozenset[str]:

@@ -40,6 +40,10 @@ def batch_axes(
     if not known or any(s.kind == "tensor" and s.shape is None for s in specs):
         return None, {}
     named = _named(known)
+    if any(
+        s.shape and named in s.shape and s.shape.index(named) != hints.get(s.name, s.shape.index(named)) for s in known
+    ):
+        named = None  # it is called so, and an operator has the batch elsewhere
     if named is None:
         lengths = {s.name for s in known if isinstance(_at(s, hints), str) and _LENGTH.search(str(_at(s, hints)))}
         if lengths and all(s.name in lengths for s in known):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,19 +31,19 @@ def columns_of(trace: Trace, width: int) -> tuple[Column, ...]:
 
 def through(site: Site, made: Value) -> Value | None:
     """Return what is known of the columns of a node's result; None where the node does not keep columns apart."""
-    if not any(v is not None and v.traces for v in site.operands):
-        return None  # of constants alone there is nothing to follow
     maker = _MAKERS.get((site.node.domain, site.node.op_type))
-    return None if maker is None else maker(site, made)
+    if maker is None or not any(v is not None and v.traces for v in site.operands):
+        return None  # of constants alone there is nothing to follow
+    return maker(site, made)
 
 
 def _with(made: Value, source: Value, traces: Sequence[Trace]) -> Value:
-    return replace(made, traces=tuple(traces), shape=made.shape or source.shape, elem_type=source.elem_type)
+    return made.with_(traces=tuple(traces), shape=made.shape or source.shape, elem_type=source.elem_type)
 
 
 def _tracked(trace: Trace, columns: Sequence[Column]) -> Trace:
     """Return some columns of *trace*, in places of their own."""
-    return replace(trace.moved(), columns=tuple(columns))
+    return trace.moved().with_(columns=tuple(columns))
 
 
 def _scaled(site: Site, made: Value, scales: Sequence[float], offsets: Sequence[float]) -> Value | None:
@@ -54,12 +53,12 @@ def _scaled(site: Site, made: Value, scales: Sequence[float], offsets: Sequence[
     found = []
     for trace in source.traces:
         columns = [
-            replace(c, scale=c.scale * scale, offset=c.offset * scale + _at(offsets, c.place))
+            c.with_(scale=c.scale * scale, offset=c.offset * scale + _at(offsets, c.place))
             for c in columns_of(trace, width)
             if (scale := _at(scales, c.place))
         ]  # fmt: skip
         # Of what each column has a scale of its own, bounds of the whole do not go back
-        found.append(replace(_tracked(trace, columns), scale=0.0))
+        found.append(_tracked(trace, columns).with_(scale=0.0))
     return _with(made, source, found)
 
 
@@ -108,11 +107,11 @@ def _joined(site: Site, made: Value) -> Value | None:
         if width is None or start + width > MOST_COLUMNS:
             return None
         for trace in value.traces:
-            columns = [replace(c, place=c.place + start) for c in columns_of(trace, width)]
+            columns = [c.with_(place=c.place + start) for c in columns_of(trace, width)]
             found.append(_tracked(trace, columns))
         start += width
     shape = made.shape or (*(values[0].shape or (None,))[:-1], start)
-    return replace(made, traces=tuple(found)[:MOST_TRACES], shape=shape, elem_type=values[0].elem_type)
+    return made.with_(traces=tuple(found)[:MOST_TRACES], shape=shape, elem_type=values[0].elem_type)
 
 
 def _picked(site: Site, made: Value) -> Value | None:
@@ -129,10 +128,45 @@ def _picked(site: Site, made: Value) -> Value | None:
     found = []
     for trace in source.traces:
         known = {c.place: c for c in columns_of(trace, width)}
-        columns = [replace(known[n], place=place) for place, n in enumerate(numbers) if n in known]
+        columns = [known[n].with_(place=place) for place, n in enumerate(numbers) if n in known]
         found.append(_tracked(trace, columns))
     shape = made.shape or (*(source.shape or (None,))[:-1], len(numbers))
-    return replace(made, traces=tuple(found), shape=shape, elem_type=source.elem_type)
+    return made.with_(traces=tuple(found), shape=shape, elem_type=source.elem_type)
+
+
+def of_one_column(site: Site, place: int = 0) -> tuple[Trace, ...] | None:
+    """Return the traces of output *place*, which holds one column of a table; None where it does not."""
+    source = site.operand(0)
+    width, rank = source.size(-1), len(source.shape or ())
+    number = _number_of(site, rank, place) if rank > 1 and width is not None else None
+    if number is None or width is None or not -width <= number < width:
+        return None
+    known = [(trace, {c.place: c.source for c in columns_of(trace, width)}) for trace in source.traces]
+    number %= width
+    return tuple(
+        trace.moved().with_(column=columns[number]) for trace, columns in known if number in columns and trace.plain
+    )
+
+
+def _number_of(site: Site, rank: int, place: int) -> int | None:
+    """Return which column output *place* of the node holds."""
+    constants = [v.constant if v is not None else None for v in site.operands]
+    if site.node.op_type == "Gather":
+        last = int(site.attribute("axis", 0)) in (-1, rank - 1)
+        return (
+            int(constants[1].reshape(-1)[0]) if last and constants[1] is not None and constants[1].size == 1 else None
+        )
+    if site.node.op_type == "Slice" and len(constants) > 3:
+        start, end, axis = constants[1:4]
+        if start is None or end is None or axis is None or any(one.size != 1 for one in (start, end, axis)):
+            return None
+        if int(axis.reshape(-1)[0]) not in (-1, rank - 1):
+            return None
+        first, last_one = int(start.reshape(-1)[0]), int(end.reshape(-1)[0])
+        return first if last_one - first == 1 or (first == -1 and last_one > 0) else None
+    if site.node.op_type == "Split" and int(site.attribute("axis", 0)) in (-1, rank - 1):
+        return place if len(site.node.output) == site.operand(0).size(-1) else None
+    return None
 
 
 def _kept(site: Site, made: Value) -> Value | None:

@@ -38,5 +38,6 @@ def facts_of(model: Any) -> InputFacts:
         axes,
         value_shaped={name: inputs for name, inputs in shaped.items() if inputs},
         shares=tuple(spec.name for spec in info.outputs if spec.name in values and values[spec.name].share),
+        longest=dict(walk.findings.longest),
         infinite=tuple(spec.name for spec in info.outputs if spec.name in values and values[spec.name].infinite),
     )

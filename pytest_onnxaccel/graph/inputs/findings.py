@@ -16,7 +16,7 @@ _MOST_POINTS = 512
 #: At most so many facts are told of one input.
 _MOST_FACTS = 6
 #: What decides where facts of two kinds meet.
-_ORDER = ("size", "text", "category", "length", "index", "mask", "number")
+_ORDER = ("size", "text", "category", "length", "index", "padding", "mask", "number")
 
 
 @record(frozen=True)
@@ -33,6 +33,10 @@ class Finding:
     choices: tuple[int | float | str, ...] = ()
     exact: tuple[Bound, ...] | None = None
     columns: tuple[tuple[float, ...], ...] = ()
+    apart: tuple[float, ...] = ()
+    guards: tuple[float, ...] = ()
+    guarded: bool = False
+    ranges: tuple[tuple[int, Bound | None, Bound | None], ...] = ()
 
 
 @record(frozen=True)
@@ -46,6 +50,7 @@ class Demand:
         kind: of the values, as a domain has it.
         exclude: numbers between the two that are not legal.
         points: numbers that tell.
+        guards: of those, the ones that a condition or a limit replaces, where it does.
     """
 
     text: str
@@ -54,6 +59,7 @@ class Demand:
     kind: str = "number"
     exclude: Sequence[float] = ()
     points: Sequence[float] = ()
+    guards: Sequence[float] = ()
 
 
 class Findings:
@@ -63,6 +69,8 @@ class Findings:
         self._found: dict[str, list[Finding]] = {}
         #: Axis of the batch by input, as an operator has it that reads the input as it is
         self.batch_axes: dict[str, int] = {}
+        #: Rows of the longest table that the length of an input counts, by input
+        self.longest: dict[str, int] = {}
 
     def add(self, finding: Finding) -> None:
         """Keep *finding*."""
@@ -76,15 +84,21 @@ class Findings:
             low, high = (None if end is None else trace.back(end) for end in (demand.low, demand.high))
             if trace.scale < 0:
                 low, high = high, low
+            text = f"{demand.text} in {named(node)}"
+            if trace.column is not None and demand.kind == "index":  # of one column of a table alone
+                self.add(Finding(trace.input, text, demand.kind, ranges=((trace.column, low, high),)))
+                continue
             self.add(
                 Finding(
                     trace.input,
-                    f"{demand.text} in {named(node)}",
+                    text,
                     demand.kind,
                     low,
                     high,
                     exclude=tuple(map(trace.back, demand.exclude)),
                     points=tuple(map(trace.back, demand.points)),
+                    guards=tuple(map(trace.back, demand.guards)),
+                    guarded=trace.guarded,
                 )
             )
 
@@ -109,11 +123,24 @@ def merged(name: str, findings: Sequence[Finding], dtype: str) -> Domain:
     points = dict.fromkeys(v if isinstance(v, str) else _number(v, whole) for f in findings for v in f.points)
     choices = dict.fromkeys(v for f in deciding for v in f.choices)
     exact = next((f.exact for f in deciding if f.exact is not None), None)
+    replaced = [v for f in findings for v in f.guards] if any(f.guarded and f.kind == kind for f in findings) else []
+    apart = tuple(dict.fromkeys(_number(v, whole) for v in (*replaced, *(v for f in findings for v in f.apart))))
     columns = _columns([f.columns for f in findings if f.columns], whole)
     return Domain(
         name, kind, _end(low, whole, math.ceil), _end(high, whole, math.floor), exclude, tuple(points)[:_MOST_POINTS],
         tuple(choices), exact, "graph", tuple(dict.fromkeys(f.text for f in findings))[:_MOST_FACTS], columns=columns,
+        apart=apart, ranges=_ranges(findings),
     )  # fmt: skip
+
+
+def _ranges(findings: Sequence[Finding]) -> tuple[tuple[int, int, int], ...]:
+    """Return the range of each column that has one of its own: the narrowest of them."""
+    found: dict[int, tuple[int, int]] = {}
+    for column, low, high in (one for f in findings for one in f.ranges):
+        if isinstance(low, (int, float)) and isinstance(high, (int, float)):
+            first, last = found.get(column, (math.ceil(low), math.floor(high)))
+            found[column] = (max(first, math.ceil(low)), min(last, math.floor(high)))
+    return tuple((column, *ends) for column, ends in sorted(found.items()) if ends[0] <= ends[1])
 
 
 def _empty(low: Bound | None, high: Bound | None) -> bool:

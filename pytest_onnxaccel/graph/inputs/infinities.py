@@ -27,23 +27,22 @@ _SCORES = 3
 
 
 def infinite(site: Site, place: int) -> bool:
-    """Return whether output *place* of the node may hold infinities."""
-    node = site.node
-    if node.domain not in ("", "ai.onnx"):
-        return False
-    values = [v for v in site.operands if v is not None]
-    if node.op_type == "Attention":
+    """Return whether output *place* of the node, of a standard operator, may hold infinities."""
+    op = site.node.op_type
+    if op in _CARRIES:
+        values = [v for v in site.operands if v is not None]
+        if True in [v.infinite for v in values]:
+            return True
+        return op in _WRITES and any(_infinite_constant(v) for v in values if v.constant is not None)
+    if op == "Attention":
         return place == _SCORES
-    if node.op_type.startswith("Reduce"):
-        return any(v.shape is not None and 0 in v.shape for v in values[:1]) or any(v.infinite for v in values[:1])
-    if node.op_type == "ConstantOfShape":
+    if op.startswith("Reduce"):
+        source = site.operand(0)
+        return source.infinite or (source.shape is not None and 0 in source.shape)
+    if op == "ConstantOfShape":
         value = site.attribute("value")
         return value is not None and _holds(numpy_helper.to_array(value))
-    if node.op_type not in _CARRIES:
-        return False
-    if any(v.infinite for v in values):
-        return True
-    return node.op_type in _WRITES and any(_infinite_constant(v) for v in values)
+    return False
 
 
 def _infinite_constant(value: Value) -> bool:

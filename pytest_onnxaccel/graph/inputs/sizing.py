@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from pytest_onnxaccel.graph.inputs.trace import union
+
 if TYPE_CHECKING:
     from pytest_onnxaccel.graph.inputs.walk import Site
 
@@ -24,6 +26,6 @@ _SIZING: Mapping[str, tuple[int, ...]] = {
 
 def sized_by(site: Site) -> frozenset[str]:
     """Return the inputs whose values the shapes of the node's results hang on."""
-    values = [v for v in site.operands if v is not None]
-    chosen = [site.operand(place) for place in _SIZING.get(site.node.op_type, ())]
-    return frozenset[str]().union(*(v.sized_by for v in values), *(v.by for v in chosen))
+    values = [v.sized_by for v in site.operands if v is not None]
+    chosen = _SIZING.get(site.node.op_type, ())
+    return union([*values, *(site.operand(place).by for place in chosen)] if chosen else values)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
 from pytest_onnxaccel.core.frozen import record
 
@@ -15,6 +15,26 @@ MOST_TRACES = 16
 MOST_COLUMNS = 4096
 
 
+_Record = TypeVar("_Record")
+
+
+def _copied(one: _Record, changed: Mapping[str, Any]) -> _Record:
+    """Return a copy with other fields: a walk makes several for each node, a tenth as dear as ``replace``."""
+    made = object.__new__(type(one))
+    made.__dict__.update(one.__dict__)
+    made.__dict__.update(changed)
+    return made
+
+
+def union(sets: Iterable[frozenset[str]]) -> frozenset[str]:
+    """Return all names of *sets*: mostly the same few ones, which need not be put together again."""
+    found: frozenset[str] = frozenset()
+    for names in sets:
+        if names and names is not found:
+            found = found | names if found else names
+    return found
+
+
 @record(frozen=True)
 class Column:
     """Column *place* of a table is ``scale * column + offset``, of column *source* of an input."""
@@ -23,6 +43,10 @@ class Column:
     source: int
     scale: float = 1.0
     offset: float = 0.0
+
+    def with_(self, **changed: Any) -> Column:
+        """Return a copy with other fields."""
+        return _copied(self, changed)
 
 
 @record(frozen=True)
@@ -34,6 +58,8 @@ class Trace:
         columns: of its last axis, where they were scaled, joined or chosen one by one; None where they were not.
         whole: it is the input in its own order and with all its elements, perhaps in another shape.
         cast: the element type that it was last cast to; 0 where it was not.
+        guarded: a condition on the input itself, or a limit, replaces some of its values before they are read.
+        column: its elements are those of one column of the input; None where they are not.
     """
 
     input: str
@@ -43,15 +69,21 @@ class Trace:
     cast: int = 0
     ordered: bool = True
     columns: tuple[Column, ...] | None = None
+    guarded: bool = False
+    column: int | None = None
+
+    def with_(self, **changed: Any) -> Trace:
+        """Return a copy with other fields."""
+        return _copied(self, changed)
 
     def moved(self, whole: bool = False) -> Trace:
         """Return the elements in another order, or some of them; *whole*: all of them, in another shape."""
-        return replace(self, whole=self.whole and whole, ordered=False, columns=())
+        return self.with_(whole=self.whole and whole, ordered=False, columns=())
 
     def negated(self) -> Trace:
         """Return the elements with the other sign."""
-        columns = self.columns and tuple(replace(c, scale=-c.scale, offset=-c.offset) for c in self.columns)
-        return replace(self, scale=-self.scale, offset=-self.offset, columns=columns)
+        columns = self.columns and tuple(c.with_(scale=-c.scale, offset=-c.offset) for c in self.columns)
+        return self.with_(scale=-self.scale, offset=-self.offset, columns=columns)
 
     def back(self, value: float) -> float:
         """Return the input's value that gives *value*; not for a *scale* of 0, where each column has its own."""
@@ -73,7 +105,7 @@ class Value:
         shape: its sizes, None for those that are not known; None where the rank is not.
         by: inputs whose values it depends on in any way; what depends on their shapes alone does not count.
         sized_by: inputs whose values its shape depends on.
-        shape_of: the input whose shape, or a part of it, this holds.
+        shape_of: the input whose shape, or a part of it, this holds, or numbers that count up to it.
         elem_type: of ONNX; 0 where it is not known.
         inverted: the traces of a mask that this is the complement of.
         summed: the traces of what was added up to give it.
@@ -92,6 +124,10 @@ class Value:
     summed: tuple[Trace, ...] = ()
     infinite: bool = False
     share: bool = False
+
+    def with_(self, **changed: Any) -> Value:
+        """Return a copy with other fields."""
+        return _copied(self, changed)
 
     @property
     def fed(self) -> bool:
@@ -123,4 +159,4 @@ UNKNOWN = Value()
 
 def constant(array: Any) -> Value:
     """Return the value of a constant *array*."""
-    return Value(constant=array if array.size <= MOST_ELEMENTS else None, shape=tuple(array.shape))
+    return UNKNOWN.with_(constant=array if array.size <= MOST_ELEMENTS else None, shape=tuple(array.shape))

@@ -1,6 +1,6 @@
 """Walk from the inputs over the operators that read them, subgraphs and functions included, and gather facts.
 
-What a value is made of flows forward (:mod:`flow`); what an operator demands of its operands is looked up by its name
+What a value is made of flows forward (``flow/``); what an operator demands of its operands is looked up by its name
 in the rules of its family. The walk is one pass over the nodes: it computes nothing but small constants.
 """
 
@@ -11,12 +11,14 @@ from typing import Any
 
 import onnx
 
-from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.graph.files import fed_values
-from pytest_onnxaccel.graph.inputs import flow
 from pytest_onnxaccel.graph.inputs.backward import carried_back
 from pytest_onnxaccel.graph.inputs.findings import Findings
-from pytest_onnxaccel.graph.inputs.trace import UNKNOWN, Trace, Value
+from pytest_onnxaccel.graph.inputs.flow.bodies import either, formals, graphs_of, with_attributes
+from pytest_onnxaccel.graph.inputs.flow.constants import add_constants
+from pytest_onnxaccel.graph.inputs.flow.outputs import outputs
+from pytest_onnxaccel.graph.inputs.flow.shapes import declared_shapes
+from pytest_onnxaccel.graph.inputs.trace import UNKNOWN, Trace, Value, union
 
 #: Subgraphs and functions are walked to this depth.
 _DEEPEST = 12
@@ -24,7 +26,6 @@ _DEEPEST = 12
 _MOST_NODES = 200_000
 
 
-@record(frozen=True)
 class Site:
     """One node with what is known of its operands.
 
@@ -34,11 +35,21 @@ class Site:
         opset: version of the default operator domain.
     """
 
-    node: Any
-    operands: tuple[Value | None, ...]
-    findings: Findings
-    declared: Mapping[str, tuple[int | str | None, ...]]
-    opset: int
+    __slots__ = ("declared", "findings", "node", "operands", "opset")
+
+    def __init__(
+        self,
+        node: Any,
+        operands: tuple[Value | None, ...],
+        findings: Findings,
+        declared: Mapping[str, tuple[int | str | None, ...]],
+        opset: int,
+    ) -> None:
+        self.node = node
+        self.operands = operands
+        self.findings = findings
+        self.declared = declared
+        self.opset = opset
 
     def operand(self, place: int) -> Value:
         """Return operand *place*; one that is left out is unknown."""
@@ -74,7 +85,7 @@ class Walk:
         self._rules = rules
         self._functions = {(f.domain, f.name, f.overload): f for f in model.functions}
         self._opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
-        self._declared = carried_back(model.graph, flow.declared_shapes(model.graph))
+        self._declared = carried_back(model.graph, declared_shapes(model.graph))
         self._seen = 0
 
     def run(self) -> dict[str, Value]:
@@ -94,7 +105,7 @@ class Walk:
 
     def _graph(self, graph: Any, outer: Mapping[str, Value], depth: int) -> dict[str, Value]:
         env = dict(outer)
-        flow.add_constants(graph, env)
+        add_constants(graph, env)
         for node in graph.node:
             self._node(node, env, depth)
         return env
@@ -104,14 +115,15 @@ class Walk:
         if self._seen > _MOST_NODES:
             return
         operands = tuple(env.get(name, UNKNOWN) if name else None for name in node.input)
-        domain = "" if node.domain == "ai.onnx" else node.domain
-        function = self._functions.get((node.domain, node.op_type, node.overload))
+        domain, op = "" if node.domain == "ai.onnx" else node.domain, node.op_type
+        function = self._functions.get((node.domain, op, node.overload)) if self._functions else None
         made: Sequence[Value] | None = None
         if function is not None:
             made = self._call(node, function, operands, depth)
         site = Site(node, operands, self.findings, self._declared, self._opset)
-        if any(v is not None and v.fed for v in operands):
-            for rule in self._rules.get(f"{domain}:{node.op_type}", ()):
+        rules = self._rules.get(f"{domain}:{op}", ())
+        if rules and any(v is not None and v.fed for v in operands):
+            for rule in rules:
                 try:
                     rule(site)
                 except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
@@ -120,9 +132,9 @@ class Walk:
             made = self._bodies(node, operands, env, depth)
         if made is None:
             try:
-                made = flow.outputs(site)
+                made = outputs(site)
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-                by = frozenset[str]().union(*(v.by for v in operands if v is not None))
+                by = union([v.by for v in operands if v is not None])
                 made = [Value(by=by, sized_by=by) for _ in node.output]
         env.update((name, value) for name, value in zip(node.output, made, strict=False) if name)
 
@@ -131,24 +143,25 @@ class Walk:
             return None
         env = {name: v for name, v in zip(function.input, operands, strict=False) if v is not None}
         for inner in function.node:
-            self._node(flow.with_attributes(inner, node, function), env, depth + 1)
+            self._node(with_attributes(inner, node, function), env, depth + 1)
         return [env.get(name, UNKNOWN) for name in function.output]
 
     def _bodies(
         self, node: Any, operands: Sequence[Value | None], env: Mapping[str, Value], depth: int
     ) -> Sequence[Value] | None:
         """Return the outputs of a node with subgraphs, which see the values around them; None for a node without."""
-        bodies = [body for item in node.attribute for body in flow.graphs_of(item)]
+        attributes = node.attribute
+        bodies = [body for item in attributes for body in graphs_of(item)] if attributes else []
         if not bodies:
             return None
         by = frozenset[str]().union(*(v.by | v.sized_by for v in operands if v is not None))
         results: list[list[Value]] = []
         for body in bodies if depth < _DEEPEST else ():
-            inside = self._graph(body, {**env, **flow.formals(node, body, operands)}, depth + 1)
+            inside = self._graph(body, {**env, **formals(node, body, operands)}, depth + 1)
             results.append([inside.get(value.name, UNKNOWN) for value in body.output])
         if node.op_type == "If" and len(results) == 2 and len(results[0]) == len(results[1]):
             chosen = frozenset[str]().union(*(v.by for v in operands if v is not None))
-            return [flow.either(a, b, chosen) for a, b in zip(*results, strict=True)]
+            return [either(a, b, chosen) for a, b in zip(*results, strict=True)]
         by = by.union(*(v.by | v.sized_by for result in results for v in result))
         # How often a body runs, and which one, may decide how much comes out of it
         return [Value(by=by, sized_by=by if node.op_type in ("Loop", "If") else frozenset()) for _ in node.output]

@@ -8,7 +8,7 @@ from typing import Any
 import onnx
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from pytest_onnxaccel.graph.inputs.flow import graphs_of
+from pytest_onnxaccel.graph.inputs.flow.bodies import graphs_of
 
 #: Element types that weights have, and those of quantised ones.
 FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)

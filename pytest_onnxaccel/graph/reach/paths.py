@@ -9,7 +9,7 @@ from typing import Any
 from onnx import ModelProto, NodeProto, TensorProto
 
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.graph.inputs.flow import graphs_of
+from pytest_onnxaccel.graph.inputs.flow.bodies import graphs_of
 from pytest_onnxaccel.graph.probe.anatomy import captured
 from pytest_onnxaccel.graph.probe.modules import module_of
 from pytest_onnxaccel.graph.reach.lift import BYTES, elements, is_weight

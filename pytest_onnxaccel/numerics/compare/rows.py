@@ -45,11 +45,13 @@ class Scores:
     Attributes:
         ours, theirs: one for each row.
         near: two scores that are not further apart may come in either order.
+        loose: what a score itself may be off by, where that is more.
     """
 
     ours: Floats
     theirs: Floats
     near: float
+    loose: float = 0.0
 
 
 @record(frozen=True)
@@ -166,6 +168,8 @@ def _at_the_cut(scores: Scores, theirs: Sequence[int], ours: Sequence[int]) -> t
     if not scores.ours.size or scores.ours.size != scores.theirs.size:
         return (), ()
     last = float(np.min(scores.theirs)), float(np.min(scores.ours))
+    if last[0] != last[1] and not abs(last[0] - last[1]) <= max(scores.near, scores.loose):
+        return (), ()  # which row is kept last is open, and how good it is is not
     first = [row for row in theirs if scores.theirs[row] - last[0] <= scores.near]
     second = [row for row in ours if scores.ours[row] - last[1] <= scores.near]
     count = min(len(first), len(second))

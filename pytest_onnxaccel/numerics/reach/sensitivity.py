@@ -36,13 +36,17 @@ class Effort:
     Attributes:
         least, most: groups, by how many there are seconds for.
         seconds: that groups are worth; one run takes longer in a slow model, which then has *least*.
-        runs: with moved weights, at most.
+        runs: with moved weights, at most, where these take no longer than *own*.
+        own: seconds that the check itself took: as much again may go into further runs, of *most_runs* at most.
+        most_runs: with moved weights, however quick they are.
     """
 
     least: int = 3
     most: int = 16
     seconds: float = 0.025
     runs: int = 16
+    own: float = 0.0
+    most_runs: int = 64
 
 
 @record(frozen=True)
@@ -102,16 +106,17 @@ class Sensitivity:
         groups = grouped(weights, max(effort.least, min(effort.most, int(effort.seconds / max(self._once, 1e-6)))))
         names = [[weights[i][0] for i in group] for group in groups]
         verdicts = [self._shows(names[i], SHARE, 0) for i in range(len(groups))]
+        most = max(effort.runs, min(effort.most_runs, int(effort.own / max(self._once, 1e-6))))
         tries = [(LARGE_SHARE, i) for i in (*range(1, len(self._feeds)), 0)]
         for share, sample in tries:
             left = [i for i, verdict in enumerate(verdicts) if verdict is False]
-            if not left or self.runs >= effort.runs:
+            if not left or self.runs >= most:
                 break
             # All at once: where nothing shows none of them does
             together = [name for i in left for name in names[i]]
             if len(left) > 1 and self._shows(together, share, sample) is False:
                 continue
-            for i in left[: max(0, effort.runs - self.runs)]:
+            for i in left[: max(0, most - self.runs)]:
                 verdicts[i] = self._shows(names[i], share, sample)
         places: dict[bool | None, list[int]] = {True: [], False: [], None: []}
         for group, verdict in zip(groups, verdicts, strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from math import prod
 
 from pytest_onnxaccel.core.dims import base_names, evaluate, is_expression
@@ -24,6 +25,8 @@ _NAMED: tuple[tuple[re.Pattern[str], tuple[int, ...]], ...] = (
     (re.compile(r"(?i)node|edge|point|box|roi"), (6, 9, 12, 4)),
 )
 _SIDE, _AUDIO = _NAMED[2], _NAMED[3]
+#: An axis of fewer elements is no side of an image.
+_LEAST_SIDE = 8
 #: Beside an input of this name, what is long is sound.
 _RATE = re.compile(r"(?i)^(sr|sample_?rate)$")
 #: Names that PyTorch makes up for sizes: what reads them says more.
@@ -39,6 +42,8 @@ _NEW = re.compile(r"(?i)^(?!.*(past|total|encoder|cache)).*(seq|len|token)")
 MOST_ELEMENTS = 1 << 24
 #: At most so many sets of sizes are tried.
 _MOST_TRIES = 96
+#: Of so many free lengths one may be the sum of two others.
+_FEWEST, _MOST_SUMMED = 3, 4
 
 
 @record(frozen=True)
@@ -179,8 +184,11 @@ def _of_image(key: str, specs: Sequence[TensorSpec]) -> bool:
     for spec in specs:
         shape = spec.shape or ()
         places = [i for i, dim in enumerate(shape) if dim == key or f"{spec.name}:{i}" == key]
-        if len(shape) == 4 and places and any(isinstance(c, int) and c in (1, 3, 4) for c in (shape[1], shape[3])):
-            return True
+        sides = [shape[2:], shape[1:3]] if len(shape) == 4 and places else []
+        for channels, both in zip((shape[1:2], shape[3:]), sides, strict=False):
+            # The other side of an image is free as well, or as large as one
+            if channels[0] in (1, 3, 4) and all(not isinstance(d, int) or d >= _LEAST_SIDE for d in both):
+                return True
     return False
 
 
@@ -210,6 +218,24 @@ def assignments(base: Inputs, free: FreeSizes, hints: Sequence[int] = ()) -> Ite
             yield sizes
 
 
+def sums(free: FreeSizes, specs: Sequence[TensorSpec]) -> Iterator[FreeSizes]:
+    """Yield *free* with one length as the sum of two others: what a cache holds and what is new, however named.
+
+    Args:
+        free: sizes of which nobody said what they follow from.
+        specs: the inputs.
+    """
+    lengths = [key for key in free.open if key in free.lengths]
+    if not _FEWEST <= len(lengths) <= _MOST_SUMMED:
+        return
+    # A mask over all is a matrix; what a cache holds has more axes
+    rank = {key: max((len(s.shape or ()) for s in specs if key in (s.shape or ())), default=0) for key in lengths}
+    totals = sorted(lengths, key=lambda key: (rank[key], -lengths.index(key)))
+    for total in totals:
+        for first, second in combinations([key for key in lengths if key != total], 2):
+            yield replace(free, formulas={**free.formulas, total: f"({first}) + ({second})"})
+
+
 def other_lengths(free: FreeSizes, sizes: Mapping[str, int]) -> list[dict[str, int]]:
     """Return further sets of sizes: what the user wants swept, and other lengths, for one hides what many tell."""
     found: list[dict[str, int]] = []
@@ -225,6 +251,52 @@ def other_lengths(free: FreeSizes, sizes: Mapping[str, int]) -> list[dict[str, i
                 more[key] = options[turn - 1] if len(options) >= turn and options[turn - 1] < 4096 else step
             found.append(free.complete({**sizes, **more}))
     return [other for i, other in enumerate(found) if other != dict(sizes) and other not in found[:i]]
+
+
+def told_apart(free: FreeSizes, sizes: Mapping[str, int], known: Mapping[str, int]) -> dict[str, int] | None:
+    """Return *sizes* in which no two open lengths are equal, so that axes that were mixed up show.
+
+    Args:
+        free: what is open.
+        sizes: some of which may be equal.
+        known: the sizes that run: a length keeps away from its own there.
+
+    Returns:
+        None where they are different already, or where there is but one.
+    """
+    lengths = [key for key in free.open if key in free.lengths]
+    if len({sizes[key] for key in lengths}) == len(lengths):
+        return None
+    taken: set[int] = set()
+    found: dict[str, int] = {}
+    for key in lengths:
+        size = sizes[key]
+        while size in taken or (size in (1, known[key]) and size != sizes[key]):
+            size += 1
+        taken.add(size)
+        found[key] = size
+    return free.complete({**sizes, **found})
+
+
+def longer(
+    free: FreeSizes, specs: Sequence[TensorSpec], sizes: Mapping[str, int], longest: Mapping[str, int]
+) -> dict[str, int]:
+    """Return the size of each length by which a table is read, so that it is read to its end.
+
+    Args:
+        free: what is open.
+        specs: the inputs.
+        sizes: the ones that run.
+        longest: rows of the table by the input whose lengths count them.
+    """
+    found: dict[str, int] = {}
+    for spec in specs:
+        rows = longest.get(spec.name, 0)
+        keys = [dim if isinstance(dim, str) else f"{spec.name}:{axis}" for axis, dim in enumerate(spec.shape or ())]
+        open_keys = [key for key in keys if key in free.open and key in free.lengths and key in sizes]
+        if len(open_keys) == 1 and rows > sizes[open_keys[0]] and rows <= MOST_ELEMENTS:
+            found[open_keys[0]] = max(found.get(open_keys[0], 0), rows)
+    return found
 
 
 def sweep(free: FreeSizes, sizes: Mapping[str, int]) -> Iterator[dict[str, int]]:

@@ -116,6 +116,7 @@ def _numbers(
     most = math.inf if domain.high is None else high
     points = [p for p in domain.points if not isinstance(p, str) and p not in domain.exclude]
     points = [p for p in points if least <= p <= most or math.isnan(p)]
+    points = [*dict.fromkeys([*points, *domain.apart])]
     points = [p for p in points if _fits(p, dtype)]
     if dtype.kind in "iu":
         given = [int(end) for end, known in ((low, domain.low), (high, domain.high)) if known is not None]
@@ -124,7 +125,8 @@ def _numbers(
         reached = (_end(domain.low, low, 1), _end(domain.high, high, -1))
         points = [*dict.fromkeys([end for end in reached if end is not None and end not in domain.exclude]), *points]
     made = _by_column(domain.columns, made, index) if domain.columns and shape else made
-    return _with_points(generator, made, points, index)
+    made = _with_points(generator, made, points, index)
+    return _in_ranges(generator, domain, made, index) if domain.ranges and shape else made
 
 
 def _end(bound_: Bound | None, drawn: float, inwards: int) -> float | None:
@@ -132,6 +134,18 @@ def _end(bound_: Bound | None, drawn: float, inwards: int) -> float | None:
     if isinstance(bound_, str) or bound_ is None or bound_ != drawn:
         return None
     return float(drawn) or inwards * _BESIDE_ZERO
+
+
+def _in_ranges(generator: np.random.Generator, domain: Domain, made: Any, index: int) -> Array:
+    """Return *made* with the columns that have a range of their own inside it: both ends first, then at random."""
+    table = np.array(made).reshape(-1, made.shape[-1])
+    places = index * len(table) + np.arange(len(table))
+    for column, low, high in domain.ranges:
+        if column < table.shape[1]:
+            drawn = generator.integers(low, high, len(table), endpoint=True)
+            ends = np.where(places == column % 2, low, np.where(places == 1 - column % 2, high, drawn))
+            table[:, column] = ends.astype(table.dtype)
+    return np.asarray(table.reshape(made.shape))
 
 
 def _by_column(columns: tuple[tuple[int | float, ...], ...], made: Any, index: int) -> Array:
@@ -232,6 +246,19 @@ def _mask(
     return np.asarray((np.arange(length) < valid[:, None]).reshape(shape))
 
 
+def _padding(
+    generator: np.random.Generator,
+    domain: Domain,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    index: int,
+    sizes: Mapping[str, int],
+) -> Array:
+    """Return the complement of a mask: 1 is what is left out, and each row keeps something."""
+    kept = _mask(generator, domain, dtype, shape, index, sizes)
+    return np.asarray(np.logical_not(kept) if math.prod(shape) > 1 else np.zeros(shape, np.bool_))
+
+
 def _lengths(
     generator: np.random.Generator,
     domain: Domain,
@@ -253,6 +280,7 @@ def _lengths(
 
 _KINDS: Mapping[str, Callable[..., Array | None]] = {
     "mask": _mask,
+    "padding": _padding,
     "length": _lengths,
     "text": _chosen,
     "category": _chosen,

@@ -36,6 +36,10 @@ _KEPT = 32 << 20
 WIDE, WIDENED = 1 << 20, 8.0
 #: From this number on samples have what the file tells that a model is compared with (:attr:`Inputs.beyond`).
 BEYOND = 1 << 40
+#: This sample has the sizes at which a table is read to its end (:attr:`Inputs.long`).
+LONG = 1 << 41
+#: And this one is without the inputs that may be left out (:attr:`Inputs.absent`).
+ABSENT = 1 << 42
 
 
 @record(frozen=True)
@@ -50,7 +54,9 @@ class Inputs:
         axes: axis of the batch by input name. An input that is missing carries no batch: all samples of one share it.
         sizes: chosen size by name of a dimension; of one without a name by ``input:axis``, or under ``?``.
         others: further sizes of free lengths, for samples that are told apart by them (:meth:`at`).
-        variant: which of those this makes feeds of; 0 for *sizes*.
+        long: sizes at which a table that is read by position is read to its end; None where there is none.
+        absent: optional inputs without which the model runs.
+        variant: which of those this makes feeds of; 0 for *sizes*, and one past *others* for *long*.
         domains: what values an input may take, by name.
         floats: range of float inputs without a declared one.
         integers: range of integer inputs without a declared one; None for the sampler's default.
@@ -75,6 +81,8 @@ class Inputs:
     axes: Mapping[str, int] = field(default_factory=dict)
     domains: Mapping[str, Domain] = field(default_factory=dict)
     others: tuple[Mapping[str, int], ...] = ()
+    long: Mapping[str, int] | None = None
+    absent: tuple[str, ...] = ()
     variant: int = 0
     redrawn: Mapping[int, int] = field(default_factory=dict)
     golden: tuple[Mapping[str, Array], ...] = ()
@@ -109,6 +117,9 @@ class Inputs:
                 leading = _batch_sizes(info.inputs, axes, () if golden else given, shown)
                 size = leading.pop() if len(leading) == 1 else 0 if golden else 1
         symbol = batch if isinstance(batch, str) else None
+        for spec in elements(info.inputs) if symbol is not None else ():
+            if spec.kind != "tensor" or spec.name not in {one.name for one in info.inputs}:
+                axes |= {spec.name: (spec.shape or ()).index(symbol)} if symbol in (spec.shape or ()) else {}
         domains = dict(facts.domains)
         for spec in info.inputs:
             if spec.holds_tensors and spec.name in domains:
@@ -148,12 +159,15 @@ class Inputs:
 
     def for_sample(self, index: int) -> Inputs:
         """Return these inputs at the sizes of sample *index*: the golden ones first, then all sets of sizes."""
+        if index == LONG and self.long is not None:
+            return self.at(self.variants)
         return self.at(0 if index < len(self.golden) else (index - len(self.golden)) % self.variants)
 
     def symbols(self, batch: int | None = None) -> dict[str, int]:
         """Return the size by name, that of the batch included, at *batch* or at the model's own."""
         size = batch if batch is not None else self.batch
-        found = dict(self.sizes) | dict(self.others[self.variant - 1] if self.variant else {})
+        sets = (self.sizes, *self.others, self.long or {})
+        found = dict(self.sizes) | dict(sets[self.variant])
         if self.symbol is not None and size is not None:
             found[self.symbol] = size
         if size is not None:  # names that exporters made up for the one batch
@@ -232,7 +246,8 @@ class Inputs:
                 own_index = index - len(self.golden)
                 place = own_index if self.batch is None or spec.name in self.axes else turn or self.variant
                 feeds[spec.name] = as_declared(arrays[place % len(arrays)], spec, self.axes.get(spec.name))
-        return {spec.name: feeds[spec.name] for spec in self.specs}
+        left_out = self.absent if index == ABSENT else ()
+        return {spec.name: feeds[spec.name] for spec in self.specs if spec.name not in left_out}
 
     def _held(self, spec: TensorSpec) -> bool:
         """Return whether past the golden samples, input *spec* keeps their values."""
@@ -246,7 +261,7 @@ class Inputs:
             given += tuple(filter(None, (golden_range(self.golden, s) for s in free)))
         if WIDE <= index < BEYOND:
             floats = (floats[0] * (WIDENED if floats[0] < 0 else 1.0), floats[1] * WIDENED)
-        domains = self.domains if index < BEYOND else {**self.domains, **self.beyond}
+        domains = {**self.domains, **self.beyond} if BEYOND <= index < LONG else self.domains
         legal = LegalValues(given, floats, self.integers, domains, self.symbols())
         return sample(specs, self.shapes(), self.seed + 7919 * again, index + again, legal)
 
@@ -260,7 +275,9 @@ class Inputs:
             if domain is None or not self.made_up(spec.name) or domain.exact is not None:
                 continue
             size = math.prod(shapes[spec.name])
-            wanted = max(wanted, -(-(len(domain.points) + len(domain.choices)) // max(size // 2, 1)))
+            wanted = max(
+                wanted, -(-(len(domain.points) + len(domain.choices) + len(domain.apart)) // max(size // 2, 1))
+            )
             if domain.columns and size:
                 rows = max(size // (shapes[spec.name] or (1,))[-1], 1)
                 wanted = max(wanted, -(-_MIXED * max(map(len, domain.columns)) // rows))
@@ -378,7 +395,7 @@ def dim_at(spec: TensorSpec, axis: int) -> Dim:
 
 
 def _values(domain: Domain) -> tuple[object, ...]:
-    ends = (domain.kind, domain.low, domain.high, domain.choices, domain.columns)
+    ends = (domain.kind, domain.low, domain.high, domain.choices, domain.columns, domain.apart, domain.ranges)
     return (*ends, frozenset(map(str, domain.points)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_onnxaccel.checks.batch.check import BatchCase, batch
-from pytest_onnxaccel.checks.find_inputs import sized
+from pytest_onnxaccel.checks.inputs.guessed_sizes import sized
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.runner.check_run import CheckRun
 from pytest_onnxaccel.runner.outputs.compared_outputs import without_graphs
@@ -30,6 +30,7 @@ def run(context: CheckRun) -> CheckResult:
         memory=context.options.limits.memory,
         telling=context.telling(),
         comparers=without_graphs(model),
+        value_shaped=ready.resolved.value_shaped,
         noise=lambda: noise_of(model, request.backend, ready),
     )
     return sized(batch(case), ready.resolved)

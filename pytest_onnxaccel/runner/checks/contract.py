@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_onnxaccel.checks.contract import contract
-from pytest_onnxaccel.checks.find_inputs import sized
+from pytest_onnxaccel.checks.inputs.guessed_sizes import sized
 from pytest_onnxaccel.checks.reach.sensitivity import with_reach
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.runner.check_run import CheckRun

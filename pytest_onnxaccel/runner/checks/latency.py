@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pytest_onnxaccel.checks.find_inputs import on_guessed_sizes, sized
+from pytest_onnxaccel.checks.inputs.guessed_sizes import on_guessed_sizes, sized
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.core.specs import LatencyBudget
 from pytest_onnxaccel.runner.advice.latency_advice import advises, has_scenario, in_a_row, with_advice, with_scenario

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session
-from pytest_onnxaccel.checks.find_inputs import sized
+from pytest_onnxaccel.checks.inputs.guessed_sizes import sized
 from pytest_onnxaccel.checks.interface import input_problems
 from pytest_onnxaccel.checks.parity.check import Noisy, ParityCase, parity
 from pytest_onnxaccel.checks.parity.noise_floor import Variants

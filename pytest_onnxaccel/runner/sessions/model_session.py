@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_onnxaccel.backends.checked_session import CheckedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.batch.single_runs import SingleRuns
-from pytest_onnxaccel.checks.find_inputs import ResolvedInputs, find_inputs
+from pytest_onnxaccel.checks.find_inputs import find_inputs
+from pytest_onnxaccel.checks.inputs.resolved import ResolvedInputs
 from pytest_onnxaccel.convert.cache.loader_digest import loader_files
 from pytest_onnxaccel.core.comparisons import OutputFacts
 from pytest_onnxaccel.core.domains import InputFacts

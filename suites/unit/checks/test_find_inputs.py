@@ -13,7 +13,10 @@ from fixtures import graphs
 from pytest_onnxaccel.backends.checked_session import CheckedSession
 from pytest_onnxaccel.backends.onnxruntime.cpu import OrtCpu
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.checks.find_inputs import ResolvedInputs, find_inputs, is_finite, prepare_inputs
+from pytest_onnxaccel.checks.find_inputs import find_inputs
+from pytest_onnxaccel.checks.inputs.finite import is_finite
+from pytest_onnxaccel.checks.inputs.prepared import prepare_inputs
+from pytest_onnxaccel.checks.inputs.resolved import ResolvedInputs
 from pytest_onnxaccel.core.domains import Domain, InputFacts
 from pytest_onnxaccel.core.errors import BackendCrashed, ModelError
 from pytest_onnxaccel.core.specs import InputSpec, ModelInfo, ModelSpec, TensorSpec

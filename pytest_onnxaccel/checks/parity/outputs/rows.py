@@ -146,7 +146,8 @@ class Rows:
         sizes = {one: (a.shape[:2], b.shape[:2]) for one, (a, b, _) in parts.items()}
         alike = [one for one in names if sizes[one] == sizes[name]]
         (count, mine), size = sizes[name][0], sizes[name][1][1]
-        scores = _scores(ours, theirs, count, (mine, size))
+        loose = float(np.max(parts[self.group.scores][2], initial=0.0)) if self.group.scores in parts else 0.0
+        scores = _scores(ours, theirs, count, (mine, size), loose)
         tables = [[Table(*(side[i] for side in parts[one])) for one in alike] for i in range(count)]
         found = [match(tables[i], scores[i] if scores else None) for i in range(count)]
         matched = _Matched(found, {one: layout.places[one] for one in alike})
@@ -201,7 +202,9 @@ class _Matched:
         return [np.flatnonzero(one.pairs >= 0) for one in self.found]
 
 
-def _scores(ours: Array | None, theirs: Array | None, count: int, sizes: tuple[int, int]) -> list[Scores]:
+def _scores(
+    ours: Array | None, theirs: Array | None, count: int, sizes: tuple[int, int], loose: float = 0.0
+) -> list[Scores]:
     """Return the scores of the rows, one entry for each of *count*; nothing where they are not available."""
     if ours is None or theirs is None or (ours.size, theirs.size) != (count * sizes[0], count * sizes[1]):
         return []
@@ -212,7 +215,7 @@ def _scores(ours: Array | None, theirs: Array | None, count: int, sizes: tuple[i
         sign = -1 if second.size and second[0] < second[-1] else 1  # the smallest ones are kept
         mine, other = sign * first, sign * second
         most = 2 * float(atol + rtol * np.max(np.abs(other[np.isfinite(other)]), initial=0.0))
-        found.append(Scores(mine, other, near(mine, other, theirs.dtype.name, most)))
+        found.append(Scores(mine, other, near(mine, other, theirs.dtype.name, most), loose))
     return found
 
 

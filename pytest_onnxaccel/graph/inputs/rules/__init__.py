@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pytest_onnxaccel.graph.inputs.rules import images, index, masks, numbers, signals, sizes, tables, texts
+from pytest_onnxaccel.graph.inputs.rules import (
+    axes,
+    images,
+    index,
+    masks,
+    numbers,
+    places,
+    scales,
+    signals,
+    sizes,
+    steps,
+    tables,
+    texts,
+)
 from pytest_onnxaccel.graph.inputs.walk import Rule
 
-_FAMILIES = (images, index, masks, numbers, signals, sizes, tables, texts)
+_FAMILIES = (images, index, masks, numbers, signals, sizes, scales, places, axes, steps, tables, texts)
 
 
 def all_rules() -> Mapping[str, Sequence[Rule]]:

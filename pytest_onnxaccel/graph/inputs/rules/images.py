@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_onnxaccel.core.domains import Bound
 from pytest_onnxaccel.graph.inputs.findings import Demand, Finding, named
-from pytest_onnxaccel.graph.inputs.rules.sizes import exact
+from pytest_onnxaccel.graph.inputs.rules.declared import exact
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
 
@@ -83,7 +83,12 @@ def max_unpool(site: Site) -> None:
 
 def suppression(site: Site) -> None:
     """NonMaxSuppression: a few boxes of a class, thresholds that let some of them through."""
+    site.findings.bounds(site.operand(0).traces, site.node, Demand("are boxes", 0, 1))
     site.findings.bounds(site.operand(1).traces, site.node, Demand("are scores", 0, 1))
+    for value in (site.operand(0), site.operand(1)):
+        for trace in value.traces:
+            if trace.ordered:
+                site.findings.batch_axes.setdefault(trace.input, 0)  # the free axis is that of the boxes
     for place, number, what in ((2, 3, "the most boxes"), (3, 0.5, "the overlap"), (4, 0.2, "the least score")):
         exact(site, place, [number], what)
 

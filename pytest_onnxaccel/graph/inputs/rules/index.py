@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from pytest_onnxaccel.graph.inputs.findings import Demand, Finding, named
+from pytest_onnxaccel.graph.inputs.trace import Value
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
 #: Places of one axis that are gone through one by one.
@@ -28,6 +31,25 @@ def gather(site: Site) -> None:
     if site.operand(1).traces and data.size(axis) is None:
         _named_rows(site, 1, axis)
     _rows(site, 1, data.size(axis), "rows")
+    by_position(site, site.operand(1), data.size(axis))
+
+
+def by_position(site: Site, counted: Value, rows: int | None) -> None:
+    """Note how many *rows* a constant table has of which *counted*, a length of an input, reads the first ones."""
+    if rows is not None and rows > 1 and counted.shape_of and not site.operand(0).fed:
+        found = site.findings.longest
+        found[counted.shape_of] = max(found.get(counted.shape_of, 0), rows)
+
+
+def sliced(site: Site) -> None:
+    """Slice of a constant table up to a length of an input."""
+    axes = site.operand(3).constant
+    data = site.operand(0)
+    if data.shape is None or data.fed or int(np.prod([d for d in data.shape if isinstance(d, int)])) <= len(data.shape):
+        return
+    axis = int(axes.reshape(-1)[0]) if axes is not None and axes.size == 1 else 0 if len(data.shape) == 1 else None
+    if axis is not None:
+        by_position(site, site.operand(2), data.size(axis))
 
 
 def _named_rows(site: Site, place: int, axis: int) -> None:
@@ -78,6 +100,12 @@ def classes(site: Site) -> None:
     shape = site.operand(0).shape
     if shape is not None and len(shape) > 1:
         _rows(site, 1, site.operand(0).size(1), "classes")
+    ignored = site.attribute("ignore_index")
+    known = shape is not None and len(shape) > 1 and isinstance(shape[1], int)
+    for trace in site.operand(1).traces if ignored is not None and known else ():
+        if trace.plain:
+            text = f"is not counted where it is {ignored} in {named(site.node)}"
+            site.findings.add(Finding(trace.input, text, "index", apart=(int(ignored),)))
     if site.node.op_type == "NegativeLogLikelihoodLoss":
         site.findings.bounds(site.operand(0).traces, site.node, Demand("is a logarithm of a probability", -5, 0))
     # A mean by weights of both signs may divide by next to nothing
@@ -110,6 +138,7 @@ def segments(site: Site) -> None:
 
 RULES: Mapping[str, Sequence[Rule]] = {
     ":Gather": (gather,),
+    ":Slice": (sliced,),
     ":GatherElements": (gather,),
     ":GatherND": (gather_nd,),
     ":ScatterElements": (scatter,),

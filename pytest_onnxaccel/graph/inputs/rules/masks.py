@@ -10,11 +10,12 @@ from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
 #: A product with a number past this takes an element out of a softmax.
 _FAR = 1000.0
+_FLOATS = frozenset({1, 10, 11, 16})
 
 
-def _mask(site: Site, traces: Sequence[Trace], what: str) -> None:
+def _mask(site: Site, traces: Sequence[Trace], what: str, kind: str = "mask") -> None:
     for trace in traces:
-        site.findings.add(Finding(trace.input, f"{what} in {named(site.node)}", "mask"))
+        site.findings.add(Finding(trace.input, f"{what} in {named(site.node)}", kind))
 
 
 def scaled_far(site: Site) -> None:
@@ -25,11 +26,30 @@ def scaled_far(site: Site) -> None:
             continue
         found = [trace for trace in value.traces if trace.cast and trace.offset == 1 and trace.scale == -1]
         _mask(site, found, "masks")
+        # Without "1 -" before it, 1 is what is taken out
+        _mask(site, [trace for trace in value.traces if trace.cast and trace.plain], "leaves out", "padding")
 
 
 def condition(site: Site) -> None:
-    """Where: a condition that is an input, or an integer input cast to a condition."""
-    _mask(site, [t for t in site.operand(0).traces if _flags(site.operand(0), t)], "chooses")
+    """Where: a condition that is an input, or an integer input cast to a condition.
+
+    Where it chooses a number that takes an element out of a softmax, it says what is left out.
+    """
+    flags, then, other = (site.operand(place) for place in range(3))
+    leaves_out = _far_below(then) and not _far_below(other)
+    _mask(site, [t for t in flags.traces if _flags(flags, t)], "chooses", "padding" if leaves_out else "mask")
+    if _far_below(other) and not _far_below(then):
+        known = {trace.input for trace in flags.traces}
+        left_out = [t for t in flags.inverted if _flags(flags, t) and t.input not in known]
+        _mask(site, left_out, "leaves out", "padding")
+
+
+def _far_below(value: Value) -> bool:
+    """Return whether it is a constant that takes an element out of a softmax."""
+    array = value.constant
+    if array is None or not array.size or array.dtype.kind not in "fi":
+        return False
+    return bool((array <= -_FAR).all())
 
 
 def logic(site: Site) -> None:
@@ -50,6 +70,13 @@ def weighted(site: Site) -> None:
             continue
         # A count or an id is seldom multiplied with what the network computed; where it is not 0 or 1, 1 is legal too
         _mask(site, [t for t in value.traces if t.cast and t.plain], "weighs")
+        _mask(site, [t for t in value.traces if t.cast and (t.scale, t.offset) == (-1, 1)], "leaves out", "padding")
+        _mask(site, [t for t in value.inverted if value.elem_type in _FLOATS], "leaves out", "padding")
+
+
+def chosen_rows(site: Site) -> None:
+    """NonZero of flags: of the rows that they choose there are some."""
+    _mask(site, [t for t in site.operand(0).traces if site.operand(0).elem_type not in _FLOATS], "chooses rows")
 
 
 def branch(site: Site) -> None:
@@ -73,6 +100,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ":Or": (logic,),
     ":Xor": (logic,),
     ":Not": (logic,),
+    ":NonZero": (chosen_rows,),
     ":If": (branch,),
     ":Attention": (attention(3),),
     "com.microsoft:Attention": (attention(3),),

@@ -94,7 +94,9 @@ def compared(site: Site) -> None:
                 continue
             step = 1 if whole else max(abs(number) * 0.05, 0.05)
             points += [number, number - step, number + step] if site.node.op_type != "Not" else [number]
-        site.findings.bounds(site.operand(place).traces, site.node, Demand("is compared", points=points))
+        replaced = points if site.node.op_type != "Equal" else [n for n in points if n in array.reshape(-1)]
+        demand = Demand("is compared", points=points, guards=replaced)
+        site.findings.bounds(site.operand(place).traces, site.node, demand)
 
 
 def _texts(site: Site, place: int, array: Any) -> None:

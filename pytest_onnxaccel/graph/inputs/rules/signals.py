@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pytest_onnxaccel.core.domains import Bound
-from pytest_onnxaccel.graph.inputs.rules.sizes import exact
+from pytest_onnxaccel.graph.inputs.rules.declared import exact
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
 _RATE = 8000

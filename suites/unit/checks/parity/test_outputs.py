@@ -137,6 +137,15 @@ def test_what_ties_with_the_last_row_is_not_judged() -> None:
     assert match([table([1, 2, 7], [1, 2, 3])], scores, cuts=False).cut == ((), ())
 
 
+def test_how_good_the_last_row_is_is_judged() -> None:
+    """The best of one: it ties with the last one that is kept, which is itself, and is twice as large."""
+    scores = Scores(np.array([2.0]), np.array([1.0]), 1e-6)
+    found = match([table([2], [1])], scores)
+    assert (found.cut, found.pairs.tolist()) == (((), ()), [0])
+    noise = Scores(np.array([1.0 + 1e-4]), np.array([1.0]), 1e-6, loose=1e-3)
+    assert match([table([7], [3])], noise).cut == ((0,), (0,))
+
+
 def test_how_near_scores_must_be_follows_what_both_sides_show() -> None:
     one = np.array([50.0, 40.0])
     assert near(one, one, "float32", 1.0) == pytest.approx(4 * 2.0**-23 * 50)

@@ -223,7 +223,7 @@ def test_a_size_that_nothing_declares_is_not_sure() -> None:
     numbers = {"zero": np.asarray(0.0, np.float32), "one": np.asarray(1.0, np.float32)}
     facts = facts_of(model(nodes, {"n": (FLOAT, [])}, {"y": (FLOAT, ["unknown"])}, **numbers))
     found = facts.domains["n"]
-    assert (found.kind, found.low, found.high, found.exact) == ("size", 1, 5, None)
+    assert (found.kind, found.low, found.high, found.exact) == ("size", 2, 5, None)
     assert facts.value_shaped == {"y": ("n",)}
 
 

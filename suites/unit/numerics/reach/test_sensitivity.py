@@ -71,6 +71,18 @@ def test_no_more_runs_than_allowed() -> None:
     assert sum(bool(moved) for moved in toy.runs) == shown.runs
 
 
+def test_as_much_again_as_the_check_took_may_go_into_more_runs() -> None:
+    late = [*X[:2], *X[:2], *X[:2], X[2]]
+    few = Effort(least=4, most=4, runs=5)
+    toy = Toy()
+    assert "c" in labels(toy, toy.measured(few, late).unreached)
+    toy = Toy()
+    more = Effort(least=4, most=4, runs=5, own=10.0, most_runs=24)
+    shown = toy.measured(more, late)
+    assert "c" in labels(toy, shown.reached)
+    assert 5 < shown.runs <= 25
+
+
 def test_a_slow_model_is_moved_in_few_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(100))
     monkeypatch.setattr("time.perf_counter", lambda: float(next(clock)))

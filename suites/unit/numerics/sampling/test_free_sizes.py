@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.specs import Dim, DimSpec, ModelInfo, TensorSpec
-from pytest_onnxaccel.numerics.sampling.free_sizes import assignments, free_sizes, other_lengths, sweep
+from pytest_onnxaccel.numerics.sampling.free_sizes import (
+    assignments,
+    free_sizes,
+    longer,
+    other_lengths,
+    sums,
+    sweep,
+    told_apart,
+)
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 
 
@@ -88,3 +96,41 @@ def test_a_cache_under_made_up_names_holds_together() -> None:
     for sizes in (first, *other_lengths(free, first)):
         assert sizes["s53"] == sizes["s69"] + sizes["s70"]
         assert sizes["s89"] == sizes["s69"] > 0
+
+
+def test_one_of_three_lengths_may_be_the_sum_of_the_others() -> None:
+    inputs, facts = base(("B", "T"), ("B", "S"), ("B", "P", 2, 8), axes={"x0": 0, "x1": 0, "x2": 0})
+    free = free_sizes(inputs, facts, ())
+    formulas = [dict(one.formulas) for one in sums(free, inputs.specs)]
+    assert {"S": "(T) + (P)"} in formulas
+    assert not any("P" in one for one in formulas[:2]), "a mask over all is tried before a cache"
+    chosen = next(one for one in sums(free, inputs.specs) if "S" in one.formulas)
+    for sizes in assignments(inputs, chosen):
+        assert sizes["S"] == sizes["T"] + sizes["P"]
+    two, _ = base(("B", "T"), ("B", "S"), axes={"x0": 0, "x1": 0})
+    assert list(sums(free_sizes(two, facts, ()), two.specs)) == []
+
+
+def test_lengths_are_told_apart() -> None:
+    inputs, facts = base(("n", "sequence"), ("n", "decoder_sequence"), axes={"x0": 0, "x1": 0})
+    free = free_sizes(inputs, facts, ())
+    equal = {"sequence": 13, "decoder_sequence": 13}
+    different = told_apart(free, equal, {"sequence": 8, "decoder_sequence": 8})
+    assert different is not None
+    assert len(set(different.values())) == 2
+    assert told_apart(free, {"sequence": 5, "decoder_sequence": 9}, equal) is None
+
+
+def test_a_table_that_is_read_by_position_is_read_to_its_end() -> None:
+    inputs, facts = base(("n", "sequence"), ("n", 7), axes={"x0": 0, "x1": 0})
+    free = free_sizes(inputs, facts, ())
+    assert longer(free, inputs.specs, {"sequence": 8}, {"x0": 512}) == {"sequence": 512}
+    assert longer(free, inputs.specs, {"sequence": 8}, {"x0": 4}) == {}, "it is read whole already"
+    assert longer(free, inputs.specs, {"sequence": 8}, {"x1": 512}) == {}, "its sizes are fixed"
+
+
+def test_a_cache_of_few_channels_is_no_image() -> None:
+    inputs, facts = base(("B", "P", 2, 4), axes={"x0": 0})
+    assert free_sizes(inputs, facts, ()).lengths == {"P"}
+    picture, _ = base(("B", "P", 64, 3), axes={"x0": 0})
+    assert free_sizes(picture, facts, ()).lengths == frozenset()

@@ -1,0 +1,1 @@
+"""Inputs that a model runs on: prepared, tried, widened to what else must run."""

@@ -1,0 +1,87 @@
+"""Inputs before they were tried: what the user gives is read, and what nobody can make up is told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_onnxaccel.core.domains import InputFacts
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.import_string import resolve
+from pytest_onnxaccel.core.printing import named
+from pytest_onnxaccel.core.specs import InputSpec, ModelInfo, ModelSpec, TensorSpec
+from pytest_onnxaccel.numerics.sampling.draw import load_samples, unguessable
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
+
+
+def give_data(name: str) -> str:
+    """Return what to do when inputs cannot be made up."""
+    return f'give samples: [models."{name}".inputs.NAME] file = "samples.npz" (or shape, range) in onnxaccel.toml'
+
+
+def prepare_inputs(
+    info: ModelInfo,
+    spec: ModelSpec,
+    seed: int,
+    root: str = "",
+    facts: InputFacts | None = None,
+    golden: Sequence[Mapping[str, Array]] = (),
+) -> Inputs:
+    """Return the inputs before they were tried, with the user's sample files read.
+
+    Raises:
+        ModelError: ``E_INPUT``: an input that cannot be made up, or a declaration for an input that does not exist.
+    """
+    known = {item.name for item in info.inputs}
+    for declared in spec.inputs:
+        if declared.name not in known:
+            raise ModelError(
+                f"{spec.origin} declares input {declared.name!r}, the model's inputs are {named(sorted(known))}",
+                code="E_CONFIG",
+            )
+    files = {d.name: load_samples(d, d.name) for d in spec.inputs if d.file is not None}
+    specs = {item.name: item for item in info.inputs}
+    files |= {d.name: _images(d, specs[d.name], spec.origin, root) for d in spec.inputs if d.images is not None}
+    shapes = {d.name: d.shape for d in spec.inputs if d.shape is not None}
+    domains = facts.domains if facts is not None else {}
+    for item in info.inputs:
+        known_rank = replace(item, shape=shapes.get(item.name, item.shape))
+        given = bool(golden) or item.name in files
+        reason = "" if given else unguessable(known_rank, domains.get(item.name), _given(spec, item.name))
+        if reason:
+            raise ModelError(f"{reason}, which cannot be made up", code="E_INPUT", remedy=give_data(spec.name))
+    return Inputs.of(info, spec.inputs, seed, files, facts, golden)
+
+
+def _given(spec: ModelSpec, name: str) -> InputSpec | None:
+    return next((item for item in spec.inputs if item.name == name), None)
+
+
+def _images(declared: InputSpec, takes: TensorSpec, origin: str, root: str) -> list[Array]:
+    """Return samples from the user's images; images and the user's function are loaded only here."""
+    from pytest_onnxaccel.numerics.sampling.images import load_images
+
+    assert declared.images is not None
+    preprocess = None
+    if declared.preprocess is not None:
+        preprocess = resolve(declared.preprocess, Path(root or os.getcwd()), origin)
+    made = load_images(declared.images, declared.name, preprocess)
+    for array in made:
+        # The user's own mistake, and no input that could not be made up: it fails
+        wanted = takes.shape if takes.shape is None or array.ndim == len(takes.shape) else takes.shape[1:]
+        if wanted is not None and (
+            len(wanted) != array.ndim
+            or any(isinstance(want, int) and want != have for want, have in zip(wanted, array.shape, strict=True))
+        ):
+            raise ModelError(
+                f"{declared.preprocess or 'an image'} gives {array.dtype}{list(array.shape)}, the model takes {takes}",
+                code="E_CONFIG",
+                remedy='preprocess = "package.module:function" makes what the model takes',
+            )
+    return made

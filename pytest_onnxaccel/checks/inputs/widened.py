@@ -1,0 +1,186 @@
+"""What must run in addition to the first sample: further lengths, ends of tables, every sample that is compared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from pytest_onnxaccel.checks.inputs.finite import are_finite
+from pytest_onnxaccel.checks.inputs.resolved import ResolvedInputs
+from pytest_onnxaccel.checks.inputs.trial import Trial
+from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.numerics.sampling.free_sizes import longer, other_lengths, sweep, told_apart
+from pytest_onnxaccel.numerics.sampling.input_sets import ABSENT, LONG, Inputs
+
+#: Samples that are made sure to run; parity compares as many.
+SETTLED = 3
+#: A sample that does not run is drawn again so often.
+REDRAWS = 4
+#: A run at the length of a table may take so long by what shorter ones take, seconds.
+_LONGEST_RUN = 1.0
+
+
+def widened(trial: Trial, found: ResolvedInputs) -> ResolvedInputs:
+    """Return *found* with further lengths, and with every sample that is compared made sure to run."""
+    inputs = found.inputs
+    kept: list[Mapping[str, int]] = []
+    refused: dict[str, tuple[int, str]] = {}
+    for sizes in other_lengths(trial.free, inputs.sizes):
+        different = told_apart(trial.free, sizes, inputs.sizes)
+        if different is not None and _agrees(trial, inputs, different):
+            kept.append(different)
+            continue
+        cause = _refusal(trial, inputs, sizes)
+        if not cause:
+            kept.append(sizes)
+        asked = [key for key in trial.free.swept if sizes.get(key) != inputs.sizes.get(key)]
+        refused |= {key: (sizes[key], cause) for key in asked if cause}
+    stuck = _stuck(trial, inputs, kept)
+    inputs = replace(inputs, others=tuple(kept), long=_long(trial, inputs), absent=_absent(trial, inputs))
+    if inputs.golden:
+        return replace(
+            found, inputs=_after(trial, inputs), tries=trial.tries, samples=SETTLED, stuck=stuck, refused=refused
+        )
+    risky = _risky(inputs) and are_finite(inputs, found.outputs)
+    if risky:
+        inputs = _redrawn(trial, inputs)
+    return replace(
+        found, inputs=inputs, tries=trial.tries, samples=SETTLED if risky else 1, stuck=stuck, refused=refused
+    )
+
+
+def _long(trial: Trial, inputs: Inputs) -> Mapping[str, int] | None:
+    """Return sizes at which a table that is read by position is read to its end; None where there is none.
+
+    A run at that length costs as much more as it is longer: where that is past *_LONGEST_RUN*, it is left out.
+    """
+    wanted = longer(trial.free, inputs.specs, inputs.sizes, trial.facts.longest)
+    if not wanted or inputs.golden or inputs.files:
+        return None
+    try:
+        started = time.perf_counter()
+        trial.run(inputs, 0)
+        once = time.perf_counter() - started
+        if once * max(size / inputs.sizes[key] for key, size in wanted.items()) > _LONGEST_RUN:
+            return None
+        found = trial.free.complete({**inputs.sizes, **wanted})
+        trial.run(replace(inputs, long=found).for_sample(LONG), LONG)
+    except ModelError as error:
+        if error.code not in ("E_RUN", "E_INPUT", "E_SIZE"):
+            raise
+        return None
+    return found
+
+
+def _absent(trial: Trial, inputs: Inputs) -> tuple[str, ...]:
+    """Return the optional inputs without which the model runs; none where it needs one of them."""
+    found = tuple(spec.name for spec in inputs.specs if spec.kind.startswith("optional"))
+    if not found or any(not inputs.made_up(name) for name in found):
+        return ()
+    try:
+        trial.run(replace(inputs, absent=found), ABSENT)
+    except ModelError as error:
+        if error.code not in ("E_RUN", "E_INPUT"):
+            raise
+        return ()
+    return found
+
+
+def _agrees(trial: Trial, inputs: Inputs, sizes: Mapping[str, int]) -> bool:
+    """Return whether the model runs at *sizes*, and gives finite outputs of the sizes that it declares."""
+    tried = replace(inputs, sizes=sizes)
+    try:
+        outputs = trial.run(tried, 0)
+    except ModelError as error:
+        if error.code not in ("E_RUN", "E_INPUT"):
+            raise
+        return False
+    return are_finite(tried, outputs) and trial.corrected(tried, outputs) is None
+
+
+def _refusal(trial: Trial, inputs: Inputs, sizes: Mapping[str, int]) -> str:
+    """Return why the model does not run at *sizes*; empty where it does."""
+    try:
+        trial.run(replace(inputs, others=(sizes,), variant=1), 1 + len(inputs.golden))
+    except ModelError as error:
+        if error.code not in ("E_RUN", "E_INPUT"):
+            raise
+        return error.cause
+    return ""
+
+
+def _stuck(trial: Trial, inputs: Inputs, kept: Sequence[Mapping[str, int]]) -> dict[str, tuple[int, str]]:
+    """Return free dimensions of which no other size runs, together with the others or alone, by what was tried."""
+    left = {key for key in trial.free.open if not any(sizes[key] != inputs.sizes[key] for sizes in kept)}
+    causes: dict[str, str] = {}
+    for sizes in sweep(trial.free, inputs.sizes):
+        changed = {key for key in left if sizes[key] != inputs.sizes[key]}
+        if not changed:
+            continue
+        cause = _refusal(trial, inputs, sizes)
+        if not cause:
+            left -= changed
+        causes |= dict.fromkeys(changed, cause)
+    return {key: (inputs.sizes[key], causes[key]) for key in sorted(left) if key in causes}
+
+
+def _after(trial: Trial, inputs: Inputs) -> Inputs:
+    """Return *inputs* with what is drawn after the golden samples seen to run.
+
+    Where that fails, these are repeated.
+    """
+    for index in range(1, len(inputs.golden)):
+        trial.run(inputs, index)
+    redrawn: dict[int, int] = {}
+    for index in range(len(inputs.golden), max(SETTLED, inputs.telling, len(inputs.golden) + inputs.variants)):
+        again = _legal(trial, inputs, redrawn, index)
+        if again is None:
+            return replace(inputs, repeated=True, others=(), redrawn={})
+        redrawn[index] = again
+    return replace(inputs, redrawn=redrawn)
+
+
+def _redrawn(trial: Trial, inputs: Inputs) -> Inputs:
+    redrawn = dict(inputs.redrawn)
+    for index in range(1, max(SETTLED, inputs.telling)):
+        again = _legal(trial, inputs, redrawn, index, sure=_sure_of_all(inputs))
+        if again:
+            redrawn[index] = again
+    return replace(inputs, redrawn=redrawn)
+
+
+def _legal(trial: Trial, inputs: Inputs, redrawn: Mapping[int, int], index: int, sure: bool = False) -> int | None:
+    """Return how often sample *index* is drawn again until it runs; None where no draw does.
+
+    Args:
+        inputs: those that are tried.
+        redrawn: how often earlier samples were drawn again, by number.
+        index: number of the sample.
+        sure: all values are known to be legal, so outputs need not be finite.
+    """
+    for again in range(REDRAWS):
+        tried = replace(inputs, redrawn={**redrawn, index: again})
+        try:
+            outputs = trial.run(tried.for_sample(index), index)
+        except ModelError as error:
+            if error.code not in ("E_RUN", "E_INPUT"):
+                raise
+            continue
+        if sure or are_finite(inputs, outputs):
+            return again
+    return None
+
+
+def _sure_of_all(inputs: Inputs) -> bool:
+    """Return whether every value is legal by graph or user: then a non-finite output is the model's own."""
+    return all(inputs.origin(spec.name) in ("golden", "given", "graph") for spec in inputs.specs)
+
+
+def _risky(inputs: Inputs) -> bool:
+    """Return whether a later sample may be refused where the first one runs: values that index, count or choose."""
+    return any(
+        inputs.made_up(spec.name) and not (spec.name in inputs.domains and inputs.domains[spec.name].exact is not None)
+        for spec in inputs.specs
+        if "float" not in spec.dtype or inputs.domains.get(spec.name) is not None
+    )

@@ -1,0 +1,210 @@
+"""What single operators make of the elements of inputs that they read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+
+from pytest_onnxaccel.graph.inputs.flow.shapes import shape_alike
+from pytest_onnxaccel.graph.inputs.flow.traces import joined, moved
+from pytest_onnxaccel.graph.inputs.trace import MOST_TRACES, UNKNOWN, Trace, Value
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.graph.inputs.walk import Site
+
+
+#: Operators whose result holds all elements of the first operand in its order.
+KEEPS_ORDER = frozenset(
+    {"Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Dropout", "Optional", "OptionalGetElement"}
+)
+#: Operators whose result holds elements of the first operand, some of them, or in another order.
+MOVES = frozenset({
+    "Transpose", "Slice", "Gather", "GatherElements", "GatherND", "Split", "Expand", "Tile", "ReverseSequence",
+    "Compress", "DepthToSpace", "SpaceToDepth", "Trilu", "Pad", "SplitToSequence", "SequenceAt", "Unique", "TopK",
+    "MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin", "CenterCropPad",
+})  # fmt: skip
+#: Elementwise comparisons and logic: their results are not the input's values.
+_FLOATS = frozenset({1, 10, 11, 16})
+
+
+def _kept(site: Site, made: Value) -> Value:
+    source = site.operand(0)
+    shape = made.shape or (source.shape if site.node.op_type in ("Identity", "Dropout") else None)
+    found = None
+    if source.constant is not None and site.node.op_type in (
+        "Identity",
+        "Dropout",
+        "Flatten",
+        "Squeeze",
+        "Unsqueeze",
+        "Reshape",
+    ):
+        found = source.constant  # a scalar or a list keeps its numbers; the shape is told apart
+        shape = source.shape if site.node.op_type == "Identity" else shape
+    wanted = site.operand(1).constant if shape is None and site.node.op_type == "Reshape" else None
+    if wanted is not None and wanted.ndim == 1 and bool((wanted > 0).all()):
+        shape = tuple(int(size) for size in wanted)
+    same = site.node.op_type in ("Identity", "Dropout", "Optional", "OptionalGetElement")
+    traces = source.traces if same else tuple(trace.moved(whole=True) for trace in source.traces)
+    return made.with_(
+        traces=traces,
+        inverted=source.inverted,
+        constant=found,
+        shape=shape,
+        shape_of=source.shape_of,
+        elem_type=source.elem_type,
+    )
+
+
+def _moved(site: Site, made: Value) -> Value:
+    source = site.operand(0)
+    turned = site.node.op_type == "Transpose"
+    parts = tuple(trace.moved(whole=True) for trace in source.traces) if turned else moved(source.traces)
+    shape = made.shape
+    if site.node.op_type == "Transpose" and source.shape is not None and shape is None:
+        order = site.attribute("perm") or list(range(len(source.shape)))[::-1]
+        shape = tuple(source.shape[axis] for axis in order)
+    shape_of = source.shape_of if site.node.op_type in ("Slice", "Gather") else ""
+    return made.with_(
+        traces=parts, inverted=moved(source.inverted), shape=shape, shape_of=shape_of, elem_type=source.elem_type
+    )
+
+
+def _concatenated(site: Site, made: Value) -> Value:
+    values = [v for v in site.operands if v is not None]
+    shape_of = next((v.shape_of for v in values if v.shape_of), "")
+    return made.with_(traces=joined(values), shape_of=shape_of, inverted=())
+
+
+def _cast(site: Site, made: Value) -> Value:
+    source = site.operand(0)
+    to = int(site.attribute("to", 0)) if site.node.op_type == "Cast" else site.operand(1).elem_type
+    traces = tuple(trace.with_(cast=to) for trace in source.traces)
+    found = source.constant
+    if found is not None and to not in _FLOATS:
+        try:
+            found = found.astype(onnx.helper.tensor_dtype_to_np_dtype(to))
+        except (KeyError, TypeError, ValueError):
+            found = None
+    return made.with_(
+        traces=traces,
+        inverted=source.inverted,
+        constant=found,
+        shape=made.shape or source.shape,
+        shape_of=source.shape_of,
+        elem_type=to,
+    )
+
+
+def _shape(site: Site, made: Value) -> Value:
+    source = site.operand(0)
+    names = [trace.input for trace in source.traces if trace.whole]
+    found = None
+    if source.shape is not None and all(isinstance(d, int) for d in source.shape):
+        start, end = site.attribute("start", 0), site.attribute("end", None)
+        found = np.asarray(source.shape[start:end], np.int64)
+    # What hangs on sizes alone hangs on no value, unless a value decided the size
+    shape_of = names[0] if names else ""
+    return UNKNOWN.with_(constant=found, by=source.sized_by, shape_of=shape_of, shape=made.shape, elem_type=7)
+
+
+def _affine(site: Site, made: Value) -> Value:
+    """Return sums and products with one number: the trace goes on, scaled."""
+    a, b = site.operand(0), site.operand(1)
+    op = site.node.op_type
+    flipped = not a.traces and bool(b.traces)
+    source, number = (b, a.scalar) if flipped else (a, b.scalar)
+    shape = made.shape or source.shape
+    if not source.traces or number is None:
+        return made.with_(shape=made.shape, shape_of=a.shape_of or b.shape_of)
+
+    def changed(trace: Trace) -> Trace | None:
+        one = shifted(trace)
+        if one is None or trace.columns is None:
+            return one
+        # The columns go the same way: what 0 and 1 become tells how
+        zero, unit = shifted(Trace("", 0.0, 0.0)), shifted(Trace("", 1.0, 0.0))
+        assert zero is not None
+        assert unit is not None
+        slope = unit.scale + unit.offset - zero.offset
+        return one.with_(columns=tuple(
+            c.with_(scale=c.scale * slope, offset=c.offset * slope + zero.offset) for c in trace.columns
+        ))  # fmt: skip
+
+    def shifted(trace: Trace) -> Trace | None:
+        scale, offset = trace.scale, trace.offset
+        if op == "Add":
+            return trace.with_(offset=offset + number)
+        if op == "Sub":
+            return trace.with_(scale=-scale, offset=number - offset) if flipped else trace.with_(offset=offset - number)
+        if op == "Mul" and number:
+            return trace.with_(scale=scale * number, offset=offset * number)
+        if op == "Div" and number and not flipped:
+            return trace.with_(scale=scale / number, offset=offset / number)
+        return None
+
+    if op == "Mul" and number == 0 and source.shape == ():
+        return made.with_(constant=np.zeros(()), shape=(), by=frozenset(), sized_by=frozenset())
+    traces = tuple(filter(None, map(changed, source.traces)))
+    return made.with_(traces=traces, shape=shape, elem_type=source.elem_type)
+
+
+def _negated(site: Site, made: Value) -> Value:
+    source = site.operand(0)
+    traces = tuple(trace.negated() for trace in source.traces)
+    return made.with_(traces=traces, shape=made.shape or source.shape, elem_type=source.elem_type)
+
+
+def _opposite(site: Site, made: Value) -> Value:
+    source = site.operand(0)
+    return made.with_(traces=source.inverted, inverted=source.traces, shape=made.shape or source.shape, elem_type=9)
+
+
+def _flags(site: Site, made: Value) -> Value:
+    """Return two masks as one: what is left out by either, or by both."""
+    values = [v for v in site.operands if v is not None]
+    inverted = tuple(dict.fromkeys(trace for v in values for trace in moved(v.inverted)))[:MOST_TRACES]
+    return made.with_(traces=joined(values), inverted=inverted, elem_type=9)
+
+
+def _counting(site: Site, made: Value) -> Value:
+    """Return numbers that count up to the length of an input, where the operands do."""
+    shape_of = next((v.shape_of for v in site.operands if v is not None and v.shape_of), "")
+    return made.with_(shape_of=shape_of, shape=made.shape or shape_alike(site))
+
+
+def _running(site: Site, made: Value) -> Value:
+    """Return the sums along a mask of tokens: they count up to how many there are."""
+    by = site.operand(0).by
+    return made.with_(shape_of=next(iter(by)) if len(by) == 1 else "", shape=made.shape or site.operand(0).shape)
+
+
+def _chosen(site: Site, made: Value) -> Value:
+    conditions = site.operand(0).by
+    traces = joined([site.operand(1), site.operand(2)])
+    return made.with_(traces=tuple(t.with_(guarded=t.guarded or t.input in conditions) for t in traces))
+
+
+def _clipped(site: Site, made: Value) -> Value:
+    source = site.operand(0)
+    return made.with_(traces=(), shape=made.shape or source.shape, elem_type=source.elem_type)
+
+
+MAKERS: Mapping[str, Callable[[Site, Value], Value]] = {
+    **dict.fromkeys(KEEPS_ORDER, _kept),
+    **dict.fromkeys(MOVES, _moved),
+    **dict.fromkeys(("Concat", "Max", "Min", "ScatterElements", "ScatterND", "SequenceConstruct"), _concatenated),
+    **dict.fromkeys(("Cast", "CastLike"), _cast),
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div"), _affine),
+    "Shape": _shape,
+    **dict.fromkeys(("Range", "Abs", "Floor", "Log", "Mod"), _counting),
+    "CumSum": _running,
+    "Neg": _negated,
+    "Not": _opposite,
+    **dict.fromkeys(("And", "Or"), _flags),
+    "Where": _chosen,
+    "Clip": _clipped,
+}

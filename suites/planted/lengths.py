@@ -1,0 +1,126 @@
+"""Lengths: sizes that hang together under any name, and tables that only a long input reads to their end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+
+from suites.planted.making import FLOAT, INT, changed, kind, model, node, random, value
+
+
+def cache(damaged: bool, sizes: tuple[str, str, str, str]) -> onnx.ModelProto:
+    """One layer of attention over what a cache holds and what is new; *sizes*: batch, new, past and total."""
+    batch, new, past, total = sizes
+    held = "halved" if damaged else "cache_k"
+    nodes = [
+        node("Gather", ["emb", "tokens"], ["x"]), node("Reshape", ["x", "heads"], ["k"]),
+        node("Mul", ["cache_k", "half"], ["halved"]), node("Concat", [held, "k"], ["cache_k_out"], "extend", axis=1),
+        node("Transpose", ["cache_k_out"], ["kt"], perm=[0, 2, 3, 1]),
+        node("Transpose", ["k"], ["q"], perm=[0, 2, 1, 3]),
+        node("MatMul", ["q", "kt"], ["s"]), node("Cast", ["mask"], ["f"], to=FLOAT), node("Sub", ["one", "f"], ["off"]),
+        node("Mul", ["off", "low"], ["b0"]), node("Unsqueeze", ["b0", "axes"], ["b"]), node("Add", ["s", "b"], ["sb"]),
+        node("Softmax", ["sb"], ["p"], axis=-1), node("Transpose", ["cache_k_out"], ["v"], perm=[0, 2, 1, 3]),
+        node("MatMul", ["p", "v"], ["c"]), node("Transpose", ["c"], ["ct"], perm=[0, 2, 1, 3]),
+        node("Reshape", ["ct", "join"], ["cj"]), node("MatMul", ["cj", "head"], ["logits"], "head"),
+    ]  # fmt: skip
+    constants = {
+        "emb": random(50, 8), "head": random(8, 50), "heads": np.array([0, 0, 2, 4]), "join": np.array([0, 0, 8]),
+        "axes": np.array([1, 2]), "one": np.float32(1), "low": np.float32(-1e4), "half": np.float32(0.5),
+    }  # fmt: skip
+    inputs = [value("tokens", INT, [batch, new]), value("mask", INT, [batch, total])]
+    outputs = [value("logits", FLOAT, [batch, new, 50]), value("cache_k_out", FLOAT, [batch, total, 2, 4])]
+    return model(nodes, [*inputs, value("cache_k", FLOAT, [batch, past, 2, 4])], outputs, constants)
+
+
+@kind("a cache whose sizes are letters", "S = P + T in every legal call, and no name says so")
+def letters(damaged: bool) -> onnx.ModelProto:
+    return cache(damaged, ("B", "T", "P", "S"))
+
+
+@kind("a cache whose sizes have no names", "an exporter that calls each size of its own: unk__10, unk__11 ...")
+def nameless(damaged: bool) -> onnx.ModelProto:
+    return cache(damaged, ("unk__10", "unk__11", "unk__12", "unk__13"))
+
+
+@kind("a cache by other words", "ctx_len is what is held, kv_len all of it")
+def other_words(damaged: bool) -> onnx.ModelProto:
+    return cache(damaged, ("b", "q_len", "ctx_len", "kv_len"))
+
+
+def words(table: Any, more: list[onnx.NodeProto], constants: dict[str, Any]) -> onnx.ModelProto:
+    """Embedded words ``e`` to which *more* nodes add what they read of *table*, giving ``h``."""
+    nodes = [node("Gather", ["emb", "input_ids"], ["e"]), *more, node("MatMul", ["h", "w"], ["y"], "head")]
+    held = {"emb": random(60, 8), "table": table, "w": random(8, 3), **constants}
+    ids = value("input_ids", INT, ["batch", "sequence"])
+    return model(nodes, [ids], [value("y", FLOAT, ["batch", "sequence", 3])], held)
+
+
+@kind("the end of positions that are cut off", "a table of 512 positions of which as many are taken as there are words")
+def sliced_positions(damaged: bool) -> onnx.ModelProto:
+    table = random(1, 512, 8, seed=1)
+    more = [
+        node("Shape", ["input_ids"], ["s"], start=1, end=2), node("Slice", ["table", "zero", "s", "one"], ["p"], "cut"),
+        node("Add", ["e", "p"], ["h"]),
+    ]  # fmt: skip
+    made = changed(table, np.s_[:, 400:]) if damaged else table
+    return words(made, more, {"zero": np.array([0]), "one": np.array([1])})
+
+
+@kind("the end of positions that are counted", "rows 0 to the number of words of a table of 300")
+def counted_positions(damaged: bool) -> onnx.ModelProto:
+    table = random(300, 8, seed=1)
+    more = [
+        node("Shape", ["input_ids"], ["s"], start=1, end=2), node("Squeeze", ["s", "first"], ["count"]),
+        node("Range", ["zero", "count", "one"], ["r"]), node("Gather", ["table", "r"], ["p"], "positions"),
+        node("Add", ["e", "p"], ["h"]),
+    ]  # fmt: skip
+    constants = {"first": np.array([0]), "zero": np.array(0), "one": np.array(1)}
+    return words(changed(table, np.s_[250:]) if damaged else table, more, constants)
+
+
+@kind(
+    "positions far apart", "a bias by how far two words are apart, up to 31: T5's, of which short inputs read the first"
+)
+def far_apart(damaged: bool) -> onnx.ModelProto:
+    table = random(32, 1, seed=1)
+    more = [
+        node("Shape", ["input_ids"], ["s"], start=1, end=2), node("Squeeze", ["s", "a0"], ["count"]),
+        node("Range", ["zero", "count", "one"], ["r"]), node("Unsqueeze", ["r", "a0"], ["r0"]),
+        node("Unsqueeze", ["r", "a1"], ["r1"]), node("Sub", ["r1", "r0"], ["d"]), node("Abs", ["d"], ["apart"]),
+        node("Min", ["apart", "most"], ["bucket"]), node("Gather", ["table", "bucket"], ["bias"], "bias"),
+        node("Squeeze", ["bias", "a2"], ["b"]), node("Transpose", ["e"], ["et"], perm=[0, 2, 1]),
+        node("MatMul", ["e", "et"], ["sc"]), node("Add", ["sc", "b"], ["sb"]), node("Softmax", ["sb"], ["p"], axis=-1),
+        node("MatMul", ["p", "e"], ["h"]),
+    ]  # fmt: skip
+    constants = {
+        "a0": np.array([0]), "a1": np.array([1]), "a2": np.array([2]), "zero": np.array(0), "one": np.array(1),
+        "most": np.array(31),
+    }  # fmt: skip
+    return words(changed(table, np.s_[24:], 3) if damaged else table, more, constants)
+
+
+@kind("two lengths that are mixed up", "what depends on one length alone is hidden while both are equal")
+def mixed_up(damaged: bool) -> onnx.ModelProto:
+    nodes = [
+        node("Gather", ["source", "input_ids"], ["e"]), node("Gather", ["target", "decoder_input_ids"], ["q"]),
+        node("Transpose", ["e"], ["et"], perm=[0, 2, 1]), node("MatMul", ["q", "et"], ["s"]),
+        node("Shape", ["decoder_input_ids" if damaged else "input_ids"], ["count"], start=1, end=2),
+        node("Cast", ["count"], ["f"], to=FLOAT), node("Div", ["s", "f"], ["sf"], "by_length"),
+        node("Softmax", ["sf"], ["p"], axis=-1), node("MatMul", ["p", "e"], ["y"]),
+    ]  # fmt: skip
+    inputs = [
+        value("input_ids", INT, ["batch", "sequence"]),
+        value("decoder_input_ids", INT, ["batch", "decoder_sequence"]),
+    ]
+    constants = {"source": random(40, 8), "target": random(40, 8, seed=1)}
+    return model(nodes, inputs, [value("y", FLOAT, ["batch", "decoder_sequence", 8])], constants)
+
+
+@kind("two lengths that are one", "another name for each input, and the model runs at equal sizes alone")
+def one_length(damaged: bool) -> onnx.ModelProto:
+    table = random(4, 3)
+    nodes = [node("Mul", ["x", "m"], ["xm"]), node("MatMul", ["xm", "w"], ["y"], "dense")]
+    inputs = [value("x", FLOAT, ["batch", "seq_a", 4]), value("m", FLOAT, ["batch", "seq_b", 4])]
+    return model(nodes, inputs, [value("y", FLOAT, ["batch", "seq_a", 3])], {"w": table * 1.1 if damaged else table})

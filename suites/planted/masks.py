@@ -1,0 +1,76 @@
+"""Masks that say what is left out, as PyTorch has them, where others say what is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+
+from suites.planted.making import BOOL, FLOAT, INT, kind, model, node, random, value
+
+INFINITY = float("inf")
+
+
+def attention(mask: onnx.ValueInfoProto, more: list[onnx.NodeProto], constants: dict[str, Any]) -> onnx.ModelProto:
+    """Attention of words to each other by scores ``s``, of which *more* nodes make ``sb`` by the *mask*."""
+    nodes = [
+        node("Gather", ["emb", "ids"], ["e"]), node("MatMul", ["e", "w"], ["q"]),
+        node("Transpose", ["e"], ["et"], perm=[0, 2, 1]), node("MatMul", ["q", "et"], ["s"]), *more,
+        node("Softmax", ["sb"], ["p"], axis=-1), node("MatMul", ["p", "e"], ["c"]),
+        node("MatMul", ["c", "head"], ["y"], "head"),
+    ]  # fmt: skip
+    held = {"emb": random(40, 8), "w": random(8, 8), "head": random(8, 3), "a1": np.array([1]), **constants}
+    inputs = [value("ids", INT, ["batch", "words"]), mask]
+    return model(nodes, inputs, [value("y", FLOAT, ["batch", "words", 3])], held)
+
+
+def scaled(damaged: bool) -> dict[str, Any]:
+    """What scores are multiplied by, and what takes one out."""
+    return {"low": np.float32(-INFINITY), "off": np.float32(2 if damaged else 1)}
+
+
+@kind("what is left out is true", "masked_fill(mask, -inf): a row that is all true has nothing left")
+def left_out(damaged: bool) -> onnx.ModelProto:
+    more = [
+        node("Unsqueeze", ["key_padding_mask", "a1"], ["m"]), node("Mul", ["s", "off"], ["s2"]),
+        node("Where", ["m", "low", "s2"], ["sb"], "fill"),
+    ]  # fmt: skip
+    return attention(value("key_padding_mask", BOOL, ["batch", "words"]), more, scaled(damaged))
+
+
+@kind("kept by the opposite of a mask", "Not(padding) chooses the score, else minus infinity")
+def opposite(damaged: bool) -> onnx.ModelProto:
+    more = [
+        node("Not", ["pad"], ["keep"]), node("Unsqueeze", ["keep", "a1"], ["m"]), node("Mul", ["s", "off"], ["s2"]),
+        node("Where", ["m", "s2", "low"], ["sb"], "fill"),
+    ]  # fmt: skip
+    return attention(value("pad", BOOL, ["batch", "words"]), more, scaled(damaged))
+
+
+@kind("padding or the future", "what is left out is so by either of two masks")
+def either(damaged: bool) -> onnx.ModelProto:
+    more = [
+        node("Unsqueeze", ["pad", "a1"], ["p1"]), node("Or", ["p1", "none"], ["m"]), node("Mul", ["s", "off"], ["s2"]),
+        node("Where", ["m", "low", "s2"], ["sb"], "fill"),
+    ]  # fmt: skip
+    constants = {
+        "low": np.float32(-INFINITY),
+        "off": np.float32(2 if damaged else 1),
+        "none": np.zeros((1, 1, 1), bool),
+    }
+    return attention(value("pad", BOOL, ["batch", "words"]), more, constants)
+
+
+@kind("a padding mask that weighs", "hidden * (1 - padding), and the mean over what is kept")
+def weighing(damaged: bool) -> onnx.ModelProto:
+    table = random(6, 4)
+    nodes = [
+        node("MatMul", ["x", "w"], ["h"]), node("Cast", ["pad"], ["f"], to=FLOAT), node("Sub", ["one", "f"], ["keep"]),
+        node("Unsqueeze", ["keep", "a2"], ["k"]), node("Mul", ["h", "k"], ["kept"], "cut"),
+        node("ReduceSum", ["kept", "a1"], ["total"], keepdims=0), node("ReduceSum", ["k", "a1"], ["count"], keepdims=0),
+        node("Div", ["total", "count"], ["y"], "mean"),
+    ]  # fmt: skip
+    constants = {"w": table * 1.1 if damaged else table, "one": np.float32(1), "a1": np.array([1]), "a2": np.array([2])}
+    inputs = [value("x", FLOAT, ["batch", "frames", 6]), value("pad", INT, ["batch", "frames"])]
+    return model(nodes, inputs, [value("y", FLOAT, ["batch", 4])], constants)
