@@ -5,6 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from pytest_onnxaccel.backends.reference_recurrent import recurrent_operators
+from pytest_onnxaccel.backends.reference_windows import window_operators
+
 
 def warm_up() -> None:
     """Let onnx's evaluator build its tables of operators, which takes longer than to load a small model."""
@@ -80,4 +83,5 @@ def further_operators() -> list[Any]:
             lists = [None if limit is None else np.atleast_1d(limit) for limit in limits]
             return super()._run(boxes, scores, *lists, **attributes)
 
-    return [ZipMap, LpNormalization, LogSoftmax, GlobalMaxPool, GatherElements, NonMaxSuppression]
+    own_forms = [ZipMap, LpNormalization, LogSoftmax, GlobalMaxPool, GatherElements, NonMaxSuppression]
+    return [*own_forms, *window_operators(), *recurrent_operators()]

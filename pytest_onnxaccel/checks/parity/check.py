@@ -200,7 +200,7 @@ class _Comparison:
         if self.types is not None or self.case.types is None or self.agreement.problems:
             return False
         self.types = Compared.of(*self.case.types.ask())
-        self.limits.computed = self.types.computed
+        self.limits.computed = self.agreement.computed = self.types.computed
         if self.types.computed:
             self._judge_again()
         return bool(self.types.computed)
@@ -224,7 +224,12 @@ class _Comparison:
         """Outputs past their tolerance that are computed with few whole numbers on one side, and have no limit."""
         quantised = self.types.quantised if self.types is not None else {}
         free = [name for name in self.agreement.bad() if self.limits.free(name) and self.limits.lock(name) is None]
-        return {name: quantised[name] for name in free if name in quantised and name not in self.case.comparers}
+        return {name: quantised[name] for name in free if name in quantised and not self._compared(name)}
+
+    def _compared(self, name: str) -> bool:
+        """Return whether the user said how output *name* is compared, which is a limit."""
+        found = self.case.comparers.get(name)
+        return found is not None and found.given
 
     def _judge_again(self) -> None:
         self.agreement.judge_again()
@@ -284,7 +289,11 @@ class _Comparison:
 
         def aligned(name: str, run: Mapping[str, Array], base: Mapping[str, Array]) -> Array | None:
             comparer = comparers.get(holder(name, comparers))
-            return run[name] if comparer is None else comparer.aligned(name, Sample(VARIANT, run, base), self.limits)
+            return (
+                run[name]
+                if comparer is None
+                else comparer.aligned(name, Sample(VARIANT, run, base, self.limits.computed), self.limits)
+            )
 
         return aligned
 
@@ -325,7 +334,7 @@ class _Comparison:
         )  # fmt: skip
         trial.add(*both, index)
         if not trial.ok and self.look_at_types():
-            own.computed = self.limits.computed
+            own.computed = trial.computed = self.limits.computed
             trial.judge_again()
         # Rounding the inputs otherwise takes a few runs, and each variant of the model a load
         first = self._rounded if large or not (noisy.alike or noisy.locked) else None
@@ -364,10 +373,11 @@ class _Comparison:
             ),
         )
         if self.types is not None and self.types.quantised and not agreement.problems:
-            left = Quantised.of(case.samples(), *sides, self.types.quantised)
+            plain = {n: nodes for n, nodes in self.types.quantised.items() if n not in case.comparers}
+            left = Quantised.of(case.samples(), *sides, plain)
             result = result.with_(figures={**result.figures, "quantised": left.figures()})
             if self.unjudged and set(agreement.bad()) == set(self.unjudged):
-                return open_verdict(result, left.only(self.unjudged), agreement, self.decisions)
+                return open_verdict(result, left.only(self.unjudged), agreement, self.decisions, self.unjudged)
         result = ruled(result, agreement, limits, self.decisions, sides, self._worst_feeds)
         if case.telling is None:
             return result

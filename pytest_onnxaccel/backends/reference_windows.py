@@ -1,0 +1,58 @@
+"""Operators on windows and sizes that onnx's own evaluator computes otherwise than the specification says."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+
+@cache
+def window_operators() -> list[Any]:
+    """Return the right forms to hand to ``ReferenceEvaluator``."""
+    from onnx.reference.op_run import OpRun
+    from onnx.reference.ops import op_conv_transpose, op_resize
+
+    class LRN(OpRun):
+        """Over as many channels as there are: the evaluator goes over as many as the batch has samples."""
+
+        def _run(self, x: Any, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0, size: int = 1) -> Any:
+            import numpy as np
+
+            before, behind = (size - 1) // 2, size // 2 + 1
+            squares = np.square(x)
+            sums = np.stack(
+                [squares[:, max(0, c - before) : c + behind].sum(axis=1) for c in range(x.shape[1])], axis=1
+            )
+            return ((x / (bias + alpha / size * sums) ** beta).astype(x.dtype),)
+
+    convolution: Any = op_conv_transpose.ConvTranspose
+
+    class ConvTranspose(convolution):  # type: ignore[misc]
+        """Group by group: the evaluator takes the weights apart along the wrong axis."""
+
+        def _run(self, x: Any, w: Any, b: Any = None, group: int = 1, **attributes: Any) -> Any:
+            import numpy as np
+
+            if group == 1:
+                return super()._run(x, w, b, group=1, **attributes)
+            biases = [None] * group if b is None else np.split(b, group)
+            parts = zip(np.split(x, group, axis=1), np.split(w, group), biases, strict=True)
+            return (
+                np.concatenate([super(ConvTranspose, self)._run(*part, group=1, **attributes)[0] for part in parts], 1),
+            )
+
+    resize: Any = op_resize.Resize
+
+    class Resize(resize):  # type: ignore[misc]
+        """Corners aligned to those of the result: the evaluator takes a size that is no whole number for that."""
+
+        def _run(self, x: Any, roi: Any = None, scales: Any = None, sizes: Any = None, **attributes: Any) -> Any:
+            import numpy as np
+
+            if attributes.get("coordinate_transformation_mode") == "align_corners" and sizes is None:
+                axes = attributes.get("axes") or range(x.ndim)
+                lengths = np.array([x.shape[axis] for axis in axes])
+                scales, sizes = None, np.floor(lengths * np.asarray(scales)).astype(np.int64)
+            return super()._run(x, roi, scales, sizes, **attributes)
+
+    return [LRN, ConvTranspose, Resize]
