@@ -44,7 +44,7 @@ def window_operators() -> list[Any]:
     resize: Any = op_resize.Resize
 
     class Resize(resize):  # type: ignore[misc]
-        """Corners aligned to those of the result: the evaluator takes a size that is no whole number for that."""
+        """Corners aligned to those of the result: the evaluator takes a size that is not a whole number for that."""
 
         def _run(self, x: Any, roi: Any = None, scales: Any = None, sizes: Any = None, **attributes: Any) -> Any:
             import numpy as np

@@ -94,7 +94,7 @@ def labels_net(seed: int = 0, opset: int = 17) -> ModelProto:
 def indices_net() -> ModelProto:
     """The larger of a sum and its negative: half of the weights give the same index."""
     node = helper.make_node
-    weights: Weights = {"w": np.array([[1, -1]] * 4, np.float32)}
+    weights: Weights = {"w": np.array([[w, -w] for w in (1, 0.6, -0.7, 0.2)], np.float32)}
     nodes = [
         node("MatMul", ["x", "w"], ["m"], name="dense"),
         node("ArgMax", ["m"], ["i"], name="best", axis=1, keepdims=0),
