@@ -176,8 +176,9 @@ def roundtrip_arguments(parser: argparse.ArgumentParser) -> None:
         help="an input that the source does not declare, such as X:0:float32:?; repeatable, in order",
     )  # fmt: skip
     parser.add_argument("--outputs", metavar="NAMES", default="", help="names of the outputs, separated by commas")
-    parser.add_argument("--rtol", metavar="NUMBER", type=float, help="default: by dtype")
-    parser.add_argument("--atol", metavar="NUMBER", type=float, help="default: by dtype")
+    parser.add_argument("--rtol", metavar="NUMBER", type=float, help="default: rounding and measured noise")
+    parser.add_argument("--atol", metavar="NUMBER", type=float, help="default: rounding and measured noise")
+    _compare_argument(parser)
 
 
 def convert_arguments(parser: argparse.ArgumentParser) -> None:
@@ -213,8 +214,16 @@ def convert_arguments(parser: argparse.ArgumentParser) -> None:
         "--signature", metavar="NAME", default="", help="signature of a SavedModel; default: serving_default"
     )
     parser.add_argument("--trust", metavar="NAME", action="append", default=[], help="name that a pickle may refer to")
-    parser.add_argument("--rtol", metavar="NUMBER", type=float, help="tolerance of the proof; default: by dtype")
-    parser.add_argument("--atol", metavar="NUMBER", type=float, help="tolerance of the proof; default: by dtype")
+    parser.add_argument("--rtol", metavar="NUMBER", type=float, help="of the proof; default: rounding and noise")
+    parser.add_argument("--atol", metavar="NUMBER", type=float, help="of the proof; default: rounding and noise")
+    _compare_argument(parser)
+
+
+def _compare_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--compare", metavar="[OUTPUT=]KIND", action="append", default=[],
+        help="how outputs are compared, such as rows, boxes=cosine:0.999 or package.module:function; repeatable",
+    )  # fmt: skip
 
 
 def record_arguments(parser: argparse.ArgumentParser) -> None:
@@ -331,9 +340,16 @@ def _convert(given: argparse.Namespace, show: Callable[[str], object]) -> int:
         trusted=given.trust,
         tolerance=Tolerance(given.rtol, given.atol, "the command line"),
         options=RunOptions(import_paths=(os.getcwd(),), **_walls(given)),
+        compare=_compare(given),
     )
     show(_plain(saved.lines()))
     return 0
+
+
+def _compare(given: argparse.Namespace) -> dict[str, object] | None:
+    """Return what ``--compare`` says, by output; ``*`` for every other one."""
+    pairs = [text.rpartition("=") for text in given.compare]
+    return {name or "*": kind for name, _, kind in pairs} or None
 
 
 def _record(given: argparse.Namespace, show: Callable[[str], object]) -> int:
@@ -376,6 +392,7 @@ def _roundtrip(given: argparse.Namespace, show: Callable[[str], object]) -> int:
         outputs=[name.strip() for name in given.outputs.split(",") if name.strip()],
         tolerance=Tolerance(given.rtol, given.atol, "the command line"),
         options=RunOptions(import_paths=(os.getcwd(),), **_walls(given)),
+        compare=_compare(given),
     )
     show(_plain([f"{result.verdict}: {result.message}", *(f"  {line}" for line in (*result.details, *result.notes))]))
     return 0 if result.verdict is Verdict.PASSED else 1
