@@ -5,12 +5,15 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+#: What the evaluator calls the function that runs a loop's body.
+_BODY = "_run_body"
+
 
 @cache
 def window_operators() -> list[Any]:
     """Return the right forms to hand to ``ReferenceEvaluator``."""
     from onnx.reference.op_run import OpRun
-    from onnx.reference.ops import op_conv_transpose, op_resize
+    from onnx.reference.ops import op_conv_transpose, op_loop, op_resize
 
     class LRN(OpRun):
         """Over as many channels as there are: the evaluator goes over as many as the batch has samples."""
@@ -55,4 +58,34 @@ def window_operators() -> list[Any]:
                 scales, sizes = None, np.floor(lengths * np.asarray(scales)).astype(np.int64)
             return super()._run(x, roi, scales, sizes, **attributes)
 
-    return [LRN, ConvTranspose, Resize]
+    loop: Any = op_loop.Loop
+
+    class Loop(loop):  # type: ignore[misc]
+        """Collects with an axis of its own: the evaluator joins what bodies give along the axis that they have."""
+
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self._body_alone: Any = getattr(self, _BODY)
+            setattr(self, _BODY, self._with_axis)
+
+        def _with_axis(self, *arguments: Any, **more: Any) -> list[Any]:
+            import numpy as np
+
+            outputs = list(self._body_alone(*arguments, **more))
+            first = len(outputs) - self.K
+            self._numbers = [np.ndim(output) == 0 for output in outputs[first:]]
+            return [*outputs[:first], *(np.asarray(output)[None] for output in outputs[first:])]
+
+        def _run(self, most: Any, going: Any, *states: Any, **more: Any) -> Any:
+            import numpy as np
+
+            # Left out, it stands for a loop that nothing but the count ends: the evaluator does not begin it
+            found = super()._run(most, np.array(True) if going is None else going, *states, **more)
+            kept, collected = found[: self.N], found[self.N :]
+            if not collected:
+                return found
+            pairs = zip(collected, self._numbers, strict=False)
+            flat = [array.reshape(-1) if single else array for array, single in pairs]
+            return (*kept, *flat, *collected[len(flat) :])
+
+    return [LRN, ConvTranspose, Resize, Loop]

@@ -214,3 +214,33 @@ def test_the_one_other_activation_that_it_knows_is_loaded(tmp_path: Path) -> Non
     assert ours(made("RNN", loud("RNN"), attributes), loud("RNN"), tmp_path)["y"].item() == 18
     with pytest.raises(ModelError, match="activations"):
         ours(made("RNN", loud("RNN"), {"hidden_size": 1, "activations": ["Relu"]}), loud("RNN"), tmp_path)
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (2, 3)])
+def test_what_a_loop_collects_has_an_axis_of_its_own(shape: tuple[int, ...], tmp_path: Path) -> None:
+    kind, whole, truth = (helper.np_dtype_to_tensor_dtype(np.dtype(name)) for name in ("float32", "int64", "bool"))
+    body = helper.make_graph(
+        [
+            helper.make_node("Cast", ["i"], ["number"], to=kind),
+            helper.make_node("Add", ["x", "number"], ["each"]),
+            helper.make_node("Add", ["sum", "number"], ["more"]),
+            helper.make_node("Identity", ["go"], ["on"]),
+        ],
+        "body",
+        [helper.make_tensor_value_info(name, of, []) for name, of in (("i", whole), ("go", truth), ("sum", kind))],
+        [
+            helper.make_tensor_value_info(name, of, size)
+            for name, of, size in (("on", truth, []), ("more", kind, []), ("each", kind, shape))
+        ],
+    )
+    inputs = {"n": np.array(4), "zero": np.zeros((), np.float32), "x": np.ones(shape, np.float32)}
+    model = single("Loop", inputs, ["n", "", "zero"], ["last", "y"], body=body)
+    found = ours(model, inputs, tmp_path)
+    assert found["last"] == 6
+    assert np.array_equal(found["y"], np.stack([np.ones(shape) + i for i in range(4)]))
+    with pytest.raises(ValueError, match="at least one array"):
+        as_it_is(model, inputs)  # without a condition it does not begin
+    if len(shape) != 1:
+        endless = {**inputs, "yes": np.array(True)}
+        model = single("Loop", endless, ["n", "yes", "zero"], ["last", "y"], body=body)
+        assert ReferenceEvaluator(model).run(None, endless)[1].shape != (4, *shape)
