@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from pytest_onnxaccel.backends import reference_loops, reference_windows
+from pytest_onnxaccel.backends.reference_pools import pool_operators
+from pytest_onnxaccel.backends.reference_recurrent import recurrent_operators
+from pytest_onnxaccel.backends.reference_windows import window_operators
 
 
 def warm_up() -> None:
@@ -82,5 +84,5 @@ def further_operators() -> list[Any]:
             lists = [None if limit is None else np.atleast_1d(limit) for limit in limits]
             return super()._run(boxes, scores, *lists, **attributes)
 
-    found = [ZipMap, LpNormalization, LogSoftmax, GlobalMaxPool, GatherElements, NonMaxSuppression]
-    return [*found, *reference_windows.operators(), *reference_loops.operators()]
+    own_forms = [ZipMap, LpNormalization, LogSoftmax, GlobalMaxPool, GatherElements, NonMaxSuppression]
+    return [*own_forms, *window_operators(), *pool_operators(), *recurrent_operators()]

@@ -1,52 +1,91 @@
-"""MaxPool and ConvTranspose of onnx's evaluator, right where its own are not.
-
-As they are, in onnx 1.23: MaxPool reads the four pads of an image as top, bottom, left, right instead of top, left,
-bottom, right, and no pads of signals and volumes; ConvTranspose takes the weights of a group from the wrong axis.
-"""
+"""Operators on windows and sizes that onnx's own evaluator computes otherwise than the specification says."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-_IMAGE = 2
+#: What the evaluator calls the function that runs a loop's body.
+_BODY = "_run_body"
 
 
-def pads_misread(pads: Sequence[int] | None, auto_pad: str | None) -> bool:
-    """Return whether the evaluator reads *pads* wrongly: those of an image that differ, and any of another rank."""
-    if not pads or auto_pad not in (None, "", "NOTSET") or not any(pads):
-        return False
-    return len(pads) != 2 * _IMAGE or len(set(pads)) > 1
+@cache
+def window_operators() -> list[Any]:
+    """Return the right forms to hand to ``ReferenceEvaluator``."""
+    from onnx.reference.op_run import OpRun
+    from onnx.reference.ops import op_conv_transpose, op_loop, op_resize
 
+    class LRN(OpRun):
+        """Over as many channels as there are: the evaluator goes over as many as the batch has samples."""
 
-def operators() -> list[Any]:
-    """Return the operators to hand to ``ReferenceEvaluator``."""
-    from onnx.reference.ops import op_conv_transpose, op_max_pool
-
-    largest: Any = op_max_pool.MaxPool
-    transposed: Any = op_conv_transpose.ConvTranspose
-
-    class MaxPool(largest):  # type: ignore[misc]
-        """By its general form where the quick one reads the pads wrongly."""
-
-        def _run(self, x: Any, **attributes: Any) -> Any:
-            names = ("auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order", "strides")
-            given = {name: attributes.get(name) for name in names}
-            if pads_misread(given["pads"], given["auto_pad"]):
-                return self._max_pool(x, **given)
-            return super()._run(x, **attributes)
-
-    class ConvTranspose(transposed):  # type: ignore[misc]
-        """Each group with its own weights and its own part of the bias."""
-
-        def _run(self, x: Any, w: Any, bias: Any = None, group: int = 1, **attributes: Any) -> Any:
+        def _run(self, x: Any, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0, size: int = 1) -> Any:
             import numpy as np
 
-            if (group or 1) == 1:
-                return super()._run(x, w, bias, group=1, **attributes)
-            biases = [None] * group if bias is None else np.split(bias, group)
-            parts = zip(np.split(x, group, axis=1), np.split(w, group), biases, strict=True)
-            found = [super(ConvTranspose, self)._run(a, b, c, group=1, **attributes)[0] for a, b, c in parts]
-            return (np.concatenate(found, axis=1),)
+            before, behind = (size - 1) // 2, size // 2 + 1
+            squares = np.square(x)
+            sums = np.stack(
+                [squares[:, max(0, c - before) : c + behind].sum(axis=1) for c in range(x.shape[1])], axis=1
+            )
+            return ((x / (bias + alpha / size * sums) ** beta).astype(x.dtype),)
 
-    return [MaxPool, ConvTranspose]
+    convolution: Any = op_conv_transpose.ConvTranspose
+
+    class ConvTranspose(convolution):  # type: ignore[misc]
+        """Group by group: the evaluator takes the weights apart along the wrong axis."""
+
+        def _run(self, x: Any, w: Any, b: Any = None, group: int = 1, **attributes: Any) -> Any:
+            import numpy as np
+
+            if group == 1:
+                return super()._run(x, w, b, group=1, **attributes)
+            biases = [None] * group if b is None else np.split(b, group)
+            parts = zip(np.split(x, group, axis=1), np.split(w, group), biases, strict=True)
+            return (
+                np.concatenate([super(ConvTranspose, self)._run(*part, group=1, **attributes)[0] for part in parts], 1),
+            )
+
+    resize: Any = op_resize.Resize
+
+    class Resize(resize):  # type: ignore[misc]
+        """Corners aligned to those of the result: the evaluator takes a size that is not a whole number for that."""
+
+        def _run(self, x: Any, roi: Any = None, scales: Any = None, sizes: Any = None, **attributes: Any) -> Any:
+            import numpy as np
+
+            if attributes.get("coordinate_transformation_mode") == "align_corners" and sizes is None:
+                axes = attributes.get("axes") or range(x.ndim)
+                lengths = np.array([x.shape[axis] for axis in axes])
+                scales, sizes = None, np.floor(lengths * np.asarray(scales)).astype(np.int64)
+            return super()._run(x, roi, scales, sizes, **attributes)
+
+    loop: Any = op_loop.Loop
+
+    class Loop(loop):  # type: ignore[misc]
+        """Collects with an axis of its own: the evaluator joins what bodies give along the axis that they have."""
+
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self._body_alone: Any = getattr(self, _BODY)
+            setattr(self, _BODY, self._with_axis)
+
+        def _with_axis(self, *arguments: Any, **more: Any) -> list[Any]:
+            import numpy as np
+
+            outputs = list(self._body_alone(*arguments, **more))
+            first = len(outputs) - self.K
+            self._numbers = [np.ndim(output) == 0 for output in outputs[first:]]
+            return [*outputs[:first], *(np.asarray(output)[None] for output in outputs[first:])]
+
+        def _run(self, most: Any, going: Any, *states: Any, **more: Any) -> Any:
+            import numpy as np
+
+            # Left out, it stands for a loop that nothing but the count ends: the evaluator does not begin it
+            found = super()._run(most, np.array(True) if going is None else going, *states, **more)
+            kept, collected = found[: self.N], found[self.N :]
+            if not collected:
+                return found
+            pairs = zip(collected, self._numbers, strict=False)
+            flat = [array.reshape(-1) if single else array for array, single in pairs]
+            return (*kept, *flat, *collected[len(flat) :])
+
+    return [LRN, ConvTranspose, Resize, Loop]

@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Callable
 
-from pytest_onnxaccel.commands.shared import plain, positive, walls
+from pytest_onnxaccel.commands.shared import compare_argument, compared, plain, positive, walls
 
 #: What ``--help`` says of it.
 HELP = "convert a source to ONNX, and prove it"
@@ -45,8 +45,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--signature", metavar="NAME", default="", help="signature of a SavedModel; default: serving_default"
     )
     parser.add_argument("--trust", metavar="NAME", action="append", default=[], help="name that a pickle may refer to")
-    parser.add_argument("--rtol", metavar="NUMBER", type=float, help="tolerance of the proof; default: by dtype")
-    parser.add_argument("--atol", metavar="NUMBER", type=float, help="tolerance of the proof; default: by dtype")
+    parser.add_argument("--rtol", metavar="NUMBER", type=float, help="of the proof; default: rounding and noise")
+    parser.add_argument("--atol", metavar="NUMBER", type=float, help="of the proof; default: rounding and noise")
+    compare_argument(parser)
 
 
 def run(given: argparse.Namespace, show: Callable[[str], object]) -> int:
@@ -76,6 +77,7 @@ def run(given: argparse.Namespace, show: Callable[[str], object]) -> int:
         trusted=given.trust,
         tolerance=Tolerance(given.rtol, given.atol, "the command line"),
         options=RunOptions(import_paths=(os.getcwd(),), **walls(given)),
+        compare=compared(given),
     )
     show(plain(saved.lines()))
     return 0

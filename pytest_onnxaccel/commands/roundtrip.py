@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Callable
 
-from pytest_onnxaccel.commands.shared import plain, walls
+from pytest_onnxaccel.commands.shared import compare_argument, compared, plain, walls
 
 #: What ``--help`` says of it.
 HELP = "convert a source leg by leg, and compare every stop"
@@ -27,8 +27,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="an input that the source does not declare, such as X:0:float32:?; repeatable, in order",
     )  # fmt: skip
     parser.add_argument("--outputs", metavar="NAMES", default="", help="names of the outputs, separated by commas")
-    parser.add_argument("--rtol", metavar="NUMBER", type=float, help="default: by dtype")
-    parser.add_argument("--atol", metavar="NUMBER", type=float, help="default: by dtype")
+    parser.add_argument("--rtol", metavar="NUMBER", type=float, help="default: rounding and measured noise")
+    parser.add_argument("--atol", metavar="NUMBER", type=float, help="default: rounding and measured noise")
+    compare_argument(parser)
 
 
 def run(given: argparse.Namespace, show: Callable[[str], object]) -> int:
@@ -53,6 +54,7 @@ def run(given: argparse.Namespace, show: Callable[[str], object]) -> int:
         outputs=[name.strip() for name in given.outputs.split(",") if name.strip()],
         tolerance=Tolerance(given.rtol, given.atol, "the command line"),
         options=RunOptions(import_paths=(os.getcwd(),), **walls(given)),
+        compare=compared(given),
     )
     show(plain([f"{result.verdict}: {result.message}", *(f"  {line}" for line in (*result.details, *result.notes))]))
     return 0 if result.verdict is Verdict.PASSED else 1

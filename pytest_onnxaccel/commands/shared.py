@@ -32,6 +32,20 @@ def sandbox_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def compare_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--compare`` of the commands that compare a model with its source."""
+    parser.add_argument(
+        "--compare", metavar="[OUTPUT=]KIND", action="append", default=[],
+        help="how outputs are compared, such as rows, boxes=cosine:0.999 or package.module:function; repeatable",
+    )  # fmt: skip
+
+
+def compared(given: argparse.Namespace) -> dict[str, object] | None:
+    """Return what ``--compare`` says, by output; ``*`` for every other one."""
+    pairs = [text.rpartition("=") for text in given.compare]
+    return {name or "*": kind for name, _, kind in pairs} or None
+
+
 def walls(given: argparse.Namespace) -> dict[str, Any]:
     """Return what the arguments say of the sandbox and of time, as options of a run.
 

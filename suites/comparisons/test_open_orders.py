@@ -15,12 +15,12 @@ from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines
-from suites.comparisons import labels, quantized, ranked, rows
+from suites.comparisons import inside, labels, quantized, ranked, rows
 from suites.comparisons.kinds import KINDS
 from suites.planted.making import twin
 
 #: Importing them puts their kinds on the list.
-FAMILIES = (labels, quantized, ranked, rows)
+FAMILIES = (inside, labels, quantized, ranked, rows)
 FAULTS = [(name, fault) for name, kind in KINDS.items() for fault in kind.faults]
 
 

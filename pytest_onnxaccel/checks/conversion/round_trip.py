@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import Session
+from pytest_onnxaccel.checks.conversion.pair import Noisy, Pair
 from pytest_onnxaccel.checks.parity.comparison import Agreement
 from pytest_onnxaccel.core.errors import BackendUnavailable, ConversionError, OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
@@ -16,6 +17,9 @@ from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
+    from pytest_onnxaccel.checks.parity.outputs.comparer import Comparer
+
+    _Runs = Sequence[Mapping[str, Array]]
 
 #: One random input misleads; these many distinct ones go through every stop.
 SAMPLES = 3
@@ -30,11 +34,13 @@ class Stop:
         session: runs it, under the names of the start; what stood against it where nothing can be run; None where a
             later stop's error left nothing to ask of it.
         notes: facts that qualify the leg.
+        noise: how it is measured what its outputs may be off by.
     """
 
     name: str
     session: Session | OnnxAccelError | None
     notes: tuple[str, ...] = ()
+    noise: Noisy | None = None
 
 
 def round_trip_runs(
@@ -44,7 +50,7 @@ def round_trip_runs(
     tolerance: Tolerance,
     outputs: Mapping[str, Tolerance] | None = None,
     required: bool = False,
-    samples: int = SAMPLES,
+    compared: Mapping[str, Comparer] | None = None,
 ) -> CheckResult:
     """Check that every stop agrees with the one before it, and the last with the first.
 
@@ -55,7 +61,7 @@ def round_trip_runs(
         tolerance: that of every comparison; what it leaves open goes by dtype.
         outputs: tolerances by output, in place of *tolerance*.
         required: a leg that cannot be taken is a failure, not merely *not applicable*.
-        samples: how many are compared.
+        compared: what compares an output otherwise than element by element.
     """
     shown = " -> ".join(stop.name.partition(": ")[2].partition(" -> ")[2] or stop.name for stop in stops)
     result = CheckResult(
@@ -63,55 +69,50 @@ def round_trip_runs(
         notes=tuple(dict.fromkeys(f"{stop.name}: {note}" for stop in stops for note in stop.notes)),
     )  # fmt: skip
     figures: dict[str, Any] = {}
+    feeds = [inputs.feeds(index) for index in range(SAMPLES)] if inputs is not None else []
+
+    def agree(stop: Stop, other: Stop, ours: _Runs, theirs: _Runs) -> Agreement:
+        noise = [one.noise for one in (stop, other) if one.noise is not None]
+        pair = Pair((stop.name, other.name), tolerance, outputs, compared, noise)
+        for candidate, reference, sample in zip(ours, theirs, feeds, strict=True):
+            pair.add(candidate, reference, sample)
+            if pair.agreement.problems:
+                break
+        return pair.agreement
+
     before: list[dict[str, Array]] = []
     first: list[dict[str, Array]] = []
     for at, stop in enumerate(stops):
         if stop.session is None:
             continue
-        ran = _run(stop, inputs, samples)
+        ran = _run(stop, feeds)
         if isinstance(ran, OnnxAccelError):
             return _stopped(result, stop, ran, required).with_(figures={"legs": figures})
         if at:
-            agreement = _compare((stop.name, stops[at - 1].name), ran, before, tolerance, outputs)
+            agreement = agree(stop, stops[at - 1], ran, before)
             figures[stop.name] = agreement.summary()
             if not agreement.ok:
                 left = [later.name for later in stops[at + 1 :]]
                 after = (f"not judged after it: {', '.join(left)}",) if left else ()
                 return _failed(result, stop.name, agreement, after).with_(figures={"legs": figures})
         before, first = ran, first or ran
-    whole = _compare((stops[-1].name, stops[0].name), before, first, tolerance, outputs)
+    whole = agree(stops[-1], stops[0], before, first)
     figures["whole"] = whole.summary()
     result = result.with_(figures={"legs": figures, "max_abs": whole.summary().get("max_abs", 0.0)})
     if not whole.ok:
         return _failed(result, "the whole trip, though no leg alone,", whole, ())
     worst = counted([f"{name}: {found.get('max_abs', 0.0):.3g}" for name, found in figures.items()])
-    return result.with_(message=f"{shown} agrees leg by leg over {samples} samples (max abs error {worst})")
+    return result.with_(message=f"{shown} agrees leg by leg over {SAMPLES} samples (max abs error {worst})")
 
 
-def _run(stop: Stop, inputs: Inputs | None, samples: int) -> list[dict[str, Array]] | OnnxAccelError:
+def _run(stop: Stop, feeds: _Runs) -> list[dict[str, Array]] | OnnxAccelError:
     if isinstance(stop.session, OnnxAccelError):
         return stop.session
-    assert inputs is not None
     assert stop.session is not None
     try:
-        return [stop.session.run(inputs.feeds(index)) for index in range(samples)]
+        return [stop.session.run(sample) for sample in feeds]
     except OnnxAccelError as error:
         return error
-
-
-def _compare(
-    sides: tuple[str, str],
-    ours: Sequence[Mapping[str, Array]],
-    theirs: Sequence[Mapping[str, Array]],
-    tolerance: Tolerance,
-    outputs: Mapping[str, Tolerance] | None,
-) -> Agreement:
-    agreement = Agreement(sides, tolerance, outputs or {})
-    for candidate, reference in zip(ours, theirs, strict=True):
-        agreement.add(candidate, reference)
-        if agreement.problems:
-            break
-    return agreement
 
 
 def _stopped(result: CheckResult, stop: Stop, error: OnnxAccelError, required: bool) -> CheckResult:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session
-from pytest_onnxaccel.checks.inputs.finite import is_finite
+from pytest_onnxaccel.checks.parity.case import SAMPLES as SAMPLES
+from pytest_onnxaccel.checks.parity.case import Noisy as Noisy
+from pytest_onnxaccel.checks.parity.case import ParityCase as ParityCase
+from pytest_onnxaccel.checks.parity.case import sample as sample
+from pytest_onnxaccel.checks.parity.case import samples as samples
 from pytest_onnxaccel.checks.parity.comparison import Agreement
+from pytest_onnxaccel.checks.parity.measuring import both_runs, of_large_inputs, telling_samples, worth_measuring
 from pytest_onnxaccel.checks.parity.noise_floor import Aligned, Noise, Variants, measure
-from pytest_onnxaccel.checks.parity.outputs.comparer import VARIANT, Comparer, Sample
+from pytest_onnxaccel.checks.parity.outputs.comparer import VARIANT, Sample
 from pytest_onnxaccel.checks.parity.rounded_inputs import nudged
 from pytest_onnxaccel.checks.parity.tolerances import Limits
 from pytest_onnxaccel.checks.parity.verdict import figures_of, notes_of, ruled
@@ -19,112 +24,17 @@ from pytest_onnxaccel.checks.precision.quantised import Quantised, open_verdict
 from pytest_onnxaccel.checks.precision.types import Compared
 from pytest_onnxaccel.checks.reach.answers import Answers
 from pytest_onnxaccel.core import progress
-from pytest_onnxaccel.core.errors import ModelError
-from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult, Verdict
-from pytest_onnxaccel.core.specs import Decision, Tolerance
 from pytest_onnxaccel.numerics.compare.elementwise import twice
-from pytest_onnxaccel.numerics.sampling.input_sets import BEYOND, WIDE, WIDENED, Inputs
+from pytest_onnxaccel.numerics.sampling.input_sets import BEYOND, WIDE
 from pytest_onnxaccel.numerics.unpacked import holder
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
     from pytest_onnxaccel.checks.parity.decisions import Decisions
     from pytest_onnxaccel.checks.parity.resample import SecondLook
-    from pytest_onnxaccel.checks.precision.types import Types
-    from pytest_onnxaccel.checks.reach.telling import Telling
 
     Feeds = Mapping[str, Array]
-
-#: One random input misleads; these many distinct ones are compared, and every sample that the user gives up to MOST.
-SAMPLES = 3
-MOST = 16
-
-
-#: Scale of the summands by output that is a sum, and whether it adds up many numbers, on some samples.
-Summands = Callable[[Sequence["Feeds"]], Mapping[str, tuple[float, bool]]]
-
-
-@record(frozen=True)
-class Noisy:
-    """What a parity check knows of noise.
-
-    Attributes:
-        variants: opens legal variants of the reference; None where nobody can.
-        locked: tolerances of the reviewed lock file, by output.
-        always: measure also where nothing is past the rounding floor: a lock is being written.
-        base: the session that *variants* are variants of; the reference by default.
-        stored: the reference is what was stored: there, equal values prove something also where none is finite.
-        least: tolerances by output that its own noise needed where the reference was stored.
-        beside: the ONNX side of a source framework, by name, with its variants: what a framework shows of noise on two
-            threads is less than two frameworks are apart.
-        summands: asks how large what outputs are added up of is.
-        alike: candidate and reference run in one engine. Another one's kernels may round more than any variant
-            shows; in the same one a narrow pass is worth a second look.
-    """
-
-    variants: Variants | None = None
-    locked: Mapping[str, Tolerance] = field(default_factory=dict)
-    always: bool = False
-    alike: bool = False
-    base: Session | None = None
-    stored: bool = False
-    least: Mapping[str, Tolerance] = field(default_factory=dict)
-    beside: tuple[str, Session, Variants] | None = None
-    summands: Summands | None = None
-
-
-@record(frozen=True)
-class ParityCase:
-    """What one parity check compares.
-
-    Attributes:
-        model, backend, reference: names, as the result has them.
-        candidate_session, reference_session: the two sides.
-        outputs: tolerances by output, before *tolerance*.
-        seeds: one sample for each; without any, :data:`SAMPLES` distinct ones of the inputs' own seed.
-        batch: batch size to feed; None for the model's own.
-        known: the candidate's outputs of a default sample at its own batch, where they need no second run.
-        noisy: how the default tolerance is measured; without it, it is rounding alone.
-        decision: what both sides must decide alike.
-        telling: whether what was compared tells anything; more samples are compared where it does not.
-        comparers: by output, what compares it otherwise than element by element.
-        notes: what qualifies the verdict in addition to what the sessions say.
-        types: what both sides compute in.
-    """
-
-    model: str
-    backend: str
-    reference: str
-    candidate_session: Session
-    reference_session: Session
-    inputs: Inputs
-    tolerance: Tolerance
-    outputs: Mapping[str, Tolerance] = field(default_factory=dict)
-    seeds: Sequence[int] = ()
-    batch: int | None = None
-    known: Callable[[int], Mapping[str, Array]] | None = None
-    noisy: Noisy = field(default_factory=Noisy)
-    decision: Decision | None = None
-    telling: Telling | None = None
-    comparers: Mapping[str, Comparer] = field(default_factory=dict)
-    notes: Sequence[str] = ()
-    types: Types | None = None
-
-    def samples(self) -> Iterator[dict[str, Array]]:
-        """Yield the feeds, in order."""
-        return samples(self.inputs, self.seeds, self.batch)
-
-    def sample(self, index: int) -> dict[str, Array]:
-        """Return the feeds of sample *index*, also past those of :meth:`samples`."""
-        return sample(self.inputs, self.seeds, self.batch, index)
-
-    def known_outputs(self, index: int) -> Mapping[str, Array] | None:
-        """Return the candidate's outputs of sample *index*, where it ran already."""
-        if self.known is None or self.batch is not None or self.seeds or sized(self.inputs, index) is not self.inputs:
-            return None
-        # Not those that ran with what the samples of a batch have in common
-        return None if index and self.inputs.shared else self.known(index)
 
 
 def parity(case: ParityCase) -> CheckResult:
@@ -193,14 +103,14 @@ class _Comparison:
 
     def worth_measuring(self) -> bool:
         """Return whether noise could explain what is past the tolerance."""
-        return _worth_measuring(self.agreement, self.limits, self.decisions)
+        return worth_measuring(self.agreement, self.limits, self.decisions)
 
     def look_at_types(self) -> bool:
         """Ask, once, what both sides compute in, and judge by that; whether it changed a tolerance."""
         if self.types is not None or self.case.types is None or self.agreement.problems:
             return False
         self.types = Compared.of(*self.case.types.ask())
-        self.limits.computed = self.types.computed
+        self.limits.computed = self.agreement.computed = self.types.computed
         if self.types.computed:
             self._judge_again()
         return bool(self.types.computed)
@@ -215,7 +125,7 @@ class _Comparison:
             return
         if not self.holds or not self.types.converted:
             return
-        self.measured_narrow(_telling(self.case, self.agreement))
+        self.measured_narrow(telling_samples(self.case, self.agreement))
         self.limits.tight = tuple(self.types.converted)
         self._judge_again()
 
@@ -224,7 +134,12 @@ class _Comparison:
         """Outputs past their tolerance that are computed with few whole numbers on one side, and have no limit."""
         quantised = self.types.quantised if self.types is not None else {}
         free = [name for name in self.agreement.bad() if self.limits.free(name) and self.limits.lock(name) is None]
-        return {name: quantised[name] for name in free if name in quantised and name not in self.case.comparers}
+        return {name: quantised[name] for name in free if name in quantised and not self._compared(name)}
+
+    def _compared(self, name: str) -> bool:
+        """Return whether the user said how output *name* is compared, which is a limit."""
+        found = self.case.comparers.get(name)
+        return found is not None and found.given
 
     def _judge_again(self) -> None:
         self.agreement.judge_again()
@@ -272,7 +187,7 @@ class _Comparison:
             return
         if not all(self.limits.free(name) and self.limits.lock(name) is None for name in bad):
             return
-        self.limits.summands = ask(_telling(self.case, self.agreement))
+        self.limits.summands = ask(telling_samples(self.case, self.agreement))
         if self.limits.summands:
             self._judge_again()
 
@@ -284,7 +199,11 @@ class _Comparison:
 
         def aligned(name: str, run: Mapping[str, Array], base: Mapping[str, Array]) -> Array | None:
             comparer = comparers.get(holder(name, comparers))
-            return run[name] if comparer is None else comparer.aligned(name, Sample(VARIANT, run, base), self.limits)
+            return (
+                run[name]
+                if comparer is None
+                else comparer.aligned(name, Sample(VARIANT, run, base, self.limits.computed), self.limits)
+            )
 
         return aligned
 
@@ -294,7 +213,7 @@ class _Comparison:
         wanted = noisy.always or self.worth_measuring()
         if noisy.variants is None or not wanted or self.agreement.problems or self.unjudged:
             return None
-        chosen = _telling(case, self.agreement)
+        chosen = telling_samples(case, self.agreement)
         self.measured(chosen)
         if not noisy.alike and not noisy.locked and not self.agreement.ok and self.worth_measuring():
             # Another engine adds up in another order, which no variant of the reference shows
@@ -312,12 +231,12 @@ class _Comparison:
         """Compare one more sample, within what it needs itself; False once the candidate fails."""
         case, noisy = self.case, self.noisy
         feeds = case.sample(index)
-        both = _runs(case.candidate_session, case.reference_session, feeds)
+        both = both_runs(case.candidate_session, case.reference_session, feeds)
         if both is None:
             return True
         large = WIDE <= index < BEYOND
         # The noise of a narrow type was measured on the samples before
-        own = _of_large_inputs(self.limits) if large else replace(self.limits, floors=dict(self.limits.floors))
+        own = of_large_inputs(self.limits) if large else replace(self.limits, floors=dict(self.limits.floors))
         own.tight = ()
         trial = replace(
             self.agreement, limit=own, problems=[], worst={}, hardest={}, needed={}, flips={}, empty={},
@@ -325,14 +244,14 @@ class _Comparison:
         )  # fmt: skip
         trial.add(*both, index)
         if not trial.ok and self.look_at_types():
-            own.computed = self.limits.computed
+            own.computed = trial.computed = self.limits.computed
             trial.judge_again()
         # Rounding the inputs otherwise takes a few runs, and each variant of the model a load
         first = self._rounded if large or not (noisy.alike or noisy.locked) else None
         base = (self._base_name, self._base)
         tried = [(*base, variants) for variants in (first, noisy.variants) if variants is not None]
         for name, session, variants in (*tried, *([noisy.beside] if noisy.beside is not None else [])):
-            if trial.problems or not _worth_measuring(trial, own, None):
+            if trial.problems or not worth_measuring(trial, own, None):
                 break
             found = measure(name, session, variants, [feeds], self._aligned(), own.computed)
             own.noise = own.noise.joined(found) if own.noise is not None else found
@@ -364,10 +283,11 @@ class _Comparison:
             ),
         )
         if self.types is not None and self.types.quantised and not agreement.problems:
-            left = Quantised.of(case.samples(), *sides, self.types.quantised)
+            plain = {n: nodes for n, nodes in self.types.quantised.items() if n not in case.comparers}
+            left = Quantised.of(case.samples(), *sides, plain)
             result = result.with_(figures={**result.figures, "quantised": left.figures()})
             if self.unjudged and set(agreement.bad()) == set(self.unjudged):
-                return open_verdict(result, left.only(self.unjudged), agreement, self.decisions)
+                return open_verdict(result, left.only(self.unjudged), agreement, self.decisions, self.unjudged)
         result = ruled(result, agreement, limits, self.decisions, sides, self._worst_feeds)
         if case.telling is None:
             return result
@@ -384,74 +304,3 @@ class _Comparison:
 
     def _worst_feeds(self) -> Feeds:
         return self.case.sample(next((self.agreement.worst[name]["sample"] for name in self.agreement.bad()), 0))
-
-
-def _of_large_inputs(limits: Limits) -> Limits:
-    """Return tolerances of a sample whose inputs are drawn wider: what it needs is tolerated of it alone.
-
-    What is locked was measured on other samples, and an absolute tolerance was given for outputs of their size.
-    """
-
-    def wider(given: Tolerance) -> Tolerance:
-        return given if given.atol is None else replace(given, atol=given.atol * WIDENED)
-
-    outputs = {name: wider(given) for name, given in limits.outputs.items()}
-    return replace(limits, given=wider(limits.given), outputs=outputs, locked={}, floors=dict(limits.floors))
-
-
-def _runs(
-    candidate: Session, reference: Session, feeds: Mapping[str, Array]
-) -> tuple[Mapping[str, Array], Mapping[str, Array]] | None:
-    """Return what both give; None where one of them refuses an extra sample, or overflows in it."""
-    try:
-        theirs = reference.run(feeds)
-        return (candidate.run(feeds), theirs) if is_finite(theirs) else None
-    except ModelError as error:
-        if error.code not in ("E_RUN", "E_INPUT"):
-            raise
-        return None
-
-
-def _worth_measuring(agreement: Agreement, limits: Limits, decisions: Decisions | None) -> bool:
-    """Return whether a measured drift could explain what is past rounding; so a plain pass costs nothing."""
-    bad = agreement.bad()
-    if bad and not all(
-        name in agreement.hardest and limits.may_help(name, agreement.needed[name], agreement.hardest[name][2])
-        for name in bad
-    ):
-        return False  # it fails in any case
-    flips = decisions.flips() if decisions is not None else []
-    return bool(bad) or bool(flips and all(change.margin < float("inf") for _, _, change in flips))
-
-
-def _telling(case: ParityCase, agreement: Agreement) -> list[Mapping[str, Array]]:
-    """Return at most :data:`SAMPLES` of the samples to measure on, those that need the widest tolerances among them."""
-    first = dict.fromkeys(sample for sample, _, _ in agreement.hardest.values())
-    count = sum(1 for _ in case.samples())
-    chosen = list(dict.fromkeys([*first, *range(count)]))[: max(SAMPLES, len(first))]
-    # One of a second look comes after those that are compared at first
-    return [case.sample(index) for index in sorted(chosen)]
-
-
-def samples(inputs: Inputs, seeds: Sequence[int], batch: int | None) -> Iterator[dict[str, Array]]:
-    """Yield the feeds that parity compares, in order; those of a second look come after them."""
-    given = max((len(samples) for samples in inputs.files.values()), default=0)
-    count = len(seeds) or max(SAMPLES, min(MOST, -(-given // (batch or 1))))
-    count = max(count, inputs.variants, inputs.telling) if not seeds else count
-    if inputs.golden and not seeds:
-        count = len(inputs.golden) if inputs.repeated else max(count, len(inputs.golden) + inputs.variants)
-    for index in range(count):
-        yield sample(inputs, seeds, batch, index)
-
-
-def sample(inputs: Inputs, seeds: Sequence[int], batch: int | None, index: int) -> dict[str, Array]:
-    """Return the feeds of sample *index*, also past those of :func:`samples` where no seeds are given."""
-    inputs = sized(inputs, index)
-    if seeds:
-        return inputs.seeded(seeds[index], batch)
-    return inputs.feeds(index * (batch or 1), batch, index)
-
-
-def sized(inputs: Inputs, index: int) -> Inputs:
-    """Return the inputs at the sizes of sample *index*: samples go through the lengths that are tried."""
-    return inputs.for_sample(index)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.checks.parity.outputs.comparer import Comparer, Sample
@@ -61,6 +61,8 @@ class Agreement:
     whole: dict[str, Sample] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
     judged: dict[str, bool] = field(default_factory=dict)
+    #: Float type of fewer digits than its own that an output is computed in, by output, once that is known.
+    computed: Mapping[str, str] = field(default_factory=dict)
 
     def add(self, candidate: Mapping[str, Array], reference: Mapping[str, Array], number: int | None = None) -> None:
         """Compare one sample's outputs; after a breach of the contract no further figures are taken.
@@ -76,7 +78,7 @@ class Agreement:
         self.problems += name_problems(candidate, reference, self.sides)
         if self.problems:
             return
-        sample = Sample(number, candidate, reference)
+        sample = Sample(number, candidate, reference, self.computed)
         for name in reference:
             breaches = self._breaches(name, sample)
             self.problems += breaches
@@ -128,6 +130,7 @@ class Agreement:
         """Take the figures of each output's hardest sample again, after *limit* changed."""
         for name, (number, candidate, reference) in self.hardest.items():
             sample = self.whole.get(name) or Sample(number, {name: candidate}, {name: reference})
+            sample = replace(sample, computed=self.computed)
             self.worst[name] = {**self._figures(name, sample), "sample": number}
 
     def bad(self) -> list[str]:

@@ -7,7 +7,7 @@ a loss is too much on what the outputs are for.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: What to do where no limit is given.
 REMEDY = 'say what will do: compare = "sqnr:LIMIT", an atol, or a decision'
+#: The same of an output whose order or indices are compared.
+ORDERED = 'say what will do: a function (compare = "package.module:function"), or outputs before the ranking'
 
 
 @record(frozen=True)
@@ -56,7 +58,7 @@ class Quantised:
 
     def only(self, names: Iterable[str]) -> Quantised:
         """Return these figures, of outputs *names* alone."""
-        kept = list(names)
+        kept = [name for name in names if name in self.sqnr]
         return Quantised({name: self.sqnr[name] for name in kept}, {name: self.nodes[name] for name in kept})
 
     @property
@@ -66,17 +68,43 @@ class Quantised:
 
     def figures(self) -> dict[str, Any]:
         """Return the figures for the report."""
+        if not self.sqnr:
+            return {}
         return {"sqnr_db": dict(self.sqnr), "worst_output": self.worst, "nodes": len(self.nodes[self.worst])}
 
 
-def open_verdict(
-    result: CheckResult, found: Quantised, agreement: Agreement, decisions: Decisions | None
-) -> CheckResult:
-    """Judge *result* of a quantised model without a limit: by decisions, or not at all."""
+def _left(found: Quantised, agreement: Agreement, nodes: Mapping[str, Sequence[str]]) -> tuple[str, str]:
+    """Return the output of which least is left, and what that is."""
+    samples = f"in {agreement.samples} samples"
+    ordered = {name: 1 - float(agreement.worst[name]["bad_share"]) for name in nodes if name not in found.sqnr}
+    least = min(ordered, key=lambda name: ordered[name], default="")
+    how = f"({agreement.worst[least]['compare']})" if least else ""
+    if not found.sqnr:
+        return least, f"{ordered[least]:.0%} of it agrees {how} {samples}"
     name = found.worst
-    top = agreement.worst[name]
     flips = f", {agreement.flips[name]} argmax flips" if name in agreement.flips else ""
-    left = f"SQNR {found.sqnr[name]:.1f} dB, max abs error {top['max_abs']:.3g}{flips} in {agreement.samples} samples"
+    other = f", {ordered[least]:.0%} of {least!r} agrees {how}" if least else ""
+    left = f"SQNR {found.sqnr[name]:.1f} dB, max abs error {agreement.worst[name]['max_abs']:.3g}{flips}{other}"
+    return name, f"{left} {samples}"
+
+
+def open_verdict(
+    result: CheckResult,
+    found: Quantised,
+    agreement: Agreement,
+    decisions: Decisions | None,
+    nodes: Mapping[str, Sequence[str]],
+) -> CheckResult:
+    """Judge *result* of a quantised model without a limit: by decisions, or not at all.
+
+    Args:
+        result: with figures and notes.
+        found: of the outputs whose values are compared.
+        agreement: of all outputs.
+        decisions: what the user asks for, where that is decisions.
+        nodes: the nodes that quantise, by output without a limit: ranked and sorted ones too.
+    """
+    name, left = _left(found, agreement, nodes)
     if decisions is not None:
         if decisions.flips():
             line = f"output {name!r}: {left}"
@@ -84,6 +112,6 @@ def open_verdict(
         note = f"quantised: values are not judged, decisions are; output {name!r}: {left}"
         message = f"{result.backend} decides as {result.reference} over {agreement.samples} samples ({left})"
         return result.with_(message=message, notes=(*result.notes, note))
-    nodes = found.nodes[name]
-    message = f"output {name!r} is quantised ({len(nodes)} nodes), the reference is not: {left}; {REMEDY}"
+    remedy = REMEDY if name in found.sqnr else ORDERED
+    message = f"output {name!r} is quantised ({len(nodes[name])} nodes), the reference is not: {left}; {remedy}"
     return result.with_(verdict=Verdict.INCONCLUSIVE, code="V_QUANTISED", message=message)

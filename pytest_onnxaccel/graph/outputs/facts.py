@@ -9,6 +9,7 @@ from pytest_onnxaccel.core.comparisons import Ordering, OutputFacts, Ranking
 from pytest_onnxaccel.core.printing import printable
 from pytest_onnxaccel.graph.files import load_graph
 from pytest_onnxaccel.graph.outputs.axes import Place, moved
+from pytest_onnxaccel.graph.outputs.bodies import inside
 from pytest_onnxaccel.graph.outputs.random_nodes import draws
 from pytest_onnxaccel.graph.outputs.shapes import Shapes, as_text
 
@@ -41,6 +42,7 @@ class _Sorter:
     node: Any
     label: str
     sorted: bool = True
+    inside: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,25 +68,46 @@ _NOTHING = _Known()
 
 
 def facts_of(model: Any) -> OutputFacts:
-    """Return what *model* says of its outputs.
-
-    What is inside subgraphs is not looked at, but for operators that draw.
-    """
-    shapes = Shapes(model)
-    known: dict[str, _Known] = {}
-    for node in model.graph.node:
-        operands = [known.get(name, _NOTHING) for name in node.input]
-        for place, name in enumerate(node.output):
-            if name:
-                known[name] = _of(node, place, operands, shapes, known)
+    """Return what *model* says of its outputs."""
+    known = _known_in(model.graph, Shapes(model), {})
     outputs = [value.name for value in model.graph.output]
     found = {name: known[name] for name in outputs if name in known}
     return OutputFacts(
         {name: _with_values(one.ranking, found) for name, one in found.items() if one.ranking is not None},
-        {name: _ordering(one.order) for name, one in found.items() if one.order is not None and not _plain(one)},
+        {name: _ordering(one.order, found) for name, one in found.items() if one.order is not None and not _plain(one)},
         {name: one.steps for name, one in found.items() if one.steps},
         {name: one.random for name, one in found.items() if one.random},
     )
+
+
+def _known_in(graph: Any, shapes: Shapes, outer: dict[str, _Known]) -> dict[str, _Known]:
+    """Return what is known of each value of *graph*, and of those of the graphs around it."""
+    known = dict(outer)
+    for node in graph.node:
+        operands = [known.get(name, _NOTHING) for name in node.input]
+        inner = inside(node, lambda body: _known_in(body, shapes, known), _NOTHING)
+        for place, name in enumerate(node.output):
+            if name:
+                found = _of(node, place, operands, shapes, known)
+                known[name] = found if inner is None else _from_inside(found, inner[place])
+    return known
+
+
+def _from_inside(found: _Known, branches: list[_Known]) -> _Known:
+    """Return what is known of an output of If, Loop or Scan: what every branch says, by the first of them."""
+    first = branches[0] if branches else _NOTHING
+    if len({_kind(one) for one in branches}) != 1 or _kind(first) == _kind(_NOTHING):
+        return found
+    order = (replace(first.order[0], inside=True), first.order[1]) if first.order is not None else None
+    ranking = replace(first.ranking, scores="") if first.ranking is not None else None
+    values = replace(first.values, inside=True) if first.values is not None else None
+    return _Known(order, ranking, values, first.steps, found.random)
+
+
+def _kind(one: _Known) -> tuple[Any, ...]:
+    order = one.order and (one.order[0].node.op_type, one.order[0].sorted, one.order[1])
+    ranking = one.ranking and (one.ranking.operator, one.ranking.axis, one.ranking.sorted, one.ranking.labels)
+    return order, ranking, one.values is not None, bool(one.steps)
 
 
 def _plain(one: _Known) -> bool:
@@ -92,9 +115,11 @@ def _plain(one: _Known) -> bool:
     return one.values is not None and one.values.sorted
 
 
-def _ordering(order: tuple[_Sorter, int]) -> Ordering:
+def _ordering(order: tuple[_Sorter, int], found: dict[str, _Known]) -> Ordering:
     sorter, axis = order
-    values = sorter.node.output[0] if sorter.node.op_type == "TopK" else ""
+    values = sorter.node.output[0] if sorter.node.op_type == "TopK" and not sorter.inside else ""
+    if sorter.inside:  # what a subgraph sorts by can only be had where it is an output
+        values = next((n for n, o in found.items() if o.values is not None and o.values.label == sorter.label), "")
     return Ordering(sorter.node.op_type, sorter.label, axis, values, sorter.sorted)
 
 

@@ -9,6 +9,7 @@ from onnx import ModelProto, numpy_helper
 
 from pytest_onnxaccel.graph.describe import tensor_spec
 from pytest_onnxaccel.graph.files import FOLLOWED
+from pytest_onnxaccel.graph.outputs.bodies import bodies
 
 #: Bytes of a model past which shapes are taken as the file declares them: inferring them copies the model.
 _MOST = 256 << 20
@@ -34,11 +35,11 @@ class Shapes:
                 for attribute in node.attribute:
                     given = {"value": attribute.t, "value_ints": list(attribute.ints), "value_int": [attribute.i]}
                     self._constants[node.output[0]] = given.get(attribute.name)
-        values = [*graph.input, *graph.output, *graph.value_info]
+        values = [*graph.input, *graph.output, *graph.value_info, *_inner_values(graph)]
         if model.ByteSize() < _MOST:
             try:
                 inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-                values += [*inferred.value_info, *inferred.output]
+                values += [*inferred.value_info, *inferred.output, *_inner_values(inferred)]
             except Exception:
                 pass
         self._shapes: dict[str, Shape] = {}
@@ -86,3 +87,12 @@ class Shapes:
 def as_text(item: Any) -> Any:
     """Return bytes as text, numbers as they are."""
     return item.decode(errors="replace") if isinstance(item, bytes) else item
+
+
+def _inner_values(graph: Any) -> list[Any]:
+    """Return what is said of the values of the graphs inside *graph*."""
+    found = []
+    for node in graph.node:
+        for body in bodies(node):
+            found += [*body.input, *body.output, *body.value_info, *_inner_values(body)]
+    return found

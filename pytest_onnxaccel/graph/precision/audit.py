@@ -7,7 +7,8 @@ that were trained or balanced again are others in every channel; of them nothing
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from pytest_onnxaccel.graph.rebatch_files import read_whole
 
 #: So many steps a number may be off: rounding is half of one, the end of the range another half, float16 scales a bit.
 _STEPS = 1.25
+#: Constants that stay floats are copied: as a share of the largest number, so much is more than rounding.
+_FLOAT_STEP = 1e-4
 #: Past this share of its channels, weights that are off in other ways each were made anew.
 _ANEW = 0.5
 #: A constant of the original is that of the quantised graph from this cosine on, where its name does not say so.
@@ -50,18 +53,24 @@ def audit(candidate: str, reference: str) -> dict[str, Any]:
         text = next((text for text in told if text), "")
         if text:
             faults.append({"node": label(held.reader), "name": held.name, "text": text})
-    faults += _exchanged(quantised) + _biases(quantised) + _unrectified(quantised, original)
+    faults_of_floats, kept = _kept(quantised, floats)
+    judged += kept
+    faults += faults_of_floats + _exchanged(quantised) + _biases(quantised) + _unrectified(quantised, original)
     return {"faults": faults, "judged": judged, "ranges": quantised.ranges()}
 
 
 def _floats(model: onnx.ModelProto) -> dict[str, Any]:
+    made = (
+        (node.output[0], item.t)
+        for node in model.graph.node if node.op_type == "Constant"
+        for item in node.attribute if item.name == "value"
+    )  # fmt: skip
+    return _floats_of(((tensor.name, tensor) for tensor in (*model.graph.initializer,)), made)
+
+
+def _floats_of(*tensors: Iterable[tuple[str, onnx.TensorProto]]) -> dict[str, Any]:
     kinds = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16)
-    found = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer if t.data_type in kinds}
-    for node in model.graph.node:
-        for item in node.attribute if node.op_type == "Constant" else ():
-            if item.name == "value" and item.t.data_type in kinds:
-                found[node.output[0]] = numpy_helper.to_array(item.t)
-    return found
+    return {name: numpy_helper.to_array(t) for name, t in chain(*tensors) if t.data_type in kinds}
 
 
 def _against(held: Held, floats: Mapping[str, Any]) -> str | None:
@@ -75,6 +84,35 @@ def _against(held: Held, floats: Mapping[str, Any]) -> str | None:
     # What lies past the range of its numbers is cut off, by a calibration that wants it so
     bad &= ~(_at_end(held.numbers) & (np.abs(original) > np.abs(value)) & (original * value >= 0))
     return _described(value, original, np.where(_at_end(held.numbers), np.inf, held.step), bad) if bad.any() else ""
+
+
+def _kept(quantised: Quantised, floats: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, str]], int]:
+    """Compare the constants that stayed floats with those of the same name, and return faults and how many."""
+    faults, judged = [], 0
+    for name, value in _floats_of(quantised.constants.items()).items():
+        originals = [known[name] for known in floats if name in known and known[name].shape == value.shape]
+        readers = quantised.readers.get(name, ())
+        if not originals or not readers or not value.size:
+            continue
+        judged += 1
+        texts = [_float_against(value.astype(np.float64), one.astype(np.float64)) for one in originals]
+        text = next((text for text in texts if text), "")
+        if text and all(texts):
+            faults.append({"node": label(readers[0]), "name": name, "text": text})
+    return faults, judged
+
+
+def _float_against(value: Any, original: Any) -> str:
+    """Return how a constant of floats is off its original; empty where it is not, or where it was made again."""
+    finite = np.isfinite(original)
+    step = np.full(value.shape, float(np.abs(original[finite]).max(initial=0.0)) * _FLOAT_STEP or _FLOAT_STEP)
+    with np.errstate(invalid="ignore"):
+        bad = ~(np.abs(value - original) <= _STEPS * step) & (value != original) & finite
+    if not bad.any():
+        return ""
+    if not value.ndim:
+        return f"it is {float(value):.6g}, the original's {float(original):.6g}"
+    return _described(value, original, step, bad) or ""
 
 
 def _at_end(numbers: Any) -> Any:

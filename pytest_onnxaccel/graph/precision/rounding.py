@@ -17,6 +17,7 @@ from pytest_onnxaccel.graph.precision.facts import element_types
 from pytest_onnxaccel.graph.rebatch_files import read_whole, write_model
 
 _TYPES = {"float16": TensorProto.FLOAT16, "bfloat16": TensorProto.BFLOAT16}
+_LARGEST = {"float16": 65504.0, "bfloat16": 2.0**127 * (2 - 2.0**-7)}
 #: Inputs behind the first that are sizes and scales: rounded, the graph would have another shape.
 _SIZES = ("Resize", "Upsample")
 #: So many draws: in each, other weights are rounded up instead of down.
@@ -57,15 +58,32 @@ def _weights(model: onnx.ModelProto, dtype: str, random: np.random.Generator | N
     for tensor in model.graph.initializer:
         if tensor.data_type != TensorProto.FLOAT or tensor.name in kept:
             continue
-        content = numpy_helper.to_array(tensor)
-        with np.errstate(over="ignore"):
-            few = content.astype(narrow)
-        if random is not None:
-            few = _moved(few, random)
-        wide = np.where(content == 0, content, few.astype(np.float32)).astype(np.float32)
-        tensor.CopyFrom(numpy_helper.from_array(wide.reshape(content.shape), tensor.name))
+        _round(tensor, narrow, random)
         count += 1
+    for node in model.graph.node:
+        for item in node.attribute if node.op_type == "Constant" and node.output[0] not in kept else ():
+            if item.name == "value" and item.t.data_type == TensorProto.FLOAT:
+                _round(item.t, narrow, random)
+                count += 1
     return count
+
+
+def _round(tensor: TensorProto, narrow: Any, random: np.random.Generator | None) -> None:
+    """Replace the numbers of *tensor* by those of the type *narrow*, and what lies past its range by a large one.
+
+    A mask's lowest float32 stands for "not this one", which converters keep: as an infinity it would make a NaN of a
+    product with 0. Of half the largest number, two may be added up.
+    """
+    content = numpy_helper.to_array(tensor)
+    with np.errstate(over="ignore"):
+        few = content.astype(narrow)
+        past = np.isfinite(content) & ~np.isfinite(few.astype(np.float32))
+        large = np.float32(_LARGEST[str(narrow)]) / 2
+        few = np.where(past, np.copysign(large, content).astype(narrow), few)
+    if random is not None:
+        few = _moved(few, random)
+    wide = np.where(content == 0, content, few.astype(np.float32)).astype(np.float32)
+    tensor.CopyFrom(numpy_helper.from_array(wide.reshape(content.shape), tensor.name))
 
 
 def _moved(content: Any, random: np.random.Generator) -> Any:

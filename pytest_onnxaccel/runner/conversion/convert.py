@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from pytest_onnxaccel.config.comparison_syntax import comparisons
 from pytest_onnxaccel.convert import formats as kinds
 from pytest_onnxaccel.convert.formats import kind_called
 from pytest_onnxaccel.convert.protocol import DYNAMIC, Converted, ConvertOptions
@@ -86,6 +87,7 @@ def convert_source(  # noqa: PLR0913 - called by users, who give each by its nam
     tolerance: Tolerance | None = None,
     options: RunOptions | None = None,
     device: str = "",
+    compare: str | Mapping[str, object] | None = None,
 ) -> Saved:
     """Convert *source*, prove that the result does the same, and save it at *target*.
 
@@ -104,9 +106,10 @@ def convert_source(  # noqa: PLR0913 - called by users, who give each by its nam
         opset: version of the default domain of an ONNX result; the converter's best by default.
         signature: that of a SavedModel or a TensorFlow Lite file; the default one when empty.
         trusted: names that a pickled source may refer to.
-        tolerance: that of the proof; by dtype when None.
+        tolerance: that of the proof; rounding and the noise that is measured when None.
         options: settings of a run: time and memory limits, sandbox; the defaults when None.
         device: where PyTorch exports: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; the CPU when empty.
+        compare: how outputs are compared, as of the marker: ``"rows"``, or a mapping by output.
 
     Raises:
         ConfigError: an argument that cannot be used.
@@ -114,6 +117,7 @@ def convert_source(  # noqa: PLR0913 - called by users, who give each by its nam
     """
     arguments.several("inputs", inputs, "inputs")
     outputs, trusted = arguments.texts("outputs", outputs), arguments.texts("trusted", trusted)
+    said = comparisons(compare) if compare is not None else None
     chosen = arguments.run_options(options)
     shown = source.shown if isinstance(source, SourceSpec) else arguments.path("source", source)
     spec = source
@@ -140,9 +144,11 @@ def convert_source(  # noqa: PLR0913 - called by users, who give each by its nam
             saved_as = default_target(shown, made.converted)
             check_target(saved_as, spec.path)
         if kind == kinds.ONNX:
-            proof: ConversionProof | None = prove(made, engines, tolerance) if _provable(engines) else None
+            proof: ConversionProof | None = (
+                prove(made, engines, tolerance, compare=said) if _provable(engines) else None
+            )
         else:
-            proof, unproven = prove_result(made, engines, tolerance)
+            proof, unproven = prove_result(made, engines, tolerance, compare=said)
             made = replace(made, notes=(*made.notes, *filter(None, [unproven])))
         save_all(made.path, saved_as)
         return Saved(saved_as, made, proof)

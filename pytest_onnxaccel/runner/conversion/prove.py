@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.checked_session import CheckedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.checks.conversion.pair import Noisy, Pair
 from pytest_onnxaccel.checks.find_inputs import find_inputs
 from pytest_onnxaccel.checks.parity.check import SAMPLES
-from pytest_onnxaccel.checks.parity.comparison import Agreement
 from pytest_onnxaccel.checks.reach.answers import Answers
+from pytest_onnxaccel.core.comparisons import Comparison
 from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.errors import ConversionError, ModelError, OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import InputSpec, ModelInfo, ModelSpec, Tolerance
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
-from pytest_onnxaccel.runner.sessions.source import backend_for, open_source
+from pytest_onnxaccel.runner.conversion.pair import compared_as, noise_of_file
+from pytest_onnxaccel.runner.sessions.source import backend_for, open_source, ways_of
 from pytest_onnxaccel.runner.sessions.workers.trust import trust_of
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.runner.sessions.workers.engines import Engines
     from pytest_onnxaccel.runner.sessions.workers.source_conversions import Conversion
 
+_QUIET = LoadOptions(spin=False)
 #: Batch sizes that a dynamic batch is tried at: an exporter that took its example's size for a constant is found out.
 SIZES = (1, 2, 3)
 
@@ -50,44 +55,51 @@ class ConversionProof:
 
 def prove(
     conversion: Conversion, engines: Engines, tolerance: Tolerance | None = None, inputs: tuple[InputSpec, ...] = (),
-    backend: str = "ort-cpu", seed: int = 0,
+    backend: str = "ort-cpu", seed: int = 0, compare: Mapping[str, Comparison] | None = None,
 ) -> ConversionProof:  # fmt: skip
-    """Compare the converted file with its source.
+    """Compare the converted file with its source, as the gate does: within what both show of noise.
 
     Raises:
         ConversionError: they differ, or the file does not run where the source does; the batch is named.
         OnnxAccelError: one of them does not run at all.
     """
     source, path = conversion.source, conversion.path
-    name = backend_for(source, engines)
-    runtime, framework = engines.open(backend, {}), engines.open(name, {}, trust=trust_of(source))
+    framework_name = backend_for(source, engines)
+    runtime, framework = engines.open(backend, {}), engines.open(framework_name, {}, trust=trust_of(source))
     try:
         info = ModelInfo.from_json(runtime.graph("inspect", path=path))
         ours = CheckedSession(runtime.load(path, LoadOptions(spin=False)), info.inputs, info.outputs)
-        theirs = open_source(source, name, framework, LoadOptions(spin=False), info, engines)
+
+        def opened(options: LoadOptions) -> CheckedSession:
+            return open_source(source, framework_name, framework, options, info, engines)
+
+        theirs = opened(_QUIET)
         spec = ModelSpec(source.shown, path, source.shown, inputs=inputs, origin="the conversion")
         facts = InputFacts.from_json(runtime.graph("input_facts", path=path))
         found = find_inputs(ours, info, spec, seed, facts=facts)
         for name, (held, why) in found.stuck.items():
             raise _stuck(name, f"it runs at {held} alone: {why}")
-        both = _Both((backend, ours), (name, theirs), tolerance or Tolerance())
+        noise = (
+            noise_of_file(backend, runtime, path, ours, info),
+            Noisy(framework_name, theirs, partial(ways_of, framework_name, engines, _QUIET, opened)),
+        )
+        compared = compared_as(engines, runtime, path, info, compare or {})
+        both = _Both((ours, theirs), Pair((backend, framework_name), tolerance or Tolerance(), None, compared, noise))
         both.compare(found.inputs)
         return ConversionProof(backend, tuple(both.batches), both.figures(), both.lengths)
     except OnnxAccelError as error:
         raise error.about(source.shown) from None
     finally:
         engines.release(backend, runtime)
-        engines.release(name, framework)
+        engines.release(framework_name, framework)
 
 
 class _Both:
     """Runs the ONNX file and its source on the same inputs, at every size."""
 
-    def __init__(
-        self, ours: tuple[str, CheckedSession], theirs: tuple[str, CheckedSession], tolerance: Tolerance
-    ) -> None:
-        self._ours, self._theirs = ours[1], theirs[1]
-        self.agreement, self.answers = Agreement((ours[0], theirs[0]), tolerance), Answers()
+    def __init__(self, sessions: tuple[CheckedSession, CheckedSession], pair: Pair) -> None:
+        self._ours, self._theirs = sessions
+        self._pair, self.answers = pair, Answers()
         self.batches: dict[int, None] = {}
         self.lengths: dict[str, tuple[int, ...]] = {}
 
@@ -123,7 +135,7 @@ class _Both:
 
     def figures(self) -> dict[str, Any]:
         """Return the figures of a parity check; ``hollow`` where no output answers."""
-        figures = self.agreement.summary()
+        figures = self._pair.agreement.summary()
         if self.answers.hollow():
             figures["hollow"] = self.answers.told(self.answers.silent())
         return figures
@@ -137,11 +149,11 @@ class _Both:
 
     def _one(self, inputs: Inputs, size: int | None, feeds: Any, expected: Any, first: bool) -> None:
         try:
-            self.agreement.add(self._ours.run(feeds), expected)
+            self._pair.add(self._ours.run(feeds), expected, feeds)
         except ModelError as error:
             raise self._differs(inputs, size, f"does not run: {error.cause}", first) from None
-        if not self.agreement.ok:
-            raise self._differs(inputs, size, self.agreement.message(), first)
+        if not self._pair.agreement.ok:
+            raise self._differs(inputs, size, self._pair.agreement.message(), first)
 
     def _differs(self, inputs: Inputs, size: int | None, why: str, first: bool) -> ConversionError:
         symbols = inputs.symbols(size)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.convert import formats as kinds
+from pytest_onnxaccel.core.comparisons import Comparison
 from pytest_onnxaccel.core.errors import ConversionError
 from pytest_onnxaccel.core.results import Verdict
 from pytest_onnxaccel.core.specs import InputSpec, SourceSpec, Tolerance
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 def prove_result(
     conversion: Conversion, engines: Engines, tolerance: Tolerance | None = None, inputs: tuple[InputSpec, ...] = (),
-    seed: int = 0,
+    seed: int = 0, compare: Mapping[str, Comparison] | None = None,
 ) -> tuple[ConversionProof | None, str]:  # fmt: skip
     """Compare what was converted from an ONNX model with that, as one leg of a round trip.
 
@@ -34,7 +36,7 @@ def prove_result(
     trip = RoundTrip(engines, conversion.source, given=inputs, seed=seed)
     try:
         leg = trip.took(conversion)
-        result = trip.judge(tolerance)
+        result = trip.judge(tolerance, compare=compare)
         if result.verdict is Verdict.NOT_APPLICABLE:
             return None, f"saved without proof that it gives what {conversion.source.shown} gives: {result.message}"
         if result.verdict is not Verdict.PASSED:

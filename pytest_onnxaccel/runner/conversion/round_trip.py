@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.checked_session import CheckedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions, Session
+from pytest_onnxaccel.checks.conversion.pair import Noisy
 from pytest_onnxaccel.checks.conversion.round_trip import Stop, round_trip_runs
 from pytest_onnxaccel.checks.find_inputs import find_inputs
+from pytest_onnxaccel.checks.parity.rounded_inputs import nudged
+from pytest_onnxaccel.config.comparison_syntax import comparisons
 from pytest_onnxaccel.convert import formats as kinds
 from pytest_onnxaccel.convert.formats import kind_called
 from pytest_onnxaccel.convert.protocol import ConvertOptions
+from pytest_onnxaccel.core.comparisons import Comparison
 from pytest_onnxaccel.core.errors import ConfigError, OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult
@@ -20,11 +26,15 @@ from pytest_onnxaccel.core.specs import InputSpec, ModelInfo, ModelSpec, SourceS
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner import arguments
+from pytest_onnxaccel.runner.conversion.pair import compared_as, noise_of_file
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.source import backend_for, open_source
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from pytest_onnxaccel.runner.sessions.workers.source_conversions import Conversion
 from pytest_onnxaccel.runner.sessions.workers.trust import trust_of
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.checks.parity.outputs.comparer import Comparer
 
 #: Where ONNX stops run.
 _RUNTIME = "ort-cpu"
@@ -121,14 +131,19 @@ class RoundTrip:
         return self.artefacts[-1]
 
     def judge(
-        self, tolerance: Tolerance | None = None, outputs: Mapping[str, Tolerance] | None = None, required: bool = False
+        self,
+        tolerance: Tolerance | None = None,
+        outputs: Mapping[str, Tolerance] | None = None,
+        required: bool = False,
+        compare: Mapping[str, Comparison] | None = None,
     ) -> CheckResult:
         """Run every stop on the same samples, and name the first leg that changes the model.
 
         Args:
-            tolerance: None for the default of each dtype.
+            tolerance: None for rounding and the noise that is measured.
             outputs: tolerance by output of the trip's first ONNX file.
             required: a leg that cannot be taken is a failure, not merely *not applicable*.
+            compare: how outputs are compared, by name; ``*`` for every other one.
 
         Raises:
             ConfigError: no stop is an ONNX file, so that nothing says what the others shall be fed.
@@ -138,7 +153,33 @@ class RoundTrip:
             inputs = self._inputs(stops)
         except OnnxAccelError as error:
             stops = [Stop(stops[0].name, error), *stops[1:]]
-        return round_trip_runs(self.artefacts[0].name, stops, inputs, tolerance or Tolerance(), outputs, required)
+        both = zip(stops, self.artefacts, strict=True)
+        stops = [replace(stop, noise=self._noise(stop, artefact)) for stop, artefact in both]
+        compared = self._compared(compare or {})
+        return round_trip_runs(
+            self.artefacts[0].name, stops, inputs, tolerance or Tolerance(), outputs, required, compared
+        )
+
+    def _compared(self, given: Mapping[str, Comparison]) -> Mapping[str, Comparer]:
+        made = next((item for item in self.artefacts if item.error is None and item.kind == kinds.ONNX), None)
+        if made is None or self._info is None:
+            return {}
+        return compared_as(self._engines, self._engine(_RUNTIME), self._file(made), self._info, given)
+
+    def _noise(self, stop: Stop, artefact: Artefact) -> Noisy | None:
+        """Return how the noise of *artefact* is measured; that of a framework's costs a load for each way."""
+        session, info = stop.session, self._info
+        if session is None or isinstance(session, OnnxAccelError) or info is None:
+            return None
+        if artefact.kind == kinds.ONNX:
+            return noise_of_file(
+                stop.name, self._engine(_RUNTIME), self._file(artefact), session, info, _renamed(artefact)
+            )
+        return Noisy(stop.name, session, partial(nudged, session))
+
+    def _file(self, artefact: Artefact) -> str:
+        """Return the private copy: a worker reads nothing else."""
+        return self._engines.conversions.stage(self._source).path if artefact is self.artefacts[0] else artefact.path
 
     def close(self) -> None:
         """End the workers that ran the stops."""
@@ -190,16 +231,12 @@ class RoundTrip:
         )
         session: Session
         if artefact.kind == kinds.ONNX:
-            # The private copy: a worker reads nothing else
-            start = artefact is self.artefacts[0]
-            path = self._engines.conversions.stage(self._source).path if start else artefact.path
-            session = self._engine(_RUNTIME).load(path, _QUIET)
+            session = self._engine(_RUNTIME).load(self._file(artefact), _QUIET)
         else:
             source = self._source if artefact is self.artefacts[0] else SourceSpec(artefact.path, artefact.name)
             name = backend_for(source, self._engines)
             session = open_source(source, name, self._engine(name, source), _QUIET, here, self._engines)
-        renamed = {own: now for own, now in artefact.names.items() if own != now}
-        return CheckedSession(session, info.inputs, info.outputs, renamed)
+        return CheckedSession(session, info.inputs, info.outputs, _renamed(artefact))
 
     def _inputs(self, stops: Sequence[Stop]) -> Inputs | None:
         """Return the inputs on which the first stop runs that can be run at all."""
@@ -218,6 +255,10 @@ class RoundTrip:
         return self._open[name]
 
 
+def _renamed(artefact: Artefact) -> dict[str, str]:
+    return {own: now for own, now in artefact.names.items() if own != now}
+
+
 def round_trip(  # noqa: PLR0913 - called by users, who give each by its name
     source: str | os.PathLike[str] | SourceSpec,
     through: Sequence[str] = ("onnx", "pb", "onnx"),
@@ -229,6 +270,7 @@ def round_trip(  # noqa: PLR0913 - called by users, who give each by its name
     output_tolerances: Mapping[str, Tolerance] | None = None,
     required: bool = False,
     options: RunOptions | None = None,
+    compare: str | Mapping[str, object] | None = None,
 ) -> CheckResult:
     """Convert *source* leg by leg, and compare every stop with the one before it.
 
@@ -238,10 +280,11 @@ def round_trip(  # noqa: PLR0913 - called by users, who give each by its name
         inputs: of the first leg, as in :class:`~pytest_onnxaccel.convert.protocol.ConvertOptions`.
         outputs: names for the outputs of the first leg.
         given: how inputs are filled.
-        tolerance: that of every comparison; by dtype when None.
+        tolerance: that of every comparison; rounding and the noise that is measured when None.
         output_tolerances: tolerances by output, in place of *tolerance*.
         required: a leg that cannot be taken is a failure, not merely *not applicable*.
         options: settings of a run: time and memory limits, sandbox; the defaults when None.
+        compare: how outputs are compared, as of the marker: ``"rows"``, or a mapping by output.
 
     Returns:
         The result of the check ``round-trip``: the first leg that changes the model is named.
@@ -254,6 +297,7 @@ def round_trip(  # noqa: PLR0913 - called by users, who give each by its name
         arguments.several(name, value, "specs")
     chosen = arguments.run_options(options)
     wanted = [kind_called(name) for name in through]
+    said = comparisons(compare) if compare is not None else None
     if not isinstance(source, SourceSpec):
         path = arguments.path("source", source)
         source = SourceSpec(os.path.abspath(path), path)
@@ -263,7 +307,7 @@ def round_trip(  # noqa: PLR0913 - called by users, who give each by its name
         for kind in wanted:
             if trip.artefacts[-1].error is None:
                 trip.leg(kind)
-        found = trip.judge(tolerance, output_tolerances, required)
+        found = trip.judge(tolerance, output_tolerances, required, said)
         trip.close()
         return found
     finally:

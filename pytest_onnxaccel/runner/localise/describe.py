@@ -17,6 +17,9 @@ from pytest_onnxaccel.runner.localise.nodes.intermediates import Intermediates
 from pytest_onnxaccel.runner.localise.nodes.isolate_node import Reduced
 from pytest_onnxaccel.runner.localise.nodes.node_words import NAMED, beyond, full, named, operators, share_text
 
+#: Share of its scale past which a value is no rounding of any type.
+_CUT_OFF = 0.5
+
 
 @record(frozen=True)
 class Finding:
@@ -94,7 +97,8 @@ def _precision(
 ) -> Finding:
     """Report that the two compute in different types, and differ by no more than those round."""
     ours, theirs, count = max(kinds, key=lambda one: one[2])
-    largest = max(found.beside.gaps.items(), key=lambda item: item[1].share if item[1].share < 1e30 else 0.0)
+    # A number past the type's range, cut off, is as far off as it can be, and no rounding
+    largest = max(found.beside.gaps.items(), key=lambda item: item[1].share if item[1].share < _CUT_OFF else 0.0)
     figures["precision"] = {"candidate": ours, "reference": theirs, "values": count}
     where = found.beside.ours.makers[largest[0]]
     line = (

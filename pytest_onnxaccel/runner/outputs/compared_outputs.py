@@ -79,9 +79,10 @@ def made(
     inner = InnerValues(sides, wanted.inner(model.output_facts), feeds)
 
     def opened(name: str) -> Callable[..., tuple[bool, str]]:
+        from pytest_onnxaccel.backends.function.backend import FunctionBackend
         from pytest_onnxaccel.runner.sessions.comparison_function import comparison_function
 
-        return comparison_function(name, model, import_paths)
+        return comparison_function(name, model.engine(FunctionBackend.name), import_paths)
 
     found = comparers(wanted, inner, opened)
     return ComparedOutputs(found, inner)

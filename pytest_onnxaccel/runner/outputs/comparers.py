@@ -99,13 +99,13 @@ def comparers(wanted: Wanted, inner: Inner, functions: Functions) -> dict[str, C
             found[name] = simple.Called(said.function, functions(said.function))
         elif said is not None and kind == "steps":
             most = 1.0 if said.limit is None else said.limit
-            found[name] = simple.Steps(f"steps:{most:g}", most, given=said.limit is not None)
+            found[name] = simple.Steps(f"steps:{most:g}", most, limited=said.limit is not None)
         elif not kind and ranking is not None:
             found[name] = Ranked(ranking, inner)
         elif name in groups:
             found[name] = groups[name]
         elif name in wanted.facts.steps and _whole(spec.dtype):
-            found[name] = simple.Steps(f"steps of {wanted.facts.steps[name]}")
+            found[name] = simple.Steps(f"steps of {wanted.facts.steps[name]}", given=False)
     return found
 
 
@@ -141,10 +141,11 @@ def _groups(wanted: Wanted) -> list[RowGroup]:
                 known.setdefault(order.node, {})[spec.name] = order.axis
             else:
                 said.setdefault(comparison.scores, {})[spec.name] = _axis(wanted, comparison, spec.name)
-    groups = [RowGroup(axes, scores, "rows") for scores, axes in said.items()]
+    groups = [RowGroup(axes, scores, "rows", given=True) for scores, axes in said.items()]
     for node, axes in known.items():
         order = next(one for one in wanted.facts.orderings.values() if one.node == node)
-        groups.append(RowGroup(axes, order.values, f"rows ({order.operator} {node!r})", order.sorted))
+        asked = any(wanted.comparison(name) is not None for name in axes)
+        groups.append(RowGroup(axes, order.values, f"rows ({order.operator} {node!r})", order.sorted, asked))
     return groups
 
 

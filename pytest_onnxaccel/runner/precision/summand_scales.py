@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.checks.parity.check import Summands
+from pytest_onnxaccel.checks.parity.case import Summands
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.numerics.compare.tolerance_floor import scale_of
 from pytest_onnxaccel.runner.sessions.comparison_sides import derived

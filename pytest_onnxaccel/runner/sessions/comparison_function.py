@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pytest_onnxaccel.backends.function.backend import COMPARISON, FunctionBackend
+from pytest_onnxaccel.backends.function.backend import COMPARISON
 from pytest_onnxaccel.backends.function.comparison import AGREE, CANDIDATE, REFERENCE, WHY
 from pytest_onnxaccel.backends.protocol import LoadOptions, SourceOptions
 from pytest_onnxaccel.core.errors import OnnxAccelError
-from pytest_onnxaccel.runner.sessions.model_session import ModelSession
+from pytest_onnxaccel.isolation.engine import Engine
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
 
 
 def comparison_function(
-    name: str, model_session: ModelSession, import_paths: tuple[str, ...]
+    name: str, engine: Engine, import_paths: tuple[str, ...]
 ) -> Callable[[Array, Array], tuple[bool, str]]:
     """Return what tells whether two arrays agree by the function *name*; what goes wrong is told of the function.
 
@@ -25,7 +25,7 @@ def comparison_function(
     """
     options = LoadOptions(source=SourceOptions(COMPARISON, import_paths=import_paths))
     try:
-        session = model_session.engine(FunctionBackend.name).load(name, options)
+        session = engine.load(name, options)
     except OnnxAccelError as error:
         raise error.about(name) from None
 

@@ -63,7 +63,7 @@ def _line(text: str) -> Callable[[str], str]:
 
 def _method(name: str, text: str) -> Callable[[str], str]:
     """The code with a method *name* that does *text*, and which `forward` calls."""
-    own = "self: __torch__.suites.hostile.torch_files.Net"
+    own = "self: __torch__.suites.hostile.pytorch.files.Net"
     body = f"\n  def {name}({own},\n    x: Tensor) -> Tensor:\n    {text}\n    return x\n"
     return lambda code: _line(f"x = (self).{name}(x, )")(code) + body
 
@@ -75,7 +75,7 @@ def _default(text: str) -> Callable[[str], str]:
 
 def _loaded(text: str) -> Callable[[str], str]:
     """The code with methods that run while the archive is loaded, before anybody calls the network."""
-    own = "self: __torch__.suites.hostile.torch_files.Net"
+    own = "self: __torch__.suites.hostile.pytorch.files.Net"
     body = (
         f"\n  def __getstate__({own}) -> Tuple[Tensor, bool]:\n    return (self.W, self.training)\n"
         f"  def __setstate__({own},\n    state: Tuple[Tensor, bool]) -> NoneType:\n"

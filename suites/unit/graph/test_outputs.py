@@ -129,3 +129,21 @@ def test_random_operators_are_named_also_inside_of_branches() -> None:
     )
     choose = node("If", ["yes"], ["y"], "choose", then_branch=branch, else_branch=branch)
     assert facts([choose], "y", **ratio).random == {"y": ("RandomUniform 'draw'",)}
+
+
+def test_what_both_branches_sort_is_sorted_and_what_one_does_is_not() -> None:
+    def graph(nodes: list[NodeProto]) -> Any:
+        return helper.make_graph(nodes, "branch", [], [helper.make_tensor_value_info("inner", FLOAT, None)])
+
+    ends = [TOP, *BOXES, node("Identity", ["boxes"], ["inner"])]
+    plain = [node("Identity", ["data"], ["inner"])]
+    yes = {"yes": np.array(True)}
+    both = node("If", ["yes"], ["y"], "choose", then_branch=graph(ends), else_branch=graph(ends))
+    order = facts([both], "y", **yes).orderings["y"]
+    assert (order.operator, order.node, order.axis, order.values) == ("TopK", "top", -2, "")
+    one = node("If", ["yes"], ["y"], "choose", then_branch=graph(ends), else_branch=graph(plain))
+    assert facts([one], "y", **yes).orderings == {}
+    top = [TOP, node("Identity", ["at"], ["inner"])]
+    indices = node("If", ["yes"], ["y"], "choose", then_branch=graph(top), else_branch=graph(top))
+    ranking = facts([indices], "y", **yes).rankings["y"]
+    assert (ranking.operator, ranking.scores) == ("TopK", "")  # scores inside of a branch cannot be looked up

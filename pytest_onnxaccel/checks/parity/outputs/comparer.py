@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.precision import NARROW
 from pytest_onnxaccel.core.specs import Tolerance
 from pytest_onnxaccel.numerics.compare.distances import as_floats
 from pytest_onnxaccel.numerics.compare.elementwise import (
@@ -35,11 +37,18 @@ class Sample:
 
     Attributes:
         number: of the sample.
+        computed: float type of fewer digits than its own that an output is computed in, by output.
     """
 
     number: int
     ours: Mapping[str, Array]
     theirs: Mapping[str, Array]
+    computed: Mapping[str, str] = field(default_factory=dict)
+
+    def digits(self, name: str, scores: Array) -> str:
+        """Return the type whose rounding decides which of two *scores*, on the way to output *name*, is larger."""
+        own = self.computed.get(name, "")
+        return own if own in NARROW and scores.dtype.kind == "f" else scores.dtype.name
 
 
 class Comparer(Protocol):
@@ -47,6 +56,8 @@ class Comparer(Protocol):
 
     #: How it is called in results: ``ranked (TopK 'top')``.
     label: str
+    #: The user asked for it; otherwise the graph did, which is no limit for what a quantised model loses.
+    given: bool
 
     def problems(self, name: str, sample: Sample, stored: bool) -> list[Problem]:
         """Return breaches that make figures meaningless.

@@ -38,7 +38,7 @@ class Ranked:
     """
 
     def __init__(self, ranking: Ranking, inner: Inner, given: bool = False) -> None:
-        self._ranking, self._inner, self._given = ranking, inner, given
+        self._ranking, self._inner, self.given = ranking, inner, given
         self.label = f"ranked ({ranking.operator} {ranking.node!r})" if ranking.node else "ranked"
 
     def problems(self, name: str, sample: Sample, stored: bool) -> list[Problem]:
@@ -55,7 +55,7 @@ class Ranked:
             return judged(found, self.label, 0.0)
         scores, own = self._scores(name, sample)
         if scores is None:
-            if self._given and self._ranking.scores:
+            if self.given and self._ranking.scores:
                 raise ModelError(
                     f"ranked: the scores {self._ranking.scores!r} of output {name!r} are unavailable", code="E_CONFIG",
                     remedy="name an output or a value of the graph: {kind = \"ranked\", scores = \"NAME\"}",
@@ -74,8 +74,10 @@ class Ranked:
         if a is None or b is None:
             said = f"output {name!r} holds no indices into scores of shape {list(scores.shape)}"
             return judged(found, self.label, 1.0, said)
-        pairs = pointed(a, b, scores, axis, self._ties(scores, both, limit), self._ranking.sorted)
-        wrong = pairs.bad | self._against_values(sample, scores, pairs, limit)
+        pairs = pointed(
+            a, b, scores, axis, self._ties(scores, both, limit, sample.digits(name, scores)), self._ranking.sorted
+        )
+        wrong = pairs.bad | self._against_values(sample, pairs, limit, sample.digits(name, scores))
         near_ties = int(
             np.count_nonzero((pairs.ours != pairs.theirs) & ~(np.isnan(pairs.ours) & np.isnan(pairs.theirs)))
         )
@@ -118,27 +120,36 @@ class Ranked:
         np.put_along_axis(found, indices, values, axis)
         return found
 
-    def _ties(self, scores: Array, ours: Array | None, limit: Limit) -> Any:
-        """Return what two equally good scores may differ by: twice what one may be off by, and what both sides show."""
+    def _ties(self, scores: Array, ours: Array | None, limit: Limit, digits: str) -> Any:
+        """Return what two equally good scores may differ by: twice what one may be off by, and what both sides show.
+
+        Args:
+            scores: of the reference.
+            ours: of the candidate, where they are available.
+            limit: of the output that holds the scores of the indices.
+            digits: type whose rounding decides.
+        """
         name = self._ranking.values or self._ranking.scores
-        rtol, atol = floor(scores)
+        rtol, atol = floor(scores, digits)
         loose = 2 * allowed(Tolerance(rtol, atol, "floor"), scores)
         if ours is None:
             return loose
         known = limit(name, scores) if self._ranking.values else Tolerance(rtol, atol, "floor")
         most = float(np.max(2 * allowed(known, scores), initial=0.0))
-        seen = near(as_floats(ours).reshape(-1), as_floats(scores).reshape(-1), scores.dtype.name, most)
+        seen = near(as_floats(ours).reshape(-1), as_floats(scores).reshape(-1), digits, most)
         # Where the scores move more than rounding needs, their own comparison says so; here it widens what is a tie
         return np.full(scores.shape, seen) if seen < float(np.max(loose, initial=0.0)) else np.maximum(loose, seen)
 
-    def _against_values(self, sample: Sample, scores: Array, pairs: Pointed, limit: Limit) -> Any:
+    def _against_values(self, sample: Sample, pairs: Pointed, limit: Limit, digits: str) -> Any:
         """Return indices that do not point at the score that the candidate gives with them."""
         name = self._ranking.values
         if not name or name not in sample.ours or sample.ours[name].size != pairs.ours.size:
             return np.zeros(pairs.bad.shape, bool)
         given = as_floats(sample.ours[name]).reshape(pairs.ours.shape)
         loose = allowed(limit(name, sample.theirs[name]), sample.theirs[name]).reshape(pairs.ours.shape)
-        loose = np.maximum(loose, allowed(Tolerance(*floor(scores), "floor"), sample.theirs[name]).reshape(given.shape))
+        values = sample.theirs[name]
+        rounding = Tolerance(*floor(values, digits), "floor")
+        loose = np.maximum(loose, allowed(rounding, values).reshape(given.shape))
         with np.errstate(all="ignore"):
             wrong: Any = ~((np.abs(given - pairs.ours) <= loose) | (given == pairs.ours))
         return wrong

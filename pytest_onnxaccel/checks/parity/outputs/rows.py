@@ -29,12 +29,14 @@ class RowGroup:
         scores: the value that they are sorted by, an output or inside the model; empty where nobody knows.
         label: how it is called in results.
         sorted: they come in the order of their scores.
+        given: the user says that they are rows.
     """
 
     axes: dict[str, int]
     scores: str = ""
     label: str = "rows"
     sorted: bool = True
+    given: bool = False
 
 
 class Rows:
@@ -42,7 +44,7 @@ class Rows:
 
     def __init__(self, group: RowGroup, inner: Inner) -> None:
         self.group, self._inner = group, inner
-        self.label = group.label
+        self.label, self.given = group.label, group.given
         #: The sample that was matched last, within which tolerances, and how: a group's outputs ask one after the other
         self._last: tuple[Sample, tuple[Any, ...], _Matched] | None = None
         #: How many samples the scores of a sample are of, once they are known
@@ -147,7 +149,8 @@ class Rows:
         alike = [one for one in names if sizes[one] == sizes[name]]
         (count, mine), size = sizes[name][0], sizes[name][1][1]
         loose = float(np.max(parts[self.group.scores][2], initial=0.0)) if self.group.scores in parts else 0.0
-        scores = _scores(ours, theirs, count, (mine, size), loose)
+        digits = sample.digits(name, theirs) if theirs is not None else ""
+        scores = _scores(ours, theirs, count, (mine, size), digits, loose)
         tables = [[Table(*(side[i] for side in parts[one])) for one in alike] for i in range(count)]
         found = [match(tables[i], scores[i] if scores else None) for i in range(count)]
         matched = _Matched(found, {one: layout.places[one] for one in alike})
@@ -203,19 +206,19 @@ class _Matched:
 
 
 def _scores(
-    ours: Array | None, theirs: Array | None, count: int, sizes: tuple[int, int], loose: float = 0.0
+    ours: Array | None, theirs: Array | None, count: int, sizes: tuple[int, int], digits: str, loose: float = 0.0
 ) -> list[Scores]:
     """Return the scores of the rows, one entry for each of *count*; nothing where they are not available."""
     if ours is None or theirs is None or (ours.size, theirs.size) != (count * sizes[0], count * sizes[1]):
         return []
     a, b = as_floats(ours).reshape(count, sizes[0]), as_floats(theirs).reshape(count, sizes[1])
-    rtol, atol = floor(theirs)
+    rtol, atol = floor(theirs, digits)
     found = []
     for first, second in zip(a, b, strict=True):
         sign = -1 if second.size and second[0] < second[-1] else 1  # the smallest ones are kept
         mine, other = sign * first, sign * second
         most = 2 * float(atol + rtol * np.max(np.abs(other[np.isfinite(other)]), initial=0.0))
-        found.append(Scores(mine, other, near(mine, other, theirs.dtype.name, most), loose))
+        found.append(Scores(mine, other, near(mine, other, digits, most), loose))
     return found
 
 

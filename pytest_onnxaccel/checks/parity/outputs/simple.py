@@ -38,6 +38,7 @@ class _Plain:
     """What most of them have in common."""
 
     label = ""
+    given = True
 
     def problems(self, name: str, sample: Sample, stored: bool) -> list[Problem]:
         return plain_problems(name, sample, stored)
@@ -51,11 +52,12 @@ class Steps(_Plain):
 
     Args:
         most: largest difference that passes.
-        given: the user gave it, so that any share of elements may be as far apart.
+        limited: the user gave *most*, so that any share of elements may be as far apart.
+        given: the user asked for it.
     """
 
-    def __init__(self, label: str, most: float = 1.0, given: bool = False) -> None:
-        self.label, self._most, self._given = label, most, given
+    def __init__(self, label: str, most: float = 1.0, limited: bool = False, given: bool = True) -> None:
+        self.label, self._most, self._limited, self.given = label, most, limited, given
 
     def figures(self, name: str, sample: Sample, limit: Limit) -> dict[str, Any]:
         ours, theirs = sample.ours[name], sample.theirs[name]
@@ -72,7 +74,7 @@ class Steps(_Plain):
         count = int(np.count_nonzero(as_floats(ours) != as_floats(theirs)))
         apart = count / max(theirs.size, 1)
         note = f"{name}: {count} of {theirs.size} elements a step apart" if count and not found["bad_share"] else ""
-        if not self._given and not found["bad_share"] and apart > MOST_STEPPED and theirs.size >= _FEW:
+        if not self._limited and not found["bad_share"] and apart > MOST_STEPPED and theirs.size >= _FEW:
             said = (
                 f"output {name!r}: {apart:.0%} of the elements are a step apart ({self.label}), which is not rounding: "
                 "a scale, zero point or bias differs"

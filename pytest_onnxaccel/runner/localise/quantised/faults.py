@@ -4,12 +4,39 @@ from __future__ import annotations
 
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.core.specs import ModelInfo
 from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
 from pytest_onnxaccel.runner.localise.quantised.loss import audited, faults_of, finding
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
 
+#: What the names of operators begin with that compute in few whole numbers.
+_QUANTISING = ("Quantize", "DynamicQuantize", "QLinear", "QGemm", "ConvInteger", "MatMulInteger")
 #: So many of the constants that are wrong are told.
 _TOLD = 5
+
+
+def quantises(info: ModelInfo) -> bool:
+    """Return whether a graph holds operators that turn floats into few whole numbers, or compute in those."""
+    return any(name.rpartition(".")[2].startswith(_QUANTISING) for name in info.operators)
+
+
+def proven(result: CheckResult, ours: ComparisonSide, theirs: ComparisonSide) -> CheckResult:
+    """Return a pass whose outputs are indices or sorted rows as failed where constants are not those of the original.
+
+    Few of them change which rows are best; what is wrong shows on the next input.
+    """
+    try:
+        report = audited(ours, theirs)
+    except OnnxAccelError as error:
+        return result.with_(notes=(*result.notes, f"constants were not compared: {error.cause}"))
+    faults = faults_of(report)
+    if not faults:
+        return result
+    message = (
+        f"{len(faults)} of {report['judged']} constants are not those of {result.reference} (the outputs, which hold "
+        f"no values, agree on these samples); origin: {report['faults'][0]['node']}"
+    )
+    return result.with_(verdict=Verdict.FAILED, code="V_PARITY", message=message, details=faults[:_TOLD])
 
 
 def weighed(failed: FailedCheck, sides: tuple[ComparisonSide, ComparisonSide]) -> CheckResult:

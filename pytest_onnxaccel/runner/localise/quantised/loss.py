@@ -30,6 +30,8 @@ _NAMED = 5
 _USUAL = 6.0
 #: What only turns numbers into others names no place.
 _TURNS = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Cast", "Mul", "Identity")
+#: What hands numbers on as they are loses nothing, where anything else of the part computes.
+_MOVES = ("Flatten", "Gather", "MaxPool", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
 
 
 @record(frozen=True)
@@ -121,9 +123,17 @@ def _rectified(mine: GraphView, other: GraphView, right: Mapping[str, Array]) ->
         if node.op in ("Relu", "Clip") and node.inputs and node.outputs:
             before, behind = node.inputs[0], node.outputs[0]
             alone = sum(before in each.inputs for each in other.nodes) == 1
-            if alone and behind in right and not {behind, f"{behind}_quantized"} & set(mine.makers):
+            if alone and behind in right and not _rectifies(mine, before, behind):
                 found[before] = right[behind]
     return found
+
+
+def _rectifies(mine: GraphView, before: str, behind: str) -> bool:
+    """Return whether *mine* has a node of its own that makes *behind*, not only what turns *before* back to floats."""
+    maker = mine.makers.get(behind)
+    if maker is None:
+        return f"{behind}_quantized" in mine.makers
+    return not (maker.op == "DequantizeLinear" and maker.inputs[:1] == (f"{before}_quantized",))
 
 
 def _within(names: list[str], view: GraphView) -> list[str]:
@@ -136,8 +146,9 @@ def _within(names: list[str], view: GraphView) -> list[str]:
 
 def _own(nodes: tuple[Node, ...], name: str) -> str:
     """Return the one of *nodes* that computes; the value's *name* where none does."""
-    own = next((node for node in nodes if node.op not in _TURNS), None) or (nodes[0] if nodes else None)
-    return repr(name) if own is None else str(own)
+    found = [node for node in nodes if node.op not in _TURNS]
+    found = [node for node in found if node.op not in _MOVES] or found or list(nodes)
+    return str(found[0]) if found else repr(name)
 
 
 def finding(ours: ComparisonSide, theirs: ComparisonSide, feeds: Mapping[str, Array]) -> Finding:

@@ -227,7 +227,7 @@ def test_steps() -> None:
     assert "y: 12 of 40 elements a step apart" in found.notes
     every = judged({"y": theirs["y"] + np.uint8(1)}, theirs, {"y": simple.Steps("steps of Q 'q'")})
     assert "100% of the elements are a step apart" in every.message
-    assert judged({"y": theirs["y"] + np.uint8(1)}, theirs, {"y": simple.Steps("steps:1", given=True)}).verdict is (
+    assert judged({"y": theirs["y"] + np.uint8(1)}, theirs, {"y": simple.Steps("steps:1", limited=True)}).verdict is (
         Verdict.PASSED
     )
     two = {"y": np.where(np.arange(40) == 3, theirs["y"] + 2, theirs["y"]).astype(np.uint8)}
