@@ -21,6 +21,7 @@ from pytest_onnxaccel.isolation.lifeline import Lifeline
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.staging.run_folder import Staging
 from pytest_onnxaccel.plugin.gc_pause import undisturbed, undisturbed_end
+from pytest_onnxaccel.plugin.kept_results import KeptResults
 from pytest_onnxaccel.plugin.keys import ACTIVATE
 from pytest_onnxaccel.plugin.options.model_paths import distinct
 from pytest_onnxaccel.plugin.options.settings import Settings, with_options
@@ -82,7 +83,8 @@ class State:
         self.settings = settings
         self.started = time.time()
         self._staging = staging
-        self.results: list[CheckResult] = []
+        #: Results of tests that have ended.
+        self.kept = KeptResults()
         #: Why the report, or the lock file, could not be written.
         self.report_error: str | None = None
         #: Reports that were written, and remarks on what could not be.
@@ -116,6 +118,11 @@ class State:
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         #: Node ids of tests that began and did not end.
         self.unfinished: tuple[str, ...] = ()
+
+    @property
+    def results(self) -> list[CheckResult]:
+        """Every result so far; to be asked when the run is over."""
+        return self.kept.all()
 
     # -- backends ---------------------------------------------------------------------------------------------
 
