@@ -150,12 +150,12 @@ class Hooks:
         """Tell a new worker of pytest-xdist where the run's locks are."""
         node.workerinput["mainargv"] = [packed(word) for word in node.workerinput.get("mainargv", ())]
         with contextlib.suppress(OSError, OnnxAccelError):  # without leases timings may overlap, which they notice
-            node.workerinput[LEASES] = self._state.lease_folder
+            node.workerinput[LEASES] = self._state.folders.leases
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         self._state.interrupted = str(excinfo.value) or excinfo.typename
-        self._state.stop_others()
+        self._state.folders.stop_others()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, Any, Any]:

@@ -24,9 +24,10 @@ from typing import Any, NoReturn
 
 from pytest_onnxaccel.isolation.confinement.level import level
 from pytest_onnxaccel.isolation.confinement.syscalls import libc
+from pytest_onnxaccel.isolation.functions import resolve
 from pytest_onnxaccel.isolation.warm.blas import find_blas
 from pytest_onnxaccel.isolation.warm.modules import EVALUATOR, FIRST, REHEARSALS, USUAL, WARM, WARM_UP
-from pytest_onnxaccel.isolation.worker import import_modules, resolve, serve
+from pytest_onnxaccel.isolation.worker import import_modules, serve
 
 #: Longest request, bytes; descriptors that come with one.
 LONGEST, DESCRIPTORS = 1 << 17, 4

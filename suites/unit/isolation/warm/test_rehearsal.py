@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_onnxaccel.isolation.functions import resolve
 from pytest_onnxaccel.isolation.warm.blas import find_blas
 from pytest_onnxaccel.isolation.warm.modules import REHEARSALS
-from pytest_onnxaccel.isolation.worker import resolve
 
 ROOT = Path(__file__).parents[4]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there are templates on Linux")
@@ -29,7 +29,7 @@ _AROUND = """
 import os
 import numpy, onnx, onnxruntime
 from pytest_onnxaccel.isolation.warm.modules import REHEARSALS
-from pytest_onnxaccel.isolation.worker import resolve
+from pytest_onnxaccel.isolation.functions import resolve
 def seen():
     return len(os.listdir("/proc/self/task")), sorted(os.listdir("/proc/self/fd"))
 before = seen()
