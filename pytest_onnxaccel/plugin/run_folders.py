@@ -1,4 +1,4 @@
-"""Folders of a run beside the private one of its models, and what tells its xdist workers to end."""
+"""Folders of a run in addition to the private one of its models, and what tells its xdist workers to end."""
 
 from __future__ import annotations
 

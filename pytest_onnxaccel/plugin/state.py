@@ -71,7 +71,7 @@ class State:
         self.comparison: Comparison | None = None
         #: Something was deselected: what is missing was not lost.
         self.deselected = False
-        #: Folders beside the private one, and the line to processes of pytest-xdist.
+        #: Folders in addition to the private one, and the line to processes of pytest-xdist.
         self.folders = RunFolders()
         #: How many workers were started, here and in processes of pytest-xdist.
         self.workers = WorkerCounts()
