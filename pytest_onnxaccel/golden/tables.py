@@ -11,7 +11,7 @@ def parsed(data: bytes) -> Any:
     """Return what the JSON text *data* holds.
 
     Raises:
-        ValueError: it is no JSON, or a name stands twice in one table.
+        ValueError: it is not JSON, or a name stands twice in one table.
         RecursionError: it is too deep.
     """
     return json.loads(data, object_pairs_hook=unique)
