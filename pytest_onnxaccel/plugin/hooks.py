@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.plugin.gc_pause import keep_collected
 from pytest_onnxaccel.plugin.interruption.crashes import end_of, is_crash, tell_crash
 from pytest_onnxaccel.plugin.items.collect import CheckItem, builtin_items, collector
 from pytest_onnxaccel.plugin.items.next_models import followers
@@ -86,6 +87,8 @@ class Hooks:
                 chosen.setdefault(request.model, set()).add((request.check, request.backend))
         self._state.selected = {model: frozenset(checks) for model, checks in chosen.items()}
         self._followers = followers(session.items)
+        if chosen and not self._state.settings.in_process and not session.config.option.collectonly:
+            keep_collected()
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         self._state.deselected = self._state.deselected or bool(items)
