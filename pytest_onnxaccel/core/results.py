@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, field, fields, is_dataclass, replace
 from enum import Enum
@@ -16,6 +17,12 @@ SCHEMA_VERSION = 1
 
 #: What JSON can hold and what figures are made of.
 Json = Any
+
+#: Fields that hold no text of a model or a runtime, and the id, which is one.
+_TEXTLESS = frozenset(("verdict", "batch", "figures", "duration_s", "nodeid"))
+
+#: Longest text of which results share one copy, in characters: names and codes, not messages.
+_SHORT = 80
 
 
 class Verdict(str, Enum):
@@ -104,8 +111,14 @@ class CheckResult:
         return self.verdict is Verdict.FAILED and bool(self.xfail)
 
     def with_(self, **changes: Any) -> CheckResult:
-        """Return a copy with *changes*."""
-        return replace(self, **changes)
+        """Return a copy with *changes*; texts that stay as they are need not be made printable again."""
+        if not _TEXTLESS.issuperset(changes):
+            return replace(self, **changes)
+        made = object.__new__(type(self))
+        vars(made).update(vars(self), **changes)
+        if "nodeid" in changes:
+            vars(made)["nodeid"] = printing.escaped(changes["nodeid"])
+        return made
 
     def to_json(self) -> dict[str, Json]:
         data = asdict(self)
@@ -129,7 +142,17 @@ class CheckResult:
 
     @classmethod
     def loads(cls, text: str) -> CheckResult:
-        return cls.from_json(json.loads(text))
+        """Return what :meth:`dumps` wrote; results of thousands of models share the names of their figures."""
+        return cls.from_json(_shared(json.loads(text)))
+
+
+def _shared(value: Json) -> Json:
+    """Return *value* with one copy of each key and of each short text for the whole process."""
+    if isinstance(value, dict):
+        return {sys.intern(key): _shared(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_shared(item) for item in value]
+    return sys.intern(value) if isinstance(value, str) and len(value) <= _SHORT else value
 
 
 def finite(value: Json) -> Json:

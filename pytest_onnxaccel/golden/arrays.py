@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 import zipfile
 import zlib
@@ -14,6 +13,7 @@ import numpy as np
 from pytest_onnxaccel.core.archives import opened_zip
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.golden.layout import wrong
+from pytest_onnxaccel.golden.tables import parsed, unique
 from pytest_onnxaccel.golden.values import Value, dtype_called
 
 #: Longest header of a safetensors file, bytes: the format's own limit.
@@ -43,7 +43,7 @@ def read_npz(data: bytes, largest: int) -> dict[str, Value]:
             members = archive.infolist()
             if sum(item.file_size for item in members) > largest:
                 raise wrong(f"holds more than {largest >> 20} MiB of arrays", remedy="store fewer samples")
-            return {item.filename.removesuffix(".npy"): read_npy(archive.read(item)) for item in members}
+            return unique((item.filename.removesuffix(".npy"), read_npy(archive.read(item))) for item in members)
     except OnnxAccelError as error:
         raise wrong(error.cause) from None
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, zlib.error, RuntimeError) as error:
@@ -62,7 +62,7 @@ def read_safetensors(data: bytes) -> dict[str, Value]:
         length = int.from_bytes(data[:8], "little")
         if len(data) < 8 or length > min(len(data) - 8, _LONGEST_HEADER):
             raise ValueError("its header is cut off")
-        header = json.loads(data[8 : 8 + length])
+        header = parsed(data[8 : 8 + length])
         if not isinstance(header, dict):
             raise ValueError("its header is not a table")
         rest = memoryview(data)[8 + length :]
@@ -76,6 +76,8 @@ def _tensor(data: memoryview, entry: dict[str, Any]) -> Value:
         raise wrong(f"holds elements of type {entry['dtype']!r}, which is not read")
     dtype, shape = dtype_called(_SAFE[entry["dtype"]]), tuple(entry["shape"])
     start, end = entry["data_offsets"]
+    if not all(type(size) is int for size in (*shape, start, end)):
+        raise ValueError("a shape or an offset is not a whole number")
     if min(shape, default=0) < 0 or not 0 <= start <= end <= len(data):
         raise ValueError("a tensor is outside of the file")
     if end - start != math.prod(shape) * dtype.itemsize:

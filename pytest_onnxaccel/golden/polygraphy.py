@@ -7,12 +7,12 @@ It writes arrays as ``.npy`` files in base64, in a table with ``polygraphy_class
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from pytest_onnxaccel.golden.arrays import read_npy
 from pytest_onnxaccel.golden.layout import wrong
+from pytest_onnxaccel.golden.tables import parsed
 from pytest_onnxaccel.golden.values import Value
 
 
@@ -23,7 +23,7 @@ def read_polygraphy(data: bytes) -> list[dict[str, Value]]:
         ModelError: ``E_GOLDEN``: it holds none.
     """
     try:
-        told = json.loads(data)
+        told = parsed(data)
     except (ValueError, RecursionError) as error:
         raise wrong(f"is not JSON: {error}") from None
     tables = list(_samples(told))

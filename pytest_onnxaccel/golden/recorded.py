@@ -14,6 +14,7 @@ import numpy as np
 
 from pytest_onnxaccel.golden.arrays import read_npz
 from pytest_onnxaccel.golden.layout import ARRAYS, RECORD, wrong
+from pytest_onnxaccel.golden.tables import parsed
 from pytest_onnxaccel.golden.values import Value, dtype_called
 
 _FORMAT = 1
@@ -28,7 +29,7 @@ def read_recorded(opened: Callable[[str], bytes], largest: int) -> tuple[list[tu
         ModelError: ``E_GOLDEN``.
     """
     try:
-        told = json.loads(opened(RECORD))
+        told = parsed(opened(RECORD))
         if not isinstance(told, dict) or told.get("format") != _FORMAT:
             raise ValueError(f"its format is not {_FORMAT}")
         data = opened(ARRAYS)

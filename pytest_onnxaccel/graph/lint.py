@@ -19,7 +19,11 @@ _DOUBLE = onnx.TensorProto.DOUBLE
 
 def hygiene(path: str) -> list[dict[str, Any]]:
     """Return findings of the model at *path*: ``kind`` (a word), ``count``, ``message``."""
-    model = load_graph(path)
+    return findings(load_graph(path))
+
+
+def findings(model: onnx.ModelProto) -> list[dict[str, Any]]:
+    """Return what :func:`hygiene` does, of *model*."""
     found = [_initializers_as_inputs(model), _unused_initializers(model), _dead_nodes(model), _float64(model)]
     found += _training_mode(model)
     return [

@@ -213,12 +213,12 @@ class LocalEngine:
         self._sessions: list[Session] = []
 
     def graph(self, function: str, **arguments: Any) -> Any:
-        from pytest_onnxaccel.isolation.worker import graph_function
+        from pytest_onnxaccel.isolation.functions import graph_function
 
         return graph_function(function)(**arguments)
 
     def load(self, path: str, options: LoadOptions) -> Session:
-        from pytest_onnxaccel.isolation.worker import make_backend
+        from pytest_onnxaccel.isolation.functions import make_backend
 
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # as in workers
         session = make_backend(self._backend).load(path, options)

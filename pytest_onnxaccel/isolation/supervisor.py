@@ -21,6 +21,7 @@ from pytest_onnxaccel.core.errors import (
     OutOfMemory,
     error_from_json,
 )
+from pytest_onnxaccel.isolation.death import death_of
 from pytest_onnxaccel.isolation.launch import Launch, spawn
 from pytest_onnxaccel.isolation.limits import Limits, free_memory, resident, size_text
 from pytest_onnxaccel.isolation.log import Log
@@ -239,20 +240,7 @@ class WorkerProcess:
         last = self._log.last_line()
         self._dispose()
         failure = self._process.failure if isinstance(self._process, Forked) else ""
-        if failure and not status:
-            return BackendCrashed(f"the worker could not be started: {failure}", where=where)
-        last = last or failure
-        if not ended:
-            cause = f"the worker no longer answers as it should ({closed}) and was ended"
-            return BackendCrashed(cause + (f": {last}" if last else ""), where=where, remedy=_CRASH_REMEDY)
-        if status is not None and status < 0:
-            with contextlib.suppress(ValueError):
-                name = signal.Signals(-status).name
-                cause = f"the runtime died of {name}"
-                break_ = f": {last}" if last else ""
-                return BackendCrashed(cause + break_, where=where, remedy=_CRASH_REMEDY)
-        cause = f"the worker ended by itself with status {status}" + (f": {last}" if last else "")
-        return BackendCrashed(cause, where=where, remedy=_CRASH_REMEDY)
+        return death_of(closed if not ended else None, status, last, failure, where)
 
     def log_tail(self) -> str:
         """Return the end of what the worker printed."""
@@ -298,6 +286,3 @@ class WorkerProcess:
                 resource.close()
         with contextlib.suppress(OSError):
             os.close(self._log_handle)
-
-
-_CRASH_REMEDY = "the model kills this runtime: rebuild it, or report it to the runtime"

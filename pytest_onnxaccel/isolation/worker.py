@@ -9,94 +9,27 @@ from __future__ import annotations
 import gc
 import importlib
 import os
-import re
 import socket
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pytest_onnxaccel.backends.protocol import GROUP, Backend, LoadOptions, Session
+from pytest_onnxaccel.backends.protocol import Backend, LoadOptions, Session
 from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError, printable
 from pytest_onnxaccel.core.specs import TimingPlan
 from pytest_onnxaccel.core.unexpected import traceback_lines
 from pytest_onnxaccel.isolation.confinement.confine import Wall, confine, confine_by_environment
+from pytest_onnxaccel.isolation.functions import graph_function, make_backend, resolve
 from pytest_onnxaccel.isolation.log import Log
+from pytest_onnxaccel.isolation.own_memory import peak_memory, reset_peak_memory
+from pytest_onnxaccel.isolation.runtime_warnings import warning_lines
 from pytest_onnxaccel.isolation.wire import Closed, Inbox, Outbox, receive_frame, send_frame
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
-
-#: What a host may ask of a graph: name -> "module:function". Arguments and answers are JSON.
-GRAPH_FUNCTIONS = {
-    "inspect": "pytest_onnxaccel.graph.describe:inspect",
-    "input_facts": "pytest_onnxaccel.graph.inputs.facts:input_facts",
-    "golden": "pytest_onnxaccel.golden.read:read",
-    "structure": "pytest_onnxaccel.graph.validate:structure",
-    "hygiene": "pytest_onnxaccel.graph.lint:hygiene",
-    "rebatch": "pytest_onnxaccel.graph.rebatch.rebatch:rebatch",
-    "rebatch_joins": "pytest_onnxaccel.graph.rebatch.rebatch:joins",
-    "rebatch_methods": "pytest_onnxaccel.graph.rebatch.rebatch:methods",
-    "rebatch_diagnose": "pytest_onnxaccel.graph.rebatch.rebatch:diagnose",
-    "variants": "pytest_onnxaccel.graph.equivalents:applicable",
-    "variant": "pytest_onnxaccel.graph.equivalents:variant",
-    "legacy": "pytest_onnxaccel.graph.onnx_tf_copy.prepare:prepare",
-    "prepend": "pytest_onnxaccel.graph.fold_preprocessing.fold:prepend",
-    "fold_into_first_conv": "pytest_onnxaccel.graph.fold_preprocessing.fold:fold_into_first_conv",
-    "tap": "pytest_onnxaccel.graph.fold_preprocessing.fold:tap",
-    "arithmetic": "pytest_onnxaccel.graph.arithmetic.model:arithmetic",
-    "anatomy": "pytest_onnxaccel.graph.probe.anatomy:anatomy",
-    "movable": "pytest_onnxaccel.graph.reach.variant:movable",
-    "expose": "pytest_onnxaccel.graph.probe.expose:expose",
-    "extract": "pytest_onnxaccel.graph.probe.extract:extract",
-    "folded": "pytest_onnxaccel.graph.probe.folded:folded",
-    "node_diff": "pytest_onnxaccel.graph.probe.node_diff:node_diff",
-    "node_diffs": "pytest_onnxaccel.graph.probe.node_diff:node_diffs",
-    "rest": "pytest_onnxaccel.graph.probe.unsteady:rest",
-    "transplant": "pytest_onnxaccel.graph.probe.transplant:transplant",
-    "unsteady": "pytest_onnxaccel.graph.probe.unsteady:unsteady",
-    "upgrade": "pytest_onnxaccel.graph.upgrade:upgrade",
-    "initializers": "pytest_onnxaccel.graph.simplify:free_initializers",
-    "simplify": "pytest_onnxaccel.graph.simplify:simplify",
-    "float16": "pytest_onnxaccel.graph.quantize:to_float16",
-    "int8": "pytest_onnxaccel.graph.quantize:to_int8",
-    "convert": "pytest_onnxaccel.convert.run:convert",
-    "source_kind": "pytest_onnxaccel.convert.formats:kind_of",
-}
-
-
 #: What tells which weights and branches samples reach: it knows graphs.
-LOOK = "pytest_onnxaccel.isolation.look:look"
-
-
-def graph_function(name: str) -> Callable[..., Any]:
-    """Return the graph function of that name; a check of another distribution gives ``module:function`` instead."""
-    found: Callable[..., Any] = resolve(name if ":" in name else GRAPH_FUNCTIONS[name])
-    return found
-
-
-def resolve(reference: str) -> Any:
-    """Return the object that ``module:name`` refers to."""
-    module, _, name = reference.partition(":")
-    return getattr(importlib.import_module(module), name)
-
-
-def make_backend(reference: str) -> Backend:
-    """Return the backend that ``module:name`` (or a name of the entry-point group) refers to.
-
-    What follows a space is the argument of what it names.
-    """
-    reference, space, given = reference.partition(" ")
-    if space:
-        described: Backend = resolve(reference)(given)
-        return described
-    if ":" in reference:
-        backend: Backend = resolve(reference)()
-        return backend
-    from pytest_onnxaccel.core import registry
-
-    found: Backend = registry.load(GROUP, reference)()
-    return found
+_LOOK = "pytest_onnxaccel.isolation.look:look"
 
 
 class Worker:
@@ -223,7 +156,7 @@ class Worker:
     def _look(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return what samples reach; the feeds of sample *i* are named ``i/name``."""
         feeds = several(self._feeds(request), request["samples"])
-        found: dict[str, Any] = resolve(LOOK)(
+        found: dict[str, Any] = resolve(_LOOK)(
             self._sessions[request["session"]], feeds, request["path"], request["wanted"]
         )
         return found
@@ -245,44 +178,6 @@ def several(arrays: Mapping[str, Array], count: int) -> list[dict[str, Array]]:
         number, _, name = key.partition("/")
         feeds[int(number)][name] = array
     return feeds
-
-
-_WARNING = re.compile(r"^(?:\S+ \S+ )?\[W:onnxruntime:[^,]*, [^\]]*\] ?(.*)$")
-_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def warning_lines(text: str) -> list[str]:
-    """Return the runtime's warnings in *text*, without time stamps and source lines, each once."""
-    found = (_WARNING.match(_ESCAPE.sub("", line)) for line in text.splitlines())
-    return list(dict.fromkeys(printable(match.group(1), 400) for match in found if match))
-
-
-def _status_kb(key: str) -> float | None:
-    try:
-        with open("/proc/self/status", encoding="ascii", errors="replace") as file:
-            for line in file:
-                if line.startswith(key):
-                    return float(line.split()[1])
-    except OSError:
-        pass
-    return None
-
-
-def reset_peak_memory() -> float | None:
-    """Start the peak again and return the resident size now, MB; None where the system does not tell."""
-    try:
-        with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
-            file.write("5")
-    except OSError:
-        pass
-    now = _status_kb("VmRSS:")
-    return None if now is None else now / 1024
-
-
-def peak_memory() -> float | None:
-    """Return the peak resident size since the last load, MB."""
-    peak = _status_kb("VmHWM:")
-    return None if peak is None else peak / 1024
 
 
 def import_modules(modules: Sequence[str]) -> None:

@@ -32,11 +32,13 @@ def activate(config: pytest.Config, staging: Staging | None = None) -> State:
         from pytest_onnxaccel.plugin.hooks import Hooks
         from pytest_onnxaccel.plugin.interruption.signals import Signals
         from pytest_onnxaccel.plugin.interruption.unfinished import Unfinished
+        from pytest_onnxaccel.plugin.items.by_model import ByModel
         from pytest_onnxaccel.plugin.live import Live
 
         config.stash[STATE] = state = State(config, read_settings(config), staging)
         config.pluginmanager.register(Hooks(state), _HOOKS)
         config.pluginmanager.register(HtmlColumn())
+        config.pluginmanager.register(ByModel(state))
         config.pluginmanager.register(Unfinished(state))
         config.pluginmanager.register(Live(state))
         config.pluginmanager.register(Signals(config))

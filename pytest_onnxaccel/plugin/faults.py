@@ -9,7 +9,8 @@ import pytest
 
 from pytest_onnxaccel.core.errors import BackendUnavailable
 from pytest_onnxaccel.core.unexpected import as_error
-from pytest_onnxaccel.plugin.state import LET_THROUGH, STATE
+from pytest_onnxaccel.plugin.run_options import LET_THROUGH
+from pytest_onnxaccel.plugin.state import STATE
 
 
 def shows_tracebacks(config: pytest.Config) -> bool:

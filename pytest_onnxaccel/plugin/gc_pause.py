@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -19,6 +20,18 @@ def undisturbed() -> Iterator[None]:
     finally:
         if collects:
             gc.enable()
+
+
+def keep_collected() -> None:
+    """Take what is there when all tests are collected, and none has run, out of the collector's way.
+
+    That is pytest, its plugins and the tests, which stay to the end. Each full collection would walk through them, the
+    two of pytest at its end among them, which look for what tests left behind: those are younger.
+
+    Once in a process, and not in a run inside a test (:mod:`pytester`): what such runs leave must go.
+    """
+    if not gc.get_freeze_count() and "PYTEST_CURRENT_TEST" not in os.environ:
+        gc.freeze()
 
 
 @cache

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.plugin.gc_pause import keep_collected
 from pytest_onnxaccel.plugin.interruption.crashes import end_of, is_crash, tell_crash
 from pytest_onnxaccel.plugin.items.collect import CheckItem, builtin_items, collector
 from pytest_onnxaccel.plugin.items.next_models import followers
 from pytest_onnxaccel.plugin.items.preprocessing import PreprocessingItem
 from pytest_onnxaccel.plugin.items.rerun import DEFERRED, Deferral
-from pytest_onnxaccel.plugin.items.results import expected, flat, forget, placed, recorded, shorten
+from pytest_onnxaccel.plugin.items.results import expected, flat, forget, placed, shorten, texts
 from pytest_onnxaccel.plugin.keys import NO_MODEL, PARAMETERS
 from pytest_onnxaccel.plugin.markers import table as marker_table
 from pytest_onnxaccel.plugin.options.arguments_as_text import packed
@@ -47,8 +48,6 @@ class Hooks:
     def __init__(self, state: State) -> None:
         self._state = state
         self._deferral = Deferral()
-        #: Ids of tests that gave results
-        self._reported: set[str] = set()
         #: Model that comes next, by the id of a test before it that may run beside its first steps
         self._followers: dict[str, str] = {}
 
@@ -88,6 +87,8 @@ class Hooks:
                 chosen.setdefault(request.model, set()).add((request.check, request.backend))
         self._state.selected = {model: frozenset(checks) for model, checks in chosen.items()}
         self._followers = followers(session.items)
+        if chosen and not self._state.settings.in_process and not session.config.option.collectonly:
+            keep_collected()
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         self._state.deselected = self._state.deselected or bool(items)
@@ -111,8 +112,10 @@ class Hooks:
         self._state.test_ended()
         self._deferral.end(item)
         model = model_of(item)
-        if model and not self._deferral.waits_for(item):
-            self._state.ended(model, item.nodeid)
+        if not self._deferral.waits_for(item):
+            forget(item)
+            if model:
+                self._state.ended(model, item.nodeid)
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # outermost: as it is when all others have changed it
@@ -150,12 +153,12 @@ class Hooks:
         """Tell a new worker of pytest-xdist where the run's locks are."""
         node.workerinput["mainargv"] = [packed(word) for word in node.workerinput.get("mainargv", ())]
         with contextlib.suppress(OSError, OnnxAccelError):  # without leases timings may overlap, which they notice
-            node.workerinput[LEASES] = self._state.lease_folder
+            node.workerinput[LEASES] = self._state.folders.leases
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         self._state.interrupted = str(excinfo.value) or excinfo.typename
-        self._state.stop_others()
+        self._state.folders.stop_others()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, Any, Any]:
@@ -172,11 +175,7 @@ class Hooks:
         if is_crash(report):
             tell_crash(report, self._state)
         if is_crash(report) or report.when == "call" or (report.when == "setup" and not report.passed):
-            found = recorded(report)
-            if found and report.nodeid in self._reported:  # the last run of a test counts
-                self._state.results = [r for r in self._state.results if r.nodeid != report.nodeid]
-            self._state.results += found
-            self._reported.update([report.nodeid] if found else ())
+            self._state.kept.keep(report.nodeid, texts(report))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
@@ -195,7 +194,7 @@ class Hooks:
         else:
             exitstatus = self._unanswered(session, exitstatus)
             exitstatus = self._compared(session, exitstatus)
-        summary = bool(os.environ.get("GITHUB_STEP_SUMMARY")) and bool(self._state.results)
+        summary = bool(os.environ.get("GITHUB_STEP_SUMMARY")) and bool(self._state.kept)
         writes = bool(settings.report) or summary or "write" in (settings.lock, settings.golden)
         if hasattr(session.config, "workerinput") or not writes:
             return  # only the controlling process has every result, and writes
@@ -219,7 +218,7 @@ class Hooks:
 
     def _unanswered(self, session: pytest.Session, exitstatus: int) -> int:
         """Return the exit status: a green run fails when something asked for by name was not judged."""
-        if exitstatus != pytest.ExitCode.OK or not self._state.results:
+        if exitstatus != pytest.ExitCode.OK or not self._state.kept:
             return exitstatus
         from pytest_onnxaccel.plugin.summary import asked_of
 
@@ -229,7 +228,7 @@ class Hooks:
 
     def _compared(self, session: pytest.Session, exitstatus: int) -> int:
         """Return the exit status: a green run fails when something grew worse than in the saved run."""
-        if not self._state.settings.baseline or not self._state.results:
+        if not self._state.settings.baseline or not self._state.kept:
             return exitstatus
         from pytest_onnxaccel.plugin.reports import compared
 
@@ -242,7 +241,7 @@ class Hooks:
         from pytest_onnxaccel.plugin.summary import summarize
 
         summarize(self._state, terminalreporter)
-        if self._state.results and os.environ.get("GITHUB_ACTIONS"):
+        if self._state.kept and os.environ.get("GITHUB_ACTIONS"):
             from pytest_onnxaccel.plugin.reports import annotate
 
             annotate(self._state, terminalreporter)

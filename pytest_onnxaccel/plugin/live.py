@@ -157,7 +157,7 @@ class Live:
         if self._config.getoption("dist", "no") == "no":
             return ""
         try:
-            files = sorted(Path(self._state.lease_folder).glob(f"{_FILE}*"))
+            files = sorted(Path(self._state.folders.leases).glob(f"{_FILE}*"))
         except (OSError, OnnxAccelError):
             return ""
         lines = []

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_onnxaccel.backends.protocol import Availability, Backend
-from pytest_onnxaccel.config.validators import is_function
 from pytest_onnxaccel.core.errors import ConfigError
-from pytest_onnxaccel.core.failure_folder import FOLDER
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.core.unexpected import as_error
-from pytest_onnxaccel.isolation.lifeline import Lifeline
-from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.staging.run_folder import Staging
 from pytest_onnxaccel.plugin.gc_pause import undisturbed, undisturbed_end
+from pytest_onnxaccel.plugin.kept_results import KeptResults
 from pytest_onnxaccel.plugin.keys import ACTIVATE
 from pytest_onnxaccel.plugin.options.model_paths import distinct
 from pytest_onnxaccel.plugin.options.settings import Settings, with_options
 from pytest_onnxaccel.plugin.prestart import shared_folder
+from pytest_onnxaccel.plugin.run_folders import RunFolders
+from pytest_onnxaccel.plugin.run_options import LET_THROUGH, run_options
 from pytest_onnxaccel.runner.check_table import checks
 from pytest_onnxaccel.runner.faults.fault_verdict import verdict_of
 from pytest_onnxaccel.runner.plan import Plan, make_plan, registered
@@ -54,26 +51,6 @@ def state_of(config: pytest.Config) -> State:
     return config.stash[STATE] if STATE in config.stash else config.stash[ACTIVATE](config)
 
 
-#: A person's Ctrl-C, and how pytest ends a test or the run: no faults of a check.
-LET_THROUGH = (KeyboardInterrupt, pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception)
-
-
-def import_paths(config: pytest.Config) -> tuple[str, ...]:
-    """Return folders that loaders are imported from: the rootdir, and pytest's ``pythonpath``."""
-    try:
-        more = config.getini("pythonpath")
-    except (ValueError, KeyError):  # the plugin that reads it is switched off
-        more = []
-    return tuple(dict.fromkeys(map(str, (config.rootpath, *more))))
-
-
-def library_places(models: Sequence[ModelSpec], modules: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what workers read for libraries of custom operators: the files, or the modules that name them."""
-    named = dict.fromkeys(library for spec in models for library in spec.libraries)
-    files = [library for library in named if not is_function(library)]
-    return (*files, *(modules if len(files) < len(named) else ()))
-
-
 class State:
     """One per pytest process, in ``config.stash``."""
 
@@ -82,7 +59,8 @@ class State:
         self.settings = settings
         self.started = time.time()
         self._staging = staging
-        self.results: list[CheckResult] = []
+        #: Results of tests that have ended.
+        self.kept = KeptResults()
         #: Why the report, or the lock file, could not be written.
         self.report_error: str | None = None
         #: Reports that were written, and remarks on what could not be.
@@ -93,6 +71,8 @@ class State:
         self.comparison: Comparison | None = None
         #: Something was deselected: what is missing was not lost.
         self.deselected = False
+        #: Folders in addition to the private one, and the line to processes of pytest-xdist.
+        self.folders = RunFolders()
         #: How many workers were started, here and in processes of pytest-xdist.
         self.workers = WorkerCounts()
         #: What is told of golden data that was recorded.
@@ -103,8 +83,6 @@ class State:
         self._waiting: dict[str, set[str]] = {}
         self._plans: dict[str, Plan] = {}
         self._runner: Runner | None = None
-        self._shared: Staging | None = None
-        self._lifeline: Lifeline | None = None
         #: Why the run ends before all its tests did; empty while it does not.
         self.interrupted = ""
         #: The test that runs.
@@ -113,9 +91,13 @@ class State:
         self._in_test: set[str] = set()
         #: Models that tests brought themselves.
         self._adopted: dict[str, ModelSpec] = {}
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         #: Node ids of tests that began and did not end.
         self.unfinished: tuple[str, ...] = ()
+
+    @property
+    def results(self) -> list[CheckResult]:
+        """Every result so far; to be asked when the run is over."""
+        return self.kept.all()
 
     # -- backends ---------------------------------------------------------------------------------------------
 
@@ -172,39 +154,12 @@ class State:
 
     @cached_property
     def _engines(self) -> Engines:
-        return Engines(self._options, self._staging, shared_folder(self.config))
-
-    @property
-    def run_options(self) -> RunOptions:
-        """What holds for every check of this run."""
-        return self._options
+        return Engines(self.run_options, self._staging, shared_folder(self.config))
 
     @cached_property
-    def _options(self) -> RunOptions:
-        settings = self.settings
-        memory = settings.memory_bytes
-        limits = Limits(settings.timeout_s, Limits.default().memory if memory is None else memory)
-        return RunOptions(
-            seed=settings.seed,
-            limits=limits,
-            pythons=settings.pythons,
-            providers=settings.providers,
-            cpu_nodes=settings.cpu_nodes,
-            required=frozenset(settings.required),
-            fail_on_hygiene=settings.hygiene == "fail",
-            in_process=settings.in_process,
-            locked=settings.locked,
-            write_lock=settings.lock == "write",
-            root=str(self.config.rootpath),
-            localise=settings.localise == "yes",
-            failures=str(self.config.rootpath / FOLDER),
-            advise=settings.advise,
-            import_paths=import_paths(self.config),
-            sandbox=settings.sandbox,
-            readable=(*settings.readable, *library_places(settings.models, import_paths(self.config))),
-            env=settings.env,
-            let_through=LET_THROUGH,
-        )
+    def run_options(self) -> RunOptions:
+        """What holds for every check of this run."""
+        return run_options(self.settings, self.config)
 
     def _make_runner(self, first: str | None = None) -> Runner:
         """Return the runner; *first* is the model that it will be asked for first, where that is known."""
@@ -220,7 +175,7 @@ class State:
             undisturbed_end()
         models = self.models
         backends = {spec.name: self.plan(spec.name).backends for spec in models}
-        return Runner(models, backends, self._options, self.machine_lock, self._engines, prefetch)
+        return Runner(models, backends, self.run_options, self.machine_lock, self._engines, prefetch)
 
     def begin_next(self, current: str, model: str) -> None:
         """Have a worker begin with *model*, which is next, while *current* is judged.
@@ -326,12 +281,6 @@ class State:
             self._runner.model_sessions.keep(())
         self._in_test.clear()
 
-    def scratch(self) -> str:
-        """Return a folder for models that tests give as bytes; it goes with the run."""
-        if self._scratch is None:
-            self._scratch = tempfile.TemporaryDirectory(prefix="onnxaccel-given-", ignore_cleanup_errors=True)
-        return self._scratch.name
-
     def fixture_of_test(self, name: str) -> object:
         """Return what the fixture *name* gave to the running test.
 
@@ -346,33 +295,9 @@ class State:
         value: object = found[name]
         return value
 
-    @cached_property
-    def lease_folder(self) -> str:
-        """Folder of the leases that all processes of this run share; it goes when this process ends.
-
-        Raises:
-            ModelError, OSError: it cannot be made.
-        """
-        self._shared = Staging()
-        self._lifeline = Lifeline(self._shared.folder)
-        return self._shared.folder
-
-    def stop_others(self) -> None:
-        """Ask the xdist workers of this controlling process to end now."""
-        if self._lifeline is not None:
-            self._lifeline.stop()
-
     def close(self) -> None:
         """End what runs, and remove what this run laid down."""
-        if self._scratch is not None:
-            self._scratch.cleanup()
-            self._scratch = None
-        if self._lifeline is not None:
-            self._lifeline.close()
-            self._lifeline = None
-        if self._shared is not None:
-            self._shared.close()
-            self._shared = None
+        self.folders.close()
         if self._runner is not None:
             self.workers.add(self._runner.engines.counts.to_json())
             self._runner.close()

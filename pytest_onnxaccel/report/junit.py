@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 
 from pytest_onnxaccel.core.results import CheckResult, Json, Verdict, finite
@@ -65,7 +66,8 @@ def properties(result: CheckResult) -> list[tuple[str, str]]:
         *((name, result.figures.get(name)) for name in FIGURES),
         ("placement", _placement(result.figures.get("placement"))),
     ]
-    return [(PREFIX + name, _text(value)) for name, value in named if _present(value)]
+    # Reports are kept until the run ends: of thousands of models they share one copy of each name
+    return [(sys.intern(PREFIX + name), sys.intern(_text(value))) for name, value in named if _present(value)]
 
 
 def _placement(nodes: Json) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.core.beneath import open_beneath
@@ -34,14 +35,23 @@ def golden_of(spec: ModelSpec) -> GoldenSpec | None:
     if os.path.isdir(own):
         return GoldenSpec(own, os.path.join(shown, os.path.basename(own)), "found next to the model")
     try:
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if layout.is_set(entry.name) or entry.name.endswith(".onnx")]
+        models, sets = _counted(folder, os.stat(folder).st_mtime_ns)
     except OSError:
         return None
+    return GoldenSpec(folder, shown, "found next to the model", found=True, shared=models > 1) if sets else None
+
+
+@lru_cache(maxsize=8)
+def _counted(folder: str, changed_ns: int) -> tuple[int, bool]:
+    """Return how many models are in *folder*, and whether sets are: once for a folder of thousands that stays the same.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if layout.is_set(entry.name) or entry.name.endswith(".onnx")]
     models = sum(name.endswith(".onnx") for name in names)
-    if len(names) == models:
-        return None
-    return GoldenSpec(folder, shown, "found next to the model", found=True, shared=models > 1)
+    return models, len(names) > models
 
 
 @record(frozen=True)

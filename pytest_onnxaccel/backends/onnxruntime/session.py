@@ -27,14 +27,17 @@ _TYPES = {
     "uint8": "uint8", "uint16": "uint16", "uint32": "uint32", "uint64": "uint64",
 }  # fmt: skip
 
+_TENSOR = re.compile(r"tensor\((\w+)\)")
+_ELEMENT = re.compile(r"\((?:seq\()?tensor\((\w+)\)")
+
 
 def tensor_spec(node: Any) -> TensorSpec:
     """Return ONNX Runtime's ``NodeArg`` as a :class:`TensorSpec`."""
-    match = re.fullmatch(r"tensor\((\w+)\)", node.type)
+    match = _TENSOR.fullmatch(node.type)
     if not match:
         kind = node.type.partition("(")[0].partition("_")[0]
         kind = "optional sequence" if node.type.startswith("optional(seq(") else {"seq": "sequence"}.get(kind, kind)
-        element = re.search(r"\((?:seq\()?tensor\((\w+)\)", node.type)
+        element = _ELEMENT.search(node.type)
         return TensorSpec(node.name, _TYPES.get(element[1], element[1]) if element else "", None, kind)
     shape = tuple(d if isinstance(d, (int, str)) else None for d in node.shape)
     return TensorSpec(node.name, _TYPES.get(match.group(1), match.group(1)), shape)

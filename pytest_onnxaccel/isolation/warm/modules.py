@@ -21,19 +21,22 @@ EVALUATOR = (
     "pytest_onnxaccel.backends.reference_operators",
     "pytest_onnxaccel.graph.arithmetic.model",
 )
-#: What may be called once these are imported; the template does so.
+#: What may be called once the evaluator's modules are imported, and once the usual ones are; the template does so.
 WARM_UP = "pytest_onnxaccel.backends.reference_operators:warm_up"
+REHEARSALS = ("pytest_onnxaccel.graph.rehearsal:rehearse", "pytest_onnxaccel.backends.onnxruntime.kernels:list_kernels")
 #: What judging a model needs, nearly always.
 USUAL = (
     "numpy.random",
     "encodings.ascii",
     "pytest_onnxaccel.backends.onnxruntime.cpu",
+    "pytest_onnxaccel.backends.onnxruntime.kernels",
     "pytest_onnxaccel.graph.describe",
     "pytest_onnxaccel.graph.inputs.facts",
     "pytest_onnxaccel.graph.lint",
     "pytest_onnxaccel.graph.outputs.facts",
     "pytest_onnxaccel.graph.reach.variant",
     "pytest_onnxaccel.graph.rebatch.rebatch",
+    "pytest_onnxaccel.graph.rehearsal",
     "pytest_onnxaccel.graph.validate",
     "pytest_onnxaccel.isolation.look",
     "pytest_onnxaccel.numerics.reach.coverage",

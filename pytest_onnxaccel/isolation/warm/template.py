@@ -23,8 +23,11 @@ from functools import cache
 from typing import Any, NoReturn
 
 from pytest_onnxaccel.isolation.confinement.level import level
-from pytest_onnxaccel.isolation.warm.modules import EVALUATOR, FIRST, USUAL, WARM, WARM_UP
-from pytest_onnxaccel.isolation.worker import import_modules, resolve, serve
+from pytest_onnxaccel.isolation.confinement.syscalls import libc
+from pytest_onnxaccel.isolation.functions import resolve
+from pytest_onnxaccel.isolation.warm.blas import find_blas
+from pytest_onnxaccel.isolation.warm.modules import EVALUATOR, FIRST, REHEARSALS, USUAL, WARM, WARM_UP
+from pytest_onnxaccel.isolation.worker import import_modules, serve
 
 #: Longest request, bytes; descriptors that come with one.
 LONGEST, DESCRIPTORS = 1 << 17, 4
@@ -71,9 +74,11 @@ class Template:
         import_once(request["preload"])
         if self._forks == 2:  # there are several models: the next ones find everything that is usual imported
             import_once(USUAL)
+            _rehearse()
         if "onnx.reference" in request["preload"]:
             import_once(EVALUATOR)
             _warm_up()
+        _draw_anew()
         parent = os.getpid()
         pid = os.fork()
         if pid:
@@ -102,6 +107,20 @@ def import_once(modules: Sequence[str]) -> None:
         import_modules(left)
 
 
+def _draw_anew() -> None:
+    """Begin other random numbers for the next worker; here, where the pages that hold them are this process's own."""
+    random.seed()
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy"].random.seed()
+
+
+def _rehearse() -> None:
+    """Do once what each worker would do at first; where that fails, a worker does it and says why."""
+    for reference in REHEARSALS:
+        with contextlib.suppress(Exception):
+            resolve(reference)()
+
+
 @cache
 def _warm_up() -> None:
     """Let the evaluator build its tables of operators; where it cannot, each worker tries again and says why."""
@@ -112,7 +131,7 @@ def _warm_up() -> None:
 def _become_worker(request: dict[str, Any], handles: list[int], parent: int) -> NoReturn:
     """Turn this process, just forked, into a worker of its own that never returns."""
     os.setsid()
-    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, ctypes.c_ulong(signal.SIGKILL))
+    libc().prctl(_DIE_WITH_PARENT, ctypes.c_ulong(signal.SIGKILL))
     if os.getppid() != parent:
         os._exit(_NO_TEMPLATE)
     *own, log = handles
@@ -122,9 +141,9 @@ def _become_worker(request: dict[str, Any], handles: list[int], parent: int) -> 
     os.chdir(request["folder"])
     os.close(log)
     gc.freeze()  # what the template holds stays in pages that are shared
-    random.seed()
-    if "numpy.random" in sys.modules:
-        sys.modules["numpy"].random.seed()
+    blas = find_blas()
+    if blas is not None and "onnx.reference" in request["preload"] and "onnxruntime" not in request["preload"]:
+        blas.use(blas.threads)  # a large model has a process of its own for the evaluator
     sys.argv[1:] = map(str, (*own, *request["preload"]))
     serve(own, request["preload"], request["wall"])
 
@@ -149,6 +168,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     level()  # asks the kernel once for all of them
     import_once(FIRST)
+    if (blas := find_blas()) is not None:
+        blas.use(1)  # most workers run small models; before a fork, for this starts no threads
     (channel,) = sys.argv[1:]
     Template(socket.socket(fileno=int(channel))).serve()
     os._exit(0)

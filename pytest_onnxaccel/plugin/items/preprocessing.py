@@ -19,7 +19,8 @@ from pytest_onnxaccel.core.specs import PreprocessingSpec
 from pytest_onnxaccel.core.unexpected import as_error
 from pytest_onnxaccel.plugin.items.place import file_id, place
 from pytest_onnxaccel.plugin.items.results import conclude, record
-from pytest_onnxaccel.plugin.state import LET_THROUGH, STATE, State
+from pytest_onnxaccel.plugin.run_options import LET_THROUGH
+from pytest_onnxaccel.plugin.state import STATE, State
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.plugin.markers.requests import Request

@@ -40,7 +40,12 @@ def record(item: pytest.Item, result: CheckResult) -> CheckResult:
 
 def recorded(report: pytest.TestReport) -> list[CheckResult]:
     """Return the results that *report* carries."""
-    return [CheckResult.loads(str(value)) for name, value in report.user_properties if name == KEY]
+    return [CheckResult.loads(text) for text in texts(report)]
+
+
+def texts(report: pytest.TestReport) -> list[str]:
+    """Return the results that *report* carries, each in JSON."""
+    return [str(value) for name, value in report.user_properties if name == KEY]
 
 
 def expected(report: pytest.TestReport) -> None:
@@ -68,17 +73,21 @@ def placed(item: pytest.Item, report: pytest.TestReport) -> None:
 
 
 def forget(item: pytest.Item) -> None:
-    """Take away what an earlier run of *item* recorded: a test that is run again has one result for each check."""
+    """Take away what *item* recorded: a test that is run again has one result for each check.
+
+    At its end as well: its report has it, and items stay in memory as long as the run.
+    """
     from pytest_onnxaccel.report.junit import PREFIX
 
-    item.user_properties[:] = [
-        (name, value) for name, value in item.user_properties if name != KEY and not name.startswith(PREFIX)
-    ]
+    if item.user_properties:
+        item.user_properties[:] = [
+            pair for pair in item.user_properties if pair[0] != KEY and not pair[0].startswith(PREFIX)
+        ]
 
 
 def flat(report: pytest.TestReport) -> None:
     """Leave the flat properties alone in *report*, for JUnit and whatever else prints them."""
-    report.user_properties = [(name, value) for name, value in report.user_properties if name != KEY]
+    report.user_properties = [pair for pair in report.user_properties if pair[0] != KEY]
 
 
 def shorten(report: pytest.TestReport) -> None:

@@ -83,3 +83,21 @@ def test_a_run_that_is_not_asked_for_more_says_nothing_of_its_workers(gate: Gate
     run = gate(*models(tmp_path, 1), "--onnx-backend=ort-cpu", "-k", "structure")
     assert run.status == 0, run.out
     assert "workers:" not in run.out
+
+
+_LEAVES = """
+import pytest
+class Tied:
+    def __init__(self): self.me = self
+    def __del__(self): raise ValueError("left behind")
+def test_own(): Tied()
+"""
+
+
+def test_pytest_still_finds_what_a_test_leaves_behind(gate: Callable[..., Any], tmp_path: Path) -> None:
+    """The collector looks through what is younger than the tests."""
+    (tmp_path / "test_own.py").write_text(_LEAVES)
+    (tmp_path / "m.onnx").write_bytes(graphs.small_cnn().SerializeToString())
+    run = gate("--onnx-model=m.onnx", "--onnx-backend=ort-cpu", "-k", "test_own or structure", "test_own.py")
+    assert run.status == 0, run.out
+    assert "PytestUnraisableExceptionWarning" in run.out

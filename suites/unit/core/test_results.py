@@ -99,3 +99,21 @@ def test_a_result_reads_as_its_message_and_details() -> None:
     assert str(RESULT) == "differs\ndetail"
     assert RESULT.with_(code="OK").code == "OK"
     assert RESULT.code == "V_PARITY"
+
+
+def test_a_copy_with_other_figures_keeps_its_texts_and_one_with_another_text_makes_it_printable() -> None:
+    result = CheckResult("m\n.onnx", "parity", Verdict.PASSED, message="as \x1b[1masked")
+    changed = result.with_(figures={"max_abs": 1.0}, duration_s=2.0, nodeid="a\nb")
+    assert changed == CheckResult(
+        "m\n.onnx",
+        "parity",
+        Verdict.PASSED,
+        message="as asked",
+        figures={"max_abs": 1.0},
+        duration_s=2.0,
+        nodeid="a\nb",
+    )
+    assert "\n" not in changed.nodeid
+    assert result.with_(message="line\nbreak").message == "line break"
+    with pytest.raises(TypeError):
+        result.with_(figure=1)

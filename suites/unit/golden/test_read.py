@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +272,30 @@ def test_archives_that_are_cut_off(tmp_path: Path, cut: int) -> None:
     for name in ("a.npz", "b.safetensors"):
         error = refused(folder, name)
         assert (error.code, error.subject) == ("E_GOLDEN", name)
+
+
+def _twice(entry: str) -> bytes:
+    header = f'{{"x": {entry}, "x": {entry}}}'.encode()
+    return len(header).to_bytes(8, "little") + header + X.tobytes()
+
+
+def test_a_name_that_stands_twice(tmp_path: Path) -> None:
+    """Of two values one reader takes the first and another the last."""
+    folder = tmp_path / "g"
+    folder.mkdir()
+    entry = f'{{"dtype": "F32", "shape": {list(X.shape)}, "data_offsets": [0, {X.nbytes}]}}'
+    (folder / "a.safetensors").write_bytes(_twice(entry))
+    with zipfile.ZipFile(folder / "b.npz", "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile says so too
+        for array in (X, X + 1):
+            stored = io.BytesIO()
+            np.save(stored, array)
+            archive.writestr("x.npy", stored.getvalue())
+    (folder / "inputs.json").write_text('[{"x": 1, "x": 2}]')
+    for name in ("a.safetensors", "b.npz", "inputs.json"):
+        error = refused(folder, name)
+        assert error.code == "E_GOLDEN"
+        assert "'x' stands twice" in error.cause
 
 
 def test_an_archive_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

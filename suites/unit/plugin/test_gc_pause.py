@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 
-from pytest_onnxaccel.plugin.gc_pause import undisturbed
+from pytest_onnxaccel.plugin.gc_pause import keep_collected, undisturbed
 
 _SCRIPT = """
 import atexit, weakref
@@ -51,3 +52,26 @@ def test_the_end_collects_nothing_and_runs_what_is_registered_for_it() -> None:
 
     assert ended(False) == {"collected", "finalized", "asked"}
     assert ended(True) == {"finalized", "asked"}
+
+
+_KEEP = """
+import gc, os
+from pytest_onnxaccel.plugin.gc_pause import keep_collected
+keep_collected()
+first = gc.get_freeze_count()
+more = [[] for _ in range(1000)]
+keep_collected()
+print(first > 0, gc.get_freeze_count() == first)
+"""
+
+
+def test_what_was_collected_is_kept_once_in_a_process() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    done = subprocess.run([sys.executable, "-c", _KEEP], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split() == ["True", "True"]
+
+
+def test_a_run_inside_a_test_keeps_nothing() -> None:
+    before = gc.get_freeze_count()
+    keep_collected()
+    assert gc.get_freeze_count() == before

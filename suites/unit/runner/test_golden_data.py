@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +179,23 @@ def test_another_source_than_the_recorded_one_is_told() -> None:
     assert stored().judged(result, None).warnings == ()
     (warning,) = stored().judged(result, "2").warnings
     assert warning.startswith("the golden data was recorded from another file than a.pth")
+
+
+def test_a_folder_of_many_models_is_listed_once_until_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pytest_onnxaccel.runner import golden_data
+
+    listed: list[str] = []
+    scan = os.scandir
+    monkeypatch.setattr(golden_data.os, "scandir", lambda folder: listed.append(folder) or scan(folder))
+    specs = [ModelSpec(name, str(tmp_path / name), name) for name in ("a.onnx", "b.onnx")]
+    for spec in specs:
+        Path(spec.path).touch()
+    assert [golden_of(spec) for spec in specs] == [None, None]
+    assert len(listed) == 1
+    (tmp_path / "test_data_set_0").mkdir()
+    os.utime(tmp_path, (1, 1))  # another time, however coarse the clock of the file system is
+    found = golden_of(specs[0])
+    assert found is not None
+    assert found.shared

@@ -19,7 +19,7 @@ from pytest_onnxaccel.backends.reference import ReferenceBackend
 from pytest_onnxaccel.checks.advice.recommend import Advice
 from pytest_onnxaccel.checks.advice.speedup import Finding, Gain, Outcome
 from pytest_onnxaccel.core.specs import ModelSpec, Tolerance
-from pytest_onnxaccel.isolation import worker
+from pytest_onnxaccel.isolation import functions
 from pytest_onnxaccel.runner.latency.paired_timing import paired_timing
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
@@ -112,7 +112,7 @@ def test_fewer_bits_are_refused_by_the_default_tolerance(kind: str, advise: Advi
 
 @pytest.mark.parametrize("kind", ["initializers", "simplify"])
 def test_a_step_that_changes_the_model_is_refused(kind: str, advise: Advise, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(worker.GRAPH_FUNCTIONS, kind, f"{__name__}:spoilt_{kind}")
+    monkeypatch.setitem(functions.GRAPH_FUNCTIONS, kind, f"{__name__}:spoilt_{kind}")
     advice = advise(with_constants())
     assert outcomes(advice, kind) == {Outcome.REFUSED}
     assert not any(kind in Path(side[1]).parent.name for pair in advise.duels for side in pair)
