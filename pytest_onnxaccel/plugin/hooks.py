@@ -47,6 +47,8 @@ class Hooks:
     def __init__(self, state: State) -> None:
         self._state = state
         self._deferral = Deferral()
+        #: Id of the test function that was called last
+        self._called = ""
         #: Ids of tests that gave results
         self._reported: set[str] = set()
         #: Model that comes next, by the id of a test before it that may run beside its first steps
@@ -95,10 +97,24 @@ class Hooks:
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
         result = yield
+        self._called = pyfuncitem.nodeid
         if marker_table.marked(pyfuncitem):
             from pytest_onnxaccel.plugin.items.marked import run_marked
 
             run_marked(self._state, pyfuncitem)
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Judge what pytest does not call itself, such as a method of ``unittest.TestCase``, by its markers, too."""
+        self._called = ""
+        result = yield
+        if self._called or isinstance(item, (CheckItem, PreprocessingItem)) or not marker_table.marked(item):
+            return result
+        if not getattr(item, "_excinfo", None):  # what unittest's runner took note of, and raises later
+            from pytest_onnxaccel.plugin.items.marked import run_marked
+
+            run_marked(self._state, item)
         return result
 
     @pytest.hookimpl(wrapper=True)

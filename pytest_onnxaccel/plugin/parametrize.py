@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pytest
 
 from pytest_onnxaccel.core.errors import ConfigError
-from pytest_onnxaccel.plugin.fixtures.closure import ask_for, reached
+from pytest_onnxaccel.plugin.fixtures.closure import ask_for, has_params, reached
 from pytest_onnxaccel.plugin.fixtures.handles import model_path
 from pytest_onnxaccel.plugin.keys import NO_MODEL, OURS, PARAMETERS
 from pytest_onnxaccel.plugin.markers import requests as markers
@@ -20,6 +20,9 @@ def generate(metafunc: pytest.Metafunc) -> None:
     """Give the fixtures of ours that the test reaches their parameters, unless it parametrizes them itself."""
     state = state_of(metafunc.config)
     taken = {name for mark in metafunc.definition.iter_markers("parametrize") for name in names_of(mark)}
+    # A pytest_generate_tests of the suite comes before ours; params= of a fixture that extends ours take nothing
+    chosen = {name for call in getattr(metafunc, "_calls", ()) for name in call.params} & PARAMETERS.keys()
+    taken.update(name for name in chosen if not has_params(metafunc.definition, name))
     names = reached(metafunc)
     wanted = {name for name, held in PARAMETERS.items() if held in names and name not in taken}
     own = "onnx_model" in names and OURS not in names

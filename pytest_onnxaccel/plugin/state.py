@@ -24,7 +24,7 @@ from pytest_onnxaccel.plugin.gc_pause import undisturbed, undisturbed_end
 from pytest_onnxaccel.plugin.keys import ACTIVATE
 from pytest_onnxaccel.plugin.options.model_paths import distinct
 from pytest_onnxaccel.plugin.options.settings import Settings, with_options
-from pytest_onnxaccel.plugin.prestart import shared_folder
+from pytest_onnxaccel.plugin.prestart import process_number, shared_folder
 from pytest_onnxaccel.runner.check_table import checks
 from pytest_onnxaccel.runner.fault_verdict import verdict_of
 from pytest_onnxaccel.runner.plan import Plan, make_plan, registered
@@ -204,6 +204,7 @@ class State:
             readable=(*settings.readable, *library_places(settings.models, import_paths(self.config))),
             env=settings.env,
             let_through=LET_THROUGH,
+            process=process_number(self.config),
         )
 
     def _make_runner(self, first: str | None = None) -> Runner:

@@ -79,6 +79,21 @@ def given(config: pytest.Config, option: Option) -> Given | None:
     return Given(value, f"{config.inipath.name}: {option.key}", config.inipath.parent)
 
 
+def may_be_mistaken(config: pytest.Config) -> bool:
+    """Return whether something is to be looked at by :mod:`~pytest_onnxaccel.plugin.options.mistakes`."""
+    return any(".onnx" in str(word) for word in config.args) or any("onnx_" in text for text in ini_texts(config))
+
+
+def ini_texts(config: pytest.Config) -> list[str]:
+    """Return the text of the ini file, empty where it cannot be read, and what ``-o`` gives."""
+    overrides = config.getoption("override_ini", default=None) or ()
+    try:
+        text = "" if config.inipath is None else config.inipath.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    return [text, *map(str, overrides)]
+
+
 def _arrived(config: pytest.Config, value: Any) -> Any:
     """Return *value* as it was given to the controlling process, where this is a worker of pytest-xdist."""
     if value is None or not hasattr(config, "workerinput"):
