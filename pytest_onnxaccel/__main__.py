@@ -58,7 +58,7 @@ def _run(given: argparse.Namespace, show: Callable[[str], object], clean: Callab
             return speed_command.run(given, _walls(given), _show)
         if given.command in report_command.COMMANDS:
             return report_command.run(given, _show)
-        return _path(given.name) if given.path else _env(given.name, given.rebuild)
+        return _path(given.name) if given.path else _env(given.name, given.rebuild, given.gpu)
     except OnnxAccelError as error:
         clean()
         error.remedy = error.remedy.replace("--onnx-timeout", "--timeout")  # as the commands call it
@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     env.add_argument("name", metavar="NAME", help="name of the environment, such as onnx-tf")
     env.add_argument("--rebuild", action="store_true", help="build it again even if it exists")
+    env.add_argument("--gpu", action="store_true", help="with the packages for NVIDIA GPUs, which onnx-tf has")
     env.add_argument("--path", action="store_true", help="print its interpreter and build nothing")
     freeze = commands.add_parser(
         "freeze",
@@ -394,15 +395,15 @@ def _path(name: str) -> int:
     return 0
 
 
-def _env(name: str, rebuild: bool) -> int:
+def _env(name: str, rebuild: bool, gpu: bool) -> int:
     from pytest_onnxaccel.environments import build
     from pytest_onnxaccel.environments import locate as environment
 
-    if rebuild:
+    if rebuild and (not gpu or environment.recipe(name).gpu):
         for version in environment.versions_tried(name):
             # Without this mark it counts as not built, and the next building clears it away
-            (environment.location(name, version) / environment.READY).unlink(missing_ok=True)
-    build.build(name, say=_show)
+            (environment.location(name, version, gpu) / environment.READY).unlink(missing_ok=True)
+    build.build(name, gpu=gpu, say=_show)
     return 0
 
 
