@@ -22,7 +22,7 @@ from pytest_onnxaccel.plugin.items.results import expected, flat, forget, placed
 from pytest_onnxaccel.plugin.keys import NO_MODEL, PARAMETERS
 from pytest_onnxaccel.plugin.markers import table as marker_table
 from pytest_onnxaccel.plugin.options.arguments_as_text import packed
-from pytest_onnxaccel.plugin.options.settings import header
+from pytest_onnxaccel.plugin.options.header import header
 from pytest_onnxaccel.plugin.parametrize import unknown
 from pytest_onnxaccel.plugin.prestart import LEASES
 from pytest_onnxaccel.plugin.sandbox import line

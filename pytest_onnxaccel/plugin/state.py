@@ -23,7 +23,8 @@ from pytest_onnxaccel.isolation.staging.run_folder import Staging
 from pytest_onnxaccel.plugin.gc_pause import undisturbed, undisturbed_end
 from pytest_onnxaccel.plugin.keys import ACTIVATE
 from pytest_onnxaccel.plugin.options.model_paths import distinct
-from pytest_onnxaccel.plugin.options.settings import Settings, with_options
+from pytest_onnxaccel.plugin.options.settings import Settings
+from pytest_onnxaccel.plugin.options.with_options import with_options
 from pytest_onnxaccel.plugin.prestart import process_number, shared_folder
 from pytest_onnxaccel.runner.check_table import checks
 from pytest_onnxaccel.runner.fault_verdict import verdict_of

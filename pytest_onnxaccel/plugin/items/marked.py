@@ -19,7 +19,7 @@ from pytest_onnxaccel.plugin.markers import requests as markers
 from pytest_onnxaccel.plugin.markers import table as marker_table
 from pytest_onnxaccel.plugin.markers.requests import BatchRequest, LatencyRequest, ParityRequest
 from pytest_onnxaccel.plugin.options import names as known
-from pytest_onnxaccel.plugin.options.settings import completed
+from pytest_onnxaccel.plugin.options.with_options import completed
 from pytest_onnxaccel.plugin.state import State
 from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
 

@@ -1,7 +1,7 @@
 """Reads what the user gave: the command line first, then the ini file.
 
 Imported on every pytest run, so it loads nothing: values are read and checked by
-:mod:`~pytest_onnxaccel.plugin.options.settings`, which only a run with models imports.
+:mod:`~pytest_onnxaccel.plugin.options.read_settings`, which only a run with models imports.
 """
 
 from __future__ import annotations
