@@ -18,6 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Build the environment of pinned packages that a backend such as onnx-tf runs in."
     parser.add_argument("name", metavar="NAME", help="name of the environment, such as onnx-tf")
     parser.add_argument("--rebuild", action="store_true", help="build it again even if it exists")
+    parser.add_argument("--gpu", action="store_true", help="with the packages for NVIDIA GPUs, which onnx-tf has")
     parser.add_argument("--path", action="store_true", help="print its interpreter and build nothing")
 
 
@@ -30,7 +31,7 @@ def run(given: argparse.Namespace, show: Callable[[str], object]) -> int:
     Raises:
         OnnxAccelError: there is no such environment, or it cannot be built.
     """
-    return _path(given.name, show) if given.path else _build(given.name, given.rebuild, show)
+    return _path(given.name, show) if given.path else _build(given, show)
 
 
 def _path(name: str, show: Callable[[str], object]) -> int:
@@ -46,13 +47,14 @@ def _path(name: str, show: Callable[[str], object]) -> int:
     return 0
 
 
-def _build(name: str, rebuild: bool, show: Callable[[str], object]) -> int:
+def _build(given: argparse.Namespace, show: Callable[[str], object]) -> int:
     from pytest_onnxaccel.environments import build
     from pytest_onnxaccel.environments import locate as environment
 
-    if rebuild:
+    name, gpu = given.name, given.gpu
+    if given.rebuild and (not gpu or environment.recipe(name).gpu):
         for version in environment.versions_tried(name):
             # Without this mark it counts as not built, and the next building clears it away
-            (environment.location(name, version) / environment.READY).unlink(missing_ok=True)
-    build.build(name, say=show)
+            (environment.location(name, version, gpu) / environment.READY).unlink(missing_ok=True)
+    build.build(name, gpu=gpu, say=show)
     return 0

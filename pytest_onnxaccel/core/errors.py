@@ -169,6 +169,8 @@ def to_write(error: BaseException, otherwise: str = "fix the folder's permission
         errno.ENOSPC: "make room on the disk",
         errno.EDQUOT: "make room within the disk quota",
         errno.EROFS: "write to a disk that is not read-only",
+        errno.EEXIST: "a part of the path is a file: name a folder",
+        errno.ENOTDIR: "a part of the path is a file: name a folder",
     }
     return remedies.get(getattr(error, "errno", None) or 0, otherwise)
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from pytest_onnxaccel.core.errors import BackendUnavailable, printable
+from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError, printable
 from pytest_onnxaccel.environments.locate import (
     READY,
     bootstrap,
@@ -41,25 +41,33 @@ class _Failed(Exception):
     """A step of the building failed; the text is the line that says why."""
 
 
-def build(name: str, *, say: Callable[[str], object] = print) -> str:
+def build(name: str, *, gpu: bool = False, say: Callable[[str], object] = print) -> str:
     """Build environment *name* unless it is there, and return its interpreter.
 
     Args:
         name: that of the environment, such as ``onnx-tf``.
+        gpu: in its form for NVIDIA GPUs.
         say: called with one line for each step.
 
     Raises:
         BackendUnavailable: it cannot be built; ``say`` was given the end of the installer's output.
-        ConfigError: there is no such environment.
+        ConfigError: there is no such environment, or it has no such form.
     """
+    if gpu and not recipe(name).gpu:
+        raise ConfigError(f"the environment {name} has no form for GPUs", remedy="leave out --gpu")
+    if gpu and (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        here = f"this is {sys.platform} on {platform.machine()}"
+        raise BackendUnavailable(
+            f"{name} for GPUs is made of wheels for Linux on x86_64, {here}", remedy="leave out --gpu"
+        )
     version, base = find_python(name)
-    folder = location(name, version)
+    folder = location(name, version, gpu)
     log = folder.with_name(folder.name + ".log")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _lock(folder.with_name(folder.name + ".lock"), name, say):
             if not is_ready(folder):
-                _build(name, version, base, folder, log, say)
+                _build(name, version, base, gpu, log, say)
     except _Failed as error:
         for line in _tail(log):
             say(line)
@@ -110,14 +118,15 @@ def _answer(command: Sequence[str]) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _build(name: str, version: tuple[int, int], base: str, folder: Path, log: Path, say: Say) -> None:
-    room = recipe(name).room
+def _build(name: str, version: tuple[int, int], base: str, gpu: bool, log: Path, say: Say) -> None:
+    folder = location(name, version, gpu)
+    room = recipe(name).gpu_room if gpu else recipe(name).room
     free = shutil.disk_usage(folder.parent).free >> 20
     if free < room:
         raise OSError(f"needs {room} MB, {free} MB are free")
     say(f"building {name} with Python {version[0]}.{version[1]}, about {room} MB, in {folder}")
     log.write_text("", encoding="utf-8")
-    _install(base, folder, pins_file(name, version), log, say)
+    _install(base, folder, pins_file(name, version, gpu), log, say)
     # Also compiles what a worker imports: uv leaves that to the first import
     code = f"import json, {recipe(name).smoke}\nfrom importlib.metadata import distributions\n"
     code += "print(json.dumps({d.metadata['Name'].replace('_', '-'): d.version for d in distributions()}))"

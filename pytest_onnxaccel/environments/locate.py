@@ -14,6 +14,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import field
 from pathlib import Path
 
 from pytest_onnxaccel.core.errors import ConfigError
@@ -35,12 +36,16 @@ class Recipe:
         smoke: module of this package that must import there.
         room: megabytes that it takes.
         reported: distributions whose versions go into reports.
+        gpu: requirements file by Python version of the form for NVIDIA GPUs; empty where there is none.
+        gpu_room: megabytes that this form takes.
     """
 
     pins: Mapping[tuple[int, int], str]
     smoke: str
     room: int
     reported: tuple[str, ...]
+    gpu: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    gpu_room: int = 0
 
 
 RECIPES = {
@@ -54,6 +59,13 @@ RECIPES = {
         smoke="pytest_onnxaccel.backends.onnx_tf.preload",
         room=1700,
         reported=("onnx-tf", "tensorflow", "tensorflow-cpu", "tensorflow-macos", "onnx", "numpy"),
+        gpu={
+            (3, 11): "onnx-tf-gpu.txt",
+            (3, 10): "onnx-tf-gpu.txt",
+            (3, 13): "onnx-tf-gpu-py312.txt",
+            (3, 12): "onnx-tf-gpu-py312.txt",
+        },
+        gpu_room=6000,
     ),
     "ort-openvino": Recipe(
         pins=dict.fromkeys(((3, 11), (3, 12), (3, 13)), "ort-openvino.txt"),
@@ -89,14 +101,15 @@ def cache_folder() -> Path:
     return Path(base).expanduser().absolute() / "pytest-onnxaccel"
 
 
-def pins_file(name: str, version: tuple[int, int]) -> Path:
-    """Return the requirements of environment *name* for Python *version*."""
-    return _PINS / recipe(name).pins[version]
+def pins_file(name: str, version: tuple[int, int], gpu: bool = False) -> Path:
+    """Return the requirements of environment *name* for Python *version*, or of its form for GPUs."""
+    made = recipe(name)
+    return _PINS / (made.gpu if gpu else made.pins)[version]
 
 
-def location(name: str, version: tuple[int, int]) -> Path:
+def location(name: str, version: tuple[int, int], gpu: bool = False) -> Path:
     """Return the folder of environment *name* for Python *version*: another one for other pins or another machine."""
-    digest = hashlib.sha256(pins_file(name, version).read_bytes())
+    digest = hashlib.sha256(pins_file(name, version, gpu).read_bytes())
     digest.update(f"{version} {sys.platform} {platform.machine()}".encode())
     return cache_folder() / "env" / f"{name}-{digest.hexdigest()[:12]}"
 
@@ -140,7 +153,9 @@ def interpreter(name: str, override: str | None = None) -> str | None:
     named = configured(name, override)
     if named is not None:  # it may be of a backend for which nothing is built here
         return shutil.which(os.path.expanduser(named))
-    folders = [location(name, version) for version in versions_tried(name)]
+    # The form for GPUs first: it computes on the CPU, too, and was asked for on purpose
+    forms = (True, False) if recipe(name).gpu else (False,)
+    folders = [location(name, version, gpu) for gpu in forms for version in versions_tried(name)]
     return next((str(python_of(folder)) for folder in folders if is_ready(folder)), None)
 
 

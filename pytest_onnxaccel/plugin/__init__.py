@@ -34,6 +34,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     marker_table.register(config)
     config.stash[ACTIVATE] = _activated
+    if options.may_be_mistaken(config):
+        from pytest_onnxaccel.plugin.options.mistakes import refuse_mistakes
+
+        refuse_mistakes(config)
     if options.is_configured(config):
         from pytest_onnxaccel.plugin.prestart import prestart
 
@@ -67,11 +71,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         generate(metafunc)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if any(marker_table.marked(item) for item in items):
+        from pytest_onnxaccel.plugin.activate import activate
         from pytest_onnxaccel.plugin.markers import requests as markers
 
         markers.validate(items)
+        activate(config)  # for methods of unittest.TestCase, too, which pytest_generate_tests is not asked of
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.isolation.staging.run_folder import Staging
-from pytest_onnxaccel.plugin.options.settings import read_settings
+from pytest_onnxaccel.plugin.options.read_settings import read_settings
 from pytest_onnxaccel.plugin.state import STATE, State
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from pytest_onnxaccel.plugin.items.results import expected, flat, forget, placed
 from pytest_onnxaccel.plugin.keys import NO_MODEL, PARAMETERS
 from pytest_onnxaccel.plugin.markers import table as marker_table
 from pytest_onnxaccel.plugin.options.arguments_as_text import packed
-from pytest_onnxaccel.plugin.options.settings import header
+from pytest_onnxaccel.plugin.options.header import header
 from pytest_onnxaccel.plugin.parametrize import unknown
 from pytest_onnxaccel.plugin.prestart import LEASES
 from pytest_onnxaccel.plugin.sandbox import line
@@ -48,6 +48,8 @@ class Hooks:
     def __init__(self, state: State) -> None:
         self._state = state
         self._deferral = Deferral()
+        #: Id of the test function that was called last
+        self._called = ""
         #: Model that comes next, by the id of a test before it that may run beside its first steps
         self._followers: dict[str, str] = {}
 
@@ -96,10 +98,24 @@ class Hooks:
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
         result = yield
+        self._called = pyfuncitem.nodeid
         if marker_table.marked(pyfuncitem):
             from pytest_onnxaccel.plugin.items.marked import run_marked
 
             run_marked(self._state, pyfuncitem)
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Judge what pytest does not call itself, such as a method of ``unittest.TestCase``, by its markers, too."""
+        self._called = ""
+        result = yield
+        if self._called or isinstance(item, (CheckItem, PreprocessingItem)) or not marker_table.marked(item):
+            return result
+        if not getattr(item, "_excinfo", None):  # what unittest's runner took note of, and raises later
+            from pytest_onnxaccel.plugin.items.marked import run_marked
+
+            run_marked(self._state, item)
         return result
 
     @pytest.hookimpl(wrapper=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
 from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.plugin.fixtures.closure import ask_for, has_params, reached
 from pytest_onnxaccel.plugin.fixtures.handles import model_path
 from pytest_onnxaccel.plugin.keys import NO_MODEL, OURS, PARAMETERS
 from pytest_onnxaccel.plugin.markers import requests as markers
@@ -19,17 +20,28 @@ def generate(metafunc: pytest.Metafunc) -> None:
     """Give the fixtures of ours that the test reaches their parameters, unless it parametrizes them itself."""
     state = state_of(metafunc.config)
     taken = {name for mark in metafunc.definition.iter_markers("parametrize") for name in names_of(mark)}
-    wanted = {name for name, held in PARAMETERS.items() if held in metafunc.fixturenames and name not in taken}
-    own = "onnx_model" in metafunc.fixturenames and OURS not in metafunc.fixturenames
+    # A pytest_generate_tests of the suite comes before ours; params= of a fixture that extends ours take nothing
+    chosen = {name for call in getattr(metafunc, "_calls", ()) for name in call.params} & PARAMETERS.keys()
+    taken.update(name for name in chosen if not has_params(metafunc.definition, name))
+    names = reached(metafunc)
+    wanted = {name for name, held in PARAMETERS.items() if held in names and name not in taken}
+    own = "onnx_model" in names and OURS not in names
     if "onnx_model" in wanted and not own:
-        names = [spec.name for spec in state.settings.models] or [NO_MODEL]
-        metafunc.parametrize(PARAMETERS["onnx_model"], names, indirect=True, scope="session")
+        models = [spec.name for spec in state.settings.models] or [NO_MODEL]
+        _parametrize(metafunc, "onnx_model", models)
     if "backend" in wanted:
-        metafunc.parametrize(PARAMETERS["backend"], state.backends, indirect=True, scope="session")
+        _parametrize(metafunc, "backend", state.backends)
     if "frozen_batch" in wanted:
         sizes = batch_sizes(metafunc, state)
-        ids = ["own" if size is None else f"b{size}" for size in sizes]
-        metafunc.parametrize(PARAMETERS["frozen_batch"], sizes, ids=ids, indirect=True, scope="session")
+        _parametrize(metafunc, "frozen_batch", sizes, ["own" if size is None else f"b{size}" for size in sizes])
+
+
+def _parametrize(
+    metafunc: pytest.Metafunc, fixture: str, values: Sequence[object], ids: list[str] | None = None
+) -> None:
+    held = PARAMETERS[fixture]
+    ask_for(metafunc, held)
+    metafunc.parametrize(held, values, ids=ids, indirect=True, scope="session")
 
 
 def names_of(mark: pytest.Mark) -> list[str]:

@@ -54,6 +54,12 @@ def shared_folder(config: pytest.Config) -> str | None:
     return None if folder is None else str(folder)
 
 
+def process_number(config: pytest.Config) -> int | None:
+    """Return the number of an xdist worker, 0 for ``gw0``; None in a process that is alone."""
+    number = str(getattr(config, "workerinput", {}).get("workerid", "")).removeprefix("gw")
+    return int(number) if number.isdecimal() else None
+
+
 def drop_hinted() -> None:
     """End what was started in vain."""
     while _hinted:

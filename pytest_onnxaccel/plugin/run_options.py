@@ -11,6 +11,7 @@ from pytest_onnxaccel.core.failure_folder import FOLDER
 from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.plugin.options.settings import Settings
+from pytest_onnxaccel.plugin.prestart import process_number
 from pytest_onnxaccel.runner.request import RunOptions
 
 #: A person's Ctrl-C, and how pytest ends a test or the run: no faults of a check.
@@ -57,4 +58,5 @@ def run_options(settings: Settings, config: pytest.Config) -> RunOptions:
         readable=(*settings.readable, *library_places(settings.models, paths)),
         env=settings.env,
         let_through=LET_THROUGH,
+        process=process_number(config),
     )

@@ -18,7 +18,8 @@ from pytest_onnxaccel.plugin.gc_pause import undisturbed, undisturbed_end
 from pytest_onnxaccel.plugin.kept_results import KeptResults
 from pytest_onnxaccel.plugin.keys import ACTIVATE
 from pytest_onnxaccel.plugin.options.model_paths import distinct
-from pytest_onnxaccel.plugin.options.settings import Settings, with_options
+from pytest_onnxaccel.plugin.options.settings import Settings
+from pytest_onnxaccel.plugin.options.with_options import with_options
 from pytest_onnxaccel.plugin.prestart import shared_folder
 from pytest_onnxaccel.plugin.run_folders import RunFolders
 from pytest_onnxaccel.plugin.run_options import LET_THROUGH, run_options

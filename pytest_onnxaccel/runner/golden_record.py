@@ -21,6 +21,7 @@ from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 from pytest_onnxaccel.runner.sessions.reference_side import reference_side
 from pytest_onnxaccel.runner.sessions.source import backend_for
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines
+from pytest_onnxaccel.runner.targets import check_above
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array, Session
@@ -139,9 +140,7 @@ def _tensors(outputs: Mapping[str, Any]) -> Mapping[str, Array]:
 def _check_target(folder: str) -> None:
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise ConfigError("is not a folder", subject=folder, remedy="name a folder; it need not exist yet")
-    above = os.path.dirname(os.path.abspath(folder))
-    if not os.path.isdir(above):
-        raise ConfigError("its folder does not exist", subject=folder, remedy="make the folder first")
+    check_above(folder)
     others = set(os.listdir(folder)) - {layout.RECORD, layout.ARRAYS} if os.path.isdir(folder) else set()
     if others:
         raise ConfigError(f"holds {min(others)!r} already", subject=folder, remedy="name a folder of its own")

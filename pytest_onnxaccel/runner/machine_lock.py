@@ -1,4 +1,4 @@
-"""A readers-writer lease on the machine across processes: a timing holds it alone, everything else shares it."""
+"""A readers-writer lease on the machine or a device across processes: a timing holds it alone, all else shares it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from contextlib import contextmanager
 class MachineLock:
     """Two lock files in *folder*, which all processes of a run share.
 
-    The machine's lock is shared by ordinary checks and held alone by a timing. A process that wants either passes a
+    Args:
+        folder: is made where it is missing.
+        name: of what is locked, as a part of a file's name.
+
+    The lock is shared by ordinary checks and held alone by a timing. A process that wants either passes a
     turnstile first, so that a waiting timing is not starved by checks that come later. Locks belong to open files, so
     a process that dies frees them.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, name: str = "machine") -> None:
         os.makedirs(folder, exist_ok=True)
-        self._machine = os.path.join(folder, "onnxaccel-machine.lock")
-        self._turnstile = os.path.join(folder, "onnxaccel-turnstile.lock")
+        self._machine = os.path.join(folder, f"onnxaccel-{name}.lock")
+        self._turnstile = os.path.join(folder, f"onnxaccel-{name}-turnstile.lock")
 
     @contextmanager
     def shared(self) -> Iterator[None]:

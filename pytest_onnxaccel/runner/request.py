@@ -43,6 +43,7 @@ class RunOptions:
         env: names of environment variables that workers see in addition to the usual ones.
         cache: folder of what was converted before; None for the user's own, empty for none.
         let_through: exceptions that are not a fault of a check but end the run or the test.
+        process: number of this one among the processes that share the run; None where it is alone.
     """
 
     seed: int = 0
@@ -65,6 +66,7 @@ class RunOptions:
     readable: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     let_through: tuple[type[BaseException], ...] = (KeyboardInterrupt,)
+    process: int | None = None
 
 
 @record(frozen=True)

@@ -11,6 +11,7 @@ from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.core.unexpected import as_error
 from pytest_onnxaccel.runner.check_run import CheckRun, RunState
 from pytest_onnxaccel.runner.check_table import checks
+from pytest_onnxaccel.runner.device_locks import DeviceLocks
 from pytest_onnxaccel.runner.faults.fault_verdict import verdict_of
 from pytest_onnxaccel.runner.faults.known_faults import with_known
 from pytest_onnxaccel.runner.faults.structure_fault import told_by_structure
@@ -46,6 +47,7 @@ class Runner:
         self._backends = dict(backends)
         self._machine_lock = machine_lock
         self.engines = engines or Engines(options)
+        self.device_locks = DeviceLocks(self.engines)
         #: Its models, opened one at a time
         self.model_sessions = ModelSessions(specs, self._backends, self.engines, options.seed, prefetch)
         self._state = RunState(options, self.engines, self.model_sessions, self._backends, Reaching(self.engines), {})
@@ -58,7 +60,7 @@ class Runner:
             held = self._machine_lock.exclusive() if check.exclusive else self._machine_lock.shared()
         start = time.perf_counter()
         try:
-            with held:
+            with held, self.device_locks.held(self._used_by(request), check.exclusive):
                 start = time.perf_counter()
                 result = check.function()(CheckRun(request, self._state))
         except self._options.let_through:
@@ -72,6 +74,13 @@ class Runner:
         spec = self.model_sessions.spec(request.model)
         result = with_known(result, request, spec) if spec is not None and spec.known_faults else result
         return result.with_(duration_s=time.perf_counter() - start)
+
+    def _used_by(self, request: Request) -> tuple[str, ...]:
+        """Return the backends that *request* runs on, as far as it names them."""
+        spec = self.model_sessions.spec(request.model)
+        budget = request.budget or (spec.budget if spec is not None else None)
+        over = budget.speedup_over[0] if budget is not None and budget.speedup_over else ""
+        return (request.backend, request.reference, over)
 
     def _placed(self, result: CheckResult, request: Request) -> CheckResult:
         """Return *result* with where the nodes of the model run, which a result of a backend never leaves out."""

@@ -13,12 +13,11 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel import validate
 from pytest_onnxaccel.core.placement import CpuNodes
 from pytest_onnxaccel.core.results import CheckResult, Verdict
-from pytest_onnxaccel.core.specs import LatencyBudget, ModelSpec
+from pytest_onnxaccel.core.specs import LatencyBudget
 from pytest_onnxaccel.doctor.machine import nvidia_driver
-from pytest_onnxaccel.runner.request import RunOptions
+from suites.validated import detector, result_of
 
 REQUIRED = bool(os.environ.get("ONNXACCEL_REQUIRE_GPU"))
 
@@ -29,25 +28,11 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped face detector where it is named, else a small network."""
-    folder = os.environ.get("ONNXACCEL_MODELS")
-    if folder:
-        return Path(folder) / "ulfd" / "version-RFB-320.onnx"
-    from fixtures.graphs import small_cnn
-
-    path = tmp_path_factory.mktemp("gpu") / "cnn.onnx"
-    path.write_bytes(small_cnn().SerializeToString())
-    return path
+    return detector(tmp_path_factory.mktemp("gpu"))
 
 
 def run(path: Path, check: str, backend: str, spec: dict[str, Any] | None = None, **options: Any) -> CheckResult:
-    found = validate(
-        ModelSpec(path.name, str(path), path.name, reference="ort-cpu", **(spec or {})),
-        backends=[backend],
-        checks=[check],
-        options=RunOptions(required=frozenset({backend}), **options),
-    )
-    (result,) = [row for row in found if row.check == check]
+    result = result_of(path, check, backend, spec, required=frozenset({backend}), **options)
     print(result, result.figures)
     return result
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -67,16 +68,16 @@ class Gate:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def __call__(self, *arguments: str, path: Path | None = None) -> tuple[int, str]:
+    def __call__(self, *arguments: str, path: Path | None = None, **variables: str) -> tuple[int, str]:
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--onnx-only", "-k", "contract",
                    "--onnx-model=net.onnx", *arguments]  # fmt: skip
-        return self.run(command, path)
+        return self.run(command, path, variables)
 
     def doctor(self, path: Path | None = None) -> str:
         return self.run([sys.executable, "-m", "pytest_onnxaccel", "doctor"], path)[1]
 
-    def run(self, command: list[str], path: Path | None) -> tuple[int, str]:
-        more = {} if path is None else {"PYTHONPATH": str(path)}
+    def run(self, command: list[str], path: Path | None, variables: Mapping[str, str] = {}) -> tuple[int, str]:
+        more = {**variables, **({} if path is None else {"PYTHONPATH": str(path)})}
         done = subprocess.run(
             command, cwd=self.folder, capture_output=True, text=True, check=False, env={**os.environ, **more}
         )
@@ -105,6 +106,19 @@ def test_the_gpu_wheel_without_cuda(gate: Gate, gpu_python: Path, backend: str) 
     status, out = gate(f"--onnx-require={backend}", f"--onnx-python={backend}={gpu_python}")
     assert status == 1
     assert f"contract[{backend}]" in out
+
+
+@pytest.mark.parametrize("hidden", ["devices", "libraries"])
+def test_what_is_hidden(gate: Gate, gpu_python: Path, tmp_path: Path, hidden: str) -> None:
+    """Devices by CUDA_VISIBLE_DEVICES; libraries by others of their names, which come first."""
+    variables = {"CUDA_VISIBLE_DEVICES": ""}
+    if hidden == "libraries":
+        for name in ("libcublasLt.so.12", "libcublasLt.so.13", "libcudart.so.12", "libcudart.so.13", "libcuda.so.1"):
+            (tmp_path / name).write_text("not a library")
+        variables = {"LD_LIBRARY_PATH": str(tmp_path)}
+    status, out = gate("--onnx-backend=ort-cuda", f"--onnx-python=ort-cuda={gpu_python}", **variables)
+    assert status == 1
+    assert "execution provider did not start, and ONNX Runtime would fall back to the CPU: lib" in out
 
 
 def test_a_device_index_without_cuda(gate: Gate, gpu_python: Path) -> None:

@@ -5,7 +5,6 @@ Needs the environment that ``python -m pytest_onnxaccel env ort-openvino`` build
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from pytest_onnxaccel.core.placement import CpuNodes
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import InputSpec, LatencyBudget, ModelSpec
 from pytest_onnxaccel.doctor.diagnosis import BackendState
-from pytest_onnxaccel.runner.request import RunOptions
+from suites import validated
 
 NAME, EP, CPU = "ort-openvino", "OpenVINOExecutionProvider", "CPUExecutionProvider"
 
@@ -39,28 +38,12 @@ def model(path: Path, operators: Sequence[str], dtype: int = TensorProto.FLOAT) 
 
 
 def run(path: Path, check: str, backend: str = NAME, spec: dict[str, Any] | None = None, **options: Any) -> CheckResult:
-    """The result of one check against ort-cpu."""
-    found = validate(
-        ModelSpec(path.name, str(path), path.name, reference="ort-cpu", **(spec or {})),
-        backends=[backend],
-        checks=[check],
-        options=RunOptions(**options),
-    )
-    (result,) = [row for row in found if row.check == check]
-    return result
+    return validated.result_of(path, check, backend, spec, **options)
 
 
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped face detector where it is named, else a small one of its kind."""
-    folder = os.environ.get("ONNXACCEL_MODELS")
-    if folder:
-        return Path(folder) / "ulfd" / "version-RFB-320.onnx"
-    from fixtures.graphs import small_cnn
-
-    path = tmp_path_factory.mktemp("openvino") / "cnn.onnx"
-    path.write_bytes(small_cnn().SerializeToString())
-    return path
+    return validated.detector(tmp_path_factory.mktemp("openvino"))
 
 
 def test_parity_on_a_detector_with_every_node_placed(detector: Path) -> None:

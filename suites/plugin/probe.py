@@ -15,7 +15,8 @@ NATIVE = pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="native TOML s
 
 PROBE = """
 from pytest_onnxaccel.plugin.options.read import add_options as pytest_addoption
-from pytest_onnxaccel.plugin.options.settings import header, read_settings
+from pytest_onnxaccel.plugin.options.header import header
+from pytest_onnxaccel.plugin.options.read_settings import read_settings
 
 def pytest_configure(config):
     config.onnxaccel_settings = read_settings(config)

@@ -52,13 +52,7 @@ def run(folder: Path, *more: str) -> tuple[int, str, list[str]]:
     return done.returncode, done.stdout + done.stderr, told
 
 
-#: Before 9.0 pytest did not look at what an overridden fixture asks for: docs/limitations.md.
-OLD = pytest.mark.xfail(pytest.version_tuple < (9,), reason="pytest before 9.0", strict=True)
-
-
-@pytest.mark.parametrize(
-    "repository", [pytest.param(name, marks=OLD) if name == "wrapped" else name for name in NAMES], indirect=True
-)
+@pytest.mark.parametrize("repository", NAMES, indirect=True)
 def test_it_runs_as_its_user_expects(repository: Path) -> None:
     status, out, rows = run(repository)
     expected = (repository / "expected.txt").read_text().splitlines()
@@ -69,7 +63,7 @@ def test_it_runs_as_its_user_expects(repository: Path) -> None:
     assert not [word for word in UGLY if word in out], out
 
 
-@pytest.mark.parametrize("repository", ["wrapped", "own-params", "argument"], indirect=True)
+@pytest.mark.parametrize("repository", ["wrapped", "extended", "own-params", "argument"], indirect=True)
 def test_workers_of_xdist_see_the_same(repository: Path) -> None:
     alone = run(repository)
     shared = run(repository, "-n", "2")

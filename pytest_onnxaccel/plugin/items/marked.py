@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.specs import SourceSpec
 from pytest_onnxaccel.plugin.faults import one_line
 from pytest_onnxaccel.plugin.fixtures.backend_handle import BackendHandle, backend_of
@@ -18,12 +19,12 @@ from pytest_onnxaccel.plugin.markers import requests as markers
 from pytest_onnxaccel.plugin.markers import table as marker_table
 from pytest_onnxaccel.plugin.markers.requests import BatchRequest, LatencyRequest, ParityRequest
 from pytest_onnxaccel.plugin.options import names as known
-from pytest_onnxaccel.plugin.options.settings import completed
+from pytest_onnxaccel.plugin.options.with_options import completed
 from pytest_onnxaccel.plugin.state import State
 from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
 
 
-def run_marked(state: State, item: pytest.Function) -> None:
+def run_marked(state: State, item: pytest.Item) -> None:
     """Run every check that a marker of *item* declares, record the results, and end the test by them."""
     __tracebackhide__ = True
     declared = markers.closest(item, "preprocessing_parity")
@@ -34,7 +35,7 @@ def run_marked(state: State, item: pytest.Function) -> None:
         conclude(results, state.settings.inconclusive)
         return
     with one_line(item.config):
-        model, backend, batch = _given(state, item.funcargs)
+        model, backend, batch = _given(state, item)
     latency = state.spec(model.name).budget.inconclusive
     with one_line(item.config):
         requests = list(_requests(state, item, model.name, backend.name, batch))
@@ -44,8 +45,11 @@ def run_marked(state: State, item: pytest.Function) -> None:
     conclude(results, state.settings.inconclusive, latency, item)
 
 
-def _given(state: State, funcargs: Mapping[str, object]) -> tuple[OnnxModel | FrozenBatch, BackendHandle, int | None]:
+def _given(state: State, item: pytest.Item) -> tuple[OnnxModel | FrozenBatch, BackendHandle, int | None]:
     """Model, backend and batch size as the test's fixtures give them, be they ours or its own."""
+    funcargs: Mapping[str, object] = getattr(item, "funcargs", {})
+    if missing := [name for name in markers.NEEDED if name not in funcargs]:  # in a worker of pytest-xdist
+        raise ConfigError(f"the test's marker needs {' and '.join(missing)}", remedy=markers.needs(item))
     model, backend = model_of(state, funcargs["onnx_model"]), backend_of(state, funcargs["backend"])
     if "frozen_batch" not in funcargs:
         return model, backend, None
@@ -54,7 +58,7 @@ def _given(state: State, funcargs: Mapping[str, object]) -> tuple[OnnxModel | Fr
     return (model, backend, frozen.batch_size) if isinstance(frozen, FrozenBatch) else (frozen, backend, None)
 
 
-def _requests(state: State, item: pytest.Function, model: str, backend: str, batch: int | None) -> Iterator[Request]:
+def _requests(state: State, item: pytest.Item, model: str, backend: str, batch: int | None) -> Iterator[Request]:
     for name in marker_table.BY_NAME:
         declared = markers.closest(item, name)
         if isinstance(declared, ParityRequest):
@@ -72,7 +76,7 @@ def _requests(state: State, item: pytest.Function, model: str, backend: str, bat
 
 
 def _reference(
-    state: State, declared: ParityRequest, model: str, backend: str, item: pytest.Function
+    state: State, declared: ParityRequest, model: str, backend: str, item: pytest.Item
 ) -> tuple[str, SourceSpec | None]:
     """Return the reference of the marker, relative paths from the rootdir; else that of the built-in parity check."""
     named = declared.source or declared.reference

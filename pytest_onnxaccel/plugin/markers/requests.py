@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unittest
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Any
@@ -62,6 +63,7 @@ class LatencyRequest:
 #: Fixtures that tell a marked test's check what to run.
 NEEDED = ("onnx_model", "backend")
 NEEDS = "ask for the fixtures onnx_model and backend in the test's arguments"
+NEEDS_BY_MARK = 'add @pytest.mark.usefixtures("onnx_model", "backend")'
 
 Request = ParityRequest | BatchRequest | LatencyRequest | PreprocessingSpec
 
@@ -107,13 +109,18 @@ def validate_function(metafunc: pytest.Metafunc) -> None:
             raise pytest.Collector.CollectError("\n".join(wrong))
 
 
+def needs(node: pytest.Item) -> str:
+    """Return how the test *node* asks for the fixtures: methods of ``unittest.TestCase`` have no arguments."""
+    return NEEDS_BY_MARK if issubclass(getattr(node, "cls", None) or object, unittest.TestCase) else NEEDS
+
+
 def _refused(node: pytest.Item, nodeid: str) -> list[str]:
     """Return one line for each mark of *node* that cannot be used."""
     wrong = []
     missing = [name for name in NEEDED if name not in getattr(node, "fixturenames", NEEDED)]
     for name in BY_NAME:
         if missing and name not in WITHOUT_MODEL and node.get_closest_marker(name) is not None:
-            wrong.append(f"{nodeid}: {_wrong(name, 'needs ' + ' and '.join(missing), NEEDS)}")
+            wrong.append(f"{nodeid}: {_wrong(name, 'needs ' + ' and '.join(missing), needs(node))}")
         for mark in node.iter_markers(name):
             try:
                 parse(mark)

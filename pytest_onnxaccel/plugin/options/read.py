@@ -1,7 +1,7 @@
 """Reads what the user gave: the command line first, then the ini file.
 
 Imported on every pytest run, so it loads nothing: values are read and checked by
-:mod:`~pytest_onnxaccel.plugin.options.settings`, which only a run with models imports.
+:mod:`~pytest_onnxaccel.plugin.options.read_settings`, which only a run with models imports.
 """
 
 from __future__ import annotations
@@ -77,6 +77,21 @@ def given(config: pytest.Config, option: Option) -> Given | None:
     if any(text.split("=", 1)[0] == option.key for text in overrides) or config.inipath is None:
         return Given(value, f"-o {option.key}", config.invocation_params.dir)
     return Given(value, f"{config.inipath.name}: {option.key}", config.inipath.parent)
+
+
+def may_be_mistaken(config: pytest.Config) -> bool:
+    """Return whether something is to be looked at by :mod:`~pytest_onnxaccel.plugin.options.mistakes`."""
+    return any(".onnx" in str(word) for word in config.args) or any("onnx_" in text for text in ini_texts(config))
+
+
+def ini_texts(config: pytest.Config) -> list[str]:
+    """Return the text of the ini file, empty where it cannot be read, and what ``-o`` gives."""
+    overrides = config.getoption("override_ini", default=None) or ()
+    try:
+        text = "" if config.inipath is None else config.inipath.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    return [text, *map(str, overrides)]
 
 
 def _arrived(config: pytest.Config, value: Any) -> Any:

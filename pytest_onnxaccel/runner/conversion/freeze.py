@@ -18,6 +18,7 @@ from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.runner.sessions.batch_files import AS_IS, AUTO
 from pytest_onnxaccel.runner.sessions.frozen_batch import Frozen
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines
+from pytest_onnxaccel.runner.targets import check_above
 
 
 @record(frozen=True)
@@ -116,11 +117,7 @@ def check_target(target: str, model: str, folder: bool = False) -> None:
         raise ConfigError("already exists", subject=target, remedy="name a folder that does not exist")
     if not folder and os.path.isdir(target):
         raise ConfigError("is a folder", subject=target, remedy="name a file in it")
-    above = os.path.dirname(os.path.abspath(target))
-    while not os.path.lexists(above):  # folders that are missing are made once there is something to save
-        above = os.path.dirname(above)
-    if not os.path.isdir(above):
-        raise ConfigError(f"{above} is not a folder", subject=target, remedy="name another folder")
+    check_above(target)
 
 
 def save(source: str, target: str, untouched: Set[str]) -> Iterator[str]:

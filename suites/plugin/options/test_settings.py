@@ -9,8 +9,9 @@ import pytest
 
 from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.specs import BatchPlan, LatencyBudget, Tolerance
+from pytest_onnxaccel.plugin.options.header import header
 from pytest_onnxaccel.plugin.options.model_paths import distinct
-from pytest_onnxaccel.plugin.options.settings import Settings, header
+from pytest_onnxaccel.plugin.options.settings import Settings
 from suites.plugin.probe import Read
 
 pytest_plugins = ("pytester",)
@@ -241,7 +242,7 @@ def test_the_header_names_every_value_that_is_not_the_default(read: Read, files:
 
 PROBE = """
 from pytest_onnxaccel.plugin.options.read import add_options as pytest_addoption
-from pytest_onnxaccel.plugin.options.settings import read_settings
+from pytest_onnxaccel.plugin.options.read_settings import read_settings
 
 def pytest_configure(config):
     print("rtol", read_settings(config).rtol)

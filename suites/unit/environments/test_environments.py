@@ -8,6 +8,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -256,3 +257,44 @@ def test_pins_are_pinned(name: str) -> None:
         assert pins
         assert all("==" in pin.partition(";")[0] for pin in pins)
         assert not [line for line in lines if "://" in line or line.startswith("-")]
+
+
+class TestForGpus:
+    @pytest.fixture
+    def both(self, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The environment of one wheel, with a form for GPUs that has other pins."""
+        pins = environment.pins_file("tiny", OWN)
+        pins.with_name("tiny-gpu.txt").write_text("# with CUDA\n" + pins.read_text())
+        recipe = replace(environment.recipe("tiny"), gpu={OWN: "tiny-gpu.txt"}, gpu_room=1)
+        monkeypatch.setattr(environment, "RECIPES", {"tiny": recipe})
+        monkeypatch.setattr(environment_build.sys, "platform", "linux")
+        monkeypatch.setattr(environment_build.platform, "machine", lambda: "x86_64")
+
+    def test_it_is_beside_the_other_one_and_comes_first(self, both: None, installer: FakeInstaller) -> None:
+        plain = environment_build.build("tiny", say=lambda _: None)
+        assert environment.interpreter("tiny") == plain
+        for_gpus = environment_build.build("tiny", gpu=True, say=lambda _: None)
+        assert for_gpus != plain
+        assert environment.interpreter("tiny") == for_gpus
+
+    def test_not_on_another_system(self, both: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(environment_build.platform, "machine", lambda: "aarch64")
+        with pytest.raises(BackendUnavailable, match="for Linux on x86_64, this is linux on aarch64"):
+            environment_build.build("tiny", gpu=True)
+
+    def test_one_without_such_a_form(self, tiny: Path) -> None:
+        with pytest.raises(ConfigError, match="has no form for GPUs"):
+            environment_build.build("tiny", gpu=True)
+
+    @pytest.mark.parametrize("version", [(3, 11), (3, 12)])
+    def test_pins_differ_in_tensorflow_and_cuda_alone(self, version: tuple[int, int]) -> None:
+        plain, for_gpus = (
+            {line for line in environment.pins_file("onnx-tf", version, gpu).read_text().splitlines() if "==" in line}
+            for gpu in (False, True)
+        )
+        assert all(line.startswith("tensorflow") for line in plain - for_gpus)
+        more = sorted(line for line in for_gpus - plain if not line.startswith("nvidia-"))
+        assert [line.partition("==")[0] for line in more] == ["tensorflow"]
+        (release,) = {line.partition("==")[2].partition(";")[0] for line in plain - for_gpus}
+        assert more == [f"tensorflow=={release}"]
+        assert any(line.startswith("nvidia-cudnn-cu12==") for line in for_gpus)

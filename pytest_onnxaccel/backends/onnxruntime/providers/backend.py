@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pkgutil
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -24,6 +25,7 @@ class OrtProvider:
         device: as in ``ort-cuda:1``; empty for the row's own.
         options: of the provider.
         elsewhere: the user named an interpreter for it.
+        spread: the device where none is chosen.
     """
 
     role = "runtime"
@@ -32,9 +34,12 @@ class OrtProvider:
     overrides = False
     optimizes = True
 
-    def __init__(self, row: ProviderRow, device: str = "", options: Pairs = (), elsewhere: bool = False) -> None:
+    def __init__(
+        self, row: ProviderRow, device: str = "", options: Pairs = (), elsewhere: bool = False, spread: str = ""
+    ) -> None:
         self.row = row
-        self._wanted = Wanted(row, device, options)
+        self._elsewhere = elsewhere
+        self._wanted = Wanted(row, device, options, spread)
         self.name = self._wanted.backend
         self.environment = _environment(row, elsewhere)
         self.tunes = ("level", "binding", "provider", *(("threads",) if row.threads_option else ()))
@@ -42,13 +47,31 @@ class OrtProvider:
 
     def with_options(self, options: Pairs, elsewhere: bool = False) -> OrtProvider:
         """Return it with the provider's *options*, and in an interpreter that was named for it if *elsewhere*."""
-        return OrtProvider(self.row, self._wanted.device, options, elsewhere)
+        return OrtProvider(self.row, self._wanted.device, options, elsewhere, self._wanted.spread)
+
+    def for_process(self, number: int) -> OrtProvider:
+        """Return it for the *number*-th of the processes that share a run: they are spread over the devices.
+
+        A device that the user chose stays.
+        """
+        wanted, devices = self._wanted, tuple(devices_here(self.row))
+        if wanted.device or len(devices) < 2:
+            return self
+        return OrtProvider(self.row, "", wanted.options, self._elsewhere, devices[number % len(devices)])
+
+    @property
+    def device_key(self) -> str:
+        """Name of the device that no other device of this machine has; empty for the CPU."""
+        wanted = self._wanted
+        if wanted.runs_on == "cpu":
+            return ""
+        return devices_here(self.row).get(wanted.place, wanted.runs_on)
 
     @property
     def reference(self) -> str:
         """What a worker makes it from: it need not have the distribution that registered it."""
         wanted = self._wanted
-        given = json.dumps([self.row.to_json(), wanted.device, wanted.options])
+        given = json.dumps([self.row.to_json(), wanted.device, wanted.options, wanted.spread])
         return f"{__name__}:from_text {given}"
 
     def availability(self) -> Availability:
@@ -98,8 +121,19 @@ class OrtProvider:
 
 def from_text(given: str) -> OrtProvider:
     """Return the backend that :attr:`OrtProvider.reference` describes; called in a worker."""
-    row, device, options = json.loads(given)
-    return OrtProvider(ProviderRow.from_json(row), device, pairs(options))
+    row, device, options, spread = json.loads(given)
+    return OrtProvider(ProviderRow.from_json(row), device, pairs(options), spread=spread)
+
+
+def devices_here(row: ProviderRow) -> Mapping[str, str]:
+    """Return the devices of this machine that *row* knows of, each with its name; none where it does not know."""
+    if not row.devices:
+        return {}
+    try:
+        found = pkgutil.resolve_name(row.devices)()
+        return {str(device): str(name) for device, name in found.items()}
+    except Exception:  # of whoever wrote it: the worker will say whether the provider runs
+        return {}
 
 
 def _environment(row: ProviderRow, elsewhere: bool) -> str:

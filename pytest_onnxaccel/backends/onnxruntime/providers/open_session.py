@@ -107,7 +107,7 @@ def _with_wheel(wanted: Wanted, options: LoadOptions) -> Callable[[Any, Pairs], 
 def _with_plugin(wanted: Wanted, options: LoadOptions) -> Callable[[Any, Pairs], Any]:
     import onnxruntime as ort
 
-    provider, devices = devices_of(wanted.row, wanted.device)
+    provider, devices = devices_of(wanted.row, wanted.device or wanted.spread)
 
     def make(model: Any, given: Pairs) -> Any:
         made = _options(options)

@@ -26,7 +26,7 @@ class ProviderSession(OrtSession):
 
     def on(self, wanted: Wanted) -> ProviderSession:
         """Return the session, which knows where its tensors are."""
-        device = wanted.device or wanted.row.device
+        device = wanted.place
         self._memory = wanted.row.memory
         self._device = int(device) if device.isdecimal() and self._memory != "cpu" else 0
         return self

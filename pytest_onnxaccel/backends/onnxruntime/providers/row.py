@@ -27,6 +27,9 @@ class ProviderRow:
         device_option: the provider's option that takes the device of ``ort-NAME:DEVICE``; empty where it has none.
         threads_option: the provider's option that takes a number of threads.
         options: kind of value by option: ``int``, ``bool``, ``number``, ``text``, or ``one|of|these``.
+        devices: ``module:function`` that returns this machine's devices: from what ``ort-NAME:DEVICE`` takes to a name
+            that no other device has. Workers of pytest-xdist are spread over them, and each has a lock. Empty where
+            they are not known without the provider's libraries.
         memory: where ONNX Runtime keeps its tensors: ``cuda``, ``dml``, or ``cpu``.
         needs: ``nvidia`` (a driver), ``darwin`` or ``windows``; empty where any machine may have it.
         environment: an environment of its own can be built, next to another ONNX Runtime.
@@ -46,6 +49,7 @@ class ProviderRow:
     device_option: str = ""
     threads_option: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
+    devices: str = ""
     memory: str = "cpu"
     needs: str = ""
     environment: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pytest_onnxaccel.backends.onnxruntime.providers.row import ProviderRow
 
 _REPLACE = "python -m pip uninstall -y onnxruntime && python -m pip install "
+_NVIDIA = "pytest_onnxaccel.backends.onnxruntime.providers.nvidia:devices"
 _GPU_LIBRARIES = 'python -m pip install "onnxruntime-gpu[cuda,cudnn]"'
 
 CPU = ProviderRow(
@@ -36,6 +37,7 @@ CUDA = ProviderRow(
         "fuse_conv_bias": "bool",
         "sdpa_kernel": "int",
     },
+    devices=_NVIDIA,
     memory="cuda",
     needs="nvidia",
     lacks="shape computations are placed on the CPU; TF32 rounds float32 products to 10 bits by default",
@@ -80,6 +82,7 @@ TENSORRT = ProviderRow(
         "trt_profile_opt_shapes": "text",
         "trt_op_types_to_exclude": "text",
     },
+    devices=_NVIDIA,
     memory="cuda",
     needs="nvidia",
     lacks="float64 and strings; int64 is narrowed to int32 before TensorRT 10",

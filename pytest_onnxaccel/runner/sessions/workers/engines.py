@@ -112,6 +112,9 @@ class Engines:
             with_options, given = getattr(found, "with_options", None), options.providers.get(base, ())
             if with_options is not None and (given or base in options.pythons):
                 found = with_options(given, base in options.pythons)
+            for_process = getattr(found, "for_process", None)
+            if for_process is not None and options.process is not None:
+                found = for_process(options.process)
             self._backends[name] = found
         return self._backends[name]
 
