@@ -10,7 +10,7 @@ KINDS = {
     "channel-swap": "the colour channels are in another order (RGB, BGR)",
     "channel-stat-order": "mean or scale is applied to the channels in another order",
     "layout": "channels first or last, or another order in memory than was asked",
-    "axis-order": "rows and columns exchanged or reversed, or reshaped where they should be transposed",
+    "axis-order": "rows, columns or parts exchanged or reversed, or reshaped where they should be transposed",
     "resample-antialias": "resized with another filter: with or without antialias",
     "resample-grid": "resized on another grid: half-pixel centres, aligned corners, shifted",
     "input-strides": "wrong for images that are not C-contiguous, right for their contiguous copy",
