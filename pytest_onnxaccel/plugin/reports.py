@@ -31,7 +31,17 @@ _ANNOTATES = "pytest_github_actions_annotate_failures"
 #: Settings that a report tells elsewhere, or not at all.
 _HIDDEN = frozenset(
     (
-        *("models", "preprocessing", "origins", "lock_file", "locked", "named", "arguments", "reference_shown"),
+        *(
+            "models",
+            "preprocessing",
+            "folds",
+            "origins",
+            "lock_file",
+            "locked",
+            "named",
+            "arguments",
+            "reference_shown",
+        ),
         "baseline_shown",
     )
 )

@@ -17,7 +17,15 @@ from pytest_onnxaccel.core.errors import ConfigError, printable
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.placement import CpuNodes
 from pytest_onnxaccel.core.printing import local
-from pytest_onnxaccel.core.specs import BatchPlan, GoldenSpec, LatencyBudget, ModelSpec, PreprocessingSpec, SourceSpec
+from pytest_onnxaccel.core.specs import (
+    BatchPlan,
+    FoldSpec,
+    GoldenSpec,
+    LatencyBudget,
+    ModelSpec,
+    PreprocessingSpec,
+    SourceSpec,
+)
 from pytest_onnxaccel.plugin.options import names as known
 from pytest_onnxaccel.plugin.options import parsers as values
 from pytest_onnxaccel.plugin.options.messages import shown
@@ -41,6 +49,7 @@ class Settings:
         models: the manifest's models, then those of ``--onnx-model``; what the options say of tolerance,
             batch, budget, backends and reference is already in them.
         preprocessing: the manifest's pairs of functions.
+        folds: what the manifest says is folded into graphs.
         manifest: absolute path of the manifest that was read; None when there is none.
         backends: names asked for; empty for every one that runs here.
         reference: a backend's name, a function, or the absolute path of another ``.onnx`` or of a source; None for the
@@ -81,6 +90,7 @@ class Settings:
 
     models: tuple[ModelSpec, ...] = ()
     preprocessing: tuple[PreprocessingSpec, ...] = ()
+    folds: tuple[FoldSpec, ...] = ()
     manifest: str | None = None
     backends: tuple[str, ...] = ()
     reference: str | None = None
@@ -162,13 +172,16 @@ def _read(config: pytest.Config) -> Settings:
 
         insist(settings.sandbox, settings.in_process, settings.origin("sandbox"))
     pairs: Sequence[PreprocessingSpec] = ()
+    folds: Sequence[FoldSpec] = ()
     if settings.manifest:
         from pytest_onnxaccel.config.manifest import (  # with tomllib, which runs without one need not wait for
             read_backends,
+            read_folds,
             read_preprocessing,
         )
 
         pairs = read_preprocessing(settings.manifest)
+        folds = read_folds(settings.manifest)
         if tables := read_backends(settings.manifest):
             from pytest_onnxaccel.plugin.options.provider_options import declared, merged
 
@@ -182,7 +195,7 @@ def _read(config: pytest.Config) -> Settings:
     files = model_arguments(config)
     settings = replace(settings, arguments=frozenset(map(str, files)))
     models = _models(settings, found, [str(file) for file in files])
-    return replace(settings, models=models, preprocessing=tuple(pairs), named=_named(models, found))
+    return replace(settings, models=models, preprocessing=tuple(pairs), folds=tuple(folds), named=_named(models, found))
 
 
 def _strict(settings: Settings) -> Settings:
@@ -314,6 +327,10 @@ def header(settings: Settings) -> list[str]:
     if settings.preprocessing:
         pairs = ", ".join(spec.name for spec in settings.preprocessing)
         lines = [*(lines if settings.models else ()), _line("preprocessing", pairs, settings.origin("manifest"))]
+    if settings.folds:
+        names = ", ".join(spec.name for spec in settings.folds)
+        lines = [*(lines if settings.models or settings.preprocessing else ())]
+        lines.append(_line("fold_in", names, settings.origin("manifest")))
     for option in OPTIONS:
         origin = settings.origin(option.field)
         if option.field not in ("models", "backends", "sandbox") and origin != DEFAULT:
