@@ -11,7 +11,7 @@ from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.preprocessing.coverage import Coverage
 from pytest_onnxaccel.preprocessing.difference_kinds import STAGES
-from pytest_onnxaccel.preprocessing.differences import Bound, beyond, differences, magnitude
+from pytest_onnxaccel.preprocessing.differences import Bound, beyond, differences, magnitude, near
 from pytest_onnxaccel.preprocessing.domain import Domain
 from pytest_onnxaccel.preprocessing.leaves import Leaves
 from pytest_onnxaccel.preprocessing.side import Function as Function
@@ -81,6 +81,8 @@ class Pair:
         self.refused: list[str] = []
         #: Sizes that went in and came out.
         self.coverage = Coverage()
+        #: The largest difference of the sample that was compared last, in tolerances: 1 is just allowed.
+        self.nearness = 0.0
         self._scales: dict[str, float] | None = None
 
     def at(self, path: str) -> Pair:
@@ -150,6 +152,7 @@ class Pair:
         if self.unordered:
             candidate = reordered(reference, candidate, self.unordered)
         found = []
+        self.nearness = 0.0
         for path, mine in reference.arrays.items():
             theirs = candidate.arrays[path]
             mine, theirs = _levelled(mine, theirs, path in reference.weak, path in candidate.weak)
@@ -174,6 +177,8 @@ class Pair:
         scale = self.scale_at(path)
         bad = beyond(reference, candidate, self.bound, scale)
         if bad is None:
+            if reference.size <= DEEP:
+                self.nearness = max(self.nearness, near(reference, candidate, self.bound, scale))
             return None
         size = float(differences(reference, candidate).max())
         share = size / (max(scale, magnitude(reference)) or 1.0)

@@ -144,6 +144,16 @@ def _numbers(value: Any) -> Array | None:
         return None
 
 
+def _ragged(rows: list[Any], dtype: Any) -> Array:
+    """Return rows of several lengths as an array of arrays, or rows of numbers as one array."""
+    if not any(isinstance(row, list) for row in rows):
+        return np.asarray(rows, dtype)
+    made = np.empty(len(rows), object)
+    for place, row in enumerate(rows):
+        made[place] = _ragged(row, dtype)
+    return made
+
+
 def _tensor(value: Any) -> Array | None:
     """Return an array or what offers to be one; None for everything else."""
     if isinstance(value, (np.ndarray, np.generic)):
@@ -155,7 +165,7 @@ def _tensor(value: Any) -> Array | None:
             plain = plain.float()
         return np.asarray(plain.to_dense().numpy() if plain.is_sparse else plain.resolve_conj().resolve_neg().numpy())
     if family == "tensorflow" and hasattr(value, "to_list"):
-        return np.asarray([np.asarray(row) for row in value.to_list()], object)
+        return _ragged(value.to_list(), value.dtype.as_numpy_dtype)
     if family == "tensorflow" and hasattr(value, "dense_shape"):
         dense = np.zeros(tuple(value.dense_shape), value.values.numpy().dtype)
         dense[tuple(np.asarray(value.indices).T)] = value.values.numpy()

@@ -33,7 +33,7 @@ def odd(evidence: Evidence) -> Finding | None:
         )
     if all((t.candidate == first.flat[0]).all() for t in pairs):
         mine = float(pairs[0].reference.flat[0])
-        if mine and all((t.reference == mine).all() for t in pairs):
+        if mine and first.dtype.kind == "f" and all((t.reference == mine).all() for t in pairs):
             shown = f"the candidate gives {first.flat[0]:g}, the reference {mine:g}, for every image"
             return "scale", f"off by a factor of {float(first.flat[0]) / mine:.5g}: {shown}"
         return "other", f"the candidate gives {first.flat[0]:g} for every image{at_size}"

@@ -160,7 +160,7 @@ def line(left: Array, right: Array) -> Finding | None:
     """Find ``right = factor * left + offset`` in the values of all samples."""
     good = np.isfinite(left) & np.isfinite(right)
     left, right = left[good], right[good]
-    if left.size < 4 or np.ptp(left) == 0:
+    if left.size < 4 or len(np.unique(thinned(left))) < 4:
         return None
     few = thinned(left)
     design = np.stack([few, np.ones_like(few)], axis=1)

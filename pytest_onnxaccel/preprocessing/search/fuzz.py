@@ -209,12 +209,12 @@ class Search:
 
         tries = itertools.count(1)
 
-        def fails(drawn: Any) -> bool:
+        def fails(drawn: Any) -> bool | float:
             progress.tell(f"image {next(tries)}, at most {self._examples} and smaller ones of a failure")
             sample = drawn.render() if hasattr(drawn, "render") else _sample(drawn)
             failure = self._pair.examine(sample)
             failures.extend([failure] if failure else [])
-            return failure is not None
+            return True if failure else self._pair.nearness
 
         strategy = self._strategy
         if strategy is None:
@@ -226,7 +226,12 @@ class Search:
         refused = len(self._pair.refused)
         key = f"{name_of(self._pair.reference)} {name_of(self._pair.candidate)}"
         found, tried = find_failing(
-            fails, strategy, examples=self._examples, seed=self._seed, key=key, statistics=self.statistics.append
+            fails,
+            strategy,
+            examples=self._examples,
+            seed=self._seed,
+            key=key,
+            statistics=self.statistics.append,
         )
         self.proof = replace(self.proof, fuzzed=tried - (len(self._pair.refused) - refused))
         if found is None or not failures:
