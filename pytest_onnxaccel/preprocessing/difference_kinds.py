@@ -9,7 +9,7 @@ KINDS = {
     "value-range": "values in another range (0..1, -1..1, 0..255), or clipped to one",
     "channel-swap": "the colour channels are in another order (RGB, BGR)",
     "channel-stat-order": "mean or scale is applied to the channels in another order",
-    "layout": "channels first or last, or another order in memory than was asked",
+    "layout": "channels first or last, boxes in another form, or another order in memory than was asked",
     "axis-order": "rows, columns or parts exchanged or reversed, or reshaped where they should be transposed",
     "resample-antialias": "resized with another filter: with or without antialias",
     "resample-grid": "resized on another grid: half-pixel centres, aligned corners, shifted",

@@ -15,6 +15,7 @@ from pytest_onnxaccel.preprocessing.diagnosis import (
     integers,
     placement,
     resampling,
+    rows,
     values,
 )
 from pytest_onnxaccel.preprocessing.diagnosis.axes import dims, rearranged, transposed
@@ -45,6 +46,12 @@ def diagnose(pair: Pair, failure: Failure, smallest: Failure, found: Sequence[Fo
     """
     sides = [side for side in (failure.reference, failure.candidate) if side is not None]
     other = any(side.dtype.kind not in "iufb" for side in sides)
+    free = not isinstance(failure.image, np.ndarray) or not pair.domain.height or pair.unordered
+    if free and not other and failure.stage == "values":
+        with np.errstate(all="ignore"):
+            finding = rows.explained(pair, found)
+        if finding is not None:
+            return finding
     if other or not isinstance(failure.image, np.ndarray) or not pair.domain.height or pair.unordered:
         return unexplained(failure)
     if failure.stage == "shape" and (failure.reference is None or failure.candidate is None):

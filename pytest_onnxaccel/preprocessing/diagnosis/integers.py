@@ -63,9 +63,22 @@ def _jumps(ended: Array, other: Array, apart: Array, end: float) -> bool:
     return bool(np.median(np.abs(values - end)) > span / 4 and len(np.unique(values)) > 3 and not past.any())
 
 
+def _counted(pairs: list[Trial]) -> Finding | None:
+    """Find wide integers, such as labels, that are one constant apart."""
+    sides = [side for trial in pairs for side in (trial.reference, trial.candidate)]
+    if any(side.dtype.kind not in "iu" or side.dtype.itemsize < 2 for side in sides):
+        return None
+    apart = np.concatenate([(t.candidate.astype(np.int64) - t.reference.astype(np.int64)).reshape(-1) for t in pairs])
+    if not apart.size or np.ptp(apart) or not apart[0]:
+        return None
+    return "scale", f"every number is off by {int(apart[0])}: counted from another one"
+
+
 def zero_point(evidence: Evidence) -> Finding | None:
     """Find 8-bit results that are one constant apart, but for values at the ends of the type."""
     pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
+    if pairs and (counted := _counted(pairs)):
+        return counted
     if not pairs or any(side.dtype.kind not in "iu" or side.dtype.itemsize > 1 for side in (
         pairs[0].reference, pairs[0].candidate)):  # fmt: skip
         return None
