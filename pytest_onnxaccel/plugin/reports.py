@@ -129,5 +129,9 @@ def _selected(state: State, row: CheckResult) -> bool:
     """Return whether this run was to have the check *row*: nothing was deselected, and its model is of the run."""
     if state.deselected or state.interrupted:
         return False
+    from pytest_onnxaccel.plugin.items.collect import wants_manifest
+
     named = state.config.args_source is pytest.Config.ArgsSource.ARGS
+    if state.settings.manifest is not None and wants_manifest(state.config, state):
+        return True  # all of the manifest was asked for: what it no longer names is gone
     return not named or row.model in {spec.name for spec in state.settings.models}
