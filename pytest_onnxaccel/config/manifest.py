@@ -17,6 +17,7 @@ from pytest_onnxaccel.config.layers import merged, tolerance
 from pytest_onnxaccel.config.manifest_text import manifest_text
 from pytest_onnxaccel.config.manifest_values import dim
 from pytest_onnxaccel.config.schema import model_tables as keys
+from pytest_onnxaccel.config.schema.fold_table import FOLD_IN
 from pytest_onnxaccel.config.schema.key import Table
 from pytest_onnxaccel.config.schema.preprocessing_table import PREPROCESSING
 from pytest_onnxaccel.config.toml_positions import dotted, line_of
@@ -29,6 +30,7 @@ from pytest_onnxaccel.core.registry import nearest
 from pytest_onnxaccel.core.specs import (
     BatchPlan,
     DimSpec,
+    FoldSpec,
     InputSpec,
     LatencyBudget,
     ModelSpec,
@@ -60,6 +62,16 @@ def read_preprocessing(path: str | os.PathLike[str]) -> list[PreprocessingSpec]:
     return _Reader(file.name, file.absolute().parent, manifest_text(file)).preprocessing()
 
 
+def read_folds(path: str | os.PathLike[str]) -> list[FoldSpec]:
+    """Return what the manifest *path* says is folded into graphs, in the order written.
+
+    Raises:
+        ConfigError: as :func:`read`.
+    """
+    file = Path(path)
+    return _Reader(file.name, file.absolute().parent, manifest_text(file)).folds()
+
+
 def read_backends(path: str | os.PathLike[str]) -> dict[str, dict[str, object]]:
     """Return options of execution providers by backend of the manifest *path*; what they mean, the provider knows.
 
@@ -83,7 +95,7 @@ class _Reader:
         self._known(keys.TOP, (), data)
         defaults = self._model(("defaults",), self._table(data, ("defaults",)), keys.DEFAULTS, None)
         models = self._table(data, ("models",))
-        if not models and not self._table(data, ("preprocessing",)):
+        if not models and not any(self._table(data, (name,)) for name in ("preprocessing", "fold_in")):
             raise self._error(("models",), "names no model", "add a table such as [models.rfb] with a path")
         return [
             self._model(("models", name), self._table(models, ("models", name)), keys.MODEL, defaults)
@@ -93,6 +105,15 @@ class _Reader:
     def preprocessing(self) -> list[PreprocessingSpec]:
         tables = self._table(self._load(), ("preprocessing",))
         return [self._pair(("preprocessing", name), tables) for name in tables]
+
+    def folds(self) -> list[FoldSpec]:
+        tables = self._table(self._load(), ("fold_in",))
+        return [self._fold(("fold_in", name), tables) for name in tables]
+
+    def _fold(self, at: _Path, tables: Mapping[str, Any]) -> FoldSpec:
+        values = self._values(FOLD_IN, at, self._table(tables, at))
+        self._named(at, "folded preprocessing")
+        return FoldSpec(name=at[-1], origin=self._origin(at), folder=str(self.folder), **values)
 
     def backends(self) -> dict[str, dict[str, object]]:
         tables = self._table(self._load(), ("backends",))
@@ -265,7 +286,7 @@ class _Reader:
         """Return the table under the last part of *at*; an empty one when it is left out."""
         value = parent.get(at[-1], {})
         if not isinstance(value, dict):
-            example = dotted(at) + (".NAME" if at in (("models",), ("preprocessing",)) else "")
+            example = dotted(at) + (".NAME" if at in (("models",), ("preprocessing",), ("fold_in",)) else "")
             raise self._error(at, f"{dotted(at)} is {value!r}", f"expected a table such as [{example}]")
         return value
 

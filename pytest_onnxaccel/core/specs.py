@@ -377,6 +377,39 @@ class PreprocessingSpec:
 
 
 @record(frozen=True)
+class FoldSpec:
+    """A preprocessing that is to be folded into its model's graph, as the user declared it.
+
+    Attributes:
+        name: unique in the run and part of the item's id.
+        model: path of the model as written, relative to *folder*.
+        preprocess: ``package.module:function``, the reference: an image to what the model takes.
+        mean, scale: one number, or one for each channel: ``(image - mean) * scale``.
+        target: path of the file to write once it is proven, relative to *folder*; None proves and writes nothing.
+        images: a glob of files, or a function that returns a list; None for random ones.
+        folder: what relative paths start from; None for pytest's rootdir.
+        function: the preprocessing where a marker gave it as such.
+    """
+
+    name: str
+    model: str
+    preprocess: str
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    target: str | None = None
+    method: str = "prepend"
+    layout: str = "NHWC"
+    channel_order: str = "same"
+    images: Any = None
+    backend: str = "ort-cpu"
+    rtol: float | None = None
+    atol: float | None = None
+    origin: str = ""
+    folder: str | None = None
+    function: Any = None
+
+
+@record(frozen=True)
 class TimingPlan:
     """How to time: at least *warmup* calls, then up to *samples* calls within *seconds*, never fewer than *least*.
 

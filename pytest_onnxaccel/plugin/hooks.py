@@ -16,6 +16,7 @@ from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.plugin.gc_pause import keep_collected
 from pytest_onnxaccel.plugin.interruption.crashes import end_of, is_crash, tell_crash
 from pytest_onnxaccel.plugin.items.collect import CheckItem, builtin_items, collector
+from pytest_onnxaccel.plugin.items.folding import FoldItem
 from pytest_onnxaccel.plugin.items.next_models import followers
 from pytest_onnxaccel.plugin.items.preprocessing import PreprocessingItem
 from pytest_onnxaccel.plugin.items.rerun import DEFERRED, Deferral
@@ -74,8 +75,9 @@ class Hooks:
             if isinstance(item, CheckItem):
                 item.mark()
         if self._state.settings.only:
-            others = [item for item in items if not isinstance(item, (CheckItem, PreprocessingItem))]
-            items[:] = [item for item in items if isinstance(item, (CheckItem, PreprocessingItem))]
+            ours = (CheckItem, PreprocessingItem, FoldItem)
+            others = [item for item in items if not isinstance(item, ours)]
+            items[:] = [item for item in items if isinstance(item, ours)]
             if others:
                 config.hook.pytest_deselected(items=others)
 

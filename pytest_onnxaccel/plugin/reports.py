@@ -31,7 +31,17 @@ _ANNOTATES = "pytest_github_actions_annotate_failures"
 #: Settings that a report tells elsewhere, or not at all.
 _HIDDEN = frozenset(
     (
-        *("models", "preprocessing", "origins", "lock_file", "locked", "named", "arguments", "reference_shown"),
+        *(
+            "models",
+            "preprocessing",
+            "folds",
+            "origins",
+            "lock_file",
+            "locked",
+            "named",
+            "arguments",
+            "reference_shown",
+        ),
         "baseline_shown",
     )
 )
@@ -119,5 +129,9 @@ def _selected(state: State, row: CheckResult) -> bool:
     """Return whether this run was to have the check *row*: nothing was deselected, and its model is of the run."""
     if state.deselected or state.interrupted:
         return False
+    from pytest_onnxaccel.plugin.items.collect import wants_manifest
+
     named = state.config.args_source is pytest.Config.ArgsSource.ARGS
+    if state.settings.manifest is not None and wants_manifest(state.config, state):
+        return True  # all of the manifest was asked for: what it no longer names is gone
     return not named or row.model in {spec.name for spec in state.settings.models}

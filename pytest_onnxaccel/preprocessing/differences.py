@@ -137,3 +137,13 @@ def beyond(reference: Array, candidate: Array, bound: Bound, scale: float) -> Ar
     apart = differences(reference, candidate)
     bad = apart > bound.limit(reference, max(scale, magnitude(reference)))
     return bad if bad.any() else None
+
+
+def near(reference: Array, candidate: Array, bound: Bound, scale: float) -> float:
+    """Return the largest difference as a share of what *bound* allows there; 0 where that is nothing."""
+    if np.array_equal(reference, candidate) or reference.dtype.kind not in "iufcb":
+        return 0.0
+    limit = np.broadcast_to(bound.limit(reference, max(scale, magnitude(reference))), reference.shape)
+    apart = differences(reference, candidate)
+    some = (limit > 0) & np.isfinite(apart)
+    return float((apart[some] / limit[some]).max(initial=0.0))

@@ -11,7 +11,7 @@ from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.preprocessing.coverage import Coverage
 from pytest_onnxaccel.preprocessing.difference_kinds import STAGES
-from pytest_onnxaccel.preprocessing.differences import Bound, beyond, differences, magnitude
+from pytest_onnxaccel.preprocessing.differences import Bound, beyond, differences, magnitude, near
 from pytest_onnxaccel.preprocessing.domain import Domain
 from pytest_onnxaccel.preprocessing.leaves import Leaves
 from pytest_onnxaccel.preprocessing.side import Function as Function
@@ -81,6 +81,8 @@ class Pair:
         self.refused: list[str] = []
         #: Sizes that went in and came out.
         self.coverage = Coverage()
+        #: The largest difference of the sample that was compared last, in tolerances: 1 is just allowed.
+        self.nearness = 0.0
         self._scales: dict[str, float] | None = None
 
     def at(self, path: str) -> Pair:
@@ -145,16 +147,21 @@ class Pair:
     def compared(self, image: Any, reference: Leaves, candidate: Leaves) -> Failure | None:
         """Return the worst difference of two results, part by part."""
         if reference.arrays.keys() != candidate.arrays.keys():
-            note = f"the candidate gives {candidate}, the reference {reference}"
+            note = _parts_apart(reference, candidate)
             return Failure("shape", image, reference.alone, candidate.alone, note=note)
         if self.unordered:
             candidate = reordered(reference, candidate, self.unordered)
         found = []
+        self.nearness = 0.0
         for path, mine in reference.arrays.items():
             theirs = candidate.arrays[path]
             mine, theirs = _levelled(mine, theirs, path in reference.weak, path in candidate.weak)
-            if failure := self.judge(image, mine, theirs, path):
-                found.append(failure)
+            failure = self.judge(image, mine, theirs, path)
+            types = [side.names.get(path, array.dtype.name) for side, array in ((candidate, theirs), (reference, mine))]
+            if types[0] != types[1] and mine.dtype == theirs.dtype and mine.shape == theirs.shape:
+                note = f"the candidate gives {types[0]}, the reference {types[1]}"
+                failure = Failure("dtype", image, mine, theirs, note=note, path=path)
+            found += [failure] if failure else []
         return min(found, key=lambda one: (STAGES.index(one.stage), -one.share), default=None)
 
     def judge(self, image: Any, reference: Array, candidate: Array, path: str = "") -> Failure | None:
@@ -170,10 +177,24 @@ class Pair:
         scale = self.scale_at(path)
         bad = beyond(reference, candidate, self.bound, scale)
         if bad is None:
+            if reference.size <= DEEP:
+                self.nearness = max(self.nearness, near(reference, candidate, self.bound, scale))
             return None
         size = float(differences(reference, candidate).max())
         share = size / (max(scale, magnitude(reference)) or 1.0)
         return Failure("values", image, reference, candidate, size, path=path, share=share)
+
+
+def _parts_apart(reference: Leaves, candidate: Leaves) -> str:
+    """Return in words which parts only one of two results has."""
+    if reference.alone is not None or candidate.alone is not None or not reference.arrays or not candidate.arrays:
+        return f"the candidate gives {candidate}, the reference {reference}"
+    sides = []
+    for name, side, other in (("candidate", candidate, reference), ("reference", reference, candidate)):
+        only = [path for path in side.arrays if path not in other.arrays]
+        named = ", ".join(only[:3]) + (f" and {len(only) - 3} more" if len(only) > 3 else "")
+        sides += [f"only the {name} gives {named}"] if only else []
+    return f"{'; '.join(sides)} (parts: {len(candidate.arrays)}, the reference {len(reference.arrays)})"
 
 
 def _levelled(mine: Array, theirs: Array, mine_weak: bool, theirs_weak: bool) -> tuple[Array, Array]:

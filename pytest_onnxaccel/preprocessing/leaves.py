@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: How deep a result may be nested: a structure that holds itself ends here.
 DEPTH = 12
+#: Element types that other libraries give to NumPy, which knows no arithmetic of them: compared as float32.
+NARROW = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
 
 
 @record(frozen=True)
@@ -27,10 +29,12 @@ class Leaves:
 
     Attributes:
         weak: paths of Python numbers and lists of them, which have no element type of their own.
+        names: element types that NumPy has not, such as bfloat16, by path.
     """
 
     arrays: Mapping[str, Array]
     weak: frozenset[str] = frozenset()
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def alone(self) -> Array | None:
@@ -46,6 +50,8 @@ class Leaves:
 
 def shown(array: Array) -> str:
     """Return size and element type in words."""
+    if array.dtype.kind == "U" and array.ndim == 0 and str(array) == "None":
+        return "None"
     size = "x".join(str(n) for n in array.shape) or "a scalar"
     return f"{size} {'text' if array.dtype.kind in 'US' else array.dtype}"
 
@@ -63,29 +69,43 @@ def leaves_of(value: Any, name: str = "the function") -> Leaves:
     """
     arrays: dict[str, Array] = {}
     weak: set[str] = set()
-    _walk(value, "", arrays, weak, name)
-    return Leaves(arrays, frozenset(weak))
+    names: dict[str, str] = {}
+    _walk(value, "", _Found(arrays, weak, names), name)
+    return Leaves(arrays, frozenset(weak), names)
 
 
-def _walk(value: Any, path: str, arrays: dict[str, Array], weak: set[str], name: str) -> None:
+@record(frozen=True)
+class _Found:
+    """What the walk through a result fills: see :class:`Leaves`."""
+
+    arrays: dict[str, Array]
+    weak: set[str]
+    names: dict[str, str]
+
+
+def _walk(value: Any, path: str, found: _Found, name: str) -> None:
     if path.count("[") + path.count(".") > DEPTH:
         raise ConfigError(f"{name} gave a result nested deeper than {DEPTH}", remedy="return less")
     array = _tensor(value)
+    if array is not None and array.dtype.name in NARROW:
+        array, found.names[path] = array.astype(np.float32), array.dtype.name
+    elif array is not None and str(getattr(value, "dtype", "")) == "torch.bfloat16":
+        found.names[path] = "bfloat16"
     if array is not None and array.dtype != object:
-        arrays[path] = array
+        found.arrays[path] = array
     elif value is None or isinstance(value, (str, bool, int, float, complex)):
-        arrays[path] = np.asarray("None" if value is None else value)
-        weak.add(path)
+        found.arrays[path] = np.asarray("None" if value is None else value)
+        found.weak.add(path)
     elif isinstance(value, (bytes, bytearray)):
-        arrays[path] = np.frombuffer(bytes(value), np.uint8)
+        found.arrays[path] = np.frombuffer(bytes(value), np.uint8)
     else:
         numbers = _numbers(value)
         if numbers is not None:
-            arrays[path] = numbers
-            weak.add(path)
+            found.arrays[path] = numbers
+            found.weak.add(path)
             return
         for key, part in _parts(value if array is None else list(array), name):
-            _walk(part, f"{path}{key}", arrays, weak, name)
+            _walk(part, f"{path}{key}", found, name)
 
 
 def _parts(value: Any, name: str) -> list[tuple[str, Any]]:
@@ -124,6 +144,16 @@ def _numbers(value: Any) -> Array | None:
         return None
 
 
+def _ragged(rows: list[Any], dtype: Any) -> Array:
+    """Return rows of several lengths as an array of arrays, or rows of numbers as one array."""
+    if not any(isinstance(row, list) for row in rows):
+        return np.asarray(rows, dtype)
+    made = np.empty(len(rows), object)
+    for place, row in enumerate(rows):
+        made[place] = _ragged(row, dtype)
+    return made
+
+
 def _tensor(value: Any) -> Array | None:
     """Return an array or what offers to be one; None for everything else."""
     if isinstance(value, (np.ndarray, np.generic)):
@@ -135,7 +165,7 @@ def _tensor(value: Any) -> Array | None:
             plain = plain.float()
         return np.asarray(plain.to_dense().numpy() if plain.is_sparse else plain.resolve_conj().resolve_neg().numpy())
     if family == "tensorflow" and hasattr(value, "to_list"):
-        return np.asarray([np.asarray(row) for row in value.to_list()], object)
+        return _ragged(value.to_list(), value.dtype.as_numpy_dtype)
     if family == "tensorflow" and hasattr(value, "dense_shape"):
         dense = np.zeros(tuple(value.dense_shape), value.values.numpy().dtype)
         dense[tuple(np.asarray(value.indices).T)] = value.values.numpy()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: What an output may hold, by the name that ``outputs=`` gives.
 CONTENTS = {
-    "boxes": "corners x1, y1, x2, y2 from 0 to 1 in the last axis, many of them overlapping",
+    "boxes": "corners x1, y1, x2, y2 from 0 to 1 in the last axis, many of them overlapping, a few beyond the image",
     "centres": "the same as centre, width, height",
     "deltas": "offsets from anchors, around 0",
     "probabilities": "sum to 1 along the last axis, on both sides of every threshold",
@@ -24,8 +24,10 @@ CONTENTS = {
     "logits": "any number, around 0",
     "labels": "whole numbers from 0 to 20",
 }
-#: Samples of each number of scenes.
-SCENES = ("scattered", "crowded", "empty", "full", "one", "small")
+#: Thresholds that floats of every size hold exactly: a score stands on each of them in one of the scenes.
+EXACT = (0.25, 0.5, 0.75)
+#: What is seen; ``beyond`` has boxes that leave the image.
+SCENES = ("scattered", "crowded", "empty", "full", "one", "small", "thresholds", "beyond")
 #: Samples by scene.
 DRAWS = 4
 
@@ -96,7 +98,8 @@ def _boxes(shape: tuple[int, ...], scene: str, random: np.random.Generator, corn
     if not corners:
         return np.asarray(np.concatenate([centre, side], axis=1).reshape(shape), np.float32)
     boxes = np.concatenate([centre - side / 2, centre + side / 2], axis=1)
-    return np.asarray(np.clip(boxes, 0, 1).reshape(shape), np.float32)
+    beyond = scene == "beyond"
+    return np.asarray((boxes if beyond else np.clip(boxes, 0, 1)).reshape(shape), np.float32)
 
 
 def _scores(content: str, shape: tuple[int, ...], scene: str, random: np.random.Generator) -> Array:
@@ -106,8 +109,14 @@ def _scores(content: str, shape: tuple[int, ...], scene: str, random: np.random.
     if scene == "one":
         hot.reshape(-1)[random.integers(0, hot.size)] = True
     level = np.where(hot, random.uniform(0.05, 0.999, rows), random.uniform(0, 0.02, rows))
+    if scene == "thresholds":
+        places = random.permutation(level.size)[: len(EXACT)]
+        level.reshape(-1)[places] = EXACT[: len(places)]
     if content != "probabilities":
         return np.asarray(level, np.float32)
     rest = random.dirichlet(np.ones(max(1, shape[-1] - 1)), rows) * (1 - level)[..., None]
     classes = np.concatenate([rest[..., :1], level[..., None], rest[..., 1:]], axis=-1)[..., : shape[-1]]
-    return np.asarray(classes / classes.sum(-1, keepdims=True), np.float32)
+    classes = classes / classes.sum(-1, keepdims=True)
+    if scene == "thresholds" and shape[-1] > 1:
+        classes[..., 1] = level  # which a division may have moved off its threshold
+    return np.asarray(classes, np.float32)

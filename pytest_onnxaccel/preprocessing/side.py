@@ -126,7 +126,7 @@ def call(function: Function | Side, sample: Any) -> Outcome:
         kept = {
             path: array.copy() if np.may_share_memory(array, given) else array for path, array in leaves.arrays.items()
         }
-        leaves = Leaves(kept, leaves.weak)
+        leaves = Leaves(kept, leaves.weak, leaves.names)
         _restore(given, before)
     return Outcome(leaves, mutated=True)
 

@@ -29,7 +29,7 @@ def reordered(reference: Leaves, candidate: Leaves, paths: bool | Sequence[str])
         order = _matched([reference.arrays[path] for path in group], [candidate.arrays[path] for path in group])
         for path in group:
             moved[path] = candidate.arrays[path][order]
-    return Leaves(moved, candidate.weak)
+    return Leaves(moved, candidate.weak, candidate.names)
 
 
 def _groups(reference: Leaves, candidate: Leaves, paths: bool | Sequence[str]) -> list[list[str]]:

@@ -13,15 +13,15 @@ from pytest_onnxaccel.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.strategies.models import model_inputs
-    from pytest_onnxaccel.strategies.pictures import batches, image_programs, images
+    from pytest_onnxaccel.strategies.pictures import batches, image_programs, images, rendered
     from pytest_onnxaccel.strategies.programs import ImageProgram as ImageProgram
     from pytest_onnxaccel.strategies.search import find_failing as find_failing
 
-__all__ = ["batches", "image_programs", "images", "model_inputs"]
+__all__ = ["batches", "image_programs", "images", "model_inputs", "rendered"]
 
 _PUBLIC = {
     "batches": "pictures", "images": "pictures", "image_programs": "pictures", "model_inputs": "models",
-    "find_failing": "search", "ImageProgram": "programs",
+    "find_failing": "search", "ImageProgram": "programs", "rendered": "pictures",
 }  # fmt: skip
 
 

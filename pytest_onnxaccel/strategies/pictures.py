@@ -44,7 +44,12 @@ def images(
     Raises:
         ConfigError: ``shapes``, ``layouts`` or ``range`` is none of these.
     """
-    return image_programs(shapes, channels, dtype, layouts, max_side, range).map(ImageProgram.render)
+    return image_programs(shapes, channels, dtype, layouts, max_side, range).map(rendered)
+
+
+def rendered(program: ImageProgram) -> NDArray[Any]:
+    """Return the image that a program makes: hypothesis prints this call, to be pasted into a test."""
+    return program.render()
 
 
 def image_programs(
@@ -60,35 +65,30 @@ def image_programs(
     low, high = limits(range, dtype) if range is not None else (None, None)
     depths = st.sampled_from(list(channels)) if isinstance(channels, Sequence) else st.just(channels)
     wanted = st.sampled_from(_layouts(layouts))
-
-    def program(size: tuple[int, int], depth: int | None, pattern: str, values: tuple[int, ...]) -> Any:
-        return lambda level, seed, layout: ImageProgram(
-            size[0], size[1], depth, str(dtype), pattern, values, level, seed, layout, low, high
-        )
-
-    free = isinstance(shapes, str)
-
-    def few(
-        pixels: list[tuple[int, int, int]], width: int, size: tuple[int, int] | None, depth: int | None, layout: str
-    ) -> Any:
-        height, width = size or (-(-len(pixels) // width), min(width, len(pixels)))
-        levels = tuple(level for pixel in pixels for level in np.resize(pixel, depth or 1).tolist())
-        return ImageProgram(height, width, depth, str(dtype), "pixels", levels, 255, 0, layout, low, high)
-
     # Pixel by pixel: what fails for one colour shrinks to one pixel of it
     ends = st.sampled_from((0, 255))
     pixel = st.tuples(*[ends] * 3) | st.tuples(*[_LEVELS] * 3)
-    pixels = st.builds(
-        few, st.lists(pixel, min_size=1, max_size=24), st.integers(1, 6), st.none() if free else sizes, depths, wanted
-    )
-    patterns = st.builds(program, sizes, depths, st.sampled_from(_DRAWN), st.tuples(*[_LEVELS] * 3))
-    return pixels | st.builds(
-        lambda make, level, seed, layout: make(level, seed, layout),
-        patterns,
-        _LEVELS,
-        st.integers(0, 2**16 - 1),
-        wanted,
-    )
+    pixels = st.tuples(st.lists(pixel, min_size=1, max_size=24), st.integers(1, 6))
+    pattern = st.tuples(st.sampled_from(_DRAWN), st.tuples(*[_LEVELS] * 3), _LEVELS, st.integers(0, 2**16 - 1))
+    free = isinstance(shapes, str)
+
+    # not builds(): hypothesis would print its lambdas, where a program prints as code that makes it
+    @st.composite
+    def program(draw: st.DrawFn) -> ImageProgram:
+        parts = draw(pixels | pattern)
+        if len(parts) == 2:
+            points, width = parts
+            side = (-(-len(points) // width), min(width, len(points))) if free else draw(sizes)
+            depth = draw(depths)
+            levels = tuple(level for point in points for level in np.resize(point, depth or 1).tolist())
+            parts = ("pixels", levels, 255, 0)
+        else:
+            side, depth = draw(sizes), draw(depths)
+        name, values, level, seed = parts
+        height, width = side
+        return ImageProgram(height, width, depth, str(dtype), name, values, level, seed, draw(wanted), low, high)
+
+    return program()
 
 
 def batches(images: st.SearchStrategy[NDArray[Any]], least: int = 1, most: int = 4) -> st.SearchStrategy[NDArray[Any]]:

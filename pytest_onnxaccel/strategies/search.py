@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,6 +19,10 @@ T = TypeVar("T")
 USUAL = 100
 
 
+#: What hypothesis's statistics call how near an input came.
+SCORE = "largest difference, in tolerances"
+
+
 class _Found(Exception):
     """Ends the search: the input fails."""
 
@@ -28,8 +33,14 @@ def _profile() -> Any:
     return None if name in ("default", "ci") else settings.get_profile(name)
 
 
+def _verbosity(profile: Any) -> Any:
+    """Return how much hypothesis prints: nothing, unless ``--hypothesis-verbosity`` or a profile asks for all."""
+    loud = profile is not None and profile.verbosity in (Verbosity.verbose, Verbosity.debug)
+    return profile.verbosity if loud else Verbosity.quiet
+
+
 def find_failing(
-    fails: Callable[[T], bool],
+    fails: Callable[[T], bool | float],
     strategy: st.SearchStrategy[T],
     *,
     examples: int = 100,
@@ -41,7 +52,8 @@ def find_failing(
     """Return the simplest input found for which *fails* is true, or None, and how many inputs were tried.
 
     Args:
-        fails: says whether an input is one to be found; exceptions are passed on.
+        fails: True for an input that is to be found, False for another; or a number that says how near it came, which
+            hypothesis then tries to raise. Exceptions are passed on.
         strategy: what inputs are drawn from.
         examples: how many inputs to try at most.
         seed: the same inputs in each run; None for others each time.
@@ -61,11 +73,15 @@ def find_failing(
     def body(value: T) -> None:
         nonlocal tried
         tried += 1
-        if fails(value):
+        answer = fails(value)
+        if answer is True:
+            hypothesis.note(f"fails: {value}")
             failing.append(value)
             raise _Found
+        if answer is not False and math.isfinite(answer):
+            hypothesis.target(float(answer), label=SCORE)
 
-    phases = [Phase.generate, Phase.shrink] if shrink else [Phase.generate]
+    phases = [Phase.generate, Phase.target, *([Phase.shrink] if shrink else [])]
     database = profile.database if profile is not None and key else None
     if database is not None:
         phases.insert(0, Phase.reuse)
@@ -80,7 +96,7 @@ def find_failing(
         phases=phases,
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
-        verbosity=Verbosity.quiet,
+        verbosity=_verbosity(profile),
         print_blob=False,
     )(test)
 

@@ -39,6 +39,10 @@ TYPES: dict[str, dict[str, Any]] = {
     "boolean or list of outputs": {
         "anyOf": [{"type": ["boolean", "string"]}, {**_TEXTS, "minItems": 1}],
     },
+    "number or list of numbers": {"anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}}]},
+    "`prepend` or `conv`": {"enum": ["prepend", "conv"]},
+    "`NHWC`, `HWC` or `NCHW`": {"enum": ["NHWC", "HWC", "NCHW"]},
+    "`same` or `reversed`": {"enum": ["same", "reversed"]},
     "`warn`, `fail` or `skip`": {"enum": ["warn", "fail", "skip"]},
 }
 

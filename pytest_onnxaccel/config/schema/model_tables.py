@@ -55,7 +55,7 @@ TOP = Table(
     "top level",
     "The manifest holds these tables and nothing else.",
     (),
-    ("defaults", "models", "backends", "preprocessing"),
+    ("defaults", "models", "backends", "preprocessing", "fold_in"),
 )
 
 DEFAULTS = Table("[defaults]", "Settings of every model whose own table does not override them.", _COMMON, ("budget",))

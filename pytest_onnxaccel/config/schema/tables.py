@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_onnxaccel.config.schema.fold_table import FOLD_IN
 from pytest_onnxaccel.config.schema.model_tables import (
     BACKEND,
     BUDGET,
@@ -16,4 +17,4 @@ from pytest_onnxaccel.config.schema.model_tables import (
 )
 from pytest_onnxaccel.config.schema.preprocessing_table import PREPROCESSING
 
-TABLES = (TOP, DEFAULTS, MODEL, INPUT, DIMS, OUTPUT, KNOWN, BUDGET, CHECK, BACKEND, PREPROCESSING)
+TABLES = (TOP, DEFAULTS, MODEL, INPUT, DIMS, OUTPUT, KNOWN, BUDGET, CHECK, BACKEND, PREPROCESSING, FOLD_IN)

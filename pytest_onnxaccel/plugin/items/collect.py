@@ -142,11 +142,11 @@ def builtin_items(session: pytest.Session, state: State) -> list[pytest.Item]:
             found += announced(node, list(node.collect()))
     manifest = state.settings.manifest
     collected = manifest is not None and Path(manifest) in named_files(session.config)  # as any argument of pytest is
-    if state.settings.preprocessing and not collected and wants_manifest(session.config, state):
-        from pytest_onnxaccel.plugin.items.preprocessing import PreprocessingNode
+    declared = bool(state.settings.preprocessing or state.settings.folds)
+    if declared and not collected and wants_manifest(session.config, state):
+        from pytest_onnxaccel.plugin.items.preprocessing import declared_nodes
 
-        for pair in state.settings.preprocessing:
-            pair_node = PreprocessingNode.of(session, pair)
+        for pair_node in declared_nodes(session, state):
             found += announced(pair_node, list(pair_node.collect()))
     return found
 

@@ -13,7 +13,7 @@ from pytest_onnxaccel.plugin.faults import one_line
 from pytest_onnxaccel.plugin.fixtures.backend_handle import BackendHandle, backend_of
 from pytest_onnxaccel.plugin.fixtures.frozen import frozen_of
 from pytest_onnxaccel.plugin.fixtures.handles import FrozenBatch, OnnxModel, model_of
-from pytest_onnxaccel.plugin.items import preprocessing
+from pytest_onnxaccel.plugin.items import folding, preprocessing
 from pytest_onnxaccel.plugin.items.results import conclude, record
 from pytest_onnxaccel.plugin.markers import requests as markers
 from pytest_onnxaccel.plugin.markers import table as marker_table
@@ -31,6 +31,9 @@ def run_marked(state: State, item: pytest.Item) -> None:
     results = []
     if declared is not None:
         results.append(record(item, preprocessing.check(state, preprocessing.named(declared, item), item)))
+    folded = markers.closest(item, "fold_in")
+    if folded is not None:
+        results.append(record(item, folding.check(state, folding.named(folded, item))))
     if not marker_table.marked(item, of_models=True):
         conclude(results, state.settings.inconclusive)
         return

@@ -17,6 +17,7 @@ from pytest_onnxaccel.core.printing import identifier
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import PreprocessingSpec
 from pytest_onnxaccel.core.unexpected import as_error
+from pytest_onnxaccel.plugin.items.folding import FoldNode
 from pytest_onnxaccel.plugin.items.place import file_id, place
 from pytest_onnxaccel.plugin.items.results import conclude, record
 from pytest_onnxaccel.plugin.run_options import LET_THROUGH
@@ -49,9 +50,16 @@ class PreprocessingNode(pytest.Collector):
 class ManifestFile(pytest.File):
     """A manifest that is an argument of pytest: ``pytest onnxaccel.toml::NAME::parity``."""
 
-    def collect(self) -> Iterator[PreprocessingNode]:
-        for pair in self.config.stash[STATE].settings.preprocessing:
-            yield PreprocessingNode.of(self, pair)
+    def collect(self) -> Iterator[PreprocessingNode | FoldNode]:
+        yield from declared_nodes(self, self.config.stash[STATE])
+
+
+def declared_nodes(parent: pytest.Collector, state: State) -> Iterator[PreprocessingNode | FoldNode]:
+    """Yield a node for each pair of functions and each folded preprocessing that the manifest declares."""
+    for pair in state.settings.preprocessing:
+        yield PreprocessingNode.of(parent, pair)
+    for fold in state.settings.folds:
+        yield FoldNode.of(parent, fold)
 
 
 class PreprocessingItem(pytest.Item):

@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest_onnxaccel.backends.protocol import GROUP
 from pytest_onnxaccel.config import budget_syntax as budgets
+from pytest_onnxaccel.config import fold_values as folds
 from pytest_onnxaccel.config import pair_values as pairs
 from pytest_onnxaccel.config import units
 from pytest_onnxaccel.config import validators as scalars
@@ -74,6 +75,13 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "advise": budgets.advise,
     "inconclusive": budgets.inconclusive,
     "function": pairs.function,
+    "numbers": folds.numbers,
+    "fold_model": folds.model,
+    "fold_target": folds.target,
+    "fold_method": folds.method,
+    "fold_layout": folds.layout,
+    "fold_order": folds.order,
+    "backend": known.backend,
     "factor": scalars.factor,
     "image_shape": pairs.shape,
     "pair_tolerance": pairs.tolerance,

@@ -15,7 +15,7 @@ from pytest_onnxaccel.core.comparisons import Comparison
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.registry import nearest
-from pytest_onnxaccel.core.specs import BatchPlan, Decision, LatencyBudget, PreprocessingSpec, Tolerance
+from pytest_onnxaccel.core.specs import BatchPlan, Decision, FoldSpec, LatencyBudget, PreprocessingSpec, Tolerance
 from pytest_onnxaccel.plugin.markers import arguments
 from pytest_onnxaccel.plugin.markers.table import BY_NAME as BY_NAME
 from pytest_onnxaccel.plugin.markers.table import MARKERS as MARKERS
@@ -65,7 +65,7 @@ NEEDED = ("onnx_model", "backend")
 NEEDS = "ask for the fixtures onnx_model and backend in the test's arguments"
 NEEDS_BY_MARK = 'add @pytest.mark.usefixtures("onnx_model", "backend")'
 
-Request = ParityRequest | BatchRequest | LatencyRequest | PreprocessingSpec
+Request = ParityRequest | BatchRequest | LatencyRequest | PreprocessingSpec | FoldSpec
 
 
 def parse(mark: pytest.Mark) -> Request:
@@ -78,6 +78,8 @@ def parse(mark: pytest.Mark) -> Request:
         return _batch(mark)
     if mark.name == "preprocessing_parity":
         return _preprocessing(mark)
+    if mark.name == "fold_in":
+        return _fold(mark)
     return _latency(mark) if mark.name == "latency_budget" else _parity(mark)
 
 
@@ -217,3 +219,15 @@ def _preprocessing(mark: pytest.Mark) -> PreprocessingSpec:
         if name not in given:
             raise _wrong(mark.name, f"names no {name}", f'give {name}="package.module:function"')
     return PreprocessingSpec(name="", origin="@pytest.mark.preprocessing_parity", **split(given))
+
+
+def _fold(mark: pytest.Mark) -> FoldSpec:
+    given = dict(_keywords(mark))
+    for name in ("model", "preprocess", "mean", "scale"):
+        if name not in given:
+            raise _wrong(mark.name, f"names no {name}", "give model=, preprocess=, mean= and scale=")
+    made = given["preprocess"]
+    if callable(made):
+        given["function"] = made
+        given["preprocess"] = f"{getattr(made, '__module__', '')}:{getattr(made, '__qualname__', type(made).__name__)}"
+    return FoldSpec(name="", origin="@pytest.mark.fold_in", **given)

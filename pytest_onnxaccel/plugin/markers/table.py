@@ -192,10 +192,44 @@ MARKERS: tuple[Marker, ...] = (
             Argument("seed", "whole number", "seed", "Seed of the random images; --onnx-seed by default."),
         ),
     ),
+    Marker(
+        "fold_in",
+        "*, model, preprocess, mean, scale, target=None, method=None, layout=None, channel_order=None, images=None, "
+        "backend=None, rtol=None, atol=None",
+        "after the test's body, the model with the preprocessing in its graph must give what both give apart.",
+        '@pytest.mark.fold_in(model="model.onnx", preprocess="train.data:normalise", mean=127, scale=1 / 128)',
+        "",
+        (
+            Argument("model", "path", "fold_model", "The .onnx file, from the rootdir."),
+            Argument(
+                "preprocess",
+                "MODULE:FUNCTION or function",
+                "function",
+                "The reference: takes an image (uint8, height x width x channels), gives what the model takes.",
+            ),
+            Argument("mean", "number or numbers", "numbers", "In levels of the image, for all channels or for each."),
+            Argument("scale", "number or numbers", "numbers", "Factor after the mean is subtracted."),
+            Argument("target", "path", "fold_target", "The .onnx file to write once it is proven; none by default."),
+            Argument("method", "prepend or conv", "fold_method", "In front of the graph, or in its first convolution."),
+            Argument("layout", "NHWC, HWC or NCHW", "fold_layout", "Layout of the new input; NHWC by default."),
+            Argument(
+                "channel_order", "same or reversed", "fold_order", "Whether the preprocessing exchanges RGB and BGR."
+            ),
+            Argument(
+                "images",
+                "list, glob or MODULE:FUNCTION",
+                "pair_images",
+                "Images of the model's size; random ones by default.",
+            ),
+            Argument("backend", "backend", "backend", "Backend that runs both models; ort-cpu by default."),
+            Argument("rtol", "number", "tolerance", "Relative tolerance."),
+            Argument("atol", "number", "tolerance", "Absolute tolerance."),
+        ),
+    ),
 )
 
 #: Markers whose check needs no model.
-WITHOUT_MODEL = frozenset(("preprocessing_parity",))
+WITHOUT_MODEL = frozenset(("preprocessing_parity", "fold_in"))
 
 BY_NAME = {marker.name: marker for marker in MARKERS}
 

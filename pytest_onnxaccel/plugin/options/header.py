@@ -25,6 +25,10 @@ def header(settings: Settings) -> list[str]:
     if settings.preprocessing:
         pairs = ", ".join(spec.name for spec in settings.preprocessing)
         lines = [*(lines if settings.models else ()), _line("preprocessing", pairs, settings.origin("manifest"))]
+    if settings.folds:
+        names = ", ".join(spec.name for spec in settings.folds)
+        lines = [*(lines if settings.models or settings.preprocessing else ())]
+        lines.append(_line("fold_in", names, settings.origin("manifest")))
     for option in OPTIONS:
         origin = settings.origin(option.field)
         if option.field not in ("models", "backends", "sandbox") and origin != DEFAULT:

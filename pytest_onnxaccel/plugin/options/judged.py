@@ -68,7 +68,7 @@ JUDGED: tuple[Option, ...] = (
         "NAME",
         "none",
         "Name that a source of PyTorch may refer to beyond weights and operators that compute, such as "
-        "models.net.Net, torch.nn.* or torch.ops.mylib.*, or operator that a TensorFlow graph may hold, such as "
+        "models.net.Net, torch.nn.* or torch.ops.mylib.*; or operator that a TensorFlow graph may hold, such as "
         "tensorflow:MyOp; repeatable or separated by commas.",
         '["models.net.*"]',
         "linelist",

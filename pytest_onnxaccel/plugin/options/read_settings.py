@@ -11,7 +11,7 @@ import pytest
 
 from pytest_onnxaccel.config import lockfile
 from pytest_onnxaccel.core.errors import ConfigError
-from pytest_onnxaccel.core.specs import ModelSpec, PreprocessingSpec
+from pytest_onnxaccel.core.specs import FoldSpec, ModelSpec, PreprocessingSpec
 from pytest_onnxaccel.plugin.options import parsers as values
 from pytest_onnxaccel.plugin.options.model_paths import expand
 from pytest_onnxaccel.plugin.options.read import OPTIONS, Given, given, model_arguments, swallowed, usual_manifest
@@ -54,13 +54,16 @@ def _read(config: pytest.Config) -> Settings:
 
         insist(settings.sandbox, settings.in_process, settings.origin("sandbox"))
     pairs: Sequence[PreprocessingSpec] = ()
+    folds: Sequence[FoldSpec] = ()
     if settings.manifest:
         from pytest_onnxaccel.config.manifest import (  # with tomllib, which runs without one need not wait for
             read_backends,
+            read_folds,
             read_preprocessing,
         )
 
         pairs = read_preprocessing(settings.manifest)
+        folds = read_folds(settings.manifest)
         if tables := read_backends(settings.manifest):
             from pytest_onnxaccel.plugin.options.provider_options import declared, merged
 
@@ -74,7 +77,8 @@ def _read(config: pytest.Config) -> Settings:
     files = model_arguments(config)
     settings = replace(settings, arguments=frozenset(map(str, files)))
     models = _models(settings, found, [str(file) for file in files])
-    return replace(settings, models=models, preprocessing=tuple(pairs), named=_named(models, found))
+    named = _named(models, found)
+    return replace(settings, models=models, preprocessing=tuple(pairs), folds=tuple(folds), named=named)
 
 
 def _strict(settings: Settings) -> Settings:

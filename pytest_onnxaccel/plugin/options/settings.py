@@ -8,7 +8,7 @@ from dataclasses import field
 from pytest_onnxaccel.config.lockfile import Locked
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.placement import CpuNodes
-from pytest_onnxaccel.core.specs import BatchPlan, LatencyBudget, ModelSpec, PreprocessingSpec
+from pytest_onnxaccel.core.specs import BatchPlan, FoldSpec, LatencyBudget, ModelSpec, PreprocessingSpec
 
 #: Origin of a value that nobody gave.
 DEFAULT = "default"
@@ -22,6 +22,7 @@ class Settings:
         models: the manifest's models, then those of ``--onnx-model``; what the options say of tolerance,
             batch, budget, backends and reference is already in them.
         preprocessing: the manifest's pairs of functions.
+        folds: what the manifest says is folded into graphs.
         manifest: absolute path of the manifest that was read; None when there is none.
         backends: names asked for; empty for every one that runs here.
         reference: a backend's name, a function, or the absolute path of another ``.onnx`` or of a source; None for the
@@ -62,6 +63,7 @@ class Settings:
 
     models: tuple[ModelSpec, ...] = ()
     preprocessing: tuple[PreprocessingSpec, ...] = ()
+    folds: tuple[FoldSpec, ...] = ()
     manifest: str | None = None
     backends: tuple[str, ...] = ()
     reference: str | None = None

@@ -40,7 +40,9 @@ def converted(evidence: Evidence) -> Finding | None:
         left, right = mine[:-1, 0], theirs[:-1, 0]
         if abs(left.sum() - right.sum()) > 0.02 * max(abs(left.sum()), 1e-30):
             return None
-        shown = [", ".join(f"{v / side.sum():.3f}" for v in side) for side in (right, left)]
+        shown = [
+            ", ".join(f"{v / side.sum() + 0.0:.3f}".replace("-0.000", "0.000") for v in side) for side in (right, left)
+        ]
         return "grey-weights", f"grey is made with the weights {shown[0]}, the reference's are {shown[1]}"
     if mine.shape[1] != 3 or not (_mixes(mine) or _mixes(theirs)):
         return None
@@ -75,7 +77,10 @@ def _matrices(evidence: Evidence, planar: bool = False) -> tuple[Array, Array] |
             return None
         inputs.append([*evidence.domain.numbers(levels).astype(np.float64), 1.0])
         for rows, result in zip(sides, (trial.reference, trial.candidate), strict=True):
-            rows.append(_pixel(result))
+            pixel = _pixel(result)
+            if not _one_colour(result, pixel, evidence):
+                return None
+            rows.append(pixel)
     design = np.array(inputs)
     found = []
     for rows in sides:
@@ -88,7 +93,64 @@ def _matrices(evidence: Evidence, planar: bool = False) -> tuple[Array, Array] |
         if rest > (ROUNDED if whole else 10 * LOOSE * max(evidence.scale, 1e-30)):
             return None
         found.append(matrix)
-    return found[0], found[1]
+    return (found[0], found[1]) if _by_pixel(evidence, found) else None
+
+
+def _by_pixel(evidence: Evidence, matrices: list[Array]) -> bool:
+    """Return whether both matrices give the results of rich images too, where those are of the image's size."""
+    if evidence.domain.step == (3, 2):
+        return True
+    for trial in evidence.trials[-2:]:
+        pixels = trial.image.reshape(-1, trial.image.shape[-1]).astype(np.float64)
+        for matrix, result in zip(matrices, (trial.reference, trial.candidate), strict=True):
+            guess = pixels @ matrix[:-1] + matrix[-1]
+            if result.size != guess.size or result.shape[:2] != trial.image.shape[:2]:
+                continue  # resized, or channels first
+            low, high = (
+                (np.min(result), np.max(result)) if np.array_equal(result, np.rint(result)) else (-np.inf, np.inf)
+            )
+            apart = np.abs(np.clip(guess, low, high) - result.reshape(guess.shape))
+            if apart.max() > max(ROUNDED + 0.5 if np.isfinite(high) else 0.0, 20 * LOOSE * max(evidence.scale, 1e-30)):
+                return False
+    return True
+
+
+def _one_colour(result: Array, pixel: Array, evidence: Evidence) -> bool:
+    """Return whether most of *result* has the colour of its middle: what is read at a wrong place has not."""
+    axis = evidence.axis(result)
+    if pixel.size not in (1, 3) or not result.size:
+        return False
+    wide = result.astype(np.float64)
+    if pixel.size == 3 and axis is None and result.shape[-1] != 3:
+        return True
+    wide = np.moveaxis(wide, axis, -1) if axis is not None and pixel.size == 3 else wide
+    apart = np.abs(wide - pixel) if wide.shape[-1] == pixel.size or pixel.size == 1 else np.zeros(1)
+    return bool((apart <= max(ROUNDED, LOOSE * evidence.scale)).mean() > 0.5)
+
+
+def chroma_order(evidence: Evidence) -> Finding | None:
+    """Find chroma that is read as planes on one side and interleaved on the other."""
+    if evidence.domain.step != (3, 2):
+        return None
+    ways = (("as planes (I420)", False, 1), ("as planes (YV12)", True, 1), ("interleaved (NV12)", False, -1))
+    for words, turned, way in ways:
+        if evidence.explains(lambda t, turned=turned, way=way: evidence.reference(_relaid(t.image, turned, way))):  # type: ignore[misc]
+            other = "interleaved" if way > 0 else "as planes"
+            return "layout", f"the candidate reads the chroma {words}, the reference {other}"
+    return None
+
+
+def _relaid(image: Array, turned: bool, way: int) -> Array:
+    """Return a buffer of YUV 4:2:0 whose chroma, read the other way, gives what is read now."""
+    again = np.array(image, order="C")
+    luma = image.shape[0] * 2 // 3
+    chroma = again[luma:].reshape(-1)
+    if way > 0:
+        parts = chroma.reshape(2, -1)[:: -1 if turned else 1]
+        again[luma:] = np.ascontiguousarray(parts.T).reshape(again[luma:].shape)
+    else:
+        again[luma:] = np.ascontiguousarray(chroma.reshape(-1, 2).T).reshape(again[luma:].shape)
+    return again
 
 
 def coloured(evidence: Evidence, levels: tuple[int, ...], planar: bool = False) -> Array | None:
@@ -130,32 +192,3 @@ def alpha(evidence: Evidence) -> Finding | None:
         if evidence.passes(image) or not evidence.passes(opaque):
             return None
     return "alpha", "equal on opaque images, different where the last channel is not: alpha is treated otherwise"
-
-
-def toned(evidence: Evidence) -> Finding | None:
-    """Find another tone curve: both rise, agree on black and white, and part smoothly in between."""
-    if evidence.greys is None:
-        return None
-    left, right = evidence.greys
-    if left.shape != right.shape or not (np.isfinite(left).all() and np.isfinite(right).all()):
-        return None
-    spans = left[-1] - left[0], right[-1] - right[0]
-    if np.any(spans[0] == 0) or np.any(np.abs(spans[0] - spans[1]) > 2e-3 * np.abs(spans[0])):
-        return None
-    if np.any(np.abs(left[0] - right[0]) > 2e-3 * np.abs(spans[0])):
-        return None
-    mine, theirs = ((side - side[0]) / (side[-1] - side[0]) for side in (left, right))
-    # greys of equal distance only: black, white and every other step between
-    rising = all((np.diff(side, axis=0) >= -1e-3).all() for side in (mine, theirs))
-    gap = theirs - mine
-    if not rising or np.abs(gap).max() < 5e-3 or not (np.all(gap >= -4e-3) or np.all(gap <= 4e-3)):
-        return None
-    if np.abs(gap[5:10]).min() < 0.1 * np.abs(gap).max():
-        return None
-    middle = 8  # level 128
-    with np.errstate(all="ignore"):
-        powers = np.log(theirs[3:12]) / np.log(mine[3:12])
-    shown = f"mid grey gives {right[middle, 0]:.4g}, the reference's {left[middle, 0]:.4g}; black and white agree"
-    if np.isfinite(powers).all() and np.ptp(powers) < 0.1 * np.abs(powers).mean():
-        return "gamma", f"another gamma: the reference's to the power of about {float(np.median(powers)):.3g}; {shown}"
-    return "gamma", f"another tone curve: {shown}"

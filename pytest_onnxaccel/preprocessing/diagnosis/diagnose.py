@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import combinations, permutations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_onnxaccel.preprocessing.diagnosis import (
     colours,
+    curves,
+    ends,
     image_statistics,
     integers,
     placement,
     resampling,
+    rows,
     values,
 )
+from pytest_onnxaccel.preprocessing.diagnosis.axes import dims, rearranged, transposed
 from pytest_onnxaccel.preprocessing.diagnosis.evidence import Evidence, Finding, Trial
 from pytest_onnxaccel.preprocessing.diagnosis.geometry import at_odd_sizes, at_the_border
+from pytest_onnxaccel.preprocessing.diagnosis.rounding import precise
 from pytest_onnxaccel.preprocessing.diagnosis.samples import figures, unexplained
 from pytest_onnxaccel.preprocessing.differences import differences, magnitude
 from pytest_onnxaccel.preprocessing.guarded_call import Failure, Pair, call
@@ -42,6 +46,12 @@ def diagnose(pair: Pair, failure: Failure, smallest: Failure, found: Sequence[Fo
     """
     sides = [side for side in (failure.reference, failure.candidate) if side is not None]
     other = any(side.dtype.kind not in "iufb" for side in sides)
+    free = not isinstance(failure.image, np.ndarray) or not pair.domain.height or pair.unordered
+    if free and not other and failure.stage == "values":
+        with np.errstate(all="ignore"):
+            finding = rows.explained(pair, found)
+        if finding is not None:
+            return finding
     if other or not isinstance(failure.image, np.ndarray) or not pair.domain.height or pair.unordered:
         return unexplained(failure)
     if failure.stage == "shape" and (failure.reference is None or failure.candidate is None):
@@ -94,7 +104,7 @@ def _shape(evidence: Evidence) -> Finding:
     left, right = evidence.failure.reference, evidence.failure.candidate
     assert left is not None
     assert right is not None
-    sizes = evidence.failure.note or f"the candidate gives {_dims(right)}, the reference {_dims(left)}"
+    sizes = evidence.failure.note or f"the candidate gives {dims(right)}, the reference {dims(left)}"
     return (
         only_strided(evidence)
         or transposed(evidence)
@@ -107,6 +117,8 @@ def _dtype(evidence: Evidence) -> Finding:
     left, right = evidence.failure.reference, evidence.failure.candidate
     assert left is not None
     assert right is not None
+    if evidence.failure.note:
+        return "dtype", evidence.failure.note
     sizes = f"the candidate gives {right.dtype.name}, the reference {left.dtype.name}"
     if left.dtype.newbyteorder("=") == right.dtype.newbyteorder("="):
         return "dtype", f"another byte order: the candidate gives {right.dtype.str}, the reference {left.dtype.str}"
@@ -130,7 +142,7 @@ def _layout(evidence: Evidence) -> Finding:
     right = evidence.failure.candidate
     assert right is not None
     asked = evidence.failure.note
-    return "layout", f"the result of shape {_dims(right)} has strides {right.strides}; asked for: {asked}"
+    return "layout", f"the result of shape {dims(right)} has strides {right.strides}; asked for: {asked}"
 
 
 def _values(evidence: Evidence) -> Finding | None:
@@ -139,25 +151,29 @@ def _values(evidence: Evidence) -> Finding | None:
         _decoded,
         _kept,
         integers.zero_point,
-        values.precise,
+        precise,
+        placement.surrounded,
         values.swapped,
         transposed,
         values.stats_swapped,
         integers.wrapped,
         integers.truncated,
         integers.wrapped_not_clipped,
-        values.odd,
+        ends.odd,
         values.ranged,
         values.scaled,
         colours.alpha,
+        colours.chroma_order,
         colours.converted,
         placement.placed,
-        colours.toned,
+        rearranged,
+        ends.clipped_line,
+        curves.toned,
         at_odd_sizes,
         at_the_border,
         resampling.resampled,
         values.regressed,
-        values.clipped,
+        ends.clipped,
         image_statistics.figures,
     )
     for step in steps:
@@ -169,7 +185,7 @@ def _values(evidence: Evidence) -> Finding | None:
 
 def _kept(evidence: Evidence) -> Finding | None:
     """Find one result for all images of a size: looked at first, because nothing else can be asked then."""
-    return values.odd(evidence) if evidence.own_size else None
+    return ends.odd(evidence) if evidence.own_size else None
 
 
 def _decoded(evidence: Evidence) -> Finding | None:
@@ -214,87 +230,11 @@ def only_strided(evidence: Evidence) -> Finding | None:
     return "input-strides", f"the {side} ignores how its input is laid out in memory: {shown}"
 
 
-def transposed(evidence: Evidence) -> Finding | None:
-    """Find the reference's values with axes in another order, or read in another order."""
-    for trial in evidence.trials:
-        if sorted(trial.reference.shape) != sorted(trial.candidate.shape):
-            return None
-    if not evidence.trials:
-        return None
-    left, right = evidence.trials[-1].reference, evidence.trials[-1].candidate
-    for order in permutations(range(left.ndim)):
-        if left.transpose(order).shape != right.shape:
-            continue
-        if evidence.explains(lambda trial, order=order: _turn(trial.reference, order)):  # type: ignore[misc]
-            return _turned(evidence, left, right, order)
-        for flips in _flips(right.shape):
-            if evidence.explains(lambda t, o=order, f=flips: _turn(t.reference, o, f)):  # type: ignore[misc]
-                return "axis-order", _flipped(evidence, left, order, flips)
-    for order in permutations(range(left.ndim)):
-        if evidence.explains(lambda t, o=order: _reread(t.reference, t.candidate, o)):  # type: ignore[misc]
-            return "axis-order", "the result is reshaped where they should be transposed: right values, wrong places"
-    return None
-
-
-def _turned(evidence: Evidence, left: Array, right: Array, order: tuple[int, ...]) -> Finding:
-    axis = evidence.axis(left)
-    if axis is not None and order[left.ndim + axis] != left.ndim + axis:
-        return (
-            "layout",
-            f"channels are in another place: the candidate gives {_dims(right)}, the reference {_dims(left)}",
-        )
-    return "axis-order", f"the axes are in another order: the candidate's is the reference's transposed to {order}"
-
-
-def _flipped(evidence: Evidence, left: Array, order: tuple[int, ...], flips: tuple[int, ...]) -> str:
-    """Return in words how the candidate's result is the reference's, turned or mirrored."""
-    axis = evidence.axis(left)
-    places = [at for at in range(left.ndim) if axis is None or at != left.ndim + axis][-2:]
-    exchanged = [order[at] for at in places] == places[::-1] and len(places) == 2
-    straight = order == tuple(range(left.ndim))
-    if len(places) == 2 and set(flips) <= set(places):
-        rows, columns = places
-        if straight and len(flips) == 2:
-            return "turned by 180 degrees: the candidate's rows and columns run backwards"
-        if straight:
-            return "mirrored: " + ("upside down" if flips == (rows,) else "left is right")
-        if exchanged and len(flips) == 1:
-            way = "clockwise" if flips == (columns,) else "counter-clockwise"
-            return f"turned by 90 degrees: the candidate's result is the reference's turned {way}"
-        if exchanged:
-            return "rows and columns are exchanged, and both run backwards"
-    return f"the candidate's is the reference's transposed to {order} and runs backwards along axis {_words(flips)}"
-
-
-def _turn(array: Array, order: tuple[int, ...], flips: tuple[int, ...] = ()) -> Array | None:
-    return np.flip(array.transpose(order), flips) if array.ndim == len(order) else None
-
-
-def _flips(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Return the axes that may run backwards: each, and each two."""
-    axes = [axis for axis, size in enumerate(shape) if size > 1]
-    return [*((axis,) for axis in axes), *combinations(axes, 2)]
-
-
-def _words(axes: tuple[int, ...]) -> str:
-    return " and ".join(str(axis) for axis in axes)
-
-
-def _reread(left: Array, right: Array, order: tuple[int, ...]) -> Array | None:
-    if left.ndim != len(order) or left.size != right.size:
-        return None
-    return np.ascontiguousarray(left.transpose(order)).reshape(right.shape)
-
-
 def _same_values(evidence: Evidence) -> bool:
     return all(
         t.reference.size == t.candidate.size and evidence.close(t.reference.reshape(-1), t.candidate.reshape(-1))
         for t in evidence.trials
     )
-
-
-def _dims(array: Array) -> str:
-    return "x".join(str(n) for n in array.shape) or "a scalar"
 
 
 def _size(image: Array) -> str:

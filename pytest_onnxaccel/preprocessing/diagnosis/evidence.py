@@ -108,6 +108,13 @@ class Evidence:
             height, width, domain.channels, domain.dtype, pattern, seed=seed, low=domain.low, high=domain.high
         ).render()
 
+    def flattened(self, image: Array) -> Array:
+        """Return *image* with a sixteenth of its contrast, about the middle of the range."""
+        black, white = self.domain.ends
+        middle = (black + white) / 2
+        thin: Array = (middle + (image.astype(np.float64) - middle) / 16).astype(image.dtype)
+        return thin
+
     def flat(self, levels: Sequence[int], size: tuple[int, int] = (24, 52)) -> Array:
         """Return an image of one colour at :meth:`size`."""
         return self.domain.filled(levels, self.size(size))

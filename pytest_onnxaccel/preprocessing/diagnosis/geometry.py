@@ -104,4 +104,6 @@ def at_the_border(evidence: Evidence) -> Finding | None:
         depth = max(depth, int(inward.max()) + 1)
         if inward.min() > 0 or depth > max(1, min(height, width) // 4):
             return None
+    if not evidence.domain.picture:
+        return "border", f"only values within {depth} of the edge of the result differ"
     return "border", f"only the outer {depth} pixel{'s' if depth > 1 else ''} at the edge of the image differ"

@@ -20,6 +20,8 @@ def figures(evidence: Evidence) -> Finding | None:
     lines: list[tuple[float, float, Trial]] = []
     images = [evidence.program("noise", (12, 20), 7), evidence.program("photo", (40, 56), 4)]
     images += [evidence.program("noise", (9, 11), 8), evidence.program("gradient-x", (24, 40))]
+    if evidence.failure.reference is None or evidence.failure.reference.dtype.kind == "f":
+        images += [evidence.flattened(evidence.program("noise", (12, 20), 9))]
     for image in images:
         trial = evidence.run(image)
         if trial is None or trial.reference.shape != trial.candidate.shape or trial.reference.size < 16:
@@ -41,11 +43,16 @@ def figures(evidence: Evidence) -> Finding | None:
         return "scale", f"off by a factor of about {np.median(factors):.3g} in every image, but for rounding"
     if all(_ddof(factor, trial) for factor, _, trial in lines):
         return "statistics", "the standard deviation divides by n - 1 on one side and by n on the other (ddof)"
-    if np.ptp(factors) < 1e-4 and np.ptp(offsets) < 1e-4 * max(evidence.scale, 1e-30):
+    if np.ptp(factors) < min(1e-4, max(4e-6, 0.02 * np.abs(factors - 1).max())) and np.ptp(offsets) < 1e-4 * max(
+        evidence.scale, 1e-30
+    ):
         return None
+    told = f"factors from {factors.min():.4g} to {factors.max():.4g}"
+    if np.ptp(factors) < 1e-3 < np.ptp(offsets):
+        told = f"offsets from {offsets.min():.4g} to {offsets.max():.4g}"
     return "statistics", (
-        f"in each image the candidate is a straight line of the reference, with factors from {factors.min():.4g} to "
-        f"{factors.max():.4g}: a figure of the image (minimum, maximum, percentile, mean, deviation) differs"
+        f"in each image the candidate is a straight line of the reference, with {told}: "
+        "a figure of the image (minimum, maximum, percentile, mean, deviation) differs"
     )
 
 

@@ -63,9 +63,22 @@ def _jumps(ended: Array, other: Array, apart: Array, end: float) -> bool:
     return bool(np.median(np.abs(values - end)) > span / 4 and len(np.unique(values)) > 3 and not past.any())
 
 
+def _counted(pairs: list[Trial]) -> Finding | None:
+    """Find wide integers, such as labels, that are one constant apart."""
+    sides = [side for trial in pairs for side in (trial.reference, trial.candidate)]
+    if any(side.dtype.kind not in "iu" or side.dtype.itemsize < 2 for side in sides):
+        return None
+    apart = np.concatenate([(t.candidate.astype(np.int64) - t.reference.astype(np.int64)).reshape(-1) for t in pairs])
+    if not apart.size or np.ptp(apart) or not apart[0]:
+        return None
+    return "scale", f"every number is off by {int(apart[0])}: counted from another one"
+
+
 def zero_point(evidence: Evidence) -> Finding | None:
     """Find 8-bit results that are one constant apart, but for values at the ends of the type."""
     pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
+    if pairs and (counted := _counted(pairs)):
+        return counted
     if not pairs or any(side.dtype.kind not in "iu" or side.dtype.itemsize > 1 for side in (
         pairs[0].reference, pairs[0].candidate)):  # fmt: skip
         return None
@@ -75,6 +88,9 @@ def zero_point(evidence: Evidence) -> Finding | None:
     for side, info in ((left, np.iinfo(pairs[0].reference.dtype)), (right, np.iinfo(pairs[0].candidate.dtype))):
         inside &= (side > info.min) & (side < info.max)
     steps = np.unique((right - left)[inside])
+    turned = np.unique(np.mod(right - left, 256))
+    if len(turned) == 1 and turned[0] and len(np.unique(left)) >= 16 and len(np.unique(right - left)) == 2:
+        return "zero-point", f"every integer is off by {int(turned[0])}, modulo 256: another zero point, and it wraps"
     if inside.sum() < 16 or len(np.unique(left[inside])) < 4 or len(steps) != 1 or steps[0] == 0:
         return None
     types = f"{pairs[0].candidate.dtype}", f"{pairs[0].reference.dtype}"
@@ -92,7 +108,7 @@ def _wrapped_whole(evidence: Evidence) -> Finding | None:
     if not (np.array_equal(left, np.rint(left)) and np.array_equal(right, np.rint(right))):
         return None
     apart = right - left
-    for period, name in ((65536, "16"), (256, "8")):
+    for period, name in ((2**32, "32"), (65536, "16"), (256, "8")):
         # equal here and there: a constant offset is another fault; and not all in step with the reference
         if not np.mod(apart, period).any() and (apart == 0).any() and len(np.unique(apart)) > 1:
             return "wraparound", f"integer arithmetic wraps: off by multiples of {period} where {name} bits are too few"
@@ -103,6 +119,8 @@ def _wrapped_scaled(evidence: Evidence) -> Finding | None:
     """Find a result that is off by whole periods in levels of a grey image."""
     if evidence.greys is None or evidence.affine is None or not evidence.affine[0].usable:
         return None
+    if evidence.affine[1].usable:
+        return None  # a straight line does not wrap
     left, right = evidence.greys
     slope = evidence.affine[0].slope
     for period, name in ((256, "uint8"), (65536, "uint16")):
@@ -150,7 +168,8 @@ def _cut(pairs: list[Trial]) -> bool:
     lost = False
     for trial in pairs:
         mine, theirs = trial.reference.astype(np.float64), trial.candidate.astype(np.float64)
-        sure = mine >= 0  # below zero a cast to an unsigned type gives what the platform likes
+        # below zero a cast to an unsigned type gives what the platform likes
+        sure = (mine >= 0) | (trial.candidate.dtype.kind != "u")
         if not (np.array_equal(theirs, np.rint(theirs)) and np.array_equal(np.trunc(mine[sure]), theirs[sure])):
             return False
         lost = lost or bool((mine[sure] != theirs[sure]).any())
@@ -162,14 +181,20 @@ def truncated(evidence: Evidence) -> Finding | None:
     pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
     if not pairs:
         return None
+    apart = np.concatenate([(t.candidate.astype(np.float64) - t.reference).reshape(-1) for t in pairs])
+    if apart.size and np.ptp(apart) <= LOOSE:
+        # one constant: another mean, which may have lost its fraction
+        return None if evidence.affine is None else _cut_stats(*evidence.affine)
     if pairs[0].reference.dtype.kind in "iu":
-        apart = [t.reference.astype(np.int64) - t.candidate.astype(np.int64) for t in pairs]
-        down = np.concatenate([part.reshape(-1) for part in apart])
+        steps = [t.reference.astype(np.int64) - t.candidate.astype(np.int64) for t in pairs]
+        down = np.concatenate([part.reshape(-1) for part in steps])
         if down.min() == 0 and down.max() == 1 and int(down.sum()) >= 8:
             return "truncation", "integers are one too low and never too high: cut off where the reference rounds"
         return None
     if _cut(pairs):
         return "truncation", "the candidate's values are the reference's without their fractions: cut off after scaling"
+    if len({float(v) for t in pairs for v in np.unique(np.rint(t.candidate))[:3]}) < 2:
+        return None  # nearly nothing is left: close to anything that is cut off
     for cut, word in ((np.trunc, "truncated"), (np.floor, "rounded down")):
         if evidence.explains(lambda t, cut=cut: cut(t.reference)):  # type: ignore[misc]
             return "truncation", f"the candidate's values are the reference's {word}"
@@ -184,16 +209,22 @@ def _cut_before(evidence: Evidence, affine: Affine, pairs: list[Trial]) -> Findi
     if not affine.usable:
         return None
     whole, cut, near_by, lost = True, True, True, False
+    # floats have no whole levels of their own: those of a byte are meant
+    black, white = evidence.domain.ends
+    unit = 255 / (white - black) if np.dtype(evidence.domain.dtype).kind == "f" and white > black else 1.0
     for trial in pairs:
         slope = evidence.per_channel(affine.slope, trial.reference)
         offset = evidence.per_channel(affine.offset, trial.reference)
         mine, theirs = (trial.reference - offset) / slope, (trial.candidate - offset) / slope
+        mine, theirs = mine * unit, theirs * unit
         near = 2e-3 + 255 * LOOSE
         whole = whole and bool(np.all(np.abs(theirs - np.rint(theirs)) < near))
         cut = cut and bool(np.all((mine - theirs > -near) & (mine - theirs < 1 + near)))
         near_by = near_by and bool(np.all(np.abs(mine - theirs) < 1 + near))
         lost = lost or bool(np.any(np.abs(mine - np.rint(mine)) > 0.2))
     if not (whole and lost):
+        return None
+    if all(np.ptp(t.candidate) == 0 for t in pairs if t.candidate.size):
         return None
     if cut:
         return "truncation", "truncated to integers before scaling"

@@ -8,6 +8,7 @@ import numpy as np
 
 from pytest_onnxaccel.preprocessing.coverage import plane_of
 from pytest_onnxaccel.preprocessing.diagnosis.evidence import Evidence, Finding, Trial
+from pytest_onnxaccel.preprocessing.diagnosis.values import listed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,8 +21,16 @@ SIZES = ((24, 52), (52, 24), (45, 51))
 FLAT = (200, 90)
 
 
+def surrounded(evidence: Evidence) -> Finding | None:
+    """Find another value around a content that is the same."""
+    found = _padded(evidence) if evidence.domain.picture else None
+    return found if found is not None and found[0] == "pad-value" else None
+
+
 def placed(evidence: Evidence) -> Finding | None:
     """Find another padding, or content moved to another place."""
+    if not evidence.domain.picture:
+        return None  # signals and tables have no rows and columns of pixels
     return _padded(evidence) or _moved(evidence)
 
 
@@ -60,9 +69,9 @@ def _padded(evidence: Evidence) -> Finding | None:
             continue
         if not evidence.close(left[:, mine], right[:, mine]):
             continue
-        values = [np.unique(side[:, ~mine]) for side in (right, left)]
-        if max(map(len, values)) <= 3:
-            there, here = ("/".join(f"{v:.5g}" for v in side) for side in values)
+        values = [side[:, ~mine] for side in (right, left)]
+        if all(np.ptp(side, axis=1).max() == 0 for side in values):
+            there, here = (listed(side[:, 0]) for side in values)
             return "pad-value", f"what is put around the image differs: {there} where the reference has {here}"
     return None
 
@@ -70,7 +79,13 @@ def _padded(evidence: Evidence) -> Finding | None:
 def _content(evidence: Evidence, first: Trial, second: Trial, side: str) -> Array | None:
     """Return where a result changes with the image, shape (rows, columns)."""
     left, right = (planes(getattr(trial, side), evidence.domain.depth) for trial in (first, second))
-    return None if left is None or right is None else np.asarray((left != right).any(0))
+    if left is None or right is None:
+        return None
+    apart = np.abs(left - right)
+    mask = np.asarray((apart > 1e-4 * max(float(apart.max(initial=0)), 1e-30)).any(0))
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    filled = mask.any() and mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
+    return mask if filled else None  # content is one whole rectangle
 
 
 def _box(mask: Array) -> str:

@@ -28,7 +28,7 @@ def resampled(evidence: Evidence) -> Finding | None:
     if evidence.greys is None or not evidence.close(*evidence.greys) or not _flat_agrees(evidence):
         return None
     fine = _fine(evidence)
-    if fine is None or not _resizes(fine, evidence):
+    if fine is None or not _resizes(fine, evidence) or not _stretches(evidence):
         return None
     slope = _slope(evidence)
     shifts = [_shift(evidence, slope, down) for down in (False, True)] if slope is not None else []
@@ -68,6 +68,26 @@ def _slope(evidence: Evidence) -> Array | None:
     if evidence.affine is None or not np.all(evidence.affine[0].slope != 0):
         return None
     return evidence.affine[0].slope if evidence.affine[0].exact or _rounds(evidence) else None
+
+
+def _stretches(evidence: Evidence) -> bool:
+    """Return whether both sides give one picture of their image: gradients rise along one axis, and in other steps."""
+    for pattern in ("gradient-x", "gradient-y"):
+        image = evidence.program(pattern, (96, 128), 0)
+        trial = evidence.run(image)
+        if trial is None or trial.reference.shape != trial.candidate.shape:
+            return False
+        for side in (trial.reference, trial.candidate):
+            table = planes(side, evidence.domain.depth)
+            if table is None or min(table.shape[1:]) < 2:
+                return True
+            axis = 1 if pattern == "gradient-x" else 0
+            steps, across = np.diff(table[0], axis=axis), np.diff(table[0], axis=1 - axis)
+            falls = min((steps < -0.02 * evidence.scale).mean(), (steps > 0.02 * evidence.scale).mean())
+            # what is read row by row into another shape rises again and again
+            if falls > 0.02 or (np.abs(across) > 0.05 * evidence.scale).mean() > 0.1:
+                return False
+    return True
 
 
 def _rounds(evidence: Evidence) -> bool:

@@ -22,7 +22,7 @@ from pytest_onnxaccel.preprocessing.search.exhaustive import exhaustive
 from pytest_onnxaccel.preprocessing.search.file_variants import variants
 from pytest_onnxaccel.preprocessing.search.found import SMALL, Found, decisive
 from pytest_onnxaccel.preprocessing.search.large_images import BUDGET_S, CLOCK_S, around_target, of_cameras
-from pytest_onnxaccel.preprocessing.search.standard_battery import battery
+from pytest_onnxaccel.preprocessing.search.standard_battery import battery, faint
 from pytest_onnxaccel.preprocessing.search.texts import TEXTS
 
 if TYPE_CHECKING:
@@ -114,11 +114,19 @@ class Search:
             self.proof = replace(self.proof, **{count: getattr(self.proof, count) + 1})
         if failure:
             self.found.append(Found(words, failure, count == "replayed"))
-        elif self._first is None and (leaves := call(self._pair.candidate, image).leaves) is not None:
+        elif self._first is None:
+            self._keep(image)
+
+    def _keep(self, image: Any) -> None:
+        """Keep the candidate's result on its first image, to ask for it again at the end."""
+        leaves = call(self._pair.candidate, image).leaves
+        if leaves is not None:
             kept = {path: array.copy() for path, array in leaves.arrays.items()}
-            self._first = image, Leaves(kept, leaves.weak)
+            self._first = image, Leaves(kept, leaves.weak, leaves.names)
 
     def _fixed(self) -> None:
+        if self._pair.domain.height:
+            self._keep(faint(self._pair.domain).render())
         for count, words, image in self._images():
             self._try(words, image, count)
         if not self._certain():
@@ -201,12 +209,12 @@ class Search:
 
         tries = itertools.count(1)
 
-        def fails(drawn: Any) -> bool:
+        def fails(drawn: Any) -> bool | float:
             progress.tell(f"image {next(tries)}, at most {self._examples} and smaller ones of a failure")
             sample = drawn.render() if hasattr(drawn, "render") else _sample(drawn)
             failure = self._pair.examine(sample)
             failures.extend([failure] if failure else [])
-            return failure is not None
+            return True if failure else self._pair.nearness
 
         strategy = self._strategy
         if strategy is None:
@@ -218,7 +226,12 @@ class Search:
         refused = len(self._pair.refused)
         key = f"{name_of(self._pair.reference)} {name_of(self._pair.candidate)}"
         found, tried = find_failing(
-            fails, strategy, examples=self._examples, seed=self._seed, key=key, statistics=self.statistics.append
+            fails,
+            strategy,
+            examples=self._examples,
+            seed=self._seed,
+            key=key,
+            statistics=self.statistics.append,
         )
         self.proof = replace(self.proof, fuzzed=tried - (len(self._pair.refused) - refused))
         if found is None or not failures:

@@ -30,6 +30,15 @@ def battery(domain: Domain) -> list[ImageProgram]:
     return chosen
 
 
+def faint(domain: Domain) -> ImageProgram:
+    """Return an image of low contrast: what keeps the largest value that it met gives another result for it later."""
+    height, width = domain.near((11, 14))
+    levels = (118, 127, 136)
+    return ImageProgram(
+        height, width, domain.channels, domain.dtype, "faint", levels, seed=3, low=domain.low, high=domain.high
+    )
+
+
 def _programs(domain: Domain) -> Iterator[ImageProgram]:
     base = ImageProgram(16, 16, domain.channels, domain.dtype, low=domain.low, high=domain.high)
     # every level in every channel, twice in other orders: the proof for functions of one channel

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult, Json
 from pytest_onnxaccel.report.comparison.changes import Change
 from pytest_onnxaccel.report.terminal.units import number, ratio, share
@@ -16,6 +17,8 @@ GROWN = 4.0
 FROM_TOLERANCE = 0.1
 #: A ratio whose bounds do not overlap those of before counts as worse from this loss on.
 LOST = 0.1
+#: The same where a report has no bounds: what was measured in turn in one run seldom differs by so much.
+LOST_WITHOUT = 1 / 3
 #: A share of the weights that is reached less counts from here on.
 REACHED_LESS = 0.01
 
@@ -70,31 +73,58 @@ def _errors(old: Mapping[str, Json], new: Mapping[str, Json], what: str) -> Iter
             yield Change("tolerance", False, what, f"{told}: atol was {wide[0]:.3g} and is {wide[1]:.3g}")
 
 
-def _bounds(figures: Mapping[str, Json]) -> tuple[float, float, float] | None:
-    """Return a ratio of two sides that were timed in turn, with its bounds; None where it has none."""
-    middle = number(figures.get("speedup"))
-    low, high = number(figures.get("speedup_low")), number(figures.get("speedup_high"))
-    pair = figures.get("speedup_bounds")
+@record(frozen=True)
+class _Timed:
+    """A ratio of two sides that were timed in turn; *bounds* are None where the report has none."""
+
+    middle: float
+    bounds: tuple[float, float] | None
+
+    def __str__(self) -> str:
+        if self.bounds is None:
+            return f"{ratio(self.middle)} (no bounds)"
+        return f"{ratio(self.middle)} ({ratio(self.bounds[0])} to {ratio(self.bounds[1])})"
+
+
+def _timed(figures: Mapping[str, Json], kind: str, shift: float) -> _Timed | None:
+    """Return the ratio *kind* of a check, *shift* added; None where there is none."""
+    middle = number(figures.get(kind))
+    low, high = number(figures.get(f"{kind}_low")), number(figures.get(f"{kind}_high"))
+    pair = figures.get(f"{kind}_bounds")
     if (low is None or high is None) and isinstance(pair, (list, tuple)) and len(pair) == 2:
         low, high = number(pair[0]), number(pair[1])
-    if middle is None or low is None or high is None or not low <= middle <= high:
+    if middle is None or not 0 < middle + shift < math.inf:
         return None
-    return (low, middle, high) if low > 0 and math.isfinite(high) else None
+    if low is None or high is None:
+        return _Timed(middle + shift, None)
+    if not low <= middle <= high or low + shift <= 0 or not math.isfinite(high):
+        return None
+    return _Timed(middle + shift, (low + shift, high + shift))
+
+
+def _further(less: _Timed, more: _Timed) -> bool:
+    """Return whether *more* is past *less* by more than chance: bounds apart, or without bounds far more."""
+    if less.bounds is None or more.bounds is None:
+        return more.middle * (1 - LOST_WITHOUT) > less.middle
+    return less.bounds[1] < more.bounds[0] and less.middle < (1 - LOST) * more.middle
 
 
 def _ratio(old: Mapping[str, Json], new: Mapping[str, Json], what: str) -> Iterator[Change]:
-    over = new.get("speedup_over")
-    if over != old.get("speedup_over") or not isinstance(over, str):
-        return
-    was, is_ = _bounds(old), _bounds(new)
-    if was is None or is_ is None:
-        return
-    lost = is_[2] < was[0] and is_[1] < (1 - LOST) * was[1]
-    won = is_[0] > was[2] and is_[1] > (1 + LOST) * was[1]
-    if lost or won:
-        texts = [f"{ratio(middle)} ({ratio(low)} to {ratio(high)})" for low, middle, high in (was, is_)]
-        text = f"{what}: speed-up over {name(over, 40)} was {texts[0]} and is {texts[1]}"
-        yield Change("ratio", lost, what, text)
+    """Compare speed-ups, where less is worse, and slow-downs against a file of reference, where more is worse."""
+    for kind, other, shift, words in (
+        ("speedup", "speedup_over", 0.0, "speed-up over"),
+        ("regression", "regression_from", 1.0, "time as a multiple of that of"),
+    ):
+        over = new.get(other)
+        if over != old.get(other) or not isinstance(over, str):
+            continue
+        was, is_ = _timed(old, kind, shift), _timed(new, kind, shift)
+        if was is None or is_ is None:
+            continue
+        less, more = _further(is_, was), _further(was, is_)
+        if less or more:
+            text = f"{what}: {words} {name(over, 40)} was {was} and is {is_}"
+            yield Change("ratio", less if kind == "speedup" else more, what, text)
 
 
 def _findings(old: Mapping[str, Json], new: Mapping[str, Json], what: str) -> Iterator[Change]:

@@ -27,7 +27,7 @@ IMAGES = 3
 
 def fold_in(  # noqa: PLR0913 - called by users, who give each by its name
     model: str | os.PathLike[str],
-    target: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None,
     preprocess: Callable[[Any], Any],
     mean: Sequence[float],
     scale: Sequence[float],
@@ -43,7 +43,7 @@ def fold_in(  # noqa: PLR0913 - called by users, who give each by its name
 
     Args:
         model: path of the ``.onnx`` file.
-        target: path of the ``.onnx`` file to write.
+        target: path of the ``.onnx`` file to write; None proves it and writes nothing.
         preprocess: the reference preprocessing: an image (uint8, H x W x C) to what *model* takes.
         mean: one number, or one for each channel, in the model's channel order and in levels of the image (0 to 255).
         scale: one factor, or one for each channel, in the model's channel order.
@@ -75,7 +75,7 @@ def fold_in(  # noqa: PLR0913 - called by users, who give each by its name
         info = ModelInfo.from_json(tools.graph("inspect", path=staged.path))
         stage_external(staged, info.external, shown, seconds)
         # Under its final name: a large model's data file is named after it
-        folded = os.path.join(staged.folder, "folded", os.path.basename(os.fspath(target)))
+        folded = os.path.join(staged.folder, "folded", os.path.basename(os.fspath(target or shown)))
         os.makedirs(os.path.dirname(folded))
         told = tools.graph(
             METHODS[method],
@@ -99,7 +99,7 @@ def fold_in(  # noqa: PLR0913 - called by users, who give each by its name
         result = foldin(os.path.basename(shown), backend, pair, images or _images(info), tolerance)
         engines.release(backend, engine)
         result = result.with_(figures={**result.figures, "method": told["method"]}, notes=tuple(told["edited"]))
-        if result.verdict is Verdict.PASSED:
+        if result.verdict is Verdict.PASSED and target is not None:
             for entry in os.scandir(os.path.dirname(folded)):
                 shutil.copyfile(entry.path, os.path.join(os.path.dirname(os.path.abspath(target)), entry.name))
         return result

@@ -80,6 +80,26 @@ def test_a_baseline(gate: Callable, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("net")
+def test_a_manifest_that_names_fewer_models(gate: Callable, tmp_path: Path) -> None:
+    """All of the manifest is asked for by a path that holds it: what it no longer names is gone."""
+    both = '[models.a]\npath = "net.onnx"\n[models.b]\npath = "net.onnx"\n'
+    manifest = tmp_path / "onnxaccel.toml"
+    manifest.write_text(both)
+    run = gate("--onnx-backend=ort-cpu", ".", "-k", "structure")
+    assert run.status == 0, run.out
+    assert len(run.rows) == 2, run.out
+    kept = {**run.report, "results": [row for row in run.rows if row["check"] == "structure"]}
+    (tmp_path / "old.json").write_text(json.dumps(kept))
+    manifest.write_text(both.partition("[models.b]")[0])
+    for path in ((), (".",)):
+        fewer = gate("--onnx-backend=ort-cpu", "--onnx-baseline=old.json", *path)
+        assert fewer.status == 1, fewer.out
+        assert "worse: structure of b" in fewer.out
+    one = gate("--onnx-backend=ort-cpu", "--onnx-baseline=old.json", "net.onnx")
+    assert "worse: structure of b" not in one.out
+
+
+@pytest.mark.usefixtures("net")
 def test_the_commands_and_parts_of_a_run(gate: Callable, tmp_path: Path) -> None:
     """Three parts by pytest-split, joined: the rows are those of the whole."""
     fast = (*CHECKS, "-k", "not latency")

@@ -9,10 +9,12 @@ import sys
 import time
 
 from pytest_onnxaccel.preprocessing import compare
-from suites.preprocessing.field import colours, inputs, resizes
+from suites.preprocessing.field import colours, further, inputs, levels, places, resizes, samples
 from suites.preprocessing.field.pair import FieldPair
 
-PAIRS: list[FieldPair] = [*resizes.PAIRS, *colours.PAIRS, *inputs.PAIRS]
+FIRST: list[FieldPair] = [*resizes.PAIRS, *colours.PAIRS, *inputs.PAIRS]
+FURTHER: list[FieldPair] = [*places.PAIRS, *levels.PAIRS, *samples.PAIRS, *further.PAIRS]
+PAIRS: list[FieldPair] = [*FIRST, *FURTHER]
 
 
 def judged(one: FieldPair) -> tuple[str, str]:

@@ -60,8 +60,27 @@ def test_what_did_not(old: CheckResult, new: CheckResult) -> None:
     assert not worse(old, new)
 
 
-def test_a_ratio_without_bounds_is_not_compared() -> None:
-    rows = [latency().with_(figures={"p50_ms": 1.0, "speedup": value, "speedup_over": "torch"}) for value in (9.0, 2.0)]
+@pytest.mark.parametrize(("now", "told_worse"), [(9.5, False), (7.0, False), (5.0, True), (2.0, True)])
+def test_a_ratio_without_bounds_counts_where_much_is_lost(now: float, told_worse: bool) -> None:
+    rows = [latency().with_(figures={"p50_ms": 1.0, "speedup": value, "speedup_over": "torch"}) for value in (9.0, now)]
+    assert bool(worse(*rows)) == told_worse
+    assert not told_worse or "was 9.0x (no bounds) and is" in worse(*rows)[0]
+
+
+@pytest.mark.parametrize(
+    ("share", "spread", "told_worse"), [(0.02, 0.01, False), (0.3, 0.01, True), (0.3, None, False), (0.9, None, True)]
+)
+def test_a_model_that_grows_slower_than_its_reference(share: float, spread: float | None, told_worse: bool) -> None:
+    def row(value: float) -> CheckResult:
+        bounds = {} if spread is None else {"regression_bounds": [value - spread, value + spread]}
+        return latency().with_(figures={"regression": value, "regression_from": "main.onnx", **bounds})
+
+    assert bool(worse(row(0.01), row(share))) == told_worse
+    assert not worse(row(share), row(0.01))
+
+
+def test_another_reference_is_another_ratio() -> None:
+    rows = [latency().with_(figures={"regression": v, "regression_from": f}) for v, f in ((0.0, "a"), (2.0, "b"))]
     assert not worse(*rows)
 
 
