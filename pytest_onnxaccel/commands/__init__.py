@@ -1,1 +1,1 @@
-"""The command line beside the plugin: one file for each command."""
+"""The command line of the project: one file for each command."""
