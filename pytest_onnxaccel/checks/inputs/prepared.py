@@ -15,7 +15,7 @@ from pytest_onnxaccel.core.import_string import resolve
 from pytest_onnxaccel.core.printing import named
 from pytest_onnxaccel.core.specs import InputSpec, ModelInfo, ModelSpec, TensorSpec
 from pytest_onnxaccel.numerics.sampling.draw import load_samples, unguessable
-from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs, dim_at
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -66,7 +66,7 @@ def prepare_inputs(
         reason = "" if given else unguessable(known_rank, domains.get(item.name), _given(spec, item.name))
         if reason:
             raise ModelError(f"{reason}, which cannot be made up", code="E_INPUT", remedy=give_data(spec.name))
-    return Inputs.of(info, spec.inputs, seed, files, facts, golden)
+    return _at_batch(Inputs.of(info, spec.inputs, seed, files, facts, golden), spec)
 
 
 def _known_dims(info: ModelInfo, spec: ModelSpec) -> None:
@@ -85,6 +85,22 @@ def _known_dims(info: ModelInfo, spec: ModelSpec) -> None:
             raise ModelError(cause, code="E_CONFIG")
         if dim.formula is not None and dim.name in names_in(dim.formula):
             raise ModelError(f"{said} that follows from itself: {dim.formula!r}", code="E_CONFIG")
+
+
+def _at_batch(inputs: Inputs, spec: ModelSpec) -> Inputs:
+    """Return *inputs* at the batch that the user names by the name of its dimension."""
+    names = {inputs.symbol, *(dim_at(one, inputs.axes.get(one.name, -1)) for one in inputs.specs)} - {None}
+    said = next((dim for dim in spec.dims if dim.name in names), None)
+    if said is None or not inputs.dynamic or inputs.golden:
+        return inputs
+    if len(said.sizes) != 1 or said.sizes[0] < 1:
+        raise ModelError(
+            f"{spec.origin} gives more than a size for {said.name!r}, which is the batch",
+            code="E_CONFIG",
+            remedy="name batch sizes by --onnx-batch, or batch in the manifest",
+        )
+    shown = any(one.shape is not None for one in spec.inputs) or bool(inputs.files)
+    return inputs if shown else replace(inputs, batch=said.sizes[0])
 
 
 def _given(spec: ModelSpec, name: str) -> InputSpec | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_onnxaccel.checks.inputs.prepared import prepare_inputs
+from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import DimSpec, InputSpec, ModelInfo, ModelSpec
 from suites.unit.fakes import info_of, tensor
@@ -39,6 +40,16 @@ def test_sizes_that_would_not_be_tried_are_refused(dim: DimSpec, said: str) -> N
         prepared(dim)
     assert caught.value.code == "E_CONFIG"
     assert said in caught.value.cause
+
+
+def test_the_batch_may_be_given_by_its_name() -> None:
+    facts = InputFacts(batch="n", axes={"x": 0})
+    spec = ModelSpec("m", "m.onnx", "m.onnx", dims=(DimSpec("n", (4,)),))
+    assert prepare_inputs(INFO, spec, 0, facts=facts).batch == 4
+    assert prepare_inputs(INFO, ModelSpec("m", "m.onnx", "m.onnx"), 0, facts=facts).batch == 1
+    several = ModelSpec("m", "m.onnx", "m.onnx", dims=(DimSpec("n", (1, 4)),))
+    with pytest.raises(ModelError, match="more than a size for 'n', which is the batch"):
+        prepare_inputs(INFO, several, 0, facts=facts)
 
 
 def test_a_batch_axis_that_the_input_does_not_have() -> None:
