@@ -14,8 +14,9 @@ from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.import_string import resolve
 from pytest_onnxaccel.core.printing import named
 from pytest_onnxaccel.core.specs import InputSpec, ModelInfo, ModelSpec, TensorSpec
+from pytest_onnxaccel.numerics.sampling.declared import dim_at
 from pytest_onnxaccel.numerics.sampling.draw import load_samples, unguessable
-from pytest_onnxaccel.numerics.sampling.input_sets import Inputs, dim_at
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array

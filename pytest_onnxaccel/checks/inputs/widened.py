@@ -10,8 +10,9 @@ from pytest_onnxaccel.checks.inputs.finite import are_finite
 from pytest_onnxaccel.checks.inputs.resolved import ResolvedInputs
 from pytest_onnxaccel.checks.inputs.trial import Trial
 from pytest_onnxaccel.core.errors import ModelError
-from pytest_onnxaccel.numerics.sampling.free_sizes import longer, other_lengths, sweep, told_apart
-from pytest_onnxaccel.numerics.sampling.input_sets import ABSENT, LONG, Inputs
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.sample_numbers import ABSENT, LONG
+from pytest_onnxaccel.numerics.sampling.size_sets import longer, other_lengths, sweep, told_apart
 
 #: Samples that are made sure to run; parity compares as many.
 SETTLED = 3

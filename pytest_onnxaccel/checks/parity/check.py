@@ -24,7 +24,8 @@ from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import Decision, Tolerance
 from pytest_onnxaccel.numerics.compare.elementwise import twice
-from pytest_onnxaccel.numerics.sampling.input_sets import BEYOND, WIDE, WIDENED, Inputs
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.sample_numbers import BEYOND, WIDE, WIDENED
 from pytest_onnxaccel.numerics.unpacked import holder
 
 if TYPE_CHECKING:
