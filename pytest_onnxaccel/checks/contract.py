@@ -16,6 +16,7 @@ from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelInfo, TensorSpec, dtype_label
 from pytest_onnxaccel.numerics.compare.elementwise import name_problems
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.told import described, report
 from pytest_onnxaccel.numerics.unpacked import holder
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def contract(
         "outputs": {name: [str(a.dtype), list(a.shape)] for name, a in first.items()},
         "runs": resolved.tries + 1,
         "dims": dict(resolved.inputs.sizes),
-        "inputs": resolved.inputs.report(),
+        "inputs": report(resolved.inputs),
         "input_range": list(resolved.inputs.floats),
         "load_ms": session.info.facts.get("load_ms"),
     }
@@ -72,7 +73,7 @@ def contract(
     unseen = [f"output {spec.name!r} is a {spec.kind} tensor, which is not compared"
               for spec in info.outputs if spec.kind == "sparse"]  # fmt: skip
     result = result.with_(notes=(*result.notes, *unseen, *allowed))
-    chosen = resolved.inputs.described()
+    chosen = described(resolved.inputs)
     if chosen:
         result = result.with_(notes=(*result.notes, f"inputs chosen here: {chosen}"))
     if problems:

@@ -16,8 +16,10 @@ from pytest_onnxaccel.checks.inputs.widened import REDRAWS, widened
 from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import ModelInfo, ModelSpec
-from pytest_onnxaccel.numerics.sampling.free_sizes import FreeSizes, assignments, free_sizes, sums
-from pytest_onnxaccel.numerics.sampling.input_sets import Inputs, declared_facts
+from pytest_onnxaccel.numerics.sampling.declared import declared_facts
+from pytest_onnxaccel.numerics.sampling.free_sizes import FreeSizes, free_sizes
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.size_sets import assignments, sums
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array

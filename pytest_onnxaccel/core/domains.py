@@ -84,6 +84,8 @@ class InputFacts:
             nothing.
         shares: outputs of a Sigmoid, which engines compute to the last digit of 1 and not of each number.
         longest: rows of the longest table that is read by position, by the input whose length counts the rows.
+        weights: numbers that the graph multiplies with: those of matrices and kernels; tables that are looked up in do
+            not count.
     """
 
     domains: Mapping[str, Domain] = field(default_factory=dict)
@@ -95,6 +97,7 @@ class InputFacts:
     infinite: tuple[str, ...] = ()
     shares: tuple[str, ...] = ()
     longest: Mapping[str, int] = field(default_factory=dict)
+    weights: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -111,4 +114,5 @@ class InputFacts:
             tuple(data.get("infinite", ())),
             tuple(data.get("shares", ())),
             dict(data.get("longest", {})),
+            int(data.get("weights", 0)),
         )

@@ -16,7 +16,8 @@ from pytest_onnxaccel.core.printing import cut
 from pytest_onnxaccel.core.unexpected import as_error
 from pytest_onnxaccel.numerics.reach.coverage import Coverage
 from pytest_onnxaccel.numerics.reach.sensitivity import Effort
-from pytest_onnxaccel.numerics.sampling.input_sets import ABSENT, LONG, WIDE, Inputs
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.sample_numbers import ABSENT, LONG, WIDE
 from pytest_onnxaccel.runner.sessions.comparison_sides import derived
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines

@@ -124,3 +124,22 @@ def one_length(damaged: bool) -> onnx.ModelProto:
     nodes = [node("Mul", ["x", "m"], ["xm"]), node("MatMul", ["xm", "w"], ["y"], "dense")]
     inputs = [value("x", FLOAT, ["batch", "seq_a", 4]), value("m", FLOAT, ["batch", "seq_b", 4])]
     return model(nodes, inputs, [value("y", FLOAT, ["batch", "seq_a", 3])], {"w": table * 1.1 if damaged else table})
+
+
+@kind("the last positions under a mask", "a padded tail hides the end of a table: one long text fills it")
+def masked_positions(damaged: bool) -> onnx.ModelProto:
+    table = random(300, 8, seed=1)
+    nodes = [
+        node("Gather", ["emb", "input_ids"], ["e"]), node("Shape", ["input_ids"], ["s"], start=1, end=2),
+        node("Squeeze", ["s", "a0"], ["count"]), node("Range", ["zero", "count", "one"], ["r"]),
+        node("Gather", ["table", "r"], ["p"], "positions"), node("Add", ["e", "p"], ["h"]),
+        node("Cast", ["attention_mask"], ["f"], to=FLOAT), node("Unsqueeze", ["f", "a2"], ["f3"]),
+        node("Mul", ["h", "f3"], ["kept"]), node("ReduceSum", ["kept", "a1"], ["total"], keepdims=0),
+        node("ReduceSum", ["f3", "a1"], ["number"], keepdims=0), node("Div", ["total", "number"], ["y"], "mean"),
+    ]  # fmt: skip
+    constants = {
+        "emb": random(60, 8), "table": changed(table, np.s_[296:], 3) if damaged else table, "a0": np.array([0]),
+        "a1": np.array([1]), "a2": np.array([2]), "zero": np.array(0), "one": np.array(1),
+    }  # fmt: skip
+    inputs = [value(name, INT, ["batch", "sequence"]) for name in ("input_ids", "attention_mask")]
+    return model(nodes, inputs, [value("y", FLOAT, ["batch", 8])], constants)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pytest_onnxaccel.checks.inputs.resolved import ResolvedInputs
 from pytest_onnxaccel.core.results import CheckResult, Verdict
+from pytest_onnxaccel.numerics.sampling.told import sizes_text
 
 
 def sized(result: CheckResult, resolved: ResolvedInputs) -> CheckResult:
     """Return *result* with the sizes that ran, where the model's declarations leave some open."""
-    text = resolved.inputs.sizes_text()
+    text = sizes_text(resolved.inputs)
     if not text:
         return result
     figures = {**result.figures, "input_sizes": text, "guessed_sizes": dict(resolved.guessed)}

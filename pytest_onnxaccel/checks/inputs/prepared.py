@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_onnxaccel.core.dims import names_in
 from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.import_string import resolve
 from pytest_onnxaccel.core.printing import named
 from pytest_onnxaccel.core.specs import InputSpec, ModelInfo, ModelSpec, TensorSpec
+from pytest_onnxaccel.numerics.sampling.declared import dim_at
 from pytest_onnxaccel.numerics.sampling.draw import load_samples, unguessable
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 
@@ -36,7 +38,8 @@ def prepare_inputs(
     """Return the inputs before they were tried, with the user's sample files read.
 
     Raises:
-        ModelError: ``E_INPUT``: an input that cannot be made up, or a declaration for an input that does not exist.
+        ModelError: ``E_INPUT``: an input that cannot be made up; ``E_CONFIG``: a declaration for an input, a dimension
+            or an axis that does not exist.
     """
     known = {item.name for item in info.inputs}
     for declared in spec.inputs:
@@ -45,6 +48,14 @@ def prepare_inputs(
                 f"{spec.origin} declares input {declared.name!r}, the model's inputs are {named(sorted(known))}",
                 code="E_CONFIG",
             )
+        rank = len(next(item.shape or () for item in info.inputs if item.name == declared.name))
+        if declared.batch_axis is not None and declared.batch_axis >= rank > 0:
+            raise ModelError(
+                f"{spec.origin} says that input {declared.name!r} has its batch on axis {declared.batch_axis}, "
+                f"and it has {rank} axes: 0 to {rank - 1}",
+                code="E_CONFIG",
+            )
+    _known_dims(info, spec)
     files = {d.name: load_samples(d, d.name) for d in spec.inputs if d.file is not None}
     specs = {item.name: item for item in info.inputs}
     files |= {d.name: _images(d, specs[d.name], spec.origin, root) for d in spec.inputs if d.images is not None}
@@ -56,7 +67,41 @@ def prepare_inputs(
         reason = "" if given else unguessable(known_rank, domains.get(item.name), _given(spec, item.name))
         if reason:
             raise ModelError(f"{reason}, which cannot be made up", code="E_INPUT", remedy=give_data(spec.name))
-    return Inputs.of(info, spec.inputs, seed, files, facts, golden)
+    return _at_batch(Inputs.of(info, spec.inputs, seed, files, facts, golden), spec)
+
+
+def _known_dims(info: ModelInfo, spec: ModelSpec) -> None:
+    """Refuse a size of a dimension that the model does not have, or that follows from one: nothing would be tried."""
+    specs = (*info.inputs, *info.outputs)
+    names = {name for one in specs for dim in one.shape or () if isinstance(dim, str) for name in (dim, *names_in(dim))}
+    names |= {f"{one.name}:{axis}" for one in info.inputs for axis, dim in enumerate(one.shape or ()) if dim is None}
+    for dim in spec.dims:
+        said = f"{spec.origin} gives a size for dimension {dim.name!r}"
+        free = named(sorted(names)) if names else "none"
+        if dim.name not in names:
+            raise ModelError(f"{said}, the model's free dimensions are {free}", code="E_CONFIG")
+        unknown = [name for name in names_in(dim.formula or "") if dim.formula is not None and name not in names]
+        if unknown:
+            cause = f"{said} that follows from {unknown[0]!r}, the model's free dimensions are {free}"
+            raise ModelError(cause, code="E_CONFIG")
+        if dim.formula is not None and dim.name in names_in(dim.formula):
+            raise ModelError(f"{said} that follows from itself: {dim.formula!r}", code="E_CONFIG")
+
+
+def _at_batch(inputs: Inputs, spec: ModelSpec) -> Inputs:
+    """Return *inputs* at the batch that the user names by the name of its dimension."""
+    names = {inputs.symbol, *(dim_at(one, inputs.axes.get(one.name, -1)) for one in inputs.specs)} - {None}
+    said = next((dim for dim in spec.dims if dim.name in names), None)
+    if said is None or not inputs.dynamic or inputs.golden:
+        return inputs
+    if len(said.sizes) != 1 or said.sizes[0] < 1:
+        raise ModelError(
+            f"{spec.origin} gives more than a size for {said.name!r}, which is the batch",
+            code="E_CONFIG",
+            remedy="name batch sizes by --onnx-batch, or batch in the manifest",
+        )
+    shown = any(one.shape is not None for one in spec.inputs) or bool(inputs.files)
+    return inputs if shown else replace(inputs, batch=said.sizes[0])
 
 
 def _given(spec: ModelSpec, name: str) -> InputSpec | None:

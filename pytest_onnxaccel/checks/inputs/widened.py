@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -10,15 +9,16 @@ from pytest_onnxaccel.checks.inputs.finite import are_finite
 from pytest_onnxaccel.checks.inputs.resolved import ResolvedInputs
 from pytest_onnxaccel.checks.inputs.trial import Trial
 from pytest_onnxaccel.core.errors import ModelError
-from pytest_onnxaccel.numerics.sampling.free_sizes import longer, other_lengths, sweep, told_apart
-from pytest_onnxaccel.numerics.sampling.input_sets import ABSENT, LONG, Inputs
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.sample_numbers import ABSENT, LONG
+from pytest_onnxaccel.numerics.sampling.size_sets import longer, other_lengths, sweep, told_apart
 
 #: Samples that are made sure to run; parity compares as many.
 SETTLED = 3
 #: A sample that does not run is drawn again so often.
 REDRAWS = 4
-#: A run at the length of a table may take so long by what shorter ones take, seconds.
-_LONGEST_RUN = 1.0
+#: A run at the length of a table may take so many multiplications: a third of a second of one core.
+_MOST_PRODUCTS = 10**10
 
 
 def widened(trial: Trial, found: ResolvedInputs) -> ResolvedInputs:
@@ -53,17 +53,15 @@ def widened(trial: Trial, found: ResolvedInputs) -> ResolvedInputs:
 def _long(trial: Trial, inputs: Inputs) -> Mapping[str, int] | None:
     """Return sizes at which a table that is read by position is read to its end; None where there is none.
 
-    A run at that length costs as much more as it is longer: where that is past *_LONGEST_RUN*, it is left out.
+    Where a run at that length is past *_MOST_PRODUCTS*, each weight once for each element of it, it is left out: by
+    count, so that the same inputs are fed on every machine.
     """
     wanted = longer(trial.free, inputs.specs, inputs.sizes, trial.facts.longest)
     if not wanted or inputs.golden or inputs.files:
         return None
+    if trial.facts.weights * (inputs.batch or 1) * max(wanted.values()) > _MOST_PRODUCTS:
+        return None
     try:
-        started = time.perf_counter()
-        trial.run(inputs, 0)
-        once = time.perf_counter() - started
-        if once * max(size / inputs.sizes[key] for key, size in wanted.items()) > _LONGEST_RUN:
-            return None
         found = trial.free.complete({**inputs.sizes, **wanted})
         trial.run(replace(inputs, long=found).for_sample(LONG), LONG)
     except ModelError as error:

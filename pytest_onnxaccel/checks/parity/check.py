@@ -26,7 +26,7 @@ from pytest_onnxaccel.checks.reach.answers import Answers
 from pytest_onnxaccel.core import progress
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.numerics.compare.elementwise import twice
-from pytest_onnxaccel.numerics.sampling.input_sets import BEYOND, WIDE
+from pytest_onnxaccel.numerics.sampling.sample_numbers import BEYOND, WIDE
 from pytest_onnxaccel.numerics.unpacked import holder
 
 if TYPE_CHECKING:

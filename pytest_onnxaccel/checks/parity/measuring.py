@@ -13,7 +13,7 @@ from pytest_onnxaccel.checks.parity.comparison import Agreement
 from pytest_onnxaccel.checks.parity.tolerances import Limits
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import Tolerance
-from pytest_onnxaccel.numerics.sampling.input_sets import WIDENED
+from pytest_onnxaccel.numerics.sampling.sample_numbers import WIDENED
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array

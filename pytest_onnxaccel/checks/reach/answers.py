@@ -11,7 +11,8 @@ import numpy as np
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.printing import counted
 from pytest_onnxaccel.core.specs import TensorSpec
-from pytest_onnxaccel.numerics.sampling.input_sets import WIDE, Inputs
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.sample_numbers import WIDE
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array

@@ -8,7 +8,8 @@ from pytest_onnxaccel.checks.reach.answers import Answers, Run, further, holding
 from pytest_onnxaccel.checks.reach.sensitivity import Reach, hollow, judged_by_reach, with_reach
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult, Verdict
-from pytest_onnxaccel.numerics.sampling.input_sets import ABSENT, LONG, Inputs
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.sample_numbers import ABSENT, LONG
 
 
 @record(frozen=True)

@@ -20,7 +20,7 @@ from pytest_onnxaccel.convert.protocol import EXPORTERS, Converted, ConvertOptio
 from pytest_onnxaccel.core.dims import evaluate
 from pytest_onnxaccel.core.errors import ConfigError, ConversionError, OnnxAccelError
 from pytest_onnxaccel.core.specs import ModelInfo, TensorSpec
-from pytest_onnxaccel.numerics.sampling.input_sets import dim_at
+from pytest_onnxaccel.numerics.sampling.declared import dim_at
 
 if TYPE_CHECKING:
     import torch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pytest_onnxaccel.core.domains import InputFacts
@@ -39,5 +40,13 @@ def facts_of(model: Any) -> InputFacts:
         value_shaped={name: inputs for name, inputs in shaped.items() if inputs},
         shares=tuple(spec.name for spec in info.outputs if spec.name in values and values[spec.name].share),
         longest=dict(walk.findings.longest),
+        weights=_multiplied(model.graph) if walk.findings.longest else 0,
         infinite=tuple(spec.name for spec in info.outputs if spec.name in values and values[spec.name].infinite),
     )
+
+
+def _multiplied(graph: Any) -> int:
+    """Return how many numbers the matrices and kernels of *graph* hold, without tables that are looked up in."""
+    tables = {node.input[0] for node in graph.node if node.op_type == "Gather"}
+    tensors = [one for one in graph.initializer if len(one.dims) > 1 and one.name not in tables]
+    return sum(math.prod(one.dims) for one in tensors)

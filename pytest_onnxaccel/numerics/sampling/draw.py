@@ -137,6 +137,9 @@ def _of_values(
         made = draw(generator, domain, array_dtype(spec.dtype), shape, index, {})
     except (ValueError, TypeError, OverflowError):
         made = None
+    whole = spec.dtype.startswith(("int", "uint")) or spec.dtype == "bool"
+    if whole and any(isinstance(value, str) or value != int(value) for value in user.values):
+        made = None  # a half would be cut off, and nobody told
     if made is None:
         raise ModelError(
             f"the values declared for input {spec.name!r} are not all {spec.dtype}",

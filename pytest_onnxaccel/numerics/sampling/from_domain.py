@@ -11,6 +11,7 @@ import numpy as np
 
 from pytest_onnxaccel.core.dims import evaluate
 from pytest_onnxaccel.core.domains import Bound, Domain
+from pytest_onnxaccel.numerics.sampling.sample_numbers import LONG
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -239,7 +240,7 @@ def _mask(
     length = shape[-1]
     rows = math.prod(shape[:-1])
     valid = generator.integers(max(1, math.ceil(length * _VALID)), length, (rows,), endpoint=True)
-    if rows and index == 0:
+    if rows and index in (0, LONG):  # the end of a long sample is what it is for
         valid[0] = length
     elif rows == 1 and length > 1:
         valid[0] = min(int(valid[0]), length - 1)  # a padded tail in some sample

@@ -11,19 +11,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_onnxaccel.core.domains import Domain, InputFacts
-from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.core.specs import Dim, InputSpec, ModelInfo, TensorSpec, dtype_label
+from pytest_onnxaccel.core.specs import InputSpec, ModelInfo, TensorSpec
 from pytest_onnxaccel.numerics.sampling.around import golden_range, is_held
-from pytest_onnxaccel.numerics.sampling.draw import DEFAULT_RANGE, LegalValues, array_dtype, concrete, sample
+from pytest_onnxaccel.numerics.sampling.declared import (
+    ELEMENTS,
+    as_declared,
+    batch_sizes,
+    declared_facts,
+    dim_at,
+    elements,
+)
+from pytest_onnxaccel.numerics.sampling.draw import DEFAULT_RANGE, LegalValues, concrete, sample
+from pytest_onnxaccel.numerics.sampling.sample_numbers import ABSENT, BEYOND, LONG, WIDE, WIDENED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.generic]
 
-#: Elements that are made up of a sequence.
-_ELEMENTS = 3
 #: Samples that are fed at most so that every telling number is among them; of more of them where a sample has few
 #: elements, as a row of a table has: such models are quick.
 _MOST_SAMPLES, _MOST_ROWS = 24, 256
@@ -32,14 +38,6 @@ _FEW_ELEMENTS = 256
 _MIXED = 4
 #: Drawn samples are kept up to this size, bytes: several checks feed the same ones.
 _KEPT = 32 << 20
-#: From this number on samples have floats from a range that is wider by WIDENED, where nobody says what is legal.
-WIDE, WIDENED = 1 << 20, 8.0
-#: From this number on samples have what the file tells that a model is compared with (:attr:`Inputs.beyond`).
-BEYOND = 1 << 40
-#: This sample has the sizes at which a table is read to its end (:attr:`Inputs.long`).
-LONG = 1 << 41
-#: And this one is without the inputs that may be left out (:attr:`Inputs.absent`).
-ABSENT = 1 << 42
 
 
 @record(frozen=True)
@@ -114,7 +112,7 @@ class Inputs:
             size = batch if isinstance(batch, int) else None
             if size is None:
                 shown = {name: [array] for name, array in golden[0].items()} if golden else files
-                leading = _batch_sizes(info.inputs, axes, () if golden else given, shown)
+                leading = batch_sizes(info.inputs, axes, () if golden else given, shown)
                 size = leading.pop() if len(leading) == 1 else 0 if golden else 1
         symbol = batch if isinstance(batch, str) else None
         for spec in elements(info.inputs) if symbol is not None else ():
@@ -303,9 +301,9 @@ class Inputs:
         """Numbers of the samples of :attr:`beyond`; empty where there is none."""
         if not self.beyond:
             return range(0)
-        return range(BEYOND, BEYOND + max(_ELEMENTS, replace(self, domains=self.beyond).telling))
+        return range(BEYOND, BEYOND + max(ELEMENTS, replace(self, domains=self.beyond).telling))
 
-    # -- what is told -----------------------------------------------------------------------------------------
+    # -- where values come from --------------------------------------------------------------------------------
 
     def made_up(self, name: str) -> bool:
         """Return whether nobody gave values of input *name*, in a file or by a range."""
@@ -324,75 +322,6 @@ class Inputs:
             return "given"
         return self.domains[name].origin if name in self.domains else "search"
 
-    def report(self) -> dict[str, dict[str, object]]:
-        """Return what was drawn and why, by input: for the JSON report."""
-        shapes, found = self.shapes(), {}
-        for spec in self.specs:
-            entry: dict[str, object] = {"shape": list(shapes[spec.name]), "origin": self.origin(spec.name)}
-            domain = self.domains.get(spec.name)
-            if domain is not None and self.made_up(spec.name):
-                told = {k: v for k, v in domain.to_json().items() if v not in (None, (), {}) and k not in _UNTOLD}
-                entry["domain"] = told
-            found[spec.name] = entry
-        return found
-
-    def sizes_text(self) -> str:
-        """Return the sizes that ran, where the declarations leave more than the batch open; empty where they do not."""
-        free = [
-            spec
-            for spec in self.specs
-            if any(not isinstance(d, int) and self.axes.get(spec.name) != i for i, d in enumerate(spec.shape or ()))
-        ]
-        if not free:
-            return ""
-        shapes = self.shapes()
-        if len(self.specs) == 1:
-            return "x".join(map(str, shapes[self.specs[0].name]))
-        if self.sizes:
-            return " ".join(f"{key}={size}" for key, size in list(self.symbols().items())[:3] if key in self.sizes)
-        return " ".join("x".join(map(str, shapes[spec.name])) for spec in free[:2])
-
-    def described(self) -> str:
-        """Return the choices that were made, for the result: ``H=32, W=32``, or an empty string."""
-        parts = [f"{name if name != '?' else 'free dimensions'}={size}" for name, size in self.sizes.items()]
-        for other in self.others:
-            changed = [f"{name}={size}" for name, size in other.items() if self.sizes.get(name) != size]
-            parts += [f"also {' '.join(changed)}"] if changed else []
-        free = [s.name for s in self.specs if s.name not in self.domains and self.made_up(s.name)]
-        if self.floats != DEFAULT_RANGE and any("float" in s.dtype for s in self.specs if s.name in free):
-            parts.append(f"float inputs from [{self.floats[0]:g}, {self.floats[1]:g})")
-        if self.integers is not None and any(s.dtype.startswith(("int", "uint")) for s in self.specs if s.name in free):
-            parts.append(f"integer inputs from [{self.integers[0]}, {self.integers[1]})")
-        return ", ".join(parts)
-
-
-_UNTOLD = ("name", "origin")
-
-
-def declared_facts(info: ModelInfo) -> InputFacts:
-    """Return what the declared inputs say by themselves, where the graph was not walked.
-
-    The batch is axis 0 of them all.
-    """
-    free = bool(info.inputs) and all(spec.shape and not isinstance(spec.shape[0], int) for spec in info.inputs)
-    shared = info.batch is not None or (free and len(info.inputs) == 1)
-    return InputFacts(batch=info.batch, axes={spec.name: 0 for spec in info.inputs} if shared else {})
-
-
-def elements(specs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
-    """Return what is fed of *specs*: of a sequence of tensors, its elements, :data:`_ELEMENTS` of them."""
-    return tuple(
-        part
-        for spec in specs
-        for part in ([spec.element(place) for place in range(_ELEMENTS)] if spec.holds_tensors else [spec])
-    )
-
-
-def dim_at(spec: TensorSpec, axis: int) -> Dim:
-    """Return the declared size of *axis*; None where it is open, or there is no such axis."""
-    shape = spec.shape or ()
-    return shape[axis] if 0 <= axis < len(shape) else None
-
 
 def _values(domain: Domain) -> tuple[object, ...]:
     ends = (domain.kind, domain.low, domain.high, domain.choices, domain.columns, domain.apart, domain.ranges)
@@ -401,56 +330,3 @@ def _values(domain: Domain) -> tuple[object, ...]:
 
 def _size(feeds: Mapping[str, Array]) -> int:
     return sum(array.nbytes for array in feeds.values())
-
-
-def _batch_sizes(
-    specs: Sequence[TensorSpec],
-    axes: Mapping[str, int],
-    given: Sequence[InputSpec],
-    files: Mapping[str, Sequence[Array]],
-) -> set[int]:
-    """Return sizes of the batch axis in the shapes that the user declared and in the samples that the user gave."""
-    found = {item.shape[axes[item.name]] for item in given if item.shape and axes.get(item.name, 99) < len(item.shape)}
-    for spec in specs:
-        axis, rank = axes.get(spec.name), len(spec.shape or ())
-        if axis is not None:
-            arrays = files.get(spec.name, ())
-            found |= {array.shape[axis] if array.ndim == rank else 1 for array in arrays if array.ndim > axis}
-    return found
-
-
-def as_declared(array: Array, spec: TensorSpec, axis: int | None = 0) -> Array:
-    """Return *array* of a sample file, in the declared dtype where nothing is lost by it, and with a batch axis.
-
-    Args:
-        array: what the file holds.
-        spec: the input.
-        axis: where the batch belongs that a single sample lacks; None for an input without one.
-
-    Raises:
-        ModelError: ``E_INPUT``: the file holds another kind of number.
-    """
-    if spec.shape is not None and array.ndim == len(spec.shape) - 1 and axis is not None:
-        array = np.expand_dims(array, axis)
-    if spec.dtype and dtype_label(array.dtype) != spec.dtype and spec.dtype != "string":
-        if not _fits(array, spec.dtype):
-            raise ModelError(
-                f"the sample file of input {spec.name!r} holds {array.dtype}, the model takes {spec.dtype}",
-                code="E_INPUT",
-                remedy="save the samples after preprocessing, in the dtype the model takes",
-            )
-        array = array.astype(array_dtype(spec.dtype))
-    if array.dtype.byteorder == ">":
-        array = array.astype(array.dtype.newbyteorder("="))
-    # ascontiguousarray would turn a scalar into a vector
-    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
-
-
-def _fits(array: Array, dtype: str) -> bool:
-    """Return whether *array* can be cast to *dtype*; between floats lost digits do not count."""
-    try:
-        target = array_dtype(dtype)
-    except TypeError:
-        return False
-    floats = array.dtype.kind == "f" and dtype in ("float16", "float32", "float64", "bfloat16")
-    return floats or np.can_cast(array.dtype, target, "safe")

@@ -19,6 +19,7 @@ from pytest_onnxaccel.core.errors import ConversionError, ModelError, OnnxAccelE
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import InputSpec, ModelInfo, ModelSpec, Tolerance
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.told import sizes_text
 from pytest_onnxaccel.runner.conversion.pair import compared_as, noise_of_file
 from pytest_onnxaccel.runner.sessions.source import backend_for, open_source, ways_of
 from pytest_onnxaccel.runner.sessions.workers.trust import trust_of
@@ -160,7 +161,7 @@ class _Both:
         changed = [name for name in inputs.sizes if symbols[name] not in self.lengths.get(name, (symbols[name],))]
         if changed and not first:
             return _stuck(changed[0], f"at {changed[0]} {symbols[changed[0]]} it {why}")
-        return _differs(size, inputs.dynamic, why, inputs.sizes_text())
+        return _differs(size, inputs.dynamic, why, sizes_text(inputs))
 
 
 def _stuck(name: str, why: str) -> ConversionError:

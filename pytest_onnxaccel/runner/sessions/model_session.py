@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable
@@ -16,21 +15,18 @@ from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.batch.single_runs import SingleRuns
 from pytest_onnxaccel.checks.find_inputs import find_inputs
 from pytest_onnxaccel.checks.inputs.resolved import ResolvedInputs
-from pytest_onnxaccel.convert.cache.loader_digest import loader_files
-from pytest_onnxaccel.core.comparisons import OutputFacts
-from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.placement import breach, figures, told
 from pytest_onnxaccel.core.printing import file_name
-from pytest_onnxaccel.core.specs import GoldenSpec, ModelInfo, ModelSpec, SourceSpec, is_function
+from pytest_onnxaccel.core.specs import ModelInfo, ModelSpec, SourceSpec
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.isolation.staging.external_data import stage_external
 from pytest_onnxaccel.isolation.staging.stage_model import Staged, stage
-from pytest_onnxaccel.runner.golden_data import Golden, golden_of, take_in
 from pytest_onnxaccel.runner.request import QUIET
 from pytest_onnxaccel.runner.sessions.batch_files import Candidates
-from pytest_onnxaccel.runner.sessions.named_outputs import named_outputs
+from pytest_onnxaccel.runner.sessions.derived_files import DerivedFiles
+from pytest_onnxaccel.runner.sessions.known_model import KnownModel
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from pytest_onnxaccel.runner.sessions.workers.prefetch import Prefetch
 from pytest_onnxaccel.runner.sessions.workers.tools import TOOLS
@@ -55,7 +51,7 @@ class Ready:
     single_runs: SingleRuns
 
 
-class ModelSession:
+class ModelSession(KnownModel):
     """Holds what is open for one model. Faults are remembered: what killed a worker once is not tried again.
 
     Args:
@@ -85,13 +81,12 @@ class ModelSession:
         self._primary = primary
         self._seed = seed
         self._prefetch = prefetch
-        self._derived: dict[str, ModelInfo] = {}
+        self._derived = DerivedFiles(self._folder, self.graph)
         self._open: dict[str, Engine] = {} if prefetch is None else {prefetch.backend: prefetch.engine}
         self._sessions: dict[tuple[str, str, LoadOptions, SourceSpec | None], CheckedSession] = {}
         self._ready: dict[str, Ready] = {}
         self._faults: dict[str, OnnxAccelError] = {}
         self._taken: tuple[Staged, ModelInfo] | None = None
-        self._prepared: dict[str, dict[str, Any]] = {}
         #: Whose worker serves graph functions; asked once, for a look at what is installed takes milliseconds
         self._tooled = ""
         #: What inputs reach in it, by their id, with the inputs
@@ -252,11 +247,11 @@ class ModelSession:
         """Return what the file at *path*, the model's own copy or one derived from it, declares."""
         if path == self.path:
             return self.info
-        return self._derived.get(path) or ModelInfo.from_json(self.graph("inspect", path=path))
+        return self._derived.declared(path)
 
     def declares(self, path: str, info: ModelInfo) -> None:
         """Note that the derived file at *path* declares *info*, so that it need not be inspected."""
-        self._derived[path] = info
+        self._derived.declares(path, info)
 
     def _load(
         self,
@@ -274,20 +269,10 @@ class ModelSession:
         preparation = self._engines.backend(name).prepare(info.operators, info.opset)
         if not preparation:
             return CheckedSession(engine.load(path, options), info.inputs, info.outputs)
-        target = f"{self._stem_of(path)}-{preparation}.onnx"
-        if target not in self._prepared:
-            self._prepared[target] = self.graph(preparation, source=path, target=target)
-        made = self._prepared[target]
+        target, made = self._derived.prepared(path, preparation)
         renamed = {original: new for side in ("inputs", "outputs") for new, original in made[side].items()}
         session = engine.load(target, options)
         return CheckedSession(session, info.inputs, info.outputs, renamed, tuple(made["notes"]))
-
-    def _stem_of(self, path: str) -> str:
-        """Return the prefix of files derived from *path*: in the model's own folder, where workers may write."""
-        stem = os.path.splitext(path)[0]
-        if path.startswith(self._folder + os.sep):
-            return stem
-        return os.path.join(self._folder, f"{os.path.basename(stem)}-{hashlib.sha256(path.encode()).hexdigest()[:12]}")
 
     def forget(self, path: str) -> None:
         """Close every session on the derived file at *path*, and remove it."""
@@ -295,11 +280,7 @@ class ModelSession:
             session = self._sessions.pop(key)
             with contextlib.suppress(OnnxAccelError):
                 session.close()
-        derived = [target for target in self._prepared if target.startswith(self._stem_of(path) + "-")]
-        for file in (path, *derived):
-            self._prepared.pop(file, None)
-            with contextlib.suppress(OSError):
-                os.unlink(file)
+        self._derived.remove(path)
 
     def ready(self, name: str) -> Ready:
         """Return the model running in backend *name*.
@@ -351,61 +332,6 @@ class ModelSession:
         return find_inputs(
             session, self.info, self.spec, self._seed, self._engines.root, self.facts, self.golden.fed
         )  # fmt: skip
-
-    @cached_property
-    def facts(self) -> InputFacts:
-        """What the graph says of its inputs, and the user of infinities."""
-        found = InputFacts.from_json(self.graph("input_facts", path=self.path))
-        return replace(found, infinite=tuple(dict.fromkeys((*found.infinite, *self.may("allow_inf")))))
-
-    @cached_property
-    def output_facts(self) -> OutputFacts:
-        """What the graph says of its outputs; nobody looks where no operator is there that would matter."""
-        if not OutputFacts.OPERATORS.intersection(self.info.operators):
-            return OutputFacts()
-        return OutputFacts.from_json(self.graph("pytest_onnxaccel.graph.outputs.facts:output_facts", path=self.path))
-
-    def may(self, key: str) -> tuple[str, ...]:
-        """Return outputs that *key*, ``allow_inf`` or ``allow_random``, is said of.
-
-        Raises:
-            ModelError: ``E_CONFIG``: one that is named is not there.
-        """
-        said: tuple[str, ...] = getattr(self.spec, key)
-        if not said:
-            return ()
-        named_outputs(said, self.info, key)
-        if "*" not in said:
-            return said
-        drawn = tuple(self.output_facts.random) if key == "allow_random" else ()
-        return drawn or tuple(spec.name for spec in self.info.outputs)
-
-    @cached_property
-    def golden(self) -> Golden:
-        """Its golden data, and what stands against that."""
-        spec = golden_of(self.spec)
-        if spec is None:
-            return Golden(GoldenSpec("", ""))
-        return take_in(spec, self.info, self._folder, self.graph, self._engines.options.limits.seconds)
-
-    def source_hash(self, recorded: str = "") -> str | None:
-        """Return the SHA-256 of what the model was converted from; None where nobody names it, or it is not here.
-
-        Args:
-            recorded: name of what golden data was recorded of; of a function, the code that it has now counts.
-        """
-        source = self.spec.source
-        if is_function(recorded):
-            found = loader_files(recorded.partition(":")[0], self._engines.options.import_paths)
-            source = SourceSpec(recorded, recorded) if found else None
-        elif source is None or not os.path.exists(source.path):
-            return None
-        if source is None:
-            return None
-        try:
-            return self._engines.conversions.stage(source).sha256
-        except OnnxAccelError:
-            return None  # the check that runs it says so
 
     @cached_property
     def sourced(self) -> Sourced:

@@ -108,7 +108,10 @@ CASES = {
 }
 
 #: Fields that no option of their own sets.
-DERIVED = {"origins", "named", "preprocessing", "lock_file", "locked", "arguments", "reference_shown", "baseline_shown"}
+DERIVED = {
+    "origins", "named", "preprocessing", "folds", "lock_file", "locked", "arguments", "reference_shown",
+    "baseline_shown",
+}  # fmt: skip
 
 
 def check(settings: Settings, name: str, origin: str) -> None:

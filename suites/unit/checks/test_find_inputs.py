@@ -21,6 +21,7 @@ from pytest_onnxaccel.core.domains import Domain, InputFacts
 from pytest_onnxaccel.core.errors import BackendCrashed, ModelError
 from pytest_onnxaccel.core.specs import InputSpec, ModelInfo, ModelSpec, TensorSpec
 from pytest_onnxaccel.graph.describe import describe
+from pytest_onnxaccel.numerics.sampling.told import described
 from suites.unit.fakes import Arrays, FakeSession, info_of, tensor
 
 SPEC = ModelSpec("m", "m.onnx", "m.onnx")
@@ -52,7 +53,7 @@ def says(function: Any, *arguments: Any) -> str:
 
 def test_a_plain_model_runs_at_the_first_try(tmp_path: Path) -> None:
     found = resolved(graphs.small_cnn(), tmp=tmp_path)
-    assert (found.tries, found.inputs.batch, found.inputs.described()) == (1, 1, "")
+    assert (found.tries, found.inputs.batch, described(found.inputs)) == (1, 1, "")
     assert found.outputs["logits"].shape == (1, 5)
 
 
@@ -62,7 +63,7 @@ def test_free_dimensions_of_an_image_get_the_size_of_one(tmp_path: Path) -> None
     assert set(sizes) == {"H", "W"}
     assert sizes["H"] == sizes["W"] == 64
     assert found.guessed == sizes
-    assert found.inputs.described() == f"H={sizes['H']}, W={sizes['W']}"
+    assert described(found.inputs) == f"H={sizes['H']}, W={sizes['W']}"
     assert np.array_equal(found.outputs["pooled"], resolved(graphs.free_dims(), tmp=tmp_path).outputs["pooled"])
 
 
@@ -103,14 +104,14 @@ def test_text_from_a_file_runs(tmp_path: Path) -> None:
 def test_logarithms_get_positive_inputs_and_the_range_is_told(tmp_path: Path) -> None:
     found = resolved(graphs.log_domain(), tmp=tmp_path)
     assert is_finite(found.outputs)
-    assert found.inputs.described() == "float inputs from [0.001, 1)"
+    assert described(found.inputs) == "float inputs from [0.001, 1)"
     assert found.tries == 2
 
 
 def test_a_range_of_the_user_is_not_tampered_with(tmp_path: Path) -> None:
     found = resolved(graphs.log_domain(), with_inputs(InputSpec("x", -1, 1)), tmp_path)
     assert not is_finite(found.outputs)
-    assert found.inputs.described() == ""
+    assert described(found.inputs) == ""
 
 
 def test_token_ids_stay_inside_any_vocabulary(tmp_path: Path) -> None:
@@ -160,7 +161,7 @@ def test_integers_are_tried_as_indices_then_zeros_then_ones() -> None:
     info = info_of([tensor("x", 1, 40, dtype="int64")], [tensor("y", 1)], 1)
     found = find_inputs(session, info, SPEC, 0)
     assert [sorted(set(f["x"].ravel())) for f in session.calls][:3] == [[0, 1], [0], [1]]
-    assert found.inputs.described() == "integer inputs from [1, 2)"
+    assert described(found.inputs) == "integer inputs from [1, 2)"
 
 
 def test_with_nothing_to_try_the_models_own_error_is_told() -> None:
@@ -211,7 +212,7 @@ def test_a_huge_fixed_input_is_refused_with_its_size() -> None:
 
 def test_positive_floats_are_kept_only_where_they_help() -> None:
     never = FakeSession(lambda feeds: {"y": np.array([np.nan])})
-    assert find_inputs(never, free(1, 4), SPEC, 0).inputs.described() == ""
+    assert described(find_inputs(never, free(1, 4), SPEC, 0).inputs) == ""
     only_ints = FakeSession(lambda feeds: {"y": np.array([np.nan])})
     find_inputs(only_ints, info_of([tensor("x", 1, dtype="int64")], [], 1), SPEC, 0)
     assert len(only_ints.calls) == 1

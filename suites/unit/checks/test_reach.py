@@ -15,7 +15,8 @@ from pytest_onnxaccel.checks.reach.telling import Telling
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import InputSpec, Tolerance
 from pytest_onnxaccel.numerics.reach.coverage import Coverage
-from pytest_onnxaccel.numerics.sampling.input_sets import WIDE, Inputs
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.sample_numbers import WIDE
 from suites.unit.fakes import Arrays, FakeSession, inputs_of, tensor
 
 X = inputs_of(tensor("x", "N", 4), batch="N")

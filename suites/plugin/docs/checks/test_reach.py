@@ -13,7 +13,7 @@ from fixtures.graphs.encoders import encoder
 from pytest_onnxaccel.checks.reach.answers import MORE, WIDER
 from pytest_onnxaccel.checks.reach.sensitivity import LEAST
 from pytest_onnxaccel.numerics.reach.sensitivity import LARGE_SHARE, SHARE, Effort
-from pytest_onnxaccel.numerics.sampling.input_sets import WIDENED
+from pytest_onnxaccel.numerics.sampling.sample_numbers import WIDENED
 from pytest_onnxaccel.runner.reach import FURTHER
 from suites.pages import code_of
 

@@ -311,3 +311,19 @@ def test_a_scan_goes_through_time() -> None:
 def test_outputs_of_a_sigmoid_are_shares() -> None:
     assert one("Sigmoid", {"x": (FLOAT, [4])}, [4]).shares == ("y",)
     assert one("Tanh", {"x": (FLOAT, [4])}, [4]).shares == ()
+
+
+def test_a_table_that_is_read_by_position_is_told_with_what_a_run_costs() -> None:
+    nodes = [
+        helper.make_node("Shape", ["ids"], ["s"], start=1, end=2), helper.make_node("Squeeze", ["s", "a0"], ["n"]),
+        helper.make_node("Range", ["zero", "n", "one"], ["r"]), helper.make_node("Gather", ["places", "r"], ["p"]),
+        helper.make_node("Gather", ["words", "ids"], ["e"]), helper.make_node("Add", ["e", "p"], ["h"]),
+        helper.make_node("MatMul", ["h", "w"], ["y"]),
+    ]  # fmt: skip
+    numbers = {
+        "a0": np.array([0]), "zero": np.array(0), "one": np.array(1), "places": np.zeros((77, 4), np.float32),
+        "words": np.zeros((9, 4), np.float32), "w": np.zeros((4, 3), np.float32),
+    }  # fmt: skip
+    facts = facts_of(model(nodes, {"ids": (INT, ["n", "t"])}, {"y": (FLOAT, ["n", "t", 3])}, **numbers))
+    assert (facts.longest, facts.weights) == ({"ids": 77}, 12)
+    assert InputFacts.from_json(facts.to_json()) == facts

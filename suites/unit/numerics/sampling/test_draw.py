@@ -345,3 +345,10 @@ def test_a_declared_shape_wins() -> None:
 
 def test_brain_floats_are_those_of_ml_dtypes() -> None:
     assert draw("bfloat16", 2).dtype == ml_dtypes.bfloat16
+
+
+def test_a_half_is_no_value_of_a_whole_number() -> None:
+    assert set(draw("int64", 9, given=[InputSpec("x", values=(0, 5.0))]).tolist()) == {0, 5}
+    for values in ((0.5,), (1, "2")):
+        with pytest.raises(ModelError, match="the values declared for input 'x' are not all int64"):
+            draw("int64", 9, given=[InputSpec("x", values=values)])

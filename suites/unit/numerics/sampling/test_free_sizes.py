@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.specs import Dim, DimSpec, ModelInfo, TensorSpec
-from pytest_onnxaccel.numerics.sampling.free_sizes import (
-    assignments,
-    free_sizes,
-    longer,
-    other_lengths,
-    sums,
-    sweep,
-    told_apart,
-)
+from pytest_onnxaccel.numerics.sampling.free_sizes import free_sizes
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.size_sets import assignments, longer, other_lengths, sums, sweep, told_apart
 
 
 def base(*shapes: tuple[Dim, ...], axes: dict[str, int] | None = None) -> tuple[Inputs, InputFacts]:

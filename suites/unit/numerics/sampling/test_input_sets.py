@@ -13,6 +13,7 @@ from pytest_onnxaccel.core.domains import Domain, InputFacts
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import InputSpec
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.told import described
 from suites.unit.fakes import info_of, inputs_of, tensor
 
 # -- which axis is the batch ------------------------------------------------------------------------------------
@@ -101,7 +102,7 @@ def test_chosen_sizes_fill_free_dimensions() -> None:
     inputs = replace(inputs_of(tensor("x", "N", "H", None), batch="N"), sizes={"H": 8, "?": 5})
     assert inputs.shapes() == {"x": (1, 8, 5)}
     assert inputs.shapes(3) == {"x": (3, 8, 5)}
-    assert inputs.described() == "H=8, free dimensions=5"
+    assert described(inputs) == "H=8, free dimensions=5"
 
 
 def test_a_symbol_of_the_batch_elsewhere_follows_it() -> None:
@@ -115,12 +116,12 @@ def test_chosen_ranges_spare_what_the_user_declared() -> None:
     feeds = inputs.feeds()
     assert set(feeds["ids"].ravel()) == {1}
     assert set(feeds["mask"].ravel()) == {7}
-    assert inputs.described() == "integer inputs from [1, 2)"
+    assert described(inputs) == "integer inputs from [1, 2)"
 
 
 def test_nothing_chosen_is_nothing_to_tell() -> None:
-    assert inputs_of(tensor("x", 1), batch=1).described() == ""
-    assert replace(inputs_of(tensor("x", 1), batch=1), floats=(0.5, 2.0)).described() == "float inputs from [0.5, 2)"
+    assert described(inputs_of(tensor("x", 1), batch=1)) == ""
+    assert described(replace(inputs_of(tensor("x", 1), batch=1), floats=(0.5, 2.0))) == "float inputs from [0.5, 2)"
 
 
 # -- sample files -----------------------------------------------------------------------------------------------

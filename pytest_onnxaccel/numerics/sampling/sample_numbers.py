@@ -1,0 +1,12 @@
+"""Numbers of samples that are drawn otherwise than those from 0 on."""
+
+from __future__ import annotations
+
+#: From this number on samples have floats from a range that is wider by WIDENED, where nobody says what is legal.
+WIDE, WIDENED = 1 << 20, 8.0
+#: From this number on samples have what the file tells that a model is compared with (:attr:`Inputs.beyond`).
+BEYOND = 1 << 40
+#: This sample has the sizes at which a table is read to its end (:attr:`Inputs.long`).
+LONG = 1 << 41
+#: And this one is without the inputs that may be left out (:attr:`Inputs.absent`).
+ABSENT = 1 << 42
