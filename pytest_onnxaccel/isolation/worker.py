@@ -203,7 +203,7 @@ class Worker:
     def _time(self, request: dict[str, Any]) -> dict[str, Any]:
         session = self._sessions[request["session"]]
         timing = session.time(self._feeds(request), TimingPlan(**request["plan"]))
-        return {"timing": timing.to_json(), "peak_memory_mb": peak_memory()}
+        return {"timing": timing.to_json(), "peak_memory_mb": peak_memory(), "device_memory_mb": device_memory(session)}
 
     def _blocks(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return blocks of several sessions in the order asked for; the feeds of session *i* are named ``i/name``."""
@@ -212,7 +212,9 @@ class Worker:
         sessions = [self._sessions[number] for number in request["sessions"]]
         feeds = several(self._feeds(request), len(sessions))
         taken = [take(sessions[i], feeds[i], request["calls"], request["canary"]) for i in request["order"]]
-        return {"blocks": [block.to_json() for block in taken], "peak_memory_mb": peak_memory()}
+        devices = [device_memory(session) for session in sessions]
+        blocks = [block.to_json() for block in taken]
+        return {"blocks": blocks, "peak_memory_mb": peak_memory(), "device_memory_mb": devices}
 
     def _pace(self, request: dict[str, Any]) -> dict[str, Any]:
         from pytest_onnxaccel.numerics.queueing.arrivals import PacePlan, caller, pace
@@ -277,6 +279,12 @@ def reset_peak_memory() -> float | None:
         pass
     now = _status_kb("VmRSS:")
     return None if now is None else now / 1024
+
+
+def device_memory(session: Any) -> float | None:
+    """Return what this process has on the device of *session*, MB; None where that is not told."""
+    found: float | None = getattr(session, "device_memory_mb", None)
+    return found
 
 
 def peak_memory() -> float | None:
