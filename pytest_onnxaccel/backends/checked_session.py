@@ -134,6 +134,11 @@ class CheckedSession:
         return getattr(self._session, "peak_memory_mb", None)
 
     @property
+    def device_memory_mb(self) -> float | None:
+        """What the process that runs the session has on its device, MB; None where that is not told."""
+        return getattr(self._session, "device_memory_mb", None)
+
+    @property
     def run_memory_mb(self) -> float | None:
         """Peak resident size of the worker after the last run that was not timed, MB; None where it is not known."""
         return getattr(self._session, "run_memory_mb", None)

@@ -140,6 +140,7 @@ class WorkerSession:
             facts=dict(loaded["facts"]),
         )
         self.peak_memory_mb: float | None = None
+        self.device_memory_mb: float | None = None
         #: As above, after a run that was not timed
         self.run_memory_mb: float | None = None
 
@@ -171,7 +172,7 @@ class WorkerSession:
         self._there()
         request = {"op": "time", "session": self.number, "plan": plan.to_json()}
         answer = self._long("time", request, feeds, plan.seconds)
-        self.peak_memory_mb = answer["peak_memory_mb"]
+        self.peak_memory_mb, self.device_memory_mb = answer["peak_memory_mb"], answer.get("device_memory_mb")
         return Timing.from_json(answer["timing"])
 
     def pace(self, feeds: Mapping[str, Array], plan: PacePlan) -> Paced:

@@ -34,6 +34,12 @@ def reset_peak_memory() -> float | None:
     return None if now is None else now / 1024
 
 
+def device_memory(session: object) -> float | None:
+    """Return what this process has on the device of *session*, MB; None where that is not told."""
+    found: float | None = getattr(session, "device_memory_mb", None)
+    return found
+
+
 def peak_memory() -> float | None:
     """Return the peak resident size since the last load, MB."""
     peak = _status_kb(b"VmHWM:")

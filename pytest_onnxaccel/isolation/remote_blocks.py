@@ -51,6 +51,6 @@ def _hosted(sides: Sequence[SessionFeeds], order: Sequence[int], calls: int, pro
         "probe": probe,
     }
     answer = worker.call("time", request, arrays)
-    for session in sessions:
-        session.peak_memory_mb = answer["peak_memory_mb"]
+    for session, device in zip(sessions, answer["device_memory_mb"], strict=True):
+        session.peak_memory_mb, session.device_memory_mb = answer["peak_memory_mb"], device
     return [Block.from_json(block) for block in answer["blocks"]]

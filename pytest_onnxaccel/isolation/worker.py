@@ -22,7 +22,7 @@ from pytest_onnxaccel.core.unexpected import traceback_lines
 from pytest_onnxaccel.isolation.confinement.confine import Wall, confine, confine_by_environment
 from pytest_onnxaccel.isolation.functions import graph_function, make_backend, resolve
 from pytest_onnxaccel.isolation.log import Log
-from pytest_onnxaccel.isolation.own_memory import peak_memory, reset_peak_memory
+from pytest_onnxaccel.isolation.own_memory import device_memory, peak_memory, reset_peak_memory
 from pytest_onnxaccel.isolation.runtime_warnings import warning_lines
 from pytest_onnxaccel.isolation.wire import Closed, Inbox, Outbox, receive_frame, send_frame
 
@@ -136,7 +136,7 @@ class Worker:
     def _time(self, request: dict[str, Any]) -> dict[str, Any]:
         session = self._sessions[request["session"]]
         timing = session.time(self._feeds(request), TimingPlan(**request["plan"]))
-        return {"timing": timing.to_json(), "peak_memory_mb": peak_memory()}
+        return {"timing": timing.to_json(), "peak_memory_mb": peak_memory(), "device_memory_mb": device_memory(session)}
 
     def _blocks(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return blocks of several sessions in the order asked for; the feeds of session *i* are named ``i/name``."""
@@ -145,7 +145,9 @@ class Worker:
         sessions = [self._sessions[number] for number in request["sessions"]]
         feeds = several(self._feeds(request), len(sessions))
         taken = [take(sessions[i], feeds[i], request["calls"], request["probe"]) for i in request["order"]]
-        return {"blocks": [block.to_json() for block in taken], "peak_memory_mb": peak_memory()}
+        devices = [device_memory(session) for session in sessions]
+        blocks = [block.to_json() for block in taken]
+        return {"blocks": blocks, "peak_memory_mb": peak_memory(), "device_memory_mb": devices}
 
     def _pace(self, request: dict[str, Any]) -> dict[str, Any]:
         from pytest_onnxaccel.numerics.queueing.arrivals import PacePlan, caller, pace

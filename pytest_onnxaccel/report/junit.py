@@ -30,6 +30,7 @@ FIGURES = (
     "throughput_per_s",
     "cpu_p50_ms",
     "peak_memory_mb",
+    "device_memory_mb",
     "threads",
     "provider",
     "device",

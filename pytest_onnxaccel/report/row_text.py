@@ -14,6 +14,7 @@ _WORDS = {
     "first_call_ms": ("first call", " ms"), "p50_ms": ("p50", " ms"), "p90_ms": ("p90", " ms"),
     "p95_ms": ("p95", " ms"), "p99_ms": ("p99", " ms"), "throughput_per_s": ("throughput", "/s"),
     "cpu_p50_ms": ("CPU p50", " ms"), "peak_memory_mb": ("peak memory", " MB"),
+    "device_memory_mb": ("device memory", " MB"),
 }  # fmt: skip
 #: Characters of a message; all of it stands in the test's own output.
 _LONGEST = 400

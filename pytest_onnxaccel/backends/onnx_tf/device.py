@@ -69,7 +69,7 @@ class Device:
         if self.index >= seen:
             raise BackendUnavailable(
                 f"TensorFlow sees {seen} GPUs, and {self} was asked for: it would compute on the CPU",
-                remedy="name an interpreter whose TensorFlow has CUDA: --onnx-python=onnx-tf=PATH",
+                remedy="python -m pytest_onnxaccel env onnx-tf --gpu, or --onnx-python=onnx-tf=PATH; and a driver",
             )
 
     def configure(self, config: Any) -> None:

@@ -77,6 +77,8 @@ def figures(timing: Timing, session: Session, batch: int) -> dict[str, Any]:
         "cpu_wall_ratio": sum(cpu) / max(1, sum(wall)),
         # What loading and running added to the idle worker, not the size of Python and its libraries
         "peak_memory_mb": None if peak is None or before is None else max(0.0, peak - before),
+        # None where the provider does not tell
+        **({"device_memory_mb": getattr(session, "device_memory_mb", None)} if on_a_device(facts) else {}),
         **{key: facts.get(key) for key in ("threads", "spinning", "provider", "affinity")},
         **{key: facts[key] for key in ("device", "provider_options") if key in facts},
         # By the machine's monotonic clock, so that timings of several processes can be laid side by side
@@ -84,6 +86,11 @@ def figures(timing: Timing, session: Session, batch: int) -> dict[str, Any]:
         "timed_until_s": timing.end_ns / 1e9 if timing.end_ns else None,
         "versions": {k: v for k, v in facts.items() if k in ("onnxruntime", "onnx", "onnx-tf", "tensorflow")},
     }
+
+
+def on_a_device(facts: Mapping[str, object]) -> bool:
+    """Return whether a session with these *facts* computes elsewhere than on the CPU."""
+    return str(facts.get("device") or "cpu").lower() != "cpu"
 
 
 def latency(
@@ -111,9 +118,10 @@ def latency(
     found = figures(measured.timing, session, batch or 1)
     for one in compared:
         found |= one.figures()
-    result = CheckResult(
-        model, "latency", Verdict.PASSED, backend=backend, batch=batch, notes=session.info.notes,
-    )  # fmt: skip
+    notes = session.info.notes
+    if on_a_device(session.info.facts) and found["device_memory_mb"] is None:
+        notes = (*notes, f"memory on {session.info.facts['device']} is not told")
+    result = CheckResult(model, "latency", Verdict.PASSED, backend=backend, batch=batch, notes=notes)
     speed = f"p50 {found['p50_ms']:.3g} ms, p95 {found['p95_ms']:.3g} ms, {found['throughput_per_s']:.4g}/s"
     if not budget:
         return result.with_(figures=found, message=f"measured, no budget declared: {speed}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -19,7 +20,7 @@ def refuse_mistakes(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: a line for each mistake.
     """
-    wrong = [str(error) for error in (*_unknown_keys(config), *_odd_names(config))]
+    wrong = [str(error) for error in (*_unknown_keys(config), *_odd_names(config), *_several_manifests(config))]
     if wrong:
         raise pytest.UsageError(*wrong)
 
@@ -47,6 +48,15 @@ def _odd_names(config: pytest.Config) -> Iterator[ConfigError]:
         if odd and os.path.isfile(os.path.join(config.invocation_params.dir, word)):
             cause = "pytest takes what is behind '[' or '::' for a part of the id of a test"
             yield ConfigError(cause, subject=word, remedy=f"give it by --onnx-model='{word}'")
+
+
+def _several_manifests(config: pytest.Config) -> Iterator[ConfigError]:
+    """Yield an error where the command line names two manifests: only the last one would be read."""
+    words, flag = [str(word) for word in config.invocation_params.args], BY_NAME["manifest"].flag
+    given = [word.partition("=")[2] for word in words if word.startswith(flag + "=")]
+    given += [value for word, value in pairwise(words) if word == flag]
+    if len(set(given)) > 1:
+        yield ConfigError(f"{flag} is given {len(given)} times: {', '.join(given)}", remedy="run pytest once for each")
 
 
 def _keys(text: str, toml: bool) -> list[str]:

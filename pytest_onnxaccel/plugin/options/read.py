@@ -81,7 +81,9 @@ def given(config: pytest.Config, option: Option) -> Given | None:
 
 def may_be_mistaken(config: pytest.Config) -> bool:
     """Return whether something is to be looked at by :mod:`~pytest_onnxaccel.plugin.options.mistakes`."""
-    return any(".onnx" in str(word) for word in config.args) or any("onnx_" in text for text in ini_texts(config))
+    manifests = sum(str(word).startswith(BY_NAME["manifest"].flag) for word in config.invocation_params.args)
+    odd = manifests > 1 or any(".onnx" in str(word) for word in config.args)
+    return odd or any("onnx_" in text for text in ini_texts(config))
 
 
 def ini_texts(config: pytest.Config) -> list[str]:

@@ -72,3 +72,19 @@ def test_a_name_that_pytest_takes_for_an_id(folder: Path, name: str) -> None:
     status, out = run(folder, f"--onnx-model={name}", "-k", "structure")
     assert status == 0
     assert "1 passed" in out
+
+
+def test_two_manifests_are_two_runs(folder: Path) -> None:
+    from fixtures.graphs import small_cnn
+
+    for name in ("a", "b"):
+        (folder / name).mkdir()
+        (folder / name / "net.onnx").write_bytes(small_cnn().SerializeToString())
+        (folder / name / "onnxaccel.toml").write_text('[models.net]\npath = "net.onnx"\n')
+    first, second = "--onnx-manifest=a/onnxaccel.toml", "--onnx-manifest=b/onnxaccel.toml"
+    status, out = run(folder, first, second)
+    assert status == 4
+    assert "--onnx-manifest is given 2 times: a/onnxaccel.toml, b/onnxaccel.toml - run pytest once for each" in out
+    (folder / "pytest.ini").write_text(f"[pytest]\naddopts = {first}\n")
+    assert run(folder, second, "-k", "structure")[0] == 0, "the command line replaces addopts"
+    assert run(folder, second, second, "-k", "structure")[0] == 0

@@ -124,12 +124,16 @@ class TestLocks:
 DOUBLE = """
 from pytest_onnxaccel.backend_api import ProviderRow
 HERE = "double_row:devices"
-ROW = ProviderRow("double", "CPUExecutionProvider", "Double", ("onnxruntime",), device="a", devices=HERE)
+ROW = ProviderRow("double", "CPUExecutionProvider", "Double", ("onnxruntime",), device="a", devices=HERE,
+                  memory_used="double_row:used")
 def devices(): return {"a": "card-a", "b": "card-b"}
+def used(device): return 7.0 if device == "a" else None
 """
 
 
-def test_workers_of_xdist_are_spread_over_devices(tmp_path: Path) -> None:
+@pytest.fixture
+def double(tmp_path: Path) -> dict[str, str]:
+    """Variables of a process that has the double as a distribution, and four models in its folder."""
     info = tmp_path / "packages" / "double-1.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: double\nVersion: 1\n")
@@ -138,9 +142,12 @@ def test_workers_of_xdist_are_spread_over_devices(tmp_path: Path) -> None:
     for name in "abcd":
         (tmp_path / f"{name}.onnx").write_bytes(small_cnn().SerializeToString())
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    return {**os.environ, "PYTHONPATH": str(tmp_path / "packages"), "ONNXACCEL_CACHE": str(tmp_path / "cache")}
+
+
+def test_workers_of_xdist_are_spread_over_devices(double: dict[str, str], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--onnx-only", "--onnx-model=.",
                "-k", "contract", "--onnx-report=r.json"]  # fmt: skip
-    more = {"PYTHONPATH": str(tmp_path / "packages"), "ONNXACCEL_CACHE": str(tmp_path / "cache")}
     for arguments, expected in (
         (["--onnx-backend=ort-double", "-n2", "--dist=load", "--maxschedchunk=1"], {"double:a", "double:b"}),
         (["--onnx-backend=ort-double:a", "-n2"], {"double:a"}),
@@ -149,7 +156,7 @@ def test_workers_of_xdist_are_spread_over_devices(tmp_path: Path) -> None:
         done = subprocess.run(
             [*command, *arguments],
             cwd=tmp_path,
-            env={**os.environ, **more},
+            env=double,
             capture_output=True,
             text=True,
             check=False,
@@ -157,3 +164,17 @@ def test_workers_of_xdist_are_spread_over_devices(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         rows = json.loads((tmp_path / "r.json").read_text())["results"]
         assert {row["figures"]["device"] for row in rows} == expected, done.stdout
+
+
+def test_memory_on_the_device_where_it_is_told(double: dict[str, str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--onnx-only", "--onnx-model=a.onnx",
+               "-k", "latency", "--onnx-report=r.json",
+               "--onnx-backend=ort-double:a,ort-double:b,ort-cpu"]  # fmt: skip
+    done = subprocess.run(command, cwd=tmp_path, env=double, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = {row["backend"]: row for row in json.loads((tmp_path / "r.json").read_text())["results"]}
+    assert rows["ort-double:a"]["figures"]["device_memory_mb"] == 7
+    assert not [note for note in rows["ort-double:a"]["notes"] if "told" in note]
+    assert rows["ort-double:b"]["figures"]["device_memory_mb"] is None
+    assert "memory on double:b is not told" in rows["ort-double:b"]["notes"]
+    assert "device_memory_mb" not in rows["ort-cpu"]["figures"]

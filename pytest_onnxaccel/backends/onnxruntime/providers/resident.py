@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -23,10 +24,11 @@ class ProviderSession(OrtSession):
     """A session of an execution provider."""
 
     _memory, _device = "cpu", 0
+    _wanted: Wanted | None = None
 
     def on(self, wanted: Wanted) -> ProviderSession:
         """Return the session, which knows where its tensors are."""
-        device = wanted.place
+        self._wanted, device = wanted, wanted.place
         self._memory = wanted.row.memory
         self._device = int(device) if device.isdecimal() and self._memory != "cpu" else 0
         return self
@@ -41,6 +43,17 @@ class ProviderSession(OrtSession):
             return replace(found, device_ns=measure(self.resident(feeds)[0], second).wall_ns)
         except Exception as error:
             raise run_error(error) from None
+
+    @property
+    def device_memory_mb(self) -> float | None:
+        """What this process has on the device now, MB: an arena keeps what it had at its largest; None if not told."""
+        if self._wanted is None or not self._wanted.row.memory_used:
+            return None
+        try:
+            told = pkgutil.resolve_name(self._wanted.row.memory_used)(self._wanted.place)
+        except Exception:  # of whoever wrote it
+            return None
+        return None if told is None else float(told)
 
     def resident(self, feeds: Mapping[str, Array]) -> tuple[Callable[[], None], Callable[[], dict[str, Array]]]:
         """Return the call on tensors that are on the device already, and what fetches its outputs, for proofs."""

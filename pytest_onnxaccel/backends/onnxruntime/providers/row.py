@@ -30,6 +30,8 @@ class ProviderRow:
         devices: ``module:function`` that returns this machine's devices: from what ``ort-NAME:DEVICE`` takes to a name
             that no other device has. Workers of pytest-xdist are spread over them, and each has a lock. Empty where
             they are not known without the provider's libraries.
+        memory_used: ``module:function`` that tells the megabytes that its process, a worker, has on a device, or None;
+            empty where nothing tells.
         memory: where ONNX Runtime keeps its tensors: ``cuda``, ``dml``, or ``cpu``.
         needs: ``nvidia`` (a driver), ``darwin`` or ``windows``; empty where any machine may have it.
         environment: an environment of its own can be built, next to another ONNX Runtime.
@@ -50,6 +52,7 @@ class ProviderRow:
     threads_option: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
     devices: str = ""
+    memory_used: str = ""
     memory: str = "cpu"
     needs: str = ""
     environment: bool = False

@@ -6,6 +6,7 @@ from pytest_onnxaccel.backends.onnxruntime.providers.row import ProviderRow
 
 _REPLACE = "python -m pip uninstall -y onnxruntime && python -m pip install "
 _NVIDIA = "pytest_onnxaccel.backends.onnxruntime.providers.nvidia:devices"
+_NVIDIA_MEMORY = "pytest_onnxaccel.backends.onnxruntime.providers.nvidia_memory:used"
 _GPU_LIBRARIES = 'python -m pip install "onnxruntime-gpu[cuda,cudnn]"'
 
 CPU = ProviderRow(
@@ -38,6 +39,7 @@ CUDA = ProviderRow(
         "sdpa_kernel": "int",
     },
     devices=_NVIDIA,
+    memory_used=_NVIDIA_MEMORY,
     memory="cuda",
     needs="nvidia",
     lacks="shape computations are placed on the CPU; TF32 rounds float32 products to 10 bits by default",
@@ -83,6 +85,7 @@ TENSORRT = ProviderRow(
         "trt_op_types_to_exclude": "text",
     },
     devices=_NVIDIA,
+    memory_used=_NVIDIA_MEMORY,
     memory="cuda",
     needs="nvidia",
     lacks="float64 and strings; int64 is narrowed to int32 before TensorRT 10",
