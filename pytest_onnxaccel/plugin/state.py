@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_onnxaccel.backends.protocol import Availability, Backend
-from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.core.unexpected import as_error
@@ -281,20 +280,6 @@ class State:
         if len(self._in_test) > 1 and self._runner is not None:
             self._runner.model_sessions.keep(())
         self._in_test.clear()
-
-    def fixture_of_test(self, name: str) -> object:
-        """Return what the fixture *name* gave to the running test.
-
-        Raises:
-            ConfigError: no test runs, or it does not use that fixture.
-        """
-        found = getattr(self.test, "funcargs", {})
-        if name not in found:
-            raise ConfigError(
-                f"the test does not ask for {name}", subject="frozen_batch", remedy=f"add {name} to its arguments"
-            )
-        value: object = found[name]
-        return value
 
     def close(self) -> None:
         """End what runs, and remove what this run laid down."""

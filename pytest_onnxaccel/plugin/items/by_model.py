@@ -44,7 +44,8 @@ def chosen(config: pytest.Config) -> bool:
 def by_model(state: State, config: pytest.Config, log: Any) -> object | None:
     """Return xdist's own scheduler of ``--dist load``, which sends a model whole; None where that is another one.
 
-    It sends consecutive tests in portions that shrink; here each of them goes up to the end of a model.
+    It sends consecutive tests in portions that shrink; here every other test of their models goes with them, wherever
+    it stands: pytest may put the tests of a model apart, by their other parameters or by their files.
     """
     from xdist import scheduler
 
@@ -58,9 +59,15 @@ def by_model(state: State, config: pytest.Config, log: Any) -> object | None:
         if not models:
             models.extend(models_of(made.collection or (), state))
         waiting = made.pending
-        while 0 < count < len(waiting) and models[waiting[count]] == models[waiting[count - 1]] != "":
-            count += 1
-        send(node, count)
+        taken: set[int] = set()
+        for first in waiting:
+            if len(taken) >= count:
+                break
+            if first not in taken:
+                model = models[first]
+                taken.update((index for index in waiting if models[index] == model) if model else (first,))
+        waiting[:] = [*sorted(taken), *(index for index in waiting if index not in taken)]
+        send(node, len(taken))
 
     made._send_tests = whole
     return made  # type: ignore[no-any-return]

@@ -126,6 +126,19 @@ def test_each_test_is_sent_once_and_a_model_to_one_process(tmp_path: Path, count
         assert abs(len(sent[0]) - len(sent[1])) <= 7
 
 
+def test_tests_of_a_model_that_stand_apart_go_together(tmp_path: Path) -> None:
+    """As those of a backend after those of another one, or those of another file."""
+    ids = [f"m{model}.onnx::check{number}" for number in range(7) for model in range(20)]
+    ids[70:70] = [f"t.py::test_x[{number}]" for number in range(30)]
+    sent = _run(ids, tmp_path, lambda scheduler, nodes: None)
+    assert sorted(sent[0] + sent[1]) == list(range(len(ids)))
+    first, second = ({ids[i].partition("::")[0] for i in one if ".onnx" in ids[i]} for one in sent)
+    assert not first & second
+    assert min(len(first), len(second)) >= 5
+    own = [sum("t.py" in ids[i] for i in one) for one in sent]
+    assert min(own) > 0, "tests of no model are shared out as ever"
+
+
 def test_what_a_process_that_died_had_is_sent_again(tmp_path: Path) -> None:
     ids = [f"m{model}.onnx::check{number}" for model in range(8) for number in range(5)]
 
