@@ -162,4 +162,5 @@ def _order(sides: Sides) -> Finding | None:
     if not any(left.ndim and len(left) > 1 for left, _ in sides):
         return None
     backwards = all(_same(left[::-1], right, float(np.abs(left).max(initial=0)) or 1.0) for left, right in sides)
-    return "axis-order", "the same rows " + ("backwards" if backwards else "in another order")
+    what = "rows" if any(left.ndim > 1 for left, _ in sides) else "values"
+    return "axis-order", f"the same {what} " + ("backwards" if backwards else "in another order")

@@ -91,7 +91,7 @@ def _environment(report: RunReport) -> list[tuple[str, list[tuple[str, str]]]]:
             tables.append((key, [(str(name), _text(value)) for name, value in found.items()]))
     settings = run.get("settings")
     given = [
-        (str(name), f"{_text(one.get('value'))} (by {one.get('origin')})")
+        (str(name), f"{_text(one.get('value'))} ({_origin(one)})")
         for name, one in (settings.items() if isinstance(settings, dict) else ())
         if isinstance(one, dict) and one.get("origin") != "default"
     ]
@@ -104,3 +104,9 @@ _FACTS = ("plugin", "python", "platform", "started", "duration_s", "exit_status"
 
 def _text(value: Json) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _origin(one: dict[str, Json]) -> str:
+    """Return where a setting was given: an option by its name, all else in words."""
+    origin = str(one.get("origin"))
+    return f"by {origin}" if origin.startswith("-") else origin

@@ -137,7 +137,7 @@ PAIRS: list[FieldPair] = [
          lambda x: scaler(MEANS, SCALES)(x)[:, ::-1], **TABLE),
     pair("unicode_form", "other", letters(), letters("NFKC"), inputs="text"),
     pair("accents_removed", "other", letters(), plain_letters, inputs="text"),
-    pair("padded_on_the_left", "other", letters(), letters(left=True), inputs="text"),
+    pair("padded_on_the_left", "axis-order|other", letters(), letters(left=True), inputs="text"),
     pair("cut_at_the_front", "other", letters(), letters(tail=True), inputs="text"),
     pair("batch_maximum", "other|statistics", lambda x: x / np.maximum(x.max((1, 2, 3), keepdims=True), 1).astype(F),
          lambda x: x / F(max(x.max(), 1)), inputs="batch"),
