@@ -45,7 +45,7 @@ def test_an_endless_model_is_ended(start: Start, tmp_path: Path) -> None:
     error = timed_out(worker, lambda: run(worker, session, x=np.ones(1, np.float32)))
     assert str(error) == (
         "onnxaccel[E_TIMEOUT] no answer within 0.5 s, the worker was ended (run, ort-cpu, limit 0.5 s) - "
-        "raise --onnx-timeout if the model is only slow"
+        "raise the time limit (--onnx-timeout, or --timeout of a command) if the model is only slow"
     )
 
 

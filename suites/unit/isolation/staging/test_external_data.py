@@ -231,7 +231,10 @@ def test_limits_on_size_count_and_time(staged: Staged, monkeypatch: pytest.Monke
     for name in names:
         Path(staged.source_folder, name).write_bytes(b"weights")
     error = fails(staged, *names, seconds=-1)
-    assert (error.code, error.remedy) == ("E_TIMEOUT", "raise the time limit (--onnx-timeout, or --timeout of a command) if the disk is only slow")
+    assert (error.code, error.remedy) == (
+        "E_TIMEOUT",
+        "raise the time limit (--onnx-timeout, or --timeout of a command) if the disk is only slow",
+    )
     monkeypatch.setattr(external, "MOST_FILES", 2)
     assert fails(staged, *names).code == "E_SIZE"
     monkeypatch.setattr(external, "MOST_FILES", 3)

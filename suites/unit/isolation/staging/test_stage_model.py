@@ -199,7 +199,7 @@ def test_a_copy_that_takes_too_long_is_given_up(tmp_path: Path, private: str, mo
     with pytest.raises(ModelError) as caught:
         stage(str(tmp_path / "m.onnx"), "m.onnx", private, seconds=-1)
     assert caught.value.code == "E_TIMEOUT"
-    assert "raise --onnx-timeout" in str(caught.value)
+    assert "raise the time limit (--onnx-timeout" in str(caught.value)
     assert os.listdir(private) == []
 
 
