@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pytest_onnxaccel.preprocessing import compare
-from pytest_onnxaccel.preprocessing.differences import Bound
-from pytest_onnxaccel.preprocessing.domain import Domain
 from pytest_onnxaccel.preprocessing.guarded_call import Pair
+from pytest_onnxaccel.preprocessing.inputs.domain import Domain
+from pytest_onnxaccel.preprocessing.results.differences import Bound
 from pytest_onnxaccel.strategies import images
 from pytest_onnxaccel.strategies.search import find_failing
 from suites.preprocessing.field.pair import FieldPair

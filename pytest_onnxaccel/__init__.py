@@ -72,7 +72,7 @@ else:
 
             return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
         if name == "__version__":
-            from pytest_onnxaccel.core.version import own_version
+            from pytest_onnxaccel.core.lookup.version import own_version
 
             return own_version()
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

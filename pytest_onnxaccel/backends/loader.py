@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pytest_onnxaccel.core.errors import ConfigError, printable
-from pytest_onnxaccel.core.import_string import at_home, find_callable
+from pytest_onnxaccel.core.lookup.import_string import at_home, find_callable
 
 
 def call_loader(loader: str, import_paths: Sequence[str]) -> Any:

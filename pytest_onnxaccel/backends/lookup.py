@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend, LoadOptions, Session
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError, printable
+from pytest_onnxaccel.core.lookup import registry
 
 
 def backend(name: str) -> Backend:

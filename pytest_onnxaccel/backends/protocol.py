@@ -13,7 +13,7 @@ from dataclasses import asdict, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.core.registry import BACKENDS
+from pytest_onnxaccel.core.lookup.registry import BACKENDS
 from pytest_onnxaccel.core.specs import TensorSpec, Timing, TimingPlan
 
 if TYPE_CHECKING:

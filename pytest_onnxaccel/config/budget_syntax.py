@@ -11,7 +11,7 @@ import re
 from pytest_onnxaccel.config import units
 from pytest_onnxaccel.config import validators as scalars
 from pytest_onnxaccel.core.errors import ConfigError
-from pytest_onnxaccel.core.registry import nearest
+from pytest_onnxaccel.core.lookup.registry import nearest
 from pytest_onnxaccel.core.specs import LatencyBudget, Scenario
 
 #: Keys of a budget to the fields of :class:`~pytest_onnxaccel.core.specs.LatencyBudget`, in the order of the docs.

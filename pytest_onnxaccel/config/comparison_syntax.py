@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_onnxaccel.config import validators as scalars
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.comparisons import Comparison, KnownFault
 from pytest_onnxaccel.core.errors import ConfigError
-from pytest_onnxaccel.core.registry import nearest
+from pytest_onnxaccel.core.lookup import registry
+from pytest_onnxaccel.core.lookup.registry import nearest
 from pytest_onnxaccel.core.specs import is_function
 
 #: Keys of a comparison that is written as a table, by its kind.

@@ -21,23 +21,14 @@ from pytest_onnxaccel.config.schema.fold_table import FOLD_IN
 from pytest_onnxaccel.config.schema.key import Table
 from pytest_onnxaccel.config.schema.preprocessing_table import PREPROCESSING
 from pytest_onnxaccel.config.toml_positions import dotted, line_of
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.comparisons import Comparison, KnownFault
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.lookup import registry
+from pytest_onnxaccel.core.lookup.registry import nearest
+from pytest_onnxaccel.core.pair_specs import FoldSpec, PreprocessingSpec
 from pytest_onnxaccel.core.printing import identifier
-from pytest_onnxaccel.core.registry import nearest
-from pytest_onnxaccel.core.specs import (
-    BatchPlan,
-    DimSpec,
-    FoldSpec,
-    InputSpec,
-    LatencyBudget,
-    ModelSpec,
-    PreprocessingSpec,
-    SourceSpec,
-    Tolerance,
-)
+from pytest_onnxaccel.core.specs import BatchPlan, DimSpec, InputSpec, LatencyBudget, ModelSpec, SourceSpec, Tolerance
 
 _Path = tuple[str, ...]
 

@@ -11,7 +11,7 @@ from pytest_onnxaccel.config import validators as scalars
 from pytest_onnxaccel.config.validators import is_function
 from pytest_onnxaccel.core.dims import is_expression
 from pytest_onnxaccel.core.errors import ConfigError
-from pytest_onnxaccel.core.registry import BACKENDS, names, nearest
+from pytest_onnxaccel.core.lookup.registry import BACKENDS, names, nearest
 from pytest_onnxaccel.core.specs import DimSpec, GoldenSpec, SourceSpec
 
 

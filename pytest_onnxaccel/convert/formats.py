@@ -13,8 +13,8 @@ import zipfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pytest_onnxaccel.core.archives import opened_zip
 from pytest_onnxaccel.core.errors import ConfigError, ModelError, printable
+from pytest_onnxaccel.core.files.archives import opened_zip
 
 ONNX = "onnx"
 TORCH = "torch"

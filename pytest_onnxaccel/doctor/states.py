@@ -9,9 +9,9 @@ from typing import Any
 
 from pytest_onnxaccel.backends import lookup
 from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import OnnxAccelError, printable
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.doctor.ask import ask
 from pytest_onnxaccel.doctor.diagnosis import BackendState, Problem
 from pytest_onnxaccel.doctor.machine import cores

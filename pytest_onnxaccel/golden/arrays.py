@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from pytest_onnxaccel.core.archives import opened_zip
 from pytest_onnxaccel.core.errors import OnnxAccelError
+from pytest_onnxaccel.core.files.archives import opened_zip
 from pytest_onnxaccel.golden.layout import wrong
 from pytest_onnxaccel.golden.tables import parsed, unique
 from pytest_onnxaccel.golden.values import Value, dtype_called

@@ -11,8 +11,8 @@ from pathlib import Path
 from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
 from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
 
-from pytest_onnxaccel.core.beneath import Refused, open_beneath, open_folder, split
 from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.files.beneath import Refused, open_beneath, open_folder, split
 from pytest_onnxaccel.graph.files import FOLLOWED, all_graphs, load_graph
 
 #: Largest model in bytes that is written as one file; protobuf refuses 2 GiB and some readers half of it.

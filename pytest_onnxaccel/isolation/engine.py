@@ -185,7 +185,7 @@ class WorkerSession:
         return Paced.from_json(answer)
 
     def look(self, feeds: Sequence[Mapping[str, Array]], path: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what samples reach, as :func:`~pytest_onnxaccel.isolation.look.look` tells, inside the worker."""
+        """Return what samples reach, as :func:`~pytest_onnxaccel.isolation.child.look.look` tells, in the worker."""
         named = {f"{i}/{name}": array for i, one in enumerate(feeds) for name, array in one.items()}
         self._there()
         request = {"op": "look", "session": self.number, "path": path, "samples": len(feeds), "wanted": dict(wanted)}
@@ -214,12 +214,12 @@ class LocalEngine:
         self._sessions: list[Session] = []
 
     def graph(self, function: str, **arguments: Any) -> Any:
-        from pytest_onnxaccel.isolation.functions import graph_function
+        from pytest_onnxaccel.isolation.child.functions import graph_function
 
         return graph_function(function)(**arguments)
 
     def load(self, path: str, options: LoadOptions) -> Session:
-        from pytest_onnxaccel.isolation.functions import make_backend
+        from pytest_onnxaccel.isolation.child.functions import make_backend
 
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # as in workers
         session = make_backend(self._backend).load(path, options)

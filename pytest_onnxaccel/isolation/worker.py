@@ -19,17 +19,17 @@ from pytest_onnxaccel.backends.protocol import Backend, LoadOptions, Session
 from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError, printable
 from pytest_onnxaccel.core.specs import TimingPlan
 from pytest_onnxaccel.core.unexpected import traceback_lines
+from pytest_onnxaccel.isolation.child.functions import graph_function, make_backend, resolve
+from pytest_onnxaccel.isolation.child.own_memory import device_memory, peak_memory, reset_peak_memory
+from pytest_onnxaccel.isolation.child.runtime_warnings import warning_lines
 from pytest_onnxaccel.isolation.confinement.confine import Wall, confine, confine_by_environment
-from pytest_onnxaccel.isolation.functions import graph_function, make_backend, resolve
 from pytest_onnxaccel.isolation.log import Log
-from pytest_onnxaccel.isolation.own_memory import device_memory, peak_memory, reset_peak_memory
-from pytest_onnxaccel.isolation.runtime_warnings import warning_lines
 from pytest_onnxaccel.isolation.wire import Closed, Inbox, Outbox, receive_frame, send_frame
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
 #: What tells which weights and branches samples reach: it knows graphs.
-_LOOK = "pytest_onnxaccel.isolation.look:look"
+_LOOK = "pytest_onnxaccel.isolation.child.look:look"
 
 
 class Worker:

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_onnxaccel.core.errors import BackendUnavailable
 from pytest_onnxaccel.core.unexpected import as_error
-from pytest_onnxaccel.plugin.run_options import LET_THROUGH
+from pytest_onnxaccel.plugin.run.run_options import LET_THROUGH
 from pytest_onnxaccel.plugin.state import STATE
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from pytest_onnxaccel.core.errors import OnnxAccelError
-from pytest_onnxaccel.plugin.gc_pause import keep_collected
 from pytest_onnxaccel.plugin.interruption.crashes import end_of, is_crash, tell_crash
 from pytest_onnxaccel.plugin.items.collect import CheckItem, builtin_items, collector
 from pytest_onnxaccel.plugin.items.folding import FoldItem
@@ -27,6 +26,7 @@ from pytest_onnxaccel.plugin.options.arguments_as_text import packed
 from pytest_onnxaccel.plugin.options.header import header
 from pytest_onnxaccel.plugin.parametrize import unknown
 from pytest_onnxaccel.plugin.prestart import LEASES
+from pytest_onnxaccel.plugin.run.gc_pause import keep_collected
 from pytest_onnxaccel.plugin.sandbox import line
 from pytest_onnxaccel.plugin.state import State
 

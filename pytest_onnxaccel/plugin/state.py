@@ -13,15 +13,15 @@ from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.core.unexpected import as_error
 from pytest_onnxaccel.isolation.staging.run_folder import Staging
-from pytest_onnxaccel.plugin.gc_pause import undisturbed, undisturbed_end
-from pytest_onnxaccel.plugin.kept_results import KeptResults
 from pytest_onnxaccel.plugin.keys import ACTIVATE
 from pytest_onnxaccel.plugin.options.model_paths import distinct
 from pytest_onnxaccel.plugin.options.settings import Settings
 from pytest_onnxaccel.plugin.options.with_options import with_options
 from pytest_onnxaccel.plugin.prestart import shared_folder
-from pytest_onnxaccel.plugin.run_folders import RunFolders
-from pytest_onnxaccel.plugin.run_options import LET_THROUGH, run_options
+from pytest_onnxaccel.plugin.run.folders import RunFolders
+from pytest_onnxaccel.plugin.run.gc_pause import undisturbed, undisturbed_end
+from pytest_onnxaccel.plugin.run.kept_results import KeptResults
+from pytest_onnxaccel.plugin.run.run_options import LET_THROUGH, run_options
 from pytest_onnxaccel.runner.check_table import checks
 from pytest_onnxaccel.runner.faults.fault_verdict import verdict_of
 from pytest_onnxaccel.runner.plan import Plan, make_plan, registered
@@ -33,7 +33,7 @@ from pytest_onnxaccel.runner.sessions.workers.worker_counts import WorkerCounts
 if TYPE_CHECKING:
     from pytest_onnxaccel.report.comparison.changes import Comparison
     from pytest_onnxaccel.report.run_report import RunReport
-    from pytest_onnxaccel.runner.machine_lock import MachineLock
+    from pytest_onnxaccel.runner.locks.machine_lock import MachineLock
     from pytest_onnxaccel.runner.request import Request
     from pytest_onnxaccel.runner.runner import Runner
     from pytest_onnxaccel.runner.sessions.model_session import ModelSession
@@ -138,7 +138,7 @@ class State:
     @cached_property
     def machine_lock(self) -> MachineLock | None:
         """What an xdist worker shares with the others; None in a process that is alone."""
-        from pytest_onnxaccel.runner.machine_lock import MachineLock
+        from pytest_onnxaccel.runner.locks.machine_lock import MachineLock
 
         folder = shared_folder(self.config)
         return None if folder is None else MachineLock(folder)

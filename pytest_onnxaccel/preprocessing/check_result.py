@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.core.errors import printable
-from pytest_onnxaccel.core.failure_folder import case_folder
+from pytest_onnxaccel.core.files.failure_folder import case_folder
+from pytest_onnxaccel.core.pair_specs import PreprocessingSpec
 from pytest_onnxaccel.core.results import CheckResult, Verdict
-from pytest_onnxaccel.core.specs import PreprocessingSpec
 from pytest_onnxaccel.preprocessing.pictures import pictures
 
 if TYPE_CHECKING:

@@ -12,17 +12,17 @@ import numpy as np
 
 from pytest_onnxaccel.core.errors import CheckFailure, ConfigError
 from pytest_onnxaccel.core.results import Verdict
-from pytest_onnxaccel.preprocessing.differences import Bound
 from pytest_onnxaccel.preprocessing.failure_figures import first_difference, worst
 from pytest_onnxaccel.preprocessing.guarded_call import Failure, Function, Pair, name_of
-from pytest_onnxaccel.preprocessing.inputs import Raw
+from pytest_onnxaccel.preprocessing.inputs.forms import Raw
+from pytest_onnxaccel.preprocessing.inputs.wanted import Wanted
 from pytest_onnxaccel.preprocessing.report import Report
+from pytest_onnxaccel.preprocessing.results.differences import Bound
 from pytest_onnxaccel.preprocessing.search import standard_images as corpora
 from pytest_onnxaccel.preprocessing.search.found import also
 from pytest_onnxaccel.preprocessing.search.fuzz import Search, given_images, is_strategy
 from pytest_onnxaccel.preprocessing.search.shrink import Shrinker
 from pytest_onnxaccel.preprocessing.side import Side
-from pytest_onnxaccel.preprocessing.wanted import Wanted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_onnxaccel.preprocessing.domain import Domain
-from pytest_onnxaccel.preprocessing.leaves import Leaves
+from pytest_onnxaccel.preprocessing.inputs.domain import Domain
+from pytest_onnxaccel.preprocessing.results.leaves import Leaves
 
 #: Fewest samples for a claim about all of them.
 FEW = 4

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_onnxaccel.preprocessing.differences import beyond, differences, magnitude, ulp
 from pytest_onnxaccel.preprocessing.guarded_call import Failure, Pair
 from pytest_onnxaccel.preprocessing.report import FirstDifference, plain
+from pytest_onnxaccel.preprocessing.results.differences import beyond, differences, magnitude, ulp
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

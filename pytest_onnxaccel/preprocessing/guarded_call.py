@@ -10,14 +10,14 @@ import numpy as np
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.preprocessing.coverage import Coverage
-from pytest_onnxaccel.preprocessing.difference_kinds import STAGES
-from pytest_onnxaccel.preprocessing.differences import Bound, beyond, differences, magnitude, near
-from pytest_onnxaccel.preprocessing.domain import Domain
-from pytest_onnxaccel.preprocessing.leaves import Leaves
+from pytest_onnxaccel.preprocessing.inputs.domain import Domain
+from pytest_onnxaccel.preprocessing.results.difference_kinds import STAGES
+from pytest_onnxaccel.preprocessing.results.differences import Bound, beyond, differences, magnitude, near
+from pytest_onnxaccel.preprocessing.results.leaves import Leaves
+from pytest_onnxaccel.preprocessing.results.unordered_rows import reordered
 from pytest_onnxaccel.preprocessing.side import Function as Function
 from pytest_onnxaccel.preprocessing.side import Outcome as Outcome
 from pytest_onnxaccel.preprocessing.side import Side, call, name_of, same
-from pytest_onnxaccel.preprocessing.unordered_rows import reordered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,7 @@ class Failure:
     """The first check that failed on one image.
 
     Attributes:
-        stage: one of :data:`~pytest_onnxaccel.preprocessing.difference_kinds.STAGES`.
+        stage: one of :data:`~pytest_onnxaccel.preprocessing.results.difference_kinds.STAGES`.
         image: the input, laid out as it failed.
         reference, candidate: the two arrays that differ; None where a side raised.
         size: how large the difference is: largest |difference| of values, else 0.

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.preprocessing.compare import assert_equivalent
-from pytest_onnxaccel.preprocessing.model_outputs import generated
+from pytest_onnxaccel.preprocessing.inputs.model_outputs import generated
 from pytest_onnxaccel.preprocessing.report import Report
 from pytest_onnxaccel.preprocessing.side import Function
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.preprocessing.inputs import Raw
-from pytest_onnxaccel.preprocessing.leaves import Leaves, leaves_of
+from pytest_onnxaccel.preprocessing.inputs.forms import Raw
+from pytest_onnxaccel.preprocessing.results.leaves import Leaves, leaves_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

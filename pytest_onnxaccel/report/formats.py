@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 from pytest_onnxaccel.core.errors import ConfigError
-from pytest_onnxaccel.core.registry import nearest
+from pytest_onnxaccel.core.lookup.registry import nearest
 from pytest_onnxaccel.report.json_report import replace_text
 
 if TYPE_CHECKING:

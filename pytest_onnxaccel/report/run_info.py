@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 from pytest_onnxaccel.core.errors import printable
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.lookup.version import own_version
 from pytest_onnxaccel.core.results import Json
-from pytest_onnxaccel.core.version import own_version
 
 
 @record(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pytest_onnxaccel.core.errors import ConfigError
-from pytest_onnxaccel.core.missing import looked_for
-from pytest_onnxaccel.core.registry import nearest
+from pytest_onnxaccel.core.lookup.missing import looked_for
+from pytest_onnxaccel.core.lookup.registry import nearest
 from pytest_onnxaccel.core.results import CheckResult, Results, Verdict
 from pytest_onnxaccel.core.specs import BatchPlan, GoldenSpec, ModelSpec, Tolerance
 from pytest_onnxaccel.runner import arguments

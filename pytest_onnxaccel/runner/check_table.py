@@ -81,7 +81,9 @@ def checks() -> dict[str, Check]:
     Raises:
         ConfigError: a distribution registers something else than a check, or a name that is taken.
     """
-    from pytest_onnxaccel.core import registry  # reports import this table, and need no metadata of distributions
+    from pytest_onnxaccel.core.lookup import (
+        registry,  # reports import this table, and need no metadata of distributions
+    )
 
     found = {check.name: check for check in BUILT_IN}
     for name in registry.names(registry.CHECKS):
@@ -90,7 +92,7 @@ def checks() -> dict[str, Check]:
 
 
 def _registered(name: str, known: dict[str, Check]) -> Check:
-    from pytest_onnxaccel.core import registry
+    from pytest_onnxaccel.core.lookup import registry
 
     where = f"the entry point {name!r} of the group {registry.CHECKS}"
     try:

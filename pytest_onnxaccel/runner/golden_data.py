@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pytest_onnxaccel.core.beneath import open_beneath
 from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError
+from pytest_onnxaccel.core.files.beneath import open_beneath
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.printing import counted
 from pytest_onnxaccel.core.results import CheckResult, Verdict

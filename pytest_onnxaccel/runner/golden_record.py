@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from pytest_onnxaccel.config.lockfile import rounded_up
 from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError, ModelError, OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.lookup.version import own_version
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import GoldenSpec, ModelSpec, Tolerance
-from pytest_onnxaccel.core.version import own_version
 from pytest_onnxaccel.golden import layout
 from pytest_onnxaccel.runner.plan import Plan, make_plan
 from pytest_onnxaccel.runner.request import GOLDEN, Request, RunOptions

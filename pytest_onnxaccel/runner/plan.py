@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec
 from pytest_onnxaccel.runner.check_table import Check, checks
 from pytest_onnxaccel.runner.golden_data import golden_of

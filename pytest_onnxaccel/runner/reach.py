@@ -138,6 +138,6 @@ def _look(session: Session, feeds: Sequence[Mapping[str, Array]], path: str, wan
     hosted = getattr(session, "look", None)
     if hosted is not None:
         return hosted(feeds, path, wanted)
-    from pytest_onnxaccel.isolation.look import look
+    from pytest_onnxaccel.isolation.child.look import look
 
     return look(session, feeds, path, wanted)

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_onnxaccel.backends.protocol import GROUP
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec, is_function
 from pytest_onnxaccel.runner.request import GOLDEN
 

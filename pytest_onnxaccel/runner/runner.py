@@ -11,11 +11,11 @@ from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.core.unexpected import as_error
 from pytest_onnxaccel.runner.check_run import CheckRun, RunState
 from pytest_onnxaccel.runner.check_table import checks
-from pytest_onnxaccel.runner.device_locks import DeviceLocks
 from pytest_onnxaccel.runner.faults.fault_verdict import verdict_of
 from pytest_onnxaccel.runner.faults.known_faults import with_known
 from pytest_onnxaccel.runner.faults.structure_fault import told_by_structure
-from pytest_onnxaccel.runner.machine_lock import MachineLock
+from pytest_onnxaccel.runner.locks.device_locks import DeviceLocks
+from pytest_onnxaccel.runner.locks.machine_lock import MachineLock
 from pytest_onnxaccel.runner.reach import Reaching
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.sessions.model_sessions import ModelSessions

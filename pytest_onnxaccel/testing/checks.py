@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.runner.check_table import BUILT_IN, Check, checks, problem_of

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.isolation.functions import GRAPH_FUNCTIONS
+from pytest_onnxaccel.isolation.child.functions import GRAPH_FUNCTIONS
 from pytest_onnxaccel.testing.common import Promises
 from pytest_onnxaccel.testing.harness import case, check_refusal, check_specs, require
 

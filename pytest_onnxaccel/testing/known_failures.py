@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_onnxaccel.core.errors import ConfigError
-from pytest_onnxaccel.core.registry import nearest
+from pytest_onnxaccel.core.lookup.registry import nearest
 
 
 def expected(known: Mapping[str, str], check: str) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.checked_session import CheckedSession
 from pytest_onnxaccel.backends.protocol import GROUP, Availability, Backend, LoadOptions, Session
-from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.runner.request import RunOptions

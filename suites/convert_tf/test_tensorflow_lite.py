@@ -25,7 +25,7 @@ from pytest_onnxaccel.runner.sessions.source import backend_for, open_source
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from pytest_onnxaccel.runner.sessions.workers.source_conversions import Conversion
 from suites.convert_tf import sources
-from suites.convert_tf.test_tensorflow_unsafe_sources import reads, refusal
+from suites.convert_tf.safety.test_tensorflow_unsafe_sources import reads, refusal
 
 X = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
 #: The real regression model as TensorFlow saves it.

@@ -13,8 +13,8 @@ from onnx import ModelProto, helper
 from pytest_onnxaccel.backends.onnxruntime.cpu import OrtCpu
 from pytest_onnxaccel.backends.protocol import GROUP, LoadOptions, Session
 from pytest_onnxaccel.backends.reference import ReferenceBackend
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.lookup import registry
 
 
 class RawReference(ReferenceBackend):

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.plugin.options.read_settings import read_settings
 from pytest_onnxaccel.plugin.options.settings import Settings
 from suites.plugin.probe import Probe, Read

@@ -15,10 +15,10 @@ from pytest_onnxaccel import CheckFailure, Verdict
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.preprocessing import assert_equivalent, compare
 from pytest_onnxaccel.strategies.programs import lay_out
-from suites.preprocessing.equivalents import table, tiled_mean
-from suites.preprocessing.planted_memory import reads_memory_order
-from suites.preprocessing.planted_values import article_elegant
-from suites.preprocessing.references import article, imagenet, unit
+from suites.preprocessing.functions.equivalents import table, tiled_mean
+from suites.preprocessing.functions.references import article, imagenet, unit
+from suites.preprocessing.planted_faults.memory import reads_memory_order
+from suites.preprocessing.planted_faults.values import article_elegant
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -154,7 +154,10 @@ def test_a_saved_case_of_a_local_function_says_what_it_needs(tmp_path: Path) -> 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert "cannot be imported: python repro.py pkg:reference pkg:candidate" in done.stderr
-    names = ["suites.preprocessing.references:article", "suites.preprocessing.planted_values:article_elegant"]
+    names = [
+        "suites.preprocessing.functions.references:article",
+        "suites.preprocessing.planted_faults.values:article_elegant",
+    ]
     done = subprocess.run([*command, *names], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
     assert "largest difference" in done.stdout
 

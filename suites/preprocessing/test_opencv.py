@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_onnxaccel.preprocessing import compare
-from suites.preprocessing.references import RGB_MEAN, RGB_STD, Function, unit
+from suites.preprocessing.functions.references import RGB_MEAN, RGB_STD, Function, unit
 
 cv2 = pytest.importorskip("cv2")
 

@@ -11,7 +11,7 @@ import pytest
 from pytest_onnxaccel import CheckFailure, pipeline_parity
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.preprocessing import postprocessing_parity
-from pytest_onnxaccel.preprocessing.model_outputs import CONTENTS, SCENES, generated
+from pytest_onnxaccel.preprocessing.inputs.model_outputs import CONTENTS, SCENES, generated
 from pytest_onnxaccel.preprocessing.pipeline import compare_pipelines
 
 F = np.float32

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pytest_onnxaccel.preprocessing import KINDS, compare
-from suites.preprocessing.equivalents import PAIRS
-from suites.preprocessing.fault import Fault
 from suites.preprocessing.field.run import PAIRS as FIELD
+from suites.preprocessing.functions.equivalents import PAIRS
+from suites.preprocessing.functions.fault import Fault
 from suites.preprocessing.planted import FAULTS
 
 

@@ -12,8 +12,8 @@ import pytest
 from pytest_onnxaccel import CheckFailure, Verdict
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.preprocessing import assert_equivalent, compare
-from pytest_onnxaccel.preprocessing.differences import Bound
-from pytest_onnxaccel.preprocessing.leaves import leaves_of
+from pytest_onnxaccel.preprocessing.results.differences import Bound
+from pytest_onnxaccel.preprocessing.results.leaves import leaves_of
 from pytest_onnxaccel.preprocessing.speed import verdict as speed
 
 F = np.float32

@@ -20,7 +20,7 @@ from onnx import helper
 
 from benchmarks.mutation_peers import PEERS, installed
 from pytest_onnxaccel.backends.protocol import GROUP, LoadOptions
-from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.core.specs import ModelSpec, Tolerance
 from pytest_onnxaccel.runner.request import Request, RunOptions

@@ -15,7 +15,7 @@ import pytest
 
 from fixtures import graphs
 from pytest_onnxaccel.backends.protocol import GROUP
-from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.isolation.staging.run_folder import Staging

@@ -27,7 +27,7 @@ def reference(backend: str) -> str:
 def __getattr__(name: str) -> Callable[[], Any]:
     if ":" not in name:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from pytest_onnxaccel.isolation.functions import make_backend
+    from pytest_onnxaccel.isolation.child.functions import make_backend
 
     return lambda: Escaping(make_backend(name))
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from pytest_onnxaccel.backends.protocol import GROUP
-from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.isolation.confinement.level import MOVES, level
 from suites.sandbox.conftest import Escape, Outside
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import SessionInfo, SourceOptions
 from pytest_onnxaccel.core.errors import ConfigError, ModelError, OnnxAccelError, printable
-from pytest_onnxaccel.core.import_string import at_home, find_callable
+from pytest_onnxaccel.core.lookup.import_string import at_home, find_callable
 from pytest_onnxaccel.core.specs import Timing, TimingPlan
 from pytest_onnxaccel.core.unexpected import traceback_lines
 

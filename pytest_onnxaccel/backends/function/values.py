@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.lookup.registry import nearest
 from pytest_onnxaccel.core.printing import named
-from pytest_onnxaccel.core.registry import nearest
 from pytest_onnxaccel.core.specs import TensorSpec, dtype_label
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_onnxaccel.core.dims import names_in
 from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.errors import ModelError
-from pytest_onnxaccel.core.import_string import resolve
+from pytest_onnxaccel.core.lookup.import_string import resolve
 from pytest_onnxaccel.core.printing import named
 from pytest_onnxaccel.core.specs import InputSpec, ModelInfo, ModelSpec, TensorSpec
 from pytest_onnxaccel.numerics.sampling.declared import dim_at

@@ -20,8 +20,8 @@ from typing import Any
 
 from pytest_onnxaccel.convert.cache.locks import acquire
 from pytest_onnxaccel.convert.cache.pruning import ROOM, lock_of, prune, remove
-from pytest_onnxaccel.core.beneath import Refused, open_beneath, open_folder, split
 from pytest_onnxaccel.core.errors import printable
+from pytest_onnxaccel.core.files.beneath import Refused, open_beneath, open_folder, split
 
 _ENTRY = "entry.json"
 #: Part of every key: what an entry looks like.

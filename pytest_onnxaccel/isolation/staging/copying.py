@@ -9,9 +9,9 @@ import os
 import time
 from collections.abc import Callable, Iterator
 
-from pytest_onnxaccel.core.beneath import open_folder
 from pytest_onnxaccel.core.errors import ModelError
-from pytest_onnxaccel.core.missing import looked_for
+from pytest_onnxaccel.core.files.beneath import open_folder
+from pytest_onnxaccel.core.lookup.missing import looked_for
 from pytest_onnxaccel.isolation.limits import size_text
 
 _CHUNK = 1 << 20
@@ -97,7 +97,7 @@ class Allowance:
 
 @contextlib.contextmanager
 def opened_folder(path: str, failed: Callable[[OSError], ModelError], listed: bool = False) -> Iterator[int]:
-    """Open the folder *path* by :func:`~pytest_onnxaccel.core.beneath.open_folder`, and close it afterwards.
+    """Open the folder *path* by :func:`~pytest_onnxaccel.core.files.beneath.open_folder`, and close it afterwards.
 
     Raises:
         ModelError: it cannot be opened, as *failed* tells.

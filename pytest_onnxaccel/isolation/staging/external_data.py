@@ -7,8 +7,8 @@ import errno
 import os
 from collections.abc import Iterable, Mapping
 
-from pytest_onnxaccel.core.beneath import Refused, create_beneath, open_beneath, split
 from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError, printable
+from pytest_onnxaccel.core.files.beneath import Refused, create_beneath, open_beneath, split
 from pytest_onnxaccel.isolation.staging.copying import (
     LARGEST,
     MOST_FILES,

@@ -6,8 +6,8 @@ import os
 import stat
 from collections.abc import Iterator
 
-from pytest_onnxaccel.core.beneath import Refused, list_beneath, open_beneath
 from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.files.beneath import Refused, list_beneath, open_beneath
 from pytest_onnxaccel.golden import layout
 from pytest_onnxaccel.golden.layout import wrong
 from pytest_onnxaccel.isolation.staging.copying import SECONDS, Allowance, opened_folder, read_error

@@ -7,8 +7,8 @@ import itertools
 import os
 from pathlib import Path
 
-from pytest_onnxaccel.core.beneath import Refused, open_regular
 from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.files.beneath import Refused, open_regular
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.isolation.limits import size_text
 from pytest_onnxaccel.isolation.staging.copying import SECONDS, Allowance, copy_open, read_error, write_error

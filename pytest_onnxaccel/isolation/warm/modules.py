@@ -38,7 +38,7 @@ USUAL = (
     "pytest_onnxaccel.graph.rebatch.rebatch",
     "pytest_onnxaccel.graph.rehearsal",
     "pytest_onnxaccel.graph.validate",
-    "pytest_onnxaccel.isolation.look",
+    "pytest_onnxaccel.isolation.child.look",
     "pytest_onnxaccel.numerics.reach.coverage",
     "pytest_onnxaccel.numerics.reach.sensitivity",
     "pytest_onnxaccel.numerics.unpacked",

@@ -22,9 +22,9 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, NoReturn
 
+from pytest_onnxaccel.isolation.child.functions import resolve
 from pytest_onnxaccel.isolation.confinement.level import level
 from pytest_onnxaccel.isolation.confinement.syscalls import libc
-from pytest_onnxaccel.isolation.functions import resolve
 from pytest_onnxaccel.isolation.warm.blas import find_blas
 from pytest_onnxaccel.isolation.warm.modules import EVALUATOR, FIRST, REHEARSALS, USUAL, WARM, WARM_UP
 from pytest_onnxaccel.isolation.worker import import_modules, serve

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_onnxaccel.core.beneath import Refused, open_regular
 from pytest_onnxaccel.core.errors import ModelError, printable
+from pytest_onnxaccel.core.files.beneath import Refused, open_regular
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

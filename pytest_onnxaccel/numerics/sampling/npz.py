@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_onnxaccel.core.archives import opened_zip
-from pytest_onnxaccel.core.beneath import Refused, open_regular
 from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.files.archives import opened_zip
+from pytest_onnxaccel.core.files.beneath import Refused, open_regular
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

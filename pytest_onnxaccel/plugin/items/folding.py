@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 
 from pytest_onnxaccel.core.errors import ConfigError
-from pytest_onnxaccel.core.import_string import resolve
+from pytest_onnxaccel.core.lookup.import_string import resolve
+from pytest_onnxaccel.core.pair_specs import FoldSpec
 from pytest_onnxaccel.core.printing import identifier
 from pytest_onnxaccel.core.results import CheckResult, Verdict
-from pytest_onnxaccel.core.specs import FoldSpec, Tolerance
+from pytest_onnxaccel.core.specs import Tolerance
 from pytest_onnxaccel.core.unexpected import as_error
 from pytest_onnxaccel.plugin.items.place import file_id, place
 from pytest_onnxaccel.plugin.items.results import conclude, record
-from pytest_onnxaccel.plugin.run_options import LET_THROUGH
+from pytest_onnxaccel.plugin.run.run_options import LET_THROUGH
 from pytest_onnxaccel.plugin.state import STATE, State
 
 

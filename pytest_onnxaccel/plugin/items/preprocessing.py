@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_onnxaccel.core.failure_folder import FOLDER
-from pytest_onnxaccel.core.import_string import resolve
+from pytest_onnxaccel.core.files.failure_folder import FOLDER
+from pytest_onnxaccel.core.lookup.import_string import resolve
+from pytest_onnxaccel.core.pair_specs import PreprocessingSpec
 from pytest_onnxaccel.core.printing import identifier
 from pytest_onnxaccel.core.results import CheckResult, Verdict
-from pytest_onnxaccel.core.specs import PreprocessingSpec
 from pytest_onnxaccel.core.unexpected import as_error
 from pytest_onnxaccel.plugin.items.folding import FoldNode
 from pytest_onnxaccel.plugin.items.place import file_id, place
 from pytest_onnxaccel.plugin.items.results import conclude, record
-from pytest_onnxaccel.plugin.run_options import LET_THROUGH
+from pytest_onnxaccel.plugin.run.run_options import LET_THROUGH
 from pytest_onnxaccel.plugin.state import STATE, State
 
 if TYPE_CHECKING:

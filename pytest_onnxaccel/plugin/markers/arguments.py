@@ -12,8 +12,8 @@ from pytest_onnxaccel.config import pair_values as pairs
 from pytest_onnxaccel.config import units
 from pytest_onnxaccel.config import validators as scalars
 from pytest_onnxaccel.config.comparison_syntax import comparisons
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.plugin.options import names as known
 
 

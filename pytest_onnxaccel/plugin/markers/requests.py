@@ -14,8 +14,9 @@ from pytest_onnxaccel.config.pair_values import split
 from pytest_onnxaccel.core.comparisons import Comparison
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.core.registry import nearest
-from pytest_onnxaccel.core.specs import BatchPlan, Decision, FoldSpec, LatencyBudget, PreprocessingSpec, Tolerance
+from pytest_onnxaccel.core.lookup.registry import nearest
+from pytest_onnxaccel.core.pair_specs import FoldSpec, PreprocessingSpec
+from pytest_onnxaccel.core.specs import BatchPlan, Decision, LatencyBudget, Tolerance
 from pytest_onnxaccel.plugin.markers import arguments
 from pytest_onnxaccel.plugin.markers.table import BY_NAME as BY_NAME
 from pytest_onnxaccel.plugin.markers.table import MARKERS as MARKERS

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.plugin.options.read import Given
 
 

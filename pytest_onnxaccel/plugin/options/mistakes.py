@@ -9,9 +9,9 @@ from itertools import pairwise
 import pytest
 
 from pytest_onnxaccel.core.errors import ConfigError
-from pytest_onnxaccel.core.registry import nearest
+from pytest_onnxaccel.core.lookup.registry import nearest
+from pytest_onnxaccel.plugin.options.declared.table import BY_NAME
 from pytest_onnxaccel.plugin.options.read import ini_texts
-from pytest_onnxaccel.plugin.options.table import BY_NAME
 
 
 def refuse_mistakes(config: pytest.Config) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pytest_onnxaccel.core.errors import ConfigError
-from pytest_onnxaccel.core.failure_folder import FOLDER
+from pytest_onnxaccel.core.files.failure_folder import FOLDER
 from pytest_onnxaccel.core.printing import identifier
 from pytest_onnxaccel.core.specs import ModelSpec
 

@@ -11,9 +11,9 @@ from typing import Any
 from pytest_onnxaccel.config import budget_syntax as budgets
 from pytest_onnxaccel.config import units
 from pytest_onnxaccel.config import validators as scalars
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import ConfigError
-from pytest_onnxaccel.core.missing import looked_for
+from pytest_onnxaccel.core.lookup import registry
+from pytest_onnxaccel.core.lookup.missing import looked_for
 from pytest_onnxaccel.core.placement import CpuNodes
 from pytest_onnxaccel.core.specs import BatchPlan, LatencyBudget
 from pytest_onnxaccel.isolation.confinement.level import MODES

@@ -8,8 +8,8 @@ from pytest_onnxaccel.backends.lookup import backend
 from pytest_onnxaccel.backends.onnxruntime.providers.backend import OrtProvider
 from pytest_onnxaccel.backends.onnxruntime.providers.row import Pairs
 from pytest_onnxaccel.backends.onnxruntime.providers.values import checked, fitting
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.plugin.options import names as known
 
 #: Options by backend.

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pytest_onnxaccel.plugin.options.groups import grouped
-from pytest_onnxaccel.plugin.options.table import BY_NAME as BY_NAME
-from pytest_onnxaccel.plugin.options.table import MANIFEST_NAME as MANIFEST_NAME
-from pytest_onnxaccel.plugin.options.table import OPTIONS as OPTIONS
-from pytest_onnxaccel.plugin.options.table import Option as Option
+from pytest_onnxaccel.plugin.options.declared.groups import grouped
+from pytest_onnxaccel.plugin.options.declared.table import BY_NAME as BY_NAME
+from pytest_onnxaccel.plugin.options.declared.table import MANIFEST_NAME as MANIFEST_NAME
+from pytest_onnxaccel.plugin.options.declared.table import OPTIONS as OPTIONS
+from pytest_onnxaccel.plugin.options.declared.table import Option as Option
 
 
 class Given(NamedTuple):

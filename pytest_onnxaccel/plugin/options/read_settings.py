@@ -11,7 +11,8 @@ import pytest
 
 from pytest_onnxaccel.config import lockfile
 from pytest_onnxaccel.core.errors import ConfigError
-from pytest_onnxaccel.core.specs import FoldSpec, ModelSpec, PreprocessingSpec
+from pytest_onnxaccel.core.pair_specs import FoldSpec, PreprocessingSpec
+from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.plugin.options import parsers as values
 from pytest_onnxaccel.plugin.options.model_paths import expand
 from pytest_onnxaccel.plugin.options.read import OPTIONS, Given, given, model_arguments, swallowed, usual_manifest

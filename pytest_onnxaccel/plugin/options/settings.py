@@ -7,8 +7,9 @@ from dataclasses import field
 
 from pytest_onnxaccel.config.lockfile import Locked
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.pair_specs import FoldSpec, PreprocessingSpec
 from pytest_onnxaccel.core.placement import CpuNodes
-from pytest_onnxaccel.core.specs import BatchPlan, FoldSpec, LatencyBudget, ModelSpec, PreprocessingSpec
+from pytest_onnxaccel.core.specs import BatchPlan, LatencyBudget, ModelSpec
 
 #: Origin of a value that nobody gave.
 DEFAULT = "default"

@@ -7,26 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_onnxaccel.preprocessing.diagnosis import (
-    colours,
-    curves,
-    ends,
-    image_statistics,
-    integers,
-    placement,
-    resampling,
-    rows,
-    values,
-)
-from pytest_onnxaccel.preprocessing.diagnosis.axes import dims, rearranged, transposed
+from pytest_onnxaccel.preprocessing.diagnosis import colours, curves, ends, image_statistics, integers, rows, values
 from pytest_onnxaccel.preprocessing.diagnosis.evidence import Evidence, Finding, Trial
-from pytest_onnxaccel.preprocessing.diagnosis.geometry import at_odd_sizes, at_the_border
 from pytest_onnxaccel.preprocessing.diagnosis.rounding import precise
 from pytest_onnxaccel.preprocessing.diagnosis.samples import figures, unexplained
-from pytest_onnxaccel.preprocessing.differences import differences, magnitude
+from pytest_onnxaccel.preprocessing.diagnosis.spatial import placement, resampling
+from pytest_onnxaccel.preprocessing.diagnosis.spatial.axes import dims, rearranged, transposed
+from pytest_onnxaccel.preprocessing.diagnosis.spatial.geometry import at_odd_sizes, at_the_border
 from pytest_onnxaccel.preprocessing.guarded_call import Failure, Pair, call
-from pytest_onnxaccel.preprocessing.inputs import ADAPTERS
+from pytest_onnxaccel.preprocessing.inputs.forms import ADAPTERS
 from pytest_onnxaccel.preprocessing.report import in_memory
+from pytest_onnxaccel.preprocessing.results.differences import differences, magnitude
 from pytest_onnxaccel.preprocessing.search.found import Found
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.preprocessing.differences import beyond, magnitude
 from pytest_onnxaccel.preprocessing.failure_figures import channel_axis
 from pytest_onnxaccel.preprocessing.guarded_call import Failure, Pair, call
+from pytest_onnxaccel.preprocessing.results.differences import beyond, magnitude
 from pytest_onnxaccel.strategies.programs import ImageProgram
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pytest_onnxaccel.preprocessing.diagnosis.evidence import Evidence, Finding
 from pytest_onnxaccel.preprocessing.diagnosis.values import thinned
-from pytest_onnxaccel.preprocessing.differences import ulp
+from pytest_onnxaccel.preprocessing.results.differences import ulp
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

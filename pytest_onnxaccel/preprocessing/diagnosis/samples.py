@@ -9,7 +9,7 @@ import numpy as np
 from pytest_onnxaccel.preprocessing.diagnosis.evidence import Finding
 from pytest_onnxaccel.preprocessing.diagnosis.values import line
 from pytest_onnxaccel.preprocessing.guarded_call import Failure
-from pytest_onnxaccel.preprocessing.leaves import shown
+from pytest_onnxaccel.preprocessing.results.leaves import shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_onnxaccel.preprocessing.differences import beyond
 from pytest_onnxaccel.preprocessing.guarded_call import Failure, Function, Pair, call
+from pytest_onnxaccel.preprocessing.results.differences import beyond
 from pytest_onnxaccel.strategies.programs import ImageProgram
 
 if TYPE_CHECKING:

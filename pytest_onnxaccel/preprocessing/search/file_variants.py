@@ -6,8 +6,8 @@ import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pytest_onnxaccel.preprocessing.domain import Domain
-from pytest_onnxaccel.preprocessing.inputs import ENCODED, Raw, file_of
+from pytest_onnxaccel.preprocessing.inputs.domain import Domain
+from pytest_onnxaccel.preprocessing.inputs.forms import ENCODED, Raw, file_of
 from pytest_onnxaccel.strategies.programs import ImageProgram
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.preprocessing.difference_kinds import STAGES
 from pytest_onnxaccel.preprocessing.guarded_call import Failure
+from pytest_onnxaccel.preprocessing.results.difference_kinds import STAGES
 
 #: Values that differ by less than this share of the reference's magnitude do not hide another stage.
 SMALL = 1e-3

@@ -14,9 +14,9 @@ import numpy as np
 from pytest_onnxaccel.core import progress
 from pytest_onnxaccel.core.errors import ConfigError, OnnxAccelError
 from pytest_onnxaccel.preprocessing.guarded_call import DEEP, Failure, Pair, call, name_of
-from pytest_onnxaccel.preprocessing.inputs import Raw
-from pytest_onnxaccel.preprocessing.leaves import Leaves
+from pytest_onnxaccel.preprocessing.inputs.forms import Raw
 from pytest_onnxaccel.preprocessing.report import Proof, picture
+from pytest_onnxaccel.preprocessing.results.leaves import Leaves
 from pytest_onnxaccel.preprocessing.search import standard_images as corpora
 from pytest_onnxaccel.preprocessing.search.exhaustive import exhaustive
 from pytest_onnxaccel.preprocessing.search.file_variants import variants

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pytest_onnxaccel.preprocessing.coverage import Coverage
-from pytest_onnxaccel.preprocessing.domain import Domain
+from pytest_onnxaccel.preprocessing.inputs.domain import Domain
 from pytest_onnxaccel.strategies.programs import ImageProgram
 
 #: Sizes of cameras: height, width.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_onnxaccel.preprocessing.domain import Domain
+from pytest_onnxaccel.preprocessing.inputs.domain import Domain
 from pytest_onnxaccel.strategies.programs import LAYOUTS, lay_out
 
 if TYPE_CHECKING:

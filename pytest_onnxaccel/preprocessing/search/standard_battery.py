@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pytest_onnxaccel.preprocessing.domain import Domain
+from pytest_onnxaccel.preprocessing.inputs.domain import Domain
 from pytest_onnxaccel.strategies.programs import LAYOUTS, ImageProgram
 
 #: Sizes off powers of two.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_onnxaccel.core.errors import ConfigError
-from pytest_onnxaccel.preprocessing.domain import Domain
+from pytest_onnxaccel.preprocessing.inputs.domain import Domain
 from pytest_onnxaccel.preprocessing.saved_case import memory
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import Any
 from pytest_onnxaccel.backends.onnxruntime.options import OrtOptions, ort_options
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.advice.recommend import Advice
-from pytest_onnxaccel.core.beneath import Refused, open_beneath, open_folder, split, write_beneath
 from pytest_onnxaccel.core.errors import ConfigError, printable, to_write
+from pytest_onnxaccel.core.files.beneath import Refused, open_beneath, open_folder, split, write_beneath
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.printing import harmless
 

@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pytest_onnxaccel.core.beneath import Refused, split
 from pytest_onnxaccel.core.errors import ModelError, NoBaseline, printable
+from pytest_onnxaccel.core.files.beneath import Refused, split
 
 #: How the pointers of Git LFS begin.
 LFS = b"version https://git-lfs.github.com/spec/"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from pytest_onnxaccel.backends.protocol import GROUP, LoadOptions
 from pytest_onnxaccel.checks.localise.odd_one_out import OddOneOut, odd_one_out
 from pytest_onnxaccel.checks.localise.ruling import Ruling, Truth, rule
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.runner.localise import arithmetic
 from pytest_onnxaccel.runner.localise.nodes.isolate_node import Reduced
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_onnxaccel.core.errors import ModelError
-from pytest_onnxaccel.core.registry import nearest
+from pytest_onnxaccel.core.lookup.registry import nearest
 from pytest_onnxaccel.core.specs import ModelInfo
 
 

@@ -11,7 +11,6 @@ from pytest_onnxaccel.backends.protocol import GROUP, LoadOptions, Session, Sour
 from pytest_onnxaccel.convert import formats as kinds
 from pytest_onnxaccel.convert import registry as table
 from pytest_onnxaccel.convert.protocol import ConvertOptions
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import (
     BackendCrashed,
     BackendUnavailable,
@@ -19,6 +18,7 @@ from pytest_onnxaccel.core.errors import (
     ConversionError,
     OnnxAccelError,
 )
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.core.specs import ModelInfo, SourceSpec, TensorSpec, Timing, TimingPlan
 from pytest_onnxaccel.isolation.engine import Engine
 from pytest_onnxaccel.runner.sessions.batch_files import RE_EXPORT, Candidate

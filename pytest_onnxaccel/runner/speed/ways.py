@@ -13,7 +13,7 @@ from pytest_onnxaccel.checks.parity.comparison import Agreement
 from pytest_onnxaccel.checks.speed.table import ADVISED, ONNX_TF, SHIPPED, SOURCE, Way
 from pytest_onnxaccel.core.errors import ConfigError, OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.core.missing import looked_for
+from pytest_onnxaccel.core.lookup.missing import looked_for
 from pytest_onnxaccel.core.specs import SourceSpec
 from pytest_onnxaccel.runner.references import SOURCES, function_source, is_source, names_function
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession

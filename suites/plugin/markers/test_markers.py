@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.core.specs import BatchPlan, LatencyBudget, Scenario, Tolerance
 from pytest_onnxaccel.plugin.markers import requests as markers
 from pytest_onnxaccel.plugin.markers.arguments import PARSERS

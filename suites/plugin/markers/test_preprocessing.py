@@ -16,8 +16,8 @@ import pytest
 from fixtures import graphs
 from pytest_onnxaccel.config.manifest import read, read_preprocessing
 from pytest_onnxaccel.core.errors import ConfigError
-from pytest_onnxaccel.core.import_string import resolve
-from pytest_onnxaccel.core.specs import PreprocessingSpec
+from pytest_onnxaccel.core.lookup.import_string import resolve
+from pytest_onnxaccel.core.pair_specs import PreprocessingSpec
 from pytest_onnxaccel.plugin.markers import requests as markers
 
 pytest_plugins = ("pytester",)

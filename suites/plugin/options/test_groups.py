@@ -7,8 +7,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from pytest_onnxaccel.plugin.options.groups import GROUPS, grouped
-from pytest_onnxaccel.plugin.options.table import BY_NAME, OPTIONS, Option
+from pytest_onnxaccel.plugin.options.declared.groups import GROUPS, grouped
+from pytest_onnxaccel.plugin.options.declared.table import BY_NAME, OPTIONS, Option
 
 
 def test_every_option_has_one_group() -> None:

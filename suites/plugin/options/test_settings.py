@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.core.specs import BatchPlan, LatencyBudget, Tolerance
 from pytest_onnxaccel.plugin.options.header import header
 from pytest_onnxaccel.plugin.options.model_paths import distinct

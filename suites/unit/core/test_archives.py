@@ -9,9 +9,9 @@ import zipfile
 
 import pytest
 
-from pytest_onnxaccel.core import archives
-from pytest_onnxaccel.core.archives import opened_zip
 from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.files import archives
+from pytest_onnxaccel.core.files.archives import opened_zip
 
 
 def archive(members: int, comment: bytes = b"") -> io.BytesIO:

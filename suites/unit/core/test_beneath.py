@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.core import beneath
-from pytest_onnxaccel.core.beneath import (
+from pytest_onnxaccel.core.files import beneath
+from pytest_onnxaccel.core.files.beneath import (
     DEEPEST,
     Refused,
     create_beneath,

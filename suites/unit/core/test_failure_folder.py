@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.core.failure_folder import case_folder
+from pytest_onnxaccel.core.files.failure_folder import case_folder
 
 
 def test_a_folder_is_called_by_what_failed(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.core.missing import looked_for
+from pytest_onnxaccel.core.lookup.missing import looked_for
 
 
 def test_the_nearest_folder_that_exists_is_named(tmp_path: Path) -> None:

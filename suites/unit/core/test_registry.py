@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pytest_onnxaccel.backends.protocol import GROUP
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import ConfigError
+from pytest_onnxaccel.core.lookup import registry
 
 
 def test_the_built_in_backends_are_registered() -> None:
@@ -61,7 +61,8 @@ def test_plugins_are_found_by_metadata(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_nothing_is_imported_until_an_object_is_used() -> None:
     code = (
-        "import sys; from pytest_onnxaccel.core import registry; g = 'pytest_onnxaccel.backends'; registry.names(g); "
+        "import sys; from pytest_onnxaccel.core.lookup import registry; g = 'pytest_onnxaccel.backends'; "
+        "registry.names(g); "
         "[registry.reference(g, n) for n in registry.names(g)]; "
         "print(sorted({'numpy', 'onnx', 'onnxruntime', 'pytest'} & set(sys.modules)))"
     )

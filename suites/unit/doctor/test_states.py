@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pytest_onnxaccel.backends.protocol import GROUP
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import BackendCrashed, BackendUnavailable
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.doctor import states
 from pytest_onnxaccel.doctor.ask import ask
 from pytest_onnxaccel.doctor.trial import Trial, Trials

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pytest_onnxaccel.backends.onnxruntime.cpu import OrtCpu
-from pytest_onnxaccel.isolation.functions import GRAPH_FUNCTIONS, make_backend, resolve
-from pytest_onnxaccel.isolation.own_memory import peak_memory, reset_peak_memory
-from pytest_onnxaccel.isolation.runtime_warnings import warning_lines
+from pytest_onnxaccel.isolation.child.functions import GRAPH_FUNCTIONS, make_backend, resolve
+from pytest_onnxaccel.isolation.child.own_memory import peak_memory, reset_peak_memory
+from pytest_onnxaccel.isolation.child.runtime_warnings import warning_lines
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_every_graph_function_exists(name: str) -> None:
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the system does not tell")
 def test_the_peak_starts_again() -> None:
     code = (
-        "from pytest_onnxaccel.isolation.own_memory import peak_memory, reset_peak_memory\n"
+        "from pytest_onnxaccel.isolation.child.own_memory import peak_memory, reset_peak_memory\n"
         "big = b'x' * (200 << 20); high = peak_memory(); del big\n"
         "now = reset_peak_memory(); print(high, now, peak_memory())"
     )

@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 
-from pytest_onnxaccel.plugin.gc_pause import keep_collected, undisturbed
+from pytest_onnxaccel.plugin.run.gc_pause import keep_collected, undisturbed
 
 _SCRIPT = """
 import atexit, weakref
-from pytest_onnxaccel.plugin.gc_pause import undisturbed_end
+from pytest_onnxaccel.plugin.run.gc_pause import undisturbed_end
 
 class Tied:
     def __init__(self): self.me = self
@@ -56,7 +56,7 @@ def test_the_end_collects_nothing_and_runs_what_is_registered_for_it() -> None:
 
 _KEEP = """
 import gc, os
-from pytest_onnxaccel.plugin.gc_pause import keep_collected
+from pytest_onnxaccel.plugin.run.gc_pause import keep_collected
 keep_collected()
 first = gc.get_freeze_count()
 more = [[] for _ in range(1000)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tracemalloc
 
 from pytest_onnxaccel.core.results import CheckResult, Verdict
-from pytest_onnxaccel.plugin.kept_results import KeptResults
+from pytest_onnxaccel.plugin.run.kept_results import KeptResults
 
 
 def result(number: int = 0, verdict: Verdict = Verdict.PASSED) -> CheckResult:

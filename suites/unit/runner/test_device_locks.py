@@ -16,7 +16,7 @@ from pytest_onnxaccel.backends.onnxruntime.providers.backend import OrtProvider,
 from pytest_onnxaccel.backends.onnxruntime.providers.nvidia import devices
 from pytest_onnxaccel.backends.onnxruntime.providers.row import ProviderRow
 from pytest_onnxaccel.backends.onnxruntime.providers.table import CUDA, TENSORRT
-from pytest_onnxaccel.runner.device_locks import DeviceLocks
+from pytest_onnxaccel.runner.locks.device_locks import DeviceLocks
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 

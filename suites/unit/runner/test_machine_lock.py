@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from pytest_onnxaccel.runner.machine_lock import MachineLock
+from pytest_onnxaccel.runner.locks.machine_lock import MachineLock
 from suites.unit.processes import PATIENCE
 
 HOLDER = """
 import sys
-from pytest_onnxaccel.runner.machine_lock import MachineLock
+from pytest_onnxaccel.runner.locks.machine_lock import MachineLock
 print("asking", flush=True)
 with getattr(MachineLock(sys.argv[1]), sys.argv[2])():
     print("held", flush=True)

@@ -17,7 +17,7 @@ from pytest_onnxaccel.backends.onnxruntime.providers.wanted import Wanted
 from pytest_onnxaccel.backends.onnxruntime.session import load_error, session_options
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError, ModelError, OnnxAccelError
-from pytest_onnxaccel.core.registry import nearest
+from pytest_onnxaccel.core.lookup.registry import nearest
 
 
 def open_session(wanted: Wanted, path: str, options: LoadOptions) -> ProviderSession:

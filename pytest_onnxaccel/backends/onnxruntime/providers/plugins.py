@@ -8,7 +8,7 @@ from typing import Any
 from pytest_onnxaccel.backends.distributions import onnxruntime_distributions, versions_of
 from pytest_onnxaccel.backends.onnxruntime.providers.row import ProviderRow
 from pytest_onnxaccel.core.errors import BackendUnavailable, printable
-from pytest_onnxaccel.core.registry import PLUGIN_PREFIX
+from pytest_onnxaccel.core.lookup.registry import PLUGIN_PREFIX
 
 
 def plugin_row(backend: str) -> ProviderRow:

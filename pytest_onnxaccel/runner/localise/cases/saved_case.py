@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.core.errors import OnnxAccelError, printable
-from pytest_onnxaccel.core.failure_folder import case_folder
+from pytest_onnxaccel.core.files.failure_folder import case_folder
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.numerics.compare.distance import magnitude

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends import lookup
 from pytest_onnxaccel.backends.protocol import Availability, Backend
-from pytest_onnxaccel.core import registry
 from pytest_onnxaccel.core.errors import BackendUnavailable
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.isolation.confinement.confine import Wall
 from pytest_onnxaccel.isolation.engine import Engine, LocalEngine, WorkerEngine
 from pytest_onnxaccel.isolation.launch import Launch, own_command

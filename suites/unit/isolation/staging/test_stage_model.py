@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from fixtures import graphs, hazards
-from pytest_onnxaccel.core import beneath
 from pytest_onnxaccel.core.errors import ModelError
+from pytest_onnxaccel.core.files import beneath
 from pytest_onnxaccel.isolation.staging import copying
 from pytest_onnxaccel.isolation.staging.stage_model import Staged, folder_name, stage
 

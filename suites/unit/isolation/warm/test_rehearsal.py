@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_onnxaccel.isolation.functions import resolve
+from pytest_onnxaccel.isolation.child.functions import resolve
 from pytest_onnxaccel.isolation.warm.blas import find_blas
 from pytest_onnxaccel.isolation.warm.modules import REHEARSALS
 
@@ -29,7 +29,7 @@ _AROUND = """
 import os
 import numpy, onnx, onnxruntime
 from pytest_onnxaccel.isolation.warm.modules import REHEARSALS
-from pytest_onnxaccel.isolation.functions import resolve
+from pytest_onnxaccel.isolation.child.functions import resolve
 def seen():
     return len(os.listdir("/proc/self/task")), sorted(os.listdir("/proc/self/fd"))
 before = seen()

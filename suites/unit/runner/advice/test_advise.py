@@ -19,7 +19,7 @@ from pytest_onnxaccel.backends.reference import ReferenceBackend
 from pytest_onnxaccel.checks.advice.recommend import Advice
 from pytest_onnxaccel.checks.advice.speedup import Finding, Gain, Outcome
 from pytest_onnxaccel.core.specs import ModelSpec, Tolerance
-from pytest_onnxaccel.isolation import functions
+from pytest_onnxaccel.isolation.child import functions
 from pytest_onnxaccel.runner.latency.paired_timing import paired_timing
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession

@@ -12,7 +12,7 @@ import pytest
 
 from fixtures import graphs
 from pytest_onnxaccel.backends.protocol import GROUP
-from pytest_onnxaccel.core import registry
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.core.specs import ModelSpec, SourceSpec
 from pytest_onnxaccel.isolation.engine import WorkerEngine
 from pytest_onnxaccel.isolation.limits import Limits

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from suites.preprocessing.fault import family
-from suites.preprocessing.references import (
+from suites.preprocessing.functions.fault import family
+from suites.preprocessing.functions.references import (
     MEAN,
     RGB_MEAN,
     RGB_STD,
@@ -18,7 +18,7 @@ from suites.preprocessing.references import (
     small_float_normalised,
     unit,
 )
-from suites.preprocessing.resizers import resize
+from suites.preprocessing.functions.resizers import resize
 
 FAULTS, fault = family()
 

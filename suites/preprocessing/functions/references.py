@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from suites.preprocessing.resizers import blur, resize
+from suites.preprocessing.functions.resizers import blur, resize
 
 Function = Callable[[np.ndarray], np.ndarray]
 MEAN = np.array([127, 120, 107])

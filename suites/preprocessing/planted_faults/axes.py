@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from suites.preprocessing.fault import family
-from suites.preprocessing.references import MEAN, RGB_MEAN, RGB_STD, article, detector, grey, imagenet, imagenet_chw
+from suites.preprocessing.functions.fault import family
+from suites.preprocessing.functions.references import (
+    MEAN,
+    RGB_MEAN,
+    RGB_STD,
+    article,
+    detector,
+    grey,
+    imagenet,
+    imagenet_chw,
+)
 
 FAULTS, fault = family()
 

@@ -20,7 +20,7 @@ from pytest_onnxaccel.backends.tensorflow.open import open_tensorflow
 from pytest_onnxaccel.backends.tensorflow.safety.graph_scan import refuse_graph, refuse_meta_graphs
 from pytest_onnxaccel.core.errors import ModelError
 from suites.convert_tf import sources
-from suites.convert_tf.test_tensorflow_unsafe_sources import refusal
+from suites.convert_tf.safety.test_tensorflow_unsafe_sources import refusal
 
 X = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from pytest_onnxaccel.config.validators import is_function
-from pytest_onnxaccel.core.failure_folder import FOLDER
+from pytest_onnxaccel.core.files.failure_folder import FOLDER
 from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.isolation.limits import Limits
 from pytest_onnxaccel.plugin.options.settings import Settings

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pytest_onnxaccel.plugin.options.table import Option
+from pytest_onnxaccel.plugin.options.declared.table import Option
 
 #: Title by group, in the order shown, with the names of its options. An option without a group is in the last one.
 GROUPS: dict[str, tuple[str, ...]] = {

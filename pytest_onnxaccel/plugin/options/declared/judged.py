@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_onnxaccel.plugin.options.option import MANIFEST_NAME, Option
+from pytest_onnxaccel.plugin.options.declared.option import MANIFEST_NAME, Option
 
 JUDGED: tuple[Option, ...] = (
     Option(

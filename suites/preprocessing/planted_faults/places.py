@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from suites.preprocessing.fault import family
-from suites.preprocessing.references import small, small_normalised, small_plain, smooth, unit
-from suites.preprocessing.resizers import blur, nearest, resize
+from suites.preprocessing.functions.fault import family
+from suites.preprocessing.functions.references import small, small_normalised, small_plain, smooth, unit
+from suites.preprocessing.functions.resizers import blur, nearest, resize
 
 FAULTS, fault = family()
 

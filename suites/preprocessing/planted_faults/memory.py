@@ -7,8 +7,8 @@ import random
 
 import numpy as np
 
-from suites.preprocessing.fault import family
-from suites.preprocessing.references import RGB_MEAN, RGB_STD, detector, imagenet, unit
+from suites.preprocessing.functions.fault import family
+from suites.preprocessing.functions.references import RGB_MEAN, RGB_STD, detector, imagenet, unit
 
 FAULTS, fault = family()
 

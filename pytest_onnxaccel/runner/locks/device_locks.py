@@ -10,7 +10,7 @@ from pytest_onnxaccel.backends.protocol import Backend
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.printing import file_name
 from pytest_onnxaccel.environments.locate import cache_folder
-from pytest_onnxaccel.runner.machine_lock import MachineLock
+from pytest_onnxaccel.runner.locks.machine_lock import MachineLock
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 

@@ -70,7 +70,7 @@ def make_backend(reference: str) -> Backend:
     if ":" in reference:
         backend: Backend = resolve(reference)()
         return backend
-    from pytest_onnxaccel.core import registry
+    from pytest_onnxaccel.core.lookup import registry
 
     found: Backend = registry.load(GROUP, reference)()
     return found

@@ -1,6 +1,6 @@
 """The planted faults found by the comparator, and by hypothesis' plain ``arrays()`` with the same checks beside it.
 
-    python -m suites.preprocessing.baseline [--plain] [names ...]
+    python -m suites.preprocessing.functions.baseline [--plain] [names ...]
 
 ``--plain`` runs the baseline as well, which takes minutes.
 """
@@ -13,11 +13,11 @@ import time
 import numpy as np
 
 from pytest_onnxaccel.preprocessing import compare
-from pytest_onnxaccel.preprocessing.differences import Bound
-from pytest_onnxaccel.preprocessing.domain import Domain
 from pytest_onnxaccel.preprocessing.guarded_call import Pair
-from suites.preprocessing.equivalents import PAIRS
-from suites.preprocessing.fault import Fault
+from pytest_onnxaccel.preprocessing.inputs.domain import Domain
+from pytest_onnxaccel.preprocessing.results.differences import Bound
+from suites.preprocessing.functions.equivalents import PAIRS
+from suites.preprocessing.functions.fault import Fault
 from suites.preprocessing.planted import FAULTS
 
 SHAPE = (240, 320, 3)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from suites.preprocessing.references import Function
+from suites.preprocessing.functions.references import Function
 
 
 @dataclass(frozen=True)

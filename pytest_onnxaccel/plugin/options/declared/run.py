@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_onnxaccel.plugin.options.option import Option
+from pytest_onnxaccel.plugin.options.declared.option import Option
 
 RUN: tuple[Option, ...] = (
     Option(

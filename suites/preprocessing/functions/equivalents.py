@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from suites.preprocessing.references import (
+from suites.preprocessing.functions.references import (
     MEAN,
     RGB_MEAN,
     RGB_STD,
@@ -24,7 +24,7 @@ from suites.preprocessing.references import (
     smooth,
     unit,
 )
-from suites.preprocessing.resizers import blur, resize
+from suites.preprocessing.functions.resizers import blur, resize
 
 PAIRS: list[tuple[str, Function, Function, dict[str, Any]]] = []
 

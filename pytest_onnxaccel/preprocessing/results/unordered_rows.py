@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_onnxaccel.preprocessing.leaves import Leaves
+from pytest_onnxaccel.preprocessing.results.leaves import Leaves
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,7 @@ import numpy as np
 
 from pytest_onnxaccel.preprocessing.coverage import plane_of
 from pytest_onnxaccel.preprocessing.diagnosis.evidence import Evidence, Finding, Trial
-from pytest_onnxaccel.preprocessing.diagnosis.placement import planes
+from pytest_onnxaccel.preprocessing.diagnosis.spatial.placement import planes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,8 +9,8 @@ import numpy as np
 
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.preprocessing.domain import Domain
-from pytest_onnxaccel.preprocessing.inputs import ENCODED, Raw, adapter, told
+from pytest_onnxaccel.preprocessing.inputs.domain import Domain
+from pytest_onnxaccel.preprocessing.inputs.forms import ENCODED, Raw, adapter, told
 from pytest_onnxaccel.strategies.programs import limits
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ Imported on every pytest run, so it loads nothing; :mod:`~pytest_onnxaccel.plugi
 
 from __future__ import annotations
 
-from pytest_onnxaccel.plugin.options.judged import JUDGED
-from pytest_onnxaccel.plugin.options.option import MANIFEST_NAME as MANIFEST_NAME
-from pytest_onnxaccel.plugin.options.option import Option as Option
-from pytest_onnxaccel.plugin.options.run import RUN
+from pytest_onnxaccel.plugin.options.declared.judged import JUDGED
+from pytest_onnxaccel.plugin.options.declared.option import MANIFEST_NAME as MANIFEST_NAME
+from pytest_onnxaccel.plugin.options.declared.option import Option as Option
+from pytest_onnxaccel.plugin.options.declared.run import RUN
 
 OPTIONS: tuple[Option, ...] = (*JUDGED, *RUN)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_onnxaccel.core.errors import ConfigError, printable
-from pytest_onnxaccel.core.registry import nearest
+from pytest_onnxaccel.core.lookup.registry import nearest
 
 
 def resolve(name: str, root: Path, origin: str) -> Callable[[Any], Any]:

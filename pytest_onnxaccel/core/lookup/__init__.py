@@ -1,0 +1,1 @@
+"""Names to objects: entry points, import strings, versions, what is missing."""

@@ -1,0 +1,1 @@
+"""The table of options: what is judged and how it is run."""

@@ -1,0 +1,1 @@
+"""One run: its folders, its settings for the runner, its results, when garbage is collected."""

@@ -1,0 +1,1 @@
+"""Differences of place: axes, crops, offsets, resampling."""

@@ -1,0 +1,1 @@
+"""What functions are given: domains, forms, what is asked for, made-up model outputs."""

@@ -1,0 +1,1 @@
+"""What functions give: leaves of a result, and how two of them differ."""

@@ -1,0 +1,1 @@
+"""Locks between runs on one machine: of the CPU for timings, of devices."""
