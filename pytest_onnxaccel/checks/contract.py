@@ -65,9 +65,14 @@ def contract(
         "load_ms": session.info.facts.get("load_ms"),
     }
     result = CheckResult(
-        model, "contract", Verdict.PASSED, backend=backend, batch=resolved.inputs.batch, figures=figures,
+        model,
+        "contract",
+        Verdict.PASSED,
+        backend=backend,
+        batch=resolved.inputs.batch,
+        figures=figures,
         notes=session.info.notes,
-    )  # fmt: skip
+    )
     allowed = [f"output {name!r} differs between two equal runs, as it may (allow_random)" for name in differing
                if name in random]  # fmt: skip
     unseen = [f"output {spec.name!r} is a {spec.kind} tensor, which is not compared"

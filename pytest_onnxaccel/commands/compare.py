@@ -23,9 +23,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("old", metavar="OLD", help="a JSON report: the baseline")
     parser.add_argument("new", metavar="NEW", help="a JSON report: what is judged")
     parser.add_argument(
-        "-o", "--output", metavar="FILE", action="append", default=[],
+        "-o",
+        "--output",
+        metavar="FILE",
+        action="append",
+        default=[],
         help="also write the report NEW with the comparison, as .html, .md or .json; repeatable",
-    )  # fmt: skip
+    )
 
 
 def run(given: argparse.Namespace, show: Callable[[str], object]) -> int:

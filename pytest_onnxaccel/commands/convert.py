@@ -21,16 +21,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("source", metavar="SOURCE", help="a file or folder; its kind is found from its content")
     parser.add_argument(
-        "-o", "--output", metavar="PATH",
+        "-o",
+        "--output",
+        metavar="PATH",
         help=".onnx, .pb, or a folder: a SavedModel; default: SOURCE's name with -batch-N, in the same folder",
-    )  # fmt: skip
+    )
     parser.add_argument("--loader", metavar="MODULE:CALLABLE", help="builds the module of a file of weights")
     parser.add_argument("--batch", metavar="N|dynamic", help="default: the batch of the source or its inputs")
     parser.add_argument(
-        "--input", "--inputs", dest="input", metavar="NAME:DTYPE:SHAPE|NAMES", action="append", default=[],
+        "--input",
+        "--inputs",
+        dest="input",
+        metavar="NAME:DTYPE:SHAPE|NAMES",
+        action="append",
+        default=[],
         help="an input that the source does not declare, such as input:float32:1x3x240x320, or tensors of a graph, "
         "such as X:0,X1:0; repeatable, in order",
-    )  # fmt: skip
+    )
     parser.add_argument("--outputs", metavar="NAMES", default="", help="names for the outputs, separated by commas")
     # Constants are folded in any case
     parser.add_argument("--fold_const", "--fold-const", action="store_true", help=argparse.SUPPRESS)

@@ -22,9 +22,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("model", metavar="MODEL", help="an .onnx file")
     parser.add_argument(
-        "--reference", metavar="NAME|PATH|FUNCTION",
+        "--reference",
+        metavar="NAME|PATH|FUNCTION",
         help="a source, another .onnx file, a backend, or package.module:function; default: MODEL itself",
-    )  # fmt: skip
+    )
     parser.add_argument("--loader", metavar="MODULE:CALLABLE", help="builds the module of a source of weights")
     parser.add_argument("--trust", metavar="NAME", action="append", default=[], help="name that a pickle may refer to")
     parser.add_argument(
@@ -66,9 +67,10 @@ def run(given: argparse.Namespace, show: Callable[[str], object]) -> int:
     spec = referring(spec_of(given.model, given.manifest), given.reference, given.loader, tuple(given.trust))
     said = "the command line"
     spec = replace(
-        spec, backends=(given.backend,) if given.backend else spec.backends,
+        spec,
+        backends=(given.backend,) if given.backend else spec.backends,
         tolerance=tolerance(spec.tolerance, given.rtol, given.atol, said, said),
-    )  # fmt: skip
+    )
     saved = record_golden(spec, given.output, given.samples, size_bytes(given.max_size), options)
     show(plain(saved.lines()))
     return 0

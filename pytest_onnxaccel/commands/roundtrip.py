@@ -23,9 +23,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--through", metavar="KINDS", default="onnx,pb,onnx", help="default: onnx,pb,onnx")
     parser.add_argument("--loader", metavar="MODULE:CALLABLE", help="builds the module of a file of weights")
     parser.add_argument(
-        "--input", metavar="NAME:DTYPE:SHAPE", action="append", default=[],
+        "--input",
+        metavar="NAME:DTYPE:SHAPE",
+        action="append",
+        default=[],
         help="an input that the source does not declare, such as X:0:float32:?; repeatable, in order",
-    )  # fmt: skip
+    )
     parser.add_argument("--outputs", metavar="NAMES", default="", help="names of the outputs, separated by commas")
     parser.add_argument("--rtol", metavar="NUMBER", type=float, help="default: rounding and measured noise")
     parser.add_argument("--atol", metavar="NUMBER", type=float, help="default: rounding and measured noise")

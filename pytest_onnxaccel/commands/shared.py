@@ -27,17 +27,22 @@ def sandbox_arguments(parser: argparse.ArgumentParser) -> None:
         help="file or folder that workers may also read; repeatable",
     )
     parser.add_argument(
-        "--timeout", metavar="DURATION", type=duration,
+        "--timeout",
+        metavar="DURATION",
+        type=duration,
         help="limit of each stage of a worker, such as 10min; a bare number is in seconds; default: 120s",
-    )  # fmt: skip
+    )
 
 
 def compare_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--compare`` of the commands that compare a model with its source."""
     parser.add_argument(
-        "--compare", metavar="[OUTPUT=]KIND", action="append", default=[],
+        "--compare",
+        metavar="[OUTPUT=]KIND",
+        action="append",
+        default=[],
         help="how outputs are compared, such as rows, boxes=cosine:0.999 or package.module:function; repeatable",
-    )  # fmt: skip
+    )
 
 
 def compared(given: argparse.Namespace) -> dict[str, object] | None:

@@ -66,9 +66,14 @@ def run(given: argparse.Namespace, show: Callable[[str], object]) -> int:
     say = live_line()
     state = Path(given.state) if given.state else None
     asked = SpeedRequest(
-        replace(spec, source=source or spec.source), given.backend, given.threads, given.seconds, given.samples, state,
+        replace(spec, source=source or spec.source),
+        given.backend,
+        given.threads,
+        given.seconds,
+        given.samples,
+        state,
         given.afresh,
-    )  # fmt: skip
+    )
     try:
         table = speed(asked, options, say)
     except KeyboardInterrupt:

@@ -203,9 +203,16 @@ class _Reader:
             raise self._error((*at, "preprocess"), cause, 'add images = "imgs/*.jpg"')
         low, high = values.get("range", (None, None))
         return InputSpec(
-            at[-1], low, high, values.get("file"), values.get("shape"), values.get("images"), values.get("preprocess"),
-            values.get("values", values.get("value")), values.get("batch_axis"),
-        )  # fmt: skip
+            at[-1],
+            low,
+            high,
+            values.get("file"),
+            values.get("shape"),
+            values.get("images"),
+            values.get("preprocess"),
+            values.get("values", values.get("value")),
+            values.get("batch_axis"),
+        )
 
     def _output(self, at: _Path, model: Mapping[str, Any], own: Tolerance) -> Tolerance:
         values = self._values(keys.OUTPUT, at, self._table(model["outputs"], at))

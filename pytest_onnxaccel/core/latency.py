@@ -107,5 +107,11 @@ class Timing:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Timing:
         values = {f.name: data[f.name] for f in fields(cls) if f.name in data}
-        return cls(**{**values, "wall_ns": tuple(data["wall_ns"]), "cpu_ns": tuple(data["cpu_ns"]),
-                      "device_ns": tuple(data.get("device_ns", ()))})  # fmt: skip
+        return cls(
+            **{
+                **values,
+                "wall_ns": tuple(data["wall_ns"]),
+                "cpu_ns": tuple(data["cpu_ns"]),
+                "device_ns": tuple(data.get("device_ns", ())),
+            }
+        )

@@ -77,8 +77,11 @@ def _rows(maps: Any) -> tuple[list[Any], Array] | None:
     if any(set(one) != set(keys) for one in maps[1:]):
         return None
     values = [[one[key] for key in keys] for one in maps]
-    if not all(np.ndim(value) == 0 and isinstance(value, (bool, int, float, str, np.generic))
-               for row in values for value in row):  # fmt: skip
+    if not all(
+        np.ndim(value) == 0 and isinstance(value, (bool, int, float, str, np.generic))
+        for row in values
+        for value in row
+    ):
         return None
     flat = [value for row in values for value in row]
     if any(isinstance(value, str) for value in flat):

@@ -73,6 +73,8 @@ def append_summary(path: str, report: RunReport) -> None:
             file.write(("\n" if used else "") + text)
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"the job summary cannot be written: {getattr(error, 'strerror', None) or error}", code="E_FILE",
-            subject=path, remedy="unset GITHUB_STEP_SUMMARY, or name a file that can be written to",
-        ) from error  # fmt: skip
+            f"the job summary cannot be written: {getattr(error, 'strerror', None) or error}",
+            code="E_FILE",
+            subject=path,
+            remedy="unset GITHUB_STEP_SUMMARY, or name a file that can be written to",
+        ) from error

@@ -33,9 +33,10 @@ def merge(reports: Sequence[tuple[str, RunReport]]) -> RunReport:
         for test in {row.nodeid or f"{row!r}" for row in report.results}:
             if test in owner:
                 raise ConfigError(
-                    f"{test} is in {owner[test]} and in {shown}", subject="merge",
+                    f"{test} is in {owner[test]} and in {shown}",
+                    subject="merge",
                     remedy="merge the parts of one run: no test runs in two of them",
-                )  # fmt: skip
+                )
             owner[test] = shown
     rows = ordered(row for _, report in reports for row in report.results)
     models: dict[str, dict[str, Json]] = {}

@@ -85,9 +85,11 @@ def read_report(path: str | os.PathLike[str]) -> RunReport:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
-            f"the report cannot be read: {error.strerror or error}", code="E_FILE", subject=shown,
+            f"the report cannot be read: {error.strerror or error}",
+            code="E_FILE",
+            subject=shown,
             remedy="name a file that --onnx-report wrote",
-        ) from error  # fmt: skip
+        ) from error
     except (ValueError, RecursionError) as error:
         raise _not_a_report(shown, "it is not JSON") from error
     return parse_report(data, shown)
@@ -110,9 +112,11 @@ def parse_report(data: Any, shown: str) -> RunReport:
         raise _not_a_report(shown, "its 'version' is not a number")
     if version > SCHEMA_VERSION:
         raise ConfigError(
-            f"is a report of version {version}; this release reads versions up to {SCHEMA_VERSION}", code="E_FILE",
-            subject=shown, remedy="upgrade pytest-onnxaccel",
-        )  # fmt: skip
+            f"is a report of version {version}; this release reads versions up to {SCHEMA_VERSION}",
+            code="E_FILE",
+            subject=shown,
+            remedy="upgrade pytest-onnxaccel",
+        )
     rows = data.get("results")
     if not isinstance(rows, list):
         raise _not_a_report(shown, "its 'results' are not a list")

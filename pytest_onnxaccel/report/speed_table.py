@@ -122,7 +122,9 @@ def _report(path: str | os.PathLike[str]) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict) or (found.get("schema"), found.get("version")) != (SCHEMA, SCHEMA_VERSION):
         raise ConfigError(
-            f"is there already, and no report of version {SCHEMA_VERSION}", code="E_FILE", subject=os.fspath(path),
+            f"is there already, and no report of version {SCHEMA_VERSION}",
+            code="E_FILE",
+            subject=os.fspath(path),
             remedy="name another file",
-        )  # fmt: skip
+        )
     return found

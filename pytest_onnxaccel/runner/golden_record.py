@@ -93,9 +93,13 @@ def record_golden(
     # What is stored already says nothing of what is stored now
     spec = replace(spec, golden=GoldenSpec("", "no"), reference=None if spec.reference == GOLDEN else spec.reference)
     chosen = replace(
-        options or RunOptions(), write_lock=True, locked={}, localise=False, advise=None,
+        options or RunOptions(),
+        write_lock=True,
+        locked={},
+        localise=False,
+        advise=None,
         let_through=(KeyboardInterrupt, OnnxAccelError),
-    )  # fmt: skip
+    )
     engines = Engines(chosen)
     plan = make_plan(spec, (), engines.backend, engines.availability)
     runner = Runner([spec], {spec.name: plan.backends}, chosen, engines=engines)
@@ -124,8 +128,10 @@ def record_golden(
     if size > largest:
         raise ModelError(
             f"{samples} samples take {_mb(size)}, and the limit is {_mb(largest)}",
-            code="E_SIZE", subject=folder, remedy="record fewer samples or smaller sizes, or raise --max-size",
-        )  # fmt: skip
+            code="E_SIZE",
+            subject=folder,
+            remedy="record fewer samples or smaller sizes, or raise --max-size",
+        )
     _write(folder, files)
     return Recorded(folder, samples, size, _giver(spec, request), result)
 

@@ -39,8 +39,9 @@ def replay(
     if not golden.spec.path:
         raise ModelError(
             f"there is no golden data: none is named, and no test_data_set_* is next to {model_session.spec.shown}",
-            code="E_GOLDEN", remedy="name it: --onnx-golden=PATH, or golden in onnxaccel.toml",
-        )  # fmt: skip
+            code="E_GOLDEN",
+            remedy="name it: --onnx-golden=PATH, or golden in onnxaccel.toml",
+        )
     if not golden.fits:
         return _of_another(request, golden)
     if golden.error is not None:
@@ -61,9 +62,13 @@ def replay(
     inputs = _inputs_of(golden.sets, model_session)
     ours = ComparisonSide(request.backend, model_session, request.backend)
     compared = made(
-        model_session, request, model_session.output_facts, (ours, None),
-        lambda number: sample(inputs, (), None, number), options.import_paths,
-    )  # fmt: skip
+        model_session,
+        request,
+        model_session.output_facts,
+        (ours, None),
+        lambda number: sample(inputs, (), None, number),
+        options.import_paths,
+    )
     case = ParityCase(
         request.model,
         request.backend,

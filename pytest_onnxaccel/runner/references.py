@@ -107,8 +107,9 @@ def referring(
     if names_function(found):
         if loader:
             raise ConfigError(
-                f"{loader!r} is given, but a loader does not apply to a function", subject=origin,
+                f"{loader!r} is given, but a loader does not apply to a function",
+                subject=origin,
                 remedy="leave the loader out",
-            )  # fmt: skip
+            )
         return replace(spec, reference=found)
     return replace(spec, reference=None, source=SourceSpec(found, named, loader, trusted, origin))

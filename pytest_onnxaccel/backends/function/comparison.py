@@ -35,8 +35,9 @@ def open_comparison(name: str, source: SourceOptions) -> ComparisonSession:
     except TypeError:
         raise ConfigError(
             f"takes {printable(str(inspect.signature(function)), 80)}, and is called with two arrays",
-            subject=name, remedy="take the candidate's and the reference's output",
-        ) from None  # fmt: skip
+            subject=name,
+            remedy="take the candidate's and the reference's output",
+        ) from None
     return ComparisonSession(name, function, source.import_paths)
 
 
@@ -84,9 +85,10 @@ class ComparisonSession:
             good, why = not found, printable(found, 200)
         else:
             raise ConfigError(
-                f"gives {type(found).__name__}", subject=self._name,
+                f"gives {type(found).__name__}",
+                subject=self._name,
                 remedy="give True or None where both agree, False or a text that says why where they do not",
-            )  # fmt: skip
+            )
         return {AGREE: np.array(good), WHY: np.array([why], dtype=object)}
 
     def time(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Timing:

@@ -91,9 +91,13 @@ def _frozen(tf: Any, concrete: Any, model: Any) -> tuple[Any, dict[str, str], di
 
 
 def _named(
-    tf: Any, body: Any, fed: Mapping[str, str], fetched: Mapping[str, str], inputs: Mapping[str, str],
+    tf: Any,
+    body: Any,
+    fed: Mapping[str, str],
+    fetched: Mapping[str, str],
+    inputs: Mapping[str, str],
     outputs: Mapping[str, str],
-) -> tuple[Any, dict[str, str]]:  # fmt: skip
+) -> tuple[Any, dict[str, str]]:
     """Return a graph whose placeholders and last identities carry the original names, and the tensor of each."""
     original = tf.Graph()
     with original.as_default():

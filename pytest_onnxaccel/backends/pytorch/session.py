@@ -25,8 +25,9 @@ def open_session(path: str, options: LoadOptions) -> TorchSession:
     if source is None:
         raise ModelError(
             "torch runs the source of a model, not an ONNX file",
-            code="E_CONFIG", remedy="name the source: --onnx-reference=FILE, or source in onnxaccel.toml",
-        )  # fmt: skip
+            code="E_CONFIG",
+            remedy="name the source: --onnx-reference=FILE, or source in onnxaccel.toml",
+        )
     loaded = load_source(path, source.kind, source.loader, source.import_paths, source.trusted)
     return TorchSession(loaded, options, source)
 

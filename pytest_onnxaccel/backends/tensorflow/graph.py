@@ -101,8 +101,9 @@ class GraphSource:
                 if not os.path.exists(f"{prefix}.index") and not os.path.exists(prefix):
                     raise ModelError(
                         f"its variables are missing: no {os.path.basename(prefix)}.index is next to it",
-                        code="E_FILE", remedy="put the whole checkpoint into one folder",
-                    )  # fmt: skip
+                        code="E_FILE",
+                        remedy="put the whole checkpoint into one folder",
+                    )
                 saver.restore(self._session, prefix)
         self.way = "restored checkpoint in a tf.Session"
         self._choose(inputs, outputs)

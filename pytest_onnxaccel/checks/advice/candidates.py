@@ -103,9 +103,10 @@ def trials(around: Surroundings) -> tuple[list[Trial], list[Finding]]:
     single = around.threads == 1 or (around.threads is None and around.cores == 1)
     counts = sorted({1, around.cores // 2, around.cores} - {0}) if around.cores > 1 else []
     option(
-        "level", unless("level"),
+        "level",
+        unless("level"),
         *((f"optimization level {name}", {"level": name}) for name in ("basic", "extended")),
-    )  # fmt: skip
+    )
     option(
         "threads",
         unless("threads", "the budget pins the threads" if around.threads else "" if counts else "there is one core"),

@@ -76,9 +76,12 @@ def kept(array: Array, how: Mapping[str, Any], size: int, order: Sequence[int]) 
 
 
 def compared(
-    got: Mapping[str, Array], expected: Mapping[str, Array], joins: Mapping[str, Mapping[str, Any]], size: int,
+    got: Mapping[str, Array],
+    expected: Mapping[str, Array],
+    joins: Mapping[str, Mapping[str, Any]],
+    size: int,
     without: int | None = None,
-) -> tuple[dict[str, Array], dict[str, Array]]:  # fmt: skip
+) -> tuple[dict[str, Array], dict[str, Array]]:
     """Pair what a permuted batch gave with what it must give, without the place *without*."""
     places = [place for place in range(size) if place != without]
     order = [order_of(size)[place] for place in places]

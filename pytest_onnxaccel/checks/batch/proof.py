@@ -106,9 +106,7 @@ class Prover:
             return Proof(size, method, agreement)
         return self._shuffled(size, session, feeds, expected) or Proof(size, method, agreement, full=True)
 
-    def _agreed(
-        self, got: Mapping[str, Array], expected: Mapping[str, Array], agreement: Agreement
-    ) -> Agreement:  # fmt: skip
+    def _agreed(self, got: Mapping[str, Array], expected: Mapping[str, Array], agreement: Agreement) -> Agreement:
         """Add these outputs to *agreement*; where they differ by what may be noise, within what was measured of it."""
         agreement.add(got, expected)
         if agreement.ok or agreement.problems or self.noise is None:
@@ -141,9 +139,7 @@ class Prover:
                 break
         if isinstance(got, str):
             return Proof(size, method, self.make(), f"batch {size} does not run with other samples: {got}")
-        agreement = self._agreed(
-            *shuffle.compared(got, expected, self.single_runs.joins, size, place), self.make()
-        )  # fmt: skip
+        agreement = self._agreed(*shuffle.compared(got, expected, self.single_runs.joins, size, place), self.make())
         if agreement.ok:
             return None
         # Which of the two it was is asked only now, because it rarely is either

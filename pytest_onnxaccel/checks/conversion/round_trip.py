@@ -65,9 +65,13 @@ def round_trip_runs(
     """
     shown = " -> ".join(stop.name.partition(": ")[2].partition(" -> ")[2] or stop.name for stop in stops)
     result = CheckResult(
-        model, "round-trip", Verdict.PASSED, reference=stops[0].name, batch=inputs.batch if inputs else None,
+        model,
+        "round-trip",
+        Verdict.PASSED,
+        reference=stops[0].name,
+        batch=inputs.batch if inputs else None,
         notes=tuple(dict.fromkeys(f"{stop.name}: {note}" for stop in stops for note in stop.notes)),
-    )  # fmt: skip
+    )
     figures: dict[str, Any] = {}
     feeds = [inputs.feeds(index) for index in range(SAMPLES)] if inputs is not None else []
 

@@ -26,6 +26,9 @@ def on_guessed_sizes(result: CheckResult, resolved: ResolvedInputs, budget: bool
         "give shape of the input, or [models.NAME.dims], in onnxaccel.toml"
     )
     return result.with_(
-        verdict=Verdict.INCONCLUSIVE, code="V_LATENCY", message=message, details=(result.message, *result.details),
+        verdict=Verdict.INCONCLUSIVE,
+        code="V_LATENCY",
+        message=message,
+        details=(result.message, *result.details),
         figures={**result.figures, "settled": True},
-    )  # fmt: skip
+    )

@@ -136,9 +136,11 @@ def latency(
     worst = min((one.verdict for one in judged), key=ranks.index)
     lines = [one.text for one in judged if one.verdict is worst]
     result = result.with_(
-        verdict=worst, figures=found, code="OK" if worst is Verdict.PASSED else "V_LATENCY",
+        verdict=worst,
+        figures=found,
+        code="OK" if worst is Verdict.PASSED else "V_LATENCY",
         warnings=tuple(_spinning(found, sampled)),
-    )  # fmt: skip
+    )
     if worst is Verdict.PASSED:
         return result.with_(message=f"inside its budget ({'; '.join(lines)}): {speed}")
     others = tuple(f"{one.verdict}: {one.text}" for one in judged if one.verdict is not worst)

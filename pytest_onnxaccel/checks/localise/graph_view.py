@@ -57,10 +57,13 @@ class GraphView:
             Node(n["name"], n["op"], tuple(n["inputs"]), tuple(n["outputs"]), n["module"]) for n in data["nodes"]
         )
         return cls(
-            tuple(data["inputs"]), tuple(data["outputs"]), nodes,
+            tuple(data["inputs"]),
+            tuple(data["outputs"]),
+            nodes,
             {name: (known[0], known[1], known[2]) for name, known in data["values"].items()},
-            tuple(data["exposable"]), tuple(data["left_alone"]),
-        )  # fmt: skip
+            tuple(data["exposable"]),
+            tuple(data["left_alone"]),
+        )
 
     @cached_property
     def makers(self) -> dict[str, Node]:

@@ -66,9 +66,14 @@ class _Comparison:
         inputs, noisy = case.inputs, case.noisy
         self.limits = Limits(case.tolerance, case.outputs, noisy.locked, least=noisy.least, shares=inputs.shares)
         self.agreement = Agreement(
-            sides, case.tolerance, case.outputs, limit=self.limits, stored=noisy.stored, infinite=inputs.infinite,
+            sides,
+            case.tolerance,
+            case.outputs,
+            limit=self.limits,
+            stored=noisy.stored,
+            infinite=inputs.infinite,
             comparers=case.comparers,
-        )  # fmt: skip
+        )
         for session, name in ((case.reference_session, case.reference), (case.candidate_session, case.backend)):
             self.agreement.problems += twice([spec.name for spec in session.info.outputs], name)
         self.decisions: Decisions | None = None
@@ -239,9 +244,18 @@ class _Comparison:
         own = of_large_inputs(self.limits) if large else replace(self.limits, floors=dict(self.limits.floors))
         own.tight = ()
         trial = replace(
-            self.agreement, limit=own, problems=[], worst={}, hardest={}, needed={}, flips={}, empty={},
-            whole={}, remarks={}, judged={},
-        )  # fmt: skip
+            self.agreement,
+            limit=own,
+            problems=[],
+            worst={},
+            hardest={},
+            needed={},
+            flips={},
+            empty={},
+            whole={},
+            remarks={},
+            judged={},
+        )
         trial.add(*both, index)
         if not trial.ok and self.look_at_types():
             own.computed = trial.computed = self.limits.computed

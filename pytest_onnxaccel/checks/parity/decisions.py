@@ -122,9 +122,12 @@ class Decisions:
         sides = [(self._output(side, scores), self._output(side, boxes)) for side in (candidate, reference)]
         try:
             found = detections(
-                self.asked, sides[0], sides[1],
-                self._noise(scores, sides[1][0]), float(np.max(self._noise(boxes, sides[1][1]), initial=0.0)),
-            )  # fmt: skip
+                self.asked,
+                sides[0],
+                sides[1],
+                self._noise(scores, sides[1][0]),
+                float(np.max(self._noise(boxes, sides[1][1]), initial=0.0)),
+            )
         except ValueError as error:
             raise _refused(str(error)) from None
         self.agreement = {

@@ -65,10 +65,14 @@ class TorchOnnx:
         made = _export(loaded, exporter, folder, options)
         info, exporters_notes = made.info, made.notes
         return Converted(
-            made.path, kinds.ONNX, info.inputs, info.outputs, info.opset,
+            made.path,
+            kinds.ONNX,
+            info.inputs,
+            info.outputs,
+            info.opset,
             notes=(*loaded.notes, *notes, *exporters_notes),
             facts={"exporter": exporter, "versions": dict(self.availability().versions), "nodes": info.nodes},
-        )  # fmt: skip
+        )
 
 
 def _exporter(kind: str, asked: str) -> tuple[str, list[str]]:
@@ -144,9 +148,13 @@ def _runs(
 
 
 def _output_axes(
-    module: torch.nn.Module, options: ConvertOptions, known: Sequence[TensorSpec], given: Examples,
-    outputs: Sequence[str], results: Sequence[tuple[str, Any]],
-) -> dict[str, dict[int, str]]:  # fmt: skip
+    module: torch.nn.Module,
+    options: ConvertOptions,
+    known: Sequence[TensorSpec],
+    given: Examples,
+    outputs: Sequence[str],
+    results: Sequence[tuple[str, Any]],
+) -> dict[str, dict[int, str]]:
     """Return what the open axes of the outputs are called, found from two runs at different sizes."""
     if not given.axes:
         return {}

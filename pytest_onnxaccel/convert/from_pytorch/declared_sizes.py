@@ -10,8 +10,12 @@ from pytest_onnxaccel.core.dims import names_in
 
 
 def declare(
-    path: str, inputs: Sequence[str], outputs: Sequence[str], given: Examples, axes: Mapping[str, Mapping[int, str]],
-) -> None:  # fmt: skip
+    path: str,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    given: Examples,
+    axes: Mapping[str, Mapping[int, str]],
+) -> None:
     """Give the file at *path* the names that were asked for; a value of the exporter with one of them gets another.
 
     Args:

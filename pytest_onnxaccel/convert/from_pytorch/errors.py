@@ -24,8 +24,15 @@ _AXIS = re.compile(r"\['(\w+)'\]\.(?:size\(\)|shape)\[(\d+)\]")
 _DATA_DEPENDENT = re.compile(r"data-dependent expression ([^\n(]+)")
 
 
-def refused(error: Exception, exporter: str, module: Any, arguments: tuple[Any, ...], keywords: Mapping[str, Any],
-            opset: int, given: Examples) -> OnnxAccelError:  # fmt: skip
+def refused(
+    error: Exception,
+    exporter: str,
+    module: Any,
+    arguments: tuple[Any, ...],
+    keywords: Mapping[str, Any],
+    opset: int,
+    given: Examples,
+) -> OnnxAccelError:
     """Return *error* of the *exporter* as what it says of the source."""
     if isinstance(error, OnnxAccelError):
         return error

@@ -22,9 +22,13 @@ _LARGEST = 2_000_000_000
 
 
 def dynamo(
-    module: torch.nn.Module, arguments: tuple[Any, ...], keywords: Mapping[str, Any], given: Examples,
-    path: str, asked: Mapping[str, Any],
-) -> None:  # fmt: skip
+    module: torch.nn.Module,
+    arguments: tuple[Any, ...],
+    keywords: Mapping[str, Any],
+    given: Examples,
+    path: str,
+    asked: Mapping[str, Any],
+) -> None:
     """Write *module* to *path* through the dynamo exporter.
 
     Args:
@@ -47,9 +51,14 @@ def dynamo(
         shapes = each if keywords else _nested(module, tuple(each[name] for name in asked["input_names"]))
     # The module and not the program: exported again, its names and its batch are ours to choose
     program = torch.onnx.export(
-        module, arguments, kwargs=dict(keywords) or None, dynamo=True, dynamic_shapes=shapes, verbose=False,
+        module,
+        arguments,
+        kwargs=dict(keywords) or None,
+        dynamo=True,
+        dynamic_shapes=shapes,
+        verbose=False,
         **asked,
-    )  # fmt: skip
+    )
     separate(program.model.graph, asked["input_names"], asked["output_names"])
     weights = sum(t.numel() * t.element_size() for t in (*module.parameters(), *module.buffers()))
     program.save(path, external_data=weights > _LARGEST)
@@ -70,9 +79,13 @@ def _nested(module: torch.nn.Module, shapes: tuple[Any, ...]) -> tuple[Any, ...]
 
 
 def torchscript(
-    module: torch.nn.Module, arguments: tuple[Any, ...], keywords: Mapping[str, Any], given: Examples, path: str,
+    module: torch.nn.Module,
+    arguments: tuple[Any, ...],
+    keywords: Mapping[str, Any],
+    given: Examples,
+    path: str,
     asked: Mapping[str, Any],
-) -> None:  # fmt: skip
+) -> None:
     """Export through the TorchScript exporter."""
     import torch
 

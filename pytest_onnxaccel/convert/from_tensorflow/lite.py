@@ -9,9 +9,13 @@ from pytest_onnxaccel.core.errors import ConversionError, printable
 
 
 def lite_model(
-    path: str, inputs: Sequence[str], outputs: Sequence[str], opset: int, renamed: Mapping[str, str],
+    path: str,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    opset: int,
+    renamed: Mapping[str, str],
     shapes: Mapping[str, Sequence[int]],
-) -> Any:  # fmt: skip
+) -> Any:
     """Return the file at *path* as an ONNX model.
 
     Args:
@@ -37,9 +41,14 @@ def lite_model(
     # The public function takes no names for the result
     with tf.Graph().as_default() as graph, tf.device("/cpu:0"):
         found = tfonnx.process_tf_graph(
-            graph, continue_on_error=True, opset=opset, input_names=list(inputs), output_names=list(outputs),
-            tensors_to_rename=dict(renamed), tflite_path=path,
-        )  # fmt: skip
+            graph,
+            continue_on_error=True,
+            opset=opset,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            tensors_to_rename=dict(renamed),
+            tflite_path=path,
+        )
         model = optimizer.optimize_graph(found).make_model("converted from TensorFlow Lite")
     return _declared(model, {renamed.get(name, name): shape for name, shape in shapes.items()})
 

@@ -57,8 +57,9 @@ def _known(array: Any) -> None:
 def qlinear_conv(inputs: Inputs, attributes: Attributes) -> Any:
     x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero, bias = (*inputs, None)[:9]
     by_filter = (-1, *(1,) * (w.ndim - 1)) if np.size(w_zero) > 1 else ()
-    sums = convolved(x.astype(np.int64) - int(np.ravel(x_zero)[0]), w - np.reshape(w_zero, by_filter).astype(np.int64),
-                     attributes)  # fmt: skip
+    sums = convolved(
+        x.astype(np.int64) - int(np.ravel(x_zero)[0]), w - np.reshape(w_zero, by_filter).astype(np.int64), attributes
+    )
     if bias is not None:
         sums = sums + along_channels(bias.astype(np.float64), sums.ndim)
     scale = along_channels(np.ravel(w_scale) if np.size(w_scale) > 1 else np.reshape(w_scale, ()), sums.ndim)

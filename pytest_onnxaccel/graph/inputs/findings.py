@@ -127,10 +127,20 @@ def merged(name: str, findings: Sequence[Finding], dtype: str) -> Domain:
     apart = tuple(dict.fromkeys(_number(v, whole) for v in (*replaced, *(v for f in findings for v in f.apart))))
     columns = _columns([f.columns for f in findings if f.columns], whole)
     return Domain(
-        name, kind, _end(low, whole, math.ceil), _end(high, whole, math.floor), exclude, tuple(points)[:_MOST_POINTS],
-        tuple(choices), exact, "graph", tuple(dict.fromkeys(f.text for f in findings))[:_MOST_FACTS], columns=columns,
-        apart=apart, ranges=_ranges(findings),
-    )  # fmt: skip
+        name,
+        kind,
+        _end(low, whole, math.ceil),
+        _end(high, whole, math.floor),
+        exclude,
+        tuple(points)[:_MOST_POINTS],
+        tuple(choices),
+        exact,
+        "graph",
+        tuple(dict.fromkeys(f.text for f in findings))[:_MOST_FACTS],
+        columns=columns,
+        apart=apart,
+        ranges=_ranges(findings),
+    )
 
 
 def _ranges(findings: Sequence[Finding]) -> tuple[tuple[int, int, int], ...]:

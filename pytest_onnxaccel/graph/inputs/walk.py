@@ -98,9 +98,11 @@ class Walk:
         for value in fed_values(self._model.graph):
             tensor = value.type.tensor_type if value.type.HasField("tensor_type") else None
             env[value.name] = Value(
-                (Trace(value.name),), shape=self._declared.get(value.name), by=frozenset({value.name}),
+                (Trace(value.name),),
+                shape=self._declared.get(value.name),
+                by=frozenset({value.name}),
                 elem_type=tensor.elem_type if tensor is not None else 0,
-            )  # fmt: skip
+            )
         return self._graph(self._model.graph, env, 0)
 
     def _graph(self, graph: Any, outer: Mapping[str, Value], depth: int) -> dict[str, Value]:

@@ -34,8 +34,10 @@ def inside(node: Any, look: Callable[[Any], Mapping[str, T]], nothing: T) -> lis
     found: list[list[T]] = []
     for place in range(len(node.output)):
         at = place + _BEFORE[node.op_type]
-        found.append([
-            one.get(graph.output[at].name, nothing) if at < len(graph.output) else nothing
-            for graph, one in zip(graphs, known, strict=True)
-        ])  # fmt: skip
+        found.append(
+            [
+                one.get(graph.output[at].name, nothing) if at < len(graph.output) else nothing
+                for graph, one in zip(graphs, known, strict=True)
+            ]
+        )
     return found

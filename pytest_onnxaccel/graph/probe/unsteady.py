@@ -37,11 +37,16 @@ def unsteady(path: str) -> dict[str, Any]:
             kind = _kind(node, opset, constants)
             if kind:
                 names = [tensor.name for tensor in getattr(graph, "initializer", ())]
-                found.append({
-                    "kind": kind, "name": node.name, "op": node.op_type, "outputs": [o for o in node.output if o],
-                    "module": module_of(node, names),
-                    "seeded": any(item.name == "seed" for item in node.attribute),
-                })  # fmt: skip
+                found.append(
+                    {
+                        "kind": kind,
+                        "name": node.name,
+                        "op": node.op_type,
+                        "outputs": [o for o in node.output if o],
+                        "module": module_of(node, names),
+                        "seeded": any(item.name == "seed" for item in node.attribute),
+                    }
+                )
     return {"nodes": found}
 
 

@@ -90,9 +90,10 @@ class Allowance:
         if time.monotonic() > self._end:
             raise ModelError(
                 f"its files could not be copied within {self._seconds:g} s",
-                code="E_TIMEOUT", where=f"copy, limit {self._seconds:g} s",
+                code="E_TIMEOUT",
+                where=f"copy, limit {self._seconds:g} s",
                 remedy="raise the time limit (--onnx-timeout, or --timeout of a command) if the disk is only slow",
-            )  # fmt: skip
+            )
 
 
 @contextlib.contextmanager

@@ -113,8 +113,9 @@ class _Copies:
                 return None  # the model itself, or a file system to which capitals are all one
             raise ModelError(
                 f"{_named(location)} has the name that another file's private copy has",
-                code="E_EXTERNAL", remedy="save the data under another name",
-            ) from None  # fmt: skip
+                code="E_EXTERNAL",
+                remedy="save the data under another name",
+            ) from None
         except Refused as refused:
             raise _refusal(location, refused) from None
         except OSError as error:

@@ -109,6 +109,7 @@ class Staging:
 
 def _no_place(error: OSError) -> ModelError:
     return ModelError(
-        f"there is no folder for private copies: {error.strerror or error}", code="E_FILE",
+        f"there is no folder for private copies: {error.strerror or error}",
+        code="E_FILE",
         remedy="free space, or name a folder that can be written to by TMPDIR",
-    )  # fmt: skip
+    )

@@ -65,8 +65,9 @@ def stage(path: str, shown: str, folder: str, seconds: float = SECONDS) -> Stage
         if found.st_size > _LARGEST:
             raise ModelError(
                 f"is {size_text(found.st_size)} large, and an ONNX file holds at most {size_text(_LARGEST)}",
-                code="E_SIZE", remedy="keep the weights as external data",
-            )  # fmt: skip
+                code="E_SIZE",
+                remedy="keep the weights as external data",
+            )
         target = os.path.join(folder, "model.onnx")
         digest, size, head = copy_named(source, target, found.st_size, Allowance(seconds=seconds))
         refuse_foreign(head)

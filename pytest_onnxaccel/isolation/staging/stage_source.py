@@ -138,8 +138,9 @@ class _Copies:
         if not data:
             raise ModelError(
                 "is a checkpoint's graph without its variables",
-                code="E_FILE", remedy="put the .index and .data files next to it",
-            )  # fmt: skip
+                code="E_FILE",
+                remedy="put the .index and .data files next to it",
+            )
 
     def _copy(self, handle: int, name: str) -> bytes:
         """Copy what is open as *handle* to the new file *name*; gives its first bytes."""

@@ -50,12 +50,21 @@ class ForkServer:
         self._closed = False
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", "from pytest_onnxaccel.isolation.warm.template import main; main()",
-                 str(theirs.fileno())],
-                stdin=subprocess.DEVNULL, stdout=self._log_handle, stderr=self._log_handle,
-                pass_fds=(theirs.fileno(),), start_new_session=True, cwd=folder,
+                [
+                    sys.executable,
+                    "-P",
+                    "-c",
+                    "from pytest_onnxaccel.isolation.warm.template import main; main()",
+                    str(theirs.fileno()),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log_handle,
+                stderr=self._log_handle,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                cwd=folder,
                 env=worker_environment(more=self.variables),
-            )  # fmt: skip
+            )
         except OSError:
             self._release()
             raise

@@ -122,9 +122,13 @@ class Sensitivity:
         for group, verdict in zip(groups, verdicts, strict=True):
             places[verdict] += group
         return Shown(
-            tuple(sorted(places[True])), tuple(sorted(places[False])), tuple(sorted(places[None])), self.runs,
-            len(groups), time.perf_counter() - start,
-        )  # fmt: skip
+            tuple(sorted(places[True])),
+            tuple(sorted(places[False])),
+            tuple(sorted(places[None])),
+            self.runs,
+            len(groups),
+            time.perf_counter() - start,
+        )
 
     def _original(self, sample: int) -> Mapping[str, Array]:
         if sample not in self._plain:

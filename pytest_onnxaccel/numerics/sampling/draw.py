@@ -228,8 +228,10 @@ def load_samples(spec: InputSpec, name: str) -> list[Array]:
     except ModelError as error:
         raise ModelError(
             f"samples of input {name!r} cannot be read: it {error.cause}",
-            code=error.code, subject=spec.file, remedy=error.remedy or remedy,
-        ) from None  # fmt: skip
+            code=error.code,
+            subject=spec.file,
+            remedy=error.remedy or remedy,
+        ) from None
     except Exception as error:  # of many kinds, by what the bytes are
         cause = printable(f"samples of input {name!r} cannot be read: {error}")
         raise ModelError(cause, code="E_INPUT", subject=spec.file, remedy=remedy) from None

@@ -123,10 +123,18 @@ class Inputs:
             if spec.holds_tensors and spec.name in domains:
                 domains |= {one.name: replace(domains[spec.name], name=one.name) for one in elements([spec])}
         return cls(
-            elements(info.inputs), size or None, symbol, seed, given=tuple(given), files=files,
-            axes=axes if size else {}, domains=domains, golden=tuple(golden), infinite=facts.infinite,
+            elements(info.inputs),
+            size or None,
+            symbol,
+            seed,
+            given=tuple(given),
+            files=files,
+            axes=axes if size else {},
+            domains=domains,
+            golden=tuple(golden),
+            infinite=facts.infinite,
             shares=facts.shares,
-        )  # fmt: skip
+        )
 
     @property
     def shared(self) -> bool:

@@ -69,8 +69,9 @@ def _refuse_large(size: int) -> None:
     if size > LARGEST:
         raise ModelError(
             f"holds arrays of {size / 1e9:.3g} GB, and the limit is {LARGEST / 1e9:.3g} GB",
-            code="E_SIZE", remedy="save fewer or smaller samples",
-        )  # fmt: skip
+            code="E_SIZE",
+            remedy="save fewer or smaller samples",
+        )
 
 
 def write_npz(path: Path, arrays: Mapping[str, Array]) -> None:

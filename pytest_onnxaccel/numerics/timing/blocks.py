@@ -68,6 +68,11 @@ def take(session: _Timed, feeds: Mapping[str, Any], calls: int, probe: bool = Fa
     timing = session.time(feeds, TimingPlan(samples=calls, warmup=1, seconds=3600.0, least=calls, steady=False))
     end, after = time.monotonic_ns(), counters.read()
     return Block(
-        tuple(timing.wall_ns), tuple(timing.cpu_ns), timing.first_call_ns, start, end, worked,
+        tuple(timing.wall_ns),
+        tuple(timing.cpu_ns),
+        timing.first_call_ns,
+        start,
+        end,
+        worked,
         counters.grown(before, after),
-    )  # fmt: skip
+    )

@@ -31,9 +31,16 @@ def tell_crash(report: pytest.TestReport, state: State) -> None:
                     remedy="run it without -n, and look for what ends processes here",
                 )
                 result = CheckResult(
-                    spec.name, request.check, Verdict.FAILED, error.code, str(error), request.backend,
-                    request.reference.rpartition("/")[2], request.batch, nodeid=report.nodeid,
-                )  # fmt: skip
+                    spec.name,
+                    request.check,
+                    Verdict.FAILED,
+                    error.code,
+                    str(error),
+                    request.backend,
+                    request.reference.rpartition("/")[2],
+                    request.batch,
+                    nodeid=report.nodeid,
+                )
                 report.user_properties += [(KEY, result.dumps()), *properties(result)]
                 return
 

@@ -112,9 +112,15 @@ def ended_early(request: Request, cause: str) -> CheckResult:
     """Return the result of a check that somebody else ended."""
     code = "E_TIMEOUT" if "timeout" in cause.lower() else "E_ERROR"
     return CheckResult(
-        request.model, request.check, Verdict.FAILED, code, cause.partition("\n")[0] or "the test was ended",
-        request.backend, identifier(Path(request.reference).name), request.batch,
-    )  # fmt: skip
+        request.model,
+        request.check,
+        Verdict.FAILED,
+        code,
+        cause.partition("\n")[0] or "the test was ended",
+        request.backend,
+        identifier(Path(request.reference).name),
+        request.batch,
+    )
 
 
 def item_name(request: Request) -> str:

@@ -74,9 +74,15 @@ def check(state: State, spec: FoldSpec) -> CheckResult:
     except BaseException as error:
         told = as_error(error).about(spec.origin)
         result = CheckResult(
-            spec.name, "foldin", Verdict.FAILED, told.code, str(told), spec.backend, spec.preprocess,
+            spec.name,
+            "foldin",
+            Verdict.FAILED,
+            told.code,
+            str(told),
+            spec.backend,
+            spec.preprocess,
             traceback=told.traceback,
-        )  # fmt: skip
+        )
     return result.with_(model=spec.name, duration_s=time.perf_counter() - start)
 
 

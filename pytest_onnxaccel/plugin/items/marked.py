@@ -68,9 +68,17 @@ def _requests(state: State, item: pytest.Item, model: str, backend: str, batch: 
             tolerance = None if declared.tolerance == state.spec(model).tolerance.__class__() else declared.tolerance
             reference, source = _reference(state, declared, model, backend, item)
             yield Request(
-                model, "parity", backend, reference, batch=batch, tolerance=tolerance, seeds=declared.seeds,
-                decision=declared.decision, source=source, compare=declared.compare,
-            )  # fmt: skip
+                model,
+                "parity",
+                backend,
+                reference,
+                batch=batch,
+                tolerance=tolerance,
+                seeds=declared.seeds,
+                decision=declared.decision,
+                source=source,
+                compare=declared.compare,
+            )
         elif isinstance(declared, BatchRequest):
             sizes = (batch,) if batch is not None else declared.plan.sizes
             yield Request(model, "batch", backend, sizes=sizes)

@@ -102,9 +102,14 @@ def check(state: State, spec: PreprocessingSpec, item: pytest.Item | None = None
     except BaseException as error:
         told = as_error(error).about(spec.origin)
         result = CheckResult(
-            spec.name, "preprocessing", Verdict.FAILED, told.code, str(told), reference=spec.reference,
+            spec.name,
+            "preprocessing",
+            Verdict.FAILED,
+            told.code,
+            str(told),
+            reference=spec.reference,
             traceback=told.traceback,
-        )  # fmt: skip
+        )
     return result.with_(duration_s=time.perf_counter() - start)
 
 

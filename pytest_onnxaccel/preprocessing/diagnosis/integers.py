@@ -79,8 +79,9 @@ def zero_point(evidence: Evidence) -> Finding | None:
     pairs = [t for t in evidence.trials if t.reference.shape == t.candidate.shape]
     if pairs and (counted := _counted(pairs)):
         return counted
-    if not pairs or any(side.dtype.kind not in "iu" or side.dtype.itemsize > 1 for side in (
-        pairs[0].reference, pairs[0].candidate)):  # fmt: skip
+    if not pairs or any(
+        side.dtype.kind not in "iu" or side.dtype.itemsize > 1 for side in (pairs[0].reference, pairs[0].candidate)
+    ):
         return None
     left = np.concatenate([t.reference.reshape(-1) for t in pairs]).astype(np.int64)
     right = np.concatenate([t.candidate.reshape(-1) for t in pairs]).astype(np.int64)

@@ -123,9 +123,18 @@ def judge_speed(  # noqa: PLR0913 - called by users, who give each by its name
             break
     first, second = pairs.medians_ns()
     return SpeedVerdict(
-        verdict, factor, pairs.ratio_of_minima(), low, high, pairs.cpu_ratio(), first / 1e6, second / 1e6,
-        len(pairs), calls.calls, time.perf_counter() - start,
-    )  # fmt: skip
+        verdict,
+        factor,
+        pairs.ratio_of_minima(),
+        low,
+        high,
+        pairs.cpu_ratio(),
+        first / 1e6,
+        second / 1e6,
+        len(pairs),
+        calls.calls,
+        time.perf_counter() - start,
+    )
 
 
 def _verdict(factor: float, ratio: float, low: float, high: float) -> Verdict:

@@ -96,8 +96,13 @@ def _model(
     outputs.sort(key=lambda one: -(taken(one[3]) or 0.0))
     timed = [result for result in results if units.number(result.figures.get("p50_ms")) is not None]
     return ModelPage(
-        number, model, worst(results), _facts(results, known), results,
-        _inputs(results), _reached(results),
+        number,
+        model,
+        worst(results),
+        _facts(results, known),
+        results,
+        _inputs(results),
+        _reached(results),
         [_error(*one[1:]) for one in outputs[:OUTPUTS]],
         [_timing(result) for result in timed],
         [ratio for result in results for ratio in _ratios(result)],
@@ -106,7 +111,7 @@ def _model(
         charts.errors([(one[0], one[3]) for one in outputs]),
         charts.latency(timed),
         charts.throughput(timed),
-    )  # fmt: skip
+    )
 
 
 def _mapping(value: Json) -> Mapping[str, Json]:
@@ -206,12 +211,19 @@ def failure_pages(report: RunReport, pages: Mapping[str, int], charts: Charts) -
         told = next((line.removeprefix("case: ") for line in result.details if line.startswith("case: ")), "")
         found.append(
             FailurePage(
-                number, pages.get(result.model, 0), result, origin, _around(origin), _values(result),
+                number,
+                pages.get(result.model, 0),
+                result,
+                origin,
+                _around(origin),
+                _values(result),
                 _rerun(result),
                 case if isinstance(case, str) else told.removesuffix(" (python repro.py)"),
-                charts.depth(local), pictures(result.figures, 10_000 + number), shapes(result.figures),
+                charts.depth(local),
+                pictures(result.figures, 10_000 + number),
+                shapes(result.figures),
             )
-        )  # fmt: skip
+        )
     return found
 
 

@@ -30,9 +30,13 @@ _FACTS = "pytest_onnxaccel.graph.outputs.facts:output_facts"
 
 
 def noise_of_file(
-    name: str, engine: Engine, path: str, session: Session, info: ModelInfo,
+    name: str,
+    engine: Engine,
+    path: str,
+    session: Session,
+    info: ModelInfo,
     renamed: Mapping[str, str] | None = None,
-) -> Noisy:  # fmt: skip
+) -> Noisy:
     """Return the noise of the ONNX file at *path*: other ways to run it and to write its graph, inputs rounded again.
 
     Args:

@@ -55,9 +55,14 @@ class ConversionProof:
 
 
 def prove(
-    conversion: Conversion, engines: Engines, tolerance: Tolerance | None = None, inputs: tuple[InputSpec, ...] = (),
-    backend: str = "ort-cpu", seed: int = 0, compare: Mapping[str, Comparison] | None = None,
-) -> ConversionProof:  # fmt: skip
+    conversion: Conversion,
+    engines: Engines,
+    tolerance: Tolerance | None = None,
+    inputs: tuple[InputSpec, ...] = (),
+    backend: str = "ort-cpu",
+    seed: int = 0,
+    compare: Mapping[str, Comparison] | None = None,
+) -> ConversionProof:
     """Compare the converted file with its source, as the gate does: within what both show of noise.
 
     Raises:

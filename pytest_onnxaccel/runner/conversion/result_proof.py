@@ -20,9 +20,13 @@ if TYPE_CHECKING:
 
 
 def prove_result(
-    conversion: Conversion, engines: Engines, tolerance: Tolerance | None = None, inputs: tuple[InputSpec, ...] = (),
-    seed: int = 0, compare: Mapping[str, Comparison] | None = None,
-) -> tuple[ConversionProof | None, str]:  # fmt: skip
+    conversion: Conversion,
+    engines: Engines,
+    tolerance: Tolerance | None = None,
+    inputs: tuple[InputSpec, ...] = (),
+    seed: int = 0,
+    compare: Mapping[str, Comparison] | None = None,
+) -> tuple[ConversionProof | None, str]:
     """Compare what was converted from an ONNX model with that, as one leg of a round trip.
 
     A frozen graph is run by the names of its tensors, a SavedModel by its signature.

@@ -72,9 +72,11 @@ def confirmed(first: CheckResult, second: CheckResult) -> CheckResult:
         details = (*second.details, f"confirmed in a fresh process; at first: {first.message}")
         return second.with_(figures=figures, details=details)
     return second.with_(
-        verdict=Verdict.INCONCLUSIVE, code=first.code, figures=figures,
+        verdict=Verdict.INCONCLUSIVE,
+        code=first.code,
+        figures=figures,
         message=f"failed, and not again in a fresh process: at first {first.message}; then {second.message}",
-    )  # fmt: skip
+    )
 
 
 def attempt(course: Course, bench: Bench) -> CheckResult:

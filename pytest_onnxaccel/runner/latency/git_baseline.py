@@ -80,9 +80,11 @@ def _fetch(source: str, commit: str, name: str, target: str, shown: str) -> None
             return
     os.unlink(target)
     raise ModelError(
-        "git holds a Git LFS pointer there, not the model", code="E_NOTMODEL", subject=shown,
+        "git holds a Git LFS pointer there, not the model",
+        code="E_NOTMODEL",
+        subject=shown,
         remedy="check that revision out with git lfs elsewhere, and give its file as --onnx-reference",
-    )  # fmt: skip
+    )
 
 
 def _git(folder: str, shown: str, *arguments: str, into: Any = None) -> bytes | None:
@@ -90,9 +92,14 @@ def _git(folder: str, shown: str, *arguments: str, into: Any = None) -> bytes | 
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(
-            ("git", "-C", folder, *arguments), stdin=subprocess.DEVNULL, stdout=into or subprocess.PIPE,
-            stderr=subprocess.DEVNULL, env=environment, timeout=_SECONDS, check=False,
-        )  # fmt: skip
+            ("git", "-C", folder, *arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=into or subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            timeout=_SECONDS,
+            check=False,
+        )
     except FileNotFoundError:
         raise ModelError("git is not installed", code="E_FILE", subject=shown, remedy="install git") from None
     except subprocess.TimeoutExpired:

@@ -39,9 +39,10 @@ def baseline(
         path = model_session.spec.reference or ""
         if not path.lower().endswith(".onnx"):
             raise ConfigError(
-                "regression has nothing to be compared with", subject=model_session.spec.name,
+                "regression has nothing to be compared with",
+                subject=model_session.spec.name,
                 remedy='give --onnx-reference=main.onnx, or regression="10% git:origin/main"',
-            )  # fmt: skip
+            )
     found = other(path)
     name = f"{found.spec.name} at {revision}" if revision else found.spec.name
     problems = input_problems(model_session.info.inputs, found.info.inputs, (model_session.spec.name, name))

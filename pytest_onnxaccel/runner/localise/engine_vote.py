@@ -94,8 +94,11 @@ def engine_vote(
     outputs = _run(asked, evidence.feeds)
     votes = odd_one_out(outputs, _voices(asked, engines))
     if evidence.stored is not None:
-        truth = Truth({name: evidence.stored[name] for name in evidence.wrong if name in evidence.stored},
-                      "golden data", "its outputs")  # fmt: skip
+        truth = Truth(
+            {name: evidence.stored[name] for name in evidence.wrong if name in evidence.stored},
+            "golden data",
+            "its outputs",
+        )
         return Blame(votes, rule(truth, outputs, labels, plain))
     if reduced is not None and reduced.files[1]:
         for name in registry.names(GROUP):

@@ -108,9 +108,10 @@ def drawn(result: CheckResult, side: ComparisonSide) -> CheckResult:
     keys = ("name", "op", "outputs", "module")
     origin = {**{key: nodes[0][key] for key in keys}, "nodes": [{key: one[key] for key in keys} for one in nodes]}
     return result.with_(
-        message=f"{result.message}; origin: {listed(nodes)}{_module(nodes[0])}", details=(line, *result.details),
+        message=f"{result.message}; origin: {listed(nodes)}{_module(nodes[0])}",
+        details=(line, *result.details),
         figures={**result.figures, "localisation": {"origin": origin}},
-    )  # fmt: skip
+    )
 
 
 def _mode(nodes: Sequence[Mapping[str, Any]]) -> str:

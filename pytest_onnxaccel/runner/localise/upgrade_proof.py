@@ -49,8 +49,9 @@ def prove_upgrades(failed: FailedCheck, sides: tuple[ComparisonSide, ComparisonS
             error = ModelError(
                 f"{needing.backend} runs a copy of opset {opset} (the file has {other.model_session.info.opset}), and "
                 f"onnx's converter changed it: in {other.backend} its output {name!r} is {by.max_abs:.3g} off",
-                code="E_SCHEMA", remedy="compare with another backend, or export at a newer opset",
-            )  # fmt: skip
+                code="E_SCHEMA",
+                remedy="compare with another backend, or export at a newer opset",
+            )
             error.backend = needing.backend
             raise error
 

@@ -82,9 +82,10 @@ def comparers(wanted: Wanted, inner: Inner, functions: Functions) -> dict[str, C
         ranking = wanted.facts.rankings.get(name)
         if kind in ("ranked", "rows") and spec.kind != "tensor":
             raise ModelError(
-                f"compare = {kind!r} of output {name!r}: it is a {spec.kind}, not a tensor", code="E_CONFIG",
+                f"compare = {kind!r} of output {name!r}: it is a {spec.kind}, not a tensor",
+                code="E_CONFIG",
                 remedy="compare its elements otherwise",
-            )  # fmt: skip
+            )
         if name in wanted.random and said is None:
             found[name] = simple.ShapesAlone()
         elif kind == "elementwise":
@@ -117,9 +118,10 @@ def _ranking(said: Comparison, known: Ranking | None, name: str) -> Ranking:
     """Return what the user says of an output's ranking, over what the graph knows."""
     if not said.scores and known is None:
         raise ModelError(
-            f"compare = \"ranked\" of output {name!r}: the graph does not tell what its indices point into",
-            code="E_CONFIG", remedy='name the scores: {kind = "ranked", scores = "OUTPUT", axis = -1}',
-        )  # fmt: skip
+            f'compare = "ranked" of output {name!r}: the graph does not tell what its indices point into',
+            code="E_CONFIG",
+            remedy='name the scores: {kind = "ranked", scores = "OUTPUT", axis = -1}',
+        )
     if known is not None and not said.scores:
         return known
     axis = said.axis if said.axis is not None else (known.axis if known is not None else -1)

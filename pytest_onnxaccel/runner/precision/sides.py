@@ -69,9 +69,14 @@ def casts(declared: ModelInfo, model_session: ModelSession, other: ModelSession 
 
 
 def types(
-    request: Request, model_session: ModelSession, path: str | None, other: ModelSession | None, own: Session,
-    variants: Variants, found: Casts,
-) -> Types:  # fmt: skip
+    request: Request,
+    model_session: ModelSession,
+    path: str | None,
+    other: ModelSession | None,
+    own: Session,
+    variants: Variants,
+    found: Casts,
+) -> Types:
     """Return what the check of *request* knows of types.
 
     Args:

@@ -97,9 +97,17 @@ def freeze(model_session: ModelSession, backend: str, ready: Ready, size: int, m
     chosen = made[found.proof.method]
     info = model_session.declared(chosen.path)
     return Frozen(
-        spec.name, chosen.path, size, chosen.method, info, inputs, found.proof.figures(), backend,
-        chosen.edited, refuted,
-    )  # fmt: skip
+        spec.name,
+        chosen.path,
+        size,
+        chosen.method,
+        info,
+        inputs,
+        found.proof.figures(),
+        backend,
+        chosen.edited,
+        refuted,
+    )
 
 
 def _cannot(model_session: ModelSession, what: str, why: str) -> ModelError:

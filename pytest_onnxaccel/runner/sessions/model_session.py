@@ -329,9 +329,7 @@ class ModelSession(KnownModel):
             except OnnxAccelError:
                 continue
             return replace(self.ready(first).resolved, outputs=session.run(inputs.feeds(0)), tries=1)
-        return find_inputs(
-            session, self.info, self.spec, self._seed, self._engines.root, self.facts, self.golden.fed
-        )  # fmt: skip
+        return find_inputs(session, self.info, self.spec, self._seed, self._engines.root, self.facts, self.golden.fed)
 
     @cached_property
     def sourced(self) -> Sourced:

@@ -20,4 +20,4 @@ def named_outputs(names: Sequence[str], info: ModelInfo, key: str) -> None:
         if name != "*" and name not in known and name.rpartition("/")[0] not in known:
             raise ModelError(
                 f"{key} names output {name!r}, which there is not", code="E_CONFIG", remedy=nearest(name, known)
-            )  # fmt: skip
+            )

@@ -163,9 +163,12 @@ def re_export(
         OnnxAccelError: it cannot be converted, or not at that batch.
     """
     options = ConvertOptions(
-        stem=stem, batch=size, opset=_opset(engines.conversions.stage(source).kind, info.opset), inputs=tuple(inputs),
+        stem=stem,
+        batch=size,
+        opset=_opset(engines.conversions.stage(source).kind, info.opset),
+        inputs=tuple(inputs),
         outputs=tuple(spec.name for spec in info.outputs),
-    )  # fmt: skip
+    )
     made = engines.conversions.convert(source, options)
     exporter = made.converted.facts.get("exporter", "")
     how = f"exported again from {source.shown} by {made.converter}" + (f" ({exporter})" if exporter else "")

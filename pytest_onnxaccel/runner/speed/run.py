@@ -134,9 +134,15 @@ class _Run:
         }
         blocks = {key: taken[: standing.pairs] for key, taken in standing.blocks.items()}
         return SpeedTable(
-            self._asked.spec.name, rows(ways, blocks), control(blocks), standing.pairs, standing.runs,
-            standing.seconds, facts, standing.advice,
-        )  # fmt: skip
+            self._asked.spec.name,
+            rows(ways, blocks),
+            control(blocks),
+            standing.pairs,
+            standing.runs,
+            standing.seconds,
+            facts,
+            standing.advice,
+        )
 
     def _file(self, titles: list[str]) -> StateFile:
         spec, source = self._asked.spec, self._asked.spec.source

@@ -71,9 +71,12 @@ class StateFile:
             if any(not block or min(block) < 0 for taken in blocks.values() for block in taken):
                 return Standing()
             return Standing(
-                None if advised is None else tuple(map(str, advised)), tuple(map(str, told["advice"])), blocks,
-                int(told["runs"]), float(told["seconds"]),
-            )  # fmt: skip
+                None if advised is None else tuple(map(str, advised)),
+                tuple(map(str, told["advice"])),
+                blocks,
+                int(told["runs"]),
+                float(told["seconds"]),
+            )
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return Standing()
 

@@ -57,9 +57,10 @@ class Ranked:
         if scores is None:
             if self.given and self._ranking.scores:
                 raise ModelError(
-                    f"ranked: the scores {self._ranking.scores!r} of output {name!r} are unavailable", code="E_CONFIG",
-                    remedy="name an output or a value of the graph: {kind = \"ranked\", scores = \"NAME\"}",
-                )  # fmt: skip
+                    f"ranked: the scores {self._ranking.scores!r} of output {name!r} are unavailable",
+                    code="E_CONFIG",
+                    remedy='name an output or a value of the graph: {kind = "ranked", scores = "NAME"}',
+                )
             said = f"output {name!r}: indices differ, and the scores that they point into are not available"
             return judged(found, self.label, float(found["bad_share"]), said)
         other = self._pair(sample)[0]

@@ -64,9 +64,10 @@ class Steps(_Plain):
         own = limit(name, theirs)
         if not theirs.dtype.name.startswith(("int", "uint")):  # int4 and the like are types of ml_dtypes
             raise ModelError(
-                f"steps: output {name!r} is {theirs.dtype}, not of whole numbers", code="E_CONFIG",
+                f"steps: output {name!r} is {theirs.dtype}, not of whole numbers",
+                code="E_CONFIG",
                 remedy="compare it element by element",
-            )  # fmt: skip
+            )
         if (own.atol or 0.0) > self._most:
             return {**figures(ours, theirs, own), "compare": self.label}
         found = figures(ours, theirs, Tolerance(0.0, self._most, self.label))
@@ -92,9 +93,10 @@ class Winner(_Plain):
         ours, theirs = sample.ours[name], sample.theirs[name]
         if theirs.ndim < 1 or theirs.shape[-1] < 2 or theirs.dtype.kind not in "fViu":
             raise ModelError(
-                f"decision: output {name!r} has shape {theirs.shape}, which holds no rows of classes", code="E_CONFIG",
+                f"decision: output {name!r} has shape {theirs.shape}, which holds no rows of classes",
+                code="E_CONFIG",
                 remedy="compare it element by element",
-            )  # fmt: skip
+            )
         found = shown(ours, theirs, limit(name, theirs))
         if not theirs.size:
             return judged(found, self.label, 0.0)

@@ -130,9 +130,9 @@ def _affine(site: Site, made: Value) -> Value:
         assert zero is not None
         assert unit is not None
         slope = unit.scale + unit.offset - zero.offset
-        return one.with_(columns=tuple(
-            c.with_(scale=c.scale * slope, offset=c.offset * slope + zero.offset) for c in trace.columns
-        ))  # fmt: skip
+        return one.with_(
+            columns=tuple(c.with_(scale=c.scale * slope, offset=c.offset * slope + zero.offset) for c in trace.columns)
+        )
 
     def shifted(trace: Trace) -> Trace | None:
         scale, offset = trace.scale, trace.offset

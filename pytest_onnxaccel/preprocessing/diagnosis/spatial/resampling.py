@@ -102,8 +102,9 @@ def _clipped(evidence: Evidence) -> Finding | None:
         return None
     low, high = sorted((float(black.reference.flat[0]), float(white.reference.flat[0])))
     for words, over, cut in (
-        ("candidate", "reference", "candidate"), ("reference", "candidate", "reference"),
-    ):  # fmt: skip
+        ("candidate", "reference", "candidate"),
+        ("reference", "candidate", "reference"),
+    ):
         beyond = any(
             not evidence.close(np.clip(getattr(t, over), low, high), getattr(t, over)) for t in evidence.trials
         )

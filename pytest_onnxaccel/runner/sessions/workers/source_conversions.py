@@ -164,9 +164,14 @@ class Conversions:
         asked = {name: value for name, value in options.to_json().items() if name != "import_paths"}
         code = loader_digest(options.loader, options.import_paths) if options.loader else ""
         key = key_of(
-            source=staged.sha256, kind=staged.kind, gives=gives, converter=reference, versions=dict(versions),
-            options=asked, loader=code,
-        )  # fmt: skip
+            source=staged.sha256,
+            kind=staged.kind,
+            gives=gives,
+            converter=reference,
+            versions=dict(versions),
+            options=asked,
+            loader=code,
+        )
         if self.cache is None:
             return self._finished(source, staged, converter, self._made(converter, staged, gives, folder, options))
         with self.cache.building(key):
@@ -211,9 +216,14 @@ class Conversions:
                 options = replace(options, prepared=prepared)
             try:
                 answer = self._engine(converter.backend, trust(options.loader, options.trusted)).graph(
-                    "convert", converter=table.route(staged.kind, gives), source=path, kind=staged.kind, gives=gives,
-                    folder=folder, options=options.to_json(),
-                )  # fmt: skip
+                    "convert",
+                    converter=table.route(staged.kind, gives),
+                    source=path,
+                    kind=staged.kind,
+                    gives=gives,
+                    folder=folder,
+                    options=options.to_json(),
+                )
                 made = Converted.from_json(answer)
                 if made.kind == kinds.ONNX:
                     self._check(made, converter)
