@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Set
 
-from pytest_onnxaccel.core.errors import BackendUnavailable, ConversionError, NoBaseline, OnnxAccelError
+from pytest_onnxaccel.core.errors import BackendUnavailable, ConfigError, ConversionError, NoBaseline, OnnxAccelError
 from pytest_onnxaccel.core.printing import left_out
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelSpec
@@ -33,7 +33,7 @@ def verdict_of(
         # Inputs that cannot be made up say nothing of the model, and a new model has none that it replaces
         verdict = Verdict.NOT_APPLICABLE
     elif isinstance(error, (BackendUnavailable, ConversionError)) or (
-        _may_be_its_own(error, request) and _partial(error, request, engines)
+        _may_be_its_own(error, request, engines) and _partial(error, request, engines)
     ):
         verdict = Verdict.FAILED if involved else Verdict.NOT_APPLICABLE
     message, code = str(error.about(request.model)), error.code
@@ -75,12 +75,22 @@ def _named(error: OnnxAccelError, request: Request, spec: ModelSpec | None) -> s
     return ""
 
 
-def _may_be_its_own(error: OnnxAccelError, request: Request) -> bool:
+def _may_be_its_own(error: OnnxAccelError, request: Request, engines: Engines) -> bool:
     """Return whether *error* may be a backend's own fault, in a backend that is known to lack something.
 
-    An operator that it does not have; and a run that fails where a runtime runs the same inputs: parity asks both.
+    An operator that it does not have; and a run that fails in an interpreter of graphs, where a runtime runs the same
+    inputs: parity asks both.
     """
-    return error.code == "E_SCHEMA" or (error.code == "E_RUN" and request.check == "parity" and bool(error.backend))
+    if error.code != "E_RUN":
+        return error.code == "E_SCHEMA"
+    return request.check == "parity" and bool(error.backend) and _interprets(error.backend, engines)
+
+
+def _interprets(name: str, engines: Engines) -> bool:
+    try:
+        return bool(getattr(engines.backend(name), "interprets", False))
+    except ConfigError:  # a function of the user's, not a backend
+        return False
 
 
 def _partial(error: OnnxAccelError, request: Request, engines: Engines) -> bool:

@@ -132,6 +132,7 @@ class FullDevice:
     """A worker whose accelerator has no memory left."""
 
     limits = Limits()
+    label = "ort-cuda"
 
     def __init__(self, code: str) -> None:
         self.code, self.alive = code, True

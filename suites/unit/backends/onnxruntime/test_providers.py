@@ -135,6 +135,8 @@ class FakeOrt:
     def get_inputs(self) -> list[Any]:
         return []
 
+    get_overridable_initializers = get_inputs
+
     def get_outputs(self) -> list[Any]:
         return [SimpleNamespace(name="y", type="tensor(float)", shape=[1])]
 
