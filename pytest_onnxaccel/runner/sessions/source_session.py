@@ -61,7 +61,7 @@ class Sourced:
         name, info = self._backend_for(source), model_session.declared(path or model_session.path)
 
         def opened(options: LoadOptions) -> Session:
-            return self.opened(source, name, model_session.engine(name), options, info)
+            return self.opened(source, name, model_session.engine(name, source), options, info)
 
         return ways_of(name, self._engines, QUIET, opened)
 

@@ -87,7 +87,9 @@ class Ways:
             name = backend_for(source, self._engines)
             title = f"{self._titled(name)}, {Path(source.shown).name}"
             session = self._model_session
-            opens = partial(session.sourced.opened, source, name, session.engine(name), self._options, session.info)
+            opens = partial(
+                session.sourced.opened, source, name, session.engine(name, source), self._options, session.info
+            )
             return self._tried(SOURCE, title, opens)
         except OnnxAccelError as error:
             return _absent(SOURCE, f"{_called(name)}, {Path(source.shown).name}" if name else source.shown, error)

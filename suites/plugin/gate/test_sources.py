@@ -8,6 +8,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import onnx
+import onnx.numpy_helper
 import pytest
 
 from suites.plugin.pythonpath import before
@@ -54,6 +57,21 @@ def test_modules_are_found_in_pytests_pythonpath(gate: Callable, repository: Pat
     run = gate(*BASE, *SOURCE)
     assert run.status == 0, run.out
     assert run.row("parity")["reference"] == "net.pth"
+
+
+def test_the_noise_of_a_source_that_a_marker_names(gate: Callable, repository: Path) -> None:
+    """Sessions that measure it are opened next to the one that is compared with, in a worker of the same trust."""
+    model = onnx.load(repository / "net.onnx")
+    weight = next(tensor for tensor in model.graph.initializer if len(tensor.dims) > 1)
+    weight.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weight) * np.float32(1.001), weight.name))
+    onnx.save(model, repository / "off.onnx")
+    (repository / "test_net.py").write_text(
+        "import pytest\n\n\n@pytest.mark.parametrize('onnx_model', ['net.onnx', 'off.onnx'], indirect=True)\n"
+        "@pytest.mark.conversion_parity(reference='net.pth', loader='nets:Net')\n"
+        "def test_it(onnx_model, backend): ...\n"
+    )
+    run = gate("test_net.py", "--onnx-backend=ort-cpu")
+    assert run.failed() == [("parity", "V_PARITY")], run.out
 
 
 def test_a_missing_framework_is_not_judged(gate: Callable, repository: Path) -> None:
