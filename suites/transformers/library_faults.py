@@ -115,7 +115,7 @@ _HALF = np.repeat([1, 0], HEADS // 2).reshape(1, HEADS, 1, 1).astype(np.float32)
 _NOTHING = np.zeros(1, np.float32)
 INPUTS: dict[str, InputFault] = {
     # The model itself reads it, which has no name
-    "mask ignored": InputFault("bert", "attention_mask", _NOTHING, 1.0, "origin: Cast"),
+    "mask ignored": InputFault("bert", "attention_mask", _NOTHING, 1.0, "origin: Add that gives 'damaged'"),
     "types ignored": InputFault("bert", "token_type_ids", _NOTHING, 0.0, "embeddings.token_type_embeddings"),
     "mask ignored, across": InputFault("bart", "attention_mask", _NOTHING, 1.0, "model.encoder"),
     "mask of a decoder ignored": InputFault("gpt2", "attention_mask", _NOTHING, 1.0, "transformer"),
