@@ -28,7 +28,7 @@ class ByModel:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> object | None:
-        """Return what shares tests out; None where xdist's own does."""
+        """Return what shares tests out; None where xdist itself does."""
         if config.getvalue("dist") != "load" or not self._state.settings.models or chosen(config):
             return None
         return by_model(self._state, config, log)
@@ -41,36 +41,25 @@ def chosen(config: pytest.Config) -> bool:
     return any(word == _SHORT or word.partition("=")[0] == _DIST for word in words)
 
 
-def by_model(state: State, config: pytest.Config, log: Any) -> object | None:
-    """Return xdist's own scheduler of ``--dist load``, which sends a model whole; None where that is another one.
+def by_model(state: State, config: pytest.Config, log: Any) -> object:
+    """Return a scheduler of pytest-xdist that sends a model whole, wherever its tests stand.
 
-    It sends consecutive tests in portions that shrink; here every other test of their models goes with them, wherever
-    it stands: pytest may put the tests of a model apart, by their other parameters or by their files.
+    As xdist's own ``loadfile`` and ``loadgroup`` are, it is ``loadscope`` with another scope: the test's model. Pytest
+    may put the tests of a model apart, by their other parameters or by their files. A test of no model is a scope of
+    its own.
     """
-    from xdist import scheduler
+    from xdist.scheduler import LoadScopeScheduling
 
-    made: Any = scheduler.LoadScheduling(config, log)
-    send = getattr(made, "_send_tests", None)
-    if send is None:
-        return None
-    models: list[str] = []
+    models: dict[str, str] = {}
 
-    def whole(node: Any, count: int) -> None:
-        if not models:
-            models.extend(models_of(made.collection or (), state))
-        waiting = made.pending
-        taken: set[int] = set()
-        for first in waiting:
-            if len(taken) >= count:
-                break
-            if first not in taken:
-                model = models[first]
-                taken.update((index for index in waiting if models[index] == model) if model else (first,))
-        waiting[:] = [*sorted(taken), *(index for index in waiting if index not in taken)]
-        send(node, len(taken))
+    class ByModelScheduling(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            if not models:
+                collected = next(iter(self.registered_collections.values()))
+                models.update(zip(collected, models_of(collected, state), strict=True))
+            return models.get(nodeid) or nodeid
 
-    made._send_tests = whole
-    return made  # type: ignore[no-any-return]
+    return ByModelScheduling(config, log)
 
 
 def models_of(nodeids: Sequence[str], state: State) -> list[str]:

@@ -26,7 +26,7 @@ def config(*arguments: str, addopts: tuple[str, ...] = (), dist: str = "load") -
     values = {"dist": dist, "tx": ["popen", "popen"], "maxschedchunk": None}
     return SimpleNamespace(
         invocation_params=SimpleNamespace(args=arguments), getini={"addopts": addopts}.__getitem__,
-        getvalue=values.__getitem__, getoption=values.__getitem__,
+        getvalue=values.__getitem__, getoption=values.__getitem__, option=SimpleNamespace(loadscopereorder=True),
     )  # fmt: skip
 
 
@@ -90,6 +90,7 @@ class Node:
 
     def __init__(self) -> None:
         self.sent: list[int] = []
+        self.done = 0
         self.gateway = SimpleNamespace(id="gw")
 
     def send_runtest_some(self, indices: list[int]) -> None:
@@ -109,10 +110,11 @@ def _run(ids: list[str], folder: Path, end: Callable[[Any, list[Node]], None]) -
         scheduler.add_node_collection(node, ids)
     scheduler.schedule()
     end(scheduler, nodes)
-    while any(scheduler.node2pending.values()):
-        for node in list(scheduler.node2pending):
-            if scheduler.node2pending[node]:
-                scheduler.mark_test_complete(node, scheduler.node2pending[node][0])
+    while any(node.done < len(node.sent) for node in scheduler.nodes):
+        for node in scheduler.nodes:
+            if node.done < len(node.sent):
+                node.done += 1
+                scheduler.mark_test_complete(node, node.sent[node.done - 1])
     return [node.sent for node in nodes]
 
 
