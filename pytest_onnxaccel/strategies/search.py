@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
-from hypothesis.errors import Flaky
+from hypothesis.errors import Flaky, Unsatisfiable
 from hypothesis.statistics import collector, describe_statistics
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ def _verbosity(profile: Any) -> Any:
 
 
 def find_failing(
-    fails: Callable[[T], bool | float],
+    fails: Callable[[T], bool | float | None],
     strategy: st.SearchStrategy[T],
     *,
     examples: int = 100,
@@ -53,10 +53,12 @@ def find_failing(
 
     Args:
         fails: True for an input that is to be found, False for another; or a number that says how near it came, which
-            hypothesis then tries to raise. Exceptions are passed on.
+            hypothesis then tries to raise; None for one that says nothing, and another is drawn in its place.
+            Exceptions are passed on.
         strategy: what inputs are drawn from.
-        examples: how many inputs to try at most.
-        seed: the same inputs in each run; None for others each time.
+        examples: how many inputs to try at most, without those that say nothing.
+        seed: the same inputs in each run with the same modules, whose constants hypothesis tries, too; None for others
+            each time.
         shrink: reduce what was found; without it the first one found is returned.
         key: under which failures are kept in the example database, where the profile has one; empty for none.
         statistics: is told what hypothesis says of the run, as ``--hypothesis-show-statistics`` prints it.
@@ -72,8 +74,10 @@ def find_failing(
 
     def body(value: T) -> None:
         nonlocal tried
-        tried += 1
         answer = fails(value)
+        if answer is None:
+            hypothesis.reject()
+        tried += 1
         if answer is True:
             hypothesis.note(f"fails: {value}")
             failing.append(value)
@@ -116,4 +120,6 @@ def find_failing(
     except (_Found, Flaky):
         # Flaky: it failed and then passed on the same input; what failed once is what was asked for
         return (failing[-1] if failing else None), tried
+    except Unsatisfiable:  # every input said nothing
+        return None, tried
     return None, tried

@@ -209,12 +209,15 @@ class Search:
 
         tries = itertools.count(1)
 
-        def fails(drawn: Any) -> bool | float:
+        def fails(drawn: Any) -> bool | float | None:
             progress.tell(f"image {next(tries)}, at most {self._examples} and smaller ones of a failure")
             sample = drawn.render() if hasattr(drawn, "render") else _sample(drawn)
+            refused = len(self._pair.refused)
             failure = self._pair.examine(sample)
             failures.extend([failure] if failure else [])
-            return True if failure else self._pair.nearness
+            if failure:
+                return True
+            return None if len(self._pair.refused) > refused else self._pair.nearness
 
         strategy = self._strategy
         if strategy is None:
@@ -223,7 +226,6 @@ class Search:
             strategy = image_programs(shapes, domain.channels, domain.dtype, True, FUZZ_SIDE, span)
             if domain.sizes is None:
                 strategy = strategy.map(lambda one: one.at(*domain.fitted((one.height, one.width))))
-        refused = len(self._pair.refused)
         key = f"{name_of(self._pair.reference)} {name_of(self._pair.candidate)}"
         found, tried = find_failing(
             fails,
@@ -233,7 +235,7 @@ class Search:
             key=key,
             statistics=self.statistics.append,
         )
-        self.proof = replace(self.proof, fuzzed=tried - (len(self._pair.refused) - refused))
+        self.proof = replace(self.proof, fuzzed=tried)
         if found is None or not failures:
             return
         words = picture(found) if isinstance(found, np.ndarray) else str(found)[:80]

@@ -186,3 +186,15 @@ def test_the_room_can_be_imported_without_hypothesis() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert 'pip install "pytest-onnxaccel[fuzz]"' in done.stdout
+
+
+def test_what_says_nothing_is_drawn_again() -> None:
+    seen: list[int] = []
+
+    def even_only(number: int) -> bool | None:
+        seen.append(number)
+        return None if number % 2 else False
+
+    assert find_failing(even_only, st.integers(0, 10**6), examples=40) == (None, 40)
+    assert len(seen) > 50
+    assert find_failing(lambda _: None, st.integers(0, 10**6), examples=40) == (None, 0)
