@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,37 +12,27 @@ import pytest
 from pytest_onnxaccel.core.files.failure_folder import FOLDER
 from pytest_onnxaccel.core.lookup.import_string import resolve
 from pytest_onnxaccel.core.pair_specs import PreprocessingSpec
-from pytest_onnxaccel.core.printing import identifier
 from pytest_onnxaccel.core.results import CheckResult, Verdict
-from pytest_onnxaccel.core.unexpected import as_error
+from pytest_onnxaccel.plugin.items.declared import DeclaredItem, DeclaredNode, judged, own_images
 from pytest_onnxaccel.plugin.items.folding import FoldNode
-from pytest_onnxaccel.plugin.items.place import file_id, place
-from pytest_onnxaccel.plugin.items.results import conclude, record
-from pytest_onnxaccel.plugin.run.run_options import LET_THROUGH
 from pytest_onnxaccel.plugin.state import STATE, State
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.plugin.markers.requests import Request
 
 
-class PreprocessingNode(pytest.Collector):
-    """One pair of functions that the manifest declares; its id is ``onnxaccel.toml::NAME``."""
+class PreprocessingItem(DeclaredItem):
+    """The comparison of one pair."""
 
-    @classmethod
-    def of(cls, parent: pytest.Collector, spec: PreprocessingSpec) -> PreprocessingNode:
-        state = parent.config.stash[STATE]
-        manifest = Path(state.settings.manifest or parent.config.rootpath)
-        name = identifier(spec.name)
-        node: PreprocessingNode = cls.from_parent(parent, name=name, nodeid=f"{file_id(state, manifest)}::{name}")
-        node.path = manifest
-        node.declared = spec
-        return node
+    def result(self, state: State) -> CheckResult:
+        return check(state, self.declared, self)
 
-    declared: PreprocessingSpec
 
-    def collect(self) -> Iterator[PreprocessingItem]:
-        nodeid = f"{self.nodeid}::parity"
-        yield PreprocessingItem.from_parent(self, name="parity", nodeid=nodeid, declared=self.declared)
+class PreprocessingNode(DeclaredNode):
+    """One pair of functions that the manifest declares."""
+
+    check = "parity"
+    item = PreprocessingItem
 
 
 class ManifestFile(pytest.File):
@@ -60,21 +48,6 @@ def declared_nodes(parent: pytest.Collector, state: State) -> Iterator[Preproces
         yield PreprocessingNode.of(parent, pair)
     for fold in state.settings.folds:
         yield FoldNode.of(parent, fold)
-
-
-class PreprocessingItem(pytest.Item):
-    """The comparison of one pair."""
-
-    def __init__(self, *, declared: PreprocessingSpec, **kwargs: object) -> None:
-        super().__init__(**kwargs)  # type: ignore[arg-type]
-        self.declared = declared
-
-    def runtest(self) -> None:
-        state = self.config.stash[STATE]
-        conclude([record(self, check(state, self.declared, self))], state.settings.inconclusive)
-
-    def reportinfo(self) -> tuple[Path, None, str]:
-        return place(self)
 
 
 def named(declared: Request, item: pytest.Item) -> PreprocessingSpec:
@@ -94,23 +67,8 @@ def named(declared: Request, item: pytest.Item) -> PreprocessingSpec:
 
 def check(state: State, spec: PreprocessingSpec, item: pytest.Item | None = None) -> CheckResult:
     """Import both functions and compare them; a function that cannot be imported is a failed check with one line."""
-    start = time.perf_counter()
-    try:
-        result = _compared(state, spec, item)
-    except LET_THROUGH:
-        raise
-    except BaseException as error:
-        told = as_error(error).about(spec.origin)
-        result = CheckResult(
-            spec.name,
-            "preprocessing",
-            Verdict.FAILED,
-            told.code,
-            str(told),
-            reference=spec.reference,
-            traceback=told.traceback,
-        )
-    return result.with_(duration_s=time.perf_counter() - start)
+    failed = CheckResult(spec.name, "preprocessing", Verdict.FAILED, reference=spec.reference)
+    return judged(spec, failed, lambda: _compared(state, spec, item))
 
 
 def _compared(state: State, spec: PreprocessingSpec, item: pytest.Item | None) -> CheckResult:
@@ -119,20 +77,16 @@ def _compared(state: State, spec: PreprocessingSpec, item: pytest.Item | None) -
     reference = given.get("reference") or resolve(spec.reference, root, spec.origin)
     candidate = given.get("candidate") or resolve(spec.candidate, root, spec.origin)
     further = {name: value for name, value in spec.settings.items() if name != "functions"}
-    for name in ("inputs", "images"):
-        if isinstance(further.get(name), str) and ":" in further[name]:
-            made = resolve(further[name], root, spec.origin)
-            further[name] = made() if name == "images" else made  # type: ignore[call-arg]
+    if isinstance(further.get("inputs"), str) and ":" in further["inputs"]:
+        further["inputs"] = resolve(further["inputs"], root, spec.origin)
     from pytest_onnxaccel.preprocessing import compare
     from pytest_onnxaccel.preprocessing.check_result import outcome
 
     examples = spec.examples
     if examples is None or settings.origin("fuzz_examples") != "default":
         examples = settings.fuzz_examples
-    if isinstance(further.get("images"), str):
-        from pytest_onnxaccel.preprocessing.own_files import samples
-
-        further["images"] = samples(further["images"], root, further.get("inputs"))
+    if "images" in further:
+        further["images"] = own_images(further["images"], root, spec.origin, further.get("inputs"))
     machine_lock = state.machine_lock
     alone = (
         nullcontext() if machine_lock is None else machine_lock.exclusive() if spec.faster else machine_lock.shared()
