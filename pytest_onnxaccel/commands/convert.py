@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
 
-from pytest_onnxaccel.commands.shared import compare_argument, compared, plain, positive, walls
+from pytest_onnxaccel.commands.shared import compare_argument, compared, plain, positive, run_options
 
 #: What ``--help`` says of it.
 HELP = "convert a source to ONNX, and prove it"
@@ -68,7 +67,6 @@ def run(given: argparse.Namespace, show: Callable[[str], object]) -> int:
     """
     from pytest_onnxaccel.core.specs import Tolerance
     from pytest_onnxaccel.runner.conversion.convert import batch_of, convert_source
-    from pytest_onnxaccel.runner.request import RunOptions
 
     saved = convert_source(
         given.source,
@@ -83,7 +81,7 @@ def run(given: argparse.Namespace, show: Callable[[str], object]) -> int:
         device=given.device,
         trusted=given.trust,
         tolerance=Tolerance(given.rtol, given.atol, "the command line"),
-        options=RunOptions(import_paths=(os.getcwd(),), **walls(given)),
+        options=run_options(given),
         compare=compared(given),
     )
     show(plain(saved.lines()))

@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Callable
 
-from pytest_onnxaccel.commands.shared import plain, positive, walls
+from pytest_onnxaccel.commands.shared import plain, positive, run_options
 from pytest_onnxaccel.core.errors import ConfigError
 
 #: What ``--help`` says of it.
@@ -50,11 +50,9 @@ def run(given: argparse.Namespace, show: Callable[[str], object]) -> int:
 
     from pytest_onnxaccel.core.specs import SourceSpec
     from pytest_onnxaccel.runner.conversion.freeze import default_output, refreeze, spec_of
-    from pytest_onnxaccel.runner.request import RunOptions
 
     source = None
-    folders = [os.path.dirname(os.path.abspath(given.manifest))] if given.manifest else []
-    options = RunOptions(import_paths=tuple(dict.fromkeys((*folders, os.getcwd()))), **walls(given))
+    options = run_options(given)
     if given.source:
         source = SourceSpec(os.path.abspath(given.source), given.source, given.loader, origin="--source")
     elif given.loader:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
 
-from pytest_onnxaccel.commands.shared import plain, positive, walls
+from pytest_onnxaccel.commands.shared import plain, positive, run_options
 from pytest_onnxaccel.core.errors import ConfigError
 
 #: What ``--help`` says of it.
@@ -58,12 +57,11 @@ def run(given: argparse.Namespace, show: Callable[[str], object]) -> int:
     from pytest_onnxaccel.runner.conversion.freeze import spec_of
     from pytest_onnxaccel.runner.golden_record import record_golden
     from pytest_onnxaccel.runner.references import referring
-    from pytest_onnxaccel.runner.request import GOLDEN, RunOptions
+    from pytest_onnxaccel.runner.request import GOLDEN
 
-    folders = [os.path.dirname(os.path.abspath(given.manifest))] if given.manifest else []
     if given.reference == GOLDEN:
         raise ConfigError("golden data cannot be recorded of golden data", remedy="name the source, or no reference")
-    options = RunOptions(seed=given.seed, import_paths=tuple(dict.fromkeys((*folders, os.getcwd()))), **walls(given))
+    options = run_options(given, given.seed)
     spec = referring(spec_of(given.model, given.manifest), given.reference, given.loader, tuple(given.trust))
     said = "the command line"
     spec = replace(

@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Callable
 
-from pytest_onnxaccel.commands.shared import compare_argument, compared, plain, walls
+from pytest_onnxaccel.commands.shared import compare_argument, compared, plain, run_options
 
 #: What ``--help`` says of it.
 HELP = "convert a source leg by leg, and compare every stop"
@@ -48,7 +48,6 @@ def run(given: argparse.Namespace, show: Callable[[str], object]) -> int:
     from pytest_onnxaccel.core.specs import SourceSpec, Tolerance
     from pytest_onnxaccel.runner.conversion.convert import input_specs
     from pytest_onnxaccel.runner.conversion.round_trip import round_trip
-    from pytest_onnxaccel.runner.request import RunOptions
 
     result = round_trip(
         SourceSpec(os.path.abspath(given.source), given.source, given.loader, origin="the command line"),
@@ -56,7 +55,7 @@ def run(given: argparse.Namespace, show: Callable[[str], object]) -> int:
         inputs=input_specs(given.input),
         outputs=[name.strip() for name in given.outputs.split(",") if name.strip()],
         tolerance=Tolerance(given.rtol, given.atol, "the command line"),
-        options=RunOptions(import_paths=(os.getcwd(),), **walls(given)),
+        options=run_options(given),
         compare=compared(given),
     )
     show(plain([f"{result.verdict}: {result.message}", *(f"  {line}" for line in (*result.details, *result.notes))]))

@@ -6,10 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.printing import escaped
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.runner.request import RunOptions
 
 #: How a command is called.
 PROG = "python -m pytest_onnxaccel"
@@ -51,7 +54,22 @@ def compared(given: argparse.Namespace) -> dict[str, object] | None:
     return {name or "*": kind for name, _, kind in pairs} or None
 
 
-def walls(given: argparse.Namespace) -> dict[str, Any]:
+def run_options(given: argparse.Namespace, seed: int = 0) -> RunOptions:
+    """Return the options of a run: the sandbox, the limits, and where loaders are imported from.
+
+    That is the folder of the manifest, where one is named, and the working folder.
+
+    Raises:
+        ConfigError: the sandbox is required and is not available.
+    """
+    from pytest_onnxaccel.runner.request import RunOptions
+
+    manifest = getattr(given, "manifest", None)
+    folders = [os.path.dirname(os.path.abspath(manifest))] if manifest else []
+    return RunOptions(seed=seed, import_paths=tuple(dict.fromkeys((*folders, os.getcwd()))), **_walls(given))
+
+
+def _walls(given: argparse.Namespace) -> dict[str, Any]:
     """Return what the arguments say of the sandbox and of time, as options of a run.
 
     Raises:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_onnxaccel.commands.shared import live_line, positive, walls
+from pytest_onnxaccel.commands.shared import live_line, positive, run_options
 
 #: What ``--help`` says of it.
 HELP = "a table of the ways to run a model, timed in turn"
@@ -53,7 +52,6 @@ def run(given: argparse.Namespace, show: Callable[[str], object]) -> int:
 
     from pytest_onnxaccel.report.speed_table import check_target, speed_lines, write_speed
     from pytest_onnxaccel.runner.conversion.freeze import spec_of
-    from pytest_onnxaccel.runner.request import RunOptions
     from pytest_onnxaccel.runner.speed.run import SpeedRequest, speed
     from pytest_onnxaccel.runner.speed.ways import source_of
 
@@ -61,8 +59,7 @@ def run(given: argparse.Namespace, show: Callable[[str], object]) -> int:
         check_target(given.report)
     spec = spec_of(given.model, given.manifest)
     source = source_of(given.source, given.loader, tuple(given.trust))
-    folders = [os.path.dirname(os.path.abspath(given.manifest))] if given.manifest else []
-    options = RunOptions(seed=given.seed, import_paths=tuple(dict.fromkeys((*folders, os.getcwd()))), **walls(given))
+    options = run_options(given, given.seed)
     say = live_line()
     state = Path(given.state) if given.state else None
     asked = SpeedRequest(
