@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pytest_onnxaccel.config import pair_values as pairs
 from pytest_onnxaccel.config.comparison_syntax import known_fault
 from pytest_onnxaccel.config.layers import merged, tolerance
+from pytest_onnxaccel.config.manifest_tables import Place, Tables
 from pytest_onnxaccel.config.manifest_text import manifest_text
 from pytest_onnxaccel.config.manifest_values import dim
 from pytest_onnxaccel.config.schema import model_tables as keys
 from pytest_onnxaccel.config.schema.fold_table import FOLD_IN
 from pytest_onnxaccel.config.schema.key import Table
 from pytest_onnxaccel.config.schema.preprocessing_table import PREPROCESSING
-from pytest_onnxaccel.config.toml_positions import dotted, line_of
+from pytest_onnxaccel.config.toml_positions import dotted
 from pytest_onnxaccel.core.comparisons import Comparison, KnownFault
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.frozen import record
@@ -29,8 +27,6 @@ from pytest_onnxaccel.core.lookup.registry import nearest
 from pytest_onnxaccel.core.pair_specs import FoldSpec, PreprocessingSpec
 from pytest_onnxaccel.core.printing import identifier
 from pytest_onnxaccel.core.specs import BatchPlan, DimSpec, InputSpec, LatencyBudget, ModelSpec, SourceSpec, Tolerance
-
-_Path = tuple[str, ...]
 
 
 def read(path: str | os.PathLike[str]) -> list[ModelSpec]:
@@ -74,12 +70,8 @@ def read_backends(path: str | os.PathLike[str]) -> dict[str, dict[str, object]]:
 
 
 @record(frozen=True)
-class _Reader:
-    """One manifest: its name for messages, its folder for relative paths, its text for line numbers."""
-
-    name: str
-    folder: Path
-    text: str
+class _Reader(Tables):
+    """One manifest: its models, pairs of functions, folds and providers."""
 
     def models(self) -> list[ModelSpec]:
         data = self._load()
@@ -101,7 +93,7 @@ class _Reader:
         tables = self._table(self._load(), ("fold_in",))
         return [self._fold(("fold_in", name), tables) for name in tables]
 
-    def _fold(self, at: _Path, tables: Mapping[str, Any]) -> FoldSpec:
+    def _fold(self, at: Place, tables: Mapping[str, Any]) -> FoldSpec:
         values = self._values(FOLD_IN, at, self._table(tables, at))
         self._named(at, "folded preprocessing")
         return FoldSpec(name=at[-1], origin=self._origin(at), folder=str(self.folder), **values)
@@ -117,18 +109,18 @@ class _Reader:
                     raise self._error(("backends", name, key), cause, "expected a text, a number or a boolean")
         return found
 
-    def _pair(self, at: _Path, tables: Mapping[str, Any]) -> PreprocessingSpec:
+    def _pair(self, at: Place, tables: Mapping[str, Any]) -> PreprocessingSpec:
         values = self._values(PREPROCESSING, at, self._table(tables, at))
         self._named(at, "pair of functions")
         return PreprocessingSpec(name=at[-1], origin=self._origin(at), **pairs.split(values))
 
-    def _named(self, at: _Path, kind: str) -> None:
+    def _named(self, at: Place, kind: str) -> None:
         """Refuse a name that a test id cannot hold."""
         name = at[-1]
         if not name.strip() or identifier(name) != name:
             raise self._error(at, f"{name!r} cannot name a {kind}", "use printable text without :: and ##name[")
 
-    def _model(self, at: _Path, table: Mapping[str, Any], kind: Table, base: ModelSpec | None) -> ModelSpec:
+    def _model(self, at: Place, table: Mapping[str, Any], kind: Table, base: ModelSpec | None) -> ModelSpec:
         """Return the spec of one table; that of [defaults] is the *base* of the others."""
         values = self._values(kind, at, table)
         name = at[-1]
@@ -165,7 +157,7 @@ class _Reader:
             known_faults=self._known_faults((*at, "known"), self._sub(at, table, "known")),
         )
 
-    def _reference(self, at: _Path, values: Mapping[str, Any], base: ModelSpec) -> tuple[str | None, SourceSpec | None]:
+    def _reference(self, at: Place, values: Mapping[str, Any], base: ModelSpec) -> tuple[str | None, SourceSpec | None]:
         """Return the reference, and the source of a model; a source that *reference* names is both."""
         named, own = values.get("reference"), values.get("source")
         if isinstance(named, SourceSpec) and own is not None:
@@ -177,7 +169,7 @@ class _Reader:
             return named or base.reference, replace(own, origin=self._origin(at))
         return named or base.reference, None if named else base.source
 
-    def _dims(self, at: _Path, table: Mapping[str, Any]) -> tuple[DimSpec, ...]:
+    def _dims(self, at: Place, table: Mapping[str, Any]) -> tuple[DimSpec, ...]:
         found = []
         for name, value in table.items():
             try:
@@ -186,7 +178,7 @@ class _Reader:
                 raise self._error((*at, name), f"{name} in [{dotted(at)}]: {error.cause}", error.remedy) from None
         return tuple(found)
 
-    def _input(self, at: _Path, model: Mapping[str, Any]) -> InputSpec:
+    def _input(self, at: Place, model: Mapping[str, Any]) -> InputSpec:
         values = self._values(keys.INPUT, at, self._table(model["inputs"], at))
         for samples in ("file", "images"):
             others = ("range", "shape", "file", "value", "values")
@@ -214,12 +206,12 @@ class _Reader:
             values.get("batch_axis"),
         )
 
-    def _output(self, at: _Path, model: Mapping[str, Any], own: Tolerance) -> Tolerance:
+    def _output(self, at: Place, model: Mapping[str, Any], own: Tolerance) -> Tolerance:
         values = self._values(keys.OUTPUT, at, self._table(model["outputs"], at))
         origin = self._origin(at)
         return tolerance(own, values.get("rtol"), values.get("atol"), origin, origin)
 
-    def _comparisons(self, at: _Path, outputs: Mapping[str, Any]) -> dict[str, Comparison]:
+    def _comparisons(self, at: Place, outputs: Mapping[str, Any]) -> dict[str, Comparison]:
         """How each output is compared whose table says so; what else stands there, :meth:`_output` checks."""
         found = {}
         for name in outputs:
@@ -229,7 +221,7 @@ class _Reader:
                 found[name] = replace(said, origin=self._origin(here))
         return found
 
-    def _known_faults(self, at: _Path, table: Mapping[str, Any]) -> tuple[KnownFault, ...]:
+    def _known_faults(self, at: Place, table: Mapping[str, Any]) -> tuple[KnownFault, ...]:
         found = []
         for check, value in table.items():
             try:
@@ -238,7 +230,7 @@ class _Reader:
                 raise self._error((*at, check), f"{check} in [{dotted(at)}]: {error.cause}", error.remedy) from None
         return tuple(found)
 
-    def _check(self, at: _Path, model: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _check(self, at: Place, model: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return settings of a check that is installed: what they may be, it knows alone."""
         known = registry.names(registry.CHECKS)
         if at[-1] not in known:
@@ -246,63 +238,6 @@ class _Reader:
             raise self._error(at, f"no check of another distribution is named {at[-1]!r}", remedy)
         return self._table(model["checks"], at)
 
-    def _budget(self, at: _Path, model: Mapping[str, Any]) -> LatencyBudget:
+    def _budget(self, at: Place, model: Mapping[str, Any]) -> LatencyBudget:
         values = self._values(keys.BUDGET, at, self._table(model, at))
         return LatencyBudget(**values, origin=self._origin(at))
-
-    def _values(self, kind: Table, at: _Path, table: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parsed keys of *table* by the field that they fill."""
-        self._known(kind, at, table)
-        values: dict[str, Any] = {}
-        for key in kind.keys:
-            if key.name in table:
-                try:
-                    parse = partial(key.parse, folder=self.folder) if key.relative else key.parse
-                    values[key.field] = parse(table[key.name])
-                except ConfigError as error:
-                    cause = f"{key.name} in [{dotted(at)}]: {error.cause}"
-                    raise self._error((*at, key.name), cause, error.remedy) from None
-            elif key.required:
-                remedy = f"add {key.name} = {key.example}"
-                raise self._error(at, f"[{dotted(at)}] has no {key.name}", remedy)
-        return values
-
-    def _known(self, kind: Table, at: _Path, table: Mapping[str, Any]) -> None:
-        """Refuse the first key that *kind* does not have."""
-        for name, value in table.items():
-            if name not in kind.names:
-                remedy = nearest(name, kind.names)
-                if kind is keys.MODEL and isinstance(value, dict) and "path" in value:
-                    remedy = f'quote a name with a dot: [models."{at[-1]}.{name}"]'
-                where = f"[{dotted(at)}]" if at else "the manifest's top level"
-                raise self._error((*at, name), f"{name!r} is not a key of {where}", remedy)
-
-    def _sub(self, at: _Path, table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-        return self._table(table, (*at, name))
-
-    def _table(self, parent: Mapping[str, Any], at: _Path) -> Mapping[str, Any]:
-        """Return the table under the last part of *at*; an empty one when it is left out."""
-        value = parent.get(at[-1], {})
-        if not isinstance(value, dict):
-            example = dotted(at) + (".NAME" if at in (("models",), ("preprocessing",), ("fold_in",)) else "")
-            raise self._error(at, f"{dotted(at)} is {value!r}", f"expected a table such as [{example}]")
-        return value
-
-    def _load(self) -> dict[str, Any]:
-        try:
-            return tomllib.loads(self.text + "\n")  # an error at the very end has no line number
-        except tomllib.TOMLDecodeError as error:
-            message, line = str(error), 0
-            if match := re.search(r" \(at line (\d+), column \d+\)$", message):
-                message, line = message[: match.start()], int(match[1])
-            subject = f"{self.name}:{line}" if line else self.name
-            if line and ("overwrite" in message or message.endswith("twice")):
-                again = self.text.splitlines()[line - 1].strip()
-                raise ConfigError(f"given a second time: {again}", subject=subject, remedy="keep one") from None
-            raise ConfigError(f"not TOML: {message}", subject=subject, remedy="fix the line") from None
-
-    def _origin(self, at: _Path) -> str:
-        return f"{self.name} [{dotted(at)}]"
-
-    def _error(self, at: _Path, cause: str, remedy: str) -> ConfigError:
-        return ConfigError(cause, subject=f"{self.name}:{line_of(self.text, at)}", remedy=remedy)

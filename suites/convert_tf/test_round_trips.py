@@ -17,7 +17,7 @@ from pytest_onnxaccel import round_trip
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import SourceSpec, TensorSpec
-from pytest_onnxaccel.runner.conversion.round_trip import RoundTrip
+from pytest_onnxaccel.runner.conversion.legs import RoundTrip
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from suites.convert_tf import sources

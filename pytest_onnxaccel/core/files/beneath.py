@@ -8,7 +8,8 @@ Two rules, by who names the file:
 
 * What the **owner** names (an option, a manifest) is opened as it stands, links included: :func:`open_regular`.
 * What a **model, an archive or a folder** names is relative, goes down only and passes no link: :func:`open_beneath`,
-  :func:`walk`. A link is refused even when it stays inside the folder, as onnx's checker refuses it.
+  :func:`~pytest_onnxaccel.core.files.walk.walk`. A link is refused even when it stays inside the folder, as onnx's
+  checker refuses it.
 
 Every file must be regular: opening a FIFO would wait for ever, opening a device may do something.
 """
@@ -20,7 +21,6 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator
 
 #: Longest location, bytes, and how many folders deep it may lie.
 LONGEST = 4096
@@ -29,11 +29,11 @@ DEEPEST = 64
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 # O_NONBLOCK: a FIFO put there meanwhile must not hang; O_NOCTTY: nor may a terminal become ours
 _READ = os.O_RDONLY | _CLOEXEC | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
-_NOFOLLOW = os.O_NOFOLLOW
+NOFOLLOW = os.O_NOFOLLOW
 # Where the system can: a folder that may be searched need not be readable
 _SEARCH = getattr(os, "O_PATH", getattr(os, "O_SEARCH", os.O_RDONLY)) | os.O_DIRECTORY | _CLOEXEC
-_LIST = os.O_RDONLY | os.O_DIRECTORY | _CLOEXEC
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC
+LIST = os.O_RDONLY | os.O_DIRECTORY | _CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW | _CLOEXEC
 
 _COPY = "put a copy of the file itself there (cp -L)"
 
@@ -96,7 +96,7 @@ def open_folder(path: str, listed: bool = False) -> int:
     Raises:
         OSError: there is none, or it cannot be entered or listed.
     """
-    return os.open(path, _LIST if listed else _SEARCH)
+    return os.open(path, LIST if listed else _SEARCH)
 
 
 def open_regular(path: str) -> int:
@@ -125,7 +125,7 @@ def open_beneath(folder: int, location: str) -> int:
     try:
         _refuse_special(os.stat(name, dir_fd=inner, follow_symlinks=False).st_mode)
         try:
-            handle = os.open(name, _READ | _NOFOLLOW, dir_fd=inner)
+            handle = os.open(name, _READ | NOFOLLOW, dir_fd=inner)
         except OSError as error:
             raise _link_or(error, name) from None
     finally:
@@ -141,7 +141,7 @@ def list_beneath(folder: int, name: str) -> list[str]:
         OSError: it is not a folder, or cannot be listed.
     """
     try:
-        handle = os.open(name, _LIST | _NOFOLLOW, dir_fd=folder)
+        handle = os.open(name, LIST | NOFOLLOW, dir_fd=folder)
     except OSError as error:
         raise _folder_error(error, name, folder) from None
     try:
@@ -194,60 +194,12 @@ def write_beneath(folder: int, location: str, source: int) -> None:
         os.close(inner)
 
 
-def walk(folder: int, most: int) -> Iterator[tuple[str, int]]:
-    """Yield (path below *folder*, descriptor to read) of every file in it and its folders, in the order of the names.
-
-    A descriptor is closed when the next one is asked for.
-
-    Args:
-        folder: opened to be listed.
-        most: files and folders that it may hold.
-
-    Raises:
-        Refused: a link or something special is there, or too much; the path is named.
-        OSError: something cannot be opened.
-    """
-    try:
-        yield from _walk(folder, "", iter(range(most)), DEEPEST)
-    except _TooMany:
-        raise Refused(f"holds more than {most:,} files and folders", "give the model's own folder", "E_SIZE") from None
-
-
-class _TooMany(Exception):
-    """There is no room for one more."""
-
-
-def _walk(folder: int, above: str, room: Iterator[int], depth: int) -> Iterator[tuple[str, int]]:
-    names = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            names.append(entry.name)
-            if next(room, None) is None:
-                raise _TooMany
-    if not depth:
-        raise Refused(f"holds folders deeper than {DEEPEST}", "give the model's own folder", "E_SIZE")
-    for name in sorted(names):
-        path = above + name
-        try:
-            inside = stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
-            handle = os.open(name, _LIST | _NOFOLLOW, dir_fd=folder) if inside else open_beneath(folder, name)
-        except Refused as refused:
-            raise refused.of(f"{path!r} in it") from None
-        try:
-            if inside:
-                yield from _walk(handle, f"{path}/", room, depth - 1)
-            else:
-                yield path, handle
-        finally:
-            os.close(handle)
-
-
 def _enter(folder: int, way: list[str]) -> int:
     """Return a descriptor of the folder *way* below *folder*."""
     inner = os.dup(folder)
     for step in way:
         try:
-            outer, inner = inner, os.open(step, _SEARCH | _NOFOLLOW, dir_fd=inner)
+            outer, inner = inner, os.open(step, _SEARCH | NOFOLLOW, dir_fd=inner)
         except OSError as error:
             try:
                 raise _folder_error(error, step, inner) from None

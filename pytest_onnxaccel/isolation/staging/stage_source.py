@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 
 from pytest_onnxaccel.convert import formats as kinds
 from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError
-from pytest_onnxaccel.core.files.beneath import Refused, open_beneath, walk
+from pytest_onnxaccel.core.files.beneath import Refused, open_beneath
+from pytest_onnxaccel.core.files.walk import walk
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.isolation.staging.copying import (
     LARGEST,

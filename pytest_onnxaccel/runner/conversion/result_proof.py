@@ -10,8 +10,8 @@ from pytest_onnxaccel.core.comparisons import Comparison
 from pytest_onnxaccel.core.errors import ConversionError
 from pytest_onnxaccel.core.results import Verdict
 from pytest_onnxaccel.core.specs import InputSpec, SourceSpec, Tolerance
+from pytest_onnxaccel.runner.conversion.legs import RoundTrip
 from pytest_onnxaccel.runner.conversion.prove import ConversionProof
-from pytest_onnxaccel.runner.conversion.round_trip import RoundTrip
 from pytest_onnxaccel.runner.sessions.source import backend_for
 
 if TYPE_CHECKING:

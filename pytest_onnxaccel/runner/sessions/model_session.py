@@ -89,10 +89,10 @@ class ModelSession(KnownModel):
         self._taken: tuple[Staged, ModelInfo] | None = None
         #: Whose worker serves graph functions; asked once, for a look at what is installed takes milliseconds
         self._tooled = ""
-        #: What inputs reach in it, by their id, with the inputs
         #: Absolute tolerances by backend and output that measured noise asks for; backends that were measured for it
         self.noise: dict[str, dict[str, float]] = {}
         self.measured: set[str] = set()
+        #: What inputs reach in it, by their id, with the inputs
         self.reached: dict[int, tuple[Inputs, Reach]] = {}
         #: Where the nodes run and with which options, by backend, for its results
         self.runs_on: dict[str, dict[str, Any]] = {}

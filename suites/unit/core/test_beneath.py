@@ -19,9 +19,9 @@ from pytest_onnxaccel.core.files.beneath import (
     open_folder,
     open_regular,
     split,
-    walk,
     write_beneath,
 )
+from pytest_onnxaccel.core.files.walk import walk
 
 
 @pytest.fixture
