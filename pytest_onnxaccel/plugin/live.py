@@ -43,7 +43,8 @@ class Live:
         self._handle: int | None = None
         self._told = 0.0
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    # Within pytest's own wrapper, which writes the last progress, [100%], once the loop is over
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
         ticker = Ticker(self._tick, LOOK) if self._open() else None
         if ticker is not None:

@@ -17,8 +17,10 @@ pytest_plugins = ("pytester",)
 
 PROFILES = """
 from hypothesis import settings
+from hypothesis.database import DirectoryBasedExampleDatabase
 settings.register_profile("short", max_examples=7, database=None)
-settings.register_profile("kept", max_examples=60)
+# Said, for on a CI service hypothesis keeps nothing by itself
+settings.register_profile("kept", max_examples=60, database=DirectoryBasedExampleDatabase(".hypothesis/examples"))
 """
 TESTS = """
 import numpy as np

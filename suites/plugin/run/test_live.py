@@ -102,7 +102,9 @@ def test_workers_tell_the_controlling_process(tmp_path: Path) -> None:
     hasten(tmp_path)
     sent = on_a_terminal(tmp_path, "-n2")
     assert re.search(r"gw[01]: detector\.onnx::\w+\S* [^\r\n]*, \d+ s", sent), sent
-    assert not LIVE.search("\n".join(screen(sent)))
+    left = "\n".join(screen(sent))
+    assert not LIVE.search(left), left
+    assert re.search(r"^\.\.\. +\[100%\]$", left, re.MULTILINE), left
 
 
 @pytest.mark.usefixtures("detector")
