@@ -18,7 +18,8 @@ from pytest_onnxaccel.core.specs import ModelInfo, ModelSpec, Tolerance
 from pytest_onnxaccel.runner.faults.fault_verdict import ElsewhereFault
 from pytest_onnxaccel.runner.reach import Reaching
 from pytest_onnxaccel.runner.request import Request, RunOptions
-from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
+from pytest_onnxaccel.runner.sessions.model.ready import Ready
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 from pytest_onnxaccel.runner.sessions.model_sessions import ModelSessions
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 

@@ -18,7 +18,8 @@ from pytest_onnxaccel.runner.outputs.compared_outputs import made
 from pytest_onnxaccel.runner.request import GOLDEN, Request, RunOptions
 from pytest_onnxaccel.runner.sessions import noise_variants as noise
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
-from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
+from pytest_onnxaccel.runner.sessions.model.ready import Ready
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
 
 def replay(

@@ -10,7 +10,8 @@ from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.isolation.engine import Engine
-from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
+from pytest_onnxaccel.runner.sessions.model.ready import Ready
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 

@@ -8,7 +8,8 @@ from pytest_onnxaccel.checks.parity.noise_floor import measure
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.runner.precision.sides import precision_of
-from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
+from pytest_onnxaccel.runner.sessions.model.ready import Ready
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 from pytest_onnxaccel.runner.sessions.noise_variants import variants
 
 #: Samples that it is measured on.

@@ -18,7 +18,8 @@ from pytest_onnxaccel.runner.sessions.batch_files import AS_IS, AUTO, RE_EXPORT,
 from pytest_onnxaccel.runner.sessions.batch_sessions import at_batch
 
 if TYPE_CHECKING:
-    from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
+    from pytest_onnxaccel.runner.sessions.model.ready import Ready
+    from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
 
 @record(frozen=True)

@@ -1,32 +1,24 @@
-"""One model under test: its private copy, what it declares, and its open sessions."""
+"""One model under test: its workers and open sessions."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.checked_session import CheckedSession
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.checks.batch.single_runs import SingleRuns
-from pytest_onnxaccel.checks.find_inputs import find_inputs
-from pytest_onnxaccel.checks.inputs.resolved import ResolvedInputs
 from pytest_onnxaccel.core.errors import OnnxAccelError
-from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.core.placement import breach, figures, told
-from pytest_onnxaccel.core.printing import file_name
+from pytest_onnxaccel.core.placement import breach, told
 from pytest_onnxaccel.core.specs import ModelInfo, ModelSpec, SourceSpec
 from pytest_onnxaccel.isolation.engine import Engine
-from pytest_onnxaccel.isolation.staging.external_data import stage_external
-from pytest_onnxaccel.isolation.staging.stage_model import Staged, stage
 from pytest_onnxaccel.runner.request import QUIET
 from pytest_onnxaccel.runner.sessions.batch_files import Candidates
-from pytest_onnxaccel.runner.sessions.derived_files import DerivedFiles
-from pytest_onnxaccel.runner.sessions.known_model import KnownModel
+from pytest_onnxaccel.runner.sessions.model.derived_files import DerivedFiles
+from pytest_onnxaccel.runner.sessions.model.ready import Ready, ReadyBackends
+from pytest_onnxaccel.runner.sessions.model.staged_model import StagedModel
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from pytest_onnxaccel.runner.sessions.workers.prefetch import Prefetch
 from pytest_onnxaccel.runner.sessions.workers.tools import TOOLS
@@ -42,17 +34,8 @@ if TYPE_CHECKING:
 _SMALL = 64 << 20
 
 
-@record(frozen=True)
-class Ready:
-    """A backend in which the model runs: an open session, and inputs with their outputs there."""
-
-    session: CheckedSession
-    resolved: ResolvedInputs
-    single_runs: SingleRuns
-
-
-class ModelSession(KnownModel):
-    """Holds what is open for one model. Faults are remembered: what killed a worker once is not tried again.
+class ModelSession(StagedModel):
+    """Holds what is open for one model.
 
     Args:
         primary: backends in the order in which they are asked to find the inputs.
@@ -70,23 +53,13 @@ class ModelSession(KnownModel):
         prefetch: Prefetch | None = None,
         beside: bool = False,
     ) -> None:
-        self.spec = spec
-        self._engines = engines
-        if prefetch is not None:
-            self._folder = prefetch.staged.folder
-        else:
-            self._folder = engines.private_folder(spec.name, number, beside)
-        self._holders = 0
-        self._closed = False
+        folder = prefetch.staged.folder if prefetch is not None else engines.private_folder(spec.name, number, beside)
+        super().__init__(spec, engines, folder, prefetch)
         self._primary = primary
-        self._seed = seed
-        self._prefetch = prefetch
-        self._derived = DerivedFiles(self._folder, self.graph)
+        self._backends = ReadyBackends(self, primary, seed, engines.root)
+        self._derived = DerivedFiles(folder, self.graph)
         self._open: dict[str, Engine] = {} if prefetch is None else {prefetch.backend: prefetch.engine}
         self._sessions: dict[tuple[str, str, LoadOptions, SourceSpec | None], CheckedSession] = {}
-        self._ready: dict[str, Ready] = {}
-        self._faults: dict[str, OnnxAccelError] = {}
-        self._taken: tuple[Staged, ModelInfo] | None = None
         #: Whose worker serves graph functions; asked once, for a look at what is installed takes milliseconds
         self._tooled = ""
         #: Absolute tolerances by backend and output that measured noise asks for; backends that were measured for it
@@ -94,52 +67,25 @@ class ModelSession(KnownModel):
         self.measured: set[str] = set()
         #: What inputs reach in it, by their id, with the inputs
         self.reached: dict[int, tuple[Inputs, Reach]] = {}
-        #: Where the nodes run and with which options, by backend, for its results
-        self.runs_on: dict[str, dict[str, Any]] = {}
 
-    # -- the file ---------------------------------------------------------------------------------------------
-
-    def taken(self) -> tuple[Staged, ModelInfo]:
-        """Return the staged copy and what it declares.
+    def ready(self, name: str) -> Ready:
+        """Return the model running in backend *name*.
 
         Raises:
-            OnnxAccelError: the file cannot be staged; the same error each time.
+            OnnxAccelError: it does not; the same error each time.
         """
-        if "" in self._faults:
-            raise self._faults[""]
-        if self._taken is None:
-            try:
-                self._taken = self._take_in()
-            except OnnxAccelError as error:
-                self._faults[""] = error.about(self.spec.shown)
-                raise
-        return self._taken
-
-    def _take_in(self) -> tuple[Staged, ModelInfo]:
-        self._tools()  # its interpreter starts while the file is copied
-        ahead = self._prefetch
-        seconds = self._engines.options.limits.seconds
-        staged = ahead.staged if ahead is not None else stage(self.spec.path, self.spec.shown, self._folder, seconds)
-        info = ModelInfo.from_json(self.graph("inspect", path=staged.path))
-        if ahead is not None and info.external:
-            ahead.engine.forget_prefetched()  # it looked at the model without its data
-        stage_external(staged, info.external, self.spec.shown, seconds)
-        return staged, info
+        return self._backends.ready(name)
 
     @property
-    def info(self) -> ModelInfo:
-        """What the model declares."""
-        return self.taken()[1]
+    def runs_on(self) -> Mapping[str, Mapping[str, Any]]:
+        """Where the nodes run and with which options, by backend, for its results."""
+        return self._backends.runs_on
 
-    @property
-    def path(self) -> str:
-        """The staged copy."""
-        return self.taken()[0].path
+    # -- workers ----------------------------------------------------------------------------------------------
 
-    @property
-    def folder(self) -> str:
-        """Private folder for files derived from the model."""
-        return self._folder
+    def start(self) -> None:
+        """Start the worker that serves graph functions."""
+        self._tools()
 
     def graph(self, function: str, **arguments: Any) -> Any:
         """Call a graph function in a worker of this interpreter."""
@@ -177,15 +123,8 @@ class ModelSession(KnownModel):
 
         It computes in Python alone, so that it ends no process; and a small model takes little there.
         """
-        small = self._taken is not None and self._taken[0].size + self._beside_size() <= _SMALL
+        small = self._taken is not None and self.size <= _SMALL
         return small and bool(getattr(self._engines.backend(name), "interprets", False))
-
-    def _beside_size(self) -> int:
-        """Return the bytes of the model's external data."""
-        staged, info = self.taken()
-        if not info.external:
-            return 0
-        return sum(entry.stat().st_size for entry in os.scandir(staged.folder) if entry.is_file())
 
     def session(
         self,
@@ -282,32 +221,6 @@ class ModelSession(KnownModel):
                 session.close()
         self._derived.remove(path)
 
-    def ready(self, name: str) -> Ready:
-        """Return the model running in backend *name*.
-
-        Raises:
-            OnnxAccelError: it does not; the same error each time.
-        """
-        self.taken()
-        if name in self._faults:
-            raise self._faults[name]
-        if name in self._ready and self._ready[name].session.alive:
-            return self._ready[name]
-        try:
-            session = self.session(name)
-            self.runs_on[name] = figures(told(session.info.facts, self.info.nodes), session.info.facts)
-            self.placed(name, session)
-            resolved = self._find_inputs(name, session)
-            if self.golden.unfinite:
-                resolved = replace(resolved, unfinite=self.golden.unfinite)
-            single_runs = SingleRuns(session, resolved.inputs, resolved.outputs, lambda: self.candidates.joins())
-            self._ready[name] = Ready(session, resolved, single_runs)
-        except OnnxAccelError as error:
-            error.backend = error.backend or name
-            self._faults[name] = error.about(self.spec.shown)
-            raise
-        return self._ready[name]
-
     def placed(self, name: str, session: CheckedSession) -> CheckedSession:
         """Return *session* of backend *name*, of the whole model, where its nodes run as they should.
 
@@ -318,18 +231,6 @@ class ModelSession(KnownModel):
         if fault is not None:
             raise fault
         return session
-
-    def _find_inputs(self, name: str, session: CheckedSession) -> ResolvedInputs:
-        """Find inputs in the first primary backend in which the model runs, so that all are fed the same."""
-        for first in self._primary:
-            if first == name:
-                break
-            try:
-                inputs = self.ready(first).resolved.inputs
-            except OnnxAccelError:
-                continue
-            return replace(self.ready(first).resolved, outputs=session.run(inputs.feeds(0)), tries=1)
-        return find_inputs(session, self.info, self.spec, self._seed, self._engines.root, self.facts, self.golden.fed)
 
     @cached_property
     def sourced(self) -> Sourced:
@@ -348,11 +249,6 @@ class ModelSession(KnownModel):
         plain = not any(axes.values()) and len(axes) == len(self.info.inputs)
         return Candidates(self.graph, self.path, self.stem, self._folder, None if plain else axes)
 
-    @property
-    def stem(self) -> str:
-        """What files derived from the model are called by."""
-        return file_name(os.path.splitext(os.path.basename(self.spec.path))[0])
-
     def close(self) -> None:
         """Close what is open for the model. Not to be used afterwards.
 
@@ -368,22 +264,11 @@ class ModelSession(KnownModel):
             self._engines.release(name, engine)
         self._open.clear()
         self._sessions.clear()
-        self._ready.clear()
-        self._closed = True
-        self._tidy()
+        self._backends.clear()
+        self.close_files()
 
-    def hold(self) -> Callable[[], None]:
-        """Keep the model's files beyond :meth:`close`, until what this gives is called."""
-        self._holders += 1
-
-        def release() -> None:
-            self._holders -= 1
-            self._tidy()
-
-        return release
-
-    def _tidy(self) -> None:
-        if self._closed and not self._holders:
-            if "sourced" in self.__dict__:
-                self.sourced.close()
-            shutil.rmtree(self._folder, ignore_errors=True)
+    def remove_files(self) -> None:
+        """Remove what was staged and derived, and what was exported of its source."""
+        if "sourced" in self.__dict__:
+            self.sourced.close()
+        super().remove_files()

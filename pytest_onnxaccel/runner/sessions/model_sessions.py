@@ -10,7 +10,8 @@ from pytest_onnxaccel.core.specs import GoldenSpec, ModelSpec
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.runner.sessions.batch_files import AUTO
 from pytest_onnxaccel.runner.sessions.frozen_batch import Frozen, freeze
-from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
+from pytest_onnxaccel.runner.sessions.model.ready import Ready
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from pytest_onnxaccel.runner.sessions.workers.prefetch import Prefetch
 

@@ -15,7 +15,8 @@ from pytest_onnxaccel.runner.request import UNOPTIMIZED, Request
 from pytest_onnxaccel.runner.sessions import noise_variants as noise
 from pytest_onnxaccel.runner.sessions.batch_files import Candidate
 from pytest_onnxaccel.runner.sessions.comparison_sides import EXPORTED_AGAIN, ComparisonSide
-from pytest_onnxaccel.runner.sessions.model_session import ModelSession, Ready
+from pytest_onnxaccel.runner.sessions.model.ready import Ready
+from pytest_onnxaccel.runner.sessions.model_session import ModelSession
 
 
 @record(frozen=True)
