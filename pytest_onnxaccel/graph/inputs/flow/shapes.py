@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.core.dims import base_names
-from pytest_onnxaccel.graph.inputs.backward import ELEMENTWISE, SAME_SHAPE
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.graph.inputs.walk import Site
@@ -39,15 +38,21 @@ def _dim(dim: Any) -> int | str | None:
 
 def shape_alike(site: Site) -> tuple[int | str | None, ...] | None:
     """Return the shape of an elementwise result; None where it is not known."""
-    if site.node.op_type in SAME_SHAPE:
+    operator = site.operator
+    if operator.same_shape:
         return site.operand(0).shape
-    if site.node.op_type == "MatMul":
+    if operator.name == "MatMul":
         first, second = site.operand(0).shape, site.operand(1).shape
         return (*first[:-1], second[1]) if first and second is not None and len(second) == 2 else None
-    shapes = [value.shape for value in site.operands if value is not None]
-    if site.node.op_type not in ELEMENTWISE or not shapes or any(shape is None for shape in shapes):
+    if not operator.elementwise:
         return None
-    return tuple(map(_broadcast, *_padded([shape for shape in shapes if shape is not None])))
+    shapes = [value.shape for value in site.operands if value is not None]
+    known = [shape for shape in shapes if shape is not None]
+    if not known or len(known) < len(shapes):
+        return None
+    if len(known) == 2 and known[0] == known[1]:
+        return known[0]
+    return tuple(map(_broadcast, *_padded(known)))
 
 
 def _padded(shapes: Sequence[tuple[int | str | None, ...]]) -> list[tuple[int | str | None, ...]]:

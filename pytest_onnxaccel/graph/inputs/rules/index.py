@@ -83,7 +83,7 @@ def gather_nd(site: Site) -> None:
 
 def scatter(site: Site) -> None:
     """ScatterElements and ScatterND: the indices number the data that is written to."""
-    if site.node.op_type == "ScatterND":
+    if site.operator.name == "ScatterND":
         gather_nd(site)
     else:
         gather(site)
@@ -106,7 +106,7 @@ def classes(site: Site) -> None:
         if trace.plain:
             text = f"is not counted where it is {ignored} in {named(site.node)}"
             site.findings.add(Finding(trace.input, text, "index", apart=(int(ignored),)))
-    if site.node.op_type == "NegativeLogLikelihoodLoss":
+    if site.operator.name == "NegativeLogLikelihoodLoss":
         site.findings.bounds(site.operand(0).traces, site.node, Demand("is a logarithm of a probability", -5, 0))
     # A mean by weights of both signs may divide by next to nothing
     site.findings.bounds(site.operand(2).traces, site.node, Demand("weighs classes", 0.1, 1))
