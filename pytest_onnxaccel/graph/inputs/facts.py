@@ -12,6 +12,7 @@ from pytest_onnxaccel.graph.inputs.batch_axes import batch_axes
 from pytest_onnxaccel.graph.inputs.names import suggested
 from pytest_onnxaccel.graph.inputs.rules import all_rules
 from pytest_onnxaccel.graph.inputs.walk import Walk
+from pytest_onnxaccel.graph.inputs.whole import whole_results
 
 
 def input_facts(path: str) -> dict[str, Any]:
@@ -32,6 +33,7 @@ def facts_of(model: Any) -> InputFacts:
     domains = walk.findings.domains(dtypes)
     domains |= suggested(fed, domains)
     batch, axes = batch_axes(fed, domains, walk.findings.batch_axes)
+    free = axes and not isinstance(batch, int)
     shaped = {spec.name: tuple(sorted(values[spec.name].sized_by)) for spec in given if spec.name in values}
     return InputFacts(
         domains,
@@ -41,6 +43,7 @@ def facts_of(model: Any) -> InputFacts:
         shares=tuple(spec.name for spec in given if spec.name in values and values[spec.name].share),
         longest=dict(walk.findings.longest),
         weights=_multiplied(model.graph) if walk.findings.longest else 0,
+        whole=whole_results(model.graph, values) if free else {},
         infinite=tuple(spec.name for spec in given if spec.name in values and values[spec.name].infinite),
     )
 

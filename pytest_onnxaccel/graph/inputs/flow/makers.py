@@ -40,8 +40,8 @@ def _kept(site: Site, made: Value) -> Value:
         found = source.constant  # a scalar or a list keeps its numbers; the shape is told apart
         shape = source.shape if site.operator.name == "Identity" else shape
     wanted = site.operand(1).constant if shape is None and site.operator.name == "Reshape" else None
-    if wanted is not None and wanted.ndim == 1 and bool((wanted > 0).all()):
-        shape = tuple(int(size) for size in wanted)
+    if wanted is not None and wanted.ndim == 1:
+        shape = tuple(int(size) if size > 0 else None for size in wanted)
     if found is None and shape == made.shape and source.blank:
         return made
     same = site.operator.name in ("Identity", "Dropout", "Optional", "OptionalGetElement")

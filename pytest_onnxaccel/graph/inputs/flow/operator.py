@@ -6,6 +6,7 @@ from pytest_onnxaccel.graph.inputs.backward import ELEMENTWISE, SAME_SHAPE
 from pytest_onnxaccel.graph.inputs.columns import COLUMN_MAKERS
 from pytest_onnxaccel.graph.inputs.flow.constants import FOLDABLE
 from pytest_onnxaccel.graph.inputs.flow.makers import KEEPS_ORDER, MAKERS, MOVES
+from pytest_onnxaccel.graph.inputs.flow.shapes import LAYERS
 from pytest_onnxaccel.graph.inputs.infinities import infinities
 from pytest_onnxaccel.graph.inputs.sizing import SIZING
 
@@ -25,6 +26,7 @@ class Operator:
         sizing: places of operands whose values decide how large a result is.
         same_shape: its result has the shape of its first operand.
         elementwise: of two operands, element by element.
+        layer: of a layer, what gives the shape of its result by those of its data and weights.
         foldable: the function that computes it of small constants.
         adds_up: its result is the sum of its first operand.
         keeps_sums: what was added up to give its first operand was added up to give its result.
@@ -42,6 +44,7 @@ class Operator:
         "infinities",
         "keeps_shares",
         "keeps_sums",
+        "layer",
         "maker",
         "name",
         "same_shape",
@@ -59,6 +62,7 @@ class Operator:
         self.sizing = SIZING.get(name, ())
         self.same_shape = name in SAME_SHAPE
         self.elementwise = name in ELEMENTWISE
+        self.layer = LAYERS.get(name) if self.standard else None
         self.foldable = FOLDABLE.get(name)
         self.adds_up = name in ("ReduceSum", "ReduceMean")
         self.keeps_sums = not self.adds_up and (self.same_shape or name in KEEPS_ORDER)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.core.dims import base_names
@@ -41,9 +41,9 @@ def shape_alike(site: Site) -> tuple[int | str | None, ...] | None:
     operator = site.operator
     if operator.same_shape:
         return site.operand(0).shape
-    if operator.name == "MatMul":
+    if operator.layer is not None:
         first, second = site.operand(0).shape, site.operand(1).shape
-        return (*first[:-1], second[1]) if first and second is not None and len(second) == 2 else None
+        return operator.layer(site, first, second) if first and second is not None else None
     if not operator.elementwise:
         return None
     shapes = [value.shape for value in site.operands if value is not None]
@@ -53,6 +53,36 @@ def shape_alike(site: Site) -> tuple[int | str | None, ...] | None:
     if len(known) == 2 and known[0] == known[1]:
         return known[0]
     return tuple(map(_broadcast, *_padded(known)))
+
+
+def _of_product(site: Site, first: Shape, second: Shape) -> Shape | None:
+    return (*first[:-1], second[1]) if len(second) == 2 else None
+
+
+def _of_gemm(site: Site, first: Shape, second: Shape) -> Shape | None:
+    if len(first) != 2 or len(second) != 2:
+        return None
+    return first[1 if site.attribute("transA", 0) else 0], second[0 if site.attribute("transB", 0) else 1]
+
+
+def _of_kernels(site: Site, first: Shape, second: Shape) -> Shape | None:
+    return (first[0], second[0], *[None] * (len(first) - 2)) if len(first) == len(second) > 2 else None
+
+
+def _of_norm(site: Site, first: Shape, second: Shape) -> Shape | None:
+    return first if not site.outputs[1:] else None
+
+
+Shape = tuple[int | str | None, ...]
+#: Shapes of the results of layers, by those of the data and the weights.
+LAYERS: Mapping[str, Callable[[Site, Shape, Shape], Shape | None]] = {
+    "MatMul": _of_product,
+    "Gemm": _of_gemm,
+    "Conv": _of_kernels,
+    "BatchNormalization": _of_norm,
+    "LayerNormalization": _of_norm,
+    "InstanceNormalization": _of_norm,
+}
 
 
 def _padded(shapes: Sequence[tuple[int | str | None, ...]]) -> list[tuple[int | str | None, ...]]:
