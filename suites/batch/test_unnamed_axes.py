@@ -226,3 +226,9 @@ def test_the_contract_holds_where_an_axis_must_be_longer_or_as_long_as_another(
 def test_an_axis_that_a_model_fixes_is_still_told(judged: Callable[..., CheckResult]) -> None:
     made: Made = [node("MatMul", ["x", "w"], ["y"], "op")], {"x": ["?", "?"]}, {"y": ["?", 3]}, {"w": random(4, 3)}
     assert judged(made, None, check="contract").code == "V_DYNAMIC"
+
+
+@pytest.mark.parametrize("name", ["ArgMax", "ArgMin", "TopK", "Conv over a signal"])
+def test_a_list_of_n_numbers_is_not_a_batch(judged: Callable[..., CheckResult], name: str) -> None:
+    assert judged(MIXED[name], "N").verdict is Verdict.NOT_APPLICABLE
+    assert judged(MIXED[name], "batch").verdict is Verdict.FAILED

@@ -28,8 +28,9 @@ from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 
 #: So many samples show whether outputs answer.
 FEW = 2
-#: Names that say of themselves that they are the batch.
-_BATCH = re.compile(r"(?i)^(n|b|bs|bsz|.*batch.*)$")
+#: Names that say that an axis was made free as the batch; ``s77`` is what PyTorch calls one that it was asked to free.
+_BATCH = re.compile(r"(?i)^(n|b|bs|bsz|s\d+|.*batch.*)$")
+_BATCH_WORD = re.compile(r"(?i)batch")
 #: Names of a dynamic axis 0 that is something else: time-major sequences, point clouds, graphs.
 _NO_BATCH = re.compile(r"(?i)^(?!.*batch).*(seq|time|step|frame|token|len|point|node|edge)")
 
@@ -243,8 +244,9 @@ def says_batch(inputs: Inputs) -> bool:
     name = inputs.symbol or ""
     if any((spec.shape or ()).count(name) > 1 for spec in inputs.specs):
         return False  # sides of a square matrix
-    vectors = len(name) == 1 and all(len(spec.shape or ()) < 2 for spec in inputs.specs)
-    return bool(_BATCH.match(name)) and not vectors
+    if all(len(spec.shape or ()) < 2 for spec in inputs.specs) and not _BATCH_WORD.search(name):
+        return False  # a list of numbers
+    return bool(_BATCH.match(name))
 
 
 def _no_batch(inputs: Inputs, holder: str) -> str:
