@@ -16,7 +16,7 @@ from pytest_onnxaccel.checks.inputs.widened import REDRAWS, widened
 from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import ModelInfo, ModelSpec
-from pytest_onnxaccel.numerics.sampling.declared import declared_facts
+from pytest_onnxaccel.numerics.sampling.declared import declared_facts, dim_at
 from pytest_onnxaccel.numerics.sampling.free_sizes import FreeSizes, free_sizes
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.numerics.sampling.size_sets import assignments, sums
@@ -30,6 +30,8 @@ _INTEGER_RANGES = (None, (0, 1), (1, 2))
 _AGAIN = 3
 #: So many sets of sizes are tried before those in which one is the sum of two others.
 _BEFORE_SUMS = 2
+#: Batches that are tried where the model does not run at 1.
+_OTHER_BATCHES = (2, 3, 4, 8, 16)
 #: Sizes that outputs contradict are taken from them so often.
 _ROUNDS = 4
 
@@ -85,6 +87,14 @@ def find_inputs(
         except ModelError as error:
             if error.code not in ("E_RUN", "E_INPUT"):
                 raise
+    tries = trial.tries
+    for inputs in _at_other_batches(base, free, info, spec):
+        try:
+            return widened(trial, finite(trial, _first(trial, inputs)))
+        except ModelError as error:
+            if error.code not in ("E_RUN", "E_INPUT"):
+                raise
+    trial.tries = tries
     if trial.tries <= 1 and not _value_guessed(base):
         raise last
     raise ModelError(
@@ -120,6 +130,16 @@ def _drawn_again(base: Inputs, free: FreeSizes, info: ModelInfo) -> Iterator[Inp
     for inputs in islice(_candidates(base, free, info), _AGAIN):
         for again in range(1, REDRAWS):
             yield replace(inputs, redrawn={0: again})
+
+
+def _at_other_batches(base: Inputs, free: FreeSizes, info: ModelInfo, spec: ModelSpec) -> Iterator[Inputs]:
+    """Yield the most plausible sizes at larger batches, where nobody said which: a TopK may ask for more than 1."""
+    said = base.golden or base.files or any(one.shape is not None for one in base.given)
+    names = {base.symbol, *(dim_at(one, base.axes.get(one.name, -1)) for one in base.specs)}
+    if said or base.batch != 1 or not base.dynamic or any(dim.name in names for dim in spec.dims):
+        return
+    for batch in _OTHER_BATCHES:
+        yield from islice(_candidates(replace(base, batch=batch), free, info), 1)
 
 
 def _first(trial: Trial, inputs: Inputs) -> ResolvedInputs:

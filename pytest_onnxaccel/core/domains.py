@@ -32,6 +32,7 @@ class Domain:
         columns: telling numbers by place on the last axis: both sides of the thresholds of a table's column.
         ranges: of columns that have a range of their own, the place on the last axis and both ends, inclusive.
         apart: numbers outside of the two ends that are legal too: an id that stands for nothing.
+        never_all: numbers that not all elements may be: labels that a mean does not count.
     """
 
     #: number: any; index: rows of a table; mask: 0 and 1, valid first; padding: a mask whose 1 is what is left out;
@@ -53,6 +54,7 @@ class Domain:
     columns: tuple[tuple[int | float, ...], ...] = ()
     apart: tuple[int | float, ...] = ()
     ranges: tuple[tuple[int, int, int], ...] = ()
+    never_all: tuple[int | float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -60,7 +62,7 @@ class Domain:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Domain:
         values = {f.name: data[f.name] for f in fields(cls) if f.name in data}
-        for name in ("exclude", "points", "choices", "facts", "apart"):
+        for name in ("exclude", "points", "choices", "facts", "apart", "never_all"):
             values[name] = tuple(values.get(name, ()))
         for name in ("columns", "ranges"):
             values[name] = tuple(map(tuple, values.get(name, ())))
@@ -84,6 +86,7 @@ class InputFacts:
             nothing.
         shares: outputs of a Sigmoid, which engines compute to the last digit of 1 and not of each number.
         longest: rows of the longest table that is read by position, by the input whose length counts the rows.
+        whole: outputs that are one number for all samples of a batch, with the node that makes them so.
         weights: numbers that the graph multiplies with: those of matrices and kernels; tables that are looked up in do
             not count.
     """
@@ -98,6 +101,7 @@ class InputFacts:
     shares: tuple[str, ...] = ()
     longest: Mapping[str, int] = field(default_factory=dict)
     weights: int = 0
+    whole: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -115,4 +119,5 @@ class InputFacts:
             tuple(data.get("shares", ())),
             dict(data.get("longest", {})),
             int(data.get("weights", 0)),
+            dict(data.get("whole", {})),
         )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import onnx
 
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import Dim, ModelInfo, TensorSpec
-from pytest_onnxaccel.graph.files import all_graphs, load_graph
+from pytest_onnxaccel.graph.files import all_graphs, fed_values, load_graph
 
 _SAVE_AGAIN = "save the model and its data again"
 
@@ -27,22 +27,17 @@ def inspect(path: str) -> dict[str, Any]:
 def describe(model: onnx.ModelProto) -> ModelInfo:
     """Return what *model* declares; external data is not looked at."""
     graph = model.graph
-    given = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
-    inputs = tuple(tensor_spec(v) for v in graph.input if v.name not in given)
+    inputs, outputs = ports(model)
     graphs = all_graphs(model)
     operators = Counter(node.op_type for g in graphs for node in g.node)
-    for what, names in (("an input", inputs), ("an output", graph.output), ("an operator", operators)):
-        for name in (getattr(item, "name", item) for item in names):
-            if isinstance(name, bytes):  # what protobuf gives where a text is not UTF-8
-                cause = f"the name of {what} is not UTF-8: {_text(name)}"
-                raise ModelError(cause, code="E_PARSE", remedy="export it again with other names")
+    _readable("an operator", operators)
     sizes = Counter(d for t in graph.initializer if len(t.dims) > 1 for d in t.dims if 1 < d <= 4096)
     return ModelInfo(
         ir_version=model.ir_version,
         opsets={o.domain or "ai.onnx": o.version for o in model.opset_import},
         producer=f"{_text(model.producer_name)} {_text(model.producer_version)}".strip(),
         inputs=inputs,
-        outputs=tuple(tensor_spec(v) for v in graph.output),
+        outputs=outputs,
         batch=shared_batch(inputs),
         nodes=sum(len(g.node) for g in graphs),
         initializers=len(graph.initializer),
@@ -50,6 +45,26 @@ def describe(model: onnx.ModelProto) -> ModelInfo:
         operators=dict(operators),
         dim_hints=tuple(size for size, _ in sizes.most_common(12)),
     )
+
+
+def ports(model: onnx.ModelProto) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """Return the inputs of *model* that no initializer gives a value to, and its outputs.
+
+    Raises:
+        ModelError: ``E_PARSE``: the name of one is not UTF-8.
+    """
+    inputs = tuple(tensor_spec(value) for value in fed_values(model.graph))
+    outputs = tuple(tensor_spec(value) for value in model.graph.output)
+    _readable("an input", (spec.name for spec in inputs))
+    _readable("an output", (spec.name for spec in outputs))
+    return inputs, outputs
+
+
+def _readable(what: str, names: Iterable[str | bytes]) -> None:
+    for name in names:
+        if isinstance(name, bytes):  # what protobuf gives where a text is not UTF-8
+            cause = f"the name of {what} is not UTF-8: {_text(name)}"
+            raise ModelError(cause, code="E_PARSE", remedy="export it again with other names")
 
 
 def _text(found: str | bytes) -> str:

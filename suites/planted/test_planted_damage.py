@@ -13,11 +13,11 @@ from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.runner.request import Request, RunOptions
 from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines
-from suites.planted import branches, lengths, masks, numbers, operands, rows, steps, tables
+from suites.planted import branches, lengths, losses, masks, numbers, operands, rows, steps, tables
 from suites.planted.making import KINDS, twin
 
 #: Importing them puts their kinds on the list.
-FAMILIES = (branches, lengths, masks, numbers, operands, rows, steps, tables)
+FAMILIES = (branches, lengths, losses, masks, numbers, operands, rows, steps, tables)
 #: Kinds that are not found, with the reason.
 LEFT: dict[str, str] = {}
 

@@ -21,12 +21,16 @@ from pytest_onnxaccel.checks.reach.telling import Telling
 from pytest_onnxaccel.core import progress
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.frozen import record
+from pytest_onnxaccel.core.printing import counted
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import Tolerance
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 
 #: So many samples show whether outputs answer.
 FEW = 2
+#: Names that say that an axis was made free as the batch; ``s77`` is what PyTorch calls one that it was asked to free.
+_BATCH = re.compile(r"(?i)^(n|b|bs|bsz|s\d+|.*batch.*)$")
+_BATCH_WORD = re.compile(r"(?i)batch")
 #: Names of a dynamic axis 0 that is something else: time-major sequences, point clouds, graphs.
 _NO_BATCH = re.compile(r"(?i)^(?!.*batch).*(seq|time|step|frame|token|len|point|node|edge)")
 
@@ -42,6 +46,7 @@ class BatchCase:
             failing the check, because it promised none of them.
         outputs: tolerances by output, before *tolerance*.
         holders: names the nodes that hold the batch, for the message.
+        promised: whether the model treats the free axis as a batch, asked where no name says that it is one.
         single_runs: results of single samples that are known already, and how they combine.
         wide: in addition to *sizes*, sweep over a dynamic model's batch as far as time and *memory* (bytes) allow.
         telling: whether what was compared tells anything.
@@ -59,6 +64,7 @@ class BatchCase:
     tolerance: Tolerance
     outputs: Mapping[str, Tolerance] = field(default_factory=dict)
     holders: Callable[[], str] = str
+    promised: Callable[[], bool] = lambda: True
     single_runs: SingleRuns | None = None
     wide: bool = False
     memory: int = 0
@@ -88,10 +94,12 @@ def batch(case: BatchCase) -> CheckResult:
         return _unjudged(result, sizes, "the inputs share no batch axis")
     if inputs.dynamic and not sizes and _NO_BATCH.search(inputs.symbol or ""):
         return _not_applicable(result, f"the free axis of the inputs is called {inputs.symbol!r}: it is not a batch")
+    if inputs.whole and all(spec.name in inputs.whole for spec in session.info.outputs):
+        return _unjudged(result, sizes, _whole(inputs), "let it give results of single samples as well")
     single_runs = case.single_runs or SingleRuns(session, inputs)
     refusal = ""
     if not inputs.dynamic:
-        refusal = _refusal(session, inputs)
+        refusal = _refusal(session, inputs, inputs.batch + 1)
         if not refusal:
             other = inputs.batch + 1
             cause = f"the model is frozen to batch {inputs.batch}, and batch {other} ran without an error"
@@ -109,6 +117,11 @@ def batch(case: BatchCase) -> CheckResult:
                 f"frozen at batch {inputs.batch}, and its samples depend on each other: {mixed}{_held(case.holders)}"
             )
             return unproven.with_(code="V_BATCH", message=cause)
+    if inputs.dynamic and inputs.batch > 1 and not sizes:
+        single = _refusal(session, inputs, 1)
+        if single:
+            proof = Proof(1, "as is", original.make(), f"batch 1 does not run: {single}")
+            return _refuted(result, 1, case, [proof], False)
     plan = choose(sizes, inputs.batch, inputs.dynamic, case.wide, single_runs, session, case.memory)
     proofs: dict[int, Proof] = {}
     try:
@@ -119,7 +132,7 @@ def batch(case: BatchCase) -> CheckResult:
                 shaped = _by_values(found.refuted, case.value_shaped) if inputs.dynamic else ""
                 if shaped:
                     return _unjudged(result, sizes, shaped, "give it")
-                return _refuted(result, size, inputs, found.refuted, bool(sizes), case.holders)
+                return _refuted(result, size, case, found.refuted, bool(sizes))
             proofs[size] = found.proof
     except ModelError as error:
         if error.code != "V_BATCH":
@@ -178,7 +191,8 @@ def _passed(result: CheckResult, proofs: Mapping[int, Proof], plan: Sizes, input
     if plan.left_out:
         message += "; left out: " + ", ".join(f"batch {size} {why}" for size, why in plan.left_out.items())
     alike = _alike(inputs, max(proofs))
-    notes = (*result.notes, alike) if alike else result.notes
+    left_out = f"{_whole(inputs)}: not compared at other batches" if inputs.whole else ""
+    notes = (*result.notes, *filter(None, (alike, left_out)))
     return result.with_(message=message, figures=figures, batch=max(proofs), notes=notes)
 
 
@@ -199,18 +213,21 @@ def _alike(inputs: Inputs, size: int) -> str:
     return ""
 
 
-def _refuted(
-    result: CheckResult,
-    size: int,
-    inputs: Inputs,
-    refuted: Sequence[Proof],
-    asked: bool,
-    holders: Callable[[], str],
-) -> CheckResult:
+def _whole(inputs: Inputs) -> str:
+    """Return that outputs are one number for all samples of a batch, for a message."""
+    listed = [f"{name!r} ({node})" for name, node in inputs.whole.items()]
+    outputs = f"outputs {counted(listed)} are each" if len(listed) > 1 else f"output {listed[0]} is"
+    return f"{outputs} one number for all samples of a batch"
+
+
+def _refuted(result: CheckResult, size: int, case: BatchCase, refuted: Sequence[Proof], asked: bool) -> CheckResult:
+    inputs = case.inputs
     result = result.with_(code="V_BATCH", figures={"sizes": [size]}, batch=size)
-    held = _held(holders)
+    held = _held(case.holders)
     if inputs.dynamic:
         why = refuted[0].why() if refuted else "it does not run"
+        if not asked and not says_batch(inputs) and not case.promised():
+            return _not_applicable(result, _no_batch(inputs, case.holders() or f"the result: {why}"))
         message = f"the batch axis is declared dynamic, but batch {size} is not its samples: {why}{held}"
         details = refuted[0].agreement.details() if refuted and not refuted[0].error else ()
         return result.with_(verdict=Verdict.FAILED, message=message, details=details)
@@ -220,16 +237,36 @@ def _refuted(
     return result.with_(verdict=verdict, message=message, details=tuple(tried))
 
 
+def says_batch(inputs: Inputs) -> bool:
+    """Return whether the user, or the name of one axis of each input, says that it is the batch."""
+    if any(item.batch_axis is not None for item in inputs.given):
+        return True
+    name = inputs.symbol or ""
+    if any((spec.shape or ()).count(name) > 1 for spec in inputs.specs):
+        return False  # sides of a square matrix
+    if all(len(spec.shape or ()) < 2 for spec in inputs.specs) and not _BATCH_WORD.search(name):
+        return False  # a list of numbers
+    return bool(_BATCH.match(name))
+
+
+def _no_batch(inputs: Inputs, holder: str) -> str:
+    name, axis = next(iter(inputs.axes.items()))
+    called = f"is called {inputs.symbol!r}" if inputs.symbol else "has no name"
+    return (
+        f"axis {axis} of input {name!r} {called}, and no layer takes it for a batch (say batch_axis = {axis} if it is "
+        f"one): its places depend on each other in {holder}"
+    )
+
+
 def _held(holders: Callable[[], str]) -> str:
     found = holders()
     return f"; the batch is held by {found}" if found else ""
 
 
-def _refusal(session: Session, inputs: Inputs) -> str:
-    """Return how the frozen model refuses another batch in the backend; empty when it does not."""
-    assert inputs.batch is not None
+def _refusal(session: Session, inputs: Inputs, size: int) -> str:
+    """Return how the model refuses batch *size* in the backend; empty when it does not."""
     try:
-        session.run(inputs.feeds(0, inputs.batch + 1))
+        session.run(inputs.feeds(0, size))
     except ModelError as error:
         return error.cause
     return ""

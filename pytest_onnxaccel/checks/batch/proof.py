@@ -108,6 +108,7 @@ class Prover:
 
     def _agreed(self, got: Mapping[str, Array], expected: Mapping[str, Array], agreement: Agreement) -> Agreement:
         """Add these outputs to *agreement*; where they differ by what may be noise, within what was measured of it."""
+        got = {name: array for name, array in got.items() if name not in self.inputs.whole}
         agreement.add(got, expected)
         if agreement.ok or agreement.problems or self.noise is None:
             return agreement
@@ -146,6 +147,7 @@ class Prover:
         again = _run(session, mixed)
         alone = self.make()
         if not isinstance(again, str):
+            again = {name: array for name, array in again.items() if name not in self.inputs.whole}
             alone.add(*shuffle.compared(again, expected, self.single_runs.joins, size))
             if not alone.ok:
                 return Proof(size, method, alone, step="the order of the samples changes their results: ")

@@ -94,6 +94,8 @@ class SingleRuns:
     def outputs(self, count: int) -> dict[str, Array]:
         """Return what samples 0 to *count* - 1 must give when they are fed at once.
 
+        Outputs that are one number for a whole batch are left out.
+
         Raises:
             ModelError: ``V_BATCH``: the runs do not combine, because an output has another shape for each sample,
                 no known batch axis, or a result per run that *count* samples do not fill.
@@ -102,7 +104,8 @@ class SingleRuns:
         if varying:
             raise ModelError(f"{varying} has another shape for each sample", code="V_BATCH")
         blocks = self._first(count)
-        return {name: self._joined([block[name] for block in blocks], name, count) for name in blocks[0]}
+        names = [name for name in blocks[0] if name not in self._inputs.whole]
+        return {name: self._joined([block[name] for block in blocks], name, count) for name in names}
 
     def _joined(self, parts: list[Array], name: str, count: int) -> Array:
         how = self.joins.get(name)

@@ -117,10 +117,19 @@ def _stuck(trial: Trial, inputs: Inputs, kept: Sequence[Mapping[str, int]]) -> d
         if not changed:
             continue
         cause = _refusal(trial, inputs, sizes)
-        if not cause:
-            left -= changed
+        square = {key for key in changed if cause and _square(trial, inputs, sizes, key)}
+        left -= square if cause else changed
+        changed -= square
         causes |= dict.fromkeys(changed, cause)
     return {key: (inputs.sizes[key], causes[key]) for key in sorted(left) if key in causes}
+
+
+def _square(trial: Trial, inputs: Inputs, sizes: Mapping[str, int], key: str) -> bool:
+    """Return whether *key*, an axis without a name, only has to be as long as the one taken for the batch."""
+    given = inputs.golden or inputs.files or any(one.shape is not None for one in inputs.given)
+    if given or inputs.symbol is not None or not inputs.dynamic or not key.rpartition(":")[2].isdecimal():
+        return False
+    return not _refusal(trial, replace(inputs, batch=sizes[key]), sizes)
 
 
 def _after(trial: Trial, inputs: Inputs) -> Inputs:

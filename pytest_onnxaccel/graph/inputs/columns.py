@@ -31,8 +31,8 @@ def columns_of(trace: Trace, width: int) -> tuple[Column, ...]:
 
 def through(site: Site, made: Value) -> Value | None:
     """Return what is known of the columns of a node's result; None where the node does not keep columns apart."""
-    maker = _MAKERS.get((site.node.domain, site.node.op_type))
-    if maker is None or not any(v is not None and v.traces for v in site.operands):
+    maker = site.operator.columns
+    if maker is None or True not in [v is not None and bool(v.traces) for v in site.operands]:
         return None  # of constants alone there is nothing to follow
     return maker(site, made)
 
@@ -85,7 +85,7 @@ def _rows(site: Site, made: Value) -> Value | None:
         return None
     row = [float(v) for v in array.reshape(-1)]
     ones, zeros = [1.0], [0.0]
-    op = site.node.op_type
+    op = site.operator.name
     if op == "Div":
         return _scaled(site, made, [1 / v if v else 0.0 for v in row], zeros)
     if op == "Mul":
@@ -96,7 +96,7 @@ def _rows(site: Site, made: Value) -> Value | None:
 def _joined(site: Site, made: Value) -> Value | None:
     """Join tables side by side."""
     values = [v for v in site.operands if v is not None]
-    if site.node.op_type == "Concat":
+    if site.operator.name == "Concat":
         rank = next((len(v.shape) for v in values if v.shape is not None), 0)
         axis = int(site.attribute("axis", 0))
         if rank < 2 or axis not in (-1, rank - 1):
@@ -117,7 +117,7 @@ def _joined(site: Site, made: Value) -> Value | None:
 def _picked(site: Site, made: Value) -> Value | None:
     """Return the columns chosen by a list of their numbers."""
     source, wanted = site.operand(0), site.operand(1).constant
-    if site.node.op_type == "Gather":
+    if site.operator.name == "Gather":
         rank = len(source.shape or ())
         if rank < 2 or int(site.attribute("axis", 0)) not in (-1, rank - 1) or wanted is None or wanted.ndim != 1:
             return None
@@ -151,12 +151,12 @@ def of_one_column(site: Site, place: int = 0) -> tuple[Trace, ...] | None:
 def _number_of(site: Site, rank: int, place: int) -> int | None:
     """Return which column output *place* of the node holds."""
     constants = [v.constant if v is not None else None for v in site.operands]
-    if site.node.op_type == "Gather":
+    if site.operator.name == "Gather":
         last = int(site.attribute("axis", 0)) in (-1, rank - 1)
         return (
             int(constants[1].reshape(-1)[0]) if last and constants[1] is not None and constants[1].size == 1 else None
         )
-    if site.node.op_type == "Slice" and len(constants) > 3:
+    if site.operator.name == "Slice" and len(constants) > 3:
         start, end, axis = constants[1:4]
         if start is None or end is None or axis is None or any(one.size != 1 for one in (start, end, axis)):
             return None
@@ -164,7 +164,7 @@ def _number_of(site: Site, rank: int, place: int) -> int | None:
             return None
         first, last_one = int(start.reshape(-1)[0]), int(end.reshape(-1)[0])
         return first if last_one - first == 1 or (first == -1 and last_one > 0) else None
-    if site.node.op_type == "Split" and int(site.attribute("axis", 0)) in (-1, rank - 1):
+    if site.operator.name == "Split" and int(site.attribute("axis", 0)) in (-1, rank - 1):
         return place if len(site.node.output) == site.operand(0).size(-1) else None
     return None
 
@@ -175,7 +175,7 @@ def _kept(site: Site, made: Value) -> Value | None:
 
 
 _ML = "ai.onnx.ml"
-_MAKERS: Mapping[tuple[str, str], Callable[[Site, Value], Value | None]] = {
+COLUMN_MAKERS: Mapping[tuple[str, str], Callable[[Site, Value], Value | None]] = {
     (_ML, "Scaler"): _scaler,
     (_ML, "Imputer"): _kept,
     (_ML, "FeatureVectorizer"): _joined,

@@ -6,12 +6,13 @@ import math
 from typing import Any
 
 from pytest_onnxaccel.core.domains import InputFacts
-from pytest_onnxaccel.graph.describe import describe
+from pytest_onnxaccel.graph.describe import ports
 from pytest_onnxaccel.graph.files import load_graph
 from pytest_onnxaccel.graph.inputs.batch_axes import batch_axes
 from pytest_onnxaccel.graph.inputs.names import suggested
 from pytest_onnxaccel.graph.inputs.rules import all_rules
 from pytest_onnxaccel.graph.inputs.walk import Walk
+from pytest_onnxaccel.graph.inputs.whole import whole_results
 
 
 def input_facts(path: str) -> dict[str, Any]:
@@ -25,23 +26,25 @@ def input_facts(path: str) -> dict[str, Any]:
 
 def facts_of(model: Any) -> InputFacts:
     """Return what *model* says of its inputs."""
-    info = describe(model)
+    fed, given = ports(model)
     walk = Walk(model, all_rules())
     values = walk.run()
-    dtypes = {spec.name: spec.dtype for spec in info.inputs}
+    dtypes = {spec.name: spec.dtype for spec in fed}
     domains = walk.findings.domains(dtypes)
-    domains |= suggested(info.inputs, domains)
-    batch, axes = batch_axes(info.inputs, domains, walk.findings.batch_axes)
-    shaped = {spec.name: tuple(sorted(values[spec.name].sized_by)) for spec in info.outputs if spec.name in values}
+    domains |= suggested(fed, domains)
+    batch, axes = batch_axes(fed, domains, walk.findings.batch_axes)
+    free = axes and not isinstance(batch, int)
+    shaped = {spec.name: tuple(sorted(values[spec.name].sized_by)) for spec in given if spec.name in values}
     return InputFacts(
         domains,
         batch,
         axes,
         value_shaped={name: inputs for name, inputs in shaped.items() if inputs},
-        shares=tuple(spec.name for spec in info.outputs if spec.name in values and values[spec.name].share),
+        shares=tuple(spec.name for spec in given if spec.name in values and values[spec.name].share),
         longest=dict(walk.findings.longest),
         weights=_multiplied(model.graph) if walk.findings.longest else 0,
-        infinite=tuple(spec.name for spec in info.outputs if spec.name in values and values[spec.name].infinite),
+        whole=whole_results(model.graph, values) if free else {},
+        infinite=tuple(spec.name for spec in given if spec.name in values and values[spec.name].infinite),
     )
 
 

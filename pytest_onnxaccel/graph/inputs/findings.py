@@ -34,6 +34,7 @@ class Finding:
     exact: tuple[Bound, ...] | None = None
     columns: tuple[tuple[float, ...], ...] = ()
     apart: tuple[float, ...] = ()
+    never_all: tuple[float, ...] = ()
     guards: tuple[float, ...] = ()
     guarded: bool = False
     ranges: tuple[tuple[int, Bound | None, Bound | None], ...] = ()
@@ -140,6 +141,7 @@ def merged(name: str, findings: Sequence[Finding], dtype: str) -> Domain:
         columns=columns,
         apart=apart,
         ranges=_ranges(findings),
+        never_all=tuple(dict.fromkeys(_number(v, whole) for f in findings for v in f.never_all)),
     )
 
 

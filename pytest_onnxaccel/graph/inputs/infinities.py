@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,23 +27,40 @@ _WRITES = frozenset({
 _SCORES = 3
 
 
-def infinite(site: Site, place: int) -> bool:
-    """Return whether output *place* of the node, of a standard operator, may hold infinities."""
-    op = site.node.op_type
+def infinities(op: str) -> Callable[[Site, int], bool] | None:
+    """Return what says whether an output of standard operator *op* may hold infinities; None where none does.
+
+    It takes the node and the output's place.
+    """
+    if op in _WRITES:
+        return _written
     if op in _CARRIES:
-        values = [v for v in site.operands if v is not None]
-        if True in [v.infinite for v in values]:
-            return True
-        return op in _WRITES and any(_infinite_constant(v) for v in values if v.constant is not None)
-    if op == "Attention":
-        return place == _SCORES
+        return _carried
     if op.startswith("Reduce"):
-        source = site.operand(0)
-        return source.infinite or (source.shape is not None and 0 in source.shape)
-    if op == "ConstantOfShape":
-        value = site.attribute("value")
-        return value is not None and _holds(numpy_helper.to_array(value))
-    return False
+        return _of_nothing
+    return {"Attention": _scores, "ConstantOfShape": _filled}.get(op)
+
+
+def _carried(site: Site, place: int) -> bool:
+    return True in [v.infinite for v in site.operands if v is not None]
+
+
+def _written(site: Site, place: int) -> bool:
+    return any(value is not None and (value.infinite or _infinite_constant(value)) for value in site.operands)
+
+
+def _scores(site: Site, place: int) -> bool:
+    return place == _SCORES
+
+
+def _of_nothing(site: Site, place: int) -> bool:
+    source = site.operand(0)
+    return source.infinite or (source.shape is not None and 0 in source.shape)
+
+
+def _filled(site: Site, place: int) -> bool:
+    value = site.attribute("value")
+    return value is not None and _holds(numpy_helper.to_array(value))
 
 
 def _infinite_constant(value: Value) -> bool:

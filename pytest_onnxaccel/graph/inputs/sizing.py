@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.graph.inputs.walk import Site
 
 #: Operands whose values are sizes, or how many results there are; of the first operand, where its values choose.
-_SIZING: Mapping[str, tuple[int, ...]] = {
+SIZING: Mapping[str, tuple[int, ...]] = {
     "Reshape": (1,), "Expand": (1,), "ConstantOfShape": (0,), "Tile": (1,), "Pad": (1, 3), "TopK": (1,),
     "Slice": (1, 2, 3, 4), "Range": (0, 1, 2), "Resize": (1, 2, 3), "Upsample": (1,), "Squeeze": (1,),
     "Unsqueeze": (1,), "Split": (1,), "OneHot": (1,), "Compress": (1,), "NonZero": (0,), "Unique": (0,),
@@ -27,5 +27,5 @@ _SIZING: Mapping[str, tuple[int, ...]] = {
 def sized_by(site: Site) -> frozenset[str]:
     """Return the inputs whose values the shapes of the node's results hang on."""
     values = [v.sized_by for v in site.operands if v is not None]
-    chosen = _SIZING.get(site.node.op_type, ())
+    chosen = site.operator.sizing
     return union([*values, *(site.operand(place).by for place in chosen)] if chosen else values)

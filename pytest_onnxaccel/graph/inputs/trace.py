@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pytest_onnxaccel.core.frozen import record
@@ -18,11 +19,10 @@ MOST_COLUMNS = 4096
 _Record = TypeVar("_Record")
 
 
-def _copied(one: _Record, changed: Mapping[str, Any]) -> _Record:
-    """Return a copy with other fields: a walk makes several for each node, a tenth as dear as ``replace``."""
-    made = object.__new__(type(one))
-    made.__dict__.update(one.__dict__)
-    made.__dict__.update(changed)
+def _copied(one: _Record, changed: dict[str, Any]) -> _Record:
+    """Return a copy with other fields: a walk makes several for each node, a twentieth as dear as ``replace``."""
+    made = object.__new__(one.__class__)
+    object.__setattr__(made, "__dict__", one.__dict__ | changed)
     return made
 
 
@@ -135,6 +135,11 @@ class Value:
         return bool(self.by or self.sized_by or self.shape_of)
 
     @property
+    def blank(self) -> bool:
+        """Nothing that operators hand on is known of its elements."""
+        return not (self.traces or self.inverted or self.shape_of or self.elem_type)
+
+    @property
     def scalar(self) -> float | None:
         """The one number that a constant holds."""
         if self.constant is None or self.constant.size != 1 or self.constant.dtype.kind not in "fiub":
@@ -155,6 +160,14 @@ class Value:
 
 
 UNKNOWN = Value()
+
+
+@lru_cache(maxsize=1024)
+def computed(
+    by: frozenset[str], sized_by: frozenset[str] = frozenset(), shape: tuple[int | str | None, ...] | None = None
+) -> Value:
+    """Return the value of which no more is known: most of a network's are, and alike, so they are made once."""
+    return UNKNOWN.with_(by=by, sized_by=sized_by, shape=shape)
 
 
 def constant(array: Any) -> Value:

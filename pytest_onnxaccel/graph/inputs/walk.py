@@ -16,9 +16,10 @@ from pytest_onnxaccel.graph.inputs.backward import carried_back
 from pytest_onnxaccel.graph.inputs.findings import Findings
 from pytest_onnxaccel.graph.inputs.flow.bodies import either, formals, graphs_of, with_attributes
 from pytest_onnxaccel.graph.inputs.flow.constants import add_constants
+from pytest_onnxaccel.graph.inputs.flow.operator import Operator
 from pytest_onnxaccel.graph.inputs.flow.outputs import outputs
 from pytest_onnxaccel.graph.inputs.flow.shapes import declared_shapes
-from pytest_onnxaccel.graph.inputs.trace import UNKNOWN, Trace, Value, union
+from pytest_onnxaccel.graph.inputs.trace import UNKNOWN, Trace, Value, computed, union
 
 #: Subgraphs and functions are walked to this depth.
 _DEEPEST = 12
@@ -30,23 +31,28 @@ class Site:
     """One node with what is known of its operands.
 
     Attributes:
+        operator: what holds for every node of its operator.
         operands: of the node's inputs in order; None for one that is left out.
+        outputs: names of the node's outputs.
         declared: sizes that the file declares for a value, by name.
         opset: version of the default operator domain.
     """
 
-    __slots__ = ("declared", "findings", "node", "operands", "opset")
+    __slots__ = ("declared", "findings", "node", "operands", "operator", "opset", "outputs")
 
     def __init__(
         self,
         node: Any,
+        operator: Operator,
         operands: tuple[Value | None, ...],
         findings: Findings,
         declared: Mapping[str, tuple[int | str | None, ...]],
         opset: int,
     ) -> None:
         self.node = node
+        self.operator = operator
         self.operands = operands
+        self.outputs: Sequence[str] = node.output
         self.findings = findings
         self.declared = declared
         self.opset = opset
@@ -65,7 +71,7 @@ class Site:
 
     def output_shape(self, place: int = 0) -> tuple[int | str | None, ...] | None:
         """Return what the file declares for output *place*."""
-        names = self.node.output
+        names = self.outputs
         return self.declared.get(names[place]) if place < len(names) else None
 
 
@@ -87,6 +93,7 @@ class Walk:
         self._opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
         self._declared = carried_back(model.graph, declared_shapes(model.graph))
         self._seen = 0
+        self._operators: dict[tuple[str, str], tuple[Operator, Sequence[Rule]]] = {}
 
     def run(self) -> dict[str, Value]:
         """Walk the main graph.
@@ -116,15 +123,15 @@ class Walk:
         self._seen += 1
         if self._seen > _MOST_NODES:
             return
-        operands = tuple(env.get(name, UNKNOWN) if name else None for name in node.input)
-        domain, op = "" if node.domain == "ai.onnx" else node.domain, node.op_type
-        function = self._functions.get((node.domain, op, node.overload)) if self._functions else None
+        operands = tuple([env.get(name, UNKNOWN) if name else None for name in node.input])
+        key = (node.domain, node.op_type)
+        operator, rules = self._operators.get(key) or self._looked_up(key)
+        function = self._functions.get((*key, node.overload)) if self._functions else None
         made: Sequence[Value] | None = None
         if function is not None:
             made = self._call(node, function, operands, depth)
-        site = Site(node, operands, self.findings, self._declared, self._opset)
-        rules = self._rules.get(f"{domain}:{op}", ())
-        if rules and any(v is not None and v.fed for v in operands):
+        site = Site(node, operator, operands, self.findings, self._declared, self._opset)
+        if rules and True in [v is not None and v.fed for v in operands]:
             for rule in rules:
                 try:
                     rule(site)
@@ -137,8 +144,16 @@ class Walk:
                 made = outputs(site)
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
                 by = union([v.by for v in operands if v is not None])
-                made = [Value(by=by, sized_by=by) for _ in node.output]
-        env.update((name, value) for name, value in zip(node.output, made, strict=False) if name)
+                made = [computed(by, by)] * len(site.outputs)
+        for name, value in zip(site.outputs, made, strict=False):
+            if name:
+                env[name] = value
+
+    def _looked_up(self, key: tuple[str, str]) -> tuple[Operator, Sequence[Rule]]:
+        operator = Operator(*key)
+        rules = self._rules.get(f"{'' if operator.standard else operator.domain}:{operator.name}", ())
+        self._operators[key] = operator, rules
+        return operator, rules
 
     def _call(self, node: Any, function: Any, operands: Sequence[Value | None], depth: int) -> Sequence[Value] | None:
         if depth >= _DEEPEST:

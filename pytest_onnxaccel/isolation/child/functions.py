@@ -19,6 +19,7 @@ GRAPH_FUNCTIONS = {
     "rebatch_joins": "pytest_onnxaccel.graph.rebatch.rebatch:joins",
     "rebatch_methods": "pytest_onnxaccel.graph.rebatch.rebatch:methods",
     "rebatch_diagnose": "pytest_onnxaccel.graph.rebatch.rebatch:diagnose",
+    "treats_as_batch": "pytest_onnxaccel.graph.rebatch.promise:treats_as_batch",
     "variants": "pytest_onnxaccel.graph.equivalents:applicable",
     "variant": "pytest_onnxaccel.graph.equivalents:variant",
     "legacy": "pytest_onnxaccel.graph.onnx_tf_copy.prepare:prepare",

@@ -11,7 +11,7 @@ import numpy as np
 
 from pytest_onnxaccel.core.dims import evaluate
 from pytest_onnxaccel.core.domains import Bound, Domain
-from pytest_onnxaccel.numerics.sampling.sample_numbers import LONG
+from pytest_onnxaccel.numerics.sampling.sample_numbers import LONG, WIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -127,6 +127,8 @@ def _numbers(
         points = [*dict.fromkeys([end for end in reached if end is not None and end not in domain.exclude]), *points]
     made = _by_column(domain.columns, made, index) if domain.columns and shape else made
     made = _with_points(generator, made, points, index)
+    if domain.never_all and made.size and bool(np.isin(made, domain.never_all).all()):
+        made = _with_another(made, domain.never_all, low, high)
     return _in_ranges(generator, domain, made, index) if domain.ranges and shape else made
 
 
@@ -135,6 +137,15 @@ def _end(bound_: Bound | None, drawn: float, inwards: int) -> float | None:
     if isinstance(bound_, str) or bound_ is None or bound_ != drawn:
         return None
     return float(drawn) or inwards * _BESIDE_ZERO
+
+
+def _with_another(made: Any, never_all: tuple[int | float, ...], low: float, high: float) -> Array:
+    """Return *made*, in which all numbers are of *never_all*, with the least legal one that is not in one place."""
+    found = np.array(made)
+    other = next((n for n in range(math.ceil(low), math.floor(high) + 1) if n not in never_all), None)
+    if other is not None:
+        found.reshape(-1)[0] = other
+    return np.asarray(found)
 
 
 def _in_ranges(generator: np.random.Generator, domain: Domain, made: Any, index: int) -> Array:
@@ -199,6 +210,8 @@ def _with_points(generator: np.random.Generator, made: Any, points: list[Any], i
     """
     if not points or not made.size:
         return np.asarray(made)
+    if made.size == 1 and len(points) <= index < WIDE:
+        return np.asarray(made)  # each had its turn: what lies between them has its own
     room = max(1, made.size // 2) if made.size > 1 else 1
     first = index * room % len(points) if len(points) > room else 0
     turn = [points[(first + i) % len(points)] for i in range(min(room, len(points)))]

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.generic]
 
+#: Samples in one run of a model of which an output is one number for all of them.
+ROWS = 4
 #: Samples that are fed at most so that every telling number is among them; of more of them where a sample has few
 #: elements, as a row of a table has: such models are quick.
 _MOST_SAMPLES, _MOST_ROWS = 24, 256
@@ -64,6 +66,7 @@ class Inputs:
         repeated: past the golden samples they come again, because the model does not run on others.
         infinite: outputs that may hold infinities, as the graph says.
         shares: outputs that engines compute to the last digit of 1, as the graph says.
+        whole: outputs that are one number for all samples of a batch, with the node that makes them so.
         beyond: other domains, of samples from BEYOND on, see :meth:`with_beyond`.
     """
 
@@ -88,6 +91,7 @@ class Inputs:
     infinite: tuple[str, ...] = ()
     beyond: Mapping[str, Domain] = field(default_factory=dict)
     shares: tuple[str, ...] = ()
+    whole: Mapping[str, str] = field(default_factory=dict)
     _drawn: dict[tuple[int, int], dict[str, Array]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _variants: dict[int, Inputs] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -113,7 +117,8 @@ class Inputs:
             if size is None:
                 shown = {name: [array] for name, array in golden[0].items()} if golden else files
                 leading = batch_sizes(info.inputs, axes, () if golden else given, shown)
-                size = leading.pop() if len(leading) == 1 else 0 if golden else 1
+                usual = ROWS if facts.whole else 1  # a mean of one sample is the sample itself
+                size = leading.pop() if len(leading) == 1 else 0 if golden else usual
         symbol = batch if isinstance(batch, str) else None
         for spec in elements(info.inputs) if symbol is not None else ():
             if spec.kind != "tensor" or spec.name not in {one.name for one in info.inputs}:
@@ -134,6 +139,7 @@ class Inputs:
             golden=tuple(golden),
             infinite=facts.infinite,
             shares=facts.shares,
+            whole=facts.whole if size else {},
         )
 
     @property

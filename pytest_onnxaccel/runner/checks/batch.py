@@ -25,6 +25,7 @@ def run(context: CheckRun) -> CheckResult:
         context.tolerance,
         context.output_tolerances,
         holders=model.candidates.holders,
+        promised=model.candidates.treats_as_batch,
         single_runs=ready.single_runs,
         wide=not request.sizes,
         memory=context.options.limits.memory,

@@ -107,6 +107,13 @@ class Candidates:
                 self._joins = {}
         return self._joins
 
+    def treats_as_batch(self) -> bool:
+        """Return whether a layer of the model takes the batch axis for one; where that is unknown it does."""
+        try:
+            return bool(self._graph("treats_as_batch", source=self._source, axes=self._axes))
+        except OnnxAccelError:
+            return True
+
     def holders(self, most: int = 3) -> str:
         """Return at most *most* nodes that hold the batch in a constant, or mix its samples, for a message."""
         try:

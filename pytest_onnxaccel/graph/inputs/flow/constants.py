@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 
 #: Operators on small constants that are worth computing: they make the tables, axes and sizes that rules ask for.
-_FOLDABLE: Mapping[str, Callable[..., Any]] = {
+FOLDABLE: Mapping[str, Callable[..., Any]] = {
     "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Neg": np.negative, "Equal": np.equal, "Sqrt": np.sqrt,
 }  # fmt: skip
 
@@ -29,18 +31,31 @@ def add_constants(graph: Any, env: dict[str, Value]) -> None:
         env[sparse.values.name] = Value(shape=tuple(sparse.dims))
 
 
+class _Stored(Value):
+    """A constant of the file whose elements are read when somebody asks for them: most are weights, and nobody does."""
+
+    @cached_property
+    def constant(self) -> Any:
+        """Return its elements; None where the data does not fill the shape, which is the checker's to refuse."""
+        try:
+            return numpy_helper.to_array(self.__dict__["tensor"])
+        except Exception:
+            return None
+
+
 def of_tensor(tensor: Any) -> Value:
     """Return a constant of the file; its elements where they are few and in the file itself."""
-    shape = tuple(int(d) for d in tensor.dims)
-    external = tensor.data_location == onnx.TensorProto.EXTERNAL
-    count = int(np.prod(shape, dtype=np.int64)) if shape else 1
-    if external or not 0 <= count <= MOST_ELEMENTS:
-        return UNKNOWN.with_(shape=shape, elem_type=tensor.data_type)
-    try:
-        array = numpy_helper.to_array(tensor)
-    except Exception:  # data that does not fill the shape: the checker's to refuse
-        return UNKNOWN.with_(shape=shape, elem_type=tensor.data_type)
-    return constant(array).with_(elem_type=tensor.data_type)
+    shape = tuple(tensor.dims)
+    elem_type = tensor.data_type
+    if 0 <= math.prod(shape) <= MOST_ELEMENTS and tensor.data_location != onnx.TensorProto.EXTERNAL:
+        made = object.__new__(_Stored)
+        made.__dict__.update(_LATER, tensor=tensor, shape=shape, elem_type=elem_type)
+        return made
+    return UNKNOWN.with_(shape=shape, elem_type=elem_type)
+
+
+#: Fields of a stored constant but its elements.
+_LATER = {name: value for name, value in vars(UNKNOWN).items() if name != "constant"}
 
 
 def constant_of(node: Any) -> Value:
@@ -56,7 +71,7 @@ def constant_of(node: Any) -> Value:
 
 def folded(site: Site, made: Value) -> Value:
     """Return a small constant computed from small constants."""
-    function = _FOLDABLE.get(site.node.op_type)
+    function = site.operator.foldable
     arrays = [v.constant if v is not None else None for v in site.operands]
     if function is None or not arrays or any(array is None for array in arrays):
         return made

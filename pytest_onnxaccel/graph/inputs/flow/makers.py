@@ -26,28 +26,25 @@ MOVES = frozenset({
     "Compress", "DepthToSpace", "SpaceToDepth", "Trilu", "Pad", "SplitToSequence", "SequenceAt", "Unique", "TopK",
     "MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin", "CenterCropPad",
 })  # fmt: skip
+#: Of the operators that keep the order, those whose result of a constant has its numbers.
+_KEEPS_NUMBERS = frozenset({"Identity", "Dropout", "Flatten", "Squeeze", "Unsqueeze", "Reshape"})
 #: Elementwise comparisons and logic: their results are not the input's values.
 _FLOATS = frozenset({1, 10, 11, 16})
 
 
 def _kept(site: Site, made: Value) -> Value:
     source = site.operand(0)
-    shape = made.shape or (source.shape if site.node.op_type in ("Identity", "Dropout") else None)
+    shape = made.shape or (source.shape if site.operator.name in ("Identity", "Dropout") else None)
     found = None
-    if source.constant is not None and site.node.op_type in (
-        "Identity",
-        "Dropout",
-        "Flatten",
-        "Squeeze",
-        "Unsqueeze",
-        "Reshape",
-    ):
+    if site.operator.name in _KEEPS_NUMBERS and source.constant is not None:
         found = source.constant  # a scalar or a list keeps its numbers; the shape is told apart
-        shape = source.shape if site.node.op_type == "Identity" else shape
-    wanted = site.operand(1).constant if shape is None and site.node.op_type == "Reshape" else None
-    if wanted is not None and wanted.ndim == 1 and bool((wanted > 0).all()):
-        shape = tuple(int(size) for size in wanted)
-    same = site.node.op_type in ("Identity", "Dropout", "Optional", "OptionalGetElement")
+        shape = source.shape if site.operator.name == "Identity" else shape
+    wanted = site.operand(1).constant if shape is None and site.operator.name == "Reshape" else None
+    if wanted is not None and wanted.ndim == 1:
+        shape = tuple(int(size) if size > 0 else None for size in wanted)
+    if found is None and shape == made.shape and source.blank:
+        return made
+    same = site.operator.name in ("Identity", "Dropout", "Optional", "OptionalGetElement")
     traces = source.traces if same else tuple(trace.moved(whole=True) for trace in source.traces)
     return made.with_(
         traces=traces,
@@ -61,13 +58,15 @@ def _kept(site: Site, made: Value) -> Value:
 
 def _moved(site: Site, made: Value) -> Value:
     source = site.operand(0)
-    turned = site.node.op_type == "Transpose"
-    parts = tuple(trace.moved(whole=True) for trace in source.traces) if turned else moved(source.traces)
+    turned = site.operator.name == "Transpose"
     shape = made.shape
-    if site.node.op_type == "Transpose" and source.shape is not None and shape is None:
+    if turned and source.shape is not None and shape is None:
         order = site.attribute("perm") or list(range(len(source.shape)))[::-1]
         shape = tuple(source.shape[axis] for axis in order)
-    shape_of = source.shape_of if site.node.op_type in ("Slice", "Gather") else ""
+    if source.blank and shape == made.shape:
+        return made
+    parts = tuple(trace.moved(whole=True) for trace in source.traces) if turned else moved(source.traces)
+    shape_of = source.shape_of if site.operator.name in ("Slice", "Gather") else ""
     return made.with_(
         traces=parts, inverted=moved(source.inverted), shape=shape, shape_of=shape_of, elem_type=source.elem_type
     )
@@ -81,7 +80,7 @@ def _concatenated(site: Site, made: Value) -> Value:
 
 def _cast(site: Site, made: Value) -> Value:
     source = site.operand(0)
-    to = int(site.attribute("to", 0)) if site.node.op_type == "Cast" else site.operand(1).elem_type
+    to = int(site.attribute("to", 0)) if site.operator.name == "Cast" else site.operand(1).elem_type
     traces = tuple(trace.with_(cast=to) for trace in source.traces)
     found = source.constant
     if found is not None and to not in _FLOATS:
@@ -114,42 +113,42 @@ def _shape(site: Site, made: Value) -> Value:
 def _affine(site: Site, made: Value) -> Value:
     """Return sums and products with one number: the trace goes on, scaled."""
     a, b = site.operand(0), site.operand(1)
-    op = site.node.op_type
     flipped = not a.traces and bool(b.traces)
-    source, number = (b, a.scalar) if flipped else (a, b.scalar)
-    shape = made.shape or source.shape
+    source, other = (b, a) if flipped else (a, b)
+    number = other.scalar if source.traces else None
     if not source.traces or number is None:
-        return made.with_(shape=made.shape, shape_of=a.shape_of or b.shape_of)
-
-    def changed(trace: Trace) -> Trace | None:
-        one = shifted(trace)
-        if one is None or trace.columns is None:
-            return one
-        # The columns go the same way: what 0 and 1 become tells how
-        zero, unit = shifted(Trace("", 0.0, 0.0)), shifted(Trace("", 1.0, 0.0))
-        assert zero is not None
-        assert unit is not None
-        slope = unit.scale + unit.offset - zero.offset
-        return one.with_(
-            columns=tuple(c.with_(scale=c.scale * slope, offset=c.offset * slope + zero.offset) for c in trace.columns)
-        )
-
-    def shifted(trace: Trace) -> Trace | None:
-        scale, offset = trace.scale, trace.offset
-        if op == "Add":
-            return trace.with_(offset=offset + number)
-        if op == "Sub":
-            return trace.with_(scale=-scale, offset=number - offset) if flipped else trace.with_(offset=offset - number)
-        if op == "Mul" and number:
-            return trace.with_(scale=scale * number, offset=offset * number)
-        if op == "Div" and number and not flipped:
-            return trace.with_(scale=scale / number, offset=offset / number)
-        return None
-
-    if op == "Mul" and number == 0 and source.shape == ():
+        return made.with_(shape_of=a.shape_of or b.shape_of) if a.shape_of or b.shape_of else made
+    if site.operator.name == "Mul" and number == 0 and source.shape == ():
         return made.with_(constant=np.zeros(()), shape=(), by=frozenset(), sized_by=frozenset())
-    traces = tuple(filter(None, map(changed, source.traces)))
-    return made.with_(traces=traces, shape=shape, elem_type=source.elem_type)
+    traces = tuple(filter(None, (_scaled(site.operator.name, trace, number, flipped) for trace in source.traces)))
+    return made.with_(traces=traces, shape=made.shape or source.shape, elem_type=source.elem_type)
+
+
+def _scaled(op: str, trace: Trace, number: float, flipped: bool) -> Trace | None:
+    one = _shifted(op, trace, number, flipped)
+    if one is None or trace.columns is None:
+        return one
+    # The columns go the same way: what 0 and 1 become tells how
+    zero, unit = (_shifted(op, Trace("", scale, 0.0), number, flipped) for scale in (0.0, 1.0))
+    assert zero is not None
+    assert unit is not None
+    slope = unit.scale + unit.offset - zero.offset
+    return one.with_(
+        columns=tuple(c.with_(scale=c.scale * slope, offset=c.offset * slope + zero.offset) for c in trace.columns)
+    )
+
+
+def _shifted(op: str, trace: Trace, number: float, flipped: bool) -> Trace | None:
+    scale, offset = trace.scale, trace.offset
+    if op == "Add":
+        return trace.with_(offset=offset + number)
+    if op == "Sub":
+        return trace.with_(scale=-scale, offset=number - offset) if flipped else trace.with_(offset=offset - number)
+    if op == "Mul" and number:
+        return trace.with_(scale=scale * number, offset=offset * number)
+    if op == "Div" and number and not flipped:
+        return trace.with_(scale=scale / number, offset=offset / number)
+    return None
 
 
 def _negated(site: Site, made: Value) -> Value:

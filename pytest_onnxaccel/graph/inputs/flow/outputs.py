@@ -2,71 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pytest_onnxaccel.graph.inputs.backward import SAME_SHAPE
 from pytest_onnxaccel.graph.inputs.columns import of_one_column, through
 from pytest_onnxaccel.graph.inputs.flow.constants import constant_of, folded
-from pytest_onnxaccel.graph.inputs.flow.makers import KEEPS_ORDER, MAKERS, MOVES
 from pytest_onnxaccel.graph.inputs.flow.shapes import shape_alike
-from pytest_onnxaccel.graph.inputs.infinities import infinite
 from pytest_onnxaccel.graph.inputs.sizing import sized_by
-from pytest_onnxaccel.graph.inputs.trace import UNKNOWN, Trace, Value, union
+from pytest_onnxaccel.graph.inputs.trace import Trace, Value, computed, union
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.graph.inputs.walk import Site
 
 
-#: Operators whose results are shares where an operand is.
-_KEEPS_SHARES = KEEPS_ORDER | MOVES | {"Concat", "ReduceMean", "Where", "Max", "Min"}
-
-
 def outputs(site: Site) -> list[Value]:
     """Return what the node's results are, as far as it is known."""
-    node, op, count = site.node, site.node.op_type, len(site.node.output)
-    standard = node.domain in ("", "ai.onnx")
+    operator, count = site.operator, len(site.outputs)
+    if operator.name == "Constant" and operator.standard:
+        return [constant_of(site.node)]
     values = [v for v in site.operands if v is not None]
-    if op == "Constant" and standard:
-        return [constant_of(node)]
     by = union([v.by for v in values])
     sized = sized_by(site)
-    made = UNKNOWN.with_(by=by, sized_by=sized, shape=site.output_shape(), summed=_summed(site))
-    maker = MAKERS.get(op) if standard else None
-    by_column = through(site, made)
+    made = computed(by, sized, site.output_shape())
+    if (operator.keeps_sums or operator.adds_up) and (summed := _summed(site)):
+        made = made.with_(summed=summed)
+    by_column = None if operator.columns is None else through(site, made)
     if by_column is not None:
         made = by_column
-    elif maker is not None:
-        made = maker(site, made)
-    if not by and made.constant is None:
+    elif operator.maker is not None:
+        made = operator.maker(site, made)
+    if operator.foldable is not None and not by and made.constant is None:
         made = folded(site, made)
-    if made.shape is None:
-        shape = shape_alike(site)
-        made = made if shape is None else made.with_(shape=shape)
-    if op in ("Gather", "Slice", "Split") and site.operand(0).traces:
+    if made.shape is None and (shape := shape_alike(site)) is not None:
+        made = made.with_(shape=shape)
+    if operator.name in ("Gather", "Slice", "Split") and site.operand(0).traces:
         one = of_one_column(site)
         made = made.with_(traces=one) if one else made
     results = [made]
     if count > 1:
-        rest = made if op in ("Split", "Unique") else UNKNOWN.with_(by=by, sized_by=sized)
+        rest = made if operator.name in ("Split", "Unique") else computed(by, sized)
         results += [rest.with_(shape=site.output_shape(i), constant=None) for i in range(1, count)]
-        if op == "Split" and made.traces and made.traces[0].column is not None:
+        if operator.name == "Split" and made.traces and made.traces[0].column is not None:
             results[1:] = [v.with_(traces=of_one_column(site, i) or ()) for i, v in enumerate(results[1:], 1)]
-    if standard and _share(site, values):
+    if operator.share or (operator.keeps_shares and True in [v.share for v in values]):
         results = [v.with_(share=True) for v in results]
-    if not standard:
+    infinite = operator.infinities
+    if infinite is None or (count == 1 and not infinite(site, 0)):
         return results
     return [v.with_(infinite=True) if infinite(site, i) else v for i, v in enumerate(results)]
 
 
 def _summed(site: Site) -> tuple[Trace, ...]:
     """Return the elements of inputs that the node adds up."""
-    source = site.operand(0)
-    if site.node.op_type in ("ReduceSum", "ReduceMean"):
-        return source.traces
-    return source.summed if site.node.op_type in SAME_SHAPE or site.node.op_type in KEEPS_ORDER else ()
-
-
-def _share(site: Site, values: Sequence[Value]) -> bool:
-    op = site.node.op_type
-    return op == "Sigmoid" or (op in _KEEPS_SHARES and any(v.share for v in values))
+    if site.operator.adds_up:
+        return site.operand(0).traces
+    return site.operand(0).summed if site.operator.keeps_sums else ()

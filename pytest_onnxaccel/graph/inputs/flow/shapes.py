@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.core.dims import base_names
-from pytest_onnxaccel.graph.inputs.backward import ELEMENTWISE, SAME_SHAPE
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.graph.inputs.walk import Site
@@ -39,15 +38,51 @@ def _dim(dim: Any) -> int | str | None:
 
 def shape_alike(site: Site) -> tuple[int | str | None, ...] | None:
     """Return the shape of an elementwise result; None where it is not known."""
-    if site.node.op_type in SAME_SHAPE:
+    operator = site.operator
+    if operator.same_shape:
         return site.operand(0).shape
-    if site.node.op_type == "MatMul":
+    if operator.layer is not None:
         first, second = site.operand(0).shape, site.operand(1).shape
-        return (*first[:-1], second[1]) if first and second is not None and len(second) == 2 else None
-    shapes = [value.shape for value in site.operands if value is not None]
-    if site.node.op_type not in ELEMENTWISE or not shapes or any(shape is None for shape in shapes):
+        return operator.layer(site, first, second) if first and second is not None else None
+    if not operator.elementwise:
         return None
-    return tuple(map(_broadcast, *_padded([shape for shape in shapes if shape is not None])))
+    shapes = [value.shape for value in site.operands if value is not None]
+    known = [shape for shape in shapes if shape is not None]
+    if not known or len(known) < len(shapes):
+        return None
+    if len(known) == 2 and known[0] == known[1]:
+        return known[0]
+    return tuple(map(_broadcast, *_padded(known)))
+
+
+def _of_product(site: Site, first: Shape, second: Shape) -> Shape | None:
+    return (*first[:-1], second[1]) if len(second) == 2 else None
+
+
+def _of_gemm(site: Site, first: Shape, second: Shape) -> Shape | None:
+    if len(first) != 2 or len(second) != 2:
+        return None
+    return first[1 if site.attribute("transA", 0) else 0], second[0 if site.attribute("transB", 0) else 1]
+
+
+def _of_kernels(site: Site, first: Shape, second: Shape) -> Shape | None:
+    return (first[0], second[0], *[None] * (len(first) - 2)) if len(first) == len(second) > 2 else None
+
+
+def _of_norm(site: Site, first: Shape, second: Shape) -> Shape | None:
+    return first if not site.outputs[1:] else None
+
+
+Shape = tuple[int | str | None, ...]
+#: Shapes of the results of layers, by those of the data and the weights.
+LAYERS: Mapping[str, Callable[[Site, Shape, Shape], Shape | None]] = {
+    "MatMul": _of_product,
+    "Gemm": _of_gemm,
+    "Conv": _of_kernels,
+    "BatchNormalization": _of_norm,
+    "LayerNormalization": _of_norm,
+    "InstanceNormalization": _of_norm,
+}
 
 
 def _padded(shapes: Sequence[tuple[int | str | None, ...]]) -> list[tuple[int | str | None, ...]]:

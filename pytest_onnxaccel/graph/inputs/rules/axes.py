@@ -44,7 +44,7 @@ def unsqueezed(site: Site) -> None:
     before, after = shapes_of(site)
     found: list[Bound | None] | None = None
     if before is not None and after is not None:
-        longer, shorter = (after, before) if site.node.op_type == "Unsqueeze" else (before, after)
+        longer, shorter = (after, before) if site.operator.name == "Unsqueeze" else (before, after)
         ones = [i for i, d in enumerate(longer) if d == 1]
         found = _removed_ones(longer, shorter, ones)
     exact(site, 1, found, "the axes")

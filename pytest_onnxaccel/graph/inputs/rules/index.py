@@ -83,7 +83,7 @@ def gather_nd(site: Site) -> None:
 
 def scatter(site: Site) -> None:
     """ScatterElements and ScatterND: the indices number the data that is written to."""
-    if site.node.op_type == "ScatterND":
+    if site.operator.name == "ScatterND":
         gather_nd(site)
     else:
         gather(site)
@@ -97,16 +97,16 @@ def one_hot(site: Site) -> None:
 
 def classes(site: Site) -> None:
     """Losses: labels below the number of classes."""
-    shape = site.operand(0).shape
-    if shape is not None and len(shape) > 1:
-        _rows(site, 1, site.operand(0).size(1), "classes")
+    count = site.operand(0).size(1) or site.operand(2).rows
+    _rows(site, 1, count, "classes")
     ignored = site.attribute("ignore_index")
-    known = shape is not None and len(shape) > 1 and isinstance(shape[1], int)
-    for trace in site.operand(1).traces if ignored is not None and known else ():
+    for trace in site.operand(1).traces if ignored is not None and count else ():
         if trace.plain:
             text = f"is not counted where it is {ignored} in {named(site.node)}"
-            site.findings.add(Finding(trace.input, text, "index", apart=(int(ignored),)))
-    if site.node.op_type == "NegativeLogLikelihoodLoss":
+            number = (int(ignored),)
+            none_left = number if site.attribute("reduction", b"mean") != b"none" else ()
+            site.findings.add(Finding(trace.input, text, "index", apart=number, never_all=none_left))
+    if site.operator.name == "NegativeLogLikelihoodLoss":
         site.findings.bounds(site.operand(0).traces, site.node, Demand("is a logarithm of a probability", -5, 0))
     # A mean by weights of both signs may divide by next to nothing
     site.findings.bounds(site.operand(2).traces, site.node, Demand("weighs classes", 0.1, 1))

@@ -34,7 +34,7 @@ def _between(site: Site, place: int = 0, low: float | None = None, high: float |
 def divisor(site: Site) -> None:
     """Div and Mod: the divisor is not 0, and -1 of the least integer overflows."""
     whole = site.operand(0).elem_type in _WHOLE or site.operand(1).elem_type in _WHOLE
-    if site.node.op_type == "Mod" or whole:  # which tell themselves from their like on negative numbers alone
+    if site.operator.name == "Mod" or whole:  # which tell themselves from their like on negative numbers alone
         number = site.operand(1).scalar
         around = () if not number or not whole else (-1, number - 1, number, number + 1)
         site.findings.bounds(site.operand(0).traces, site.node, Demand("is divided", points=around))
@@ -93,8 +93,8 @@ def compared(site: Site) -> None:
             if not math.isfinite(number):
                 continue
             step = 1 if whole else max(abs(number) * 0.05, 0.05)
-            points += [number, number - step, number + step] if site.node.op_type != "Not" else [number]
-        replaced = points if site.node.op_type != "Equal" else [n for n in points if n in array.reshape(-1)]
+            points += [number, number - step, number + step] if site.operator.name != "Not" else [number]
+        replaced = points if site.operator.name != "Equal" else [n for n in points if n in array.reshape(-1)]
         demand = Demand("is compared", points=points, guards=replaced)
         site.findings.bounds(site.operand(place).traces, site.node, demand)
 
@@ -226,7 +226,7 @@ def decay(site: Site) -> None:
 def steps_done(site: Site) -> None:
     """Adam, Adagrad: training has begun, and the squares that were gathered are positive."""
     tensors = site.operands[2:]
-    adam = site.node.op_type == "Adam"
+    adam = site.operator.name == "Adam"
     count = len(tensors) // (4 if adam else 3)
     site.findings.bounds(site.operand(1).traces, site.node, Demand("counts steps", 1, 10))
     for place in range(len(site.operands) - count, len(site.operands)):

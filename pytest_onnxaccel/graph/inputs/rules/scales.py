@@ -15,7 +15,7 @@ def resize(site: Site) -> None:
     before, after = shapes_of(site)
     axes = site.attribute("axes")
     chosen = range(len(before)) if before is not None and axes is None else [int(axis) for axis in axes or ()]
-    places = {"Upsample": (1, None)}.get(site.node.op_type, (2, 3) if site.opset >= 11 else (1, None))
+    places = {"Upsample": (1, None)}.get(site.operator.name, (2, 3) if site.opset >= 11 else (1, None))
     scales: list[Bound | None] | None = None
     sizes: list[Bound | None] | None = None
     if before is not None and after is not None and len(before) == len(after):

@@ -24,7 +24,7 @@ def lengths(place: int, batch_axis: int = 1) -> Rule:
 
     def rule(site: Site) -> None:
         data = site.operand(0).shape
-        time = int(site.attribute("time_axis", 0)) if site.node.op_type == "ReverseSequence" else 0
+        time = int(site.attribute("time_axis", 0)) if site.operator.name == "ReverseSequence" else 0
         if site.attribute("layout", 0):
             time = 1
         size = data[time] if data is not None and time < len(data) else None

@@ -10,7 +10,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pytest_onnxaccel.core.domains import Domain, InputFacts
+from pytest_onnxaccel.graph.describe import describe
 from pytest_onnxaccel.graph.inputs.facts import facts_of
+from pytest_onnxaccel.numerics.sampling.from_domain import draw
+from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 
 FLOAT, INT, BOOL, BYTE = (int(t) for t in (TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL, TensorProto.UINT8))
 
@@ -327,3 +330,60 @@ def test_a_table_that_is_read_by_position_is_told_with_what_a_run_costs() -> Non
     facts = facts_of(model(nodes, {"ids": (INT, ["n", "t"])}, {"y": (FLOAT, ["n", "t", 3])}, **numbers))
     assert (facts.longest, facts.weights) == ({"ids": 77}, 12)
     assert InputFacts.from_json(facts.to_json()) == facts
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_labels_are_inside_the_classes_and_sometimes_not_counted(reduction: str) -> None:
+    nodes = [
+        helper.make_node("Gemm", ["x", "w"], ["z"]),
+        helper.make_node("SoftmaxCrossEntropyLoss", ["z", "t"], ["y"], "loss", reduction=reduction, ignore_index=2),
+    ]
+    made = model(
+        nodes, {"x": (FLOAT, ["n", 4]), "t": (INT, ["n"])},
+        {"y": (FLOAT, ["n"] if reduction == "none" else [])}, w=np.zeros((4, 5), np.float32),
+    )  # fmt: skip
+    facts = facts_of(made)
+    labels = facts.domains["t"]
+    assert (labels.kind, labels.low, labels.high, labels.apart) == ("index", 0, 4, (2,))
+    assert labels.never_all == (() if reduction == "none" else (2,))
+    assert facts.whole == ({} if reduction == "none" else {"y": "SoftmaxCrossEntropyLoss 'loss'"})
+    drawn = Inputs.of(describe(made), (), 0, {}, facts)
+    fed = [drawn.feeds(index)["t"] for index in range(24)]
+    assert {*np.concatenate(fed).tolist()} == {0, 1, 2, 3, 4}
+    assert reduction == "none" or all(bool((labels != 2).any()) for labels in fed)
+
+
+def test_a_single_label_of_a_mean_is_always_counted() -> None:
+    domain = Domain("t", "index", 0, 1, apart=(0,), never_all=(0,))
+    made = [draw(np.random.default_rng(0), domain, np.dtype("int64"), (1,), index, {}) for index in range(4)]
+    assert [array.tolist() for array in made if array is not None] == [[1]] * 4
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes", "shape", "wanted"),
+    [
+        ("ReduceMean", {"keepdims": 0}, [], {"y": "ReduceMean 'op'"}),
+        ("ReduceSum", {}, [1, 1], {"y": "ReduceSum 'op'"}),
+        ("ReduceL2", {"keepdims": 0}, [], {"y": "ReduceL2 'op'"}),
+        ("ReduceMax", {"keepdims": 0}, [], {}),
+        ("Relu", {}, ["batch", 4], {}),
+    ],
+)
+def test_outputs_that_are_one_number_for_a_batch(
+    op: str, attributes: dict[str, Any], shape: list[Any], wanted: dict[str, str]
+) -> None:
+    made = model(
+        [helper.make_node(op, ["x"], ["m"], "op", **attributes), helper.make_node("Neg", ["m"], ["y"])],
+        {"x": (FLOAT, ["batch", 4])}, {"y": (FLOAT, shape)},
+    )  # fmt: skip
+    assert facts_of(made).whole == wanted
+
+
+def test_a_mean_over_the_features_of_a_frozen_or_folded_batch_is_none() -> None:
+    made = model(
+        [helper.make_node("ReduceMean", ["x", "axes"], ["y"])],
+        {"x": (FLOAT, ["batch", 4])}, {"y": (FLOAT, [1, 1])}, axes=np.array([1]),
+    )  # fmt: skip
+    assert facts_of(made).whole == {}
+    made = model([helper.make_node("ReduceMean", ["x"], ["y"])], {"x": (FLOAT, [1, 4])}, {"y": (FLOAT, [1, 1])})
+    assert facts_of(made).whole == {}
