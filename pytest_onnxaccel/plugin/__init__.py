@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_onnxaccel.plugin.keys import ACTIVATE
+from pytest_onnxaccel.plugin.keys import ACTIVATE, WITHOUT_MODEL
 from pytest_onnxaccel.plugin.markers import table as marker_table
 from pytest_onnxaccel.plugin.options import read as options
 
@@ -83,7 +83,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     # The controlling process of pytest-xdist collects nothing: it learns of marked tests by what comes of them
     node = getattr(report, "node", None)
-    if node is not None and any(name == KEY for name, _ in report.user_properties):
+    if node is not None and any(name in (KEY, WITHOUT_MODEL) for name, _ in report.user_properties):
         from pytest_onnxaccel.plugin.activate import activate_by
 
         activate_by(node.config, report)

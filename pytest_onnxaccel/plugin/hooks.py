@@ -26,6 +26,7 @@ from pytest_onnxaccel.plugin.options.arguments_as_text import packed
 from pytest_onnxaccel.plugin.options.header import header
 from pytest_onnxaccel.plugin.parametrize import unknown
 from pytest_onnxaccel.plugin.prestart import LEASES
+from pytest_onnxaccel.plugin.run import without_model
 from pytest_onnxaccel.plugin.run.gc_pause import keep_collected
 from pytest_onnxaccel.plugin.sandbox import line
 from pytest_onnxaccel.plugin.state import State
@@ -142,6 +143,7 @@ class Hooks:
         shorten(report)
         expected(report)
         placed(item, report)
+        without_model.tell(item, report)
         self._deferral.judge(item, report)
         return report
 
@@ -192,6 +194,8 @@ class Hooks:
         """Keep the results that *report* carries."""
         if is_crash(report):
             tell_crash(report, self._state)
+        if (folder := without_model.told(report)) is not None:
+            self._state.without_model[report.nodeid] = folder
         if is_crash(report) or report.when == "call" or (report.when == "setup" and not report.passed):
             self._state.kept.keep(report.nodeid, texts(report))
 
@@ -236,6 +240,9 @@ class Hooks:
 
     def _unanswered(self, session: pytest.Session, exitstatus: int) -> int:
         """Return the exit status: a green run fails when something asked for by name was not judged."""
+        if exitstatus == pytest.ExitCode.OK and self._state.settings.strict and self._state.without_model:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            return int(session.exitstatus)
         if exitstatus != pytest.ExitCode.OK or not self._state.kept:
             return exitstatus
         from pytest_onnxaccel.plugin.summary import asked_of

@@ -15,6 +15,10 @@ ACTIVATE = pytest.StashKey[Callable[[pytest.Config], "State"]]()
 
 #: Parameter of ``onnx_model`` when the run has no model.
 NO_MODEL = "no-model"
+#: Why a test is then skipped.
+NO_MODEL_GIVEN = "no model was given: use --onnx-model PATH, or name one in onnxaccel.toml"
+#: Property of a test that was: the folder of the nearest manifest, or nothing.
+WITHOUT_MODEL = "onnxaccel.without_model"
 #: Parameter of a fixture that was asked for by ``request.getfixturevalue``, or that another fixture wraps.
 UNSET = "onnxaccel-unset"
 

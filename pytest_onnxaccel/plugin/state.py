@@ -91,6 +91,8 @@ class State:
         self._in_test: set[str] = set()
         #: Models that tests brought themselves.
         self._adopted: dict[str, ModelSpec] = {}
+        #: By the id of a test that found no model: the folder of the manifest next to it, or nothing.
+        self.without_model: dict[str, str] = {}
         #: Node ids of tests that began and did not end.
         self.unfinished: tuple[str, ...] = ()
 

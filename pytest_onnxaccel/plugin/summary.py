@@ -13,6 +13,7 @@ from pytest_onnxaccel.core.printing import escaped
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import Tolerance
 from pytest_onnxaccel.plugin.options.settings import DEFAULT
+from pytest_onnxaccel.plugin.run import without_model
 from pytest_onnxaccel.report.asked import Asked, asked, lines_of
 from pytest_onnxaccel.report.terminal.speedups import with_speedups
 from pytest_onnxaccel.report.terminal.table import table
@@ -37,6 +38,8 @@ def summarize(state: State, terminal: pytest.TerminalReporter) -> None:
             terminal.write_line(line)
     for line in lines_of(asked_of(state)) if results and not state.interrupted else ():
         terminal.write_line(line, red=line.startswith("not judged"))
+    if state.without_model:
+        terminal.write_line(safe(without_model.line(state.without_model, state.settings.strict)), red=True)
     if state.interrupted:
         ended = ", ".join(map(safe, state.unfinished[:3]))
         more = f" and {len(state.unfinished) - 3} more" if len(state.unfinished) > 3 else ""

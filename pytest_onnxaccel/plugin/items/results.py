@@ -12,6 +12,7 @@ from pytest_onnxaccel.core.printing import breakable, printable
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.plugin import KEY
 from pytest_onnxaccel.plugin.companions import allure
+from pytest_onnxaccel.plugin.failed import fail
 from pytest_onnxaccel.plugin.faults import shows_tracebacks
 from pytest_onnxaccel.runner.check_table import exclusive
 
@@ -133,7 +134,7 @@ def conclude(
     policies = [(r, (latency if exclusive(r.check) else None) or inconclusive) for r in undecided]
     failed += [r for r, policy in policies if policy == "fail"]
     if failed:
-        pytest.fail("\n".join(line for r in failed for line in failure_lines(r)), pytrace=False)
+        fail(failed, [line for r in failed for line in failure_lines(r)])
     if known:
         pytest.xfail(breakable("; ".join(known)))
     if skipped := [r.message for r, policy in policies if policy == "skip"]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from pytest_onnxaccel.backends.distributions import onnxruntime_distributions, versions_of
+from pytest_onnxaccel.backends.onnxruntime.providers import plugin_devices
 from pytest_onnxaccel.backends.onnxruntime.providers.row import Pairs, ProviderRow, pairs
 from pytest_onnxaccel.backends.onnxruntime.providers.wanted import Wanted
 from pytest_onnxaccel.backends.protocol import Availability, LoadOptions, Session
@@ -54,10 +55,16 @@ class OrtProvider:
 
         A device that the user chose stays.
         """
-        wanted, devices = self._wanted, tuple(devices_here(self.row))
-        if wanted.device or len(devices) < 2:
+        wanted = self._wanted
+        devices = () if wanted.device else self._to_spread_over()
+        if len(devices) < 2:
             return self
         return OrtProvider(self.row, "", wanted.options, self._elsewhere, devices[number % len(devices)])
+
+    def _to_spread_over(self) -> tuple[str, ...]:
+        if self.row.plugin and not self.row.devices:
+            return () if self.environment else tuple(plugin_devices.alike(plugin_devices.asked(self.row.plugin)))
+        return tuple(devices_here(self.row))
 
     @property
     def device_key(self) -> str:
@@ -65,6 +72,10 @@ class OrtProvider:
         wanted = self._wanted
         if wanted.runs_on == "cpu":
             return ""
+        if self.row.plugin and not self.row.devices:
+            place = "0" if wanted.place == "first" else wanted.place
+            known = {} if self.environment else plugin_devices.names(plugin_devices.asked(self.row.plugin))
+            return known.get(place, f"{self.row.name}:{place}")
         return devices_here(self.row).get(wanted.place, wanted.runs_on)
 
     @property

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-_GPUS = "/proc/driver/nvidia/gpus"
+#: The driver's folder, with an entry for each GPU by its address.
+GPUS = "/proc/driver/nvidia/gpus"
 
 
-def devices(environ: Mapping[str, str] = os.environ, gpus: str = _GPUS) -> dict[str, str]:
+def devices(environ: Mapping[str, str] = os.environ, gpus: str = GPUS) -> dict[str, str]:
     """Return what each device number of CUDA is on this machine, in words that no other device has.
 
     Args:

@@ -38,6 +38,22 @@ def devices_of(row: ProviderRow, device: str) -> tuple[str, list[Any]]:
     Raises:
         BackendUnavailable: it cannot be imported or registered, or offers no such device.
     """
+    found = offered(row)
+    chosen = _numbered(found, device)
+    if chosen is None:
+        raise BackendUnavailable(
+            f"{row.plugin} offers {len(found)} device(s), and no device {device!r}",
+            remedy=f"write ort-{row.name}:0 to ort-{row.name}:{len(found) - 1}",
+        )
+    return str(chosen.ep_name), [chosen]
+
+
+def offered(row: ProviderRow) -> list[Any]:
+    """Register the plugin of *row* in this process, and return the devices that it offers, in its order.
+
+    Raises:
+        BackendUnavailable: it cannot be imported or registered, or offers none.
+    """
     import onnxruntime as ort
 
     try:
@@ -63,13 +79,7 @@ def devices_of(row: ProviderRow, device: str) -> tuple[str, list[Any]]:
             f"{' and '.join(names)} of {row.plugin} is registered, and offers no device on this machine",
             remedy=f"python -m pip uninstall -y {row.plugin}  # or run it where there is such a device",
         )
-    chosen = _numbered(found, device)
-    if chosen is None:
-        raise BackendUnavailable(
-            f"{row.plugin} offers {len(found)} device(s), and no device {device!r}",
-            remedy=f"write ort-{row.name}:0 to ort-{row.name}:{len(found) - 1}",
-        )
-    return str(chosen.ep_name), [chosen]
+    return found
 
 
 def _numbered(found: list[Any], device: str) -> Any:

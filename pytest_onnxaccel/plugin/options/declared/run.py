@@ -183,7 +183,8 @@ RUN: tuple[Option, ...] = (
         "strict",
         "",
         "off",
-        "A gate's preset: what is inconclusive, hygiene findings, and backends of --onnx-backend that are absent fail.",
+        "A gate's preset: what is inconclusive, hygiene findings, tests without a model, and backends of "
+        "--onnx-backend that are absent fail.",
         "true",
         "bool",
     ),
