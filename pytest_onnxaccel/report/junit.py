@@ -73,7 +73,10 @@ def properties(result: CheckResult) -> list[tuple[str, str]]:
 
 @lru_cache(maxsize=4096)
 def shared(name: str, text: str) -> tuple[str, str]:
-    """Return the pair, one for all who ask: reports are kept until the run ends, and those of thousands of models share what is equal."""
+    """Return the pair, one copy of it for the whole process.
+
+    Reports are kept until the run ends, and those of thousands of models have most of their pairs in common.
+    """
     return sys.intern(name), sys.intern(text)
 
 
