@@ -6,7 +6,8 @@ Generates models (a small convolutional network each, of other sizes and weights
 in four ways, one after the other in each round, and prints wall and processor time a model, and their ratios to those
 in the pytest process. Beside it, a bare script loads each model in ONNX Runtime and runs it once. For workers it also
 prints how much memory the pytest process has and how much its private folder holds, in the second half of the run
-over the first one. "Linear" is the time a model of the largest size over that of the smallest but one.
+over the first one. "Linear" is the time a model of the largest size over that of the smallest but one. Of ``-n 2`` it
+prints how many cores each way keeps busy, and how much faster it would be if it kept two of them busy all the time.
 """
 
 from __future__ import annotations
@@ -171,7 +172,12 @@ def main() -> None:
             print(f"{size:6} {name:12} {wall:8.1f} {cpu:8.1f}   {ratios[0]:.2f}, {ratios[1]:.2f}")
         workers = runs["workers"][0]
         faster = statistics.median(a.wall / b.wall for a, b in zip(runs["workers"], runs["-n 2"], strict=True))
-        print(f"       -n 2 is {faster:.2f} times as fast as one process")
+        busy = {name: statistics.median(run.cpu / run.wall for run in runs[name]) for name in ("workers", "-n 2")}
+        most = statistics.median(2 * a.wall / b.cpu for a, b in zip(runs["workers"], runs["-n 2"], strict=True))
+        print(
+            f"       -n 2 is {faster:.2f} times as fast as one process, and keeps {busy['-n 2']:.2f} cores busy "
+            f"instead of {busy['workers']:.2f}; with two always busy it would be {most:.2f} times as fast"
+        )
         print(
             f"       memory of pytest, the last quarter over the second: {workers.growth(workers.memory):.3f}, at most "
             f"{max(workers.memory, default=0) >> 20} MB; its folder: {workers.growth(workers.held):.2f}, at most "

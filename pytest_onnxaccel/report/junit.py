@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 
 from pytest_onnxaccel.core.results import CheckResult, Json, Verdict, finite
 from pytest_onnxaccel.report.text_format import safe
@@ -67,8 +68,16 @@ def properties(result: CheckResult) -> list[tuple[str, str]]:
         *((name, result.figures.get(name)) for name in FIGURES),
         ("placement", _placement(result.figures.get("placement"))),
     ]
-    # Reports are kept until the run ends: of thousands of models they share one copy of each name
-    return [(sys.intern(PREFIX + name), sys.intern(_text(value))) for name, value in named if _present(value)]
+    return [shared(PREFIX + name, _text(value)) for name, value in named if _present(value)]
+
+
+@lru_cache(maxsize=4096)
+def shared(name: str, text: str) -> tuple[str, str]:
+    """Return the pair, one copy of it for the whole process.
+
+    Reports are kept until the run ends, and those of thousands of models have most of their pairs in common.
+    """
+    return sys.intern(name), sys.intern(text)
 
 
 def _placement(nodes: Json) -> str:

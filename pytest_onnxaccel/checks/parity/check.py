@@ -267,7 +267,9 @@ class _Comparison:
         for name, session, variants in (*tried, *([noisy.beside] if noisy.beside is not None else [])):
             if trial.problems or not worth_measuring(trial, own, None):
                 break
-            found = measure(name, session, variants, [feeds], self._aligned(), own.computed)
+            sides = zip((case.candidate_session, case.reference_session), both, strict=True)
+            ran = [outputs for side, outputs in sides if side is session][:1] or None
+            found = measure(name, session, variants, [feeds], self._aligned(), own.computed, ran)
             own.noise = own.noise.joined(found) if own.noise is not None else found
             trial.judge_again()
         if trial.ok:

@@ -20,6 +20,7 @@ EVALUATOR = (
     "pytest_onnxaccel.backends.reference_faults",
     "pytest_onnxaccel.backends.reference_operators",
     "pytest_onnxaccel.graph.arithmetic.model",
+    "pytest_onnxaccel.graph.opset",
 )
 #: What may be called once the evaluator's modules are imported, and once the usual ones are; the template does so.
 WARM_UP = "pytest_onnxaccel.backends.reference_operators:warm_up"

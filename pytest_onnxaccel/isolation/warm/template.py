@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 from pytest_onnxaccel.isolation.child.functions import resolve
 from pytest_onnxaccel.isolation.confinement.level import level
 from pytest_onnxaccel.isolation.confinement.syscalls import libc
-from pytest_onnxaccel.isolation.warm.blas import find_blas
+from pytest_onnxaccel.isolation.warm.blas import alone, find_blas
 from pytest_onnxaccel.isolation.warm.modules import EVALUATOR, FIRST, REHEARSALS, USUAL, WARM, WARM_UP
 from pytest_onnxaccel.isolation.worker import import_modules, serve
 
@@ -167,7 +167,8 @@ def main() -> None:
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     level()  # asks the kernel once for all of them
-    import_once(FIRST)
+    with alone():
+        import_once(FIRST)
     if (blas := find_blas()) is not None:
         blas.use(1)  # most workers run small models; before a fork, for this starts no threads
     (channel,) = sys.argv[1:]

@@ -88,7 +88,11 @@ def forget(item: pytest.Item) -> None:
 
 def flat(report: pytest.TestReport) -> None:
     """Leave the flat properties alone in *report*, for JUnit and whatever else prints them."""
-    report.user_properties = [pair for pair in report.user_properties if pair[0] != KEY]
+    from pytest_onnxaccel.report.junit import PREFIX, shared
+
+    report.user_properties = [
+        shared(*pair) if pair[0].startswith(PREFIX) else pair for pair in report.user_properties if pair[0] != KEY
+    ]
 
 
 def shorten(report: pytest.TestReport) -> None:

@@ -7,23 +7,39 @@ from collections.abc import Iterator, Sequence
 
 from pytest_onnxaccel.core.results import CheckResult
 
+#: So many results are packed as one: those of other models differ in a few figures, and take little more together.
+_TOGETHER = 64
+
 
 class KeptResults:
     """What each test gave, in the order of their ends; read as a whole when the run is over."""
 
     def __init__(self) -> None:
-        self._packed: dict[str, tuple[bytes, ...]] = {}
+        #: Number of each result of a test, by its id
+        self._numbers: dict[str, tuple[int, ...]] = {}
+        self._packed: list[bytes] = []
+        #: Those that are not packed yet
+        self._latest: list[str] = []
         self._read: list[CheckResult] | None = None
 
     def keep(self, test: str, texts: Sequence[str]) -> None:
         """Keep the results of *test*, each as :meth:`CheckResult.dumps` wrote it; its last run counts."""
-        if texts:
-            self._packed.pop(test, None)
-            self._packed[test] = tuple(zlib.compress(text.encode(), 1) for text in texts)
-            self._read = None
+        if not texts:
+            return
+        self._numbers.pop(test, None)
+        self._numbers[test] = tuple(self._added(text) for text in texts)
+        self._read = None
+
+    def _added(self, text: str) -> int:
+        number = len(self._packed) * _TOGETHER + len(self._latest)
+        self._latest.append(text)
+        if len(self._latest) == _TOGETHER:
+            self._packed.append(zlib.compress("\n".join(self._latest).encode(), 1))
+            self._latest.clear()
+        return number
 
     def __bool__(self) -> bool:
-        return bool(self._packed)
+        return bool(self._numbers)
 
     def all(self) -> list[CheckResult]:
         """Return every result; a list that is shared by all who ask."""
@@ -32,6 +48,12 @@ class KeptResults:
         return self._read
 
     def _unpacked(self) -> Iterator[CheckResult]:
-        for packed in self._packed.values():
-            for one in packed:
-                yield CheckResult.loads(zlib.decompress(one).decode())
+        unpacked, lines = -1, self._latest
+        for numbers in self._numbers.values():
+            for number in numbers:
+                pack, place = divmod(number, _TOGETHER)
+                if pack != unpacked:
+                    last = pack == len(self._packed)
+                    lines = self._latest if last else zlib.decompress(self._packed[pack]).decode().split("\n")
+                    unpacked = pack
+                yield CheckResult.loads(lines[place])

@@ -36,6 +36,18 @@ def test_the_last_run_of_a_test_counts() -> None:
     assert kept.all() == [result(3), result(1)]
 
 
+def test_a_test_that_ran_twice_far_apart_counts_once_and_last() -> None:
+    """Its results are in two packs then, and others between them."""
+    kept = KeptResults()
+    for number in range(200):
+        kept.keep(str(number), [result(number).dumps(), result(number + 1).dumps()])
+    for number in (150, 3):
+        kept.keep(str(number), [result(number, Verdict.FAILED).dumps()])
+    order = [number for number in range(200) if number not in (150, 3)]
+    wanted = [found for number in order for found in (result(number), result(number + 1))]
+    assert kept.all() == [*wanted, result(150, Verdict.FAILED), result(3, Verdict.FAILED)]
+
+
 def test_a_thousand_take_less_than_a_kilobyte_each() -> None:
     texts = [result(number).dumps() for number in range(1000)]
     tracemalloc.start()

@@ -191,3 +191,25 @@ def test_noise_tells_its_figures() -> None:
     assert noise.figures() == {
         "factor": 4.0, "drift": {"y": 1.0}, "variants": ["a"], "left_out": ["b: why"], "samples": 3,
     }  # fmt: skip
+
+
+def test_what_the_reference_gave_already_is_not_run_again() -> None:
+    """Its one further run is that which shows whether it repeats itself."""
+    fed: list[Arrays] = []
+
+    def function(feeds: Arrays) -> Arrays:
+        fed.append(feeds)
+        return doubling(feeds)
+
+    session = FakeSession(function)
+    known = [session.run(feeds) for feeds in FEEDS]
+    fed.clear()
+    ran, anew = (measure("old", session, variants(off(1e-5))[0], FEEDS, known=given) for given in (known, None))
+    assert ran == anew
+    assert [feeds is FEEDS[place % 3] for place, feeds in enumerate(fed)] == [True] * 9
+
+
+def test_a_reference_that_does_not_repeat_itself_drifts_from_what_it_gave() -> None:
+    known = [{"y": FEEDS[0]["x"] * 2}]
+    noise = measure("old", off(2e-5), variants()[0], FEEDS[:1], known=known)
+    assert np.isclose(noise.drift["y"], 2e-5, rtol=0.2)

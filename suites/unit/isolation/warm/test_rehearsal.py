@@ -87,3 +87,30 @@ os.wait()
 @pytest.mark.skipif(find_blas() is None or find_blas().threads < 2, reason="NumPy has no OpenBLAS of several threads")
 def test_a_fork_multiplies_in_one_thread_until_it_asks_for_all() -> None:
     assert run(_FORKS).split() == ["1", "True"]
+
+
+_ALONE = """
+import os
+from pytest_onnxaccel.isolation.warm.blas import alone, find_blas
+with alone():
+    import numpy
+found = find_blas()
+print(len(os.listdir("/proc/self/task")), "OPENBLAS_NUM_THREADS" in os.environ, found.threads, flush=True)
+if not os.fork():
+    found.use(found.threads)
+    numpy.ones((400, 400)) @ numpy.ones((400, 400))
+    print(len(os.listdir("/proc/self/task")), flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.skipif(find_blas() is None or find_blas().threads < 2, reason="NumPy has no OpenBLAS of several threads")
+def test_a_template_starts_no_threads_of_numpy_and_a_fork_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An evaluator of a large model has as many as it would have had; a variable that says how many decides."""
+    for name in ("OPENBLAS_NUM_THREADS", "OPENBLAS_DEFAULT_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    usual = run("import numpy\nfrom pytest_onnxaccel.isolation.warm.blas import find_blas\nprint(find_blas().threads)")
+    assert run(_ALONE).split() == ["1", "False", usual, usual]
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert run(_ALONE).split() == ["2", "False", "2", "2"]
