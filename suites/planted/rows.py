@@ -195,3 +195,13 @@ def no_id(damaged: bool) -> onnx.ModelProto:
         "share": np.float32(0.5 if damaged else 1),
     }  # fmt: skip
     return model(nodes, [value("ids", INT, ["batch", 6])], [value("y", FLOAT, ["batch", 6, 4])], constants)
+
+
+@kind("last class of a fed depth", "a one-hot code whose depth is an input, before a matrix that tells how deep it is")
+def fed_depth(damaged: bool) -> onnx.ModelProto:
+    matrix = random(12, 6)
+    return model(
+        [node("OneHot", ["ids", "depth", "ends"], ["code"]), node("MatMul", ["code", "matrix"], ["y"], "rows")],
+        [value("ids", INT, ["batch", 3]), value("depth", INT, [])], [value("y", FLOAT, ["batch", 3, 6])],
+        {"ends": np.array([0, 1], np.float32), "matrix": changed(matrix, 9) if damaged else matrix},
+    )  # fmt: skip
