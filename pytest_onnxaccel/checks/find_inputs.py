@@ -130,6 +130,13 @@ def _drawn_again(base: Inputs, free: FreeSizes, info: ModelInfo) -> Iterator[Inp
     for inputs in islice(_candidates(base, free, info), _AGAIN):
         for again in range(1, REDRAWS):
             yield replace(inputs, redrawn={0: again})
+    # A count may be what a matrix of the file has on one side: the depth of a one-hot code before a layer
+    numbers = {spec.name for spec in base.specs if spec.shape in ((), (1,))}
+    counts = [n for n, d in base.domains.items() if n in numbers and d.kind == "size" and d.exact is None]
+    for inputs in islice(_candidates(base, free, info), 1 if counts else 0):
+        for hint in info.dim_hints:
+            told = {n: replace(base.domains[n], low=hint, high=hint) for n in counts if base.made_up(n)}
+            yield replace(inputs, domains={**inputs.domains, **told})
 
 
 def _at_other_batches(base: Inputs, free: FreeSizes, info: ModelInfo, spec: ModelSpec) -> Iterator[Inputs]:

@@ -195,3 +195,29 @@ def no_id(damaged: bool) -> onnx.ModelProto:
         "share": np.float32(0.5 if damaged else 1),
     }  # fmt: skip
     return model(nodes, [value("ids", INT, ["batch", 6])], [value("y", FLOAT, ["batch", 6, 4])], constants)
+
+
+@kind("last position", "a table of positions that is cut to the length of the text, without saying on which axis")
+def last_position(damaged: bool) -> onnx.ModelProto:
+    table = random(64, 6)
+    length = [node("Shape", ["ids"], ["shape"]), node("Gather", ["shape", "one"], ["length"])]
+    cut = node("Slice", ["positions", "start", "length"], ["some"], "cut")
+    words = node("Gather", ["table", "ids"], ["words"], "lookup")
+    return model(
+        [*length, cut, words, node("Add", ["words", "some"], ["y"], "add")],
+        [value("ids", INT, ["batch", "seq"])], [value("y", FLOAT, ["batch", "seq", 6])],
+        {
+            "table": random(50, 6), "positions": changed(table, -1) if damaged else table,
+            "one": np.array([1]), "start": np.array([0]),
+        },
+    )  # fmt: skip
+
+
+@kind("last class of a fed depth", "a one-hot code whose depth is an input, before a matrix that tells how deep it is")
+def fed_depth(damaged: bool) -> onnx.ModelProto:
+    matrix = random(12, 6)
+    return model(
+        [node("OneHot", ["ids", "depth", "ends"], ["code"]), node("MatMul", ["code", "matrix"], ["y"], "rows")],
+        [value("ids", INT, ["batch", 3]), value("depth", INT, [])], [value("y", FLOAT, ["batch", 3, 6])],
+        {"ends": np.array([0, 1], np.float32), "matrix": changed(matrix, 9) if damaged else matrix},
+    )  # fmt: skip

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
 
 
+#: Maps are not fed to any runtime here, whoever gives them.
+_WITHOUT_MAP = (
+    "maps are not fed: export the model with a tensor in its place, or check what comes after the node that reads it "
+    "(onnx.utils.extract_model)"
+)
+
+
 def give_data(name: str) -> str:
     """Return what to do when inputs cannot be made up."""
     return f'give samples: [models."{name}".inputs.NAME] file = "samples.npz" (or shape, range) in onnxaccel.toml'
@@ -66,7 +73,8 @@ def prepare_inputs(
         given = bool(golden) or item.name in files
         reason = "" if given else unguessable(known_rank, domains.get(item.name), _given(spec, item.name))
         if reason:
-            raise ModelError(f"{reason}, which cannot be made up", code="E_INPUT", remedy=give_data(spec.name))
+            remedy = _WITHOUT_MAP if item.kind == "map" else give_data(spec.name)
+            raise ModelError(f"{reason}, which cannot be made up", code="E_INPUT", remedy=remedy)
     return _at_batch(Inputs.of(info, spec.inputs, seed, files, facts, golden), spec)
 
 

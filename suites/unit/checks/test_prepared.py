@@ -7,7 +7,7 @@ import pytest
 from pytest_onnxaccel.checks.inputs.prepared import prepare_inputs
 from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.errors import ModelError
-from pytest_onnxaccel.core.specs import DimSpec, InputSpec, ModelInfo, ModelSpec
+from pytest_onnxaccel.core.specs import DimSpec, InputSpec, ModelInfo, ModelSpec, TensorSpec
 from suites.unit.fakes import info_of, tensor
 
 INFO: ModelInfo = info_of([tensor("x", "n", "sequence", None)], [tensor("y", "n", "2*sequence")])
@@ -57,3 +57,12 @@ def test_a_batch_axis_that_the_input_does_not_have() -> None:
     with pytest.raises(ModelError, match="has its batch on axis 3, and it has 3 axes: 0 to 2") as caught:
         prepared(given=InputSpec("x", batch_axis=3))
     assert caught.value.code == "E_CONFIG"
+
+
+def test_a_map_is_not_said_to_be_given_by_a_file() -> None:
+    info = info_of([TensorSpec("m", "", None, "map")], [tensor("y", 1, 3)])
+    with pytest.raises(ModelError) as caught:
+        prepare_inputs(info, ModelSpec("m", "m.onnx", "m.onnx"), 0)
+    assert "input 'm' is a map" in str(caught.value)
+    assert "samples.npz" not in str(caught.value)
+    assert "export the model with a tensor in its place" in str(caught.value)

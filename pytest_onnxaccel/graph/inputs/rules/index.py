@@ -47,7 +47,11 @@ def sliced(site: Site) -> None:
     data = site.operand(0)
     if data.shape is None or data.fed or int(np.prod([d for d in data.shape if isinstance(d, int)])) <= len(data.shape):
         return
-    axis = int(axes.reshape(-1)[0]) if axes is not None and axes.size == 1 else 0 if len(data.shape) == 1 else None
+    axis = 0 if len(data.shape) == 1 else None
+    if axes is not None and axes.size == 1:
+        axis = int(axes.reshape(-1)[0])
+    elif len(site.operands) < 4 or site.operands[3] is None:  # the first axes, as many as there are starts
+        axis = 0 if site.operand(1).rows == 1 else axis
     if axis is not None:
         by_position(site, site.operand(2), data.size(axis))
 

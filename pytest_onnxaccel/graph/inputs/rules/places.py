@@ -104,12 +104,17 @@ def split(site: Site) -> None:
     exact(site, 1, found, "the parts")
 
 
+#: A depth that is fed and that no declared size tells.
+_SOME_DEPTH = 10
+
+
 def depth(site: Site) -> None:
     """OneHot: the declared size of the new axis is the depth, and ids stay below it."""
     after, axis = site.output_shape(), int(site.attribute("axis", -1))
     size = after[axis] if after is not None and -len(after) <= axis < len(after) else None
-    exact(site, 1, [size], "the depth")
-    if site.operand(1).traces and isinstance(size, int):
+    exact(site, 1, [size], "the depth", (_SOME_DEPTH, _SOME_DEPTH))
+    if site.operand(1).traces:
+        size = size if isinstance(size, int) else _SOME_DEPTH
         site.findings.bounds(site.operand(0).traces, site.node, Demand(f"indexes {size} classes", 0, size - 1, "index"))
 
 

@@ -387,3 +387,12 @@ def test_a_mean_over_the_features_of_a_frozen_or_folded_batch_is_none() -> None:
     assert facts_of(made).whole == {}
     made = model([helper.make_node("ReduceMean", ["x"], ["y"])], {"x": (FLOAT, [1, 4])}, {"y": (FLOAT, [1, 1])})
     assert facts_of(made).whole == {}
+
+
+@pytest.mark.parametrize(("size", "depth", "last"), [(7, (7,), 6), ("classes", None, 9), (None, None, 9)])
+def test_ids_stay_below_a_depth_that_is_fed(size: Any, depth: tuple[int, ...] | None, last: int) -> None:
+    inputs = {"ids": (INT, ["n", 3]), "depth": (INT, [])}
+    found = one("OneHot", inputs, ["n", 3, size], given={"v": np.array([0.0, 1.0])})
+    assert (found.domains["ids"].low, found.domains["ids"].high) == (0, last)
+    assert found.domains["depth"].exact == depth
+    assert depth is not None or (found.domains["depth"].low, found.domains["depth"].high) == (10, 10)
