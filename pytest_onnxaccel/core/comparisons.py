@@ -74,6 +74,23 @@ class Ranking:
 
 
 @record(frozen=True)
+class Suppression:
+    """What a NonMaxSuppression reads and gives.
+
+    Attributes:
+        boxes, scores, chosen: names of the values.
+        limits: most boxes of a class, the overlap, the least score.
+        center: boxes are given by center and size.
+    """
+
+    boxes: str
+    scores: str
+    chosen: str
+    limits: tuple[float, float, float]
+    center: bool = False
+
+
+@record(frozen=True)
 class Ordering:
     """An output whose order along an axis comes from an operator that sorts by score.
 
@@ -82,6 +99,7 @@ class Ordering:
         axis: along which the order runs, of the output, counted from its end (-1 for the last).
         values: the value that holds the sorted scores; empty where there is none.
         sorted: it gives them in the order of their scores.
+        suppression: of NonMaxSuppression, where its limits are constants.
     """
 
     operator: str
@@ -89,6 +107,7 @@ class Ordering:
     axis: int
     values: str = ""
     sorted: bool = True
+    suppression: Suppression | None = None
 
 
 @record(frozen=True)
@@ -123,10 +142,16 @@ class OutputFacts:
     def from_json(cls, data: Mapping[str, Any]) -> OutputFacts:
         return cls(
             {name: Ranking(**{**item, "labels": tuple(item["labels"])}) for name, item in data["rankings"].items()},
-            {name: Ordering(**item) for name, item in data["orderings"].items()},
+            {name: _ordering(item) for name, item in data["orderings"].items()},
             dict(data["steps"]),
             {name: tuple(nodes) for name, nodes in data["random"].items()},
         )
+
+
+def _ordering(item: Mapping[str, Any]) -> Ordering:
+    known = item["suppression"]
+    found = Suppression(**{**known, "limits": tuple(known["limits"])}) if known else None
+    return Ordering(**{**item, "suppression": found})
 
 
 @record(frozen=True)

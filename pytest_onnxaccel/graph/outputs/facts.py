@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_onnxaccel.core.comparisons import Ordering, OutputFacts, Ranking
+import numpy as np
+
+from pytest_onnxaccel.core.comparisons import Ordering, OutputFacts, Ranking, Suppression
 from pytest_onnxaccel.core.printing import printable
 from pytest_onnxaccel.graph.files import load_graph
 from pytest_onnxaccel.graph.outputs.axes import Place, moved
@@ -43,6 +45,7 @@ class _Sorter:
     label: str
     sorted: bool = True
     inside: bool = False
+    suppression: Suppression | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,8 @@ def _ordering(order: tuple[_Sorter, int], found: dict[str, _Known]) -> Ordering:
     values = sorter.node.output[0] if sorter.node.op_type == "TopK" and not sorter.inside else ""
     if sorter.inside:  # what a subgraph sorts by can only be had where it is an output
         values = next((n for n, o in found.items() if o.values is not None and o.values.label == sorter.label), "")
-    return Ordering(sorter.node.op_type, sorter.label, axis, values, sorter.sorted)
+    suppression = None if sorter.inside else sorter.suppression
+    return Ordering(sorter.node.op_type, sorter.label, axis, values, sorter.sorted, suppression)
 
 
 def _with_values(ranking: Ranking, found: dict[str, _Known]) -> Ranking:
@@ -138,7 +142,7 @@ def _of(node: Any, place: int, operands: list[_Known], shapes: Shapes, known: di
     if standard and node.op_type == "TopK":
         return _top(node, place, shapes, random)
     if standard and node.op_type == "NonMaxSuppression":
-        return _Known((_Sorter(node, _label(node)), -2), random=random)
+        return _Known((_Sorter(node, _label(node), suppression=_suppression(node, shapes)), -2), random=random)
     order = _order(node, operands, shapes)
     if standard and node.op_type in ("ArgMax", "ArgMin"):
         return _Known(order, _argued(node, shapes), random=random)
@@ -178,6 +182,19 @@ def _top(node: Any, place: int, shapes: Shapes, random: tuple[str, ...]) -> _Kno
         return _Known(order, values=sorter, random=random)
     ranking = Ranking("TopK", _label(node), node.input[0], from_end, ordered, several=True)
     return _Known(order, ranking, random=random)
+
+
+def _suppression(node: Any, shapes: Shapes) -> Suppression | None:
+    """Return what NonMaxSuppression reads; None where one of its limits is computed."""
+    limits = []
+    for place, default in ((2, 0.0), (3, 0.0), (4, float(np.finfo(np.float32).min))):
+        name = node.input[place] if len(node.input) > place else ""
+        found = shapes.labels(name) if name else (default,)
+        if len(found) != 1 or isinstance(found[0], str):
+            return None
+        limits.append(float(found[0]))
+    center = any(item.name == "center_point_box" and item.i for item in node.attribute)
+    return Suppression(node.input[0], node.input[1], node.output[0], (limits[0], limits[1], limits[2]), center)
 
 
 def _argued(node: Any, shapes: Shapes) -> Ranking | None:

@@ -30,6 +30,7 @@ _LARGE, _TINY = 1e4, 1e-7
 _FEW = 0.05
 #: Attributes that no conversion of types changes.
 _PLAIN = (AttributeProto.INT, AttributeProto.INTS, AttributeProto.FLOAT, AttributeProto.FLOATS, AttributeProto.STRING)
+_NUMBERS = (AttributeProto.FLOAT, AttributeProto.FLOATS)
 #: Past this share of constants that are off, all were made anew.
 _ANEW = 0.5
 
@@ -50,11 +51,11 @@ def kept_constants(candidate: str, reference: str, dtype: str) -> dict[str, Any]
     Raises:
         ModelError: as :func:`~pytest_onnxaccel.graph.rebatch_files.read_whole`.
     """
-    ours, theirs = _Nodes(read_whole(candidate)), _Nodes(read_whole(reference))
+    ours, theirs = Nodes(read_whole(candidate)), Nodes(read_whole(reference))
     ours.order_as(theirs)
     faults: list[dict[str, str]] = []
     judged = 0
-    others = _others(ours, theirs)
+    others = _others(ours, theirs, dtype)
     if dtype not in _TYPES or others is None or others:
         return {"faults": faults, "judged": judged, "others": others or []}
     seen: set[tuple[str, str]] = set()
@@ -71,27 +72,53 @@ def kept_constants(candidate: str, reference: str, dtype: str) -> dict[str, Any]
     return {"faults": faults, "judged": judged, "others": []}
 
 
-def _others(ours: _Nodes, theirs: _Nodes) -> list[dict[str, str]] | None:
+def _others(ours: Nodes, theirs: Nodes, dtype: str) -> list[dict[str, str]] | None:
     """Return nodes that are of another operator, or of other attributes, in the original; None where most are."""
+    found = exchanged_nodes(ours, theirs, dtype)
+    return None if found is None else [{"node": label(node), "text": text} for node, _, text in found]
+
+
+def exchanged_nodes(ours: Nodes, theirs: Nodes, dtype: str) -> list[tuple[NodeProto, NodeProto, str]] | None:
+    """Return what stands at one place in both graphs and is not the same: the nodes, and how they differ.
+
+    Args:
+        ours: of the conversion, in the order of the other's.
+        theirs: of its original.
+        dtype: of the conversion, to whose step numbers in attributes may be rounded.
+
+    Returns:
+        None where the graphs are not the same, node by node, but for a few.
+    """
     if len(ours.nodes) != len(theirs.nodes):
         return None
     found = []
     for node, other in zip(ours.nodes, theirs.nodes, strict=True):
         if node.op_type != other.op_type:
-            found.append({"node": label(node), "text": f"{node.op_type} instead of {other.op_type}"})
+            found.append((node, other, f"{node.op_type} instead of {other.op_type}"))
             continue
-        mine, original = (
-            {a.name: a.SerializeToString(deterministic=True) for a in one.attribute if a.type in _PLAIN}
-            for one in (node, other)
-        )
-        names = sorted(name for name in mine.keys() & original.keys() if mine[name] != original[name])
+        mine, original = ({a.name: a for a in one.attribute if a.type in _PLAIN} for one in (node, other))
+        names = sorted(n for n in mine.keys() & original.keys() if not _same(mine[n], original[n], dtype))
         if names:
-            found.append({"node": label(node), "text": f"another {', '.join(names)} than in the original"})
+            found.append((node, other, f"another {', '.join(names)} than in the original"))
     return found if len(found) <= _FEW * len(ours.nodes) + 1 else None
 
 
-class _Nodes:
-    """Nodes of a graph that compute, and its constants."""
+def _same(mine: AttributeProto, original: AttributeProto, dtype: str) -> bool:
+    """Return whether both attributes say the same; numbers may be rounded to *dtype*."""
+    if mine.SerializeToString(deterministic=True) == original.SerializeToString(deterministic=True):
+        return True
+    if mine.type != original.type or mine.type not in _NUMBERS or dtype not in _TYPES:
+        return False
+    one, other = (np.atleast_1d(np.asarray(helper.get_attribute_value(a), np.float64)) for a in (mine, original))
+    return one.shape == other.shape and not (_off(one, other, dtype) > _STEPS).any()
+
+
+class Nodes:
+    """Nodes of a graph that compute, and its constants.
+
+    Attributes:
+        nodes: those of the graph itself, not copies.
+    """
 
     def __init__(self, model: onnx.ModelProto) -> None:
         graph = model.graph
@@ -103,7 +130,7 @@ class _Nodes:
                 if item.name == "value" and item.t.data_type in _FLOATS:
                     self._tensors[node.output[0]] = item.t
 
-    def order_as(self, other: _Nodes) -> None:
+    def order_as(self, other: Nodes) -> None:
         """Put the nodes in the order of *other*'s where their names tell it: a tool may have sorted the graph again."""
         named = {node.name: node for node in self.nodes if node.name}
         names = [node.name for node in other.nodes]
@@ -119,7 +146,7 @@ class _Nodes:
         return None if tensor is None else (name, numpy_helper.to_array(tensor).astype(np.float64))
 
 
-def _pairs(ours: _Nodes, theirs: _Nodes) -> Iterator[tuple[NodeProto, str, Any, str, Any]]:
+def _pairs(ours: Nodes, theirs: Nodes) -> Iterator[tuple[NodeProto, str, Any, str, Any]]:
     for node, other in zip(ours.nodes, theirs.nodes, strict=True):
         for name, counterpart in zip(node.input, other.input, strict=False):
             mine, original = ours.constant(name), theirs.constant(counterpart)

@@ -62,10 +62,12 @@ class Matching:
         pairs: for each row of the reference the candidate's, -1 for none.
         cut: rows of the reference, and of the candidate, that stand at the cut: as good as the last one that is kept,
             and without a counterpart. Which of several is kept there is open.
+        complete: every row has a counterpart that agrees with it.
     """
 
     pairs: NDArray[np.intp]
     cut: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+    complete: bool = True
 
     @property
     def swapped(self) -> int:
@@ -94,13 +96,17 @@ def near(ours: Floats, theirs: Floats, dtype: str, most: float) -> float:
     return min(max(_TIMES * gap, ULPS * eps * scale), max(most, ULPS * eps * scale))
 
 
-def match(tables: Sequence[Table], scores: Scores | None, cuts: bool = True) -> Matching:
+def match(
+    tables: Sequence[Table], scores: Scores | None, cuts: bool = True, spare: tuple[int, int] = (0, 0)
+) -> Matching:
     """Pair the rows of both sides so that as many as can be agree in every table.
 
     Args:
         tables: of outputs that share their rows; at least one.
         scores: without any, the order is not looked at, and nothing is excused by the cut.
         cuts: rows may be left out at the cut: what sorts keeps the best of more.
+        spare: rows of the reference, and of the candidate, that may be without a counterpart: another choice of them
+            is right, too.
     """
     ours, theirs = tables[0].ours.shape[0], tables[0].theirs.shape[0]
     found = np.full(theirs, -1, np.intp)
@@ -123,8 +129,10 @@ def match(tables: Sequence[Table], scores: Scores | None, cuts: bool = True) -> 
         _augment(row, candidates, found, taken)
     left = [row for row in range(theirs) if found[row] < 0], [row for row in range(ours) if taken[row] < 0]
     cut = _at_the_cut(scores, *left) if scores is not None and cuts else ((), ())
+    if any(left) and len(left[0]) <= spare[0] and len(left[1]) <= spare[1]:
+        cut = tuple(left[0]), tuple(left[1])
     _nearest(tables, scores, found, [r for r in left[0] if r not in cut[0]], [r for r in left[1] if r not in cut[1]])
-    return Matching(found, cut)
+    return Matching(found, cut, not any(left))
 
 
 def _agree(tables: Sequence[Table], scores: Scores | None, row: int, rows: NDArray[np.intp]) -> NDArray[np.bool_]:

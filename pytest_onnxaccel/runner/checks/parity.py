@@ -122,6 +122,7 @@ def _constants(
     context: CheckRun, result: CheckResult, case: ParityCase, against: ReferenceSide, changed: Casts
 ) -> CheckResult:
     """Return *result* of a conversion to a narrower type, after a look at its constants."""
+    from pytest_onnxaccel.runner.precision.exchanged import exchanged_in_float32
     from pytest_onnxaccel.runner.precision.kept_constants import kept
 
     inputs, tolerance = case.inputs, case.tolerance
@@ -135,7 +136,12 @@ def _constants(
     if theirs is None:
         return look(result) if result.verdict is Verdict.FAILED else result
     given = bool(case.outputs or case.noisy.locked) or (tolerance.rtol, tolerance.atol) != (None, None)
-    return kept(result, _ours(context, changed), theirs, look, given)
+    ours = _ours(context, changed)
+
+    def in_float32() -> tuple[str, str]:
+        return exchanged_in_float32(ours, theirs, case, result)
+
+    return kept(result, ours, theirs, look, given, in_float32)
 
 
 def _failed(context: CheckRun, result: CheckResult, inputs: Inputs) -> FailedCheck:

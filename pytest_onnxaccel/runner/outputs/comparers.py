@@ -53,6 +53,11 @@ class Wanted:
             found[ranking.scores] = own.rankings[name].scores if name in own.rankings else ranking.scores
         for name, order in self.facts.orderings.items():
             found[order.values] = own.orderings[name].values if name in own.orderings else order.values
+            known = order.suppression
+            if known is None:
+                continue
+            mine = (own.orderings[name].suppression if name in own.orderings else None) or known
+            found |= {known.boxes: mine.boxes, known.scores: mine.scores, known.chosen: mine.chosen}
         return {name: ours for name, ours in found.items() if name}
 
 
@@ -147,7 +152,8 @@ def _groups(wanted: Wanted) -> list[RowGroup]:
     for node, axes in known.items():
         order = next(one for one in wanted.facts.orderings.values() if one.node == node)
         asked = any(wanted.comparison(name) is not None for name in axes)
-        groups.append(RowGroup(axes, order.values, f"rows ({order.operator} {node!r})", order.sorted, asked))
+        label = f"rows ({order.operator} {node!r})"
+        groups.append(RowGroup(axes, order.values, label, order.sorted, asked, order.suppression))
     return groups
 
 

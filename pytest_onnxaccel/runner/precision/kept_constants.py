@@ -20,6 +20,7 @@ def kept(
     theirs: ComparisonSide,
     look: Callable[[CheckResult], CheckResult],
     given: bool,
+    in_float32: Callable[[], tuple[str, str]],
 ) -> CheckResult:
     """Return *result* with what is proven of the conversion's constants; it fails where they are not the original's.
 
@@ -31,6 +32,8 @@ def kept(
         theirs: its original.
         look: looks into a failure by values.
         given: the user gave a tolerance, or one is locked.
+        in_float32: puts the nodes that are other ones into the original: which one it is, and what it changes there;
+            nothing where that cannot be told, or is rounding.
     """
     dtype = str(result.figures.get("conversion", ""))
     try:
@@ -50,13 +53,14 @@ def kept(
             f"{dtype} (the outputs differ by no more than such a conversion may); origin: {found['faults'][0]['node']}"
         )
     else:
-        past = _past_every_rounding(result)
+        past, node = _past_every_rounding(result), found["others"][0]["node"]
+        why = f"output {past!r} is further off than every rounding of {result.reference} to {dtype}"
+        message = f"{why}, and a node is another one than there; origin: {node}"
         if not past:
+            node, change = in_float32()
+            message = f"{change} (in {dtype} the outputs differ by no more than such a conversion may); origin: {node}"
+        if not node:
             return result
-        message = (
-            f"output {past!r} is further off than every rounding of {result.reference} to {dtype}, and a node is "
-            f"another one than there; origin: {found['others'][0]['node']}"
-        )
     return result.with_(verdict=Verdict.FAILED, code="V_PARITY", message=message, details=(*lines, *result.details))
 
 

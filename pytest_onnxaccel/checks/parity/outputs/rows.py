@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_onnxaccel.checks.parity.outputs.comparer import Sample, allowed, judged, plain_problems
+from pytest_onnxaccel.checks.parity.outputs.comparer import VARIANT, Sample, allowed, judged, plain_problems
+from pytest_onnxaccel.checks.parity.outputs.suppressed import open_choices
+from pytest_onnxaccel.core.comparisons import Suppression
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.numerics.compare.distances import as_floats
 from pytest_onnxaccel.numerics.compare.elementwise import Problem, figures, nothing_finite, value_problems
@@ -30,6 +32,7 @@ class RowGroup:
         label: how it is called in results.
         sorted: they come in the order of their scores.
         given: the user says that they are rows.
+        suppression: of the NonMaxSuppression that chose them.
     """
 
     axes: dict[str, int]
@@ -37,6 +40,7 @@ class RowGroup:
     label: str = "rows"
     sorted: bool = True
     given: bool = False
+    suppression: Suppression | None = None
 
 
 class Rows:
@@ -80,7 +84,7 @@ class Rows:
         first, second = (np.concatenate([piece[side] for piece in pieces]) for side in (0, 1))
         total, cut = b.shape[0] * b.shape[1], sum(len(one.cut[0]) for one in match.found)
         lost = total - cut - first.shape[0]
-        extra = max(0, a.shape[0] * a.shape[1] - cut - first.shape[0])
+        extra = max(0, a.shape[0] * a.shape[1] - sum(len(one.cut[1]) for one in match.found) - first.shape[0])
         breaches = value_problems(name, first, second)
         found = figures(first, second, limit(name, theirs))
         if breaches or lost or extra:
@@ -88,7 +92,8 @@ class Rows:
             said = breaches[0].message if breaches else said
             bad = max(found["bad_share"], (lost + extra) / max(total, 1), 1 / max(total, 1))
             return {**judged(found, self.label, bad, said), "needed_atol": float("inf")}
-        result = judged(found, self.label, found["bad_share"], note=self._note(name, match.found, total, cut, found))
+        told = max(cut, sum(len(one.cut[1]) for one in match.found))
+        result = judged(found, self.label, found["bad_share"], note=self._note(name, match.found, total, told, found))
         return {**result, "unjudged": True} if cut and not first.shape[0] else result
 
     def _note(self, name: str, found: Sequence[Matching], total: int, cut: int, figures: Mapping[str, Any]) -> str:
@@ -96,7 +101,9 @@ class Rows:
         swapped = sum(one.swapped for one in found)
         why = "by near-tied scores" if self.group.sorted and self.group.scores else "in an order that is open"
         told = [f"{swapped} of {total} rows stand at another place, {why}"] if swapped else []
-        told += [f"{cut} of {total} rows tie with the last one that is kept and are not judged"] if cut else []
+        why = "hang on boxes or scores" if self.group.suppression else "tie with the last one"
+        why += " that nearly tie" if self.group.suppression else " that is kept"
+        told += [f"{cut} of {total} rows {why} and are not judged"] if cut else []
         return f"{name}: " + "; ".join(told) if told and not figures["bad_share"] else ""
 
     def aligned(self, name: str, sample: Sample, limit: Limit) -> Array | None:
@@ -153,6 +160,9 @@ class Rows:
         scores = _scores(ours, theirs, count, (mine, size), digits, loose)
         tables = [[Table(*(side[i] for side in parts[one])) for one in alike] for i in range(count)]
         found = [match(tables[i], scores[i] if scores else None) for i in range(count)]
+        known = self.group.suppression
+        if known is not None and count == 1 and sample.number != VARIANT and not found[0].complete:
+            found = [match(tables[0], scores[0] if scores else None, spare=open_choices(known, sample, self._inner))]
         matched = _Matched(found, {one: layout.places[one] for one in alike})
         self._last = (sample, tolerances, matched)
         return matched
