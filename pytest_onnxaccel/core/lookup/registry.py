@@ -22,6 +22,8 @@ PROVIDERS = "pytest_onnxaccel.providers"
 PLUGIN_PREFIX = "onnxruntime-ep-"
 
 _PLUGIN_ROW = "pytest_onnxaccel.backends.onnxruntime.providers.plugins:plugin_row"
+#: Backend of a plugin, by what its distribution is called behind the prefix.
+_PLUGIN = re.compile(r"ort-ep-[a-z0-9]+(-[a-z0-9]+)*")
 _DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,:-]*")
 
 
@@ -39,8 +41,18 @@ def _group(group: str) -> dict[str, EntryPoint]:
         for point in _points().select(group=PROVIDERS):
             found.setdefault(f"ort-{point.name}", point)
         for name in _plugins():
-            found.setdefault(f"ort-ep-{name}", EntryPoint(f"ort-ep-{name}", _PLUGIN_ROW, PLUGIN_PREFIX))
+            found.setdefault(f"ort-ep-{name}", _plugin(f"ort-ep-{name}"))
     return found
+
+
+def _plugin(name: str) -> EntryPoint:
+    return EntryPoint(name, _PLUGIN_ROW, PLUGIN_PREFIX)
+
+
+def _found(group: str, name: str) -> EntryPoint | None:
+    """Return what is registered as *name*; a plugin that is not installed is a backend that does not run here."""
+    plugin = group == BACKENDS and _PLUGIN.fullmatch(name) is not None
+    return _group(group).get(name) or (_plugin(name) if plugin else None)
 
 
 def _plugins() -> list[str]:
@@ -73,19 +85,20 @@ def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
 def split_device(name: str) -> tuple[str, str]:
     """Return the backend and the device of ``ort-cuda:1``; no device for every other name."""
     base, colon, device = name.partition(":")
-    provider = colon and base in _group(BACKENDS) and _group(BACKENDS)[base].group in (PROVIDERS, PLUGIN_PREFIX)
+    point = _found(BACKENDS, base) if colon else None
+    provider = point is not None and point.group in (PROVIDERS, PLUGIN_PREFIX)
     return (base, device) if provider and _DEVICE.fullmatch(device) else (name, "")
 
 
 def known(group: str, name: str) -> bool:
     """Return whether something is registered as *name*, or a backend as *name* without its device."""
-    listed = names(group)
-    return name in listed or (group == BACKENDS and ":" in name and split_device(name)[0] in listed)
+    base = split_device(name)[0] if group == BACKENDS else name
+    return _found(group, base) is not None
 
 
 def point(group: str, name: str) -> EntryPoint | None:
     """Return what is registered as *name*; None where nothing is."""
-    return _group(group).get(name)
+    return _found(group, name)
 
 
 def reference(group: str, name: str) -> str:
@@ -94,7 +107,7 @@ def reference(group: str, name: str) -> str:
     Raises:
         ConfigError: nothing has that name; the nearest one is named.
     """
-    point = _group(group).get(name)
+    point = _found(group, name)
     if point is None:
         raise ConfigError(
             f"no {group.rpartition('.')[2].removesuffix('s')} is named {name!r}", remedy=nearest(name, names(group))
@@ -109,7 +122,9 @@ def load(group: str, name: str) -> Any:
         ConfigError: as :func:`reference`.
     """
     reference(group, name)
-    return _group(group)[name].load()
+    found = _found(group, name)
+    assert found is not None
+    return found.load()
 
 
 def replace(group: str, name: str, point: EntryPoint | None) -> EntryPoint | None:

@@ -68,3 +68,18 @@ def test_nothing_is_imported_until_an_object_is_used() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_plugin_that_is_not_installed_is_known_and_does_not_run() -> None:
+    from pytest_onnxaccel.backends.lookup import backend
+
+    assert registry.known(GROUP, "ort-ep-acme")
+    assert registry.split_device("ort-ep-acme:1") == ("ort-ep-acme", "1")
+    found = backend("ort-ep-acme:1").availability()
+    assert not found.ok
+    assert found.reason == "onnxruntime-ep-acme is not installed"
+    assert "ort-ep-acme" not in registry.names(GROUP), "doctor and plain runs do not list it"
+    for other in ("ort-ep-", "ort-ep-A B", "ort-ep-acme;x", "ort-epacme"):
+        assert not registry.known(GROUP, other)
+        with pytest.raises(ConfigError, match="no backend is named"):
+            registry.reference(GROUP, other)
