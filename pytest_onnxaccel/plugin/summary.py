@@ -72,7 +72,17 @@ def asked_of(state: State) -> list[Asked]:
     models = [spec.name for spec in settings.models if spec.name in ran]
     golden = {spec.name: spec.golden.shown for spec in settings.models if spec.golden is not None and spec.golden.path}
     named = os.path.basename(reference or "")
-    return asked(state.results, models, list(backends), settings.required, named, golden)
+    return asked(state.results, models, list(backends), settings.required, named, golden, _insisted(state))
+
+
+def _insisted(state: State) -> bool:
+    """Return whether a required backend must be judged by this very run.
+
+    A ``--onnx-require`` of the command line says so. In an ini file it holds for all runs, one of a single test
+    included; and a part of a run that pytest-split shares out need not have a check of each backend.
+    """
+    said = state.settings.origin("required").startswith("--")
+    return said and not state.config.getoption("splits", None)
 
 
 def write_lock(state: State) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult, Json, Verdict
@@ -21,6 +22,7 @@ class Asked:
         tried: checks that were to.
         must: that none of them could is a failure.
         why: of those that could not, what the first one says.
+        insisted: that no check was there to judge it is a failure as well.
     """
 
     what: str
@@ -29,14 +31,17 @@ class Asked:
     tried: int
     must: bool = True
     why: str = ""
+    insisted: bool = False
 
     @property
     def failed(self) -> bool:
-        """It was asked for, checks were there to judge it, and none of them could."""
-        return self.must and self.tried > 0 and self.judged == 0
+        """It was asked for, and no check judged it: none could, or none was there though it was insisted on."""
+        return self.judged == 0 and (self.insisted or (self.must and self.tried > 0))
 
     def line(self) -> str:
         """Return what is reported about it at the end of a run."""
+        if self.failed and not self.tried:
+            return f"{self.what} {shown(self.name)} was required, and no check of this run was on it"
         count = f"{self.judged} check" + ("" if self.judged == 1 else "s")
         told = f"{self.what} {shown(self.name)} was judged by {count}"
         return f"{told}, none of {self.tried} could" + (f": {self.why}" if self.why else "") if self.failed else told
@@ -52,6 +57,7 @@ def asked(
     required: Sequence[str],
     reference: str = "",
     golden: Mapping[str, str] | None = None,
+    insisted: bool = False,
 ) -> list[Asked]:
     """Return what was asked for by name, in the order of the arguments.
 
@@ -62,20 +68,22 @@ def asked(
         required: those whose absence is a failure.
         reference: what every model must agree with, by name; empty where no option says it.
         golden: by model, the golden data that the user names.
+        insisted: that no check of the run was on a required backend is a failure.
     """
     judging = on_backends()
     runtime = [r for r in results if r.check in judging]
     found = [_of("model", name, [r for r in runtime if r.model == name]) for name in models]
     for name in dict.fromkeys((*backends, *required)):
         of = [r for r in runtime if name in (r.backend, r.reference)]
-        found.append(_of("backend", name, of, name in required))
+        judged = _of("backend", name, of, name in required)
+        found.append(replace(judged, insisted=insisted and name in required))
     if reference:
         found.append(_of("reference", reference, [r for r in runtime if r.check == "parity"]))
     for name in dict.fromkeys((golden or {}).values()):
         models_of = [model for model, shown_as in (golden or {}).items() if shown_as == name]
         of = [r for r in runtime if r.reference == "golden" and r.model in models_of]
         found.append(_of("golden data", name, of))
-    return [one for one in found if one.tried]
+    return [one for one in found if one.tried or one.failed]
 
 
 def _of(what: str, name: str, results: Sequence[CheckResult], must: bool = True) -> Asked:
