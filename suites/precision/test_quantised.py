@@ -184,3 +184,14 @@ def test_one_quantised_file_is_itself_without_optimizations(
     model = quantised(NETS[net](4), tmp_path, form, per_channel)
     found = parity(model, None, tmp_path)
     assert found.verdict is Verdict.PASSED, told(found)
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_the_node_in_the_message_is_the_first_of_the_list(net: str, tmp_path: Path) -> None:
+    """But where another one loses far more than its numbers must, which is then said."""
+    model = NETS[net](7)
+    result = parity(quantised(model, tmp_path, "dynamic", False), model, tmp_path)
+    named = result.message.partition("most is lost at ")[2]
+    first = next(line for line in result.details if line.startswith("loss alone, 1. of "))
+    if " dB more than its numbers must" not in named:
+        assert named.startswith(first.partition(": ")[2]), told(result)

@@ -14,8 +14,16 @@ if TYPE_CHECKING:
 _ROUNDINGS = 16.0
 
 
-def exchanged(ours: Mapping[str, Array], theirs: Mapping[str, Array], wrong: Sequence[str]) -> dict[str, str]:
+def exchanged(
+    ours: Mapping[str, Array], theirs: Mapping[str, Array], wrong: Sequence[str], narrow: str = ""
+) -> dict[str, str]:
     """Return the reference's output that each *wrong* output equals, where that is another one of its own.
+
+    Args:
+        ours: outputs of the candidate, by name.
+        theirs: those of the reference.
+        wrong: outputs that failed.
+        narrow: float type of fewer digits that one side computes in.
 
     Returns:
         Empty unless every wrong output has one: else the names do not explain it.
@@ -24,21 +32,25 @@ def exchanged(ours: Mapping[str, Array], theirs: Mapping[str, Array], wrong: Seq
     for name in wrong:
         if name not in ours:
             return {}
-        if name in theirs and same(ours[name], theirs[name]):
+        if name in theirs and same(ours[name], theirs[name], narrow):
             continue
-        equal = [other for other, array in theirs.items() if other != name and same(ours[name], array)]
+        equal = [other for other, array in theirs.items() if other != name and same(ours[name], array, narrow)]
         if not equal:
             return {}
         found[name] = next((other for other in equal if other not in found.values()), equal[0])
     return found
 
 
-def same(a: Array, b: Array) -> bool:
-    """Return whether the two hold the same but for rounding, and more than a single number in all places."""
+def same(a: Array, b: Array, narrow: str = "") -> bool:
+    """Return whether the two hold the same but for rounding, and more than a single number in all places.
+
+    That of the type *narrow*, where values of floats are computed in it.
+    """
     if a.shape != b.shape or a.dtype != b.dtype or not a.size:
         return False
     varied = a.dtype.kind in "OSU" or bool((a != a.reshape(-1)[0]).any())
-    return varied and gap(a, b).share <= _ROUNDINGS * floor(a.dtype.name)
+    allowed = floor(narrow) if narrow and a.dtype.kind == "f" else _ROUNDINGS * floor(a.dtype.name)
+    return varied and gap(a, b).share <= allowed
 
 
 def told(found: Mapping[str, str]) -> str:

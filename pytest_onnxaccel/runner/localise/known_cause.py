@@ -27,6 +27,7 @@ def known_cause(
     feeds: Mapping[str, Array],
     wrong: Sequence[str],
     outputs: tuple[Outputs, Outputs],
+    narrow: str = "",
 ) -> Finding | None:
     """Find what explains the difference without a look inside; None where nothing known does.
 
@@ -37,8 +38,9 @@ def known_cause(
         feeds: the sample, one array per input.
         wrong: outputs that failed.
         outputs: of candidate and reference on that sample, by name.
+        narrow: float type of fewer digits that one side is a conversion to; empty where it is none.
     """
-    swapped = exchanged(outputs[0], outputs[1], wrong)
+    swapped = exchanged(outputs[0], outputs[1], wrong, narrow)
     if swapped:
         line = f"origin: outputs under other names: {told(swapped)}"
         return Finding(f"; outputs exchanged: {told(swapped)}", (line,), _SEEN, {"exchanged": swapped})

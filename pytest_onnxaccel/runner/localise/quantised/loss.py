@@ -28,6 +28,8 @@ CAP = 256 << 20
 _NAMED = 5
 #: Rounding of weights and of what is read costs so much beside that of the result, in dB.
 _USUAL = 6.0
+#: A node that loses so much more than it must, in dB, and more than the one that loses most, is named before that one.
+_CLEAR = 3.0
 #: What only turns numbers into others names no place.
 _TURNS = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Cast", "Mul", "Identity")
 #: What hands numbers on as they are loses nothing, where anything else of the part computes.
@@ -168,8 +170,10 @@ def finding(ours: ComparisonSide, theirs: ComparisonSide, feeds: Mapping[str, Ar
         figures["origin"] = {"node": report["faults"][0]["node"], "value": report["faults"][0]["name"]}
     elif lost:
         worst = max(lost, key=lambda loss: loss.excess)
-        worst = worst if worst.excess > _USUAL else lost[0]
-        clause = f"; most is lost at {worst}"
+        stands_out = worst.excess > max(_USUAL, lost[0].excess + _CLEAR)
+        worst = worst if stands_out else lost[0]
+        why = f", {worst.excess:.0f} dB more than its numbers must" if stands_out else ""
+        clause = f"; most is lost at {worst}{why}"
         node = worst.misfit.node if worst.misfit.text else worst.node
         figures["origin"] = {"node": node, "value": worst.value}
     lines += [f"loss alone, {place}. of {len(lost)}: {loss}" for place, loss in enumerate(lost[:_NAMED], 1)]

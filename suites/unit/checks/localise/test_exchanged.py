@@ -29,6 +29,13 @@ def test_rounding_does_not_hide_it() -> None:
     assert names({"a": B * np.float32(1 + 1e-6), "b": A}, {"a": A, "b": B}) == {"a": "b", "b": "a"}
 
 
+def test_that_of_few_digits_hides_it_unless_the_type_is_known() -> None:
+    ours, theirs = {"a": B * np.float32(1 + 1e-3), "b": A}, {"a": A, "b": B}
+    assert exchanged(ours, theirs, ["a", "b"]) == {}
+    assert exchanged(ours, theirs, ["a", "b"], "float16") == {"a": "b", "b": "a"}
+    assert exchanged({"a": B * np.float32(1.05), "b": A}, theirs, ["a", "b"], "float16") == {}
+
+
 def test_one_that_is_wrong_besides_makes_names_no_explanation() -> None:
     assert names({"a": B, "b": A, "c": C + 1}, {"a": A, "b": B, "c": C}) == {}
 
