@@ -1,14 +1,15 @@
-"""Outputs of a float16 conversion under each other's names: that is what is said, and no node is."""
+"""Outputs of a conversion under each other's names: that is what is said, and no node is."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from onnx import ModelProto
 
 from pytest_onnxaccel.core.results import Verdict
 from suites.planted.making import FLOAT, model, node, random, value
-from suites.precision.conversions import parity, to_float16, told
+from suites.precision.conversions import parity, quantised, to_float16, told
 
 
 def two_heads(swapped: bool = False) -> ModelProto:
@@ -32,3 +33,13 @@ def test_exchanged_outputs_of_a_conversion_are_told(tmp_path: Path) -> None:
         assert "origin: " not in result.message
         healthy = parity(to_float16(two_heads(), keep), two_heads(), tmp_path)
         assert healthy.verdict is Verdict.PASSED, told(healthy)
+
+
+@pytest.mark.parametrize("form", ["qdq", "dynamic"])
+def test_exchanged_outputs_in_eight_bits_fail_without_a_limit(form: str, tmp_path: Path) -> None:
+    result = parity(quantised(two_heads(swapped=True), tmp_path, form, False), two_heads(), tmp_path)
+    assert (result.verdict, result.code) == (Verdict.FAILED, "V_PARITY"), told(result)
+    assert "outputs exchanged: 'boxes' equals the reference's 'scores'" in result.message
+    assert "most is lost" not in result.message
+    healthy = parity(quantised(two_heads(), tmp_path, form, False), two_heads(), tmp_path)
+    assert (healthy.verdict, healthy.code) == (Verdict.INCONCLUSIVE, "V_QUANTISED"), told(healthy)

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.numerics.compare.distance import floor, gap
+from pytest_onnxaccel.numerics.compare.sqnr import sqnr
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
 
+#: In dB: below the first a quantised output is nothing like what it should be, from the second on it is what it is of.
+_UNLIKE_DB, _ALIKE_DB = 3.0, 15.0
 #: Two sides may round so many times what one layer does, and still hold the same.
 _ROUNDINGS = 16.0
 
@@ -39,6 +42,31 @@ def exchanged(
             return {}
         found[name] = next((other for other in equal if other not in found.values()), equal[0])
     return found
+
+
+def exchanged_in_few_bits(ours: Mapping[str, Array], theirs: Mapping[str, Array]) -> dict[str, str]:
+    """Return the reference's output that each output of a quantised model holds, where it is nothing like its own.
+
+    Returns:
+        Empty unless that is so of two outputs at least, each of which holds another one.
+    """
+    found: dict[str, str] = {}
+    for name, array in ours.items():
+        own = theirs.get(name)
+        if own is None or not _comparable(array, own) or sqnr(own, array) > _UNLIKE_DB:
+            continue
+        others = {n: other for n, other in theirs.items() if n != name and _comparable(array, other)}
+        best = max(others, key=lambda n: sqnr(others[n], array), default="")
+        if not best or sqnr(others[best], array) < _ALIKE_DB:
+            return {}
+        found[name] = best
+    return found if len(found) > 1 and len(set(found.values())) == len(found) else {}
+
+
+def _comparable(a: Array, b: Array) -> bool:
+    """Return whether both are floats of one shape that are not a single number in all places."""
+    floats = a.dtype.kind == b.dtype.kind == "f" and a.shape == b.shape and a.size > 1
+    return floats and all(bool((one != one.reshape(-1)[0]).any()) for one in (a, b))
 
 
 def same(a: Array, b: Array, narrow: str = "") -> bool:

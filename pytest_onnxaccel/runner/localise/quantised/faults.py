@@ -55,6 +55,9 @@ def weighed(failed: FailedCheck, sides: tuple[ComparisonSide, ComparisonSide]) -
             what = result.message.partition("; ")[0]
             return result.with_(verdict=Verdict.FAILED, code="V_PARITY", message=what, details=faults[:_TOLD])
         told = finding(*sides, failed.feeds())
+        if told.figures.get("exchanged"):  # it is looked into, as any failure
+            what = result.message.partition("; ")[0]
+            return result.with_(verdict=Verdict.FAILED, code="V_PARITY", message=what)
     except OnnxAccelError as error:
         return result.with_(notes=(*result.notes, f"losses were not measured: {error.cause}"))
     figures = {**result.figures, "localisation": told.figures}

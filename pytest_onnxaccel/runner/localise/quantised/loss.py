@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
+from pytest_onnxaccel.checks.localise.exchanged import exchanged_in_few_bits
+from pytest_onnxaccel.checks.localise.exchanged import told as told_names
 from pytest_onnxaccel.checks.localise.graph_view import GraphView, Node
 from pytest_onnxaccel.checks.precision.ranges import Misfit, Range, misfit
 from pytest_onnxaccel.core.frozen import record
@@ -161,6 +163,11 @@ def finding(ours: ComparisonSide, theirs: ComparisonSide, feeds: Mapping[str, Ar
     """
     report = audited(ours, theirs)
     faults = faults_of(report)
+    swapped = {} if faults else exchanged_in_few_bits(*(side.session().run(feeds) for side in (ours, theirs)))
+    if swapped:
+        line = f"origin: outputs under other names: {told_names(swapped)}"
+        clause = f"; outputs exchanged: {told_names(swapped)}"
+        return Finding(clause, (line,), "compared the outputs alone", {"exchanged": swapped})
     lost = losses(ours, theirs, feeds, {name: Range(*known) for name, known in report["ranges"].items()})
     figures: dict[str, Any] = {"loss": [loss.to_json() for loss in lost], "faults": list(report["faults"])}
     lines = [f"origin: {fault}" for fault in faults[:_NAMED]]

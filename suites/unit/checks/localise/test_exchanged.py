@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_onnxaccel.checks.localise.exchanged import exchanged, told
+from pytest_onnxaccel.checks.localise.exchanged import exchanged, exchanged_in_few_bits, told
 
 A, B, C = (np.random.default_rng(seed).standard_normal((3, 4)).astype(np.float32) for seed in range(3))
 
@@ -48,3 +48,14 @@ def test_constant_outputs_tell_nothing() -> None:
 def test_other_shapes_and_types() -> None:
     assert exchanged({"a": B.T, "b": A}, {"a": A, "b": B[:2]}, ["a", "b"]) == {}
     assert exchanged({"a": B.astype(np.float64)}, {"a": A.astype(np.float64), "b": B}, ["a"]) == {}
+
+
+def test_of_few_bits_only_what_is_nothing_like_its_own_is_exchanged() -> None:
+    noise = np.float32(0.02) * C
+    theirs = {"a": A, "b": B}
+    assert exchanged_in_few_bits({"a": B + noise, "b": A - noise}, theirs) == {"a": "b", "b": "a"}
+    assert exchanged_in_few_bits({"a": A + noise, "b": B - noise}, theirs) == {}
+    assert exchanged_in_few_bits({"a": C, "b": A}, theirs) == {}
+    assert exchanged_in_few_bits({"a": B, "b": B}, theirs) == {}
+    assert exchanged_in_few_bits({"a": A[:2], "b": A}, theirs) == {}
+    assert exchanged_in_few_bits({"a": B.astype(np.int8), "b": A}, theirs) == {}
