@@ -59,6 +59,16 @@ def by_model(state: State, config: pytest.Config, log: Any) -> object:
                 models.update(zip(collected, models_of(collected, state), strict=True))
             return models.get(nodeid) or nodeid
 
+        def remove_node(self, node: Any) -> str | None:
+            """Return the test that a process died in, which is over: xdist's own would run it in the next one again."""
+            units = self.assigned_work[node].values()
+            left = [(unit, test) for unit in units for test, completed in unit.items() if not completed]
+            died = left[0][1] if left else None
+            if left:
+                left[0][0][died] = True
+            super().remove_node(node)  # which shares out what is left
+            return died
+
     return ByModelScheduling(config, log)
 
 
