@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from fixtures import graphs
+from pytest_onnxaccel.backends import lookup
 from pytest_onnxaccel.backends.protocol import GROUP
 from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.core.specs import ModelSpec
@@ -128,7 +129,7 @@ def escape(outside: Outside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     open_: list[Engines] = []
 
     def escape(backend: str, ahead: bool = False, **options: Any) -> dict[str, str]:
-        made = escaping.reference(registry.reference(GROUP, backend))
+        made = escaping.reference(lookup.reference(backend, lookup.backend(backend)))
         replaced.append((backend, registry.replace(GROUP, backend, Escapist(backend, made, GROUP))))
         staging = Staging()
         if ahead:

@@ -24,12 +24,12 @@ def reference(backend: str) -> str:
     return f"{__name__}:{backend}"
 
 
-def __getattr__(name: str) -> Callable[[], Any]:
+def __getattr__(name: str) -> Callable[..., Any]:
     if ":" not in name:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from pytest_onnxaccel.isolation.child.functions import make_backend
 
-    return lambda: Escaping(make_backend(name))
+    return lambda *given: Escaping(make_backend(" ".join((name, *given))))
 
 
 class Escaping:
@@ -40,6 +40,12 @@ class Escaping:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)
+
+    @property
+    def reference(self) -> str:
+        """What a worker makes it from, where the backend says that itself."""
+        found = getattr(self._backend, "reference", "")
+        return reference(found) if found else ""
 
     def load(self, path: str, options: Any) -> Any:
         with open(os.path.join(os.path.dirname(path), PLAN), encoding="utf-8") as file:
