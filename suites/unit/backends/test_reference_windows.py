@@ -74,13 +74,25 @@ def test_groups_of_a_transposed_convolution(group: int, tmp_path: Path) -> None:
             as_it_is(model, inputs)
 
 
-def test_corners_are_aligned_to_those_of_the_result(tmp_path: Path) -> None:
-    inputs = {"x": np.array([[[0, 10, 20]]], np.float32), "s": np.array([1, 1, 1.5], np.float32)}
-    model = single(
-        "Resize", inputs, ["x", "", "s"], ["y"], mode="linear", coordinate_transformation_mode="align_corners"
-    )
+def corners(scale: float) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
+    inputs = {"x": np.array([[[0, 10, 20]]], np.float32), "s": np.array([1, 1, scale], np.float32)}
+    how = {"mode": "linear", "coordinate_transformation_mode": "align_corners"}
+    return single("Resize", inputs, ["x", "", "s"], ["y"], **how), inputs
+
+
+def test_corners_are_aligned_to_those_of_a_result_of_whole_size(tmp_path: Path) -> None:
+    model, inputs = corners(4 / 3)
     assert np.allclose(ours(model, inputs, tmp_path)["y"], [[[0, 20 / 3, 40 / 3, 20]]], atol=1e-5)
-    assert not np.allclose(as_it_is(model, inputs), [[[0, 20 / 3, 40 / 3, 20]]], atol=1e-1)
+
+
+def test_corners_of_a_size_that_is_a_fraction_are_not_judged(tmp_path: Path) -> None:
+    model, inputs = corners(1.5)
+    with pytest.raises(
+        ModelError, match=r"align_corners to 1, 1, 4\.5: the specification's text and its tests"
+    ) as caught:
+        ours(model, inputs, tmp_path)
+    assert caught.value.code == "E_SCHEMA"
+    assert not np.allclose(as_it_is(model, inputs), [[[0, 20 / 3, 40 / 3, 20]]], atol=1e-1), "as the text has it"
 
 
 GATES = {"GRU": 3, "LSTM": 4, "RNN": 1}
