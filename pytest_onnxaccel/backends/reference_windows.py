@@ -64,8 +64,8 @@ def window_operators() -> list[Any]:
                 if np.any(np.abs(sizes_found - np.round(sizes_found)) > _WHOLE):
                     found = ", ".join(f"{size:g}" for size in sizes_found)
                     raise NotImplementedError(
-                        f"Resize with align_corners to {found}: the specification's text and its tests differ in sizes "
-                        "that are no whole numbers"
+                        f"Resize with align_corners to {found}: of sizes with a fraction the specification's text says "
+                        "one thing, and its tests another"
                     )
             return super()._run(x, roi, scales, sizes, **attributes)
 

@@ -87,9 +87,8 @@ def test_corners_are_aligned_to_those_of_a_result_of_whole_size(tmp_path: Path) 
 
 def test_corners_of_a_size_that_is_a_fraction_are_not_judged(tmp_path: Path) -> None:
     model, inputs = corners(1.5)
-    with pytest.raises(
-        ModelError, match=r"align_corners to 1, 1, 4\.5: the specification's text and its tests"
-    ) as caught:
+    why = r"align_corners to 1, 1, 4\.5: of sizes with a fraction the specification's text says"
+    with pytest.raises(ModelError, match=why) as caught:
         ours(model, inputs, tmp_path)
     assert caught.value.code == "E_SCHEMA"
     assert not np.allclose(as_it_is(model, inputs), [[[0, 20 / 3, 40 / 3, 20]]], atol=1e-1), "as the text has it"
