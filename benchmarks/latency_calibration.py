@@ -97,7 +97,8 @@ def heavier(bed: Bed, folder: str, share: float) -> tuple[str, float]:
         path = os.path.join(folder, f"heavier-{size}.onnx")
         onnx.save(_with_work(bed.model_session.path, size), path)
         with bed.bench() as bench:
-            ratio = compare(*(bed.arm(bench, p) for p in (path, None, None)), against=None, seconds=6, looks=(40,))
+            first, second, twin = (bed.arm(bench, p) for p in (path, None, None))
+            ratio = compare(first, second, twin, against=None, seconds=6, looks=(40,))
         found = (path, ratio.ratio - 1)
         if abs(found[1] - share) < 0.01 or high - low < 2:
             break
@@ -155,7 +156,8 @@ def neighbour(wanted: bool) -> Iterator[None]:
 def relative(bed: Bed, path: str | None, seed: int) -> Verdict:
     """One trial: the file at *path* against the model."""
     with bed.bench() as bench:
-        ratio = compare(*(bed.arm(bench, p) for p in (path, None, None)), against=1 + SHARE, seed=seed)
+        first, second, twin = (bed.arm(bench, p) for p in (path, None, None))
+        ratio = compare(first, second, twin, against=1 + SHARE, seed=seed)
     return ratios.regression(ratio, "model", SHARE).judged.verdict
 
 
@@ -171,7 +173,7 @@ def _pedantic(bed: Bed, path: str | None) -> float:
 
     model = path or bed.model_session.path
     with tempfile.TemporaryDirectory() as folder:
-        np.savez(os.path.join(folder, "feeds.npz"), **bed.feeds)
+        np.savez(os.path.join(folder, "feeds.npz"), allow_pickle=False, **bed.feeds)
         test = Path(folder, "test_speed.py")
         test.write_text(
             "import numpy as np, onnxruntime as ort\n"

@@ -27,16 +27,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 from latency_calibration import BACKEND, MODEL, NEIGHBOUR, OVER, ROOM, Bed
 
-from pytest_onnxaccel.checks.latency.load_scenarios import confirmed
+from pytest_onnxaccel.checks.latency.load_scenarios import Served, confirmed
 from pytest_onnxaccel.core.results import Verdict
 from pytest_onnxaccel.core.specs import LatencyBudget, Scenario, TimingPlan
 from pytest_onnxaccel.numerics.queueing.load_test import replay
 from pytest_onnxaccel.numerics.queueing.service_times import Services
 from pytest_onnxaccel.runner.latency.load_scenarios import serve
+from pytest_onnxaccel.runner.latency.timing_sessions import TimedModel
 
 PAUSE_NS, SESSIONS, CALLS, FAR_NS = 10e6, 5, 300, 1e13
 
@@ -100,11 +102,11 @@ def rows(bed: Bed, cost_ns: float, load: float) -> list[Row]:
 
 def trial(bed: Bed, budget: LatencyBudget, seed: int) -> tuple[Verdict, str]:
     """One, with a failure confirmed as the gate does."""
-    ready = bed.model_session.ready(BACKEND)
+    model = TimedModel(bed.model_session, bed.engines, BACKEND, bed.model_session.ready(BACKEND))
 
-    def attempt() -> object:
+    def attempt() -> Served:
         with bed.bench() as bench:
-            return serve(bench, BACKEND, ready, budget, seed=seed)
+            return serve(bench, model, budget, seed)
 
     served = attempt()
     if served.verdict is Verdict.FAILED:
@@ -155,7 +157,7 @@ def main() -> int:
                 if arguments.only and number not in arguments.only:
                     continue
                 label = f"{name}, {'quiet' if arguments.quiet else 'neighbours on all cores'}"
-                count = calibrate(label, arguments.trials, lambda n, b=budget: trial(bed, b, n), wrong)
+                count = calibrate(label, arguments.trials, partial(trial, bed, budget), wrong)
                 many += count > max(1, allowed * arguments.trials)
     finally:
         bed.close()

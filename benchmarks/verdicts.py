@@ -72,7 +72,7 @@ def compared(chosen: Iterable[Pair], tools: Iterable[str], table: Table, everyth
             both = sides(pair, folder)
             said = {tool: TOOLS[tool][1](both, folder) if both else Said(None) for tool in tools}
             for tool, one in said.items():
-                table.add(pair, tool, one.equal is False, bool(both) and _right_place(pair, one, both.paths[0]))
+                table.add(pair, tool, one.equal is False, both is not None and _right_place(pair, one, both.paths[0]))
         if everything or not right or named is False:
             words = {True: "equal", False: "different", None: "does not run"}
             others = ", ".join(f"{tool} {words[one.equal]}" for tool, one in said.items())
