@@ -13,6 +13,7 @@ from pytest_onnxaccel.core.specs import Tolerance
 from pytest_onnxaccel.golden.session import GoldenSession
 from pytest_onnxaccel.golden.sets import GoldenSet
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.model_inputs import model_inputs
 from pytest_onnxaccel.runner.golden_data import Golden
 from pytest_onnxaccel.runner.outputs.compared_outputs import made
 from pytest_onnxaccel.runner.request import GOLDEN, Request, RunOptions
@@ -90,7 +91,7 @@ def replay(
 
 def _inputs_of(sets: tuple[GoldenSet, ...], model_session: ModelSession) -> Inputs:
     """Return the inputs of all sets, and no others; they may differ in their shapes."""
-    inputs = Inputs.of(model_session.info, (), 0, {}, None, [one.inputs for one in sets])
+    inputs = model_inputs(model_session.info, (), 0, {}, None, [one.inputs for one in sets])
     return replace(inputs, repeated=True)
 
 

@@ -16,7 +16,7 @@ from pytest_onnxaccel.checks.parity.check import SAMPLES, Noisy, ParityCase, par
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.results import CheckResult
 from pytest_onnxaccel.core.specs import ModelSpec, Timing, TimingPlan, Tolerance
-from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.model_inputs import model_inputs
 from pytest_onnxaccel.runner.request import RunOptions
 from pytest_onnxaccel.runner.sessions import noise_variants as noise
 from pytest_onnxaccel.runner.sessions.model_session import ModelSession
@@ -68,7 +68,7 @@ class Judge:
         spec = ModelSpec(original.name, str(original), original.name, backends=(BACKEND,))
         engines = Engines(RunOptions(in_process=True))
         self._model_session = ModelSession(spec, engines, next(self._numbers), (BACKEND,), 0)
-        self._inputs = Inputs.of(self._model_session.info, (), 0, {})
+        self._inputs = model_inputs(self._model_session.info, (), 0, {})
         self._original = Remembered(load(original))
         self._tolerance = tolerance or Tolerance()
         self._made: list[tuple[str, Session | OnnxAccelError]] | None = None

@@ -19,6 +19,7 @@ from pytest_onnxaccel.core.specs import ModelInfo, Tolerance
 from pytest_onnxaccel.graph.describe import inspect
 from pytest_onnxaccel.graph.equivalents import applicable, variant
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.model_inputs import model_inputs
 
 QUIET = LoadOptions(threads=1, spin=False)
 
@@ -57,7 +58,7 @@ class Judge:
         ))  # fmt: skip
 
     def inputs(self) -> Inputs:
-        return Inputs.of(ModelInfo.from_json(inspect(str(self.path))), (), 0, {})
+        return model_inputs(ModelInfo.from_json(inspect(str(self.path))), (), 0, {})
 
     def evaluator(self) -> Session:
         """The reference model in onnx's evaluator."""

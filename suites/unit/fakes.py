@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pytest_onnxaccel.backends.protocol import SessionInfo
 from pytest_onnxaccel.core.specs import Dim, InputSpec, ModelInfo, TensorSpec, Timing, TimingPlan
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.model_inputs import model_inputs
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -33,7 +34,7 @@ def inputs_of(
     files: Mapping[str, Sequence[NDArray[Any]]] | None = None,
 ) -> Inputs:
     """Inputs of a model that declares *specs* and whose inputs share *batch*."""
-    return Inputs.of(info_of(specs, (), batch), given, seed, files or {})
+    return model_inputs(info_of(specs, (), batch), given, seed, files or {})
 
 
 def timing(wall_ms: Sequence[float], cpu_ms: Sequence[float] | None = None) -> Timing:

@@ -17,6 +17,7 @@ from pytest_onnxaccel.core.specs import InputSpec, ModelInfo, ModelSpec, TensorS
 from pytest_onnxaccel.numerics.sampling.declared import dim_at
 from pytest_onnxaccel.numerics.sampling.draw import load_samples, unguessable
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.model_inputs import model_inputs
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -75,7 +76,7 @@ def prepare_inputs(
         if reason:
             remedy = _WITHOUT_MAP if item.kind == "map" else give_data(spec.name)
             raise ModelError(f"{reason}, which cannot be made up", code="E_INPUT", remedy=remedy)
-    return _at_batch(Inputs.of(info, spec.inputs, seed, files, facts, golden), spec)
+    return _at_batch(model_inputs(info, spec.inputs, seed, files, facts, golden), spec)
 
 
 def _known_dims(info: ModelInfo, spec: ModelSpec) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 
 from pytest_onnxaccel.core.dims import evaluate
 from pytest_onnxaccel.core.domains import Bound, Domain
-from pytest_onnxaccel.numerics.sampling.sample_numbers import LONG, WIDE
+from pytest_onnxaccel.numerics.sampling.masks import mask, padding
+from pytest_onnxaccel.numerics.sampling.sample_numbers import WIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,8 +24,6 @@ _WIDTH_OF_FLOATS = 2.0
 _WIDTH_OF_INTEGERS = 64
 #: What stands for 0 where it is an end of a range.
 _BESIDE_ZERO = 1e-3
-#: Least share of a masked row that is valid.
-_VALID = 0.5
 
 
 def draw(
@@ -238,41 +237,6 @@ def _chosen(
     return found.astype(object) if words else found
 
 
-def _mask(
-    generator: np.random.Generator,
-    domain: Domain,
-    dtype: np.dtype[Any],
-    shape: tuple[int, ...],
-    index: int,
-    sizes: Mapping[str, int],
-) -> Array:
-    """Return rows along the last axis: valid first, then padding; the first row of the first sample has none."""
-    if not shape or shape[-1] == 1:
-        # One flag for all: a branch of each kind within the first two samples
-        return np.full(shape, index % 2 == 0 if not shape or math.prod(shape) == 1 else True)
-    length = shape[-1]
-    rows = math.prod(shape[:-1])
-    valid = generator.integers(max(1, math.ceil(length * _VALID)), length, (rows,), endpoint=True)
-    if rows and index in (0, LONG):  # the end of a long sample is what it is for
-        valid[0] = length
-    elif rows == 1 and length > 1:
-        valid[0] = min(int(valid[0]), length - 1)  # a padded tail in some sample
-    return np.asarray((np.arange(length) < valid[:, None]).reshape(shape))
-
-
-def _padding(
-    generator: np.random.Generator,
-    domain: Domain,
-    dtype: np.dtype[Any],
-    shape: tuple[int, ...],
-    index: int,
-    sizes: Mapping[str, int],
-) -> Array:
-    """Return the complement of a mask: 1 is what is left out, and each row keeps something."""
-    kept = _mask(generator, domain, dtype, shape, index, sizes)
-    return np.asarray(np.logical_not(kept) if math.prod(shape) > 1 else np.zeros(shape, np.bool_))
-
-
 def _lengths(
     generator: np.random.Generator,
     domain: Domain,
@@ -293,8 +257,8 @@ def _lengths(
 
 
 _KINDS: Mapping[str, Callable[..., Array | None]] = {
-    "mask": _mask,
-    "padding": _padding,
+    "mask": mask,
+    "padding": padding,
     "length": _lengths,
     "text": _chosen,
     "category": _chosen,

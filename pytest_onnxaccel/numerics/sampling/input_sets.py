@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_onnxaccel.core.domains import Domain, InputFacts
+from pytest_onnxaccel.core.domains import Domain
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.core.specs import InputSpec, ModelInfo, TensorSpec
+from pytest_onnxaccel.core.specs import InputSpec, TensorSpec
 from pytest_onnxaccel.numerics.sampling.around import golden_range, is_held
 from pytest_onnxaccel.numerics.sampling.declared import (
     ELEMENTS,
     as_declared,
-    batch_sizes,
-    declared_facts,
     dim_at,
-    elements,
 )
 from pytest_onnxaccel.numerics.sampling.draw import DEFAULT_RANGE, LegalValues, concrete, sample
 from pytest_onnxaccel.numerics.sampling.sample_numbers import ABSENT, BEYOND, LONG, WIDE, WIDENED
@@ -30,8 +27,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.generic]
 
-#: Samples in one run of a model of which an output is one number for all of them.
-ROWS = 4
 #: Samples that are fed at most so that every telling number is among them; of more of them where a sample has few
 #: elements, as a row of a table has: such models are quick.
 _MOST_SAMPLES, _MOST_ROWS = 24, 256
@@ -94,53 +89,6 @@ class Inputs:
     whole: Mapping[str, str] = field(default_factory=dict)
     _drawn: dict[tuple[int, int], dict[str, Array]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _variants: dict[int, Inputs] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    @classmethod
-    def of(
-        cls,
-        info: ModelInfo,
-        given: Sequence[InputSpec],
-        seed: int,
-        files: Mapping[str, Sequence[Array]],
-        facts: InputFacts | None = None,
-        golden: Sequence[Mapping[str, Array]] = (),
-    ) -> Inputs:
-        """Return the inputs of a model before its free dimensions are found."""
-        facts = facts or declared_facts(info)
-        batch, axes = facts.batch, dict(facts.axes)
-        for item in given:
-            if item.batch_axis is not None:
-                axes[item.name] = item.batch_axis
-        size: int | None = None
-        if axes:
-            size = batch if isinstance(batch, int) else None
-            if size is None:
-                shown = {name: [array] for name, array in golden[0].items()} if golden else files
-                leading = batch_sizes(info.inputs, axes, () if golden else given, shown)
-                usual = ROWS if facts.whole else 1  # a mean of one sample is the sample itself
-                size = leading.pop() if len(leading) == 1 else 0 if golden else usual
-        symbol = batch if isinstance(batch, str) else None
-        for spec in elements(info.inputs) if symbol is not None else ():
-            if spec.kind != "tensor" or spec.name not in {one.name for one in info.inputs}:
-                axes |= {spec.name: (spec.shape or ()).index(symbol)} if symbol in (spec.shape or ()) else {}
-        domains = dict(facts.domains)
-        for spec in info.inputs:
-            if spec.holds_tensors and spec.name in domains:
-                domains |= {one.name: replace(domains[spec.name], name=one.name) for one in elements([spec])}
-        return cls(
-            elements(info.inputs),
-            size or None,
-            symbol,
-            seed,
-            given=tuple(given),
-            files=files,
-            axes=axes if size else {},
-            domains=domains,
-            golden=tuple(golden),
-            infinite=facts.infinite,
-            shares=facts.shares,
-            whole=facts.whole if size else {},
-        )
 
     @property
     def shared(self) -> bool:

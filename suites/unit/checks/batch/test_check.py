@@ -18,6 +18,7 @@ from pytest_onnxaccel.core.errors import BackendCrashed, ModelError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import InputSpec, Tolerance
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.model_inputs import model_inputs
 from suites.unit.fakes import Arrays, FakeSession, doubling, info_of, inputs_of, tensor
 
 Function = Callable[[Arrays], Arrays]
@@ -278,7 +279,7 @@ def test_declared_batches_are_used_for_the_blocks() -> None:
 @pytest.mark.parametrize(("guessed", "axis"), [({"guessed": True}, 1), ({}, 0)])
 def test_a_guessed_axis_gives_way_to_that_of_the_states(guessed: dict[str, bool], axis: int) -> None:
     """A state ``[2, N, 3]`` comes back as one; its axis in the graph is a guess where it cannot be followed."""
-    inputs = Inputs.of(
+    inputs = model_inputs(
         info_of((tensor("x", "N", 4), tensor("h", 2, "N", 3)), (), "N"),
         (),
         0,

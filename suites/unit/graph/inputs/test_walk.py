@@ -13,7 +13,7 @@ from pytest_onnxaccel.core.domains import Domain, InputFacts
 from pytest_onnxaccel.graph.describe import describe
 from pytest_onnxaccel.graph.inputs.facts import facts_of
 from pytest_onnxaccel.numerics.sampling.from_domain import draw
-from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.model_inputs import model_inputs
 
 FLOAT, INT, BOOL, BYTE = (int(t) for t in (TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL, TensorProto.UINT8))
 
@@ -347,7 +347,7 @@ def test_labels_are_inside_the_classes_and_sometimes_not_counted(reduction: str)
     assert (labels.kind, labels.low, labels.high, labels.apart) == ("index", 0, 4, (2,))
     assert labels.never_all == (() if reduction == "none" else (2,))
     assert facts.whole == ({} if reduction == "none" else {"y": "SoftmaxCrossEntropyLoss 'loss'"})
-    drawn = Inputs.of(describe(made), (), 0, {}, facts)
+    drawn = model_inputs(describe(made), (), 0, {}, facts)
     fed = [drawn.feeds(index)["t"] for index in range(24)]
     assert {*np.concatenate(fed).tolist()} == {0, 1, 2, 3, 4}
     assert reduction == "none" or all(bool((labels != 2).any()) for labels in fed)

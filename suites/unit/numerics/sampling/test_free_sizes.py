@@ -6,6 +6,7 @@ from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.specs import Dim, DimSpec, ModelInfo, TensorSpec
 from pytest_onnxaccel.numerics.sampling.free_sizes import free_sizes
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.model_inputs import model_inputs
 from pytest_onnxaccel.numerics.sampling.size_sets import assignments, longer, other_lengths, sums, sweep, told_apart
 
 
@@ -13,7 +14,7 @@ def base(*shapes: tuple[Dim, ...], axes: dict[str, int] | None = None) -> tuple[
     specs = tuple(TensorSpec(f"x{i}", "float32", shape) for i, shape in enumerate(shapes))
     facts = InputFacts(batch=shapes[0][0] if axes else None, axes=axes or {})
     info = ModelInfo(8, {"ai.onnx": 17}, "", specs, (), None, 0, 0, (), {}, ())
-    return Inputs.of(info, (), 0, {}, facts), facts
+    return model_inputs(info, (), 0, {}, facts), facts
 
 
 def test_an_image_is_not_one_by_one() -> None:
@@ -70,7 +71,7 @@ def test_a_name_that_was_made_up_says_less_than_the_input() -> None:
     specs = (TensorSpec("input_values", "float32", ("n", "s43")), TensorSpec("past.key", "float32", ("n", 4, "s69", 8)))
     info = ModelInfo(8, {"ai.onnx": 17}, "", specs, (), None, 0, 0, (), {}, ())
     facts = InputFacts(batch="n", axes={"input_values": 0, "past.key": 0})
-    inputs = Inputs.of(info, (), 0, {}, facts)
+    inputs = model_inputs(info, (), 0, {}, facts)
     first = next(assignments(inputs, free_sizes(inputs, facts, ())))
     assert first == {"s43": 4096, "s69": 3}
 
@@ -82,7 +83,7 @@ def test_a_cache_under_made_up_names_holds_together() -> None:
     }  # fmt: skip
     info = ModelInfo(8, {}, "", tuple(TensorSpec(n, "int64", s) for n, s in shapes.items()), (), None, 0, 0, (), {}, ())
     facts = InputFacts(batch="n", axes=dict.fromkeys(shapes, 0))
-    inputs = Inputs.of(info, (), 0, {}, facts)
+    inputs = model_inputs(info, (), 0, {}, facts)
     free = free_sizes(inputs, facts, ())
     first = next(assignments(inputs, free))
     assert free.open == ("s70", "s69")

@@ -12,7 +12,7 @@ import pytest
 from pytest_onnxaccel.core.domains import Domain, InputFacts
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import InputSpec
-from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.model_inputs import model_inputs
 from pytest_onnxaccel.numerics.sampling.told import described
 from suites.unit.fakes import info_of, inputs_of, tensor
 
@@ -196,7 +196,7 @@ def test_brain_floats_stay() -> None:
 def test_samples_that_are_compared_one_by_one_go_through_what_a_batch_has_in_common() -> None:
     facts = InputFacts({"rate": Domain("rate", "category", choices=(8000, 16000))}, "batch", {"x": 0})
     specs = (tensor("x", "batch", 3), tensor("rate", dtype="int64"))
-    inputs = Inputs.of(info_of(specs, (), "batch"), (), 0, {}, facts)
+    inputs = model_inputs(info_of(specs, (), "batch"), (), 0, {}, facts)
     assert inputs.shared
     rates = {int(inputs.feeds(index, turn=index)["rate"]) for index in range(2)}
     assert rates == {8000, 16000}
@@ -210,13 +210,13 @@ def test_samples_that_are_compared_one_by_one_go_through_what_a_batch_has_in_com
 def test_every_category_is_fed_where_a_sample_is_small() -> None:
     keys = tuple(f"key-{i}" for i in range(120))
     facts = InputFacts({"x": Domain("x", "text", choices=keys)}, "batch", {"x": 0})
-    inputs = Inputs.of(info_of((tensor("x", "batch", 1, dtype="string"),), (), "batch"), (), 0, {}, facts)
+    inputs = model_inputs(info_of((tensor("x", "batch", 1, dtype="string"),), (), "batch"), (), 0, {}, facts)
     assert {str(inputs.feeds(index)["x"][0, 0]) for index in range(inputs.telling)} == set(keys)
 
 
 def test_what_the_other_file_tells_has_samples_of_its_own() -> None:
     own = Domain("x", points=(1.0,))
-    inputs = Inputs.of(info_of((tensor("x", 4),), ()), (), 0, {}, InputFacts({"x": own}))
+    inputs = model_inputs(info_of((tensor("x", 4),), ()), (), 0, {}, InputFacts({"x": own}))
     assert not inputs.with_beyond({"x": own}).beyond_samples
     more = inputs.with_beyond({"x": Domain("x", points=(40.0,))})
     assert any(40.0 in more.feeds(index)["x"] for index in more.beyond_samples)
