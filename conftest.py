@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
 # Runs of pytest that tests start must not write into the summary of the job that runs the tests
 for _name in ("GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS"):
@@ -27,3 +32,14 @@ def models_folder() -> Path:
 def shipped() -> Path:
     """The folder of the models that the project ships."""
     return Path(__file__).parent / "fixtures" / "models"
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[Engines]:
+    """Backends in the pytest process, for verdicts on many small models; no failure is looked into."""
+    from pytest_onnxaccel.runner.request import RunOptions
+    from pytest_onnxaccel.runner.sessions.workers.engines import Engines
+
+    made = Engines(RunOptions(in_process=True, localise=False))
+    yield made
+    made.close()

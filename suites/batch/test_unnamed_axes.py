@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import InputSpec, ModelSpec
-from pytest_onnxaccel.runner.request import Request, RunOptions
+from pytest_onnxaccel.runner.request import Request
 from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 
@@ -95,13 +95,6 @@ FAULTS: dict[str, tuple[list[NodeProto], dict[str, Any]]] = {
     ),
     "running sum": ([node("CumSum", ["h", "c"], ["m"], "op")], {"c": np.array(0)}),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    made = Engines(RunOptions(in_process=True, localise=False))
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from pytest_onnxaccel.core.comparisons import Comparison
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelSpec
-from pytest_onnxaccel.runner.request import Request, RunOptions
+from pytest_onnxaccel.runner.request import Request
 from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from suites.comparisons import inside, labels, quantized, ranked, rows, suppressed
@@ -22,13 +22,6 @@ from suites.planted.making import twin
 #: Importing them puts their kinds on the list.
 FAMILIES = (inside, labels, quantized, ranked, rows, suppressed)
 FAULTS = [(name, fault) for name, kind in KINDS.items() for fault in kind.faults]
-
-
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    made = Engines(RunOptions(in_process=True, localise=False))
-    yield made
-    made.close()
 
 
 @pytest.fixture

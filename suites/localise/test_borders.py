@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import onnx
 import pytest
-from onnx import helper
 
-from pytest_onnxaccel.core.results import CheckResult, Verdict
-from pytest_onnxaccel.core.specs import ModelSpec
-from pytest_onnxaccel.runner.api import validate
+from pytest_onnxaccel.core.results import Verdict
 from pytest_onnxaccel.runner.conversion.convert import convert_source
-from pytest_onnxaccel.runner.references import referring
-from pytest_onnxaccel.runner.request import RunOptions
-
-OPTIONS = RunOptions(in_process=True)
+from suites.localise.borders import OPTIONS, assert_named, judged, with_attribute
 
 
 @pytest.fixture(scope="module")
@@ -35,25 +27,6 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, onnx.Model
     torch.jit.trace(net, torch.randn(1, 3, 33, 33)).save(str(path))
     convert_source(path, path.with_suffix(".onnx"), inputs=["x:float32:1x3x33x33"], outputs=["y"], options=OPTIONS)
     return path, onnx.load(path.with_suffix(".onnx"))
-
-
-def judged(source: Path, model: onnx.ModelProto, folder: Path) -> CheckResult:
-    path = folder / "export.onnx"
-    onnx.save(model, path)
-    spec = referring(ModelSpec("m", str(path), path.name, backends=("ort-cpu",)), str(source), None, ())
-    (found,) = [r for r in validate(spec, checks=["parity"], options=OPTIONS) if r.check == "parity"]
-    return found
-
-
-def with_attribute(operator: str, name: str, value: Any, nth: int = 0) -> Callable[[onnx.ModelProto], str]:
-    def change(model: onnx.ModelProto) -> str:
-        node = [one for one in model.graph.node if one.op_type == operator][nth]
-        kept = [item for item in node.attribute if item.name != name]
-        del node.attribute[:]
-        node.attribute.extend([*kept, helper.make_attribute(name, value)])
-        return str(node.name)
-
-    return change
 
 
 FAULTS = {
@@ -75,11 +48,4 @@ def test_the_export_itself_passes(exported: tuple[Path, onnx.ModelProto], tmp_pa
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_node_and_what_changed_are_named(name: str, exported: tuple[Path, onnx.ModelProto], tmp_path: Path) -> None:
-    source, export = exported
-    model = onnx.ModelProto.FromString(export.SerializeToString())
-    attribute, change = FAULTS[name]
-    node = change(model)
-    found = judged(source, model, tmp_path)
-    assert (found.verdict, found.code) == (Verdict.FAILED, "V_PARITY"), str(found)
-    assert f"{node!r}" in found.message, (str(found), found.details)
-    assert any(line.startswith("there: ") and f"{attribute}=" in line for line in found.details), found.details
+    assert_named(FAULTS[name], *exported, tmp_path)

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_onnxaccel.core.results import Verdict
 from pytest_onnxaccel.runner.conversion.convert import convert_source
-from suites.localise.test_borders import OPTIONS, judged, with_attribute
+from suites.localise.borders import OPTIONS, assert_named, judged, with_attribute
 
 #: The kernel of TensorFlow's SAME lies elsewhere than PyTorch's for even sizes, and that is what goes wrong.
 FAULTS = {
@@ -58,11 +58,4 @@ def test_the_conversion_itself_passes(converted: tuple[Path, onnx.ModelProto], t
 def test_the_node_and_what_changed_are_named(
     name: str, converted: tuple[Path, onnx.ModelProto], tmp_path: Path
 ) -> None:
-    source, conversion = converted
-    model = onnx.ModelProto.FromString(conversion.SerializeToString())
-    attribute, change = FAULTS[name]
-    node = change(model)
-    found = judged(source, model, tmp_path)
-    assert (found.verdict, found.code) == (Verdict.FAILED, "V_PARITY"), str(found)
-    assert f"{node!r}" in found.message, (str(found), found.details)
-    assert any(line.startswith("there: ") and f"{attribute}=" in line for line in found.details), found.details
+    assert_named(FAULTS[name], *converted, tmp_path)

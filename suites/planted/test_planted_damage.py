@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import onnx
@@ -10,7 +10,7 @@ import pytest
 
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelSpec
-from pytest_onnxaccel.runner.request import Request, RunOptions
+from pytest_onnxaccel.runner.request import Request
 from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines
 from suites.planted import branches, lengths, losses, masks, numbers, operands, rows, steps, tables
@@ -20,13 +20,6 @@ from suites.planted.making import KINDS, twin
 FAMILIES = (branches, lengths, losses, masks, numbers, operands, rows, steps, tables)
 #: Kinds that are not found, with the reason.
 LEFT: dict[str, str] = {}
-
-
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    made = Engines(RunOptions(in_process=True, localise=False))
-    yield made
-    made.close()
 
 
 @pytest.fixture
