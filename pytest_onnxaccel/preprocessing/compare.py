@@ -1,4 +1,4 @@
-"""The comparison itself: battery, exhaustive proof, fuzzing; then the smallest image and the kind of the difference."""
+"""The comparison: standard images, exhaustive proof, fuzzing; then the smallest image and the kind of difference."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pytest_onnxaccel.preprocessing.inputs.forms import Raw
 from pytest_onnxaccel.preprocessing.inputs.wanted import Wanted
 from pytest_onnxaccel.preprocessing.report import Report
 from pytest_onnxaccel.preprocessing.results.differences import Bound
-from pytest_onnxaccel.preprocessing.search import standard_images as corpora
+from pytest_onnxaccel.preprocessing.search import corpus as corpora
 from pytest_onnxaccel.preprocessing.search.found import also
 from pytest_onnxaccel.preprocessing.search.fuzz import Search, given_images, is_strategy
 from pytest_onnxaccel.preprocessing.search.shrink import Shrinker
@@ -93,7 +93,7 @@ def compare(  # noqa: PLR0913 - called by users, who give each by its name
         unordered: results whose rows may come in any order, such as detections: True for all, or their paths.
         layout: memory of the candidate's result: ``"any"``, ``"C"`` (contiguous), ``"same"`` (the reference's strides).
         faster: least speed-up, judged after equivalence.
-        seed: of the battery's noise, of the fuzzing, and of the timing.
+        seed: of the standard images' noise, of the fuzzing, and of the timing.
         examples: images that hypothesis draws; 0 for none.
         derandomize: draw the same images in each run (by *seed*); else others each time.
         corpus: folder of reduced images as ``.npz``: replayed first; what fails is added.
@@ -143,9 +143,9 @@ def _timed(pair: Pair, report: Report, faster: float, seed: int, wanted: Wanted)
 
 def _equivalent(pair: Pair, search: Search) -> Report:
     proof = search.proof
-    compared = proof.battery + proof.replayed + proof.fuzzed
+    compared = proof.standard + proof.replayed + proof.fuzzed
     # Fuzzed samples alone are enough where nothing else was asked for
-    decided = proof.battery + proof.replayed > 0 or (proof.fuzzed > 0 and not pair.domain.height)
+    decided = proof.standard + proof.replayed > 0 or (proof.fuzzed > 0 and not pair.domain.height)
     sentence = f"no difference on {compared} images" + (
         f", and {proof.exhaustive} tried" if not proof.exhaustive.startswith("none") else ""
     )

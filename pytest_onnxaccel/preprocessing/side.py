@@ -41,7 +41,7 @@ class Side:
 
     Args:
         function: the user's.
-        adapt: makes what the function is given of an array of the battery; a tuple is several arguments.
+        adapt: makes what the function is given of a standard image; a tuple is several arguments.
         arguments: keywords of the function's own.
         path: the leaf that counts; None for the whole result.
     """

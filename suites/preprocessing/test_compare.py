@@ -231,7 +231,7 @@ def test_the_input_is_given_back_unchanged() -> None:
     assert np.array_equal(before, image)
 
 
-def test_without_hypothesis_the_battery_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_hypothesis_the_standard_images_decide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "hypothesis", None)
     report = compare(imagenet, table)
     assert report.equivalent

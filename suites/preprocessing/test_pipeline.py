@@ -42,7 +42,7 @@ def detections(threshold=0.5, limit=0.45, backwards=False):
 
 def test_the_order_of_detections_is_open() -> None:
     report = postprocessing_parity(detections(), detections(backwards=True), outputs=OUTPUTS)
-    assert report.proof.battery == 32
+    assert report.proof.standard == 32
     with pytest.raises(CheckFailure):
         postprocessing_parity(detections(), detections(backwards=True), outputs=OUTPUTS, unordered=False)
 

@@ -29,7 +29,7 @@ def test_found_with_its_kind(fault: Fault) -> None:
 def test_no_false_alarm(name, reference, candidate, arguments) -> None:
     report = compare(reference, candidate, **arguments)
     assert report.equivalent, str(report)
-    assert report.proof.battery > 40
+    assert report.proof.standard > 40
     assert report.proof.fuzzed >= 40
 
 
@@ -74,7 +74,7 @@ def test_a_seed_changes_the_images_not_the_finding() -> None:
     assert kinds == {fault.kind}
 
 
-def test_only_fuzzing_and_proof_find_what_the_battery_misses() -> None:
+def test_only_fuzzing_and_proof_find_what_the_standard_images_miss() -> None:
     def off_for_one_colour(image):
         out = image.astype(np.float32) @ np.array([0.25, 0.5, 0.25], np.float32)
         return np.where((image == (12, 34, 56)).all(-1), out + 1, out)

@@ -1,4 +1,4 @@
-"""What functions are given: the arrays of the battery as people have them (PIL, files, batches, signals, tables)."""
+"""What functions are given: standard images as people have them (PIL, files, batches, signals, tables)."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def several(image: Array) -> list[Array]:
 
 
 def tabular(image: Array) -> Array:
-    """Return N x F of the battery's N x 1 x F."""
+    """Return N x F of a standard image N x 1 x F."""
     rows: Array = image[:, 0]
     return rows
 
@@ -119,7 +119,7 @@ def adapter(inputs: Any) -> Callable[[Array], Any] | None:
 
 
 def told(sample: Any) -> str:
-    """Return what *sample* is, for ``inputs=``; empty where it is nothing that the battery can make."""
+    """Return what *sample* is, for ``inputs=``; empty where it is nothing that standard images can be made into."""
     if type(sample).__module__.startswith("PIL."):
         return "pil"
     if isinstance(sample, (bytes, bytearray)) and sample[:3] == b"\xff\xd8\xff":

@@ -33,7 +33,7 @@ class Wanted:
     """The samples of a comparison.
 
     Attributes:
-        domain: of the battery's arrays; of height 0 where only the user's own samples are compared.
+        domain: of the standard images; of height 0 where only the user's own samples are compared.
         given: the user's own samples.
         inputs: as the user wrote it, or as the own samples tell.
         adapt: what makes a sample of an array.
@@ -70,7 +70,7 @@ class Wanted:
             raise ConfigError(f'inputs="{kind}" holds bytes, and dtype is {name}', remedy="leave dtype out")
         legal = limits(span, name) if span is not None else _range(arrays, name, kind)
         domain = _domain(kind, tuple(int(n) for n in shape), shapes, name, legal)
-        samples = [_battery_form(sample, kind) if isinstance(sample, np.ndarray) else sample for sample in given]
+        samples = [_standard_form(sample, kind) if isinstance(sample, np.ndarray) else sample for sample in given]
         return cls(domain, samples, kind, adapt)
 
 
@@ -85,7 +85,7 @@ def _told(given: list[Any], own: Array | None, shape: Any) -> str:
 
 def _shape(own: Array | None, given: list[Any], kind: Any) -> tuple[int, ...]:
     if own is not None:
-        # A battery of this number of axes; the usual size, since an own sample may be a small one
+        # Standard images of this number of axes; the usual size, since an own sample may be a small one
         if own.ndim == 1:
             return own.shape
         if kind == "table":
@@ -138,8 +138,8 @@ def _domain(kind: Any, shape: tuple[int, ...], shapes: Any, dtype: str, span: An
     return Domain.of(shape, shapes, dtype, **further)
 
 
-def _battery_form(sample: Array, kind: Any) -> Any:
-    """Return an own array as the battery would hold it, so that its adapter gives it back; else as it is."""
+def _standard_form(sample: Array, kind: Any) -> Any:
+    """Return an own array as a standard image would hold it, so that its adapter gives it back; else as it is."""
     if kind == "signal" and sample.ndim == 1:
         return sample[None]
     if kind == "table" and sample.ndim == 2:

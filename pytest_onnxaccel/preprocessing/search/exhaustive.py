@@ -46,7 +46,7 @@ def exhaustive(pair: Pair) -> tuple[str, Failure | None]:
 def _per_channel(pair: Pair, function: Function) -> bool:
     """Return whether the result at each position depends on the input at one position alone.
 
-    The table comes from the image that holds every level in every channel: the battery has compared it already.
+    The table comes from the image that holds every level in every channel, a standard one that was compared already.
     """
     domain = pair.domain
     size = domain.near((16, 16))

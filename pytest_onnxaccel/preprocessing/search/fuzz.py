@@ -1,4 +1,4 @@
-"""Looks for samples on which two functions differ: corpus, own samples, battery, large images, proof, fuzzing."""
+"""Looks for samples on which two functions differ: corpus, own samples, standard and large images, proof, fuzzing."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pytest_onnxaccel.preprocessing.guarded_call import DEEP, Failure, Pair, cal
 from pytest_onnxaccel.preprocessing.inputs.forms import Raw
 from pytest_onnxaccel.preprocessing.report import Proof, picture
 from pytest_onnxaccel.preprocessing.results.leaves import Leaves
-from pytest_onnxaccel.preprocessing.search import standard_images as corpora
+from pytest_onnxaccel.preprocessing.search import corpus as corpora
 from pytest_onnxaccel.preprocessing.search.exhaustive import exhaustive
 from pytest_onnxaccel.preprocessing.search.file_variants import variants
 from pytest_onnxaccel.preprocessing.search.found import SMALL, Found, decisive
 from pytest_onnxaccel.preprocessing.search.large_images import BUDGET_S, CLOCK_S, around_target, of_cameras
-from pytest_onnxaccel.preprocessing.search.standard_battery import battery, faint
+from pytest_onnxaccel.preprocessing.search.standard_images import faint, standard_images
 from pytest_onnxaccel.preprocessing.search.texts import TEXTS
 
 if TYPE_CHECKING:
@@ -143,18 +143,18 @@ class Search:
             for path, image in corpora.load(Path(self._corpus), domain):
                 yield "replayed", f"{path.name} of the corpus", image
         for index, image in enumerate(self._given):
-            yield "battery", f"images[{index}]", image
+            yield "standard", f"images[{index}]", image
         if self._inputs == "text":
             for text in TEXTS:
-                yield "battery", f"the text {text[:40]!r}", Raw(text, text)
+                yield "standard", f"the text {text[:40]!r}", Raw(text, text)
         if domain.height:
-            for program in battery(domain):
-                yield "battery", str(program), program.render()
+            for program in standard_images(domain):
+                yield "standard", str(program), program.render()
 
     def _certain(self) -> bool:
         """Return whether what was found so far is enough: large differences on many images."""
         large = [one for one in self.found if one.failure.stage != "values" or one.failure.share > 2 * SMALL]
-        return 3 * len(large) > self.proof.battery
+        return 3 * len(large) > self.proof.standard
 
     def _large_images(self) -> None:
         """Try images around the size of the results and at the sizes of cameras, as long as time is left."""
@@ -168,13 +168,13 @@ class Search:
                 sizes = dict.fromkeys(f"{p.height}x{p.width}" for p in programs[programs.index(program) :])
                 coverage.skipped.append(f"no time for images of {', '.join(sizes)}")
                 return
-            self._try(str(program), program.render(), "battery")
+            self._try(str(program), program.render(), "standard")
 
     def _files(self) -> None:
         """Try files that decoders treat otherwise; such a difference is one of its own kind."""
         for words, kind, sample in variants(self._inputs, self._pair.domain):
             before = len(self.found)
-            self._try(words, sample, "battery")
+            self._try(words, sample, "standard")
             if len(self.found) > before:
                 one = self.found[-1]
                 told = f"{kind}: " if not self.found[:-1] else ""
