@@ -56,6 +56,10 @@ def _activated(config: pytest.Config) -> State:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if hasattr(metafunc.config, "workerinput") and marker_table.strange(metafunc.definition):
+        from pytest_onnxaccel.plugin.markers import misspelt
+
+        misspelt.refuse_function(metafunc.definition)
     if marker_table.marked(metafunc.definition):
         from pytest_onnxaccel.plugin.markers import requests as markers
 
@@ -72,6 +76,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not hasattr(config, "workerinput") and (odd := [item for item in items if marker_table.strange(item)]):
+        from pytest_onnxaccel.plugin.markers import misspelt
+
+        misspelt.refuse(odd)
     if any(marker_table.marked(item) for item in items):
         from pytest_onnxaccel.plugin.activate import activate
         from pytest_onnxaccel.plugin.markers import requests as markers

@@ -20,6 +20,11 @@ class Failed(pytest.fail.Exception, AssertionError):  # type: ignore[name-define
     __module__ = "builtins"
 
 
+def kind_of(code: str) -> type[pytest.fail.Exception]:  # type: ignore[valid-type]
+    """Return what a test fails with because of *code*: an assertion where that is of a verdict."""
+    return Failed if code.startswith(_VERDICT) else pytest.fail.Exception
+
+
 def fail(results: Sequence[CheckResult], lines: Sequence[str]) -> NoReturn:
     """Fail the test with *lines*.
 

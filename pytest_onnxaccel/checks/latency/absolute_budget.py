@@ -45,6 +45,9 @@ SLOW_CALLS, SLOW_NS = 2, 100e6
 
 #: A limit that is so many times the slowest call seen is kept, however few calls there were.
 FAR = 100
+#: A limit of which the fastest call seen is so many times as much is not kept, whatever waited: where neighbours make
+#: most calls longer, some are still left alone.
+FAR_PAST = 1000
 
 WALL_ALONE = "this system does not report how long threads wait for a CPU: the budget is judged on wall time alone"
 
@@ -169,9 +172,12 @@ def _limit(
     key: str, limit: float, wall: Estimate, own: Estimate, basis: str, blocks: Sequence[Block], confidence: float
 ) -> Judged:
     shown = f"{key} of {_ms(wall.value)}"
-    slowest = max(max(block.wall_ns) for block in blocks)
+    slowest, fastest = (end(end(block.wall_ns) for block in blocks) for end in (max, min))
     if wall.upper is None and far_inside(limit, slowest):
         return Judged(Verdict.PASSED, far_text(key, limit, slowest, wall.samples))
+    computed = wall.upper is not None and own.lower is not None and own.lower > limit  # which says more
+    if far_past(limit, fastest) and not computed:
+        return Judged(Verdict.FAILED, far_past_text(key, limit, fastest, wall.samples))
     if wall.upper is None:
         need = least_samples(PERCENTILES[key], confidence)
         worth = f", worth {wall.effective} independent ones," if wall.effective < wall.samples else ""
@@ -216,6 +222,19 @@ def far_text(key: str, limit: float, slowest: float, samples: int) -> str:
     return (
         f"{samples} samples cannot bound {key}, but the slowest took {_ms(slowest)}, of which the limit of "
         f"{_ms(limit)} is {limit / max(slowest, 1.0):.0f} times"
+    )
+
+
+def far_past(limit: float, fastest: float) -> bool:
+    """Return whether even the *fastest* call is so far past *limit* that no wait for a CPU explains it."""
+    return fastest >= FAR_PAST * limit
+
+
+def far_past_text(key: str, limit: float, fastest: float, samples: int) -> str:
+    """Why a limit is not kept whatever the model waited for."""
+    return (
+        f"{key} is over the limit of {_ms(limit)}: the fastest of {samples} calls took {_ms(fastest)}, "
+        f"{fastest / limit:,.0f} times as much"
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from pytest_onnxaccel.checks.latency.absolute_budget import Judged, far_inside, far_text
+from pytest_onnxaccel.checks.latency.absolute_budget import Judged, far_inside, far_past, far_past_text, far_text
 from pytest_onnxaccel.checks.latency.own_time import OwnTime
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import Verdict
@@ -85,13 +85,16 @@ def idle_gap(
         own: what the calls take by themselves; without it nothing fails.
     """
     wall = sorted(paced.response_ns)
+    past = _far_past(wall, asked)
     factor = after_pauses(busy.wall_ns, paced.response_ns)
     figures = {**_named(scenario), "samples": len(wall), **_percentiles(wall), "over_no_pause": factor}
     text = f"after pauses of {_ms(scenario.pause_ns or 0)}: {_shown(figures)}, {factor:.2f} times a call without pause"
     judged = []
     for key, limit in asked.items():
         _, upper = bounds(wall, _SHARES[key])
-        if upper is None and far_inside(limit, wall[-1]):
+        if key in past:
+            judged.append(past[key])
+        elif upper is None and far_inside(limit, wall[-1]):
             judged.append((Verdict.PASSED, far_text(key, limit, wall[-1], len(wall))))
         elif upper is None:
             judged.append(_refused(key, len(wall)))
@@ -124,6 +127,7 @@ def server(
     """
     rate = scenario.rate_per_s or 0.0
     services = _services(row, run)
+    past = _far_past(row.wall_ns, asked)
     load = utilisation(services, rate)
     figures: dict[str, Any] = {**_named(scenario), "rate_per_s": rate, "utilisation": load}
     if not steady(services, rate):
@@ -131,8 +135,10 @@ def server(
         text = f"cannot serve {rate:g}/s: that would keep it busy for {load:.0%} of the time"
         if not asked:
             return Served(Verdict.PASSED, text, figures)
-        past = _past_what_it_can(text, figures, own, rate)
-        return _past_its_limits(past, own, rate, asked, seed) or past
+        if past:
+            return _served(list(past.values()), text, figures)
+        over = _past_what_it_can(text, figures, own, rate)
+        return _past_its_limits(over, own, rate, asked, seed) or over
     found = replay(services, rate, seed)
     figures |= {f"{key}_ms": getattr(found, f"{key}_ns") / _MS for key in _SHARES}
     figures |= {f"{key}_upper_ms": found.upper_ns[key] / _MS for key in _SHARES}
@@ -140,7 +146,7 @@ def server(
     judged = []
     alone = {} if own is None or own.load(rate) >= 1 else replay(own.least(), rate, seed).lower_ns
     for key, limit in asked.items():
-        judged.append(_judge(key, limit, found.upper_ns[key], alone.get(key), own))
+        judged.append(past.get(key) or _judge(key, limit, found.upper_ns[key], alone.get(key), own))
     if live is not None:
         ordered = sorted(live.response_ns)
         figures |= {f"live_{key}": value for key, value in _percentiles(ordered).items()}
@@ -207,7 +213,7 @@ def max_sustainable_rate(
         text = f"sustains {low:.4g} random requests/s with p99 within {_ms(target)}, {share:.0%} of its rate in a row"
         return Served(Verdict.PASSED, text, figures)
     lower = None if own is None else own.lower(0.5)
-    past = lower is not None and lower > target
+    past = (lower is not None and lower > target) or far_past(target, min(row.wall_ns))
     alone = percentile(sorted(services.idle_ns), 0.99)
     text = f"sustains no rate with p99 within {_ms(target)}: a single request takes {_ms(alone)}"
     if own is not None and not past:
@@ -239,6 +245,16 @@ def offline(
     figures |= {"batch": top.batch, "throughput_per_s": top.per_s, "throughput_lower_per_s": top.lower_per_s}
     text = f"{top.per_s:.4g} samples/s at batch {top.batch}, certainly {top.lower_per_s:.4g}/s (timed: {_sizes(found)})"
     return Served(Verdict.PASSED, text, figures)
+
+
+def _far_past(taken_ns: Sequence[float], asked: Mapping[str, float]) -> dict[str, tuple[Verdict, str]]:
+    """Return the limits that even the fastest call is far past, as failures."""
+    least, count = min(taken_ns), len(taken_ns)
+    return {
+        key: (Verdict.FAILED, far_past_text(key, limit, least, count))
+        for key, limit in asked.items()
+        if far_past(limit, least)
+    }
 
 
 def _refused(key: str, samples: int) -> tuple[Verdict, str]:

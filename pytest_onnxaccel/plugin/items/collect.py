@@ -86,6 +86,9 @@ def _known_place(path: Path) -> Path:
 class CheckItem(pytest.Item):
     """One built-in check of one model; ``-m onnx`` selects all of them, ``-m parity`` those of one check."""
 
+    #: Hooks of users and of other plugins ask any item for it, and a doctest has it as well.
+    fixturenames: tuple[str, ...] = ()
+
     def __init__(self, *, request: Request, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.check_request = request
@@ -138,10 +141,11 @@ def builtin_items(session: pytest.Session, state: State) -> list[pytest.Item]:
         except ConfigError as error:  # another distribution's, which is no reason for a trace
             raise pytest.UsageError(str(error)) from None
     for spec in state.settings.models:
-        # What an option names is judged, also where the manifest says how and other paths are asked for
         if spec.path in state.settings.arguments:
             continue  # collected as any argument of pytest is
-        if spec.name in state.settings.named or wants_manifest(session.config, state):
+        # What an option names is judged, also where the manifest says how and other paths are asked for
+        named = spec.name in state.settings.named
+        if wants_named(session.config, state) if named else wants_manifest(session.config, state):
             alone = len(state.by_path[spec.path]) == 1
             nodeid = file_id(state, Path(spec.path)) + ("" if alone else f"::{identifier(spec.name)}")
             node = ModelNode.of(session, spec, nodeid)
@@ -162,6 +166,17 @@ def announced(node: pytest.Collector, items: Sequence[pytest.Item]) -> Sequence[
     report = pytest.CollectReport(node.nodeid, "passed", None, [*items])
     node.config.hook.pytest_collectreport(report=report)
     return items
+
+
+def wants_named(config: pytest.Config, state: State) -> bool:
+    """Return whether models that ``--onnx-model`` or its ini key names are judged in this run.
+
+    An ini file names them for every run: one of single tests and models (``pytest test_x.py::test_one net.onnx``), as
+    an editor starts it, has what it names and no more.
+    """
+    if state.settings.origin("models").startswith("-") or config.args_source is not pytest.Config.ArgsSource.ARGS:
+        return True
+    return not all("::" in word or str(_place(config, word)) in state.settings.arguments for word in config.args)
 
 
 def wants_manifest(config: pytest.Config, state: State) -> bool:

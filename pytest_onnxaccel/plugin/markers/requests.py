@@ -120,7 +120,8 @@ def needs(node: pytest.Item) -> str:
 def _refused(node: pytest.Item, nodeid: str) -> list[str]:
     """Return one line for each mark of *node* that cannot be used."""
     wrong = []
-    missing = [name for name in NEEDED if name not in getattr(node, "fixturenames", NEEDED)]
+    asked = getattr(node, "fixturenames", NEEDED) if isinstance(node, pytest.Function) else NEEDED
+    missing = [name for name in NEEDED if name not in asked]
     for name in BY_NAME:
         if missing and name not in WITHOUT_MODEL and node.get_closest_marker(name) is not None:
             wrong.append(f"{nodeid}: {_wrong(name, 'needs ' + ' and '.join(missing), needs(node))}")

@@ -233,11 +233,23 @@ WITHOUT_MODEL = frozenset(("preprocessing_parity", "fold_in"))
 
 BY_NAME = {marker.name: marker for marker in MARKERS}
 
+#: Marks of pytest itself.
+_USUAL = frozenset(("filterwarnings", "parametrize", "skip", "skipif", "usefixtures", "xfail"))
+
 
 def marked(node: pytest.Item, of_models: bool = False) -> bool:
     """Return whether *node* carries one of our marks; with *of_models*, one whose check needs a model."""
     names = BY_NAME.keys() - WITHOUT_MODEL if of_models else BY_NAME
     return any(node.get_closest_marker(name) is not None for name in names)
+
+
+def strange(node: pytest.Item) -> list[pytest.Mark]:
+    """Return the marks of *node* that nobody registered."""
+    marks = [mark for mark in node.iter_markers() if mark.name not in _USUAL and mark.name not in BY_NAME]
+    if not marks:
+        return []
+    registered = {line.partition(":")[0].partition("(")[0].strip() for line in node.config.getini("markers")}
+    return [mark for mark in marks if mark.name not in registered]
 
 
 def register(config: pytest.Config) -> None:

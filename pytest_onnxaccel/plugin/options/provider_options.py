@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pytest_onnxaccel.backends.lookup import backend
 from pytest_onnxaccel.backends.onnxruntime.providers.backend import OrtProvider
@@ -10,7 +10,9 @@ from pytest_onnxaccel.backends.onnxruntime.providers.row import Pairs
 from pytest_onnxaccel.backends.onnxruntime.providers.values import checked, fitting
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.lookup import registry
+from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.plugin.options import names as known
+from pytest_onnxaccel.plugin.options.settings import Settings
 
 #: Options by backend.
 Providers = dict[str, Pairs]
@@ -49,6 +51,35 @@ def declared(tables: Mapping[str, Mapping[str, object]], manifest: str) -> Provi
 def merged(under: Providers, over: Providers) -> Providers:
     """Return both; where both say something of one key, *over* counts."""
     return {name: tuple(dict((*under.get(name, ()), *over.get(name, ()))).items()) for name in {**under, **over}}
+
+
+def refuse_idle(given: Sequence[str], settings: Settings, models: Sequence[ModelSpec]) -> None:
+    """Refuse options of an execution provider that takes no part in the run: nobody would see that they did nothing.
+
+    What a manifest or an ini file says may be for another run. Options of other backends may be for a conversion.
+
+    Args:
+        given: backends that the command line has options for.
+        settings: of the run.
+        models: of the run, with what the options say in them.
+
+    Raises:
+        ConfigError: the run names its backends, and one that is given options is not among them.
+    """
+    named = [spec.backends for spec in models] or [settings.backends]
+    budgets = [settings.budget, *(spec.budget for spec in models)]
+    if not all(named) or settings.advise is not None or any(budget.advise for budget in budgets):
+        return  # every backend that runs here is part of it, or advice tries further ones
+    part = list(dict.fromkeys([*(name for names in named for name in names), *settings.required]))
+    references = [settings.reference, *(spec.reference for spec in models)]
+    compared = [budget.speedup_over[0] for budget in budgets if budget.speedup_over is not None]
+    taking = {registry.split_device(name)[0] for name in (*part, *compared, *references) if name}
+    for name in given:
+        if name not in taking and isinstance(backend(name), OrtProvider):
+            raise ConfigError(
+                f"{name} takes no part in this run, which is on {', '.join(part)}",
+                remedy=f"add {name} to --onnx-backend; [backends.{name}] of a manifest may be for other runs",
+            )
 
 
 def _checked(name: str, options: Mapping[str, object]) -> Pairs:

@@ -78,6 +78,13 @@ def _read(config: pytest.Config) -> Settings:
     files = model_arguments(config)
     settings = replace(settings, arguments=frozenset(map(str, files)))
     models = _models(settings, found, [str(file) for file in files])
+    if settings.origin("providers").startswith("--"):
+        from pytest_onnxaccel.plugin.options.provider_options import refuse_idle
+
+        try:
+            refuse_idle(list(parsed["providers"]), settings, models)
+        except ConfigError as error:
+            raise error.about(settings.origin("providers")) from None
     named = _named(models, found)
     return replace(settings, models=models, preprocessing=tuple(pairs), folds=tuple(folds), named=named)
 

@@ -70,6 +70,32 @@ def test_an_argument_and_an_option_of_one_file(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "passed"),
+    [
+        (("test_own.py::test_own",), 1),
+        (("test_own.py::test_own", "-n", "2"), 1),
+        (("models/net.onnx::structure",), 1),
+        (("models/net.onnx::structure", "test_own.py::test_own"), 2),
+        (("models/net.onnx",), 6),
+        # Files and folders of tests stand for the run that an ini file is about
+        (("test_own.py", "-k", "structure or own"), 3),
+        ((".", "-k", "structure or own"), 3),
+        (("models/net.onnx::structure", "test_own.py", "-k", "structure or own"), 3),
+        # What the command line names is meant for this run
+        (("test_own.py::test_own", "--onnx-model=models/net.onnx", "-k", "structure or own"), 2),
+        (("test_own.py::test_own", "-o", "onnx_model=models/net.onnx", "-k", "structure or own"), 2),
+    ],
+)
+def test_single_tests_bring_no_models_of_an_ini_file(
+    pytest_in: Callable[..., tuple[int, str]], tmp_path: Path, arguments: tuple[str, ...], passed: int
+) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\nonnx_model = models\n")
+    status, out = pytest_in(*arguments)
+    assert status == 0, out
+    assert f"{passed} passed" in out, out
+
+
+@pytest.mark.parametrize(
     ("arguments", "count"),
     [
         (("-m", "onnx"), 12),

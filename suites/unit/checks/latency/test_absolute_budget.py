@@ -103,6 +103,32 @@ def test_spells_do_not_make_a_limit_far_above_undecided() -> None:
     assert judge(blocks, ONE_THREAD, {"p99": 1000 * MS}).judged["p99"].verdict is Verdict.PASSED
 
 
+@pytest.mark.parametrize(("limit_ms", "verdict"), [(0.001, Verdict.FAILED), (0.1, Verdict.INCONCLUSIVE)])
+def test_a_limit_far_below_the_fastest_call_fails_however_long_threads_waited(
+    limit_ms: float, verdict: Verdict
+) -> None:
+    """Two threads that both wait all the time: nothing is known of what they compute."""
+    crowded = [block(30, 40, noise={"queued_ns": 600 * MS}) for _ in range(20)]
+    facts = {"provider": "CPUExecutionProvider", "threads": 2}
+    found = judge(crowded, facts, {"p95": limit_ms * MS}).judged["p95"]
+    assert found.verdict is verdict, found.text
+    assert verdict is Verdict.INCONCLUSIVE or found.text == (
+        "p95 is over the limit of 0.001 ms: the fastest of 200 calls took 30 ms, 30,000 times as much"
+    )
+
+
+def test_one_call_that_was_left_alone_is_enough_for_doubt() -> None:
+    crowded = [block(30, 40, noise={"queued_ns": 600 * MS}) for _ in range(20)]
+    facts = {"provider": "CPUExecutionProvider", "threads": 2}
+    found = judge([*crowded, block(0.5, 40, calls=1, noise={"queued_ns": 600 * MS})], facts, {"p95": 0.001 * MS})
+    assert found.judged["p95"].verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_limit_far_below_the_fastest_call_needs_no_number_of_samples() -> None:
+    found = judge([block(5, calls=2)], ONE_THREAD, {"p99": 0.001 * MS}).judged["p99"]
+    assert (found.verdict, found.text.endswith("5,000 times as much")) == (Verdict.FAILED, True)
+
+
 def test_out_of_time_it_is_refused() -> None:
     found = sampled(Machine(), 5, seconds=0, p99=8).judged["p99"]
     assert found.verdict is Verdict.INCONCLUSIVE

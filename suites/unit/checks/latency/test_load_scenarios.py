@@ -161,6 +161,36 @@ def test_no_rate_bears_less_than_one_call(cpu_ms: float, verdict: Verdict) -> No
     assert ("measure on a quieter machine" in found.line) is (verdict is INCONCLUSIVE)
 
 
+# -- limits that even the fastest call is far past, on a machine that leaves nothing certain
+
+
+def crowded(run: Paced | None) -> Any:
+    """What is told of two threads of which each waited longer than the calls took."""
+    blocks = [block(4, 5.3, noise={"queued_ns": 600 * MS}) for _ in range(20)]
+    if run is not None:
+        run = Paced(run.response_ns, run.wait_ns, run.cpu_ns, run.found_idle, tuple(2 * ns for ns in run.response_ns))
+    return own_time(blocks, run, {"provider": "CPUExecutionProvider", "threads": 2})
+
+
+@pytest.mark.parametrize(("limit_ms", "verdict"), [(1e-6, FAILED), (1.0, INCONCLUSIVE)])
+@pytest.mark.parametrize("rate", [100, 10_000])
+def test_far_past_a_limit_of_requests(limit_ms: float, verdict: Verdict, rate: float) -> None:
+    scenario = Scenario("server", rate_per_s=rate)
+    run = requests(4) if rate == 100 else None
+    found = server(scenario, calls(4), run, {"p99": limit_ms * MS}, own=crowded(run))
+    assert found.verdict is verdict, found.message
+    assert ("the fastest of 400 calls took 4 ms, 4,000,000 times as much" in found.message) is (verdict is FAILED)
+
+
+@pytest.mark.parametrize(("limit_ms", "verdict"), [(1e-6, FAILED), (1.0, INCONCLUSIVE)])
+def test_far_past_a_limit_after_pauses_and_of_a_rate(limit_ms: float, verdict: Verdict) -> None:
+    run = paced(6)
+    after = idle_gap(Scenario("idle-gap", pause_ns=50 * MS), run, calls(4), {"p95": limit_ms * MS}, crowded(run))
+    assert after.verdict is verdict, after.message
+    sought = max_sustainable_rate(Scenario("server", target_ns=limit_ms * MS), calls(4), run, own=crowded(run))
+    assert sought.verdict is verdict, sought.message
+
+
 # -- pauses
 
 
