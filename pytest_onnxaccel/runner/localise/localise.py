@@ -145,7 +145,7 @@ class FailureAnalysis:
         if not past_tolerance(self.tolerances, wrong, outputs):
             return None, self._agreeing(outputs, wrong)
         try:
-            cause = known_cause(self.sides, self.feeds, wrong, outputs, self.narrow)
+            cause = known_cause(self.sides, self.feeds, wrong, outputs, self.narrow, self.quantised)
             if cause is not None:
                 return None, cause
             if self.quantised:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.core.specs import ModelInfo
+from pytest_onnxaccel.runner.localise.describe import Finding
 from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
+from pytest_onnxaccel.runner.localise.known_cause import training_mode
 from pytest_onnxaccel.runner.localise.quantised.loss import audited, faults_of, finding
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
 
 #: What the names of operators begin with that compute in few whole numbers.
 _QUANTISING = ("Quantize", "DynamicQuantize", "QLinear", "QGemm", "ConvInteger", "MatMulInteger")
@@ -39,6 +47,14 @@ def proven(result: CheckResult, ours: ComparisonSide, theirs: ComparisonSide) ->
     return result.with_(verdict=Verdict.FAILED, code="V_PARITY", message=message, details=faults[:_TOLD])
 
 
+def _trains(sides: tuple[ComparisonSide, ComparisonSide], feeds: Mapping[str, Array]) -> Finding | None:
+    """Return nodes of one side alone that are in training mode, where that is most of the difference."""
+    ours, theirs = (side.session().run(feeds) for side in sides)
+    names = [name for name in theirs if name in ours and ours[name].shape == theirs[name].shape]
+    floats = [name for name in names if theirs[name].dtype.kind == "f"]
+    return training_mode(sides, feeds, floats, (ours, theirs), quantised=True)
+
+
 def weighed(failed: FailedCheck, sides: tuple[ComparisonSide, ComparisonSide]) -> CheckResult:
     """Return an inconclusive result as failed where constants are not those of the original, else with the losses.
 
@@ -54,8 +70,11 @@ def weighed(failed: FailedCheck, sides: tuple[ComparisonSide, ComparisonSide]) -
         if faults:
             what = result.message.partition("; ")[0]
             return result.with_(verdict=Verdict.FAILED, code="V_PARITY", message=what, details=faults[:_TOLD])
-        told = finding(*sides, failed.feeds())
-        if told.figures.get("exchanged"):  # it is looked into, as any failure
+        feeds = failed.feeds()
+        told = _trains(sides, feeds) or finding(*sides, feeds)
+        if told.figures.get("exchanged") or "side" in told.figures.get(
+            "origin", {}
+        ):  # it is looked into, as any failure
             what = result.message.partition("; ")[0]
             return result.with_(verdict=Verdict.FAILED, code="V_PARITY", message=what)
     except OnnxAccelError as error:
