@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,11 +43,13 @@ class Misfit:
         text: in words; empty where it fits.
         ideal: SQNR of the value in 255 steps over just its own range, in dB; infinite where it is all zero.
         node: whose range it is, in words.
+        outside: share of the values that the range does not hold.
     """
 
     text: str = ""
     ideal: float = math.inf
     node: str = ""
+    outside: float = 0.0
 
 
 def misfit(name: str, array: Array, known: Range | None) -> Misfit:
@@ -64,10 +67,16 @@ def misfit(name: str, array: Array, known: Range | None) -> Misfit:
     span = max(float(values.max()), 0.0) - min(float(values.min()), 0.0)
     used = span / (known.high - known.low)
     if outside > _OUTSIDE:
-        return Misfit(f"{outside:.0%} of {name!r} is outside the range of {known.node}", ideal, known.node)
+        return Misfit(f"{outside:.0%} of {name!r} is outside the range of {known.node}", ideal, known.node, outside)
     if used < _USED:
-        return Misfit(f"{name!r} uses {used:.0%} of the range of {known.node}", ideal, known.node)
-    return Misfit(ideal=ideal, node=known.node)
+        return Misfit(f"{name!r} uses {used:.0%} of the range of {known.node}", ideal, known.node, outside)
+    return Misfit(ideal=ideal, node=known.node, outside=outside)
+
+
+def share_past(fits: Iterable[Misfit]) -> float:
+    """Return the share of ranges that values are past, of those that are known; 0 where fewer than two are."""
+    known = [one for one in fits if one.node]
+    return sum(one.outside > _OUTSIDE for one in known) / len(known) if len(known) > 1 else 0.0
 
 
 def ideal_sqnr(values: Array) -> float:

@@ -221,6 +221,8 @@ def _unrectified(quantised: Quantised, original: onnx.ModelProto) -> list[dict[s
     for name, (low, _, step, node) in quantised.ranges().items():
         rectified = name in made and made[name].op_type == "Relu"
         own = quantised.makers.get(name)
+        while own is not None and own.op_type in ("DequantizeLinear", "QuantizeLinear"):
+            own = quantised.makers.get(own.input[0])
         if rectified and own is not None and own.op_type not in ("Relu", "Clip") and low < -0.5 * step:
             text = f"the original's Relu has no node here, and its numbers begin {-low / step:.3g} steps below 0"
             found.append({"node": node, "name": name, "text": text})

@@ -12,14 +12,12 @@ from typing import NamedTuple
 from onnx import ModelProto, NodeProto, helper
 
 from pytest_onnxaccel.graph.files import load_graph
-from pytest_onnxaccel.graph.precision.steps import written_by
+from pytest_onnxaccel.graph.precision.steps import WHOLE, written_by
 from pytest_onnxaccel.graph.probe.anatomy import captured
 from pytest_onnxaccel.graph.probe.expose import declared, element_type, write_beside
 
 #: Behind the name of a value: the input that takes its place for all who read it, and its floats as an output.
 FED, SHOWN = "__fed", "__shown"
-#: Behind the name of the original's value: what ONNX Runtime's quantiser calls it in whole numbers.
-_WHOLE = "_quantized"
 
 
 class Cut(NamedTuple):
@@ -97,10 +95,12 @@ def _cuts(model: ModelProto, values: Mapping[str, Sequence[object]]) -> Iterator
         if behind and name not in outputs and all(node.op_type == "QuantizeLinear" for node in behind):
             back = [d for node in behind for d in readers.get(node.output[0], []) if d.op_type == "DequantizeLinear"]
             yield from (Cut(name, node.output[0]) for node in back)
+            if not back:  # its numbers are read as they are
+                yield from (Cut(name, node.output[0], *(written_by(node) or ())) for node in behind)
         elif name in made:
             yield Cut(name, name)
     for node in model.graph.node:
-        original = node.output[0].removesuffix(_WHOLE) if node.output else ""
+        original = node.output[0].removesuffix(WHOLE) if node.output else ""
         steps = written_by(node)
         if steps is not None and node.op_type != "QuantizeLinear" and original in values and original not in made:
             yield Cut(original, node.output[0], *steps)

@@ -33,6 +33,10 @@ _PLACES = {**_PLACES, **dict.fromkeys(
 _INTEGER = {"MatMulInteger": (1, 3), "ConvInteger": (1, 3)}
 
 
+#: Behind the name of the original's value: what ONNX Runtime's quantiser calls it in whole numbers.
+WHOLE = "_quantized"
+
+
 class Steps(NamedTuple):
     """``(number - zero) * scale``; arrays, along *axis* where they hold more than one number."""
 
@@ -89,6 +93,7 @@ class Quantised:
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.graph = model.graph
+        self.outputs = {value.name for value in model.graph.output}
         self.constants = {tensor.name: tensor for tensor in model.graph.initializer}
         for node in model.graph.node:
             if node.op_type == "Constant":
@@ -211,20 +216,30 @@ class Quantised:
                 written.update((name, written[node.input[0]]) for name in node.output)
 
     def ranges(self) -> dict[str, list[Any]]:
-        """Return lowest and highest number, step and the node, by float value that QuantizeLinear reads."""
+        """Return lowest and highest number, step and the node, by the value that is held in whole numbers.
+
+        That is the float that QuantizeLinear reads, or what a graph's output is called behind it; of an operator that
+        gives whole numbers itself, what ONNX Runtime's quantiser called it before.
+        """
         found: dict[str, list[Any]] = {}
         for node in self.graph.node:
-            if node.op_type != "QuantizeLinear":
+            _, writes = _PLACES.get(node.op_type, ((), None))
+            steps = self.steps(node, *writes) if writes is not None else None
+            if writes is None or steps is None or np.size(steps.scale) != 1:
                 continue
-            steps = self.steps(node, 1, 2)
-            if steps is None or np.size(steps.scale) != 1:
+            point = self.constants.get(node.input[writes[1]]) if len(node.input) > writes[1] else None
+            limits = LIMITS.get(point.data_type if point is not None else onnx.TensorProto.UINT8)
+            if limits is None:
                 continue
-            point = self.constants.get(node.input[2]) if len(node.input) > 2 else None
-            kind = point.data_type if point is not None else onnx.TensorProto.UINT8
-            limits = LIMITS.get(kind)
-            if limits is not None:
-                zero, step = int(np.ravel(steps.zero)[0]), float(np.ravel(steps.scale)[0])
-                found[node.input[0]] = [(limits[0] - zero) * step, (limits[1] - zero) * step, step, label(node)]
+            zero, step = int(np.ravel(steps.zero)[0]), float(np.ravel(steps.scale)[0])
+            held = [(limits[0] - zero) * step, (limits[1] - zero) * step, step, label(node)]
+            if node.op_type == "QuantizeLinear":
+                found[node.input[0]] = held
+            else:
+                found.setdefault(node.output[0].removesuffix(WHOLE), held)
+            for back in self.readers.get(node.output[0], ()):
+                if back.op_type == "DequantizeLinear" and back.output[0] in self.outputs:
+                    found.setdefault(back.output[0], held)
         return found
 
 

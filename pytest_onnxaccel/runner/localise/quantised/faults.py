@@ -11,7 +11,8 @@ from pytest_onnxaccel.core.specs import ModelInfo
 from pytest_onnxaccel.runner.localise.describe import Finding
 from pytest_onnxaccel.runner.localise.failed_check import FailedCheck
 from pytest_onnxaccel.runner.localise.known_cause import training_mode
-from pytest_onnxaccel.runner.localise.quantised.loss import audited, faults_of, finding
+from pytest_onnxaccel.runner.localise.quantised.loss import audited, faults_of
+from pytest_onnxaccel.runner.localise.quantised.most_lost import finding
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def weighed(failed: FailedCheck, sides: tuple[ComparisonSide, ComparisonSide]) -
             what = result.message.partition("; ")[0]
             return result.with_(verdict=Verdict.FAILED, code="V_PARITY", message=what, details=faults[:_TOLD])
         feeds = failed.feeds()
-        told = _trains(sides, feeds) or finding(*sides, feeds)
+        told = _trains(sides, feeds) or finding(*sides, feeds, failed.drawn)
         if told.figures.get("exchanged") or "side" in told.figures.get(
             "origin", {}
         ):  # it is looked into, as any failure

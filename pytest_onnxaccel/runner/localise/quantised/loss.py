@@ -8,14 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.checks.localise.exchanged import exchanged_in_few_bits
-from pytest_onnxaccel.checks.localise.exchanged import told as told_names
 from pytest_onnxaccel.checks.localise.graph_view import GraphView, Node
 from pytest_onnxaccel.checks.precision.ranges import Misfit, Range, misfit
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import dtype_label
 from pytest_onnxaccel.numerics.compare.sqnr import sqnr
-from pytest_onnxaccel.runner.localise.describe import Finding
 from pytest_onnxaccel.runner.localise.nodes.exposed_model import ExposedModel
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide, derived
 
@@ -26,12 +23,6 @@ _AUDIT = "pytest_onnxaccel.graph.precision.audit:audit"
 _FORCED = "pytest_onnxaccel.graph.precision.forced:forced"
 #: Bytes of values that are held at a time; the largest ones are left out first.
 CAP = 256 << 20
-#: So many nodes are named.
-_NAMED = 5
-#: Rounding of weights and of what is read costs so much beside that of the result, in dB.
-_USUAL = 6.0
-#: A node that loses so much more than it must, in dB, and more than the one that loses most, is named before that one.
-_CLEAR = 3.0
 #: What only turns numbers into others names no place.
 _TURNS = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Cast", "Mul", "Identity")
 #: What hands numbers on as they are loses nothing, where anything else of the part computes.
@@ -47,12 +38,14 @@ class Loss:
         value: that it gives.
         sqnr: of that, in dB.
         misfit: how that fits the range of the numbers that it is turned into.
+        range: of those numbers, where it is known.
     """
 
     node: str
     value: str
     sqnr: float
     misfit: Misfit
+    range: Range | None = None
 
     @property
     def excess(self) -> float:
@@ -116,7 +109,7 @@ def losses(
             continue
         nodes, _ = mine.between(cut["value"], known - {cut["value"]})
         fits = misfit(name, right[name], ranges.get(name))
-        told[name] = Loss(_own(nodes, name), name, sqnr(right[name], shown), fits)
+        told[name] = Loss(_own(nodes, name), name, sqnr(right[name], shown), fits, ranges.get(name))
     return sorted((loss for loss in told.values() if math.isfinite(loss.sqnr)), key=lambda loss: loss.sqnr)
 
 
@@ -153,36 +146,3 @@ def _own(nodes: tuple[Node, ...], name: str) -> str:
     found = [node for node in nodes if node.op not in _TURNS]
     found = [node for node in found if node.op not in _MOVES] or found or list(nodes)
     return str(found[0]) if found else repr(name)
-
-
-def finding(ours: ComparisonSide, theirs: ComparisonSide, feeds: Mapping[str, Array]) -> Finding:
-    """Return the part of a quantised model to look at first, and what the others lose.
-
-    Raises:
-        OnnxAccelError: a side cannot be run.
-    """
-    report = audited(ours, theirs)
-    faults = faults_of(report)
-    swapped = {} if faults else exchanged_in_few_bits(*(side.session().run(feeds) for side in (ours, theirs)))
-    if swapped:
-        line = f"origin: outputs under other names: {told_names(swapped)}"
-        clause = f"; outputs exchanged: {told_names(swapped)}"
-        return Finding(clause, (line,), "compared the outputs alone", {"exchanged": swapped})
-    lost = losses(ours, theirs, feeds, {name: Range(*known) for name, known in report["ranges"].items()})
-    figures: dict[str, Any] = {"loss": [loss.to_json() for loss in lost], "faults": list(report["faults"])}
-    lines = [f"origin: {fault}" for fault in faults[:_NAMED]]
-    clause = ""
-    if faults:
-        clause = f"; origin: {faults[0]}"
-        figures["origin"] = {"node": report["faults"][0]["node"], "value": report["faults"][0]["name"]}
-    elif lost:
-        worst = max(lost, key=lambda loss: loss.excess)
-        stands_out = worst.excess > max(_USUAL, lost[0].excess + _CLEAR)
-        worst = worst if stands_out else lost[0]
-        why = f", {worst.excess:.0f} dB more than its numbers must" if stands_out else ""
-        clause = f"; most is lost at {worst}{why}"
-        node = worst.misfit.node if worst.misfit.text else worst.node
-        figures["origin"] = {"node": node, "value": worst.value}
-    lines += [f"loss alone, {place}. of {len(lost)}: {loss}" for place, loss in enumerate(lost[:_NAMED], 1)]
-    seen = f"{len(lost)} nodes were fed what the original computes there, {report['judged']} constants were compared"
-    return Finding(clause, tuple(lines), seen, figures)
