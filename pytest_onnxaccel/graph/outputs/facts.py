@@ -185,7 +185,7 @@ def _top(node: Any, place: int, shapes: Shapes, random: tuple[str, ...]) -> _Kno
 
 
 def _suppression(node: Any, shapes: Shapes) -> Suppression | None:
-    """Return what NonMaxSuppression reads; None where one of its limits is no number."""
+    """Return what NonMaxSuppression reads; None where a limit is not one number."""
     limits: list[float | str] = []
     for place, default in ((2, 0.0), (3, 0.0), (4, float(np.finfo(np.float32).min))):
         name = node.input[place] if len(node.input) > place else ""
