@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 #: Told from this share of the values outside the range on, and up to this share of the range that they use.
 _OUTSIDE, _USED = 0.02, 0.6
+#: A part of which less than so much is left, in dB, is off where the original keeps so much more in the same numbers,
+#: and the two are so many steps apart: kernels of integers may round otherwise, by one of them.
+_LEFT, _MORE, _OFF = 30.0, 10.0, 2.0
 #: Whole numbers in most quantised models.
 _NUMBERS = 255
 
@@ -77,6 +80,18 @@ def share_past(fits: Iterable[Misfit]) -> float:
     """Return the share of ranges that values are past, of those that are known; 0 where fewer than two are."""
     known = [one for one in fits if one.node]
     return sum(one.outside > _OUTSIDE for one in known) / len(known) if len(known) > 1 else 0.0
+
+
+def unexplained(left: float, same: float, off: float) -> float:
+    """Return what a part loses more than its numbers explain, in dB; 0 where they do.
+
+    Args:
+        left: what is left of its result, in dB.
+        same: what is left of it where the original computes in the same numbers.
+        off: how many steps the two results are apart.
+    """
+    more = min(same, _LEFT + _MORE) - left
+    return more if left < _LEFT and more > _MORE and off > _OFF else 0.0
 
 
 def ideal_sqnr(values: Array) -> float:

@@ -73,9 +73,8 @@ def weighed(failed: FailedCheck, sides: tuple[ComparisonSide, ComparisonSide]) -
             return result.with_(verdict=Verdict.FAILED, code="V_PARITY", message=what, details=faults[:_TOLD])
         feeds = failed.feeds()
         told = _trains(sides, feeds) or finding(*sides, feeds, failed.drawn)
-        if told.figures.get("exchanged") or "side" in told.figures.get(
-            "origin", {}
-        ):  # it is looked into, as any failure
+        trains = "side" in told.figures.get("origin", {})
+        if trains or told.figures.get("exchanged") or told.figures.get("proven"):  # it is looked into, as any failure
             what = result.message.partition("; ")[0]
             return result.with_(verdict=Verdict.FAILED, code="V_PARITY", message=what)
     except OnnxAccelError as error:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.checks.localise.graph_view import GraphView, Node
-from pytest_onnxaccel.checks.precision.ranges import Misfit, Range, misfit
+from pytest_onnxaccel.checks.precision.ranges import Misfit, Range, misfit, unexplained
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import dtype_label
-from pytest_onnxaccel.numerics.compare.sqnr import sqnr
+from pytest_onnxaccel.numerics.compare.sqnr import sqnr, steps_apart
 from pytest_onnxaccel.runner.localise.nodes.exposed_model import ExposedModel
+from pytest_onnxaccel.runner.localise.nodes.node_words import named
+from pytest_onnxaccel.runner.localise.quantised.same_numbers import in_same_numbers
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide, derived
 
 if TYPE_CHECKING:
@@ -39,6 +41,9 @@ class Loss:
         sqnr: of that, in dB.
         misfit: how that fits the range of the numbers that it is turned into.
         range: of those numbers, where it is known.
+        same: what the original loses there in the same numbers, in dB; None where that is not known.
+        off: how many steps the two are apart, the root of the mean square; infinite where it has no steps.
+        original: what the original computes there, in words.
     """
 
     node: str
@@ -46,6 +51,14 @@ class Loss:
     sqnr: float
     misfit: Misfit
     range: Range | None = None
+    same: float | None = None
+    off: float = math.inf
+    original: str = ""
+
+    @property
+    def unexplained(self) -> float:
+        """What it loses more than its numbers explain, in dB; 0 where they do."""
+        return 0.0 if self.same is None else unexplained(self.sqnr, self.same, self.off)
 
     @property
     def excess(self) -> float:
@@ -90,7 +103,7 @@ def losses(
     shared = _within([name for name in other.makers if other.dtype(name) in ("", "float32")], other)
     (right,) = ExposedModel(theirs, other).run(shared, feeds)
     right = {name: array for name, array in {**feeds, **right}.items() if array.dtype.name == "float32"}
-    right |= _rectified(mine, other, right)
+    right |= _rectified(mine, other, right, ranges)
     target = derived(ours.model_session, "forced")
     try:
         values = {name: [dtype_label(array.dtype), list(array.shape)] for name, array in right.items()}
@@ -101,6 +114,7 @@ def losses(
         found = side.session().run({**feeds, **given})
     finally:
         ours.model_session.forget(target)
+    same = in_same_numbers((ours, theirs), feeds, right, cuts)
     told: dict[str, Loss] = {}
     known = {cut["value"] for cut in cuts}
     for cut in cuts:
@@ -110,17 +124,29 @@ def losses(
         nodes, _ = mine.between(cut["value"], known - {cut["value"]})
         fits = misfit(name, right[name], ranges.get(name))
         told[name] = Loss(_own(nodes, name), name, sqnr(right[name], shown), fits, ranges.get(name))
+        if name in same and same[name].array.shape == shown.shape:
+            theirs_there, _ = other.between(name, {*same[name].fed} - {name})
+            told[name] = replace(
+                told[name],
+                same=sqnr(right[name], same[name].array),
+                off=steps_apart(shown, same[name].array, same[name].step),
+                original=named(theirs_there),
+            )
     return sorted((loss for loss in told.values() if math.isfinite(loss.sqnr)), key=lambda loss: loss.sqnr)
 
 
-def _rectified(mine: GraphView, other: GraphView, right: Mapping[str, Array]) -> dict[str, Array]:
+def _rectified(
+    mine: GraphView, other: GraphView, right: Mapping[str, Array], ranges: Mapping[str, Range]
+) -> dict[str, Array]:
     """Return the values that whole numbers rectify on the way: as the original has them behind its Relu."""
     found = {}
     for node in other.nodes:
         if node.op in ("Relu", "Clip") and node.inputs and node.outputs:
             before, behind = node.inputs[0], node.outputs[0]
             alone = sum(before in each.inputs for each in other.nodes) == 1
-            if alone and behind in right and not _rectifies(mine, before, behind):
+            held = ranges.get(before)
+            left = held is not None and held.low > -held.step / 2  # to numbers that begin at 0
+            if left and alone and behind in right and not _rectifies(mine, before, behind):
                 found[before] = right[behind]
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,13 @@ def finding(
         wide = _too_wide((ours, theirs), feeds, lost, {name: ranges[name] for name in drawn if name in ranges})
         lost, also = wide or (lost, ())
         lines += also
+        off = _off(lost)
+        if off:
+            first, texts = off
+            clause, figures["proven"] = f"; origin: {texts[0]}", list(texts)
+            figures["origin"] = {"node": first.node, "value": first.value, "confirmed": True}
+            lines += [f"origin: {text}" for text in texts[:_NAMED]]
+    if lost and not clause:
         worst, why = _worst(lost)
         clause = f"; most is lost at {worst}{why}"
         node = worst.misfit.node if worst.misfit.text else worst.node
@@ -68,6 +76,21 @@ def finding(
     lines += [f"loss alone, {place}. of {len(lost)}: {loss}" for place, loss in enumerate(lost[:_NAMED], 1)]
     seen = f"{len(lost)} nodes were fed what the original computes there, {report['judged']} constants were compared"
     return Finding(clause, tuple(lines), seen, figures)
+
+
+def _off(lost: Sequence[Loss]) -> tuple[Loss, list[str]] | None:
+    """Return the part that is furthest off what its numbers explain, and each such part in words."""
+    found = sorted((loss for loss in lost if loss.unexplained), key=lambda loss: -loss.unexplained)
+    texts = [
+        f"{loss.node}: {loss.value!r}: fed what the original computes there, it keeps {_db(loss.sqnr)}; the original's "
+        f"{loss.original} keeps {_db(loss.same)} in the same numbers"
+        for loss in found
+    ]
+    return (found[0], texts) if found else None
+
+
+def _db(left: float | None) -> str:
+    return f"{left:.1f} dB" if left is not None and math.isfinite(left) else "all"
 
 
 def _worst(lost: Sequence[Loss]) -> tuple[Loss, str]:
