@@ -68,6 +68,7 @@ class Loss:
     def to_json(self) -> dict[str, Any]:
         return {
             "node": self.node, "value": self.value, "sqnr_db": self.sqnr, "excess_db": self.excess,
+            "same_numbers_db": self.same,
             "range": self.misfit.text,
             "quantiser": self.misfit.node,
         }  # fmt: skip

@@ -40,7 +40,7 @@ def in_same_numbers(
 ) -> dict[str, Same]:
     """Return what each part of the original gives in the numbers of the candidate, by value.
 
-    Nothing where that cannot be had: then no part is judged by it.
+    Nothing where that is not available: then no part is judged by it.
 
     Args:
         sides: candidate and original.
