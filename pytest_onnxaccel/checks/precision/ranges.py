@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 #: Told from this share of the values outside the range on, and up to this share of the range that they use.
 _OUTSIDE, _USED = 0.02, 0.6
-#: A part of which less than so much is left, in dB, is off where the original keeps so much more in the same numbers,
-#: and the two are so many steps apart: kernels of integers may round otherwise, by one of them.
-_LEFT, _MORE, _OFF = 30.0, 10.0, 2.0
+#: A part of which less than so much is left, in dB, is off where the original keeps so much more in the same numbers.
+_LEFT, _MORE = 30.0, 10.0
+#: Of one that has steps so much more is enough, and the two are so many steps apart: kernels of integers may round
+#: otherwise, by one of them.
+_MORE_OF_STEPS, _OFF = 3.0, 4.0
 #: Whole numbers in most quantised models.
 _NUMBERS = 255
 
@@ -88,10 +90,11 @@ def unexplained(left: float, same: float, off: float) -> float:
     Args:
         left: what is left of its result, in dB.
         same: what is left of it where the original computes in the same numbers.
-        off: how many steps the two results are apart.
+        off: how many steps the two results are apart; infinite where it has no steps.
     """
     more = min(same, _LEFT + _MORE) - left
-    return more if left < _LEFT and more > _MORE and off > _OFF else 0.0
+    enough = _MORE if math.isinf(off) else _MORE_OF_STEPS
+    return more if left < _LEFT and more > enough and off > _OFF else 0.0
 
 
 def ideal_sqnr(values: Array) -> float:

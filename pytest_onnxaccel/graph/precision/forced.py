@@ -45,7 +45,7 @@ def forced(source: str, target: str, values: Mapping[str, Sequence[object]]) -> 
 
     Returns:
         ``cuts``: each with ``original``, ``value`` (where it is cut), ``fed`` (the input, or empty where nothing reads
-        it) and ``shown`` (the output that holds it).
+        it), ``shown`` (the output that holds it) and ``whole`` (it is fed in whole numbers).
     """
     model = ModelProto()
     model.CopyFrom(load_graph(source))
@@ -76,7 +76,13 @@ def forced(source: str, target: str, values: Mapping[str, Sequence[object]]) -> 
         elif cut.scale:
             del graph.node[0]
         told.append(
-            {"original": cut.original, "value": cut.value, "fed": fed if cut.value in read else "", "shown": shown}
+            {
+                "original": cut.original,
+                "value": cut.value,
+                "fed": fed if cut.value in read else "",
+                "shown": shown,
+                "whole": bool(cut.scale),
+            }
         )
     graph.ClearField("value_info")
     write_beside(model, source, target)

@@ -16,7 +16,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.graph.fold_batchnorm import fold_batchnorm, foldable
 from pytest_onnxaccel.graph.precision.audit import against, counterpart, float_against, floats_in, in_another_order
-from pytest_onnxaccel.graph.precision.steps import Quantised, Written, scales_of
+from pytest_onnxaccel.graph.precision.steps import Quantised, Written, scales_of, written_by
 from pytest_onnxaccel.graph.probe.anatomy import captured
 from pytest_onnxaccel.graph.probe.expose import declared, write_beside
 from pytest_onnxaccel.graph.rebatch_files import read_whole
@@ -29,7 +29,12 @@ _OPSET = 11
 
 
 def same_numbers(
-    candidate: str, reference: str, target: str, values: Mapping[str, Sequence[object]], cuts: Mapping[str, str]
+    candidate: str,
+    reference: str,
+    target: str,
+    values: Mapping[str, Sequence[object]],
+    cuts: Mapping[str, str],
+    whole: Collection[str],
 ) -> dict[str, Any]:
     """Write the model at *reference* to *target*, computing in the numbers of the one at *candidate*.
 
@@ -39,11 +44,12 @@ def same_numbers(
         target: path that is written.
         values: ``[element type as NumPy names it, shape]`` of the right values, by the original's name.
         cuts: the candidate's own values, by the name of the original's that belong there.
+        whole: those of them that are fed in whole numbers; the others are fed as they are.
 
     Returns:
         By value of *cuts* that can be judged: ``fed`` (inputs by value), ``shown`` (outputs by value), and ``steps``:
         the step that each is held in, 0 where it is a float. A value is left out where a constant on the way to it is
-        not known to be the original's.
+        not known to be the original's, or where the conversion rounds values that the original does not have.
 
     Raises:
         ModelError: ``E_CONVERT``: the opset is too old; as :func:`~pytest_onnxaccel.graph.rebatch_files.read_whole`.
@@ -66,6 +72,7 @@ def same_numbers(
         if name in fed
         and _all_known(name, makers, fed | inputs, theirs | _whole(graph))
         and _all_known(own, quantised.makers, {*cuts.values(), *inputs}, ours)
+        and not _rounds_inside(own, quantised.makers, {*cuts.values(), *inputs})
     ]
     held = {name: one for name, one in quantised.written().items() if name in fed}
     read = {name for node in graph.node for name in (*node.input, *captured(node))}
@@ -81,7 +88,8 @@ def same_numbers(
         if name in read:
             given[name] = f"{name}{_FED}_float"
             graph.input.append(declared(given[name], known, None))
-            front += _rounded(graph, given[name], name + _FED, held.get(name), name in dynamic)
+            steps = held.get(name) if name in whole else None
+            front += _rounded(graph, given[name], name + _FED, steps, name in dynamic)
         if name in judged and name in makers:
             shown[name] = name + _SHOWN
             graph.node.extend(_rounded(graph, name, shown[name], held.get(name), False))
@@ -148,6 +156,26 @@ def _all_known(name: str, makers: Mapping[str, NodeProto], ends: Collection[str]
                 return False
             waiting.append(each)
     return True
+
+
+def _rounds_inside(name: str, makers: Mapping[str, NodeProto], ends: Collection[str]) -> bool:
+    """Return whether numbers are rounded on the way from values at the *ends* to *name*, but for *name* itself."""
+    waiting, seen = [(name, False)], {name}
+    while waiting:
+        value, rounded = waiting.pop()
+        maker = makers.get(value)
+        if maker is None:
+            continue
+        if maker.op_type == "DynamicQuantizeLinear" and maker.input[0] not in ends:
+            return True
+        writes = written_by(maker) is not None
+        if writes and rounded:
+            return True
+        for each in maker.input:
+            if each and each not in seen and each not in ends:
+                seen.add(each)
+                waiting.append((each, rounded or writes))
+    return False
 
 
 def _rounded(graph: GraphProto, name: str, to: str, held: Written | None, dynamic: bool) -> Iterator[NodeProto]:

@@ -29,23 +29,34 @@ def quantises(info: ModelInfo) -> bool:
     return any(name.rpartition(".")[2].startswith(_QUANTISING) for name in info.operators)
 
 
-def proven(result: CheckResult, ours: ComparisonSide, theirs: ComparisonSide) -> CheckResult:
-    """Return a pass whose outputs are indices or sorted rows as failed where constants are not those of the original.
+def proven(passed: FailedCheck, sides: tuple[ComparisonSide, ComparisonSide]) -> CheckResult:
+    """Return a pass whose outputs are indices or sorted rows as failed where the model does not hold what it should.
 
-    Few of them change which rows are best; what is wrong shows on the next input.
+    Little of that changes which rows are best; what is wrong shows on the next input.
+
+    Args:
+        passed: the check, with its request, result and inputs.
+        sides: candidate and reference.
     """
+    result = passed.result
+    agreed = "(the outputs, which hold no values, agree on these samples)"
     try:
-        report = audited(ours, theirs)
+        report = audited(*sides)
+        faults = faults_of(report)
+        told = None if faults else finding(*sides, passed.feeds(), passed.drawn)
     except OnnxAccelError as error:
         return result.with_(notes=(*result.notes, f"constants were not compared: {error.cause}"))
-    faults = faults_of(report)
-    if not faults:
+    if faults:
+        what = f"{len(faults)} of {report['judged']} constants are not those of {result.reference} {agreed}"
+        message = f"{what}; origin: {report['faults'][0]['node']}"
+        return result.with_(verdict=Verdict.FAILED, code="V_PARITY", message=message, details=faults[:_TOLD])
+    if told is None or not told.figures.get("proven"):
         return result
-    message = (
-        f"{len(faults)} of {report['judged']} constants are not those of {result.reference} (the outputs, which hold "
-        f"no values, agree on these samples); origin: {report['faults'][0]['node']}"
-    )
-    return result.with_(verdict=Verdict.FAILED, code="V_PARITY", message=message, details=faults[:_TOLD])
+    message = f"not all of it computes what {result.reference} does {agreed}{told.clause}"
+    figures = {**result.figures, "localisation": told.figures}
+    return result.with_(
+        verdict=Verdict.FAILED, code="V_PARITY", message=message, details=told.details, figures=figures
+    )  # fmt: skip
 
 
 def _trains(sides: tuple[ComparisonSide, ComparisonSide], feeds: Mapping[str, Array]) -> Finding | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.core.errors import OnnxAccelError
@@ -36,7 +36,7 @@ def in_same_numbers(
     sides: tuple[ComparisonSide, ComparisonSide],
     feeds: Mapping[str, Array],
     right: Mapping[str, Array],
-    cuts: Sequence[Mapping[str, str]],
+    cuts: Sequence[Mapping[str, Any]],
 ) -> dict[str, Same]:
     """Return what each part of the original gives in the numbers of the candidate, by value.
 
@@ -55,6 +55,7 @@ def in_same_numbers(
         made = ours.model_session.graph(
             _FUNCTION, candidate=ours.file, reference=theirs.file, target=target, values=values,
             cuts={cut["original"]: cut["value"] for cut in cuts},
+            whole=[cut["original"] for cut in cuts if cut["whole"]],
         )  # fmt: skip
         side = replace(ours, path=target, options=LoadOptions(optimize=False, spin=False))
         found = side.session().run({**feeds, **{name: right[value] for value, name in made["fed"].items()}})
