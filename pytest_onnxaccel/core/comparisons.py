@@ -79,14 +79,14 @@ class Suppression:
 
     Attributes:
         boxes, scores, chosen: names of the values.
-        limits: most boxes of a class, the overlap, the least score.
+        limits: most boxes of a class, the overlap, the least score; the name of the value where one is computed.
         center: boxes are given by center and size.
     """
 
     boxes: str
     scores: str
     chosen: str
-    limits: tuple[float, float, float]
+    limits: tuple[float | str, float | str, float | str]
     center: bool = False
 
 
@@ -99,7 +99,7 @@ class Ordering:
         axis: along which the order runs, of the output, counted from its end (-1 for the last).
         values: the value that holds the sorted scores; empty where there is none.
         sorted: it gives them in the order of their scores.
-        suppression: of NonMaxSuppression, where its limits are constants.
+        suppression: of NonMaxSuppression.
     """
 
     operator: str

@@ -37,15 +37,47 @@ def values(part: str) -> tuple[Any, Any]:
     return boxes[None].astype(np.float32), scores[None, None].astype(np.float32)
 
 
-@kind("boxes that nearly exclude each other", ("other_box", "threshold", "grown", "dropped", "least"))
+FAULTS = ("other_box", "threshold", "grown", "dropped", "least")
+
+
+@kind("boxes that nearly exclude each other", FAULTS)
 def near(part: str) -> onnx.ModelProto:
+    return detector(part, ["moved", "scores", "most", "overlap", "least"])
+
+
+@kind("boxes that are constants", tuple(fault for fault in FAULTS if fault != "grown"))
+def fixed(part: str) -> onnx.ModelProto:
+    return detector(part, ["boxes", "scores", "most", "overlap", "least"])
+
+
+@kind("limits that are computed of constants", FAULTS)
+def folded_limits(part: str) -> onnx.ModelProto:
+    made = [
+        node("Identity", ["most"], ["most_of"]), node("Mul", ["overlap", "whole"], ["overlap_of"]),
+        node("Mul", ["least", "whole"], ["least_of"]),
+    ]  # fmt: skip
+    return detector(part, ["moved", "scores", "most_of", "overlap_of", "least_of"], made)
+
+
+@kind("limits that are computed of inputs", FAULTS)
+def fed_limits(part: str) -> onnx.ModelProto:
+    made = [
+        node("Shape", ["moved"], ["sizes"]), node("ReduceProd", ["sizes"], ["most_of"], keepdims=1),
+        node("Squeeze", ["shift"], ["least_shift"]), node("Add", ["overlap", "least_shift"], ["overlap_of"]),
+    ]  # fmt: skip
+    return detector(part, ["moved", "scores", "most_of", "overlap_of", "least"], made)
+
+
+def detector(part: str, reads: list[str], limits: list[onnx.NodeProto] | None = None) -> onnx.ModelProto:
+    """NonMaxSuppression that *reads* these values, with nodes that make its *limits*; *part* as of a kind."""
     boxes, scores = values(part)
     if part == "grown":
         boxes = boxes * np.float32(1.001)
     nodes = [
         node("ReduceMean", ["x", "last"], ["mean"], keepdims=1), node("Mul", ["mean", "little"], ["shift"]),
         node("Add", ["boxes", "shift"], ["moved"]), node("Add", ["base", "shift"], ["scores"]),
-        node("NonMaxSuppression", ["moved", "scores", "most", "overlap", "least"], ["chosen"], "nms"),
+        *(limits or ()),
+        node("NonMaxSuppression", reads, ["chosen"], "nms"),
         node("Add", ["chosen", "other"], ["first"]) if part == "other_box" else node("Identity", ["chosen"], ["first"]),
         node("Slice", ["first", "from", "to"], ["picked"]),
         node("Gather", ["picked", "two"], ["at"], axis=1), node("Squeeze", ["moved", "zero"], ["flat"]),
@@ -56,7 +88,7 @@ def near(part: str) -> onnx.ModelProto:
         "overlap": np.float32(0.95 if part == "threshold" else 0.5),
         "least": np.float32(0.6 if part == "least" else 0.3), "other": np.array([0, 0, 1]), "two": np.array(2),
         "zero": np.array([0]), "last": np.array([2]), "from": np.array([int(part == "dropped")]),
-        "to": np.array([1000]),
+        "to": np.array([1000]), "whole": np.float32(1.0),
     }  # fmt: skip
     outputs = [value("picked", INT, ["n", 3]), value("kept", FLOAT, ["n", 4])]
     return model(nodes, [value("x", FLOAT, [1, 1, 6])], outputs, constants)

@@ -63,7 +63,7 @@ def changed(model: ModelProto, name: str, change: Any) -> ModelProto:
     made = copy.deepcopy(model)
     tensor = next(t for t in made.graph.initializer if t.name == name)
     content = numpy_helper.to_array(tensor)
-    new = np.ascontiguousarray(change(content.copy())).astype(content.dtype)
+    new = np.asarray(change(content.copy())).astype(content.dtype, order="C")
     raw = new.tobytes()
     tensor.CopyFrom(helper.make_tensor(name, tensor.data_type, new.shape, raw, raw=True))
     return made

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import ModelProto
+from onnx import ModelProto, helper
 
 from pytest_onnxaccel.core.results import Verdict
 from suites.precision.conversions import changed, parity, quantised, to_bfloat16, to_float16, told
@@ -99,6 +99,23 @@ def test_indices_that_agree_hide_no_weight_that_is_off(tmp_path: Path) -> None:
     damaged = parity(made, model, tmp_path)
     assert (damaged.verdict, damaged.code) == (Verdict.FAILED, "V_PARITY"), told(damaged)
     assert "'dense'" in damaged.message, told(damaged)
+    assert "hold no values" in damaged.message
+
+
+def test_indices_that_agree_hide_no_part_that_computes_something_else(tmp_path: Path) -> None:
+    """What grows with its operand leaves the larger one the larger one."""
+
+    def with_a(operator: str) -> ModelProto:
+        model = indices_net()
+        model.graph.node[1].input[0] = "grown"
+        model.graph.node.insert(1, helper.make_node(operator, ["m"], ["grown"], name="grow"))
+        return model
+
+    healthy = parity(quantised(with_a("Tanh"), tmp_path, "qdq", True), with_a("Tanh"), tmp_path)
+    assert healthy.verdict is Verdict.PASSED, told(healthy)
+    damaged = parity(quantised(with_a("Sigmoid"), tmp_path, "qdq", True), with_a("Tanh"), tmp_path)
+    assert (damaged.verdict, damaged.code) == (Verdict.FAILED, "V_PARITY"), told(damaged)
+    assert "Tanh 'grow'" in damaged.message, told(damaged)
     assert "hold no values" in damaged.message
 
 

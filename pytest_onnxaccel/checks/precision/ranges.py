@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 
 #: Told from this share of the values outside the range on, and up to this share of the range that they use.
 _OUTSIDE, _USED = 0.02, 0.6
+#: A part of which less than so much is left, in dB, is off where the original keeps so much more in the same numbers.
+_LEFT, _MORE = 30.0, 10.0
+#: Of one that has steps so much more is enough, and the two are so many steps apart: kernels of integers may round
+#: otherwise, by one of them.
+_MORE_OF_STEPS, _OFF = 3.0, 4.0
 #: Whole numbers in most quantised models.
 _NUMBERS = 255
 
@@ -42,11 +48,13 @@ class Misfit:
         text: in words; empty where it fits.
         ideal: SQNR of the value in 255 steps over just its own range, in dB; infinite where it is all zero.
         node: whose range it is, in words.
+        outside: share of the values that the range does not hold.
     """
 
     text: str = ""
     ideal: float = math.inf
     node: str = ""
+    outside: float = 0.0
 
 
 def misfit(name: str, array: Array, known: Range | None) -> Misfit:
@@ -64,10 +72,29 @@ def misfit(name: str, array: Array, known: Range | None) -> Misfit:
     span = max(float(values.max()), 0.0) - min(float(values.min()), 0.0)
     used = span / (known.high - known.low)
     if outside > _OUTSIDE:
-        return Misfit(f"{outside:.0%} of {name!r} is outside the range of {known.node}", ideal, known.node)
+        return Misfit(f"{outside:.0%} of {name!r} is outside the range of {known.node}", ideal, known.node, outside)
     if used < _USED:
-        return Misfit(f"{name!r} uses {used:.0%} of the range of {known.node}", ideal, known.node)
-    return Misfit(ideal=ideal, node=known.node)
+        return Misfit(f"{name!r} uses {used:.0%} of the range of {known.node}", ideal, known.node, outside)
+    return Misfit(ideal=ideal, node=known.node, outside=outside)
+
+
+def share_past(fits: Iterable[Misfit]) -> float:
+    """Return the share of ranges that values are past, of those that are known; 0 where fewer than two are."""
+    known = [one for one in fits if one.node]
+    return sum(one.outside > _OUTSIDE for one in known) / len(known) if len(known) > 1 else 0.0
+
+
+def unexplained(left: float, same: float, off: float) -> float:
+    """Return what a part loses more than its numbers explain, in dB; 0 where they do.
+
+    Args:
+        left: what is left of its result, in dB.
+        same: what is left of it where the original computes in the same numbers.
+        off: how many steps the two results are apart; infinite where it has no steps.
+    """
+    more = min(same, _LEFT + _MORE) - left
+    enough = _MORE if math.isinf(off) else _MORE_OF_STEPS
+    return more if left < _LEFT and more > enough and off > _OFF else 0.0
 
 
 def ideal_sqnr(values: Array) -> float:

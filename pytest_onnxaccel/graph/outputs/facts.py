@@ -185,14 +185,14 @@ def _top(node: Any, place: int, shapes: Shapes, random: tuple[str, ...]) -> _Kno
 
 
 def _suppression(node: Any, shapes: Shapes) -> Suppression | None:
-    """Return what NonMaxSuppression reads; None where one of its limits is computed."""
-    limits = []
+    """Return what NonMaxSuppression reads; None where a limit is not one number."""
+    limits: list[float | str] = []
     for place, default in ((2, 0.0), (3, 0.0), (4, float(np.finfo(np.float32).min))):
         name = node.input[place] if len(node.input) > place else ""
         found = shapes.labels(name) if name else (default,)
-        if len(found) != 1 or isinstance(found[0], str):
+        if len(found) > 1 or (found and isinstance(found[0], str)):
             return None
-        limits.append(float(found[0]))
+        limits.append(float(found[0]) if found else name)
     center = any(item.name == "center_point_box" and item.i for item in node.attribute)
     return Suppression(node.input[0], node.input[1], node.output[0], (limits[0], limits[1], limits[2]), center)
 

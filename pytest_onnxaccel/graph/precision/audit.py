@@ -9,20 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
 from pytest_onnxaccel.graph.fold_batchnorm import fold_batchnorm, foldable
-from pytest_onnxaccel.graph.precision.steps import Held, Quantised, label
+from pytest_onnxaccel.graph.precision.steps import WHOLE, Held, Quantised, label
 from pytest_onnxaccel.graph.rebatch_files import read_whole
 
 #: So many steps a number may be off: rounding is half of one, the end of the range another half, float16 scales a bit.
 _STEPS = 1.25
 #: Constants that stay floats are copied: as a share of the largest number, so much is more than rounding.
 _FLOAT_STEP = 1e-4
+#: As a share, scales that are fitted are another one's by no more.
+_SCALE_STEP = 0.02
 #: Past this share of its channels, weights that are off in other ways each were made anew.
 _ANEW = 0.5
 #: A constant of the original is that of the quantised graph from this cosine on, where its name does not say so.
@@ -41,25 +43,28 @@ def audit(candidate: str, reference: str) -> dict[str, Any]:
     """
     quantised = Quantised(read_whole(candidate))
     original = read_whole(reference)
-    floats = [_floats(original)]
+    floats = [floats_in(original)]
     if foldable(original):
-        floats.append(_floats(fold_batchnorm(original)))
-    faults, judged = [], 0
+        floats.append(floats_in(fold_batchnorm(original)))
+    faults, judged, anew = [], 0, 0
     for held in quantised.held():
-        told = [_against(held, known) for known in floats]
+        told = [against(held, known) for known in floats]
         judged += any(text is not None for text in told)
+        anew += not any(text is not None for text in told) and any(counterpart(held, known) for known in floats)
         if any(text == "" for text in told):
             continue
         text = next((text for text in told if text), "")
         if text:
             faults.append({"node": label(held.reader), "name": held.name, "text": text})
+    if anew > judged:  # it was trained further: what is off by little is so by that, too
+        faults = []
     faults_of_floats, kept = _kept(quantised, floats)
     judged += kept
     faults += faults_of_floats + _exchanged(quantised) + _biases(quantised) + _unrectified(quantised, original)
     return {"faults": faults, "judged": judged, "ranges": quantised.ranges()}
 
 
-def _floats(model: onnx.ModelProto) -> dict[str, Any]:
+def floats_in(model: onnx.ModelProto) -> dict[str, Any]:
     made = (
         (node.output[0], item.t)
         for node in model.graph.node if node.op_type == "Constant"
@@ -73,14 +78,16 @@ def _floats_of(*tensors: Iterable[tuple[str, onnx.TensorProto]]) -> dict[str, An
     return {name: numpy_helper.to_array(t) for name, t in chain(*tensors) if t.data_type in kinds}
 
 
-def _against(held: Held, floats: Mapping[str, Any]) -> str | None:
+def against(held: Held, floats: Mapping[str, Any]) -> str | None:
     """Return what is wrong with *held*; empty where nothing is, None where it is not known what it should be."""
-    value = held.value
-    original = _counterpart(held, value, floats)
-    if original is None:
+    known = counterpart(held, floats)
+    if known is None:
         return None
+    value, original = held.value, known.value
     off = np.abs(value - original) / np.where(held.step > 0, held.step, np.inf)
     bad = off > _STEPS
+    if value.size == 1:
+        return f"it is {value.item():.6g}, the original's {original.item():.6g}" if bad.any() else ""
     # What lies past the range of its numbers is cut off, by a calibration that wants it so
     bad &= ~(_at_end(held.numbers) & (np.abs(original) > np.abs(value)) & (original * value >= 0))
     return _described(value, original, np.where(_at_end(held.numbers), np.inf, held.step), bad) if bad.any() else ""
@@ -95,14 +102,14 @@ def _kept(quantised: Quantised, floats: Sequence[Mapping[str, Any]]) -> tuple[li
         if not originals or not readers or not value.size:
             continue
         judged += 1
-        texts = [_float_against(value.astype(np.float64), one.astype(np.float64)) for one in originals]
+        texts = [float_against(value.astype(np.float64), one.astype(np.float64)) for one in originals]
         text = next((text for text in texts if text), "")
         if text and all(texts):
             faults.append({"node": label(readers[0]), "name": name, "text": text})
     return faults, judged
 
 
-def _float_against(value: Any, original: Any) -> str:
+def float_against(value: Any, original: Any) -> str:
     """Return how a constant of floats is off its original; empty where it is not, or where it was made again."""
     finite = np.isfinite(original)
     step = np.full(value.shape, float(np.abs(original[finite]).max(initial=0.0)) * _FLOAT_STEP or _FLOAT_STEP)
@@ -122,21 +129,63 @@ def _at_end(numbers: Any) -> Any:
     return (numbers == numbers.min()) | (numbers == numbers.max())
 
 
-def _counterpart(held: Held, value: Any, floats: Mapping[str, Any]) -> Any:
-    """Return the original of *held*, in its shape: by name, else the most alike of all."""
-    shapes = {n: a for n, a in floats.items() if sorted(a.shape) == sorted(value.shape) and a.size == value.size > 1}
+class Original(NamedTuple):
+    """What a quantised constant is made of.
+
+    Attributes:
+        name: in the original.
+        value: in the shape of the quantised one, float64.
+        turned: that is with its axes the other way round.
+    """
+
+    name: str
+    value: Any
+    turned: bool
+
+
+def counterpart(held: Held, floats: Mapping[str, Any]) -> Original | None:
+    """Return the original of *held* among *floats*: by name, else the most alike of all."""
+    value = held.value
+    if value.size == 1:  # one number is another one's by its name alone
+        name = held.name.removesuffix(WHOLE)
+        alone = name in floats and floats[name].size == 1
+        return Original(name, floats[name].astype(np.float64).reshape(value.shape), False) if alone else None
+    shapes = {n: a for n, a in floats.items() if sorted(a.shape) == sorted(value.shape) and a.size == value.size}
     named = [n for n in shapes if held.name.startswith(n)]
     best, most = None, -2.0 if named else _ALIKE
     for name in [max(named, key=len)] if named else shapes:
-        for turned in (shapes[name], shapes[name].T):
-            if turned.shape != value.shape:
+        for turned in (False, True):
+            array = shapes[name].T if turned else shapes[name]
+            if array.shape != value.shape:
                 continue
-            wide = turned.astype(np.float64)
+            wide = array.astype(np.float64)
             found = _cosine(wide, value)
             found = abs(found) if named else found  # a sign that is off does not make it another one
             if found > most:
-                best, most = wide, found
+                best, most = Original(name, wide, turned and value.ndim > 1), found
     return best
+
+
+def in_another_order(held: Held, known: Original) -> bool:
+    """Return whether *held* has the numbers of its original in another order: scales of other channels, kernels turned.
+
+    Training and balancing make other numbers.
+    """
+    value, steps = held.value, held.steps
+    scale = np.ravel(steps.scale)
+    if scale.size > 1 and scale.size == value.shape[steps.axis] and not steps.block:
+        zero = steps.spread(steps.zero, value.shape)
+        numbers, right = (
+            np.moveaxis(array, steps.axis, 0).reshape(scale.size, -1) for array in (held.numbers - zero, known.value)
+        )
+        fitting = (numbers * right).sum(axis=1) / np.maximum(np.square(numbers).sum(axis=1), 1)
+        fits = np.abs(numbers * fitting[:, None] - right) <= _STEPS * np.abs(fitting[:, None])
+        if fits.all() and np.allclose(np.sort(fitting), np.sort(scale), rtol=_SCALE_STEP, atol=0):
+            return True
+    if value.ndim < 3:
+        return False
+    flat = [np.sort(array.reshape(*value.shape[:2], -1), axis=-1) for array in (value, known.value)]
+    return bool((np.abs(flat[0] - flat[1]) <= _STEPS * held.step.reshape(flat[0].shape)).all())
 
 
 def _cosine(a: Any, b: Any) -> float:
@@ -185,7 +234,7 @@ def _affine(value: Any, original: Any, step: Any) -> tuple[str, float]:
     value, original, step = value[whole], original[whole], step[whole]
     apart = (value - original) / step
     middle = float(np.median(apart))
-    if float(np.abs(apart - middle).max()) <= _STEPS:
+    if abs(middle) > _STEPS and float(np.abs(apart - middle).max()) <= _STEPS:
         return "offset", middle
     size = float(np.square(original).sum())
     factor = float((value * original).sum()) / size if size else 0.0
@@ -221,6 +270,8 @@ def _unrectified(quantised: Quantised, original: onnx.ModelProto) -> list[dict[s
     for name, (low, _, step, node) in quantised.ranges().items():
         rectified = name in made and made[name].op_type == "Relu"
         own = quantised.makers.get(name)
+        while own is not None and own.op_type in ("DequantizeLinear", "QuantizeLinear"):
+            own = quantised.makers.get(own.input[0])
         if rectified and own is not None and own.op_type not in ("Relu", "Clip") and low < -0.5 * step:
             text = f"the original's Relu has no node here, and its numbers begin {-low / step:.3g} steps below 0"
             found.append({"node": node, "name": name, "text": text})

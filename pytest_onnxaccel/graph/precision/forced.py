@@ -12,14 +12,12 @@ from typing import NamedTuple
 from onnx import ModelProto, NodeProto, helper
 
 from pytest_onnxaccel.graph.files import load_graph
-from pytest_onnxaccel.graph.precision.steps import written_by
+from pytest_onnxaccel.graph.precision.steps import WHOLE, written_by
 from pytest_onnxaccel.graph.probe.anatomy import captured
 from pytest_onnxaccel.graph.probe.expose import declared, element_type, write_beside
 
 #: Behind the name of a value: the input that takes its place for all who read it, and its floats as an output.
 FED, SHOWN = "__fed", "__shown"
-#: Behind the name of the original's value: what ONNX Runtime's quantiser calls it in whole numbers.
-_WHOLE = "_quantized"
 
 
 class Cut(NamedTuple):
@@ -47,7 +45,7 @@ def forced(source: str, target: str, values: Mapping[str, Sequence[object]]) -> 
 
     Returns:
         ``cuts``: each with ``original``, ``value`` (where it is cut), ``fed`` (the input, or empty where nothing reads
-        it) and ``shown`` (the output that holds it).
+        it), ``shown`` (the output that holds it) and ``whole`` (it is fed in whole numbers).
     """
     model = ModelProto()
     model.CopyFrom(load_graph(source))
@@ -78,7 +76,13 @@ def forced(source: str, target: str, values: Mapping[str, Sequence[object]]) -> 
         elif cut.scale:
             del graph.node[0]
         told.append(
-            {"original": cut.original, "value": cut.value, "fed": fed if cut.value in read else "", "shown": shown}
+            {
+                "original": cut.original,
+                "value": cut.value,
+                "fed": fed if cut.value in read else "",
+                "shown": shown,
+                "whole": bool(cut.scale),
+            }
         )
     graph.ClearField("value_info")
     write_beside(model, source, target)
@@ -97,10 +101,12 @@ def _cuts(model: ModelProto, values: Mapping[str, Sequence[object]]) -> Iterator
         if behind and name not in outputs and all(node.op_type == "QuantizeLinear" for node in behind):
             back = [d for node in behind for d in readers.get(node.output[0], []) if d.op_type == "DequantizeLinear"]
             yield from (Cut(name, node.output[0]) for node in back)
+            if not back:  # its numbers are read as they are
+                yield from (Cut(name, node.output[0], *(written_by(node) or ())) for node in behind)
         elif name in made:
             yield Cut(name, name)
     for node in model.graph.node:
-        original = node.output[0].removesuffix(_WHOLE) if node.output else ""
+        original = node.output[0].removesuffix(WHOLE) if node.output else ""
         steps = written_by(node)
         if steps is not None and node.op_type != "QuantizeLinear" and original in values and original not in made:
             yield Cut(original, node.output[0], *steps)

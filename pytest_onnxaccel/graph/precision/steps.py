@@ -29,8 +29,14 @@ _PLACES = {**_PLACES, **dict.fromkeys(
      "QLinearSoftmax"),
     (((0, 1, 2),), (3, 4)),
 )}  # fmt: skip
+#: Places of a bias, in steps of the product of those of input and weights.
+_BIAS = {"QLinearConv": 8, "QGemm": 6}
 #: Integer products: places of the weights, of their zero point.
 _INTEGER = {"MatMulInteger": (1, 3), "ConvInteger": (1, 3)}
+
+
+#: Behind the name of the original's value: what ONNX Runtime's quantiser calls it in whole numbers.
+WHOLE = "_quantized"
 
 
 class Steps(NamedTuple):
@@ -64,6 +70,21 @@ class Steps(NamedTuple):
         return f"steps of {float(np.ravel(self.scale)[0]):.4g} (zero point {zero})"
 
 
+class Written(NamedTuple):
+    """A value that is held in whole numbers.
+
+    Attributes:
+        low, high: least and greatest number, from the zero point on.
+        step: between two of them.
+        node: that writes them.
+    """
+
+    low: int
+    high: int
+    step: float
+    node: NodeProto
+
+
 class Held(NamedTuple):
     """A constant of few whole numbers."""
 
@@ -88,7 +109,8 @@ class Quantised:
     """What of *model*, its external data in it, is quantised."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
-        self.graph = model.graph
+        self.model, self.graph = model, model.graph
+        self.outputs = {value.name for value in model.graph.output}
         self.constants = {tensor.name: tensor for tensor in model.graph.initializer}
         for node in model.graph.node:
             if node.op_type == "Constant":
@@ -135,8 +157,9 @@ class Quantised:
                     yield Held(name, numbers, steps, self._user(node))
             if node.op_type in _INTEGER:
                 yield from self._of_integers(node)
-            if node.op_type == "QLinearConv" and len(node.input) > 8 and node.input[8]:
-                yield from self._bias_of(node)
+            place = _BIAS.get(node.op_type, 0)
+            if place and len(node.input) > place and node.input[place]:
+                yield from self._bias_of(node, place)
 
     def _numbers(self, node: NodeProto, place: int) -> tuple[str, Any] | None:
         """Return the name and content of the constant at *place*; rows of a table that are gathered first count too."""
@@ -148,8 +171,8 @@ class Quantised:
         found = self.array(name)
         return None if found is None or found.dtype.kind in "fOSU" else (name, found.astype(np.int64))
 
-    def _bias_of(self, node: NodeProto) -> Iterator[Held]:
-        bias, inner, weights = self._numbers(node, 8), self.steps(node, 1, 2), self.steps(node, 4, 5)
+    def _bias_of(self, node: NodeProto, place: int) -> Iterator[Held]:
+        bias, inner, weights = self._numbers(node, place), self.steps(node, 1, 2), self.steps(node, 4, 5)
         if bias is None or inner is None or weights is None:
             return
         scale = np.ravel(inner.scale)[0] * np.ravel(weights.scale)
@@ -210,22 +233,39 @@ class Quantised:
             elif node.op_type in _HANDS_ON and node.input and node.input[0] in written:
                 written.update((name, written[node.input[0]]) for name in node.output)
 
-    def ranges(self) -> dict[str, list[Any]]:
-        """Return lowest and highest number, step and the node, by float value that QuantizeLinear reads."""
-        found: dict[str, list[Any]] = {}
+    def written(self) -> dict[str, Written]:
+        """Return how values are held in whole numbers, where one step holds for all of a value, by its name.
+
+        That is the float that QuantizeLinear reads, or what a graph's output is called behind it; of an operator that
+        gives whole numbers itself, what ONNX Runtime's quantiser called it before.
+        """
+        found: dict[str, Written] = {}
         for node in self.graph.node:
-            if node.op_type != "QuantizeLinear":
+            _, writes = _PLACES.get(node.op_type, ((), None))
+            steps = self.steps(node, *writes) if writes is not None else None
+            if writes is None or steps is None or np.size(steps.scale) != 1:
                 continue
-            steps = self.steps(node, 1, 2)
-            if steps is None or np.size(steps.scale) != 1:
+            point = self.constants.get(node.input[writes[1]]) if len(node.input) > writes[1] else None
+            limits = LIMITS.get(point.data_type if point is not None else onnx.TensorProto.UINT8)
+            if limits is None:
                 continue
-            point = self.constants.get(node.input[2]) if len(node.input) > 2 else None
-            kind = point.data_type if point is not None else onnx.TensorProto.UINT8
-            limits = LIMITS.get(kind)
-            if limits is not None:
-                zero, step = int(np.ravel(steps.zero)[0]), float(np.ravel(steps.scale)[0])
-                found[node.input[0]] = [(limits[0] - zero) * step, (limits[1] - zero) * step, step, label(node)]
+            zero, step = int(np.ravel(steps.zero)[0]), float(np.ravel(steps.scale)[0])
+            held = Written(limits[0] - zero, limits[1] - zero, step, node)
+            if node.op_type == "QuantizeLinear":
+                found[node.input[0]] = held
+            else:
+                found.setdefault(node.output[0].removesuffix(WHOLE), held)
+            for back in self.readers.get(node.output[0], ()):
+                if back.op_type == "DequantizeLinear" and back.output[0] in self.outputs:
+                    found.setdefault(back.output[0], held)
         return found
+
+    def ranges(self) -> dict[str, list[Any]]:
+        """Return lowest and highest number, step and the node of what :meth:`written` gives, in JSON."""
+        return {
+            name: [held.low * held.step, held.high * held.step, held.step, label(held.node)]
+            for name, held in self.written().items()
+        }
 
 
 #: Least and greatest number of the integer types.
@@ -258,3 +298,18 @@ def quantised_scales(model: onnx.ModelProto) -> Iterator[str]:
                 yield node.input[scale]
         if writes is not None and len(node.input) > writes[0]:
             yield node.input[writes[0]]
+
+
+def scales_of(quantised: Quantised) -> Iterator[str]:
+    """Yield the names of constants that are scales or zero points, also of weights whose product is scaled behind."""
+    scales = [np.ravel(held.steps.scale) for held in quantised.held()]
+    for node in quantised.graph.node:
+        reads, writes = _PLACES.get(node.op_type, ((), None))
+        places = [place for read in reads for place in read[1:]] + list(writes or ())
+        places += [_INTEGER[node.op_type][1] - 1, _INTEGER[node.op_type][1]] if node.op_type in _INTEGER else []
+        yield from (node.input[place] for place in places if place < len(node.input) and node.input[place])
+        if node.op_type == "Mul":
+            for name in node.input:
+                found = quantised.array(name)
+                if found is not None and any(np.array_equal(np.ravel(found), scale) for scale in scales):
+                    yield name

@@ -13,7 +13,13 @@ from pytest_onnxaccel.graph.files import load_graph
 from pytest_onnxaccel.graph.rebatch_files import write_model
 
 
-def expose(source: str, target: str, values: Sequence[str], known: Mapping[str, Sequence[object]]) -> dict[str, object]:
+def expose(
+    source: str,
+    target: str,
+    values: Sequence[str],
+    known: Mapping[str, Sequence[object]],
+    constants: Sequence[str] = (),
+) -> dict[str, object]:
     """Write the model at *source* with *values* as further outputs, after its own, to *target*.
 
     A target next to its source shares the external data with it. Values inside subgraphs cannot be named: they are
@@ -24,6 +30,7 @@ def expose(source: str, target: str, values: Sequence[str], known: Mapping[str, 
         target: path of the model to write.
         values: names of values of the main graph.
         known: ``[bytes, dtype, shape]`` by value, as :func:`~.anatomy.anatomy` gives; some runtimes need them.
+        constants: names of initializers, or of values that follow from them alone; those that the graph lacks are left.
 
     Returns:
         ``outputs``: names of all outputs.
@@ -42,6 +49,13 @@ def expose(source: str, target: str, values: Sequence[str], known: Mapping[str, 
     for name in values:
         if name not in present:
             model.graph.output.append(declared(name, known.get(name), infos.get(name)))
+    held = {tensor.name: tensor for tensor in model.graph.initializer}
+    for name in constants:
+        if name in held:
+            info = helper.make_tensor_value_info(name, held[name].data_type, list(held[name].dims))
+            model.graph.output.append(info)
+        elif name in made:
+            model.graph.output.append(declared(name, None, infos.get(name)))
     write_beside(model, source, target)
     return {"outputs": [value.name for value in model.graph.output]}
 

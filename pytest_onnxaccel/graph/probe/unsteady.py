@@ -9,6 +9,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.graph.files import all_graphs, load_graph
+from pytest_onnxaccel.graph.probe.anatomy import captured
 from pytest_onnxaccel.graph.probe.expose import write_beside
 from pytest_onnxaccel.graph.probe.modules import module_of
 from pytest_onnxaccel.graph.upgrade import opset_of
@@ -64,8 +65,7 @@ def rest(source: str, target: str) -> dict[str, Any]:
     opset, constants = opset_of(model), _constants(model)
     changed = 0
     for graph in all_graphs(model):
-        outputs = {value if isinstance(value, str) else value.name for value in graph.output}
-        read = {name for node in graph.node for name in node.input} | outputs
+        read = _dead_removed(graph)
         for node in graph.node:
             kind = _kind(node, opset, constants)
             if kind not in ("dropout", "batch statistics"):
@@ -78,6 +78,22 @@ def rest(source: str, target: str) -> dict[str, Any]:
             del graph.value_info[:]
     write_beside(model, source, target)
     return {"changed": changed}
+
+
+def _dead_removed(graph: Any) -> set[str]:
+    """Remove nodes of *graph* that no output needs, as quantisers leave them, and return the names that others read."""
+    read = {value if isinstance(value, str) else value.name for value in graph.output}
+    kept: list[NodeProto] = []
+    for node in reversed(graph.node):
+        if read.intersection(node.output):
+            kept.append(node)
+            read.update((*node.input, *captured(node)))
+    kept.reverse()
+    if len(kept) < len(graph.node):
+        own = [NodeProto.FromString(node.SerializeToString()) for node in kept]
+        del graph.node[:]
+        graph.node.extend(own)
+    return read
 
 
 def _settle(node: NodeProto, opset: int) -> None:

@@ -48,3 +48,10 @@ def sqnr(reference: Array, candidate: Array) -> float:
         return math.inf
     power = float(np.square(signal / top).sum())
     return 10.0 * math.log10(power / noise) if power else -math.inf
+
+
+def steps_apart(candidate: Array, reference: Array, step: float) -> float:
+    """Return how many steps two tensors of one shape are apart: the root of the mean square; infinite without steps."""
+    if step <= 0 or not reference.size:
+        return math.inf
+    return float(np.sqrt(np.mean(np.square(as_floats(candidate) - as_floats(reference))))) / step

@@ -180,7 +180,7 @@ def _proven(
     from pytest_onnxaccel.runner.localise.quantised.faults import proven
 
     theirs = against.side(inputs.for_sample(0))
-    return result if theirs is None else proven(result, _ours(context, changed), theirs)
+    return result if theirs is None else proven(_failed(context, result, inputs), (_ours(context, changed), theirs))
 
 
 def _ours(context: CheckRun, changed: Casts) -> ComparisonSide:

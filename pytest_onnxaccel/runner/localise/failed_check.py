@@ -48,6 +48,11 @@ class FailedCheck:
             return int(figures.get("breach_sample", 0))
         return int(figures.get("outputs", {}).get(figures.get("worst_output", ""), {}).get("sample", 0))
 
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """The inputs whose values nobody gave, by a range, a file or golden data."""
+        return tuple(spec.name for spec in self.inputs.specs if self.inputs.made_up(spec.name))
+
     def feeds(self) -> dict[str, Array]:
         """Return that sample: one array per input."""
         return sample(self.inputs, self.request.seeds, self.request.batch, self.sample)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.checks.localise.exchanged import exchanged, told
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.results import CheckResult
+from pytest_onnxaccel.numerics.compare.sqnr import sqnr
 from pytest_onnxaccel.runner.localise.describe import Finding
 from pytest_onnxaccel.runner.localise.nodes.fused_nodes import still
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide, derived
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 _SEEN = "compared the outputs alone"
 #: So many nodes are named.
 _NAMED = 4
+#: Half of the energy of a difference, in dB.
+_HALF = 3.0
 
 
 def known_cause(
@@ -28,6 +32,7 @@ def known_cause(
     wrong: Sequence[str],
     outputs: tuple[Outputs, Outputs],
     narrow: str = "",
+    quantised: bool = False,
 ) -> Finding | None:
     """Find what explains the difference without a look inside; None where nothing known does.
 
@@ -39,11 +44,29 @@ def known_cause(
         wrong: outputs that failed.
         outputs: of candidate and reference on that sample, by name.
         narrow: float type of fewer digits that one side is a conversion to; empty where it is none.
+        quantised: one side alone computes with few whole numbers.
     """
     swapped = exchanged(outputs[0], outputs[1], wrong, narrow)
     if swapped:
         line = f"origin: outputs under other names: {told(swapped)}"
         return Finding(f"; outputs exchanged: {told(swapped)}", (line,), _SEEN, {"exchanged": swapped})
+    return training_mode(sides, feeds, wrong, outputs, quantised)
+
+
+def training_mode(
+    sides: tuple[ComparisonSide, ComparisonSide | None],
+    feeds: Mapping[str, Array],
+    wrong: Sequence[str],
+    outputs: tuple[Outputs, Outputs],
+    quantised: bool = False,
+) -> Finding | None:
+    """Find nodes in training mode with which the difference ends; None where there are none.
+
+    Args:
+        sides: as of :func:`known_cause`, as the other arguments are.
+        quantised: few whole numbers differ in any mode: it is enough that half of the difference ends at one output,
+            and that none grows as much.
+    """
     if sides[1] is not None and sides[0].shares_file(sides[1]):
         return None
     for which, word in ((0, "candidate"), (1, "reference")):
@@ -51,9 +74,13 @@ def known_cause(
         if side is None:
             continue
         nodes = [node for node in unsteady(side) if node["kind"] != "random"]
-        if nodes and _ends(side, which, feeds, wrong, outputs):
+        calm = at_rest(side, feeds) if nodes else None
+        if calm is not None and _ends(
+            (calm, outputs[1]) if which == 0 else (outputs[0], calm), wrong, outputs, quantised
+        ):
             first = nodes[0]
-            line = f"origin: {listed(nodes)} of the {word}: {_mode(nodes)}; with that mode off, the difference ends"
+            ends = "most of the difference ends" if quantised else "the difference ends"
+            line = f"origin: {listed(nodes)} of the {word}: {_mode(nodes)}; with that mode off, {ends}"
             origin = {
                 **{key: first[key] for key in ("name", "op", "outputs", "module")}, "value": first["outputs"][0],
                 "nodes": [{key: one[key] for key in ("name", "op", "outputs", "module")} for one in nodes],
@@ -66,19 +93,25 @@ def known_cause(
     return None
 
 
-def _ends(
-    side: ComparisonSide, which: int, feeds: Mapping[str, Array], wrong: Sequence[str], outputs: tuple[Outputs, Outputs]
-) -> bool:
-    """Return whether the difference is gone with training modes off on that side."""
+def at_rest(side: ComparisonSide, feeds: Mapping[str, Array]) -> Outputs | None:
+    """Return the outputs of that side with training modes off; None where it does not run so."""
     target = derived(side.model_session, "rest")
     try:
         side.model_session.graph("rest", source=side.file, target=target)
-        calm = side.at(target).session().run(feeds)
+        return side.at(target).session().run(feeds)
     except OnnxAccelError:
-        return False
+        return None
     finally:
         side.model_session.forget(target)
-    return not still(wrong, (calm, outputs[1]) if which == 0 else (outputs[0], calm), outputs)
+
+
+def _ends(calm: tuple[Outputs, Outputs], wrong: Sequence[str], plain: tuple[Outputs, Outputs], quantised: bool) -> bool:
+    """Return whether the difference of the *plain* sides is gone in the *calm* ones."""
+    if not quantised:
+        return not still(wrong, calm, plain)
+    before = {name: sqnr(plain[1][name], plain[0][name]) for name in wrong}
+    gained = [sqnr(calm[1][name], calm[0][name]) - left for name, left in before.items() if math.isfinite(left)]
+    return max(gained, default=0.0) > _HALF and min(gained, default=0.0) > -_HALF
 
 
 def unsteady(side: ComparisonSide) -> list[dict[str, Any]]:

@@ -54,6 +54,7 @@ def looked_into(
             golden_outputs(sides[0], failed),
             narrow=str(result.figures.get("conversion", "")),
             quantised="quantised" in result.figures,
+            drawn=failed.drawn,
         )
         return analysis(result)
     except Exception as error:
@@ -86,6 +87,7 @@ class FailureAnalysis:
         stored: golden outputs of that sample, where there are some.
         narrow: float type of fewer digits that one side is a conversion to; empty where it is none.
         quantised: one side alone computes with few whole numbers.
+        drawn: inputs whose values nobody gave.
     """
 
     sides: tuple[ComparisonSide, ComparisonSide]
@@ -98,6 +100,7 @@ class FailureAnalysis:
     tolerances: dict[str, tuple[float, float]] = field(default_factory=dict)
     narrow: str = ""
     quantised: bool = False
+    drawn: tuple[str, ...] = ()
 
     def __call__(self, result: CheckResult) -> CheckResult:
         """Return *result* with what was found.
@@ -145,13 +148,13 @@ class FailureAnalysis:
         if not past_tolerance(self.tolerances, wrong, outputs):
             return None, self._agreeing(outputs, wrong)
         try:
-            cause = known_cause(self.sides, self.feeds, wrong, outputs, self.narrow)
+            cause = known_cause(self.sides, self.feeds, wrong, outputs, self.narrow, self.quantised)
             if cause is not None:
                 return None, cause
             if self.quantised:
-                from pytest_onnxaccel.runner.localise.quantised.loss import finding as loss_of
+                from pytest_onnxaccel.runner.localise.quantised.most_lost import finding as loss_of
 
-                return None, loss_of(*self.sides, self.feeds)
+                return None, loss_of(*self.sides, self.feeds, self.drawn)
             found = intermediates(*self.sides, self.feeds, wrong, narrow=self.narrow)
             if not still(wrong, found.outputs, outputs):
                 return None, vanished(found, fused(found, wrong, outputs))

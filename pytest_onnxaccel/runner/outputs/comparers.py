@@ -58,6 +58,8 @@ class Wanted:
                 continue
             mine = (own.orderings[name].suppression if name in own.orderings else None) or known
             found |= {known.boxes: mine.boxes, known.scores: mine.scores, known.chosen: mine.chosen}
+            pairs = zip(known.limits, mine.limits, strict=True)
+            found |= {name: own if isinstance(own, str) else name for name, own in pairs if isinstance(name, str)}
         return {name: ours for name, ours in found.items() if name}
 
 

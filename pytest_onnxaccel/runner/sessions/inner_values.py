@@ -93,8 +93,12 @@ class _Inside:
         if not values and not set(self._names.values()) & set(view["outputs"]):
             raise ModelError("it has no such values", code="E_CONVERT")
         known = {name: view["values"][name] for name in values}
+        given = {*values, *view["inputs"], *view["outputs"]}
+        fixed = [name for name in dict.fromkeys(self._names.values()) if name not in given]
         self._target = derived(side.model_session, "inside")
-        side.model_session.graph("expose", source=side.file, target=self._target, values=values, known=known)
+        side.model_session.graph(
+            "expose", source=side.file, target=self._target, values=values, known=known, constants=fixed
+        )
         self._session = side.at(self._target).session()
         return self._session
 

@@ -103,6 +103,16 @@ def test_what_suppression_keeps_is_in_its_order() -> None:
     assert facts(nodes[:1], "picked", INT, inputs).orderings["picked"].axis == -2
 
 
+def test_limits_of_suppression_are_numbers_or_named() -> None:
+    inputs = [value("b", FLOAT, [1, 9, 4]), value("s", FLOAT, [1, 1, 9])]
+    nodes = [
+        node("Shape", ["b"], ["most"]), node("NonMaxSuppression", ["b", "s", "most", "half"], ["picked"], "nms"),
+    ]  # fmt: skip
+    found = facts(nodes, "picked", INT, inputs, half=np.float32(0.5)).orderings["picked"].suppression
+    assert found is not None
+    assert found.limits[:2] == ("most", 0.5)
+
+
 def test_steps_are_what_a_rounding_gives() -> None:
     start = [node("QuantizeLinear", ["s", "scale", "zero"], ["q"], "round")]
     byte = TensorProto.UINT8

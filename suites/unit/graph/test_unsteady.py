@@ -52,6 +52,17 @@ def test_statistics_that_are_read_cannot_be_put_at_rest(tmp_path: Path) -> None:
         rest(saved(tmp_path, "m", made), str(tmp_path / "rest.onnx"))
 
 
+def test_statistics_that_only_dead_nodes_read_can_be_put_at_rest(tmp_path: Path) -> None:
+    """A quantiser adds pairs of QuantizeLinear and DequantizeLinear behind them."""
+    made = files.with_norm(training_mode=1)
+    norm = next(n for n in made.graph.node if n.op_type == "BatchNormalization")
+    made.graph.node.append(node("Neg", [norm.output[1]], ["unread"], "dead"))
+    target = str(tmp_path / "rest.onnx")
+    assert rest(saved(tmp_path, "m", made), target) == {"changed": 1}
+    assert "dead" not in [n.name for n in onnx.load(target).graph.node]
+    onnx.checker.check_model(onnx.load(target), full_check=True)
+
+
 def test_a_transplanted_node_has_the_weights_of_the_other_file(tmp_path: Path) -> None:
     wrong, right = hidden.amplified(1.0, 3.0), hidden.amplified(1.0, 2.0)
     paths = saved(tmp_path, "a", wrong), saved(tmp_path, "b", right)

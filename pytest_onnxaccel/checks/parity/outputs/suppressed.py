@@ -41,7 +41,10 @@ def open_choices(known: Suppression, sample: Sample, inner: Inner) -> tuple[int,
         return 0, 0
     if off[0] is None or off[1] is None or boxes[1] is None or scores[1] is None:
         return 0, 0
-    most, overlap, least = known.limits
+    limits = [_number(both(one)[1]) if isinstance(one, str) else one for one in known.limits]
+    most, overlap, least = limits
+    if most is None or overlap is None or least is None:
+        return 0, 0
     of = Suppressing(as_floats(boxes[1]), as_floats(scores[1]), most, overlap, least, known.center)
     if not may_choose(mine, of, off[1], off[0]):
         return 0, 0
@@ -49,6 +52,11 @@ def open_choices(known: Suppression, sample: Sample, inner: Inner) -> tuple[int,
     if max(len(theirs - ours), len(ours - theirs)) > max(2, _MOST_OPEN * len(theirs)):
         return 0, 0
     return len(theirs - ours), len(ours - theirs)
+
+
+def _number(limit: Array | None) -> float | None:
+    """Return the one number that a computed limit is; None where that is not known."""
+    return float(as_floats(limit).reshape(())) if limit is not None and limit.size == 1 else None
 
 
 def _apart(ours: Array | None, theirs: Array | None) -> float | None:

@@ -8,15 +8,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.checks.localise.exchanged import exchanged_in_few_bits
-from pytest_onnxaccel.checks.localise.exchanged import told as told_names
 from pytest_onnxaccel.checks.localise.graph_view import GraphView, Node
-from pytest_onnxaccel.checks.precision.ranges import Misfit, Range, misfit
+from pytest_onnxaccel.checks.precision.ranges import Misfit, Range, misfit, unexplained
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import dtype_label
-from pytest_onnxaccel.numerics.compare.sqnr import sqnr
-from pytest_onnxaccel.runner.localise.describe import Finding
+from pytest_onnxaccel.numerics.compare.sqnr import sqnr, steps_apart
 from pytest_onnxaccel.runner.localise.nodes.exposed_model import ExposedModel
+from pytest_onnxaccel.runner.localise.nodes.node_words import named
+from pytest_onnxaccel.runner.localise.quantised.same_numbers import in_same_numbers
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide, derived
 
 if TYPE_CHECKING:
@@ -26,12 +25,6 @@ _AUDIT = "pytest_onnxaccel.graph.precision.audit:audit"
 _FORCED = "pytest_onnxaccel.graph.precision.forced:forced"
 #: Bytes of values that are held at a time; the largest ones are left out first.
 CAP = 256 << 20
-#: So many nodes are named.
-_NAMED = 5
-#: Rounding of weights and of what is read costs so much beside that of the result, in dB.
-_USUAL = 6.0
-#: A node that loses so much more than it must, in dB, and more than the one that loses most, is named before that one.
-_CLEAR = 3.0
 #: What only turns numbers into others names no place.
 _TURNS = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Cast", "Mul", "Identity")
 #: What hands numbers on as they are loses nothing, where anything else of the part computes.
@@ -47,12 +40,25 @@ class Loss:
         value: that it gives.
         sqnr: of that, in dB.
         misfit: how that fits the range of the numbers that it is turned into.
+        range: of those numbers, where it is known.
+        same: what the original loses there in the same numbers, in dB; None where that is not known.
+        off: how many steps the two are apart, the root of the mean square; infinite where it has no steps.
+        original: what the original computes there, in words.
     """
 
     node: str
     value: str
     sqnr: float
     misfit: Misfit
+    range: Range | None = None
+    same: float | None = None
+    off: float = math.inf
+    original: str = ""
+
+    @property
+    def unexplained(self) -> float:
+        """What it loses more than its numbers explain, in dB; 0 where they do."""
+        return 0.0 if self.same is None else unexplained(self.sqnr, self.same, self.off)
 
     @property
     def excess(self) -> float:
@@ -62,6 +68,7 @@ class Loss:
     def to_json(self) -> dict[str, Any]:
         return {
             "node": self.node, "value": self.value, "sqnr_db": self.sqnr, "excess_db": self.excess,
+            "same_numbers_db": self.same,
             "range": self.misfit.text,
             "quantiser": self.misfit.node,
         }  # fmt: skip
@@ -97,7 +104,7 @@ def losses(
     shared = _within([name for name in other.makers if other.dtype(name) in ("", "float32")], other)
     (right,) = ExposedModel(theirs, other).run(shared, feeds)
     right = {name: array for name, array in {**feeds, **right}.items() if array.dtype.name == "float32"}
-    right |= _rectified(mine, other, right)
+    right |= _rectified(mine, other, right, ranges)
     target = derived(ours.model_session, "forced")
     try:
         values = {name: [dtype_label(array.dtype), list(array.shape)] for name, array in right.items()}
@@ -108,6 +115,7 @@ def losses(
         found = side.session().run({**feeds, **given})
     finally:
         ours.model_session.forget(target)
+    same = in_same_numbers((ours, theirs), feeds, right, cuts)
     told: dict[str, Loss] = {}
     known = {cut["value"] for cut in cuts}
     for cut in cuts:
@@ -116,18 +124,30 @@ def losses(
             continue
         nodes, _ = mine.between(cut["value"], known - {cut["value"]})
         fits = misfit(name, right[name], ranges.get(name))
-        told[name] = Loss(_own(nodes, name), name, sqnr(right[name], shown), fits)
+        told[name] = Loss(_own(nodes, name), name, sqnr(right[name], shown), fits, ranges.get(name))
+        if name in same and same[name].array.shape == shown.shape:
+            theirs_there, _ = other.between(name, {*same[name].fed} - {name})
+            told[name] = replace(
+                told[name],
+                same=sqnr(right[name], same[name].array),
+                off=steps_apart(shown, same[name].array, same[name].step),
+                original=named(theirs_there),
+            )
     return sorted((loss for loss in told.values() if math.isfinite(loss.sqnr)), key=lambda loss: loss.sqnr)
 
 
-def _rectified(mine: GraphView, other: GraphView, right: Mapping[str, Array]) -> dict[str, Array]:
+def _rectified(
+    mine: GraphView, other: GraphView, right: Mapping[str, Array], ranges: Mapping[str, Range]
+) -> dict[str, Array]:
     """Return the values that whole numbers rectify on the way: as the original has them behind its Relu."""
     found = {}
     for node in other.nodes:
         if node.op in ("Relu", "Clip") and node.inputs and node.outputs:
             before, behind = node.inputs[0], node.outputs[0]
             alone = sum(before in each.inputs for each in other.nodes) == 1
-            if alone and behind in right and not _rectifies(mine, before, behind):
+            held = ranges.get(before)
+            left = held is not None and held.low > -held.step / 2  # to numbers that begin at 0
+            if left and alone and behind in right and not _rectifies(mine, before, behind):
                 found[before] = right[behind]
     return found
 
@@ -153,36 +173,3 @@ def _own(nodes: tuple[Node, ...], name: str) -> str:
     found = [node for node in nodes if node.op not in _TURNS]
     found = [node for node in found if node.op not in _MOVES] or found or list(nodes)
     return str(found[0]) if found else repr(name)
-
-
-def finding(ours: ComparisonSide, theirs: ComparisonSide, feeds: Mapping[str, Array]) -> Finding:
-    """Return the part of a quantised model to look at first, and what the others lose.
-
-    Raises:
-        OnnxAccelError: a side cannot be run.
-    """
-    report = audited(ours, theirs)
-    faults = faults_of(report)
-    swapped = {} if faults else exchanged_in_few_bits(*(side.session().run(feeds) for side in (ours, theirs)))
-    if swapped:
-        line = f"origin: outputs under other names: {told_names(swapped)}"
-        clause = f"; outputs exchanged: {told_names(swapped)}"
-        return Finding(clause, (line,), "compared the outputs alone", {"exchanged": swapped})
-    lost = losses(ours, theirs, feeds, {name: Range(*known) for name, known in report["ranges"].items()})
-    figures: dict[str, Any] = {"loss": [loss.to_json() for loss in lost], "faults": list(report["faults"])}
-    lines = [f"origin: {fault}" for fault in faults[:_NAMED]]
-    clause = ""
-    if faults:
-        clause = f"; origin: {faults[0]}"
-        figures["origin"] = {"node": report["faults"][0]["node"], "value": report["faults"][0]["name"]}
-    elif lost:
-        worst = max(lost, key=lambda loss: loss.excess)
-        stands_out = worst.excess > max(_USUAL, lost[0].excess + _CLEAR)
-        worst = worst if stands_out else lost[0]
-        why = f", {worst.excess:.0f} dB more than its numbers must" if stands_out else ""
-        clause = f"; most is lost at {worst}{why}"
-        node = worst.misfit.node if worst.misfit.text else worst.node
-        figures["origin"] = {"node": node, "value": worst.value}
-    lines += [f"loss alone, {place}. of {len(lost)}: {loss}" for place, loss in enumerate(lost[:_NAMED], 1)]
-    seen = f"{len(lost)} nodes were fed what the original computes there, {report['judged']} constants were compared"
-    return Finding(clause, tuple(lines), seen, figures)
