@@ -89,6 +89,7 @@ class InputFacts:
         whole: outputs that are one number for all samples of a batch, with the node that makes them so.
         weights: numbers that the graph multiplies with: those of matrices and kernels; tables that are looked up in do
             not count.
+        compared: sizes that a condition tells apart, by the input whose length is compared.
     """
 
     domains: Mapping[str, Domain] = field(default_factory=dict)
@@ -102,6 +103,7 @@ class InputFacts:
     longest: Mapping[str, int] = field(default_factory=dict)
     weights: int = 0
     whole: Mapping[str, str] = field(default_factory=dict)
+    compared: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -120,4 +122,5 @@ class InputFacts:
             dict(data.get("longest", {})),
             int(data.get("weights", 0)),
             dict(data.get("whole", {})),
+            {name: tuple(sizes) for name, sizes in data.get("compared", {}).items()},
         )

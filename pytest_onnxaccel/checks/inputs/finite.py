@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -66,12 +67,17 @@ def is_finite(outputs: Mapping[str, Array]) -> bool:
 
 
 def without_missing(inputs: Inputs) -> Inputs:
-    """Return *inputs* without NaN; the same object where there are none."""
-    holding = {n: d for n, d in inputs.domains.items() if any(p != p for p in d.points)}
-    if not holding:
-        return inputs
-    whole = {n: replace(d, points=tuple(p for p in d.points if p == p)) for n, d in holding.items()}
-    return replace(inputs, domains={**inputs.domains, **whole})
+    """Return *inputs* without NaN and infinities; the same object where there are none."""
+    whole = {
+        name: replace(domain, points=_finite(domain.points), columns=tuple(map(_finite, domain.columns)))
+        for name, domain in inputs.domains.items()
+    }
+    changed = {name: domain for name, domain in whole.items() if domain != inputs.domains[name]}
+    return replace(inputs, domains={**inputs.domains, **changed}) if changed else inputs
+
+
+def _finite(numbers: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(number for number in numbers if not isinstance(number, float) or math.isfinite(number))
 
 
 def _guessed_float(inputs: Inputs, spec: TensorSpec) -> bool:

@@ -72,6 +72,8 @@ class Findings:
         self.batch_axes: dict[str, int] = {}
         #: Rows of the longest table that the length of an input counts, by input
         self.longest: dict[str, int] = {}
+        #: Sizes that a condition tells apart, by the input whose size is compared
+        self.compared_sizes: dict[str, dict[int, None]] = {}
 
     def add(self, finding: Finding) -> None:
         """Keep *finding*."""
@@ -164,10 +166,12 @@ def _empty(low: Bound | None, high: Bound | None) -> bool:
 def _columns(found: Sequence[tuple[tuple[float, ...], ...]], whole: bool) -> tuple[tuple[float, ...], ...]:
     """Return all telling numbers of each column; of whole numbers, those next to each of them."""
     width = max(map(len, found), default=0)
-    joined = [sorted({v for one in found if place < len(one) for v in one[place]}) for place in range(width)]
+    joined = [{v for one in found if place < len(one) for v in one[place]} for place in range(width)]
+    missing = [not whole and any(map(math.isnan, one)) for one in joined]
+    known = [sorted(v for v in one if not math.isnan(v)) for one in joined]
     if whole:
-        joined = [sorted({side for v in one for side in (math.floor(v), math.ceil(v))}) for one in joined]
-    return tuple(map(tuple, joined))
+        known = [sorted({side for v in one for side in (math.floor(v), math.ceil(v))}) for one in known]
+    return tuple((*one, math.nan) if lacks else tuple(one) for one, lacks in zip(known, missing, strict=True))
 
 
 def _narrowest(ends: Iterable[Bound | None], pick: Any) -> Bound | None:

@@ -109,6 +109,7 @@ class Value:
         elem_type: of ONNX; 0 where it is not known.
         inverted: the traces of a mask that this is the complement of.
         summed: the traces of what was added up to give it.
+        terms: the traces of several inputs whose sum it is.
         infinite: it may hold infinities: constants of the graph that are infinite, or reductions of nothing.
         share: it comes out of a Sigmoid, moved or averaged and nothing else.
     """
@@ -122,6 +123,7 @@ class Value:
     elem_type: int = 0
     inverted: tuple[Trace, ...] = ()
     summed: tuple[Trace, ...] = ()
+    terms: tuple[Trace, ...] = ()
     infinite: bool = False
     share: bool = False
 

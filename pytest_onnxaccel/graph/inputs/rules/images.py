@@ -102,6 +102,13 @@ def roi(site: Site) -> None:
         site.findings.bounds(site.operand(1).traces, site.node, Demand("are boxes", 0, (min(sizes) - 1) / abs(scale)))
 
 
+def grid(site: Site) -> None:
+    """GridSample: places inside the image, which ends at -1 and 1, and past its border."""
+    site.findings.bounds(
+        site.operand(1).traces, site.node, Demand("is a place in an image", points=(-1.43, -1.07, 1.07, 1.43))
+    )
+
+
 def decoder(site: Site) -> None:
     """ImageDecoder: the bytes of an image of the declared size."""
     after = site.output_shape()
@@ -158,6 +165,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ":MaxUnpool": (max_unpool,),
     ":NonMaxSuppression": (suppression,),
     ":RoiAlign": (roi,),
+    ":GridSample": (grid,),
     ":ImageDecoder": (decoder,),
     ":SequenceAt": (position(1),),
     ":SequenceErase": (position(1),),

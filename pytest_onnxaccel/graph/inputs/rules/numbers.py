@@ -25,6 +25,12 @@ _BITS = {
 }  # fmt: skip
 #: Limits past this stand for none.
 _FAR = 1e4
+#: Numbers that a comparison is tried with; of more, what lies between them.
+_MOST_COMPARED = 64
+#: Limits that are told apart in one comparison.
+_MOST_LIMITS = 250
+#: Remainders that are gone through one by one, and values of a few bits.
+_MOST_REMAINDERS, _FIELD = 32, 16
 
 
 def _between(site: Site, place: int = 0, low: float | None = None, high: float | None = None, text: str = "") -> None:
@@ -36,7 +42,11 @@ def divisor(site: Site) -> None:
     whole = site.operand(0).elem_type in _WHOLE or site.operand(1).elem_type in _WHOLE
     if site.operator.name == "Mod" or whole:  # which tell themselves from their like on negative numbers alone
         number = site.operand(1).scalar
-        around = () if not number or not whole else (-1, number - 1, number, number + 1)
+        around: list[float] = []
+        if number and whole:
+            around = [-1, number - 1, number, number + 1]
+            if site.operator.name == "Mod" and 0 < number <= _MOST_REMAINDERS:
+                around += range(int(number) - 1)
         site.findings.bounds(site.operand(0).traces, site.node, Demand("is divided", points=around))
     exclude = (0, -1) if whole else (0,)
     site.findings.bounds(site.operand(1).traces, site.node, Demand("divides", exclude=exclude))
@@ -78,6 +88,7 @@ def compared(site: Site) -> None:
             continue
         if array is None or array.dtype.kind not in "fiub":
             continue
+        _compared_size(site, place, site.operand(other).scalar)
         if _counts_up(array):
             ends = (int(array.min()), int(array.max()))
             traces = site.operand(place).traces
@@ -85,9 +96,10 @@ def compared(site: Site) -> None:
                 traces, site.node, Demand(f"is one of {array.size} numbers", *ends, "index", points=ends)
             )
             continue
-        if array.size > 64:
-            continue
         whole = array.dtype.kind in "iub"
+        if array.size > _MOST_COMPARED:
+            _limits(site, place, array)
+            continue
         points: list[float] = []
         for number in dict.fromkeys(array.reshape(-1).tolist()):
             if not math.isfinite(number):
@@ -96,6 +108,25 @@ def compared(site: Site) -> None:
             points += [number, number - step, number + step] if site.operator.name != "Not" else [number]
         replaced = points if site.operator.name != "Equal" else [n for n in points if n in array.reshape(-1)]
         demand = Demand("is compared", points=points, guards=replaced)
+        site.findings.bounds(site.operand(place).traces, site.node, demand)
+
+
+def _compared_size(site: Site, place: int, number: float | None) -> None:
+    """Note a size of an input that a condition hangs on, and that numbers of other sizes do not show."""
+    value = site.operand(place)
+    if number is None or number < 0 or not value.shape_of or any(size != 1 for size in value.shape or ()):
+        return
+    sizes = site.findings.compared_sizes.setdefault(value.shape_of, {})
+    sizes |= dict.fromkeys((math.floor(number), math.floor(number) + 1))
+
+
+def _limits(site: Site, place: int, array: Any) -> None:
+    """Many limits, as of buckets: each of them, what lies between two, and what lies past the ends."""
+    found = np.unique(array[np.isfinite(array)].astype(np.float64))
+    if 1 < found.size <= _MOST_LIMITS:
+        step = float(np.median(np.diff(found)))
+        points = [found[0] - step, *found, *(found[:-1] + np.diff(found) / 2), found[-1] + step]
+        demand = Demand(f"is compared with {found.size} limits", points=[float(point) for point in points])
         site.findings.bounds(site.operand(place).traces, site.node, demand)
 
 
@@ -164,6 +195,33 @@ def bits(*places: int) -> Rule:
 def missing(site: Site) -> None:
     """IsNaN: a number that is missing."""
     site.findings.bounds(site.operand(0).traces, site.node, Demand("may be missing", points=(math.nan,)))
+
+
+def infinite(site: Site) -> None:
+    """IsInf: the infinities that it tells."""
+    points = [s * math.inf for s, name in ((1, "positive"), (-1, "negative")) if site.attribute(f"detect_{name}", 1)]
+    site.findings.bounds(site.operand(0).traces, site.node, Demand("may be infinite", points=points))
+
+
+def rounded(*points: float) -> Rule:
+    """Return an operator that leaps at some numbers: these, where it reads the input itself.
+
+    Of what was computed before it, engines may give a number on either side of the leap.
+    """
+
+    def rule(site: Site) -> None:
+        traces = [trace for trace in site.operand(0).traces if trace.plain and not trace.cast]
+        site.findings.bounds(traces, site.node, Demand("is rounded", points=points))
+
+    return rule
+
+
+def shifted(site: Site) -> None:
+    """BitShift to the right by a constant: each value of the few bits that are left at the end of it."""
+    number, ends = site.operand(1).scalar, _BITS.get(site.operand(0).elem_type)
+    if number is not None and ends is not None and site.attribute("direction") == b"RIGHT":
+        points = [float(field << int(number)) for field in range(_FIELD)]
+        site.findings.bounds(site.operand(0).traces, site.node, Demand("is shifted", *ends, points=points))
 
 
 def every_value(site: Site, place: int = 0) -> None:
@@ -276,7 +334,11 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ":HardSigmoid": (gated("_", 3.0, (1, -1)),),
     ":HardSwish": (gated("_", 3.0, (1, -1)),),
     ":IsNaN": (missing,),
-    ":BitShift": (bits(0),),
+    ":IsInf": (infinite,),
+    ":Round": (rounded(-1.5, -0.5, 0.5, 1.5, 2.5),),
+    ":Floor": (rounded(-2.5, -1, 0, 1, 2.5),),
+    ":Ceil": (rounded(-2.5, -1, 0, 1, 2.5),),
+    ":BitShift": (bits(0), shifted),
     ":BitwiseAnd": (bits(0, 1),),
     ":BitwiseOr": (bits(0, 1),),
     ":BitwiseXor": (bits(0, 1),),

@@ -72,6 +72,9 @@ def ensemble(site: Site) -> None:
         if mode != _LEAF and math.isfinite(value):
             (equal if mode in _EQUALITY else thresholds).setdefault(int(feature), set()).add(float(value))
     points = {feature: between(found) for feature, found in thresholds.items()}
+    tracked = site.attribute("nodes_missing_value_tracks_true") or ()
+    for feature in {int(f) for f, mode, yes in zip(features, modes, tracked, strict=False) if yes and mode != _LEAF}:
+        points[feature] = [*points.get(feature, ()), math.nan]  # where a missing number goes is a matter of the tree
     for feature, found in equal.items():
         points[feature] = [*points.get(feature, ()), *sorted(found), max(found) + 1]
     _tell(site, points, f"has {sum(map(len, thresholds.values()))} thresholds")
@@ -108,10 +111,11 @@ def _back(column: Column, numbers: Sequence[float]) -> list[float]:
 
 
 def _thinned(numbers: Sequence[float]) -> list[float]:
-    found = sorted(set(numbers))
+    found = sorted({number for number in numbers if not math.isnan(number)})
+    missing = [math.nan] if len(found) < len(numbers) and any(map(math.isnan, numbers)) else []
     if len(found) <= _MOST:
-        return found
-    return [found[int(place)] for place in np.linspace(0, len(found) - 1, _MOST)]
+        return [*found, *missing]
+    return [*(found[int(place)] for place in np.linspace(0, len(found) - 1, _MOST)), *missing]
 
 
 def _floats(site: Site, name: str) -> list[float]:
