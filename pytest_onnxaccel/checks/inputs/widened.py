@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pytest_onnxaccel.checks.inputs.finite import are_finite
+from pytest_onnxaccel.checks.inputs.finite import are_finite, without_missing
 from pytest_onnxaccel.checks.inputs.resolved import ResolvedInputs
 from pytest_onnxaccel.checks.inputs.trial import Trial
 from pytest_onnxaccel.core.errors import ModelError
@@ -168,8 +168,12 @@ def _after(trial: Trial, inputs: Inputs) -> Inputs:
 
 def _redrawn(trial: Trial, inputs: Inputs) -> Inputs:
     redrawn = dict(inputs.redrawn)
+    whole = without_missing(inputs)
+    missing = whole is not inputs
     for index in range(1, max(SETTLED, inputs.telling)):
-        again = _legal(trial, inputs, redrawn, index, sure=_sure_of_all(inputs))
+        again = _legal(trial, inputs, redrawn, index, sure=_sure_of_all(inputs) and not missing)
+        if missing and again != 0:
+            return _redrawn(trial, whole)  # what stands for a missing number is read by more than what replaces it
         if again:
             redrawn[index] = again
     return replace(inputs, redrawn=redrawn)

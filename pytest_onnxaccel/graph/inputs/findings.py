@@ -126,7 +126,8 @@ def merged(name: str, findings: Sequence[Finding], dtype: str) -> Domain:
     points = dict.fromkeys(v if isinstance(v, str) else _number(v, whole) for f in findings for v in f.points)
     choices = dict.fromkeys(v for f in deciding for v in f.choices)
     exact = next((f.exact for f in deciding if f.exact is not None), None)
-    replaced = [v for f in findings for v in f.guards] if any(f.guarded and f.kind == kind for f in findings) else []
+    guarded = kind == "index" and all(f.guarded for f in deciding)
+    replaced = [v for f in findings for v in f.guards] if guarded else []
     apart = tuple(dict.fromkeys(_number(v, whole) for v in (*replaced, *(v for f in findings for v in f.apart))))
     columns = _columns([f.columns for f in findings if f.columns], whole)
     return Domain(

@@ -110,6 +110,7 @@ class Value:
         inverted: the traces of a mask that this is the complement of.
         summed: the traces of what was added up to give it.
         terms: the traces of several inputs whose sum it is.
+        table: the constant of which it holds some elements, chosen by what is fed.
         infinite: it may hold infinities: constants of the graph that are infinite, or reductions of nothing.
         share: it comes out of a Sigmoid, moved or averaged and nothing else.
     """
@@ -124,6 +125,7 @@ class Value:
     inverted: tuple[Trace, ...] = ()
     summed: tuple[Trace, ...] = ()
     terms: tuple[Trace, ...] = ()
+    table: Value | None = None
     infinite: bool = False
     share: bool = False
 

@@ -28,6 +28,10 @@ MOVES = frozenset({
 })  # fmt: skip
 #: Of the operators that keep the order, those whose result of a constant has its numbers.
 _KEEPS_NUMBERS = frozenset({"Identity", "Dropout", "Flatten", "Squeeze", "Unsqueeze", "Reshape"})
+#: Operators whose result has the numbers of the first operand and no others; the shape is told apart.
+_REPEATS = frozenset({"Expand", "Tile"})
+#: And those that pick some of its elements.
+_PICKS = frozenset({"Gather", "GatherElements", "GatherND"})
 #: A sum of more inputs than these is not followed.
 _MOST_TERMS = 4
 #: Elementwise comparisons and logic: their results are not the input's values.
@@ -82,19 +86,30 @@ def _moved(site: Site, made: Value) -> Value:
     if turned and source.shape is not None and shape is None:
         order = site.attribute("perm") or list(range(len(source.shape)))[::-1]
         shape = tuple(source.shape[axis] for axis in order)
-    if source.blank and shape == made.shape:
+    numbers = source.constant if site.operator.name in _REPEATS else None
+    table = source if site.operator.name in _PICKS and not source.fed else None
+    if source.blank and shape == made.shape and numbers is None and table is None:
         return made
     parts = tuple(trace.moved(whole=True) for trace in source.traces) if turned else moved(source.traces)
     shape_of = source.shape_of if site.operator.name in ("Slice", "Gather") else ""
     return made.with_(
-        traces=parts, inverted=moved(source.inverted), shape=shape, shape_of=shape_of, elem_type=source.elem_type
+        traces=parts,
+        inverted=moved(source.inverted),
+        constant=numbers,
+        table=table,
+        shape=shape,
+        shape_of=shape_of,
+        elem_type=source.elem_type,
     )
 
 
 def _concatenated(site: Site, made: Value) -> Value:
     values = [v for v in site.operands if v is not None]
     shape_of = next((v.shape_of for v in values if v.shape_of), "")
-    return made.with_(traces=joined(values), shape_of=shape_of, inverted=())
+    traces = joined(values)
+    if site.operator.name in ("Max", "Min") and any(v.scalar is not None for v in values):
+        traces = tuple(trace.with_(guarded=True) for trace in traces)
+    return made.with_(traces=traces, shape_of=shape_of, inverted=())
 
 
 def _cast(site: Site, made: Value) -> Value:

@@ -24,6 +24,13 @@ def rotary(positions: int, table: int) -> Rule:
 
 def grouped(site: Site) -> None:
     """GroupQueryAttention: the length of all with what a cache holds, and for each row one less than that."""
+    query = site.operand(0)
+    if len(query.by) == 1 and site.operand(3).fed:
+        # Several sequences at once go on by one step each, where a cache is given
+        site.findings.compared_sizes.setdefault(next(iter(query.by)), {})[1] = None
+    for name in sorted(site.operand(5).by - {trace.input for trace in site.operand(5).traces}):
+        text = f"counts what a cache holds in {named(site.node)}"
+        site.findings.add(Finding(name, text, "mask", exclude=(0,)))
     total = _added(_size(site, 3, 2), _size(site, 0, 1))
     if total is not None:
         exact(site, 6, [total], "the length")

@@ -15,6 +15,10 @@ from pytest_onnxaccel.graph.inputs.rules.declared import exact
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
 
+#: Where boxes begin and end, as shares of the shorter side.
+_NEAR, _FAR = (0.0, 0.07, 0.13, 0.21, 0.34, 0.46), (0.53, 0.61, 0.74, 0.87, 0.93, 1.0)
+
+
 def crop_or_pad(site: Site) -> None:
     """CenterCropPad: the declared sizes of its axes."""
     after = site.output_shape()
@@ -99,7 +103,14 @@ def roi(site: Site) -> None:
     sizes = [d for d in (shape or ())[2:] if isinstance(d, int)]
     scale = float(site.attribute("spatial_scale", 1.0)) or 1.0
     if sizes:
-        site.findings.bounds(site.operand(1).traces, site.node, Demand("are boxes", 0, (min(sizes) - 1) / abs(scale)))
+        last = (min(sizes) - 1) / abs(scale)
+        site.findings.bounds(site.operand(1).traces, site.node, Demand("are boxes", 0, last))
+        # The first corner is the upper left one: what is turned round is no box
+        corners = [tuple(last * share for share in shares) for shares in (_NEAR, _FAR)]
+        for trace in site.operand(1).traces:
+            if trace.ordered and trace.plain:
+                text = f"are boxes in {named(site.node)}"
+                site.findings.add(Finding(trace.input, text, columns=(corners[0],) * 2 + (corners[1],) * 2))
 
 
 def grid(site: Site) -> None:

@@ -96,7 +96,7 @@ def _named_rows(site: Site, place: int, axis: int) -> None:
     for trace in site.operand(place).traces:
         if trace.plain:
             text = f"indexes the axis {name!r} in {named(site.node)}"
-            site.findings.add(Finding(trace.input, text, "index", 0, f"({name}) - 1"))
+            site.findings.add(Finding(trace.input, text, "index", 0, f"({name}) - 1", guarded=trace.guarded))
 
 
 def gather_nd(site: Site) -> None:

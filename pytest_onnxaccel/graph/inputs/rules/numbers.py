@@ -19,12 +19,16 @@ _WHOLE = frozenset({2, 3, 4, 5, 6, 7, 12, 13})
 _FLOAT8 = frozenset({17, 18, 19, 20})
 _UNSIGNED = frozenset({2, 4, 12, 13})
 _BYTES = {int(onnx.TensorProto.UINT8): (0, 255), int(onnx.TensorProto.INT8): (-128, 127)}
+#: Types of which every number is a measurement: pixels, sound, depths.
+_MEASURED = {**_BYTES, int(onnx.TensorProto.UINT16): (0, 2**16 - 1), int(onnx.TensorProto.INT16): (-(2**15), 2**15 - 1)}
 _BITS = {
     2: (0, 2**8 - 1), 3: (-(2**7), 2**7 - 1), 4: (0, 2**16 - 1), 5: (-(2**15), 2**15 - 1), 6: (-(2**31), 2**31 - 1),
     7: (-(2**62), 2**62), 12: (0, 2**32 - 1), 13: (0, 2**63 - 1),
 }  # fmt: skip
 #: Limits past this stand for none.
 _FAR = 1e4
+#: A whole number past 32 bits.
+_LONG = 1 << 40
 #: Numbers that a comparison is tried with; of more, what lies between them.
 _MOST_COMPARED = 64
 #: Limits that are told apart in one comparison.
@@ -47,6 +51,8 @@ def divisor(site: Site) -> None:
             around = [-1, number - 1, number, number + 1]
             if site.operator.name == "Mod" and 0 < number <= _MOST_REMAINDERS:
                 around += range(int(number) - 1)
+            if site.operator.name == "Mod" and site.operand(0).elem_type == onnx.TensorProto.INT64:
+                around.append(_LONG + number // 2)  # ids that are hashed may be of any size
         site.findings.bounds(site.operand(0).traces, site.node, Demand("is divided", points=around))
     exclude = (0, -1) if whole else (0,)
     site.findings.bounds(site.operand(1).traces, site.node, Demand("divides", exclude=exclude))
@@ -82,7 +88,8 @@ def power(site: Site) -> None:
 def compared(site: Site) -> None:
     """Equal, Greater and their like: the constant that is compared with, and its neighbours, choose the branch."""
     for place, other in ((0, 1), (1, 0)):
-        array = site.operand(other).constant
+        value = site.operand(other)
+        array = value.constant if value.table is None or value.constant is not None else value.table.constant
         if site.operand(place).elem_type == onnx.TensorProto.STRING:
             _texts(site, place, array)
             continue
@@ -148,14 +155,19 @@ def limited(site: Site) -> None:
     """Clip, Max and Min by a constant: on both sides of each limit."""
     limits = [site.operand(place).scalar for place in range(len(site.operands))]
     limits += [site.attribute(name) for name in ("min", "max")]
+    whole = any(value is not None and value.elem_type in _WHOLE for value in site.operands)
+    outwards = {"Max": (-1,), "Min": (1,)}.get(site.operator.name, ())
     points: list[float] = []
+    replaced: list[float] = []
     for number in limits:
         if number is not None and abs(number) < _FAR:
-            step = max(abs(number) * 0.05, 0.05)
+            step = 1 if whole else max(abs(number) * 0.05, 0.05)
             points += [number, number - step, number + step]
+            replaced += [number + side * step for side in outwards]
     for place in range(len(site.operands)):
         if points:
-            site.findings.bounds(site.operand(place).traces, site.node, Demand("is limited", points=points))
+            demand = Demand("is limited", points=points, guards=replaced)
+            site.findings.bounds(site.operand(place).traces, site.node, demand)
 
 
 def gated(attribute: str, default: float, sides: Sequence[int] = (1,)) -> Rule:
@@ -224,18 +236,18 @@ def shifted(site: Site) -> None:
         site.findings.bounds(site.operand(0).traces, site.node, Demand("is shifted", *ends, points=points))
 
 
-def every_value(site: Site, place: int = 0) -> None:
-    """Draw the whole range of a type of 8 bits whose numbers are all legal."""
+def every_value(site: Site, place: int = 0, ends: Mapping[int, tuple[int, int]] = _BYTES) -> None:
+    """Draw the whole range of a type of few bits whose numbers are all legal."""
     for trace in site.operand(place).traces:
-        found = _BYTES.get(site.operand(place).elem_type)
+        found = ends.get(site.operand(place).elem_type)
         if found is not None and trace.plain and not trace.cast:
             site.findings.bounds([trace], site.node, Demand("takes every value", *found))
 
 
 def cast(site: Site) -> None:
-    """Cast of an integer to a float: its numbers are quantities; of 8 bits, all of them."""
-    every_value(site)
+    """Cast of an integer to a float: its numbers are quantities; of 8 bits, all of them, and of sound and depths."""
     source, to = site.operand(0), int(site.attribute("to", 0))
+    every_value(site, ends=_MEASURED if to in (1, 11) else _BYTES)
     if source.elem_type in _WHOLE - {2, 3} and to in (1, 10, 11, 16):
         # Weak: an index that is also cast keeps its own bounds, which are narrower or decide
         site.findings.bounds(source.traces, site.node, Demand("is a number"))
