@@ -29,7 +29,7 @@ class Domain:
             a dimension.
         origin: who says so, one of :attr:`ORIGINS`.
         facts: a line for each fact, with the node that gives it: ``indexes 30522 rows in Gather 'embed'``.
-        columns: telling numbers by place on the last axis: both sides of the thresholds of a table's column.
+        columns: telling numbers or texts by place on the last axis: both sides of the thresholds of a table's column.
         ranges: of columns that have a range of their own, the place on the last axis and both ends, inclusive.
         apart: numbers outside of the two ends that are legal too: an id that stands for nothing.
         never_all: numbers that not all elements may be: labels that a mean does not count.
@@ -51,7 +51,7 @@ class Domain:
     exact: tuple[Bound, ...] | None = None
     origin: str = "graph"
     facts: tuple[str, ...] = ()
-    columns: tuple[tuple[int | float, ...], ...] = ()
+    columns: tuple[tuple[int | float | str, ...], ...] = ()
     apart: tuple[int | float, ...] = ()
     ranges: tuple[tuple[int, int, int], ...] = ()
     never_all: tuple[int | float, ...] = ()

@@ -15,6 +15,8 @@ from pytest_onnxaccel.graph.inputs.trace import Trace
 _MOST_POINTS = 512
 #: At most so many facts are told of one input.
 _MOST_FACTS = 6
+#: An end below this stands for 0, which is left out: the logarithm of less is an ordinary number too.
+_NEXT_TO_ZERO = 0.01
 #: What decides where facts of two kinds meet.
 _ORDER = ("size", "text", "category", "length", "index", "padding", "mask", "number")
 
@@ -32,7 +34,7 @@ class Finding:
     points: tuple[int | float | str, ...] = ()
     choices: tuple[int | float | str, ...] = ()
     exact: tuple[Bound, ...] | None = None
-    columns: tuple[tuple[float, ...], ...] = ()
+    columns: tuple[tuple[float | str, ...], ...] = ()
     apart: tuple[float, ...] = ()
     never_all: tuple[float, ...] = ()
     guards: tuple[float, ...] = ()
@@ -84,7 +86,8 @@ class Findings:
         for trace in traces:
             if not trace.scale or not math.isfinite(trace.scale):
                 continue
-            low, high = (None if end is None else trace.back(end) for end in (demand.low, demand.high))
+            ends = _open_ends(trace, demand)
+            low, high = (None if end is None else trace.back(end) for end in ends)
             if trace.scale < 0:
                 low, high = high, low
             text = f"{demand.text} in {named(node)}"
@@ -98,7 +101,7 @@ class Findings:
                     demand.kind,
                     low,
                     high,
-                    exclude=tuple(map(trace.back, demand.exclude)),
+                    exclude=tuple(trace.back(v) for v in demand.exclude if trace.least is None or trace.least <= v),
                     points=tuple(map(trace.back, demand.points)),
                     guards=tuple(map(trace.back, demand.guards)),
                     guarded=trace.guarded,
@@ -108,6 +111,18 @@ class Findings:
     def domains(self, dtypes: Mapping[str, str]) -> dict[str, Domain]:
         """Return the domain of each input of which there are facts."""
         return {name: merged(name, found, dtypes.get(name, "")) for name, found in self._found.items()}
+
+
+def _open_ends(trace: Trace, demand: Demand) -> tuple[float | None, float | None]:
+    """Return the ends that an operator demands, but those that a limit before it keeps anyway."""
+    low, high = demand.low, demand.high
+    if demand.kind != "number":  # rows are told by each of them, and what a limit replaces comes in addition
+        return low, high
+    if low is not None and trace.least is not None and (trace.least >= low or 0 < trace.least < low < _NEXT_TO_ZERO):
+        low = None
+    if high is not None and trace.most is not None and trace.most <= high:
+        high = None
+    return low, high
 
 
 def merged(name: str, findings: Sequence[Finding], dtype: str) -> Domain:
@@ -164,15 +179,23 @@ def _empty(low: Bound | None, high: Bound | None) -> bool:
     )
 
 
-def _columns(found: Sequence[tuple[tuple[float, ...], ...]], whole: bool) -> tuple[tuple[float, ...], ...]:
-    """Return all telling numbers of each column; of whole numbers, those next to each of them."""
+def _columns(
+    found: Sequence[tuple[tuple[float | str, ...], ...]], whole: bool
+) -> tuple[tuple[float | str, ...], ...]:
+    """Return all telling numbers or texts of each column; of whole numbers, those next to each of them."""
     width = max(map(len, found), default=0)
-    joined = [{v for one in found if place < len(one) for v in one[place]} for place in range(width)]
-    missing = [not whole and any(map(math.isnan, one)) for one in joined]
-    known = [sorted(v for v in one if not math.isnan(v)) for one in joined]
+    joined = [dict.fromkeys(v for one in found if place < len(one) for v in one[place]) for place in range(width)]
+    return tuple(_column(tuple(one), whole) for one in joined)
+
+
+def _column(found: tuple[float | str, ...], whole: bool) -> tuple[float | str, ...]:
+    numbers = [v for v in found if not isinstance(v, str)]
+    if len(numbers) < len(found):
+        return tuple(v for v in found if isinstance(v, str))
+    known = sorted({v for v in numbers if not math.isnan(v)})
     if whole:
-        known = [sorted({side for v in one for side in (math.floor(v), math.ceil(v))}) for one in known]
-    return tuple((*one, math.nan) if lacks else tuple(one) for one, lacks in zip(known, missing, strict=True))
+        return tuple(sorted({side for v in known for side in (math.floor(v), math.ceil(v))}))
+    return (*known, math.nan) if any(map(math.isnan, numbers)) else tuple(known)
 
 
 def _narrowest(ends: Iterable[Bound | None], pick: Any) -> Bound | None:

@@ -60,6 +60,7 @@ class Trace:
         cast: the element type that it was last cast to; 0 where it was not.
         guarded: a condition on the input itself, or a limit, replaces some of its values before they are read.
         column: its elements are those of one column of the input; None where they are not.
+        least, most: limits that replaced what was past them; None where there is none.
     """
 
     input: str
@@ -71,6 +72,8 @@ class Trace:
     columns: tuple[Column, ...] | None = None
     guarded: bool = False
     column: int | None = None
+    least: float | None = None
+    most: float | None = None
 
     def with_(self, **changed: Any) -> Trace:
         """Return a copy with other fields."""
@@ -83,7 +86,7 @@ class Trace:
     def negated(self) -> Trace:
         """Return the elements with the other sign."""
         columns = self.columns and tuple(c.with_(scale=-c.scale, offset=-c.offset) for c in self.columns)
-        return self.with_(scale=-self.scale, offset=-self.offset, columns=columns)
+        return self.with_(scale=-self.scale, offset=-self.offset, columns=columns, least=None, most=None)
 
     def back(self, value: float) -> float:
         """Return the input's value that gives *value*; not for a *scale* of 0, where each column has its own."""

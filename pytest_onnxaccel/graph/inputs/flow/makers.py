@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 
-from pytest_onnxaccel.graph.inputs.flow.shapes import shape_alike
+from pytest_onnxaccel.graph.inputs.flow.shapes import Shape, shape_alike
 from pytest_onnxaccel.graph.inputs.flow.traces import joined, moved
 from pytest_onnxaccel.graph.inputs.trace import MOST_TRACES, UNKNOWN, Trace, Value
 
@@ -88,6 +88,8 @@ def _moved(site: Site, made: Value) -> Value:
         shape = tuple(source.shape[axis] for axis in order)
     numbers = source.constant if site.operator.name in _REPEATS else None
     table = source if site.operator.name in _PICKS and not source.fed else None
+    if site.operator.name == "Gather" and shape is None:
+        shape = _gathered(site, source.shape, site.operand(1).shape)
     if source.blank and shape == made.shape and numbers is None and table is None:
         return made
     parts = tuple(trace.moved(whole=True) for trace in source.traces) if turned else moved(source.traces)
@@ -103,12 +105,22 @@ def _moved(site: Site, made: Value) -> Value:
     )
 
 
+def _gathered(site: Site, data: Shape | None, indices: Shape | None) -> Shape | None:
+    """Return the shape of rows that are looked up."""
+    if data is None or indices is None:
+        return None
+    axis = int(site.attribute("axis", 0)) % max(len(data), 1)
+    return (*data[:axis], *indices, *data[axis + 1 :])
+
+
 def _concatenated(site: Site, made: Value) -> Value:
     values = [v for v in site.operands if v is not None]
     shape_of = next((v.shape_of for v in values if v.shape_of), "")
     traces = joined(values)
-    if site.operator.name in ("Max", "Min") and any(v.scalar is not None for v in values):
-        traces = tuple(trace.with_(guarded=True) for trace in traces)
+    limits = [v.scalar for v in values if v.scalar is not None] if site.operator.name in ("Max", "Min") else []
+    if limits:
+        side = {"least": max(limits)} if site.operator.name == "Max" else {"most": min(limits)}
+        traces = tuple(trace.with_(guarded=True, **side) for trace in traces)
     return made.with_(traces=traces, shape_of=shape_of, inverted=())
 
 
@@ -183,6 +195,8 @@ def _scaled(op: str, trace: Trace, number: float, flipped: bool) -> Trace | None
 
 
 def _shifted(op: str, trace: Trace, number: float, flipped: bool) -> Trace | None:
+    if trace.least is not None or trace.most is not None:
+        trace = trace.with_(least=None, most=None)
     scale, offset = trace.scale, trace.offset
     if op == "Add":
         return trace.with_(offset=offset + number)
