@@ -179,9 +179,7 @@ def _empty(low: Bound | None, high: Bound | None) -> bool:
     )
 
 
-def _columns(
-    found: Sequence[tuple[tuple[float | str, ...], ...]], whole: bool
-) -> tuple[tuple[float | str, ...], ...]:
+def _columns(found: Sequence[tuple[tuple[float | str, ...], ...]], whole: bool) -> tuple[tuple[float | str, ...], ...]:
     """Return all telling numbers or texts of each column; of whole numbers, those next to each of them."""
     width = max(map(len, found), default=0)
     joined = [dict.fromkeys(v for one in found if place < len(one) for v in one[place]) for place in range(width)]

@@ -14,7 +14,6 @@ from pytest_onnxaccel.graph.inputs.findings import Demand, Finding, named
 from pytest_onnxaccel.graph.inputs.rules.declared import exact
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
-
 #: Where boxes begin and end, as shares of the shorter side.
 _NEAR, _FAR = (0.0, 0.07, 0.13, 0.21, 0.34, 0.46), (0.53, 0.61, 0.74, 0.87, 0.93, 1.0)
 
