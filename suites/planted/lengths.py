@@ -157,7 +157,8 @@ def long_branch(damaged: bool) -> onnx.ModelProto:
     nodes = [
         node("Shape", ["x"], ["s"], start=1, end=2), node("Squeeze", ["s", "a0"], ["count"]),
         node("Greater", ["count", "most"], ["c"]),
-        node("If", ["c"], ["y"], then_branch=_side("long", changed(a, 0) if damaged else a), else_branch=_side("short", b)),
+        node("If", ["c"], ["y"], then_branch=_side("long", changed(a, 0) if damaged else a),
+             else_branch=_side("short", b)),
     ]  # fmt: skip
     return model(
         nodes, [value("x", FLOAT, ["batch", "sequence", 6])], [value("y", FLOAT, ["batch", "sequence", 6])],
@@ -171,7 +172,8 @@ def empty_cache(damaged: bool) -> onnx.ModelProto:
     nodes = [
         node("Shape", ["past"], ["s"], start=1, end=2), node("Squeeze", ["s", "a0"], ["count"]),
         node("Equal", ["count", "none"], ["c"]),
-        node("If", ["c"], ["z"], then_branch=_side("first", changed(a, 0) if damaged else a), else_branch=_side("next", b)),
+        node("If", ["c"], ["z"], then_branch=_side("first", changed(a, 0) if damaged else a),
+             else_branch=_side("next", b)),
         node("Concat", ["past", "z"], ["y"], axis=1),
     ]  # fmt: skip
     return model(

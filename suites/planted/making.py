@@ -68,7 +68,7 @@ def model(
     opset: int = 18,
     contrib: int = 0,
 ) -> onnx.ModelProto:
-    """A model; *constants* are its initializers, *ml* and *contrib* the versions of ``ai.onnx.ml`` and ONNX Runtime's."""
+    """A model; *constants* are its initializers, *ml* and *contrib* versions: ``ai.onnx.ml``, ``com.microsoft``."""
     tensors = [_tensor(array, name) for name, array in (constants or {}).items()]
     graph = helper.make_graph(list(nodes), "planted", list(inputs), list(outputs), tensors)
     opsets = [helper.make_opsetid("", opset)] + ([helper.make_opsetid("ai.onnx.ml", ml)] if ml else [])

@@ -247,7 +247,8 @@ def looked_up(damaged: bool) -> onnx.ModelProto:
     table = random(3, 4, seed=1)
     nodes = [
         node("Expand", ["middle", "shape"], ["at"]), node("Gather", ["limits", "at"], ["l"]),
-        node("Less", ["l", "x"], ["past"]), node("Cast", ["past"], ["i"], to=INT), node("Gather", ["table", "i"], ["y"]),
+        node("Less", ["l", "x"], ["past"]), node("Cast", ["past"], ["i"], to=INT),
+        node("Gather", ["table", "i"], ["y"]),
     ]  # fmt: skip
     nodes.insert(0, node("Shape", ["x"], ["shape"]))
     return model(
