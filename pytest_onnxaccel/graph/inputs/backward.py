@@ -54,7 +54,7 @@ def carried_back(graph: Any, declared: Shapes) -> Shapes:
 
 
 def _fitting(op: str, result: Shape, other: Shape, place: int) -> Shape | None:
-    """Return the shape of operand *place* beside a constant of shape *other*.
+    """Return the shape of operand *place* next to a constant of shape *other*.
 
     Of the sizes that broadcasting leaves open, that of the result is taken.
     """
