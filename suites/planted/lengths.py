@@ -49,12 +49,14 @@ def other_words(damaged: bool) -> onnx.ModelProto:
     return cache(damaged, ("b", "q_len", "ctx_len", "kv_len"))
 
 
-def words(table: Any, more: list[onnx.NodeProto], constants: dict[str, Any]) -> onnx.ModelProto:
+def words(
+    table: Any, more: list[onnx.NodeProto], constants: dict[str, Any], *fed: onnx.ValueInfoProto
+) -> onnx.ModelProto:
     """Embedded words ``e`` to which *more* nodes add what they read of *table*, giving ``h``."""
     nodes = [node("Gather", ["emb", "input_ids"], ["e"]), *more, node("MatMul", ["h", "w"], ["y"], "head")]
     held = {"emb": random(60, 8), "table": table, "w": random(8, 3), **constants}
     ids = value("input_ids", INT, ["batch", "sequence"])
-    return model(nodes, [ids], [value("y", FLOAT, ["batch", "sequence", 3])], held)
+    return model(nodes, [ids, *fed], [value("y", FLOAT, ["batch", "sequence", 3])], held)
 
 
 @kind("the end of positions that are cut off", "a table of 512 positions of which as many are taken as there are words")
@@ -243,3 +245,13 @@ def fused(damaged: bool) -> onnx.ModelProto:
         "one": np.array(1),
     }  # fmt: skip
     return model(nodes, inputs, outputs, constants, contrib=1)
+
+
+@kind("positions from an offset on", "a decoder that goes on where it was: the last row of its positions")
+def from_an_offset(damaged: bool) -> onnx.ModelProto:
+    table = random(48, 8, seed=1)
+    nodes = [
+        node("Shape", ["input_ids"], ["s"], start=1, end=2), node("Add", ["offset", "s"], ["end"]),
+        node("Slice", ["table", "offset", "end", "zero"], ["p"]), node("Add", ["e", "p"], ["h"]),
+    ]  # fmt: skip
+    return words(changed(table, 47) if damaged else table, nodes, {"zero": np.array([0])}, value("offset", INT, [1]))

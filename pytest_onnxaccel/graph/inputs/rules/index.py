@@ -85,6 +85,17 @@ def sliced(site: Site) -> None:
         axis = 0 if site.operand(1).rows == 1 else axis
     if axis is not None:
         by_position(site, site.operand(2), data.size(axis))
+        _beginning(site, data.size(axis))
+
+
+def _beginning(site: Site, rows: int | None) -> None:
+    """Slice of a constant table from an offset on, as many rows as an input is long: not past its end."""
+    counted = site.operand(2).shape_of
+    lengths = [dim for dim in site.declared.get(counted, ()) or () if isinstance(dim, str)]
+    for trace in site.operand(1).traces if rows is not None and lengths else ():
+        if trace.plain:
+            text = f"is where {named(site.node)} begins in {rows} rows"
+            site.findings.add(Finding(trace.input, text, "size", 0, f"{rows} - ({lengths[-1]})"))
 
 
 def _named_rows(site: Site, place: int, axis: int) -> None:
