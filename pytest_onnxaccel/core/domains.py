@@ -56,6 +56,12 @@ class Domain:
     ranges: tuple[tuple[int, int, int], ...] = ()
     never_all: tuple[int | float, ...] = ()
 
+    @property
+    def open(self) -> bool:
+        """It says which numbers tell, and of none that it is not legal but of single ones."""
+        listed = self.choices or self.exact or self.columns or self.ranges
+        return self.kind == "number" and self.low is None and self.high is None and not listed
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

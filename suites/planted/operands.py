@@ -183,3 +183,13 @@ def trained(damaged: bool) -> onnx.ModelProto:
         [value("x", FLOAT, ["batch", 4]), value("training", BOOL, [])], [value("y", FLOAT, ["batch", 4])],
         {"ratio": np.float32(0.3), "w": changed(weights, 0) if damaged else weights},
     )  # fmt: skip
+
+
+@kind("a shape that holds the batch", "Reshape: the shape is fed, and the batch is its first number")
+def shape_of_a_batch(damaged: bool) -> onnx.ModelProto:
+    weights = random(3, 2)
+    return model(
+        [node("Reshape", ["x", "shape"], ["r"]), node("MatMul", ["r", "w"], ["y"])],
+        [value("x", FLOAT, ["batch", 6]), value("shape", INT, [3])], [value("y", FLOAT, ["batch", 2, 2])],
+        {"w": changed(weights, 0) if damaged else weights},
+    )  # fmt: skip

@@ -11,6 +11,7 @@ import numpy as np
 
 from pytest_onnxaccel.checks.inputs.resolved import ResolvedInputs
 from pytest_onnxaccel.checks.inputs.trial import Trial
+from pytest_onnxaccel.core.domains import Domain
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import TensorSpec
 from pytest_onnxaccel.numerics.sampling.draw import POSITIVE_RANGE
@@ -38,7 +39,7 @@ def finite(trial: Trial, found: ResolvedInputs) -> ResolvedInputs:
     enough = tame if whole_ones else are_finite
     # What grows from step to step does so less from small numbers; what overflows does so at the usual ones
     for floats in _SMALL_RANGES if whole_ones else (POSITIVE_RANGE,):
-        tried = replace(inputs, floats=floats)
+        tried = replace(inputs, floats=floats, domains=_inside(inputs, floats))
         try:
             outputs = trial.run(tried, 0)
         except ModelError:
@@ -81,7 +82,17 @@ def _finite(numbers: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _guessed_float(inputs: Inputs, spec: TensorSpec) -> bool:
-    return "float" in spec.dtype and inputs.made_up(spec.name) and spec.name not in inputs.domains
+    domain = inputs.domains.get(spec.name)
+    return "float" in spec.dtype and inputs.made_up(spec.name) and (domain is None or domain.open)
+
+
+def _inside(inputs: Inputs, floats: tuple[float, float]) -> dict[str, Domain]:
+    """Return the domains of *inputs*, those of floats that bound nothing by *floats*."""
+    names = {spec.name for spec in inputs.specs if _guessed_float(inputs, spec)}
+    return {
+        name: replace(domain, low=floats[0], high=floats[1]) if name in names else domain
+        for name, domain in inputs.domains.items()
+    }
 
 
 def _kind(array: Any) -> str:

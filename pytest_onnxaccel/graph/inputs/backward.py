@@ -71,11 +71,10 @@ def _sized_by_inputs(graph: Any) -> set[str]:
     fed = {value.name for value in graph.input}
     found: set[str] = set()
     for node in graph.node:
-        if node.op_type in _PUTS_TOGETHER:
-            if not fed.isdisjoint(node.input):
-                fed.update(node.output)
-        elif node.op_type in _SIZED and not fed.isdisjoint(node.input[1:]):
+        if node.op_type in _SIZED and not fed.isdisjoint(node.input[1:]):
             found.update(node.output)
+        elif node.op_type in _PUTS_TOGETHER and not fed.isdisjoint(node.input):
+            fed.update(node.output)
     return found
 
 

@@ -161,9 +161,10 @@ def limited(site: Site) -> None:
     replaced: list[float] = []
     for number in limits:
         if number is not None and abs(number) < _FAR:
-            step = 1 if whole else max(abs(number) * 0.05, 0.05)
-            points += [number, number - step, number + step]
-            replaced += [number + side * step for side in outwards]
+            step = max(abs(number) * 0.05, 0.05)
+            steps = (1.0, step) if whole and step > 1 else (1.0,) if whole else (step,)
+            points += [number, *(number + side * one for one in steps for side in (-1, 1))]
+            replaced += [number + side * steps[0] for side in outwards]
     for place in range(len(site.operands)):
         if points:
             demand = Demand("is limited", points=points, guards=replaced)
