@@ -9,7 +9,7 @@ from typing import Any
 from pytest_onnxaccel.core.domains import Bound, Domain
 from pytest_onnxaccel.core.errors import printable
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.graph.inputs.trace import Trace
+from pytest_onnxaccel.graph.inputs.trace import Trace, Value
 
 #: At most so many telling points are kept of one input.
 _MOST_POINTS = 512
@@ -54,6 +54,7 @@ class Demand:
         exclude: numbers between the two that are not legal.
         points: numbers that tell.
         guards: of those, the ones that a condition or a limit replaces, where it does.
+        leaps: of those, the ones at which the result leaps: what is computed may come out on either side.
     """
 
     text: str
@@ -63,6 +64,7 @@ class Demand:
     exclude: Sequence[float] = ()
     points: Sequence[float] = ()
     guards: Sequence[float] = ()
+    leaps: Sequence[float] = ()
 
 
 class Findings:
@@ -107,6 +109,19 @@ class Findings:
                     guarded=trace.guarded,
                 )
             )
+
+    def points(self, value: Value, node: Any, demand: Demand) -> None:
+        """Bound the elements of inputs in *value* by *demand*; of what is computed of inputs, only add its points."""
+        self.bounds(value.traces, node, demand)
+        text = f"{demand.text} in {named(node)}"
+        for curve in value.curves:
+            told = [point for point in demand.points if curve.exact or point not in demand.leaps]
+            found = tuple(dict.fromkeys(number for point in told for number in curve.back(point)))
+            if found:
+                self.add(Finding(curve.inner.input, text, points=found))
+        for trace in value.terms:
+            if trace.scale:
+                self.add(Finding(trace.input, text, points=tuple(map(trace.back, demand.points))))
 
     def domains(self, dtypes: Mapping[str, str]) -> dict[str, Domain]:
         """Return the domain of each input of which there are facts."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_onnxaccel.core.frozen import record
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.graph.inputs.flow.curves import Curve
 
 #: Constants of more elements are known by their shape alone.
 MOST_ELEMENTS = 1 << 16
@@ -114,6 +117,7 @@ class Value:
         summed: the traces of what was added up to give it.
         terms: the traces of several inputs whose sum it is.
         table: the constant of which it holds some elements, chosen by what is fed.
+        curves: of a function of an input, how it goes back to that.
         infinite: it may hold infinities: constants of the graph that are infinite, or reductions of nothing.
         share: it comes out of a Sigmoid, moved or averaged and nothing else.
     """
@@ -129,6 +133,7 @@ class Value:
     summed: tuple[Trace, ...] = ()
     terms: tuple[Trace, ...] = ()
     table: Value | None = None
+    curves: tuple[Curve, ...] = ()
     infinite: bool = False
     share: bool = False
 

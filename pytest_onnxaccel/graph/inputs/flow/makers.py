@@ -163,7 +163,7 @@ def _affine(site: Site, made: Value) -> Value:
     source, other = (b, a) if flipped else (a, b)
     number = other.scalar if source.traces else None
     if not source.traces or number is None:
-        if site.operator.name == "Add" and (terms := _terms(a, b)):
+        if site.operator.name in ("Add", "Sub") and (terms := _terms(a, b, site.operator.name == "Sub")):
             made = made.with_(terms=terms, elem_type=a.elem_type, shape=made.shape or shape_alike(site))
         return made.with_(shape_of=a.shape_of or b.shape_of) if a.shape_of or b.shape_of else made
     if site.operator.name == "Mul" and number == 0 and source.shape == ():
@@ -172,9 +172,10 @@ def _affine(site: Site, made: Value) -> Value:
     return made.with_(traces=traces, shape=made.shape or source.shape, elem_type=source.elem_type)
 
 
-def _terms(a: Value, b: Value) -> tuple[Trace, ...]:
+def _terms(a: Value, b: Value, taken_off: bool) -> tuple[Trace, ...]:
     """Return what is added up of several inputs, one trace of each; nothing where it is not that."""
-    found = (*(a.terms or a.traces), *(b.terms or b.traces))
+    second = b.terms or b.traces
+    found = (*(a.terms or a.traces), *(tuple(trace.negated() for trace in second) if taken_off else second))
     inputs = {trace.input for trace in found}
     both = (a.terms or a.traces) and (b.terms or b.traces)
     return found if both and len(inputs) == len(found) <= _MOST_TERMS else ()

@@ -114,8 +114,8 @@ def compared(site: Site) -> None:
             step = 1 if whole else max(abs(number) * 0.05, 0.05)
             points += [number, number - step, number + step] if site.operator.name != "Not" else [number]
         replaced = points if site.operator.name != "Equal" else [n for n in points if n in array.reshape(-1)]
-        demand = Demand("is compared", points=points, guards=replaced)
-        site.findings.bounds(site.operand(place).traces, site.node, demand)
+        demand = Demand("is compared", points=points, guards=replaced, leaps=array.reshape(-1).tolist())
+        site.findings.points(site.operand(place), site.node, demand)
 
 
 def _compared_size(site: Site, place: int, number: float | None) -> None:
@@ -168,7 +168,7 @@ def limited(site: Site) -> None:
     for place in range(len(site.operands)):
         if points:
             demand = Demand("is limited", points=points, guards=replaced)
-            site.findings.bounds(site.operand(place).traces, site.node, demand)
+            site.findings.points(site.operand(place), site.node, demand)
 
 
 def gated(attribute: str, default: float, sides: Sequence[int] = (1,)) -> Rule:

@@ -192,3 +192,36 @@ def test_an_operator_of_another_domain_is_no_reader() -> None:
         [value("x", FLOAT, [1, 4]), value("s", INT, [2])], [value("y", FLOAT, [1, 12])],
     )  # fmt: skip
     assert "t" not in carried_back(graph, {"y": (1, 12)})
+
+
+# -- limits of what is computed of an input --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("op", "near"), [("Abs", {50.0, -50.0}), ("Sqrt", {47.5**2, 52.5**2}), ("Exp", {math.log(47.5)}), ("Log", set())]
+)
+def test_numbers_for_which_a_curve_comes_to_its_limit(op: str, near: set[float]) -> None:
+    """A logarithm of 50 is one of numbers that nobody feeds; only Abs is put on the limit itself."""
+    found = facts(
+        [node(op, ["x"], ["v"]), node("Greater", ["v", "k"], ["y"])], ROW, (BOOL, ["batch", 4]), k=np.float32(50)
+    )
+    points = found.domains["x"].points if "x" in found.domains else ()
+    assert near <= set(points)
+    assert not {50.0**2, math.log(50.0)} & set(points)
+
+
+def test_a_curve_goes_back_through_sums_and_products() -> None:
+    nodes = [
+        node("Abs", ["x"], ["a"]), node("Mul", ["a", "two"], ["m"]), node("Sub", ["one", "m"], ["v"]),
+        node("Less", ["v", "k"], ["y"]),
+    ]  # fmt: skip
+    constants = {"one": np.float32(1), "two": np.float32(2), "k": np.float32(-99)}
+    found = facts(nodes, ROW, (BOOL, ["batch", 4]), **constants).domains["x"].points
+    assert {round(abs(float(point)), 3) for point in found} == {47.525, 52.475}
+
+
+def test_two_inputs_are_told_of_the_limit_of_their_difference() -> None:
+    nodes = [node("Sub", ["a", "b"], ["v"]), node("Greater", ["v", "k"], ["y"])]
+    found = facts(nodes, TWO, (BOOL, ["batch"]), k=np.array(500)).domains
+    assert 500 in found["a"].points
+    assert -500 in found["b"].points
