@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -94,6 +95,10 @@ def find_inputs(
         except ModelError as error:
             if error.code not in ("E_RUN", "E_INPUT"):
                 raise
+    if _is_no_batch(base, spec, golden):
+        with suppress(ModelError):
+            alone = replace(facts, batch=None, axes={})
+            return find_inputs(session, info, spec, seed, root, alone)
     trial.tries = tries
     if trial.tries <= 1 and not _value_guessed(base):
         raise last
@@ -102,6 +107,13 @@ def find_inputs(
         code="E_INPUT",
         remedy=give_data(spec.name),
     )
+
+
+def _is_no_batch(base: Inputs, spec: ModelSpec, golden: Sequence[Mapping[str, Array]]) -> bool:
+    """Return whether what was taken for the batch may be a length: of inputs of one axis each, which nobody named."""
+    lists = all(len(one.shape or ()) == 1 for one in base.specs)
+    said = golden or spec.inputs or spec.dims or "batch" in (base.symbol or "").lower()
+    return bool(lists and base.dynamic and not said)
 
 
 def _with_sums(base: Inputs, free: FreeSizes, info: ModelInfo) -> Iterator[tuple[FreeSizes, Inputs]]:

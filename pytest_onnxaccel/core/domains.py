@@ -29,7 +29,7 @@ class Domain:
             a dimension.
         origin: who says so, one of :attr:`ORIGINS`.
         facts: a line for each fact, with the node that gives it: ``indexes 30522 rows in Gather 'embed'``.
-        columns: telling numbers by place on the last axis: both sides of the thresholds of a table's column.
+        columns: telling numbers or texts by place on the last axis: both sides of the thresholds of a table's column.
         ranges: of columns that have a range of their own, the place on the last axis and both ends, inclusive.
         apart: numbers outside of the two ends that are legal too: an id that stands for nothing.
         never_all: numbers that not all elements may be: labels that a mean does not count.
@@ -51,10 +51,16 @@ class Domain:
     exact: tuple[Bound, ...] | None = None
     origin: str = "graph"
     facts: tuple[str, ...] = ()
-    columns: tuple[tuple[int | float, ...], ...] = ()
+    columns: tuple[tuple[int | float | str, ...], ...] = ()
     apart: tuple[int | float, ...] = ()
     ranges: tuple[tuple[int, int, int], ...] = ()
     never_all: tuple[int | float, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """It says which numbers tell, and of none that it is not legal but of single ones."""
+        listed = self.choices or self.exact or self.columns or self.ranges
+        return self.kind == "number" and self.low is None and self.high is None and not listed
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -89,6 +95,7 @@ class InputFacts:
         whole: outputs that are one number for all samples of a batch, with the node that makes them so.
         weights: numbers that the graph multiplies with: those of matrices and kernels; tables that are looked up in do
             not count.
+        compared: sizes that a condition tells apart, by the input whose length is compared.
     """
 
     domains: Mapping[str, Domain] = field(default_factory=dict)
@@ -102,6 +109,7 @@ class InputFacts:
     longest: Mapping[str, int] = field(default_factory=dict)
     weights: int = 0
     whole: Mapping[str, str] = field(default_factory=dict)
+    compared: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -120,4 +128,5 @@ class InputFacts:
             dict(data.get("longest", {})),
             int(data.get("weights", 0)),
             dict(data.get("whole", {})),
+            {name: tuple(sizes) for name, sizes in data.get("compared", {}).items()},
         )

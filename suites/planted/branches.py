@@ -143,3 +143,37 @@ def nested(damaged: bool) -> onnx.ModelProto:
 def both_flags(damaged: bool) -> onnx.ModelProto:
     how = [node("Xor", ["a", "b"], ["c"])] if damaged else [node("Or", ["a", "b"], ["c"])]
     return branching(how, [value("a", BOOL, []), value("b", BOOL, [])], {}, A, B)
+
+
+def _cut(nodes: list[onnx.NodeProto], far: float, inputs: tuple[str, ...] = ("x",)) -> onnx.ModelProto:
+    """What lies past a limit is 0, where the limit is one of ``v``, which is computed of the inputs."""
+    return model(
+        [*nodes, node("Greater", ["v", "k"], ["far"]), node("Where", ["far", "none", "v"], ["y"], "cut")],
+        [value(name, FLOAT, ["batch", 3]) for name in inputs], [value("y", FLOAT, ["batch", 3])],
+        {"k": np.float32(far), "none": np.float32(0)},
+    )  # fmt: skip
+
+
+@kind("a limit of both signs", "outliers are told by how far they are from 0")
+def both_signs(damaged: bool) -> onnx.ModelProto:
+    return _cut([node("Abs", ["x"], ["v"])], 60 if damaged else 50)
+
+
+@kind("a limit of a square", "energy past a limit")
+def of_a_square(damaged: bool) -> onnx.ModelProto:
+    return _cut([node("Mul", ["x", "x"], ["v"])], 900 if damaged else 400)
+
+
+@kind("a limit of a logarithm", "a level past a limit")
+def of_a_logarithm(damaged: bool) -> onnx.ModelProto:
+    return _cut([node("Log", ["x"], ["v"])], 4.5 if damaged else 4)
+
+
+@kind("a limit of a sum", "two inputs together are past a limit")
+def of_a_sum(damaged: bool) -> onnx.ModelProto:
+    return _cut([node("Add", ["x", "z"], ["v"])], 60 if damaged else 50, ("x", "z"))
+
+
+@kind("a limit of a difference", "how far two inputs are apart")
+def of_a_difference(damaged: bool) -> onnx.ModelProto:
+    return _cut([node("Sub", ["x", "z"], ["v"])], 60 if damaged else 50, ("x", "z"))

@@ -49,12 +49,14 @@ def other_words(damaged: bool) -> onnx.ModelProto:
     return cache(damaged, ("b", "q_len", "ctx_len", "kv_len"))
 
 
-def words(table: Any, more: list[onnx.NodeProto], constants: dict[str, Any]) -> onnx.ModelProto:
+def words(
+    table: Any, more: list[onnx.NodeProto], constants: dict[str, Any], *fed: onnx.ValueInfoProto
+) -> onnx.ModelProto:
     """Embedded words ``e`` to which *more* nodes add what they read of *table*, giving ``h``."""
     nodes = [node("Gather", ["emb", "input_ids"], ["e"]), *more, node("MatMul", ["h", "w"], ["y"], "head")]
     held = {"emb": random(60, 8), "table": table, "w": random(8, 3), **constants}
     ids = value("input_ids", INT, ["batch", "sequence"])
-    return model(nodes, [ids], [value("y", FLOAT, ["batch", "sequence", 3])], held)
+    return model(nodes, [ids, *fed], [value("y", FLOAT, ["batch", "sequence", 3])], held)
 
 
 @kind("the end of positions that are cut off", "a table of 512 positions of which as many are taken as there are words")
@@ -143,3 +145,113 @@ def masked_positions(damaged: bool) -> onnx.ModelProto:
     }  # fmt: skip
     inputs = [value(name, INT, ["batch", "sequence"]) for name in ("input_ids", "attention_mask")]
     return model(nodes, inputs, [value("y", FLOAT, ["batch", 8])], constants)
+
+
+def _side(name: str, weight: Any) -> onnx.GraphProto:
+    nodes = [node("MatMul", ["x", f"{name}_w"], [f"{name}_y"], f"{name}_mix")]
+    tensor = onnx.numpy_helper.from_array(weight, f"{name}_w")
+    return onnx.helper.make_graph(nodes, name, [], [value(f"{name}_y", FLOAT, None)], [tensor])
+
+
+@kind("a branch for long texts", "past 100 words another layer runs")
+def long_branch(damaged: bool) -> onnx.ModelProto:
+    a, b = random(6, 6), random(6, 6, seed=1)
+    nodes = [
+        node("Shape", ["x"], ["s"], start=1, end=2), node("Squeeze", ["s", "a0"], ["count"]),
+        node("Greater", ["count", "most"], ["c"]),
+        node("If", ["c"], ["y"], then_branch=_side("long", changed(a, 0) if damaged else a),
+             else_branch=_side("short", b)),
+    ]  # fmt: skip
+    return model(
+        nodes, [value("x", FLOAT, ["batch", "sequence", 6])], [value("y", FLOAT, ["batch", "sequence", 6])],
+        {"a0": np.array([0]), "most": np.array(100)},
+    )  # fmt: skip
+
+
+@kind("a branch for the first step", "an empty cache: the first call of a decoder")
+def empty_cache(damaged: bool) -> onnx.ModelProto:
+    a, b = random(6, 6), random(6, 6, seed=1)
+    nodes = [
+        node("Shape", ["past"], ["s"], start=1, end=2), node("Squeeze", ["s", "a0"], ["count"]),
+        node("Equal", ["count", "none"], ["c"]),
+        node("If", ["c"], ["z"], then_branch=_side("first", changed(a, 0) if damaged else a),
+             else_branch=_side("next", b)),
+        node("Concat", ["past", "z"], ["y"], axis=1),
+    ]  # fmt: skip
+    return model(
+        nodes, [value("x", FLOAT, ["batch", "sequence", 6]), value("past", FLOAT, ["batch", "past_length", 6])],
+        [value("y", FLOAT, ["batch", "past_length + sequence", 6])], {"a0": np.array([0]), "none": np.array(0)},
+    )  # fmt: skip
+
+
+def _sound(damaged: bool, size: str | None) -> onnx.ModelProto:
+    kernel = random(4, 1, 400, scale=0.05)
+    nodes = [
+        node("Unsqueeze", ["x", "front"], ["u"]), node("Conv", ["u", "k"], ["c"], strides=[160]),
+        node("Squeeze", ["c", "first"], ["y"]),
+    ]  # fmt: skip
+    return model(
+        nodes, [value("x", FLOAT, [size])], [value("y", FLOAT, [4, None])],
+        {"k": changed(kernel, 0) if damaged else kernel, "front": np.array([0, 1]), "first": np.array([0])},
+    )  # fmt: skip
+
+
+@kind("sound without a batch", "one list of samples, of which a layer reads 400 at once")
+def sound(damaged: bool) -> onnx.ModelProto:
+    return _sound(damaged, "samples")
+
+
+@kind("a list without a batch", "the same, and nothing is called by a name: at 1 it does not run")
+def nameless_list(damaged: bool) -> onnx.ModelProto:
+    return _sound(damaged, None)
+
+
+@kind("lengths behind a lookup", "words are looked up and turned before a GRU is told how many of them count")
+def looked_up(damaged: bool) -> onnx.ModelProto:
+    recurrent = random(1, 12, 4, scale=0.4)
+    nodes = [
+        node("Gather", ["emb", "words"], ["e"]), node("Transpose", ["e"], ["t"], perm=[1, 0, 2]),
+        node("Cast", ["counts"], ["n"], to=6), node("GRU", ["t", "W", "R", "", "n"], ["", "h"], hidden_size=4),
+        node("Squeeze", ["h", "a0"], ["y"]),
+    ]  # fmt: skip
+    constants = {"emb": random(30, 6), "W": random(1, 12, 6, scale=0.4), "a0": np.array([0])}
+    return model(
+        nodes, [value("words", INT, ["N", "S"]), value("counts", INT, ["N"])], [value("y", FLOAT, ["N", 4])],
+        {**constants, "R": changed(recurrent, 0) if damaged else recurrent},
+    )  # fmt: skip
+
+
+@kind("a fused decoder", "GroupQueryAttention: a cache is full up to the mask, and goes on by one step of each sample")
+def fused(damaged: bool) -> onnx.ModelProto:
+    keys = random(16, 16, seed=1, scale=0.3)
+    nodes = [
+        node("Gather", ["emb", "input_ids"], ["x"]), node("MatMul", ["x", "wq"], ["q"]),
+        node("MatMul", ["x", "wk"], ["k"]), node("MatMul", ["x", "wv"], ["v"]),
+        node("ReduceSum", ["attention_mask", "a1"], ["n"], keepdims=0), node("Sub", ["n", "one"], ["n1"]),
+        node("Cast", ["n1"], ["held"], to=6), node("Shape", ["attention_mask"], ["s"], start=1, end=2),
+        node("Cast", ["s"], ["s32"], to=6), node("Squeeze", ["s32"], ["total"]),
+        node("GroupQueryAttention", ["q", "k", "v", "past.0.key", "past.0.value", "held", "total"],
+             ["o", "present.0.key", "present.0.value"], domain="com.microsoft", num_heads=2, kv_num_heads=2),
+        node("MatMul", ["o", "head"], ["logits"]),
+    ]  # fmt: skip
+    batch, new, past, total = "batch_size", "sequence_length", "past_sequence_length", "total_sequence_length"
+    inputs = [value("input_ids", INT, [batch, new]), value("attention_mask", INT, [batch, total])]
+    inputs += [value(f"past.0.{name}", FLOAT, [batch, 2, past, 8]) for name in ("key", "value")]
+    outputs = [value("logits", FLOAT, [batch, new, 50])]
+    outputs += [value(f"present.0.{name}", FLOAT, [batch, 2, total, 8]) for name in ("key", "value")]
+    constants = {
+        "emb": random(50, 16), "wq": random(16, 16, scale=0.3), "wv": random(16, 16, seed=2, scale=0.3),
+        "wk": changed(keys, np.s_[:, 0]) if damaged else keys, "head": random(16, 50), "a1": np.array([1]),
+        "one": np.array(1),
+    }  # fmt: skip
+    return model(nodes, inputs, outputs, constants, contrib=1)
+
+
+@kind("positions from an offset on", "a decoder that goes on where it was: the last row of its positions")
+def from_an_offset(damaged: bool) -> onnx.ModelProto:
+    table = random(48, 8, seed=1)
+    nodes = [
+        node("Shape", ["input_ids"], ["s"], start=1, end=2), node("Add", ["offset", "s"], ["end"]),
+        node("Slice", ["table", "offset", "end", "zero"], ["p"]), node("Add", ["e", "p"], ["h"]),
+    ]  # fmt: skip
+    return words(changed(table, 47) if damaged else table, nodes, {"zero": np.array([0])}, value("offset", INT, [1]))

@@ -66,11 +66,13 @@ def model(
     constants: Mapping[str, Any] | None = None,
     ml: int = 0,
     opset: int = 18,
+    contrib: int = 0,
 ) -> onnx.ModelProto:
-    """A model; *constants* are its initializers, *ml* the version of ``ai.onnx.ml``."""
+    """A model; *constants* are its initializers, *ml* and *contrib* versions: ``ai.onnx.ml``, ``com.microsoft``."""
     tensors = [_tensor(array, name) for name, array in (constants or {}).items()]
     graph = helper.make_graph(list(nodes), "planted", list(inputs), list(outputs), tensors)
     opsets = [helper.make_opsetid("", opset)] + ([helper.make_opsetid("ai.onnx.ml", ml)] if ml else [])
+    opsets += [helper.make_opsetid("com.microsoft", contrib)] if contrib else []
     made = helper.make_model(graph, opset_imports=opsets, ir_version=9)
     onnx.checker.check_model(made)
     return made

@@ -183,3 +183,165 @@ def brain_channel(damaged: bool) -> onnx.ModelProto:
 def missing(damaged: bool) -> onnx.ModelProto:
     nodes = [node("IsNaN", ["x"], ["gone"]), node("Where", ["gone", "mean", "x"], ["y"], "fill")]
     return chain(nodes, size=3, mean=np.float32(5 if damaged else 4))
+
+
+@kind("halves", "Round goes to the even neighbour; written with Floor, a half always goes up")
+def halves(damaged: bool) -> onnx.ModelProto:
+    up = [node("Add", ["x", "half"], ["a"]), node("Floor", ["a"], ["y"])]
+    return model(
+        up if damaged else [node("Round", ["x"], ["y"])],
+        [value("x", FLOAT, ["batch", 6])], [value("y", FLOAT, ["batch", 6])], {"half": np.float32(0.5)},
+    )  # fmt: skip
+
+
+@kind("whole numbers at a floor", "Ceil - 1 is Floor, but of a whole number")
+def floors(damaged: bool) -> onnx.ModelProto:
+    below = [node("Ceil", ["x"], ["c"]), node("Sub", ["c", "one"], ["y"])]
+    return model(
+        below if damaged else [node("Floor", ["x"], ["y"])],
+        [value("x", FLOAT, ["batch", 6])], [value("y", FLOAT, ["batch", 6])], {"one": np.float32(1)},
+    )  # fmt: skip
+
+
+@kind("what infinity is replaced by", "a sensor that is out of range gives infinity, which nobody draws")
+def endless(damaged: bool) -> onnx.ModelProto:
+    return model(
+        [node("IsInf", ["x"], ["is"]), node("Where", ["is", "most", "x"], ["y"])],
+        [value("x", FLOAT, ["batch", 5])], [value("y", FLOAT, ["batch", 5])],
+        {"most": np.float32(5 if damaged else 4)}, opset=20,
+    )  # fmt: skip
+
+
+@kind("one limit of a hundred", "a number is told by the bucket that it falls into: one border is moved")
+def buckets(damaged: bool) -> onnx.ModelProto:
+    limits = np.sort(np.random.default_rng(3).uniform(-50, 200, 100)).astype(np.float32)
+    if damaged:
+        limits[77] += (limits[78] - limits[77]) * np.float32(0.6)
+    return model(
+        [
+            node("Unsqueeze", ["x", "last"], ["u"]), node("Greater", ["u", "limits"], ["past"]),
+            node("Cast", ["past"], ["c"], to=INT), node("ReduceSum", ["c", "last"], ["i"], keepdims=0),
+            node("Gather", ["table", "i"], ["y"]),
+        ],
+        [value("x", FLOAT, ["batch"])], [value("y", FLOAT, ["batch", 4])],
+        {"limits": limits, "last": np.array([-1]), "table": random(101, 4)},
+    )  # fmt: skip
+
+
+@kind("limits and nothing else", "a count of limits that are passed: moved limits show beside them alone")
+def counted(damaged: bool) -> onnx.ModelProto:
+    limits = np.linspace(0, 10, 33).astype(np.float32)
+    limits[20] += np.float32(0.1 if damaged else 0)
+    return model(
+        [
+            node("Unsqueeze", ["x", "last"], ["u"]), node("Greater", ["u", "limits"], ["past"]),
+            node("Cast", ["past"], ["c"], to=FLOAT), node("ReduceSum", ["c", "last"], ["y"], keepdims=0),
+        ],
+        [value("x", FLOAT, ["batch", 2])], [value("y", FLOAT, ["batch", 2])],
+        {"limits": limits, "last": np.array([-1])},
+    )  # fmt: skip
+
+
+@kind("limits that are looked up", "torch.bucketize searches a list of limits by halves, and reads one at a time")
+def looked_up(damaged: bool) -> onnx.ModelProto:
+    table = random(3, 4, seed=1)
+    nodes = [
+        node("Expand", ["middle", "shape"], ["at"]), node("Gather", ["limits", "at"], ["l"]),
+        node("Less", ["l", "x"], ["past"]), node("Cast", ["past"], ["i"], to=INT),
+        node("Gather", ["table", "i"], ["y"]),
+    ]  # fmt: skip
+    nodes.insert(0, node("Shape", ["x"], ["shape"]))
+    return model(
+        nodes, [value("x", FLOAT, ["batch"])], [value("y", FLOAT, ["batch", 4])],
+        {"limits": np.array([-40, 70, 200], np.float32), "middle": np.array([1]),
+         "table": changed(table, 1) if damaged else table},
+    )  # fmt: skip
+
+
+@kind("one day of seven", "seconds since 1970 by 86400, and the remainder of 7: each day has a row")
+def weekday(damaged: bool) -> onnx.ModelProto:
+    days = random(7, 4)
+    return model(
+        [
+            node("Div", ["seconds", "day"], ["days"]), node("Mod", ["days", "seven"], ["i"]),
+            node("Gather", ["rows", "i"], ["y"], "day"),
+        ],
+        [value("seconds", INT, ["batch"])], [value("y", FLOAT, ["batch", 4])],
+        {"rows": changed(days, 4) if damaged else days, "day": np.array(86400), "seven": np.array(7)},
+    )  # fmt: skip
+
+
+@kind("one value of four bits", "two fields in one byte: the upper one numbers 16 rows")
+def nibble(damaged: bool) -> onnx.ModelProto:
+    rows = random(16, 4)
+    return model(
+        [
+            node("BitShift", ["x", "four"], ["high"], direction="RIGHT"), node("Cast", ["high"], ["i"], to=INT),
+            node("Gather", ["rows", "i"], ["y"]),
+        ],
+        [value("x", BYTE, ["batch"])], [value("y", FLOAT, ["batch", 4])],
+        {"rows": changed(rows, 14) if damaged else rows, "four": np.uint8(4)},
+    )  # fmt: skip
+
+
+@kind("loud sound", "samples of 16 bits: the loudest are cut off")
+def loud(damaged: bool) -> onnx.ModelProto:
+    nodes = [node("Cast", ["pcm"], ["f"], to=FLOAT), node("Div", ["f", "k"], ["s"]), node("MatMul", ["s", "w"], ["y"])]
+    if damaged:
+        nodes[1:2] = [node("Min", ["f", "loud"], ["g"]), node("Div", ["g", "k"], ["s"])]
+    return model(
+        nodes, [value("pcm", int(onnx.TensorProto.INT16), ["batch", 400])], [value("y", FLOAT, ["batch", 4])],
+        {"k": np.float32(32768), "loud": np.float32(30000), "w": random(400, 4)},
+    )  # fmt: skip
+
+
+@kind("a floor under a logarithm", "what is below the floor is legal: that the floor is higher shows there alone")
+def floored(damaged: bool) -> onnx.ModelProto:
+    return model(
+        [
+            node("Cast", ["kept"], ["f"], to=FLOAT), node("Max", ["f", "floor"], ["g"]), node("Log", ["g"], ["l"]),
+            node("Add", ["x", "l"], ["s"]), node("Softmax", ["s"], ["y"], axis=-1),
+        ],
+        [value("x", FLOAT, ["batch", "time"]), value("kept", INT, ["batch", "time"])],
+        [value("y", FLOAT, ["batch", "time"])], {"floor": np.float32(0.5 if damaged else 1e-9)},
+    )  # fmt: skip
+
+
+@kind("an id past 32 bits", "a hash of a user: a cast to int32 cuts it off before the remainder is taken")
+def long_id(damaged: bool) -> onnx.ModelProto:
+    cut = [node("Cast", ["id"], ["i"], to=6), node("Cast", ["i"], ["wide"], to=INT)]
+    return model(
+        [*(cut if damaged else []), node("Mod", ["wide" if damaged else "id", "k"], ["m"]),
+         node("Gather", ["rows", "m"], ["y"])],
+        [value("id", INT, ["batch", 3])], [value("y", FLOAT, ["batch", 3])],
+        {"k": np.array(97), "rows": random(97)},
+    )  # fmt: skip
+
+
+@kind("odds", "the logarithm of x / (1 - x): between 0 and 1 alone, which no operator says by itself")
+def odds(damaged: bool) -> onnx.ModelProto:
+    return model(
+        [
+            node("Sub", ["one", "x"], ["rest"]), node("Div", ["x", "rest"], ["o"]), node("Log", ["o"], ["l"]),
+            node("Mul", ["l", "w"], ["y"]),
+        ],
+        [value("x", FLOAT, ["batch", 6])], [value("y", FLOAT, ["batch", 6])],
+        {"one": np.float32(1), "w": np.float32(3 if damaged else 2)},
+    )  # fmt: skip
+
+
+@kind(
+    "a silent channel behind a limit", "the same, and the input is also cut off elsewhere: large ones are drawn for it"
+)
+def silent_and_cut(damaged: bool) -> onnx.ModelProto:
+    head = random(2, 3)
+    return model(
+        [
+            node("MatMul", ["x", "w"], ["m"]), node("Add", ["m", "b"], ["h"]), node("Relu", ["h"], ["r"]),
+            node("MatMul", ["r", "head"], ["s"]), node("Clip", ["x", "low", "high"], ["c"]),
+            node("ReduceMean", ["c", "last"], ["o"]), node("Add", ["s", "o"], ["y"]),
+        ],
+        [value("x", FLOAT, ["batch", 4])], [value("y", FLOAT, ["batch", 3])],
+        {"w": np.full((4, 2), 0.5, np.float32), "b": np.array([0, -6], np.float32), "last": np.array([1]),
+         "head": changed(head, 1) if damaged else head, "low": np.float32(-1), "high": np.float32(1)},
+    )  # fmt: skip

@@ -123,3 +123,73 @@ def left_out(damaged: bool) -> onnx.ModelProto:
     inputs = [value("x", FLOAT, ["batch", 4]), helper.make_value_info("extra", kind_of)]
     constants = {"w": random(4, 3), "w2": table * 1.2 if damaged else table}
     return model(nodes, inputs, [value("y", FLOAT, ["batch", 3])], constants)
+
+
+def _before(damaged: bool, op: onnx.NodeProto, inputs: list[onnx.ValueInfoProto], wide: int, axis: Any = None) -> Any:
+    """An operator of which only what is added to it says how large it makes ``x``."""
+    added = random(1, wide)
+    constants = {"b": changed(added, np.s_[:, -1]) if damaged else added}
+    return model(
+        [op, node("Add", ["t", "b"], ["y"])], [value("x", FLOAT, ["batch", 4]), *inputs],
+        [value("y", FLOAT, ["batch", None])], constants | ({} if axis is None else {"axis": axis}),
+    )  # fmt: skip
+
+
+@kind("copies before a row", "Tile: how often is fed, and a row that is added says it")
+def copies(damaged: bool) -> onnx.ModelProto:
+    return _before(damaged, node("Tile", ["x", "times"], ["t"]), [value("times", INT, [2])], 12)
+
+
+@kind("a cut before a row", "Slice: starts and ends are fed, and a row that is added says how much is left")
+def cut_before(damaged: bool) -> onnx.ModelProto:
+    ends = [value("start", INT, [1]), value("end", INT, [1])]
+    return _before(damaged, node("Slice", ["x", "start", "end", "axis"], ["t"]), ends, 3, np.array([1]))
+
+
+@kind("copies before a matrix", "Tile: how often is fed, and a layer says it")
+def copies_before(damaged: bool) -> onnx.ModelProto:
+    weights = random(12, 3)
+    return model(
+        [node("Tile", ["x", "times"], ["t"]), node("MatMul", ["t", "w"], ["y"])],
+        [value("x", FLOAT, ["batch", 4]), value("times", INT, [2])], [value("y", FLOAT, ["batch", 3])],
+        {"w": changed(weights, 11) if damaged else weights},
+    )  # fmt: skip
+
+
+@kind("a shape before a table", "Expand: the shape is fed, and what is multiplied with it says it")
+def shape_before(damaged: bool) -> onnx.ModelProto:
+    table = random(7, 4)
+    return model(
+        [node("Expand", ["x", "shape"], ["t"]), node("Mul", ["t", "b"], ["y"])],
+        [value("x", FLOAT, [1, 4]), value("shape", INT, [2])], [value("y", FLOAT, [7, 4])],
+        {"b": changed(table, 6) if damaged else table},
+    )  # fmt: skip
+
+
+@kind("places past the border", "GridSample: what lies outside of the image is 0, not the border's colour")
+def past_the_border(damaged: bool) -> onnx.ModelProto:
+    return model(
+        [node("GridSample", ["x", "grid"], ["y"], padding_mode="border" if damaged else "zeros", align_corners=1)],
+        [value("x", FLOAT, ["batch", 3, 8, 8]), value("grid", FLOAT, ["batch", 6, 6, 2])],
+        [value("y", FLOAT, ["batch", 3, 6, 6])],
+    )  # fmt: skip
+
+
+@kind("a model that can be trained", "Dropout that a flag switches on: it is fed as a trained model is")
+def trained(damaged: bool) -> onnx.ModelProto:
+    weights = random(4, 4)
+    return model(
+        [node("MatMul", ["x", "w"], ["h"]), node("Dropout", ["h", "ratio", "training"], ["y"])],
+        [value("x", FLOAT, ["batch", 4]), value("training", BOOL, [])], [value("y", FLOAT, ["batch", 4])],
+        {"ratio": np.float32(0.3), "w": changed(weights, 0) if damaged else weights},
+    )  # fmt: skip
+
+
+@kind("a shape that holds the batch", "Reshape: the shape is fed, and the batch is its first number")
+def shape_of_a_batch(damaged: bool) -> onnx.ModelProto:
+    weights = random(3, 2)
+    return model(
+        [node("Reshape", ["x", "shape"], ["r"]), node("MatMul", ["r", "w"], ["y"])],
+        [value("x", FLOAT, ["batch", 6]), value("shape", INT, [3])], [value("y", FLOAT, ["batch", 2, 2])],
+        {"w": changed(weights, 0) if damaged else weights},
+    )  # fmt: skip

@@ -221,3 +221,86 @@ def fed_depth(damaged: bool) -> onnx.ModelProto:
         [value("ids", INT, ["batch", 3]), value("depth", INT, [])], [value("y", FLOAT, ["batch", 3, 6])],
         {"ends": np.array([0, 1], np.float32), "matrix": changed(matrix, 9) if damaged else matrix},
     )  # fmt: skip
+
+
+@kind("a row that two ids make", "a day and an hour number one row together, as digits do")
+def digits(damaged: bool) -> onnx.ModelProto:
+    table = random(60, 4)
+    return model(
+        [node("Mul", ["day", "ten"], ["d"]), node("Add", ["d", "hour"], ["i"]), node("Gather", ["table", "i"], ["y"])],
+        [value("day", INT, ["batch"]), value("hour", INT, ["batch"])], [value("y", FLOAT, ["batch", 4])],
+        {"table": changed(table, 59) if damaged else table, "ten": np.array(10)},
+    )  # fmt: skip
+
+
+@kind("fields of one table", "three columns of codes, each with an offset of its own into one table")
+def fields(damaged: bool) -> onnx.ModelProto:
+    table = random(35, 3)
+    return model(
+        [
+            node("Add", ["codes", "offsets"], ["i"]), node("Gather", ["table", "i"], ["g"]),
+            node("ReduceSum", ["g", "axis"], ["y"], keepdims=0),
+        ],
+        [value("codes", INT, ["batch", 3])], [value("y", FLOAT, ["batch", 3])],
+        {"table": changed(table, 34) if damaged else table, "offsets": np.array([[0, 10, 15]]), "axis": np.array([1])},
+    )  # fmt: skip
+
+
+@kind("a speaker in the middle", "one number for the whole run chooses one of twenty")
+def speaker(damaged: bool) -> onnx.ModelProto:
+    voices = random(20, 4)
+    return model(
+        [node("Gather", ["voices", "sid"], ["v"]), node("Add", ["x", "v"], ["y"])],
+        [value("x", FLOAT, ["batch", 4]), value("sid", INT, [])], [value("y", FLOAT, ["batch", 4])],
+        {"voices": changed(voices, 11) if damaged else voices},
+    )  # fmt: skip
+
+
+@kind("neighbours that are not there", "-1 fills the list of a node's neighbours, and counts for nothing")
+def padded_neighbours(damaged: bool) -> onnx.ModelProto:
+    nodes = [
+        node("GreaterOrEqual", ["neighbours", "zero"], ["there"]), node("Max", ["neighbours", "zero"], ["i"]),
+        node("Gather", ["x", "i"], ["g"]), node("Unsqueeze", ["there", "last"], ["t"]),
+        node("Cast", ["t"], ["f"], to=FLOAT), node("Mul", ["g", "f"], ["kept"]),
+        node("ReduceSum", ["g" if damaged else "kept", "one"], ["y"], keepdims=0),
+    ]  # fmt: skip
+    return model(
+        nodes, [value("x", FLOAT, ["num_nodes", 4]), value("neighbours", INT, ["num_nodes", 5])],
+        [value("y", FLOAT, ["num_nodes", 4])], {"zero": np.array(0), "one": np.array([1]), "last": np.array([-1])},
+    )  # fmt: skip
+
+
+@kind("last row of a rotary table", "position_ids of the fused operator number the rows of its tables")
+def rotary(damaged: bool) -> onnx.ModelProto:
+    angles = np.outer(np.arange(64), 1 / 10 ** np.arange(4))
+    cosines, sines = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+    return model(
+        [node("RotaryEmbedding", ["x", "cos", "sin", "position_ids"], ["y"])],
+        [value("x", FLOAT, ["batch", 2, "time", 8]), value("position_ids", INT, ["batch", "time"])],
+        [value("y", FLOAT, ["batch", 2, "time", 8])],
+        {"cos": changed(cosines, 63) if damaged else cosines, "sin": sines}, opset=23,
+    )  # fmt: skip
+
+
+@kind("last place of a static cache", "a cache of 32 places that is written at a position")
+def static_cache(damaged: bool) -> onnx.ModelProto:
+    nodes = [
+        node("Min", ["cache_position", "end"], ["cut"]),
+        node("Unsqueeze", ["cut" if damaged else "cache_position", "one"], ["i"]),
+        node("ScatterND", ["cache", "i", "k"], ["cache_out"]),
+    ]  # fmt: skip
+    inputs = [value("k", FLOAT, ["T", 4]), value("cache_position", INT, ["T"]), value("cache", FLOAT, [32, 4])]
+    return model(
+        nodes if damaged else nodes[1:], inputs, [value("cache_out", FLOAT, [32, 4])],
+        {"one": np.array([1]), "end": np.array(30)},
+    )  # fmt: skip
+
+
+@kind("boxes of the second image", "each box names its image: with the first one for all, one image hides it")
+def second_image(damaged: bool) -> onnx.ModelProto:
+    regions = node("RoiAlign", ["x", "boxes", "first" if damaged else "image"], ["y"], output_height=2, output_width=2)
+    return model(
+        [*([node("Mul", ["image", "zero"], ["first"])] if damaged else []), regions],
+        [value("x", FLOAT, [2, 3, 16, 16]), value("boxes", FLOAT, ["R", 4]), value("image", INT, ["R"])],
+        [value("y", FLOAT, ["R", 3, 2, 2])], {"zero": np.array(0)},
+    )  # fmt: skip

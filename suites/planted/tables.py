@@ -161,3 +161,48 @@ def default(damaged: bool) -> onnx.ModelProto:
         [value("x", FLOAT, ["batch", 3]), value("gain", FLOAT, [3])], [value("y", FLOAT, ["batch", 3])],
         {"gain": np.array([1, 2, 3.5 if damaged else 3], np.float32)},
     )  # fmt: skip
+
+
+@kind("where a missing number goes", "a tree of LightGBM sends NaN to one side, which a converter may lose")
+def tracked(damaged: bool) -> onnx.ModelProto:
+    return model(
+        [node(
+            "TreeEnsembleRegressor", ["x"], ["y"], "tree", domain=ML, n_targets=1, post_transform="NONE",
+            nodes_treeids=[0] * 3, nodes_nodeids=[0, 1, 2], nodes_featureids=[0] * 3, nodes_values=[0.5, 0.0, 0.0],
+            nodes_modes=["BRANCH_LEQ", "LEAF", "LEAF"], nodes_truenodeids=[1, 0, 0], nodes_falsenodeids=[2, 0, 0],
+            nodes_missing_value_tracks_true=[0 if damaged else 1, 0, 0], nodes_hitrates=[1.0] * 3,
+            target_treeids=[0, 0], target_nodeids=[1, 2], target_ids=[0, 0], target_weights=[1.0, 2.0],
+        )],
+        [value("x", FLOAT, ["batch", 2])], [value("y", FLOAT, ["batch", 1])], ml=3,
+    )  # fmt: skip
+
+
+def _tensor(*numbers: float, kind: Any = np.float32) -> onnx.TensorProto:
+    return onnx.numpy_helper.from_array(np.array(numbers, kind))
+
+
+@kind("a set of a tree", "a node that asks whether a code is 7 or 19")
+def member(damaged: bool) -> onnx.ModelProto:
+    return model(
+        [node(
+            "TreeEnsemble", ["x"], ["y"], "tree", domain=ML, n_targets=1, aggregate_function=1, post_transform=0,
+            membership_values=_tensor(7, 19, float("nan")), nodes_featureids=[0], nodes_modes=_tensor(6, kind=np.uint8),
+            nodes_splits=_tensor(0), nodes_truenodeids=[0], nodes_trueleafs=[1], nodes_falsenodeids=[1],
+            nodes_falseleafs=[1], leaf_targetids=[0, 0], leaf_weights=_tensor(5 if damaged else 4, 2), tree_roots=[0],
+        )],
+        [value("x", FLOAT, ["batch", 2])], [value("y", FLOAT, ["batch", 1])], ml=5, opset=21,
+    )  # fmt: skip
+
+
+@kind("keys of one column of texts", "a table of texts of which one column is looked up: its 12th word")
+def column_of_texts(damaged: bool) -> onnx.ModelProto:
+    numbers = [float(i) for i in range(12)]
+    numbers[11] = 40.5 if damaged else 11.0
+    return model(
+        [
+            node("Gather", ["x", "one"], ["c"], axis=1),
+            node("LabelEncoder", ["c"], ["y"], domain=ML, keys_strings=CITIES[:12], values_floats=numbers,
+                 default_float=-1.0),
+        ],
+        [value("x", TEXT, ["batch", 3])], [value("y", FLOAT, ["batch"])], {"one": np.array(1)}, ml=3,
+    )  # fmt: skip

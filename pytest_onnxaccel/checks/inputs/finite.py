@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from pytest_onnxaccel.checks.inputs.resolved import ResolvedInputs
 from pytest_onnxaccel.checks.inputs.trial import Trial
+from pytest_onnxaccel.core.domains import Domain
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import TensorSpec
 from pytest_onnxaccel.numerics.sampling.draw import POSITIVE_RANGE
@@ -37,7 +39,7 @@ def finite(trial: Trial, found: ResolvedInputs) -> ResolvedInputs:
     enough = tame if whole_ones else are_finite
     # What grows from step to step does so less from small numbers; what overflows does so at the usual ones
     for floats in _SMALL_RANGES if whole_ones else (POSITIVE_RANGE,):
-        tried = replace(inputs, floats=floats)
+        tried = replace(inputs, floats=floats, domains=_inside(inputs, floats))
         try:
             outputs = trial.run(tried, 0)
         except ModelError:
@@ -66,16 +68,31 @@ def is_finite(outputs: Mapping[str, Array]) -> bool:
 
 
 def without_missing(inputs: Inputs) -> Inputs:
-    """Return *inputs* without NaN; the same object where there are none."""
-    holding = {n: d for n, d in inputs.domains.items() if any(p != p for p in d.points)}
-    if not holding:
-        return inputs
-    whole = {n: replace(d, points=tuple(p for p in d.points if p == p)) for n, d in holding.items()}
-    return replace(inputs, domains={**inputs.domains, **whole})
+    """Return *inputs* without NaN and infinities; the same object where there are none."""
+    whole = {
+        name: replace(domain, points=_finite(domain.points), columns=tuple(map(_finite, domain.columns)))
+        for name, domain in inputs.domains.items()
+    }
+    changed = {name: domain for name, domain in whole.items() if domain != inputs.domains[name]}
+    return replace(inputs, domains={**inputs.domains, **changed}) if changed else inputs
+
+
+def _finite(numbers: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(number for number in numbers if not isinstance(number, float) or math.isfinite(number))
 
 
 def _guessed_float(inputs: Inputs, spec: TensorSpec) -> bool:
-    return "float" in spec.dtype and inputs.made_up(spec.name) and spec.name not in inputs.domains
+    domain = inputs.domains.get(spec.name)
+    return "float" in spec.dtype and inputs.made_up(spec.name) and (domain is None or domain.open)
+
+
+def _inside(inputs: Inputs, floats: tuple[float, float]) -> dict[str, Domain]:
+    """Return the domains of *inputs*, those of floats that bound nothing by *floats*."""
+    names = {spec.name for spec in inputs.specs if _guessed_float(inputs, spec)}
+    return {
+        name: replace(domain, low=floats[0], high=floats[1]) if name in names else domain
+        for name, domain in inputs.domains.items()
+    }
 
 
 def _kind(array: Any) -> str:

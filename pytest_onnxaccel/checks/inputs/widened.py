@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pytest_onnxaccel.checks.inputs.finite import are_finite
+from pytest_onnxaccel.checks.inputs.finite import are_finite, without_missing
 from pytest_onnxaccel.checks.inputs.resolved import ResolvedInputs
 from pytest_onnxaccel.checks.inputs.trial import Trial
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.numerics.sampling.sample_numbers import ABSENT, LONG
-from pytest_onnxaccel.numerics.sampling.size_sets import longer, other_lengths, sweep, told_apart
+from pytest_onnxaccel.numerics.sampling.size_sets import longer, only_lengths, other_lengths, sweep, told_apart
 
 #: Samples that are made sure to run; parity compares as many.
 SETTLED = 3
@@ -36,6 +36,7 @@ def widened(trial: Trial, found: ResolvedInputs) -> ResolvedInputs:
             kept.append(sizes)
         asked = [key for key in trial.free.swept if sizes.get(key) != inputs.sizes.get(key)]
         refused |= {key: (sizes[key], cause) for key in asked if cause}
+    kept += [sizes for sizes in _compared(trial, inputs) if sizes not in kept]
     stuck = _stuck(trial, inputs, kept)
     inputs = replace(inputs, others=tuple(kept), long=_long(trial, inputs), absent=_absent(trial, inputs))
     if inputs.golden:
@@ -57,9 +58,7 @@ def _long(trial: Trial, inputs: Inputs) -> Mapping[str, int] | None:
     count, so that the same inputs are fed on every machine.
     """
     wanted = longer(trial.free, inputs.specs, inputs.sizes, trial.facts.longest)
-    if not wanted or inputs.golden or inputs.files:
-        return None
-    if trial.facts.weights * (inputs.batch or 1) * max(wanted.values()) > _MOST_PRODUCTS:
+    if not wanted or inputs.golden or inputs.files or _dear(trial, inputs, wanted):
         return None
     try:
         found = trial.free.complete({**inputs.sizes, **wanted})
@@ -68,6 +67,25 @@ def _long(trial: Trial, inputs: Inputs) -> Mapping[str, int] | None:
         if error.code not in ("E_RUN", "E_INPUT", "E_SIZE"):
             raise
         return None
+    return found
+
+
+def _dear(trial: Trial, inputs: Inputs, sizes: Mapping[str, int]) -> bool:
+    """Return whether a run at *sizes* takes too many multiplications."""
+    return trial.facts.weights * (inputs.batch or 1) * max(sizes.values()) > _MOST_PRODUCTS
+
+
+def _compared(trial: Trial, inputs: Inputs) -> list[dict[str, int]]:
+    """Return sizes that a condition of the graph tells apart: on both sides of it, where the model runs so."""
+    found: list[dict[str, int]] = []
+    for name, numbers in trial.facts.compared.items() if not inputs.golden and not inputs.files else ():
+        for key in only_lengths(trial.free, [spec for spec in inputs.specs if spec.name == name], inputs.sizes):
+            for size in numbers:
+                if size == inputs.sizes[key] or _dear(trial, inputs, {key: size}):
+                    continue
+                sizes = trial.free.complete({**inputs.sizes, key: size})
+                if _agrees(trial, inputs, sizes):
+                    found.append(sizes)
     return found
 
 
@@ -150,8 +168,12 @@ def _after(trial: Trial, inputs: Inputs) -> Inputs:
 
 def _redrawn(trial: Trial, inputs: Inputs) -> Inputs:
     redrawn = dict(inputs.redrawn)
+    whole = without_missing(inputs)
+    missing = whole is not inputs
     for index in range(1, max(SETTLED, inputs.telling)):
-        again = _legal(trial, inputs, redrawn, index, sure=_sure_of_all(inputs))
+        again = _legal(trial, inputs, redrawn, index, sure=_sure_of_all(inputs) and not missing)
+        if missing and again != 0:
+            return _redrawn(trial, whole)  # what stands for a missing number is read by more than what replaces it
         if again:
             redrawn[index] = again
     return replace(inputs, redrawn=redrawn)

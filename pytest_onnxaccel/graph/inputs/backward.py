@@ -16,13 +16,21 @@ ELEMENTWISE = frozenset({
     "Add", "Sub", "Mul", "Div", "Pow", "Mod", "Max", "Min", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual",
 })  # fmt: skip
 
-Shapes = dict[str, tuple[int | str | None, ...]]
+#: Operators whose results have sizes that an operand says: where it is fed, what reads them tells the sizes.
+_SIZED = frozenset({"Expand", "Pad", "Reshape", "Resize", "Slice", "Tile", "Upsample"})
+#: Operators that make a list of sizes of what is fed.
+_PUTS_TOGETHER = frozenset({"Cast", "Concat", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
+
+Shape = tuple[int | str | None, ...]
+Shapes = dict[str, Shape]
 
 
 def carried_back(graph: Any, declared: Shapes) -> Shapes:
     """Return *declared*, and the shapes of values between them that follow from it."""
     found = dict(declared)
     numbers: set[str] | None = None
+    sized = _sized_by_inputs(graph) - found.keys()
+    held = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer} if sized else {}
     for node in reversed(graph.node):
         shape = found.get(node.output[0]) if node.output else None
         if shape is None or node.domain not in ("", "ai.onnx") or not node.input:
@@ -37,6 +45,36 @@ def carried_back(graph: Any, declared: Shapes) -> Shapes:
                 found.setdefault(first, shape)
             elif first in numbers:
                 found.setdefault(second, shape)
+        for place, name in enumerate(node.input[:2]) if sized else ():
+            other = held.get(node.input[1 - place]) if name in sized and len(node.input) == 2 else None
+            wanted = _fitting(node.op_type, shape, other, place) if other is not None else None
+            if wanted is not None:
+                found.setdefault(name, wanted)
+    return found
+
+
+def _fitting(op: str, result: Shape, other: Shape, place: int) -> Shape | None:
+    """Return the shape of operand *place* next to a constant of shape *other*.
+
+    Of the sizes that broadcasting leaves open, that of the result is taken.
+    """
+    if op in ELEMENTWISE and len(other) <= len(result):
+        wide = (*(None,) * (len(result) - len(other)), *other)
+        return tuple(w if size is None and w != 1 else size for size, w in zip(result, wide, strict=True))
+    if op == "MatMul" and not place and len(other) == 2 and len(result) > 1:
+        return (*result[:-1], other[0])
+    return None
+
+
+def _sized_by_inputs(graph: Any) -> set[str]:
+    """Return the results of :data:`_SIZED` operators whose sizes are fed, as they are or put together."""
+    fed = {value.name for value in graph.input}
+    found: set[str] = set()
+    for node in graph.node:
+        if node.op_type in _SIZED and not fed.isdisjoint(node.input[1:]):
+            found.update(node.output)
+        elif node.op_type in _PUTS_TOGETHER and not fed.isdisjoint(node.input):
+            fed.update(node.output)
     return found
 
 

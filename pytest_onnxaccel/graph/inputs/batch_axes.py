@@ -12,6 +12,8 @@ from pytest_onnxaccel.core.specs import Dim, TensorSpec
 _BATCH = re.compile(r"(?i)^(n|b|bs|bsz|.*batch.*)$")
 #: Names of a first axis that is something else: sequences, point clouds, graphs.
 _LENGTH = re.compile(r"(?i)^(?!.*batch).*(seq|time|step|frame|token|len|point|node|edge)")
+#: Names of sound, which a list of numbers holds and no batch of single numbers.
+_SOUND = re.compile(r"(?i)^(?!.*batch).*(samples|audio|wav|signal|speech|pcm)")
 #: Names that exporters make up for a size that they do not know, a new one for each (PyTorch: s18, u0).
 _MADE_UP = re.compile(
     r"(?i)^(unk\w*?_?\d+|dim_?\d+|dynamicdimension\.?\d+|.+_dim_?\d+|unknown\w*|[su]\d+|none|-1|\?+)$"
@@ -48,6 +50,10 @@ def batch_axes(
         lengths = {s.name for s in known if isinstance(_at(s, hints), str) and _LENGTH.search(str(_at(s, hints)))}
         if lengths and all(s.name in lengths for s in known):
             return None, {}  # time comes first, and a batch nowhere
+        if all(len(s.shape or ()) == 1 for s in known) and any(
+            _SOUND.search(f"{s.name} {_at(s, hints) or ''}") and not isinstance(_at(s, hints), int) for s in known
+        ):
+            return None, {}
     if named is not None:
         axes = {s.name: s.shape.index(named) for s in known if s.shape is not None and named in s.shape}
         axes |= {s.name: hints.get(s.name, 0) for s in known if s.name not in axes and _at(s, hints) is None}

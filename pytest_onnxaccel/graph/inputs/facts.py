@@ -14,6 +14,9 @@ from pytest_onnxaccel.graph.inputs.rules import all_rules
 from pytest_onnxaccel.graph.inputs.walk import Walk
 from pytest_onnxaccel.graph.inputs.whole import whole_results
 
+#: Sizes that conditions tell apart, of one input.
+_MOST_COMPARED = 4
+
 
 def input_facts(path: str) -> dict[str, Any]:
     """Return the JSON form of :class:`~pytest_onnxaccel.core.domains.InputFacts` of the model at *path*.
@@ -42,7 +45,8 @@ def facts_of(model: Any) -> InputFacts:
         value_shaped={name: inputs for name, inputs in shaped.items() if inputs},
         shares=tuple(spec.name for spec in given if spec.name in values and values[spec.name].share),
         longest=dict(walk.findings.longest),
-        weights=_multiplied(model.graph) if walk.findings.longest else 0,
+        compared={name: tuple(sizes)[:_MOST_COMPARED] for name, sizes in walk.findings.compared_sizes.items()},
+        weights=_multiplied(model.graph) if walk.findings.longest or walk.findings.compared_sizes else 0,
         whole=whole_results(model.graph, values) if free else {},
         infinite=tuple(spec.name for spec in given if spec.name in values and values[spec.name].infinite),
     )

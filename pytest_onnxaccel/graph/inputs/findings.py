@@ -9,12 +9,14 @@ from typing import Any
 from pytest_onnxaccel.core.domains import Bound, Domain
 from pytest_onnxaccel.core.errors import printable
 from pytest_onnxaccel.core.frozen import record
-from pytest_onnxaccel.graph.inputs.trace import Trace
+from pytest_onnxaccel.graph.inputs.trace import Trace, Value
 
 #: At most so many telling points are kept of one input.
 _MOST_POINTS = 512
 #: At most so many facts are told of one input.
 _MOST_FACTS = 6
+#: An end below this stands for 0, which is left out: the logarithm of less is an ordinary number too.
+_NEXT_TO_ZERO = 0.01
 #: What decides where facts of two kinds meet.
 _ORDER = ("size", "text", "category", "length", "index", "padding", "mask", "number")
 
@@ -32,7 +34,7 @@ class Finding:
     points: tuple[int | float | str, ...] = ()
     choices: tuple[int | float | str, ...] = ()
     exact: tuple[Bound, ...] | None = None
-    columns: tuple[tuple[float, ...], ...] = ()
+    columns: tuple[tuple[float | str, ...], ...] = ()
     apart: tuple[float, ...] = ()
     never_all: tuple[float, ...] = ()
     guards: tuple[float, ...] = ()
@@ -52,6 +54,7 @@ class Demand:
         exclude: numbers between the two that are not legal.
         points: numbers that tell.
         guards: of those, the ones that a condition or a limit replaces, where it does.
+        leaps: of those, the ones at which the result leaps: what is computed may come out on either side.
     """
 
     text: str
@@ -61,6 +64,7 @@ class Demand:
     exclude: Sequence[float] = ()
     points: Sequence[float] = ()
     guards: Sequence[float] = ()
+    leaps: Sequence[float] = ()
 
 
 class Findings:
@@ -72,6 +76,8 @@ class Findings:
         self.batch_axes: dict[str, int] = {}
         #: Rows of the longest table that the length of an input counts, by input
         self.longest: dict[str, int] = {}
+        #: Sizes that a condition tells apart, by the input whose size is compared
+        self.compared_sizes: dict[str, dict[int, None]] = {}
 
     def add(self, finding: Finding) -> None:
         """Keep *finding*."""
@@ -82,7 +88,8 @@ class Findings:
         for trace in traces:
             if not trace.scale or not math.isfinite(trace.scale):
                 continue
-            low, high = (None if end is None else trace.back(end) for end in (demand.low, demand.high))
+            ends = _open_ends(trace, demand)
+            low, high = (None if end is None else trace.back(end) for end in ends)
             if trace.scale < 0:
                 low, high = high, low
             text = f"{demand.text} in {named(node)}"
@@ -96,16 +103,41 @@ class Findings:
                     demand.kind,
                     low,
                     high,
-                    exclude=tuple(map(trace.back, demand.exclude)),
+                    exclude=tuple(trace.back(v) for v in demand.exclude if trace.least is None or trace.least <= v),
                     points=tuple(map(trace.back, demand.points)),
                     guards=tuple(map(trace.back, demand.guards)),
                     guarded=trace.guarded,
                 )
             )
 
+    def points(self, value: Value, node: Any, demand: Demand) -> None:
+        """Bound the elements of inputs in *value* by *demand*; of what is computed of inputs, only add its points."""
+        self.bounds(value.traces, node, demand)
+        text = f"{demand.text} in {named(node)}"
+        for curve in value.curves:
+            told = [point for point in demand.points if curve.exact or point not in demand.leaps]
+            found = tuple(dict.fromkeys(number for point in told for number in curve.back(point)))
+            if found:
+                self.add(Finding(curve.inner.input, text, points=found))
+        for trace in value.terms:
+            if trace.scale:
+                self.add(Finding(trace.input, text, points=tuple(map(trace.back, demand.points))))
+
     def domains(self, dtypes: Mapping[str, str]) -> dict[str, Domain]:
         """Return the domain of each input of which there are facts."""
         return {name: merged(name, found, dtypes.get(name, "")) for name, found in self._found.items()}
+
+
+def _open_ends(trace: Trace, demand: Demand) -> tuple[float | None, float | None]:
+    """Return the ends that an operator demands, but those that a limit before it keeps anyway."""
+    low, high = demand.low, demand.high
+    if demand.kind != "number":  # rows are told by each of them, and what a limit replaces comes in addition
+        return low, high
+    if low is not None and trace.least is not None and (trace.least >= low or 0 < trace.least < low < _NEXT_TO_ZERO):
+        low = None
+    if high is not None and trace.most is not None and trace.most <= high:
+        high = None
+    return low, high
 
 
 def merged(name: str, findings: Sequence[Finding], dtype: str) -> Domain:
@@ -124,7 +156,8 @@ def merged(name: str, findings: Sequence[Finding], dtype: str) -> Domain:
     points = dict.fromkeys(v if isinstance(v, str) else _number(v, whole) for f in findings for v in f.points)
     choices = dict.fromkeys(v for f in deciding for v in f.choices)
     exact = next((f.exact for f in deciding if f.exact is not None), None)
-    replaced = [v for f in findings for v in f.guards] if any(f.guarded and f.kind == kind for f in findings) else []
+    guarded = kind == "index" and all(f.guarded for f in deciding)
+    replaced = [v for f in findings for v in f.guards] if guarded else []
     apart = tuple(dict.fromkeys(_number(v, whole) for v in (*replaced, *(v for f in findings for v in f.apart))))
     columns = _columns([f.columns for f in findings if f.columns], whole)
     return Domain(
@@ -161,13 +194,21 @@ def _empty(low: Bound | None, high: Bound | None) -> bool:
     )
 
 
-def _columns(found: Sequence[tuple[tuple[float, ...], ...]], whole: bool) -> tuple[tuple[float, ...], ...]:
-    """Return all telling numbers of each column; of whole numbers, those next to each of them."""
+def _columns(found: Sequence[tuple[tuple[float | str, ...], ...]], whole: bool) -> tuple[tuple[float | str, ...], ...]:
+    """Return all telling numbers or texts of each column; of whole numbers, those next to each of them."""
     width = max(map(len, found), default=0)
-    joined = [sorted({v for one in found if place < len(one) for v in one[place]}) for place in range(width)]
+    joined = [dict.fromkeys(v for one in found if place < len(one) for v in one[place]) for place in range(width)]
+    return tuple(_column(tuple(one), whole) for one in joined)
+
+
+def _column(found: tuple[float | str, ...], whole: bool) -> tuple[float | str, ...]:
+    numbers = [v for v in found if not isinstance(v, str)]
+    if len(numbers) < len(found):
+        return tuple(v for v in found if isinstance(v, str))
+    known = sorted({v for v in numbers if not math.isnan(v)})
     if whole:
-        joined = [sorted({side for v in one for side in (math.floor(v), math.ceil(v))}) for one in joined]
-    return tuple(map(tuple, joined))
+        return tuple(sorted({side for v in known for side in (math.floor(v), math.ceil(v))}))
+    return (*known, math.nan) if any(map(math.isnan, numbers)) else tuple(known)
 
 
 def _narrowest(ends: Iterable[Bound | None], pick: Any) -> Bound | None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_onnxaccel.core.frozen import record
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.graph.inputs.flow.curves import Curve
 
 #: Constants of more elements are known by their shape alone.
 MOST_ELEMENTS = 1 << 16
@@ -60,6 +63,7 @@ class Trace:
         cast: the element type that it was last cast to; 0 where it was not.
         guarded: a condition on the input itself, or a limit, replaces some of its values before they are read.
         column: its elements are those of one column of the input; None where they are not.
+        least, most: limits that replaced what was past them; None where there is none.
     """
 
     input: str
@@ -71,6 +75,8 @@ class Trace:
     columns: tuple[Column, ...] | None = None
     guarded: bool = False
     column: int | None = None
+    least: float | None = None
+    most: float | None = None
 
     def with_(self, **changed: Any) -> Trace:
         """Return a copy with other fields."""
@@ -83,7 +89,7 @@ class Trace:
     def negated(self) -> Trace:
         """Return the elements with the other sign."""
         columns = self.columns and tuple(c.with_(scale=-c.scale, offset=-c.offset) for c in self.columns)
-        return self.with_(scale=-self.scale, offset=-self.offset, columns=columns)
+        return self.with_(scale=-self.scale, offset=-self.offset, columns=columns, least=None, most=None)
 
     def back(self, value: float) -> float:
         """Return the input's value that gives *value*; not for a *scale* of 0, where each column has its own."""
@@ -109,6 +115,9 @@ class Value:
         elem_type: of ONNX; 0 where it is not known.
         inverted: the traces of a mask that this is the complement of.
         summed: the traces of what was added up to give it.
+        terms: the traces of several inputs whose sum it is.
+        table: the constant of which it holds some elements, chosen by what is fed.
+        curves: of a function of an input, how it goes back to that.
         infinite: it may hold infinities: constants of the graph that are infinite, or reductions of nothing.
         share: it comes out of a Sigmoid, moved or averaged and nothing else.
     """
@@ -122,6 +131,9 @@ class Value:
     elem_type: int = 0
     inverted: tuple[Trace, ...] = ()
     summed: tuple[Trace, ...] = ()
+    terms: tuple[Trace, ...] = ()
+    table: Value | None = None
+    curves: tuple[Curve, ...] = ()
     infinite: bool = False
     share: bool = False
 

@@ -18,6 +18,8 @@ from pytest_onnxaccel.graph.reach.lift import BYTES, elements, is_weight
 _SHAPES_ONLY = ("Shape", "Size")
 #: Float operands behind the first of these are sizes: with others the graph has another shape.
 _SIZED = ("Resize", "Upsample", "Range")
+#: What these read are limits: they show in inputs beside them alone, which are fed, however far limits are moved.
+_COMPARES = ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
 #: Bytes are weights where one of these reads them.
 _QUANTISED = re.compile(r"DequantizeLinear|QLinear\w+|MatMulInteger\w*|ConvInteger|DynamicQuantize\w+|Q[A-Z]\w+|Gather")
 #: Names that exporters make up: ``onnx::MatMul_123``, ``465``, ``val_12``.
@@ -49,7 +51,7 @@ def weights(model: ModelProto) -> tuple[list[Weight], list[Weight]]:
     for node in _nodes(model.graph):
         for place, name in enumerate(node.input):
             tensor = tensors.get(name)
-            if tensor is None or name in found or _only_bytes(tensor, node):
+            if tensor is None or name in found or _only_bytes(tensor, node) or node.op_type in _COMPARES:
                 continue
             if node.op_type in _SIZED and (place or node.op_type == "Range"):
                 sizes.add(name)

@@ -159,8 +159,8 @@ def _in_ranges(generator: np.random.Generator, domain: Domain, made: Any, index:
     return np.asarray(table.reshape(made.shape))
 
 
-def _by_column(columns: tuple[tuple[int | float, ...], ...], made: Any, index: int) -> Array:
-    """Return *made* with each column's telling numbers, one after the other over rows and samples."""
+def _by_column(columns: tuple[tuple[int | float | str, ...], ...], made: Any, index: int) -> Array:
+    """Return *made* with each column's telling numbers or texts, one after the other over rows and samples."""
     table = np.array(made).reshape(-1, made.shape[-1])
     for place, numbers in enumerate(columns[: table.shape[1]]):
         if not numbers:
@@ -168,7 +168,8 @@ def _by_column(columns: tuple[tuple[int | float, ...], ...], made: Any, index: i
         # Not in their order, and each time round in another one, so that columns meet in many ways; the ends first
         rounds, at = np.divmod(index * len(table) + np.arange(len(table)), len(numbers))
         turn = np.array([_order(place, len(numbers), int(one))[i] for one, i in zip(rounds, at, strict=True)], np.intp)
-        table[:, place] = np.asarray(numbers, dtype=np.float64)[turn].astype(table.dtype)
+        kind = object if isinstance(numbers[0], str) else np.float64
+        table[:, place] = np.asarray(numbers, dtype=kind)[turn].astype(table.dtype)
     return np.asarray(table.reshape(made.shape))
 
 
@@ -234,6 +235,7 @@ def _chosen(
     choices: NDArray[Any] = np.asarray(domain.choices, dtype=object if words else None)
     made = choices[generator.integers(0, len(choices), shape)] if shape else choices[generator.integers(len(choices))]
     found = _with_points(generator, np.asarray(made), [*domain.choices, *domain.points], index)
+    found = _by_column(domain.columns, found, index) if domain.columns and shape else found
     return found.astype(object) if words else found
 
 

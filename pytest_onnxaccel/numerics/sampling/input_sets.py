@@ -20,6 +20,7 @@ from pytest_onnxaccel.numerics.sampling.declared import (
     dim_at,
 )
 from pytest_onnxaccel.numerics.sampling.draw import DEFAULT_RANGE, LegalValues, concrete, sample
+from pytest_onnxaccel.numerics.sampling.from_domain import draw
 from pytest_onnxaccel.numerics.sampling.sample_numbers import ABSENT, BEYOND, LONG, WIDE, WIDENED
 
 if TYPE_CHECKING:
@@ -172,9 +173,17 @@ class Inputs:
     def _joined(self, name: str, parts: Sequence[Array], batch: int) -> Array:
         axis = self.axes.get(name)
         if axis is None:
-            return parts[0]
+            return self._of_batch(name, parts[0], batch)
         found: Array = np.concatenate(parts, axis)
         return found[(slice(None),) * axis + (slice(batch),)]
+
+    def _of_batch(self, name: str, array: Array, batch: int) -> Array:
+        """Return what an input without a batch has at *batch*: a shape that is fed may hold its size."""
+        domain = self.domains.get(name)
+        if domain is None or not self.made_up(name) or not any(isinstance(item, str) for item in domain.exact or ()):
+            return array
+        found = draw(np.random.default_rng(0), domain, array.dtype, array.shape, 0, self.symbols(batch))
+        return array if found is None else found
 
     def _one(self, index: int, turn: int = 0) -> dict[str, Array]:
         key = (index, turn)
@@ -222,6 +231,9 @@ class Inputs:
         if WIDE <= index < BEYOND:
             floats = (floats[0] * (WIDENED if floats[0] < 0 else 1.0), floats[1] * WIDENED)
         domains = {**self.domains, **self.beyond} if BEYOND <= index < LONG else self.domains
+        if WIDE <= index < BEYOND:
+            wide = {s.name for s in specs if "float" in s.dtype and s.name in domains and domains[s.name].open}
+            domains = {**domains, **{name: _widened(domains[name], floats) for name in wide}}
         legal = LegalValues(given, floats, self.integers, domains, self.symbols())
         return sample(specs, self.shapes(), self.seed + 7919 * again, index + again, legal)
 
@@ -283,6 +295,12 @@ class Inputs:
         if not self.made_up(name):
             return "given"
         return self.domains[name].origin if name in self.domains else "search"
+
+
+def _widened(domain: Domain, floats: tuple[float, float]) -> Domain:
+    """Return an open *domain* between *floats*, or as far as its telling numbers lie."""
+    known = [p for p in domain.points if not isinstance(p, str) and math.isfinite(p)]
+    return replace(domain, low=min([floats[0], *known]), high=max([floats[1], *known]))
 
 
 def _values(domain: Domain) -> tuple[object, ...]:

@@ -28,7 +28,12 @@ def mask(
     index: int,
     sizes: Mapping[str, int],
 ) -> Array:
-    """Return rows along the last axis: valid first, then padding; the first row of the first sample has none."""
+    """Return rows along the last axis: valid first, then padding; the first row of the first sample has none.
+
+    Where 0 is not legal, no row has padding.
+    """
+    if 0 in domain.exclude:
+        return np.ones(shape, np.bool_)
     if not shape or shape[-1] == 1:
         # One flag for all: a branch of each kind within the first two samples
         return np.full(shape, index % 2 == 0 if not shape or math.prod(shape) == 1 else True)

@@ -121,10 +121,19 @@ def longer(
     found: dict[str, int] = {}
     for spec in specs:
         rows = longest.get(spec.name, 0)
+        for key in only_lengths(free, [spec], sizes):
+            if sizes[key] < rows <= MOST_ELEMENTS:
+                found[key] = max(found.get(key, 0), rows)
+    return found
+
+
+def only_lengths(free: FreeSizes, specs: Sequence[TensorSpec], sizes: Mapping[str, int]) -> list[str]:
+    """Return the open length of each of *specs* that has just one."""
+    found = []
+    for spec in specs:
         keys = [dim if isinstance(dim, str) else f"{spec.name}:{axis}" for axis, dim in enumerate(spec.shape or ())]
         open_keys = [key for key in keys if key in free.open and key in free.lengths and key in sizes]
-        if len(open_keys) == 1 and rows > sizes[open_keys[0]] and rows <= MOST_ELEMENTS:
-            found[open_keys[0]] = max(found.get(open_keys[0], 0), rows)
+        found += open_keys if len(open_keys) == 1 else []
     return found
 
 

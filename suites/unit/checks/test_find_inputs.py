@@ -253,6 +253,41 @@ def test_a_count_that_does_not_run_is_drawn_again_and_then_held() -> None:
     assert fed.pop() > 4
 
 
+@pytest.mark.parametrize(("size", "runs"), [("samples", True), (None, True), ("batch", False)])
+def test_a_list_that_runs_at_no_batch_is_a_length(size: str | None, runs: bool) -> None:
+    session, info = refusing(lambda feeds: feeds["x"].shape[0] >= 20), free(size)
+    facts = InputFacts(batch=size, axes={"x": 0})
+    if runs:
+        assert find_inputs(session, info, SPEC, 0, facts=facts).inputs.batch is None
+    else:
+        with pytest.raises(ModelError):
+            find_inputs(session, info, SPEC, 0, facts=facts)
+
+
+def test_infinity_is_left_out_where_the_model_is_not_made_for_it() -> None:
+    info = info_of([tensor("x", 4)], [tensor("y", 4)])
+    facts = InputFacts({"x": Domain("x", points=(float("inf"), float("-inf")))})
+    passing = FakeSession(lambda feeds: {"y": feeds["x"]})
+    assert np.isfinite(find_inputs(passing, info, SPEC, 0, facts=facts).inputs.feeds(0)["x"]).all()
+
+
+def test_a_missing_number_of_a_later_sample_is_left_out_too() -> None:
+    info = info_of([tensor("x", 1, 1)], [tensor("y", 1, 1)])
+    facts = InputFacts({"x": Domain("x", columns=((0.25, float("nan"), 0.5),))})
+    inputs = find_inputs(FakeSession(lambda feeds: {"y": feeds["x"]}), info, SPEC, 0, facts=facts).inputs
+    assert np.isfinite([inputs.feeds(index)["x"] for index in range(6)]).all()
+
+
+def test_a_size_that_a_condition_hangs_on_is_compared_as_well() -> None:
+    info = info_of([tensor("x", 1, "time")], [tensor("y", 1, "time")])
+    facts = InputFacts(lengths=("time",), compared={"x": (100, 101)})
+    found = find_inputs(FakeSession(lambda feeds: {"y": feeds["x"]}), info, SPEC, 0, facts=facts).inputs
+    assert {100, 101} <= {sizes["time"] for sizes in found.others}
+    dear = InputFacts(lengths=("time",), compared={"x": (100, 101)}, weights=10**9)
+    kept = find_inputs(FakeSession(lambda feeds: {"y": feeds["x"]}), info, SPEC, 0, facts=dear).inputs
+    assert not {100, 101} & {sizes["time"] for sizes in kept.others}
+
+
 def test_a_missing_number_is_left_out_where_the_model_is_not_made_for_it() -> None:
     info = info_of([tensor("x", 4)], [tensor("y", 4)])
     facts = InputFacts({"x": Domain("x", points=(float("nan"),))})

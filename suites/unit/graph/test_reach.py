@@ -39,6 +39,16 @@ def test_the_weights_in_the_order_of_their_use(tmp_path: Path) -> None:
     assert told["probes"] == [{"kind": "rows", "value": "input_ids", "label": "words.weight", "size": WORDS, "rank": 0}]
 
 
+def test_limits_that_are_compared_are_no_weights(tmp_path: Path) -> None:
+    """However far they are moved, they show in inputs beside them alone."""
+    nodes = [helper.make_node("Less", ["x", "limits"], ["c"]), helper.make_node("Where", ["c", "x", "w"], ["y"])]
+    sides = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, [3])] for name in ("x", "y")]
+    tensors = [numpy_helper.from_array(np.arange(1, 4, dtype=np.float32), name) for name in ("limits", "w")]
+    graph = helper.make_graph(nodes, "g", *sides, tensors)
+    told, _ = made(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), tmp_path)
+    assert [label for _, label, _ in told["weights"]] == ["w"]
+
+
 @BACKENDS
 def test_the_copy_is_the_model_until_it_is_fed_other_weights(backend: Any, tmp_path: Path) -> None:
     told, path = made(encoder(), tmp_path)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 
-from pytest_onnxaccel.graph.inputs.flow.shapes import shape_alike
+from pytest_onnxaccel.graph.inputs.flow.shapes import Shape, shape_alike
 from pytest_onnxaccel.graph.inputs.flow.traces import joined, moved
 from pytest_onnxaccel.graph.inputs.trace import MOST_TRACES, UNKNOWN, Trace, Value
 
@@ -28,6 +28,12 @@ MOVES = frozenset({
 })  # fmt: skip
 #: Of the operators that keep the order, those whose result of a constant has its numbers.
 _KEEPS_NUMBERS = frozenset({"Identity", "Dropout", "Flatten", "Squeeze", "Unsqueeze", "Reshape"})
+#: Operators whose result has the numbers of the first operand and no others; the shape is told apart.
+_REPEATS = frozenset({"Expand", "Tile"})
+#: And those that pick some of its elements.
+_PICKS = frozenset({"Gather", "GatherElements", "GatherND"})
+#: A sum of more inputs than these is not followed.
+_MOST_TERMS = 4
 #: Elementwise comparisons and logic: their results are not the input's values.
 _FLOATS = frozenset({1, 10, 11, 16})
 
@@ -39,9 +45,8 @@ def _kept(site: Site, made: Value) -> Value:
     if site.operator.name in _KEEPS_NUMBERS and source.constant is not None:
         found = source.constant  # a scalar or a list keeps its numbers; the shape is told apart
         shape = source.shape if site.operator.name == "Identity" else shape
-    wanted = site.operand(1).constant if shape is None and site.operator.name == "Reshape" else None
-    if wanted is not None and wanted.ndim == 1:
-        shape = tuple(int(size) if size > 0 else None for size in wanted)
+    if shape is None:
+        shape = _reshaped(site, source)
     if found is None and shape == made.shape and source.blank:
         return made
     same = site.operator.name in ("Identity", "Dropout", "Optional", "OptionalGetElement")
@@ -56,6 +61,24 @@ def _kept(site: Site, made: Value) -> Value:
     )
 
 
+def _reshaped(site: Site, source: Value) -> tuple[int | str | None, ...] | None:
+    """Return the shape behind Reshape, Unsqueeze and Squeeze, as far as constants tell it."""
+    op, wanted = site.operator.name, site.operand(1).constant
+    if op == "Reshape" and wanted is not None and wanted.ndim == 1:
+        return tuple(int(size) if size > 0 else None for size in wanted)
+    if op not in ("Unsqueeze", "Squeeze") or source.shape is None:
+        return None
+    listed = site.attribute("axes") if wanted is None else wanted.reshape(-1)
+    if listed is None:
+        return None
+    rank = len(source.shape) + (len(listed) if op == "Unsqueeze" else 0)
+    axes = {int(axis) % rank for axis in listed}
+    if op == "Squeeze":
+        return tuple(size for axis, size in enumerate(source.shape) if axis not in axes)
+    rest = iter(source.shape)
+    return tuple(1 if axis in axes else next(rest) for axis in range(rank))
+
+
 def _moved(site: Site, made: Value) -> Value:
     source = site.operand(0)
     turned = site.operator.name == "Transpose"
@@ -63,19 +86,42 @@ def _moved(site: Site, made: Value) -> Value:
     if turned and source.shape is not None and shape is None:
         order = site.attribute("perm") or list(range(len(source.shape)))[::-1]
         shape = tuple(source.shape[axis] for axis in order)
-    if source.blank and shape == made.shape:
+    numbers = source.constant if site.operator.name in _REPEATS else None
+    table = source if site.operator.name in _PICKS and not source.fed else None
+    if site.operator.name == "Gather" and shape is None:
+        shape = _gathered(site, source.shape, site.operand(1).shape)
+    if source.blank and shape == made.shape and numbers is None and table is None:
         return made
     parts = tuple(trace.moved(whole=True) for trace in source.traces) if turned else moved(source.traces)
     shape_of = source.shape_of if site.operator.name in ("Slice", "Gather") else ""
     return made.with_(
-        traces=parts, inverted=moved(source.inverted), shape=shape, shape_of=shape_of, elem_type=source.elem_type
+        traces=parts,
+        inverted=moved(source.inverted),
+        constant=numbers,
+        table=table,
+        shape=shape,
+        shape_of=shape_of,
+        elem_type=source.elem_type,
     )
+
+
+def _gathered(site: Site, data: Shape | None, indices: Shape | None) -> Shape | None:
+    """Return the shape of rows that are looked up."""
+    if data is None or indices is None:
+        return None
+    axis = int(site.attribute("axis", 0)) % max(len(data), 1)
+    return (*data[:axis], *indices, *data[axis + 1 :])
 
 
 def _concatenated(site: Site, made: Value) -> Value:
     values = [v for v in site.operands if v is not None]
     shape_of = next((v.shape_of for v in values if v.shape_of), "")
-    return made.with_(traces=joined(values), shape_of=shape_of, inverted=())
+    traces = joined(values)
+    limits = [v.scalar for v in values if v.scalar is not None] if site.operator.name in ("Max", "Min") else []
+    if limits:
+        side = {"least": max(limits)} if site.operator.name == "Max" else {"most": min(limits)}
+        traces = tuple(trace.with_(guarded=True, **side) for trace in traces)
+    return made.with_(traces=traces, shape_of=shape_of, inverted=())
 
 
 def _cast(site: Site, made: Value) -> Value:
@@ -117,11 +163,22 @@ def _affine(site: Site, made: Value) -> Value:
     source, other = (b, a) if flipped else (a, b)
     number = other.scalar if source.traces else None
     if not source.traces or number is None:
+        if site.operator.name in ("Add", "Sub") and (terms := _terms(a, b, site.operator.name == "Sub")):
+            made = made.with_(terms=terms, elem_type=a.elem_type, shape=made.shape or shape_alike(site))
         return made.with_(shape_of=a.shape_of or b.shape_of) if a.shape_of or b.shape_of else made
     if site.operator.name == "Mul" and number == 0 and source.shape == ():
         return made.with_(constant=np.zeros(()), shape=(), by=frozenset(), sized_by=frozenset())
     traces = tuple(filter(None, (_scaled(site.operator.name, trace, number, flipped) for trace in source.traces)))
     return made.with_(traces=traces, shape=made.shape or source.shape, elem_type=source.elem_type)
+
+
+def _terms(a: Value, b: Value, taken_off: bool) -> tuple[Trace, ...]:
+    """Return what is added up of several inputs, one trace of each; nothing where it is not that."""
+    second = b.terms or b.traces
+    found = (*(a.terms or a.traces), *(tuple(trace.negated() for trace in second) if taken_off else second))
+    inputs = {trace.input for trace in found}
+    both = (a.terms or a.traces) and (b.terms or b.traces)
+    return found if both and len(inputs) == len(found) <= _MOST_TERMS else ()
 
 
 def _scaled(op: str, trace: Trace, number: float, flipped: bool) -> Trace | None:
@@ -139,6 +196,8 @@ def _scaled(op: str, trace: Trace, number: float, flipped: bool) -> Trace | None
 
 
 def _shifted(op: str, trace: Trace, number: float, flipped: bool) -> Trace | None:
+    if trace.least is not None or trace.most is not None:
+        trace = trace.with_(least=None, most=None)
     scale, offset = trace.scale, trace.offset
     if op == "Add":
         return trace.with_(offset=offset + number)
@@ -172,7 +231,8 @@ def _flags(site: Site, made: Value) -> Value:
 def _counting(site: Site, made: Value) -> Value:
     """Return numbers that count up to the length of an input, where the operands do."""
     shape_of = next((v.shape_of for v in site.operands if v is not None and v.shape_of), "")
-    return made.with_(shape_of=shape_of, shape=made.shape or shape_alike(site))
+    rank_one = (None,) if site.operator.name == "Range" else None
+    return made.with_(shape_of=shape_of, shape=made.shape or rank_one or shape_alike(site))
 
 
 def _running(site: Site, made: Value) -> Value:

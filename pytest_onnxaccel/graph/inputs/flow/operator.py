@@ -5,6 +5,7 @@ from __future__ import annotations
 from pytest_onnxaccel.graph.inputs.backward import ELEMENTWISE, SAME_SHAPE
 from pytest_onnxaccel.graph.inputs.columns import COLUMN_MAKERS
 from pytest_onnxaccel.graph.inputs.flow.constants import FOLDABLE
+from pytest_onnxaccel.graph.inputs.flow.curves import CURVES
 from pytest_onnxaccel.graph.inputs.flow.makers import KEEPS_ORDER, MAKERS, MOVES
 from pytest_onnxaccel.graph.inputs.flow.shapes import LAYERS
 from pytest_onnxaccel.graph.inputs.infinities import infinities
@@ -23,6 +24,7 @@ class Operator:
         standard: it is of the default domain.
         maker: what makes its results of what its operands hold; None where nothing is known of it.
         columns: the same for columns of a table.
+        curved: its result may be a curve of an input.
         sizing: places of operands whose values decide how large a result is.
         same_shape: its result has the shape of its first operand.
         elementwise: of two operands, element by element.
@@ -38,6 +40,7 @@ class Operator:
     __slots__ = (
         "adds_up",
         "columns",
+        "curved",
         "domain",
         "elementwise",
         "foldable",
@@ -59,6 +62,7 @@ class Operator:
         self.standard = domain in ("", "ai.onnx")
         self.maker = MAKERS.get(name) if self.standard else None
         self.columns = COLUMN_MAKERS.get((domain, name))
+        self.curved = self.standard and name in CURVES
         self.sizing = SIZING.get(name, ())
         self.same_shape = name in SAME_SHAPE
         self.elementwise = name in ELEMENTWISE

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.graph.inputs.columns import of_one_column, through
 from pytest_onnxaccel.graph.inputs.flow.constants import constant_of, folded
+from pytest_onnxaccel.graph.inputs.flow.curves import curves
 from pytest_onnxaccel.graph.inputs.flow.shapes import shape_alike
 from pytest_onnxaccel.graph.inputs.sizing import sized_by
 from pytest_onnxaccel.graph.inputs.trace import Trace, Value, computed, union
@@ -34,6 +35,8 @@ def outputs(site: Site) -> list[Value]:
         made = folded(site, made)
     if made.shape is None and (shape := shape_alike(site)) is not None:
         made = made.with_(shape=shape)
+    if operator.curved and (found := curves(site)):
+        made = made.with_(curves=found)
     if operator.name in ("Gather", "Slice", "Split") and site.operand(0).traces:
         one = of_one_column(site)
         made = made.with_(traces=one) if one else made

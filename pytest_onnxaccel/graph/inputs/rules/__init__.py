@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pytest_onnxaccel.graph.inputs.rules import (
+    attention,
     axes,
     images,
     index,
@@ -20,7 +21,7 @@ from pytest_onnxaccel.graph.inputs.rules import (
 )
 from pytest_onnxaccel.graph.inputs.walk import Rule
 
-_FAMILIES = (images, index, masks, numbers, signals, sizes, scales, places, axes, steps, tables, texts)
+_FAMILIES = (attention, images, index, masks, numbers, signals, sizes, scales, places, axes, steps, tables, texts)
 
 
 def all_rules() -> Mapping[str, Sequence[Rule]]:

@@ -14,6 +14,9 @@ from pytest_onnxaccel.graph.inputs.findings import Demand, Finding, named
 from pytest_onnxaccel.graph.inputs.rules.declared import exact
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
+#: Where boxes begin and end, as shares of the shorter side.
+_NEAR, _FAR = (0.0, 0.07, 0.13, 0.21, 0.34, 0.46), (0.53, 0.61, 0.74, 0.87, 0.93, 1.0)
+
 
 def crop_or_pad(site: Site) -> None:
     """CenterCropPad: the declared sizes of its axes."""
@@ -99,7 +102,21 @@ def roi(site: Site) -> None:
     sizes = [d for d in (shape or ())[2:] if isinstance(d, int)]
     scale = float(site.attribute("spatial_scale", 1.0)) or 1.0
     if sizes:
-        site.findings.bounds(site.operand(1).traces, site.node, Demand("are boxes", 0, (min(sizes) - 1) / abs(scale)))
+        last = (min(sizes) - 1) / abs(scale)
+        site.findings.bounds(site.operand(1).traces, site.node, Demand("are boxes", 0, last))
+        # The first corner is the upper left one: what is turned round is no box
+        corners = [tuple(last * share for share in shares) for shares in (_NEAR, _FAR)]
+        for trace in site.operand(1).traces:
+            if trace.ordered and trace.plain:
+                text = f"are boxes in {named(site.node)}"
+                site.findings.add(Finding(trace.input, text, columns=(corners[0],) * 2 + (corners[1],) * 2))
+
+
+def grid(site: Site) -> None:
+    """GridSample: places inside the image, which ends at -1 and 1, and past its border."""
+    site.findings.bounds(
+        site.operand(1).traces, site.node, Demand("is a place in an image", points=(-1.43, -1.07, 1.07, 1.43))
+    )
 
 
 def decoder(site: Site) -> None:
@@ -158,6 +175,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ":MaxUnpool": (max_unpool,),
     ":NonMaxSuppression": (suppression,),
     ":RoiAlign": (roi,),
+    ":GridSample": (grid,),
     ":ImageDecoder": (decoder,),
     ":SequenceAt": (position(1),),
     ":SequenceErase": (position(1),),

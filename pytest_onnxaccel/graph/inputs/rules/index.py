@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 import numpy as np
 
 from pytest_onnxaccel.graph.inputs.findings import Demand, Finding, named
-from pytest_onnxaccel.graph.inputs.trace import Value
+from pytest_onnxaccel.graph.inputs.trace import Trace, Value
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
+#: Of so many rows each one is read; and of so many by a number that is fed alone.
+_FEW, _FEW_ALONE = 16, 64
 #: Places of one axis that are gone through one by one.
 _MOST = 256
 
@@ -18,11 +21,39 @@ def _rows(site: Site, place: int, size: int | None, what: str) -> None:
     """Operand *place* numbers *size* rows: 0 to size - 1. Negative numbers are legal in ONNX and nowhere else."""
     if size is None or size < 1:
         return
-    site.findings.bounds(
-        site.operand(place).traces,
-        site.node,
-        Demand(f"indexes {size} {what}", 0, size - 1, "index", points=(0, size - 1)),
-    )
+    read, text = site.operand(place), f"indexes {size} {what}"
+    # Of a few rows each one is read, also by a single number for a whole run
+    few = size <= (_FEW_ALONE if read.shape in ((), (1,)) else _FEW)
+    points = range(size) if few else (0, size - 1)
+    site.findings.bounds(read.traces, site.node, Demand(text, 0, size - 1, "index", points=points))
+    _fields(site, read.traces, size, text)
+    _digits(site, read.terms, size, text)
+
+
+def _fields(site: Site, traces: Sequence[Trace], size: int, text: str) -> None:
+    """One table for several columns, each of which begins where the one before it ends: an offset for each."""
+    for trace in traces:
+        columns = [c for c in trace.columns or () if c.scale == 1 and 0 <= c.offset < size]
+        if trace.scale or not columns:
+            continue
+        starts = sorted({column.offset for column in columns})
+        ends = {c.source: next((start for start in starts if start > c.offset), size) - c.offset for c in columns}
+        ranges = tuple((source, 0, int(end) - 1) for source, end in ends.items())
+        site.findings.add(Finding(trace.input, f"{text} in {named(site.node)}", "index", 0, size - 1, ranges=ranges))
+
+
+def _digits(site: Site, terms: Sequence[Trace], size: int, text: str) -> None:
+    """Rows that several inputs number together, as digits do: ``10 * a + b``; where they weigh alike, in parts."""
+    if any(trace.offset or trace.scale < 1 or trace.scale % 1 for trace in terms):
+        return
+    left = size
+    for scale, alike in groupby(sorted(terms, key=lambda trace: -trace.scale), key=lambda trace: int(trace.scale)):
+        same = list(alike)
+        high = max(left // scale - 1, 0) // len(same)
+        for trace in same:
+            demand = Demand(f"{text}, with others,", 0, scale * high, "index", points=(0, scale * high))
+            site.findings.bounds([trace], site.node, demand)
+        left = scale
 
 
 def gather(site: Site) -> None:
@@ -54,6 +85,17 @@ def sliced(site: Site) -> None:
         axis = 0 if site.operand(1).rows == 1 else axis
     if axis is not None:
         by_position(site, site.operand(2), data.size(axis))
+        _beginning(site, data.size(axis))
+
+
+def _beginning(site: Site, rows: int | None) -> None:
+    """Slice of a constant table from an offset on, as many rows as an input is long: not past its end."""
+    counted = site.operand(2).shape_of
+    lengths = [dim for dim in site.declared.get(counted, ()) or () if isinstance(dim, str)]
+    for trace in site.operand(1).traces if rows is not None and lengths else ():
+        if trace.plain:
+            text = f"is where {named(site.node)} begins in {rows} rows"
+            site.findings.add(Finding(trace.input, text, "size", 0, f"{rows} - ({lengths[-1]})"))
 
 
 def _named_rows(site: Site, place: int, axis: int) -> None:
@@ -65,7 +107,7 @@ def _named_rows(site: Site, place: int, axis: int) -> None:
     for trace in site.operand(place).traces:
         if trace.plain:
             text = f"indexes the axis {name!r} in {named(site.node)}"
-            site.findings.add(Finding(trace.input, text, "index", 0, f"({name}) - 1"))
+            site.findings.add(Finding(trace.input, text, "index", 0, f"({name}) - 1", guarded=trace.guarded))
 
 
 def gather_nd(site: Site) -> None:
@@ -131,8 +173,9 @@ def embed_layer_norm(site: Site) -> None:
 
 def roi(site: Site) -> None:
     """RoiAlign: each box names an image of the batch."""
+    count = site.operand(0).size(0) or 1
     for trace in site.operand(2).traces:
-        site.findings.add(Finding(trace.input, f"numbers images in {named(site.node)}", "index", 0, 0))
+        site.findings.add(Finding(trace.input, f"numbers images in {named(site.node)}", "index", 0, count - 1))
 
 
 def segments(site: Site) -> None:

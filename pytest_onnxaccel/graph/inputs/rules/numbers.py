@@ -19,12 +19,22 @@ _WHOLE = frozenset({2, 3, 4, 5, 6, 7, 12, 13})
 _FLOAT8 = frozenset({17, 18, 19, 20})
 _UNSIGNED = frozenset({2, 4, 12, 13})
 _BYTES = {int(onnx.TensorProto.UINT8): (0, 255), int(onnx.TensorProto.INT8): (-128, 127)}
+#: Types of which every number is a measurement: pixels, sound, depths.
+_MEASURED = {**_BYTES, int(onnx.TensorProto.UINT16): (0, 2**16 - 1), int(onnx.TensorProto.INT16): (-(2**15), 2**15 - 1)}
 _BITS = {
     2: (0, 2**8 - 1), 3: (-(2**7), 2**7 - 1), 4: (0, 2**16 - 1), 5: (-(2**15), 2**15 - 1), 6: (-(2**31), 2**31 - 1),
     7: (-(2**62), 2**62), 12: (0, 2**32 - 1), 13: (0, 2**63 - 1),
 }  # fmt: skip
 #: Limits past this stand for none.
 _FAR = 1e4
+#: A whole number past 32 bits.
+_LONG = 1 << 40
+#: Numbers that a comparison is tried with; of more, what lies between them.
+_MOST_COMPARED = 64
+#: Limits that are told apart in one comparison.
+_MOST_LIMITS = 250
+#: Remainders that are gone through one by one, and values of a few bits.
+_MOST_REMAINDERS, _FIELD = 32, 16
 
 
 def _between(site: Site, place: int = 0, low: float | None = None, high: float | None = None, text: str = "") -> None:
@@ -36,7 +46,13 @@ def divisor(site: Site) -> None:
     whole = site.operand(0).elem_type in _WHOLE or site.operand(1).elem_type in _WHOLE
     if site.operator.name == "Mod" or whole:  # which tell themselves from their like on negative numbers alone
         number = site.operand(1).scalar
-        around = () if not number or not whole else (-1, number - 1, number, number + 1)
+        around: list[float] = []
+        if number and whole:
+            around = [-1, number - 1, number, number + 1]
+            if site.operator.name == "Mod" and 0 < number <= _MOST_REMAINDERS:
+                around += range(int(number) - 1)
+            if site.operator.name == "Mod" and site.operand(0).elem_type == onnx.TensorProto.INT64:
+                around.append(_LONG + number // 2)  # ids that are hashed may be of any size
         site.findings.bounds(site.operand(0).traces, site.node, Demand("is divided", points=around))
     exclude = (0, -1) if whole else (0,)
     site.findings.bounds(site.operand(1).traces, site.node, Demand("divides", exclude=exclude))
@@ -72,12 +88,14 @@ def power(site: Site) -> None:
 def compared(site: Site) -> None:
     """Equal, Greater and their like: the constant that is compared with, and its neighbours, choose the branch."""
     for place, other in ((0, 1), (1, 0)):
-        array = site.operand(other).constant
+        value = site.operand(other)
+        array = value.constant if value.table is None or value.constant is not None else value.table.constant
         if site.operand(place).elem_type == onnx.TensorProto.STRING:
             _texts(site, place, array)
             continue
         if array is None or array.dtype.kind not in "fiub":
             continue
+        _compared_size(site, place, site.operand(other).scalar)
         if _counts_up(array):
             ends = (int(array.min()), int(array.max()))
             traces = site.operand(place).traces
@@ -85,9 +103,10 @@ def compared(site: Site) -> None:
                 traces, site.node, Demand(f"is one of {array.size} numbers", *ends, "index", points=ends)
             )
             continue
-        if array.size > 64:
-            continue
         whole = array.dtype.kind in "iub"
+        if array.size > _MOST_COMPARED:
+            _limits(site, place, array)
+            continue
         points: list[float] = []
         for number in dict.fromkeys(array.reshape(-1).tolist()):
             if not math.isfinite(number):
@@ -95,7 +114,26 @@ def compared(site: Site) -> None:
             step = 1 if whole else max(abs(number) * 0.05, 0.05)
             points += [number, number - step, number + step] if site.operator.name != "Not" else [number]
         replaced = points if site.operator.name != "Equal" else [n for n in points if n in array.reshape(-1)]
-        demand = Demand("is compared", points=points, guards=replaced)
+        demand = Demand("is compared", points=points, guards=replaced, leaps=array.reshape(-1).tolist())
+        site.findings.points(site.operand(place), site.node, demand)
+
+
+def _compared_size(site: Site, place: int, number: float | None) -> None:
+    """Note a size of an input that a condition hangs on, and that numbers of other sizes do not show."""
+    value = site.operand(place)
+    if number is None or number < 0 or not value.shape_of or any(size != 1 for size in value.shape or ()):
+        return
+    sizes = site.findings.compared_sizes.setdefault(value.shape_of, {})
+    sizes |= dict.fromkeys((math.floor(number), math.floor(number) + 1))
+
+
+def _limits(site: Site, place: int, array: Any) -> None:
+    """Many limits, as of buckets: each of them, what lies between two, and what lies past the ends."""
+    found = np.unique(array[np.isfinite(array)].astype(np.float64))
+    if 1 < found.size <= _MOST_LIMITS:
+        step = float(np.median(np.diff(found)))
+        points = [found[0] - step, *found, *(found[:-1] + np.diff(found) / 2), found[-1] + step]
+        demand = Demand(f"is compared with {found.size} limits", points=[float(point) for point in points])
         site.findings.bounds(site.operand(place).traces, site.node, demand)
 
 
@@ -117,14 +155,20 @@ def limited(site: Site) -> None:
     """Clip, Max and Min by a constant: on both sides of each limit."""
     limits = [site.operand(place).scalar for place in range(len(site.operands))]
     limits += [site.attribute(name) for name in ("min", "max")]
+    whole = any(value is not None and value.elem_type in _WHOLE for value in site.operands)
+    outwards = {"Max": (-1,), "Min": (1,)}.get(site.operator.name, ())
     points: list[float] = []
+    replaced: list[float] = []
     for number in limits:
         if number is not None and abs(number) < _FAR:
             step = max(abs(number) * 0.05, 0.05)
-            points += [number, number - step, number + step]
+            steps = (1.0, step) if whole and step > 1 else (1.0,) if whole else (step,)
+            points += [number, *(number + side * one for one in steps for side in (-1, 1))]
+            replaced += [number + side * steps[0] for side in outwards]
     for place in range(len(site.operands)):
         if points:
-            site.findings.bounds(site.operand(place).traces, site.node, Demand("is limited", points=points))
+            demand = Demand("is limited", points=points, guards=replaced)
+            site.findings.points(site.operand(place), site.node, demand)
 
 
 def gated(attribute: str, default: float, sides: Sequence[int] = (1,)) -> Rule:
@@ -166,18 +210,45 @@ def missing(site: Site) -> None:
     site.findings.bounds(site.operand(0).traces, site.node, Demand("may be missing", points=(math.nan,)))
 
 
-def every_value(site: Site, place: int = 0) -> None:
-    """Draw the whole range of a type of 8 bits whose numbers are all legal."""
+def infinite(site: Site) -> None:
+    """IsInf: the infinities that it tells."""
+    points = [s * math.inf for s, name in ((1, "positive"), (-1, "negative")) if site.attribute(f"detect_{name}", 1)]
+    site.findings.bounds(site.operand(0).traces, site.node, Demand("may be infinite", points=points))
+
+
+def rounded(*points: float) -> Rule:
+    """Return an operator that leaps at some numbers: these, where it reads the input itself.
+
+    Of what was computed before it, engines may give a number on either side of the leap.
+    """
+
+    def rule(site: Site) -> None:
+        traces = [trace for trace in site.operand(0).traces if trace.plain and not trace.cast]
+        site.findings.bounds(traces, site.node, Demand("is rounded", points=points))
+
+    return rule
+
+
+def shifted(site: Site) -> None:
+    """BitShift to the right by a constant: each value of the few bits that are left at the end of it."""
+    number, ends = site.operand(1).scalar, _BITS.get(site.operand(0).elem_type)
+    if number is not None and ends is not None and site.attribute("direction") == b"RIGHT":
+        points = [float(field << int(number)) for field in range(_FIELD)]
+        site.findings.bounds(site.operand(0).traces, site.node, Demand("is shifted", *ends, points=points))
+
+
+def every_value(site: Site, place: int = 0, ends: Mapping[int, tuple[int, int]] = _BYTES) -> None:
+    """Draw the whole range of a type of few bits whose numbers are all legal."""
     for trace in site.operand(place).traces:
-        found = _BYTES.get(site.operand(place).elem_type)
+        found = ends.get(site.operand(place).elem_type)
         if found is not None and trace.plain and not trace.cast:
             site.findings.bounds([trace], site.node, Demand("takes every value", *found))
 
 
 def cast(site: Site) -> None:
-    """Cast of an integer to a float: its numbers are quantities; of 8 bits, all of them."""
-    every_value(site)
+    """Cast of an integer to a float: its numbers are quantities; of 8 bits, all of them, and of sound and depths."""
     source, to = site.operand(0), int(site.attribute("to", 0))
+    every_value(site, ends=_MEASURED if to in (1, 11) else _BYTES)
     if source.elem_type in _WHOLE - {2, 3} and to in (1, 10, 11, 16):
         # Weak: an index that is also cast keeps its own bounds, which are narrower or decide
         site.findings.bounds(source.traces, site.node, Demand("is a number"))
@@ -276,7 +347,11 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ":HardSigmoid": (gated("_", 3.0, (1, -1)),),
     ":HardSwish": (gated("_", 3.0, (1, -1)),),
     ":IsNaN": (missing,),
-    ":BitShift": (bits(0),),
+    ":IsInf": (infinite,),
+    ":Round": (rounded(-1.5, -0.5, 0.5, 1.5, 2.5),),
+    ":Floor": (rounded(-2.5, -1, 0, 1, 2.5),),
+    ":Ceil": (rounded(-2.5, -1, 0, 1, 2.5),),
+    ":BitShift": (bits(0), shifted),
     ":BitwiseAnd": (bits(0, 1),),
     ":BitwiseOr": (bits(0, 1),),
     ":BitwiseXor": (bits(0, 1),),

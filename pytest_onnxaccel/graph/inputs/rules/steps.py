@@ -66,6 +66,12 @@ def small(place: int, low: float, high: float, what: str, kind: str = "number") 
     return rule
 
 
+def trained(site: Site) -> None:
+    """Dropout: a flag that says whether it is trained; what is judged is what a trained model gives."""
+    for trace in site.operand(2).traces:
+        site.findings.add(Finding(trace.input, f"switches training on in {named(site.node)}", "category", choices=(0,)))
+
+
 _RECURRENT = (lengths(4), recurrent)
 
 RULES: Mapping[str, Sequence[Rule]] = {
@@ -75,5 +81,5 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ":GRU": _RECURRENT,
     ":RNN": _RECURRENT,
     ":ReverseSequence": (lengths(1),),
-    ":Dropout": (small(1, 0, 0.5, "is a share"),),
+    ":Dropout": (small(1, 0, 0.5, "is a share"), trained),
 }

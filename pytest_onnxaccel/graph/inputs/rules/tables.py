@@ -21,6 +21,8 @@ _AROUND = (-2.0, -1.3, -0.8, -0.35, -0.1, 0.15, 0.4, 0.9, 1.4, 2.1)
 #: Modes of a tree's nodes that ask for equality.
 _EQUALITY = (b"BRANCH_EQ", b"BRANCH_NEQ", 4, 5)
 _LEAF = b"LEAF"
+#: And that which asks whether a number is in a set.
+_MEMBER = 6
 
 
 def scaler(site: Site) -> None:
@@ -69,12 +71,34 @@ def ensemble(site: Site) -> None:
     thresholds: dict[int, set[float]] = {}
     equal: dict[int, set[float]] = {}
     for feature, mode, value in zip(features, modes, values, strict=False):
-        if mode != _LEAF and math.isfinite(value):
+        if mode not in (_LEAF, _MEMBER) and math.isfinite(value):
             (equal if mode in _EQUALITY else thresholds).setdefault(int(feature), set()).add(float(value))
     points = {feature: between(found) for feature, found in thresholds.items()}
+    tracked = site.attribute("nodes_missing_value_tracks_true") or ()
+    for feature in {int(f) for f, mode, yes in zip(features, modes, tracked, strict=False) if yes and mode != _LEAF}:
+        points[feature] = [*points.get(feature, ()), math.nan]  # where a missing number goes is a matter of the tree
     for feature, found in equal.items():
         points[feature] = [*points.get(feature, ()), *sorted(found), max(found) + 1]
+    for feature, members in zip(_members(features, modes), _sets(site), strict=False):
+        points[feature] = [*points.get(feature, ()), *members, max(members) + 1]
     _tell(site, points, f"has {sum(map(len, thresholds.values()))} thresholds")
+
+
+def _members(features: Sequence[Any], modes: Sequence[Any]) -> list[int]:
+    """Return the columns that nodes look up in a set, in the order of the nodes."""
+    return [int(feature) for feature, mode in zip(features, modes, strict=False) if mode == _MEMBER]
+
+
+def _sets(site: Site) -> list[list[float]]:
+    """Return the sets of numbers that nodes look up; NaN ends each."""
+    values = site.attribute("membership_values")
+    found: list[list[float]] = [[]]
+    for number in _numbers(values) if values is not None else ():
+        if math.isnan(number):
+            found.append([])
+        else:
+            found[-1].append(float(number))
+    return [one for one in found if one]
 
 
 def between(thresholds: Iterable[float]) -> list[float]:
@@ -108,10 +132,11 @@ def _back(column: Column, numbers: Sequence[float]) -> list[float]:
 
 
 def _thinned(numbers: Sequence[float]) -> list[float]:
-    found = sorted(set(numbers))
+    found = sorted({number for number in numbers if not math.isnan(number)})
+    missing = [math.nan] if len(found) < len(numbers) and any(map(math.isnan, numbers)) else []
     if len(found) <= _MOST:
-        return found
-    return [found[int(place)] for place in np.linspace(0, len(found) - 1, _MOST)]
+        return [*found, *missing]
+    return [*(found[int(place)] for place in np.linspace(0, len(found) - 1, _MOST)), *missing]
 
 
 def _floats(site: Site, name: str) -> list[float]:

@@ -21,10 +21,12 @@ _MOST = 512
 def _chosen(site: Site, keys: Sequence[Any], what: str, place: int = 0) -> None:
     choices = tuple(key.decode("utf-8", "replace") if isinstance(key, bytes) else key for key in keys)
     kind = "text" if any(isinstance(choice, str) for choice in choices) else "category"
+    kept = tuple(dict.fromkeys(choices))[:_MOST]
     for trace in site.operand(place).traces:
-        if trace.plain and choices:
+        if trace.plain and kept:
             text = f"{what} in {named(site.node)}"
-            site.findings.add(Finding(trace.input, text, kind, choices=tuple(dict.fromkeys(choices))[:_MOST]))
+            columns = () if trace.column is None else (*[()] * trace.column, kept)  # of one column of a table alone
+            site.findings.add(Finding(trace.input, text, kind, choices=kept, columns=columns))
 
 
 def _replaced_sample(keys: Sequence[Any]) -> list[Any]:

@@ -47,6 +47,12 @@ def test_time_that_comes_first_is_no_batch() -> None:
     assert batch_axes(specs(x=("batch_of_steps", 4)), {}, {}) == ("batch_of_steps", {"x": 0})
 
 
+@pytest.mark.parametrize(("name", "size"), [("x", "samples"), ("waveform", None), ("pcm", "n")])
+def test_a_list_of_sound_is_no_batch(name: str, size: Dim) -> None:
+    assert batch_axes(specs(**{name: (size,)}), {}, {}) == ((size, {name: 0}) if size == "n" else (None, {}))
+    assert batch_axes(specs(**{name: (size, 4)}), {}, {})[1] == {name: 0}, "rows of a table may be samples"
+
+
 def test_an_export_by_hand_with_a_cache() -> None:
     """PyTorch calls sizes that it knows to be equal alike, and those that only run when equal not."""
     shapes = {"input_ids": ("s10", "s70"), "attention_mask": ("s43", "s53"), "past": ("s10", 4, "s69", 8)}

@@ -69,6 +69,16 @@ def test_masks_have_a_valid_start_and_a_padded_tail_in_some_sample() -> None:
     assert padded[0, -1] == 0
 
 
+def test_a_mask_of_which_0_is_not_legal_has_no_padding() -> None:
+    assert all(drawn(Domain("x", "mask", exclude=(0,)), "int64", (2, 8), index).all() for index in range(4))
+
+
+def test_a_column_of_texts_goes_through_its_own() -> None:
+    domain = Domain("x", "text", choices=("a", "b", "c"), columns=((), ("a", "b", "c")))
+    tables = [drawn(domain, "object", (1, 2), index) for index in range(3)]
+    assert {table[0, 1] for table in tables} == {"a", "b", "c"}
+
+
 def test_lengths_reach_the_axis() -> None:
     assert drawn(Domain("x", "length", 1, "t"), "int32", (4,), t=9).max() == 9
 
