@@ -20,9 +20,10 @@ class Failed(pytest.fail.Exception, AssertionError):  # type: ignore[name-define
     __module__ = "builtins"
 
 
-def kind_of(code: str) -> type[pytest.fail.Exception]:  # type: ignore[valid-type]
+def failure_of(code: str, text: str) -> BaseException:
     """Return what a test fails with because of *code*: an assertion where that is of a verdict."""
-    return Failed if code.startswith(_VERDICT) else pytest.fail.Exception
+    made: type[BaseException] = Failed if code.startswith(_VERDICT) else pytest.fail.Exception
+    return made(text, pytrace=False)  # type: ignore[call-arg]
 
 
 def fail(results: Sequence[CheckResult], lines: Sequence[str]) -> NoReturn:

@@ -233,6 +233,9 @@ WITHOUT_MODEL = frozenset(("preprocessing_parity", "fold_in"))
 
 BY_NAME = {marker.name: marker for marker in MARKERS}
 
+#: Names of the marks that somebody registered, read once: a run may have ten thousand tests with marks of its own.
+_REGISTERED = pytest.StashKey[frozenset[str]]()
+
 #: Marks of pytest itself.
 _USUAL = frozenset(("filterwarnings", "parametrize", "skip", "skipif", "usefixtures", "xfail"))
 
@@ -248,7 +251,11 @@ def strange(node: pytest.Item) -> list[pytest.Mark]:
     marks = [mark for mark in node.iter_markers() if mark.name not in _USUAL and mark.name not in BY_NAME]
     if not marks:
         return []
-    registered = {line.partition(":")[0].partition("(")[0].strip() for line in node.config.getini("markers")}
+    registered = node.config.stash.get(_REGISTERED, None)
+    if registered is None:
+        lines = node.config.getini("markers")
+        registered = frozenset(line.partition(":")[0].partition("(")[0].strip() for line in lines)
+        node.config.stash[_REGISTERED] = registered
     return [mark for mark in marks if mark.name not in registered]
 
 
