@@ -199,7 +199,8 @@ def masking(axis: int) -> InputFacts:
         node("Equal", ["x", "zero"], ["e"]), node("Not", ["e"], ["n"]), node("Cast", ["n"], ["c"], to=6),
         node("ReduceMax", ["c", "axis"], ["y"]),
     ]  # fmt: skip
-    return facts(nodes, TEXTS, (6, None), zero=np.float32(0), axis=np.array([axis]))
+    shape = ["batch", 1, 4] if axis == 1 else ["batch", "time", 1]
+    return facts(nodes, TEXTS, (6, shape), zero=np.float32(0), axis=np.array([axis]))
 
 
 def test_steps_of_which_all_features_are_a_number_are_padding() -> None:
