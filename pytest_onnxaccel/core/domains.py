@@ -32,6 +32,7 @@ class Domain:
         columns: telling numbers or texts by place on the last axis: both sides of the thresholds of a table's column.
         ranges: of columns that have a range of their own, the place on the last axis and both ends, inclusive.
         apart: numbers outside of the two ends that are legal too: an id that stands for nothing.
+        filled: numbers of which whole rows at the end may be: steps of padding.
         never_all: numbers that not all elements may be: labels that a mean does not count.
     """
 
@@ -55,6 +56,7 @@ class Domain:
     apart: tuple[int | float, ...] = ()
     ranges: tuple[tuple[int, int, int], ...] = ()
     never_all: tuple[int | float, ...] = ()
+    filled: tuple[int | float, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -68,7 +70,7 @@ class Domain:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Domain:
         values = {f.name: data[f.name] for f in fields(cls) if f.name in data}
-        for name in ("exclude", "points", "choices", "facts", "apart", "never_all"):
+        for name in ("exclude", "points", "choices", "facts", "apart", "never_all", "filled"):
             values[name] = tuple(values.get(name, ()))
         for name in ("columns", "ranges"):
             values[name] = tuple(map(tuple, values.get(name, ())))

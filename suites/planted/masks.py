@@ -74,3 +74,18 @@ def weighing(damaged: bool) -> onnx.ModelProto:
     constants = {"w": table * 1.1 if damaged else table, "one": np.float32(1), "a1": np.array([1]), "a2": np.array([2])}
     inputs = [value("x", FLOAT, ["batch", "frames", 6]), value("pad", INT, ["batch", "frames"])]
     return model(nodes, inputs, [value("y", FLOAT, ["batch", 4])], constants)
+
+
+@kind("steps of padding", "Keras masks steps of which all features are 0, and takes the mean over the others")
+def steps_of_padding(damaged: bool) -> onnx.ModelProto:
+    nodes = [
+        node("Equal", ["x", "zero"], ["none"]), node("Not", ["none"], ["some"]), node("Cast", ["some"], ["c"], to=6),
+        node("ReduceMax", ["c", "last"], ["r"]), node("Cast", ["r"], ["kept"], to=FLOAT),
+        node("Mul", ["x", "kept"], ["m"]), node("ReduceSum", ["m", "steps"], ["s"], keepdims=0),
+        node("ReduceSum", ["kept", "steps"], ["n"], keepdims=0), node("Shape", ["x"], ["t"], start=1, end=2),
+        node("Cast", ["t"], ["all"], to=FLOAT), node("Div", ["s", "all" if damaged else "n"], ["y"]),
+    ]  # fmt: skip
+    return model(
+        nodes, [value("x", FLOAT, ["batch", "time", 4])], [value("y", FLOAT, ["batch", 4])],
+        {"zero": np.float32(0), "last": np.array([2]), "steps": np.array([1])},
+    )  # fmt: skip

@@ -206,3 +206,18 @@ def column_of_texts(damaged: bool) -> onnx.ModelProto:
         ],
         [value("x", TEXT, ["batch", 3])], [value("y", FLOAT, ["batch"])], {"one": np.array(1)}, ml=3,
     )  # fmt: skip
+
+
+@kind("a threshold behind a logarithm", "scikit-learn takes log1p of prices before a tree of them")
+def behind_a_logarithm(damaged: bool) -> onnx.ModelProto:
+    tree = node(
+        "TreeEnsembleRegressor", ["l"], ["y"], "tree", domain=ML, n_targets=1, post_transform="NONE",
+        nodes_treeids=[0] * 3, nodes_nodeids=[0, 1, 2], nodes_featureids=[1, 0, 0], nodes_values=[6.5, 0.0, 0.0],
+        nodes_modes=["BRANCH_LEQ", "LEAF", "LEAF"], nodes_truenodeids=[1, 0, 0], nodes_falsenodeids=[2, 0, 0],
+        nodes_missing_value_tracks_true=[0] * 3, nodes_hitrates=[1.0] * 3, target_treeids=[0, 0],
+        target_nodeids=[1, 2], target_ids=[0, 0], target_weights=[1.0, 2.5 if damaged else 2.0],
+    )  # fmt: skip
+    return model(
+        [node("Add", ["x", "one"], ["p"]), node("Log", ["p"], ["l"]), tree], [value("x", FLOAT, ["batch", 2])],
+        [value("y", FLOAT, ["batch", 1])], {"one": np.float32(1)}, ml=3,
+    )  # fmt: skip

@@ -40,6 +40,7 @@ class Finding:
     guards: tuple[float, ...] = ()
     guarded: bool = False
     ranges: tuple[tuple[int, Bound | None, Bound | None], ...] = ()
+    filled: tuple[float, ...] = ()
 
 
 @record(frozen=True)
@@ -174,6 +175,7 @@ def merged(name: str, findings: Sequence[Finding], dtype: str) -> Domain:
         columns=columns,
         apart=apart,
         ranges=_ranges(findings),
+        filled=tuple(dict.fromkeys(_number(v, whole) for f in findings for v in f.filled)),
         never_all=tuple(dict.fromkeys(_number(v, whole) for f in findings for v in f.never_all)),
     )
 

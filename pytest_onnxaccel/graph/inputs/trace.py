@@ -118,6 +118,7 @@ class Value:
         terms: the traces of several inputs whose sum it is.
         table: the constant of which it holds some elements, chosen by what is fed.
         curves: of a function of an input, how it goes back to that.
+        equal: of a flag, the elements that it says are a number, or are not, with that number.
         infinite: it may hold infinities: constants of the graph that are infinite, or reductions of nothing.
         share: it comes out of a Sigmoid, moved or averaged and nothing else.
     """
@@ -134,6 +135,7 @@ class Value:
     terms: tuple[Trace, ...] = ()
     table: Value | None = None
     curves: tuple[Curve, ...] = ()
+    equal: tuple[tuple[Trace, float], ...] = ()
     infinite: bool = False
     share: bool = False
 

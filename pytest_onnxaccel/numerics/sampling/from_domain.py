@@ -128,7 +128,16 @@ def _numbers(
     made = _with_points(generator, made, points, index)
     if domain.never_all and made.size and bool(np.isin(made, domain.never_all).all()):
         made = _with_another(made, domain.never_all, low, high)
-    return _in_ranges(generator, domain, made, index) if domain.ranges and shape else made
+    made = _in_ranges(generator, domain, made, index) if domain.ranges and shape else made
+    return _padded(made, domain.filled, index) if domain.filled else made
+
+
+def _padded(made: Any, filled: tuple[int | float, ...], index: int) -> Array:
+    """Return *made* with a third of its rows at the end filled with one number, in every other sample."""
+    found = np.array(made)
+    if index % 2 and found.ndim > 1 and found.shape[-2] > 1:
+        found[..., -max(1, found.shape[-2] // 3) :, :] = filled[index // 2 % len(filled)]
+    return np.asarray(found)
 
 
 def _end(bound_: Bound | None, drawn: float, inwards: int) -> float | None:

@@ -304,7 +304,16 @@ def _widened(domain: Domain, floats: tuple[float, float]) -> Domain:
 
 
 def _values(domain: Domain) -> tuple[object, ...]:
-    ends = (domain.kind, domain.low, domain.high, domain.choices, domain.columns, domain.apart, domain.ranges)
+    ends = (
+        domain.kind,
+        domain.low,
+        domain.high,
+        domain.choices,
+        domain.columns,
+        domain.apart,
+        domain.ranges,
+        domain.filled,
+    )
     return (*ends, frozenset(map(str, domain.points)))
 
 

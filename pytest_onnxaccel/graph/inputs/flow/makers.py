@@ -141,6 +141,7 @@ def _cast(site: Site, made: Value) -> Value:
         shape=made.shape or source.shape,
         shape_of=source.shape_of,
         elem_type=to,
+        equal=source.equal,
     )
 
 
@@ -218,7 +219,23 @@ def _negated(site: Site, made: Value) -> Value:
 
 def _opposite(site: Site, made: Value) -> Value:
     source = site.operand(0)
-    return made.with_(traces=source.inverted, inverted=source.traces, shape=made.shape or source.shape, elem_type=9)
+    return made.with_(
+        traces=source.inverted,
+        inverted=source.traces,
+        shape=made.shape or source.shape,
+        elem_type=9,
+        equal=source.equal,
+    )
+
+
+def _equal(site: Site, made: Value) -> Value:
+    """Return which elements are told to be a number: whole rows of it may be padding."""
+    number = site.operand(1).scalar
+    traces = site.operand(0).traces if number is not None else ()
+    shape = made.shape or shape_alike(site)
+    return made.with_(
+        shape=shape, equal=tuple((t, number) for t in traces if t.plain and t.ordered and number is not None)
+    )
 
 
 def _flags(site: Site, made: Value) -> Value:
@@ -263,6 +280,7 @@ MAKERS: Mapping[str, Callable[[Site, Value], Value]] = {
     "CumSum": _running,
     "Neg": _negated,
     "Not": _opposite,
+    "Equal": _equal,
     **dict.fromkeys(("And", "Or"), _flags),
     "Where": _chosen,
     "Clip": _clipped,

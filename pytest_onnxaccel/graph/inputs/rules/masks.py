@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from pytest_onnxaccel.graph.inputs.findings import Finding, named
 from pytest_onnxaccel.graph.inputs.trace import Trace, Value
@@ -79,6 +82,19 @@ def chosen_rows(site: Site) -> None:
     _mask(site, [t for t in site.operand(0).traces if site.operand(0).elem_type not in _FLOATS], "chooses rows")
 
 
+def whole_rows(site: Site) -> None:
+    """Reduction of flags for each element over the last axis: rows in which all are that number are padding."""
+    value = site.operand(0)
+    axes: Any = site.attribute("axes")
+    axes = site.operand(1).constant if axes is None else axes
+    last = -1 if value.shape is None else len(value.shape) - 1
+    if axes is None or np.size(axes) != 1 or int(np.reshape(axes, -1)[0]) not in (-1, last):
+        return
+    for trace, number in value.equal:
+        text = f"fills rows with {number:g} in {named(site.node)}"
+        site.findings.add(Finding(trace.input, text, filled=(number,)))
+
+
 def branch(site: Site) -> None:
     """If: both branches run within two samples."""
     _mask(site, site.operand(0).traces, "chooses the branch")
@@ -102,6 +118,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ":Not": (logic,),
     ":NonZero": (chosen_rows,),
     ":If": (branch,),
+    **dict.fromkeys((":ReduceMax", ":ReduceMin", ":ReduceSum", ":ReduceProd"), (whole_rows,)),
     ":Attention": (attention(3),),
     "com.microsoft:Attention": (attention(3),),
     "com.microsoft:MultiHeadAttention": (attention(4),),

@@ -194,6 +194,22 @@ def test_an_operator_of_another_domain_is_no_reader() -> None:
     assert "t" not in carried_back(graph, {"y": (1, 12)})
 
 
+def masking(axis: int) -> InputFacts:
+    nodes = [
+        node("Equal", ["x", "zero"], ["e"]), node("Not", ["e"], ["n"]), node("Cast", ["n"], ["c"], to=6),
+        node("ReduceMax", ["c", "axis"], ["y"]),
+    ]  # fmt: skip
+    shape = ["batch", 1, 4] if axis == 1 else ["batch", "time", 1]
+    return facts(nodes, TEXTS, (6, shape), zero=np.float32(0), axis=np.array([axis]))
+
+
+def test_steps_of_which_all_features_are_a_number_are_padding() -> None:
+    found = masking(-1)
+    assert found.domains["x"].filled == (0,)
+    assert InputFacts.from_json(found.to_json()) == found
+    assert masking(1).domains["x"].filled == (), "over time nothing is padding"
+
+
 # -- limits of what is computed of an input --------------------------------------------------------------------
 
 

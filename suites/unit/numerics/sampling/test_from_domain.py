@@ -73,6 +73,14 @@ def test_a_mask_of_which_0_is_not_legal_has_no_padding() -> None:
     assert all(drawn(Domain("x", "mask", exclude=(0,)), "int64", (2, 8), index).all() for index in range(4))
 
 
+def test_rows_of_padding_stand_at_the_end_of_every_other_sample() -> None:
+    whole, padded = (drawn(Domain("x", filled=(0,)), "float32", (1, 6, 3), index) for index in (0, 1))
+    assert whole.all()
+    assert padded[0, :4].all()
+    assert not padded[0, 4:].any()
+    assert drawn(Domain("x", filled=(0,)), "float32", (1, 1, 3), 1).all(), "one step is none of padding"
+
+
 def test_a_column_of_texts_goes_through_its_own() -> None:
     domain = Domain("x", "text", choices=("a", "b", "c"), columns=((), ("a", "b", "c")))
     tables = [drawn(domain, "object", (1, 2), index) for index in range(3)]
