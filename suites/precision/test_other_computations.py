@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ import numpy as np
 import pytest
 from onnx import ModelProto, NodeProto, helper, numpy_helper
 
+from pytest_onnxaccel.backends.protocol import GROUP
 from pytest_onnxaccel.core.comparisons import Comparison
+from pytest_onnxaccel.core.lookup import registry
 from pytest_onnxaccel.core.results import Verdict
 from pytest_onnxaccel.report.json_page import render
 from suites.precision.conversions import changed, parity, quantised, told
 from suites.precision.nets import NETS
+from suites.reports.engines import Saturating
 from suites.unit.report.kept import report
 
 FORMS = ["qdq", "qoperator", "dynamic"]
@@ -200,3 +204,30 @@ def test_the_report_of_it_follows_the_schema(fault: str, tmp_path: Path) -> None
     assert (found.verdict is Verdict.FAILED) == (fault != "none"), told(found)
     text = files("pytest_onnxaccel.report").joinpath("schema-v1.json").read_text(encoding="utf-8")
     jsonschema.validate(json.loads(render(report(found))), json.loads(text))
+
+
+@pytest.fixture
+def saturating() -> Iterator[None]:
+    """ONNX Runtime as on a processor whose kernels of whole numbers saturate."""
+    made = EntryPoint("ort-cpu", f"{Saturating.__module__}:{Saturating.__name__}", GROUP)
+    before = registry.replace(GROUP, "ort-cpu", made)
+    yield
+    registry.replace(GROUP, "ort-cpu", before)
+
+
+@pytest.mark.usefixtures("saturating")
+def test_a_kernel_that_saturates_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    model = NETS["conv"](3)
+    found = parity(quantised(model, tmp_path, "qoperator", True), model, tmp_path)
+    assert (found.verdict, found.code) == (Verdict.INCONCLUSIVE, "V_QUANTISED"), told(found)
+    line = "QLinearConv 'pointwise_quant': by definition it keeps "
+    assert any(one.startswith(line) and "the kernel of ort-cpu gives something else" in one for one in found.details)
+
+
+@pytest.mark.usefixtures("saturating")
+def test_what_is_wrong_by_definition_is_a_fault_in_any_kernel(tmp_path: Path) -> None:
+    net, edit, name = FAULTS["padding on one side"]
+    model = NETS[net](3)
+    found = parity(quantised(edit(copy_of(model)), tmp_path, "qoperator", False), model, tmp_path)
+    assert (found.verdict, found.code) == (Verdict.FAILED, "V_PARITY"), told(found)
+    assert name in found.message, told(found)

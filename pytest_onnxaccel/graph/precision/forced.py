@@ -15,6 +15,7 @@ from pytest_onnxaccel.graph.files import load_graph
 from pytest_onnxaccel.graph.precision.steps import WHOLE, written_by
 from pytest_onnxaccel.graph.probe.anatomy import captured
 from pytest_onnxaccel.graph.probe.expose import declared, element_type, write_beside
+from pytest_onnxaccel.graph.probe.unsteady import drop_dead
 
 #: Behind the name of a value: the input that takes its place for all who read it, and its floats as an output.
 FED, SHOWN = "__fed", "__shown"
@@ -87,6 +88,27 @@ def forced(source: str, target: str, values: Mapping[str, Sequence[object]]) -> 
     graph.ClearField("value_info")
     write_beside(model, source, target)
     return {"cuts": told}
+
+
+def part_of(source: str, target: str, output: str) -> dict[str, object]:
+    """Write of the model at *source* to *target* what *output* follows from.
+
+    Returns:
+        ``inputs``: names of the inputs that are left.
+    """
+    model = ModelProto()
+    model.CopyFrom(load_graph(source))
+    graph = model.graph
+    kept = [value for value in graph.output if value.name == output]
+    del graph.output[:]
+    graph.output.extend(kept)
+    read = drop_dead(graph)
+    for values in (graph.input, graph.initializer):
+        left = [value for value in values if value.name in read]
+        del values[:]
+        values.extend(left)
+    write_beside(model, source, target)
+    return {"inputs": [value.name for value in graph.input]}
 
 
 def _cuts(model: ModelProto, values: Mapping[str, Sequence[object]]) -> Iterator[Cut]:

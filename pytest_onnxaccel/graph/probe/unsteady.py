@@ -65,7 +65,7 @@ def rest(source: str, target: str) -> dict[str, Any]:
     opset, constants = opset_of(model), _constants(model)
     changed = 0
     for graph in all_graphs(model):
-        read = _dead_removed(graph)
+        read = drop_dead(graph)
         for node in graph.node:
             kind = _kind(node, opset, constants)
             if kind not in ("dropout", "batch statistics"):
@@ -80,7 +80,7 @@ def rest(source: str, target: str) -> dict[str, Any]:
     return {"changed": changed}
 
 
-def _dead_removed(graph: Any) -> set[str]:
+def drop_dead(graph: Any) -> set[str]:
     """Remove nodes of *graph* that no output needs, as quantisers leave them, and return the names that others read."""
     read = {value if isinstance(value, str) else value.name for value in graph.output}
     kept: list[NodeProto] = []

@@ -73,6 +73,11 @@ def finding(
         node = worst.misfit.node if worst.misfit.text else worst.node
         figures["origin"] = {"node": node, "value": worst.value}
     figures["loss"] = [loss.to_json() for loss in lost]
+    lines += [
+        f"{loss.node}: by definition it keeps {_db(loss.defined)}: the kernel of {ours.backend} gives something else"
+        for loss in lost
+        if loss.defined is not None
+    ]
     lines += [f"loss alone, {place}. of {len(lost)}: {loss}" for place, loss in enumerate(lost[:_NAMED], 1)]
     seen = f"{len(lost)} nodes were fed what the original computes there, {report['judged']} constants were compared"
     return Finding(clause, tuple(lines), seen, figures)

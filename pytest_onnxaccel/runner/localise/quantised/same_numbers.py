@@ -10,11 +10,13 @@ from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.core.errors import OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import dtype_label
+from pytest_onnxaccel.runner.localise.arithmetic import JUDGE
 from pytest_onnxaccel.runner.sessions.comparison_sides import ComparisonSide, derived
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
 
+_PART = "pytest_onnxaccel.graph.precision.forced:part_of"
 _FUNCTION = "pytest_onnxaccel.graph.precision.same_numbers:same_numbers"
 
 
@@ -64,3 +66,28 @@ def in_same_numbers(
     finally:
         ours.model_session.forget(target)
     return {value: Same(found[name], float(made["steps"][value]), made["fed"]) for value, name in made["shown"].items()}
+
+
+def by_definition(side: ComparisonSide, shown: str, feeds: Mapping[str, Array]) -> Array | None:
+    """Return output *shown* of the side's file by the definitions of its operators; None where one has none here.
+
+    Kernels of whole numbers may saturate, on processors without instructions for them.
+
+    Args:
+        side: with a path to a file whose parts are all fed.
+        shown: one of its outputs.
+        feeds: for all of its inputs.
+    """
+    model_session = side.model_session
+    part, target = derived(model_session, "part"), derived(model_session, "arithmetic")
+    try:
+        inputs = model_session.graph(_PART, source=side.file, target=part, output=shown)["inputs"]
+        if model_session.graph("arithmetic", source=part, target=target)["unknown"]:
+            return None
+        wide = {n: feeds[n].astype("float64") if feeds[n].dtype.kind == "f" else feeds[n] for n in inputs}
+        return model_session.session(JUDGE, target).run(wide)[shown]
+    except OnnxAccelError:
+        return None
+    finally:
+        model_session.forget(part)
+        model_session.forget(target)
