@@ -47,6 +47,7 @@ class Proof:
         replayed: images of the corpus.
         refused: images that both functions refuse: not comparable, and counted in no other number.
         never: what no image did, in words, such as ``nothing was made smaller``.
+        noun: what is compared: ``image``, ``signal``, ``table``, ``batch``, ``text``, else ``sample``.
     """
 
     standard: int = 0
@@ -55,14 +56,17 @@ class Proof:
     replayed: int = 0
     refused: int = 0
     never: tuple[str, ...] = ()
+    noun: str = "image"
 
     def to_json(self) -> dict[str, Any]:
         """Return it for a report, whose schema calls the standard images a battery."""
         told = dict(vars(self))
+        told.pop("noun")
         return {"battery": told.pop("standard"), **told, "never": list(self.never)}
 
     def __str__(self) -> str:
-        parts = [f"{self.standard} standard image{'s' if self.standard != 1 else ''}"]
+        made = "standard " if self.noun != "sample" else ""
+        parts = [f"{self.standard} {made}{counted(self.standard, self.noun)}"]
         parts += [f"exhaustive: {self.exhaustive}"] if self.exhaustive != "none" else []
         parts += [f"{self.fuzzed} fuzzed"] if self.fuzzed or self.exhaustive != "none" else []
         parts += [f"{self.replayed} of the corpus"] if self.replayed else []
@@ -198,6 +202,11 @@ class Report:
         from pytest_onnxaccel.preprocessing.saved_case import save
 
         return save(self, Path(folder))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return *noun* as it stands behind *number*."""
+    return noun if number == 1 else f"{noun}{'es' if noun.endswith('ch') else 's'}"
 
 
 def plain(value: Any) -> Any:
