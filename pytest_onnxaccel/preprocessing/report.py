@@ -125,6 +125,12 @@ class Report:
         return not self.equivalent and self.kind is None
 
     @property
+    def called(self) -> str:
+        """What the smallest failing sample is: an image, or another sample."""
+        flat = not isinstance(self.minimal, np.ndarray) or self.minimal.ndim < 2
+        return "sample" if flat or self.proof.noun in ("table", "signal") else "image"
+
+    @property
     def code(self) -> str:
         """Python that makes the smallest failing sample, to paste into a test; empty where it is too large."""
         from pytest_onnxaccel.preprocessing.sample_code import code_of
@@ -142,8 +148,7 @@ class Report:
             lines.append(f"  in: result{self.path}")
         lines += [f"  also: {one}" for one in self.also]
         if self.minimal is not None:
-            name = "image" if isinstance(self.minimal, np.ndarray) and self.minimal.ndim > 1 else "sample"
-            lines.append(f"  smallest {name}: {picture(self.minimal)}")
+            lines.append(f"  smallest {self.called}: {picture(self.minimal)}")
         if self.first_difference is not None:
             lines.append(f"  first difference {self.first_difference}")
         lines += self._worst_lines()
