@@ -42,6 +42,8 @@ def shape(value: object) -> tuple[int, ...]:
     """Return the shape of a sample: of an image, (samples,) of a signal, or (N, height, width, channels)."""
     if isinstance(value, (list, tuple)) and len(value) == 4:
         return tuple(scalars.whole(entry, "size of a batch", "[8, 240, 320, 3]") for entry in value)
+    if isinstance(value, (list, tuple)) and len(value) == 1:
+        return (scalars.whole(value[0], "number of samples of a signal", "[16000]"),)
     return scalars.image_shape(value)
 
 

@@ -78,21 +78,24 @@ def portion(value: object) -> float:
 
 def image_shape(value: object) -> tuple[int, ...]:
     """Return the shape of an image: (height, width, channels), or (height, width) of one without channels."""
-    remedy = "expected height, width and channels, such as [240, 320, 3]"
+    remedy = "expected height, width and channels, such as [240, 320, 3], or the samples of a signal, such as [16000]"
     if not isinstance(value, (list, tuple)) or len(value) not in (2, 3):
         raise ConfigError(f"{value!r} is not a shape of an image", remedy=remedy)
     return tuple(whole(entry, "size of an image", "[240, 320, 3]") for entry in value)
 
 
-def image_sizes(value: object) -> tuple[tuple[int, int], ...]:
-    """Return the legal (height, width) sizes; empty for ``any``."""
+def image_sizes(value: object) -> tuple[tuple[int, ...], ...]:
+    """Return the legal (height, width) sizes, or (samples,) of a signal; empty for ``any``."""
     if value == "any":
         return ()
     if not isinstance(value, (list, tuple)) or not value:
         remedy = 'expected "any" or (height, width) pairs, such as [[240, 320], [480, 640]]'
         raise ConfigError(f"{value!r} is not a list of sizes", remedy=remedy)
-    found = []
+    found: list[tuple[int, ...]] = []
     for entry in value:
+        if isinstance(entry, (list, tuple)) and len(entry) == 1:
+            found.append((whole(entry[0], "number of samples", "[16000]"),))
+            continue
         if not isinstance(entry, (list, tuple)) or len(entry) != 2:
             raise ConfigError(f"{entry!r} is not a size", remedy="expected height and width, such as [240, 320]")
         height, width = (whole(side, "height or width", "[240, 320]") for side in entry)

@@ -70,7 +70,7 @@ def _pixel(report: Report) -> list[str]:
     from pytest_onnxaccel.preprocessing.report import picture
 
     found = [f"found on {report.found_on}"] if report.found_on else []
-    found += [f"smallest image: {picture(report.minimal)}"] if report.minimal is not None else []
+    found += [f"smallest {report.called}: {picture(report.minimal)}"] if report.minimal is not None else []
     return found + ([f"first difference {report.first_difference}"] if report.first_difference is not None else [])
 
 

@@ -16,7 +16,7 @@ from pytest_onnxaccel.preprocessing.failure_figures import first_difference, wor
 from pytest_onnxaccel.preprocessing.guarded_call import Failure, Function, Pair, name_of
 from pytest_onnxaccel.preprocessing.inputs.forms import Raw
 from pytest_onnxaccel.preprocessing.inputs.wanted import Wanted
-from pytest_onnxaccel.preprocessing.report import Report
+from pytest_onnxaccel.preprocessing.report import Report, counted
 from pytest_onnxaccel.preprocessing.results.differences import Bound
 from pytest_onnxaccel.preprocessing.search import corpus as corpora
 from pytest_onnxaccel.preprocessing.search.found import also
@@ -146,7 +146,7 @@ def _equivalent(pair: Pair, search: Search) -> Report:
     compared = proof.standard + proof.replayed + proof.fuzzed
     # Fuzzed samples alone are enough where nothing else was asked for
     decided = proof.standard + proof.replayed > 0 or (proof.fuzzed > 0 and not pair.domain.height)
-    sentence = f"no difference on {compared} images" + (
+    sentence = f"no difference on {compared} {counted(compared, proof.noun)}" + (
         f", and {proof.exhaustive} tried" if not proof.exhaustive.startswith("none") else ""
     )
     if not decided:
@@ -185,7 +185,7 @@ def _found(pair: Pair, failure: Failure, search: Search, corpus: str | Path | No
         smallest = next((seen for _ in range(chances) if (seen := seen_on(minimal))), failure)
     if smallest.stage != failure.stage:
         smallest = failure
-    kind, sentence = diagnose(pair, failure, smallest, search.found)
+    kind, sentence = diagnose(pair, failure, smallest, search.found, search.proof.noun)
     known = search.chosen is not None and search.chosen.replayed
     if corpus is not None and not known and isinstance(smallest.image, np.ndarray):
         corpora.add(Path(corpus), smallest.image, kind)
@@ -205,7 +205,7 @@ def _found(pair: Pair, failure: Failure, search: Search, corpus: str | Path | No
         search.found_on,
         (smallest.reference, smallest.candidate),
         path=failure.path,
-        also=also(search.found, search.chosen) if search.chosen else (),
+        also=also(search.found, search.chosen, search.proof.noun) if search.chosen else (),
     )
 
 

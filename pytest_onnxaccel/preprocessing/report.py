@@ -47,6 +47,7 @@ class Proof:
         replayed: images of the corpus.
         refused: images that both functions refuse: not comparable, and counted in no other number.
         never: what no image did, in words, such as ``nothing was made smaller``.
+        noun: what is compared: ``image``, ``signal``, ``table``, ``batch``, ``text``, else ``sample``.
     """
 
     standard: int = 0
@@ -55,14 +56,17 @@ class Proof:
     replayed: int = 0
     refused: int = 0
     never: tuple[str, ...] = ()
+    noun: str = "image"
 
     def to_json(self) -> dict[str, Any]:
         """Return it for a report, whose schema calls the standard images a battery."""
         told = dict(vars(self))
+        told.pop("noun")
         return {"battery": told.pop("standard"), **told, "never": list(self.never)}
 
     def __str__(self) -> str:
-        parts = [f"{self.standard} standard image{'s' if self.standard != 1 else ''}"]
+        made = "standard " if self.noun != "sample" else ""
+        parts = [f"{self.standard} {made}{counted(self.standard, self.noun)}"]
         parts += [f"exhaustive: {self.exhaustive}"] if self.exhaustive != "none" else []
         parts += [f"{self.fuzzed} fuzzed"] if self.fuzzed or self.exhaustive != "none" else []
         parts += [f"{self.replayed} of the corpus"] if self.replayed else []
@@ -121,6 +125,12 @@ class Report:
         return not self.equivalent and self.kind is None
 
     @property
+    def called(self) -> str:
+        """What the smallest failing sample is: an image, or another sample."""
+        flat = not isinstance(self.minimal, np.ndarray) or self.minimal.ndim < 2
+        return "sample" if flat or self.proof.noun in ("table", "signal") else "image"
+
+    @property
     def code(self) -> str:
         """Python that makes the smallest failing sample, to paste into a test; empty where it is too large."""
         from pytest_onnxaccel.preprocessing.sample_code import code_of
@@ -138,8 +148,7 @@ class Report:
             lines.append(f"  in: result{self.path}")
         lines += [f"  also: {one}" for one in self.also]
         if self.minimal is not None:
-            name = "image" if isinstance(self.minimal, np.ndarray) and self.minimal.ndim > 1 else "sample"
-            lines.append(f"  smallest {name}: {picture(self.minimal)}")
+            lines.append(f"  smallest {self.called}: {picture(self.minimal)}")
         if self.first_difference is not None:
             lines.append(f"  first difference {self.first_difference}")
         lines += self._worst_lines()
@@ -198,6 +207,11 @@ class Report:
         from pytest_onnxaccel.preprocessing.saved_case import save
 
         return save(self, Path(folder))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return *noun* as it stands behind *number*."""
+    return noun if number == 1 else f"{noun}{'es' if noun.endswith('ch') else 's'}"
 
 
 def plain(value: Any) -> Any:

@@ -76,3 +76,15 @@ def pair(result: CheckResult) -> str:
 def subject(result: CheckResult) -> str:
     """Return ``model [backend~reference b1]``."""
     return " ".join(part for part in (name(result.model, 80), pair(result)) if part)
+
+
+def subjects(results: Iterable[CheckResult]) -> str:
+    """Return in words how many models *results* are of, and how many pairs of preprocessing functions."""
+    names: dict[str, bool] = {}
+    for result in results:
+        names[result.model] = names.get(result.model, True) and result.check == "preprocessing"
+    pairs = sum(names.values())
+    models = len(names) - pairs
+    told = [f"{models} model{'s' if models != 1 else ''}"] if models or not pairs else []
+    told += [f"{pairs} preprocessing pair{'s' if pairs != 1 else ''}"] if pairs else []
+    return " and ".join(told)

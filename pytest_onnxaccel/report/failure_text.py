@@ -20,12 +20,19 @@ def failure_lines(result: CheckResult) -> list[str]:
     """
     message = safe(result.message)
     first = message if message.startswith("onnxaccel[") else f"{_head(result)}: {message or 'no message'}"
+    # What a long message left out goes on in its first details: nothing is lost between the two
+    whole = bool(result.details) and result.details[0].startswith("…")
+    limit = REFUSAL_LIMIT + (len(first) - len(message) if whole else 0)
     details = [*result.details, *(f"note: {note}" for note in result.notes)]
     shown = details if len(details) <= DETAIL_LINES else details[: DETAIL_LINES - 1]
-    lines = [f"  {line}" for text in shown if (line := safe(text, _DETAIL_LIMIT))]
+    lines = [f"  {line}" for text in shown if (line := safe(text, _limit(text)))]
     if len(shown) < len(details):
         lines.append(f"  ... and {len(details) - len(shown)} more lines")
-    return [safe(first, REFUSAL_LIMIT), *lines]
+    return [safe(first, limit), *lines]
+
+
+def _limit(text: str) -> int:
+    return REFUSAL_LIMIT if text.startswith("…") else _DETAIL_LIMIT
 
 
 def _head(result: CheckResult) -> str:

@@ -159,3 +159,31 @@ def test_an_exception_of_several_lines_is_one_line() -> None:
     report = compare(lambda image: image.astype(F), raises, examples=0)
     assert report.kind == "raises"
     assert "ValueError: first second" in report.sentence
+
+
+@pytest.mark.parametrize(
+    ("words", "arguments"),
+    [
+        ("standard signals", {"inputs": "signal", "shape": (500,)}),
+        ("standard tables", {"inputs": "table", "shape": (20, 3)}),
+        ("standard batches", {"inputs": "batch", "shape": (2, 8, 8, 3)}),
+        ("2 samples", {"images": [({"a": 1},), ({"a": 2},)], "inputs": "array"}),
+        ("standard images", {"shape": (12, 12, 3)}),
+    ],
+)
+def test_what_was_compared_is_called_by_its_name(words, arguments) -> None:
+    report = compare(lambda x: x, lambda x: x, examples=0, **arguments)
+    assert words in str(report)
+    assert f" {words.split()[-1]}" in report.sentence
+
+
+@pytest.mark.parametrize(("shape", "count"), [((5, 8, 8, 3), 5), ((1, 8, 8, 3), 4), ((1, 8, 8, 4), 3)])
+def test_a_batch_has_the_asked_number_of_images(shape, count) -> None:
+    seen = set()
+
+    def look(x):
+        seen.add(len(x))
+        return x
+
+    compare(look, look, inputs="batch", shape=shape, examples=3)
+    assert seen == {count}

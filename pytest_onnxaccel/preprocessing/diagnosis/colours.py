@@ -69,6 +69,7 @@ def _mixes(matrix: Array) -> bool:
 def _matrices(evidence: Evidence, planar: bool = False) -> tuple[Array, Array] | None:
     """Return both sides' conversion, one row per channel of the image and one for the offset; None where not linear."""
     sides: tuple[list[Array], list[Array]] = ([], [])
+    whole_results: tuple[list[Array], list[Array]] = ([], [])
     inputs = []
     for levels in COLOURS:
         image = coloured(evidence, levels, planar)
@@ -76,11 +77,14 @@ def _matrices(evidence: Evidence, planar: bool = False) -> tuple[Array, Array] |
         if trial is None:
             return None
         inputs.append([*evidence.domain.numbers(levels).astype(np.float64), 1.0])
-        for rows, result in zip(sides, (trial.reference, trial.candidate), strict=True):
+        for rows, results, result in zip(sides, whole_results, (trial.reference, trial.candidate), strict=True):
             pixel = _pixel(result)
             if not _one_colour(result, pixel, evidence):
                 return None
             rows.append(pixel)
+            results.append(result)
+    if not all(_one_rest(results, evidence) for results in whole_results):
+        return None
     design = np.array(inputs)
     found = []
     for rows in sides:
@@ -93,7 +97,37 @@ def _matrices(evidence: Evidence, planar: bool = False) -> tuple[Array, Array] |
         if rest > (ROUNDED if whole else 10 * LOOSE * max(evidence.scale, 1e-30)):
             return None
         found.append(matrix)
+    found = [_refined(evidence, matrix, side) for matrix, side in zip(found, ("reference", "candidate"), strict=True)]
     return (found[0], found[1]) if _by_pixel(evidence, found) else None
+
+
+def _refined(evidence: Evidence, matrix: Array, side: str) -> Array:
+    """Return *matrix* fitted to rich images too where results are rounded: a few colours tell weights to 0.01 only."""
+    if evidence.domain.step == (3, 2):
+        return matrix
+    inputs, outputs = [], []
+    for trial in evidence.trials[-2:]:
+        result: Array = getattr(trial, side)
+        pixels = trial.image.reshape(-1, trial.image.shape[-1]).astype(np.float64)
+        guess = pixels @ matrix[:-1] + matrix[-1]
+        if result.size != guess.size or result.shape[:2] != trial.image.shape[:2] or result.dtype.kind not in "iu":
+            return matrix
+        values = result.reshape(guess.shape).astype(np.float64)
+        inside = ((guess > values.min() + 3) & (guess < values.max() - 3)).all(axis=1)
+        inputs.append(np.append(pixels[inside], np.ones((int(inside.sum()), 1)), axis=1))
+        outputs.append(values[inside])
+    design, wanted = np.concatenate(inputs), np.concatenate(outputs)
+    return np.linalg.lstsq(design, wanted, rcond=None)[0] if len(design) > 50 else matrix
+
+
+def _one_rest(results: list[Array], evidence: Evidence) -> bool:
+    """Return whether what has not the colour of the middle is the same for all colours: a padding, no other pixels."""
+    if len({result.shape for result in results}) > 1 or _pixel(results[0]).size != 1:
+        return True  # three channels are each of a colour of their own
+    table = np.array(results, np.float64).reshape(len(results), -1)
+    middle = np.array([_pixel(result)[0] for result in results])[:, None]
+    rest = (np.abs(table - middle) > _margin(results[0], evidence)).any(axis=0)
+    return not rest.any() or bool(np.ptp(table[:, rest], axis=0).max() <= LOOSE * max(evidence.scale, 1e-30))
 
 
 def _by_pixel(evidence: Evidence, matrices: list[Array]) -> bool:
@@ -125,7 +159,12 @@ def _one_colour(result: Array, pixel: Array, evidence: Evidence) -> bool:
         return True
     wide = np.moveaxis(wide, axis, -1) if axis is not None and pixel.size == 3 else wide
     apart = np.abs(wide - pixel) if wide.shape[-1] == pixel.size or pixel.size == 1 else np.zeros(1)
-    return bool((apart <= max(ROUNDED, LOOSE * evidence.scale)).mean() > 0.5)
+    return bool((apart <= _margin(result, evidence)).mean() > 0.5)
+
+
+def _margin(result: Array, evidence: Evidence) -> float:
+    """Return how far two values of one colour may be apart."""
+    return max(ROUNDED if result.dtype.kind in "iu" else 0.0, 10 * LOOSE * evidence.scale)
 
 
 def chroma_order(evidence: Evidence) -> Finding | None:

@@ -11,12 +11,12 @@ from pytest_onnxaccel.preprocessing.diagnosis import colours, curves, ends, imag
 from pytest_onnxaccel.preprocessing.diagnosis.evidence import Evidence, Finding, Trial
 from pytest_onnxaccel.preprocessing.diagnosis.rounding import precise
 from pytest_onnxaccel.preprocessing.diagnosis.samples import figures, unexplained
-from pytest_onnxaccel.preprocessing.diagnosis.spatial import placement, resampling
+from pytest_onnxaccel.preprocessing.diagnosis.spatial import placement, proportions, resampling
 from pytest_onnxaccel.preprocessing.diagnosis.spatial.axes import dims, rearranged, transposed
 from pytest_onnxaccel.preprocessing.diagnosis.spatial.geometry import at_odd_sizes, at_the_border
 from pytest_onnxaccel.preprocessing.guarded_call import Failure, Pair, call
 from pytest_onnxaccel.preprocessing.inputs.forms import ADAPTERS
-from pytest_onnxaccel.preprocessing.report import in_memory
+from pytest_onnxaccel.preprocessing.report import counted, in_memory
 from pytest_onnxaccel.preprocessing.results.differences import differences, magnitude
 from pytest_onnxaccel.preprocessing.search.found import Found
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-def diagnose(pair: Pair, failure: Failure, smallest: Failure, found: Sequence[Found]) -> Finding:
+def diagnose(pair: Pair, failure: Failure, smallest: Failure, found: Sequence[Found], noun: str = "image") -> Finding:
     """Return the kind of *failure* and a sentence that says it.
 
     Args:
@@ -34,6 +34,7 @@ def diagnose(pair: Pair, failure: Failure, smallest: Failure, found: Sequence[Fo
         failure: the failure that is told.
         smallest: the same on the smallest image that was found.
         found: all failures of the search.
+        noun: what is compared, in a word.
     """
     sides = [side for side in (failure.reference, failure.candidate) if side is not None]
     other = any(side.dtype.kind not in "iufb" for side in sides)
@@ -50,17 +51,21 @@ def diagnose(pair: Pair, failure: Failure, smallest: Failure, found: Sequence[Fo
     # the evidence takes logarithms of nothing and ratios of zeros where that explains nothing
     with np.errstate(all="ignore"):
         evidence = Evidence(pair, failure, smallest)
-        return _STAGES[failure.stage](evidence) or _other(evidence, found)
+        return _STAGES[failure.stage](evidence) or _other(evidence, found, noun)
 
 
-def _other(evidence: Evidence, found: Sequence[Found]) -> Finding:
+def _other(evidence: Evidence, found: Sequence[Found], noun: str) -> Finding:
     """Return what is known of values that no fault explains: how often, how much, and where."""
     ones = [one for one in found if one.failure.stage == "values"]
     worst = max(ones, key=lambda one: one.failure.share, default=None)
     if worst is None or worst.failure.reference is None:
         return "other", "the values differ in a way that no known fault explains"
     told = figures(worst.failure).removeprefix(": ")
-    more = f"{len(ones)} images differ, most on {worst.words}" if len(ones) > 1 else f"found on {worst.words}"
+    more = (
+        f"{len(ones)} {counted(len(ones), noun)} differ, most on {worst.words}"
+        if len(ones) > 1
+        else f"found on {worst.words}"
+    )
     size = f"; images of {'x'.join(map(str, evidence.own_size))} differ, small ones do not" if evidence.own_size else ""
     return "other", f"no known fault explains it: {more} ({told}){size}"
 
@@ -157,6 +162,7 @@ def _values(evidence: Evidence) -> Finding | None:
         colours.chroma_order,
         colours.converted,
         placement.placed,
+        proportions.resized_content,
         rearranged,
         ends.clipped_line,
         curves.toned,

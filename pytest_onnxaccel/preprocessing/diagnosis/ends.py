@@ -36,6 +36,8 @@ def odd(evidence: Evidence) -> Finding | None:
         if mine and first.dtype.kind == "f" and all((t.reference == mine).all() for t in pairs):
             shown = f"the candidate gives {first.flat[0]:g}, the reference {mine:g}, for every image"
             return "scale", f"off by a factor of {float(first.flat[0]) / mine:.5g}: {shown}"
+        if all((t.reference == mine).all() for t in pairs):
+            return "other", f"the candidate gives {first.flat[0]:g} for every sample, the reference {mine:g}"
         return "other", f"the candidate gives {first.flat[0]:g} for every image{at_size}"
     return None
 
@@ -68,9 +70,10 @@ def clipped_line(evidence: Evidence) -> Finding | None:
             continue
         factor, offset = (float(v) for v in np.polyfit(thinned(left[inside]), thinned(right[inside]), 1))
         line = factor * left + offset
-        past = ((line < low) | (line > high)).mean()
         whole = 1.01 if pairs[0].reference.dtype.kind in "iu" else 0.0
         loose = LOOSE * max(abs(low), abs(high)) + whole
+        # a floor that both sides have lies on the line: nothing is cut off there
+        past = ((line < low - loose) | (line > high + loose)).mean()
         if factor > 0 and past > 0.01 and np.abs(np.clip(line, low, high) - right).max() <= loose:
             if np.abs(line - left).max() <= loose:
                 other = "reference" if words == "candidate" else "candidate"

@@ -33,6 +33,8 @@ def wrapped_not_clipped(evidence: Evidence) -> Finding | None:
     if not (np.isfinite(left).all() and np.isfinite(right).all()):
         return None
     apart = np.abs(left - right) > LOOSE * max(evidence.scale, 1e-30)
+    if (found := _at_the_end(evidence, pairs, left, right, apart)) is not None:
+        return found
     if apart.sum() < 5 or apart.all() or evidence.greys is None:
         return None
     # the level decides, not the place: flat images show it as well
@@ -49,6 +51,24 @@ def wrapped_not_clipped(evidence: Evidence) -> Finding | None:
             there |= np.abs(ended - end) <= 1e-6 * float(np.ptp(ended))
         if ends and there[apart].all():
             return "wraparound", words.format(" and ".join(f"{end:g}" for end in ends))
+    return None
+
+
+def _at_the_end(evidence: Evidence, pairs: list[Trial], left: Array, right: Array, apart: Array) -> Finding | None:
+    """Find floats made to integers of which the greatest alone differs: one past the end of the type, and at its start.
+
+    An image of integers may have a level that means something else, such as 255 in a map of labels.
+    """
+    sides = {side.dtype for trial in pairs for side in (trial.reference, trial.candidate)}
+    if len(sides) != 1 or pairs[0].reference.dtype.kind not in "iu" or np.dtype(evidence.domain.dtype).kind != "f":
+        return None
+    info = np.iinfo(pairs[0].reference.dtype)
+    if not apart.any() or evidence.greys is None or evidence.affine is None:
+        return None
+    for ended, other, words in ((left, right, "candidate"), (right, left, "reference")):
+        if (ended[apart] == info.max).all() and (other[apart] == info.min).all():
+            side = "reference" if words == "candidate" else "candidate"
+            return "wraparound", f"the {words} wraps where the {side} is clipped at {info.max}"
     return None
 
 
@@ -71,6 +91,8 @@ def _counted(pairs: list[Trial]) -> Finding | None:
     apart = np.concatenate([(t.candidate.astype(np.int64) - t.reference.astype(np.int64)).reshape(-1) for t in pairs])
     if not apart.size or np.ptp(apart) or not apart[0]:
         return None
+    if all((t.reference == pairs[0].reference.flat[0]).all() for t in pairs):
+        return None  # one number for every sample counts nothing
     return "scale", f"every number is off by {int(apart[0])}: counted from another one"
 
 

@@ -36,7 +36,7 @@ def explained(pair: Pair, found: Sequence[Found]) -> Finding | None:
         sides.append((mine, theirs))
     if not sides or sum(left.size for left, _ in sides) < 6:
         return None
-    for step in (_counted, _forms, _columns, _order, _clipped, _narrow):
+    for step in (_counted, _filled, _forms, _columns, _order, _whole, _clipped, _narrow):
         finding = step(sides)
         if finding is not None:
             return finding
@@ -61,6 +61,42 @@ def _counted(sides: Sides) -> Finding | None:
     if len(steps) != 1 or len({int(v) for left, _ in sides for v in np.unique(left)[:5]}) < 2:
         return None
     return "scale", f"every number is off by {steps.pop()}: counted from another one"
+
+
+def _filled(sides: Sides) -> Finding | None:
+    """Find sequences that are equal but for what fills them up, behind or in front."""
+    if any(side.dtype.kind not in "iu" or not side.ndim for pair in sides for side in pair):
+        return None
+    gone: set[tuple[int, int]] = set()
+    for left, right in sides:
+        apart = (left != right).reshape(-1, left.shape[-1])
+        # no value behind the first of a row that differs is equal, or none before the last
+        behind = (np.maximum.accumulate(apart, axis=1) == apart).all()
+        before = (np.maximum.accumulate(apart[:, ::-1], axis=1) == apart[:, ::-1]).all()
+        if not (behind or before) or apart.all():
+            return None
+        gone |= {(int(a), int(b)) for a, b in zip(left[left != right], right[left != right], strict=True)}
+    if len(gone) != 1:
+        return None
+    mine, theirs = gone.pop()
+    return "pad-value", f"what the sequence is filled up with differs: {theirs} where the reference has {mine}"
+
+
+def _whole(sides: Sides) -> Finding | None:
+    """Find whole numbers that are one off: cut off where the reference rounds, or rounded otherwise."""
+    if any(side.dtype.kind not in "iu" for pair in sides for side in pair):
+        return None
+    steps = np.concatenate([(left.astype(np.int64) - right.astype(np.int64)).reshape(-1) for left, right in sides])
+    levels = len(np.unique(np.concatenate([left.reshape(-1) for left, _ in sides])))
+    # few numbers are labels, of which one for another is no rounding
+    if levels < 32 or np.abs(steps).max() != 1 or np.count_nonzero(steps) < 8:
+        return None
+    if steps.min() == 0:
+        return "truncation", "integers are one too low and never too high: cut off where the reference rounds"
+    return (
+        "precision",
+        f"{np.count_nonzero(steps) / steps.size:.2%} of the integers are off by one: rounded differently",
+    )
 
 
 def _forms(sides: Sides) -> Finding | None:
@@ -135,6 +171,9 @@ def _clipped(sides: Sides) -> Finding | None:
         values = np.concatenate([pair[place].reshape(-1) for pair in sides])
         low, high = float(values.min()), float(values.max())
         turned = [(pair[1 - place], pair[place]) for pair in sides]
+        past = np.concatenate([free[(free < low) | (free > high)].reshape(-1) for free, _ in turned])
+        if len(np.unique(past)) < 2:
+            continue  # one value that became another, such as a padding
         if low < high and _holds(turned, lambda rows, ends=(low, high): np.clip(rows, *ends)):  # type: ignore[misc]
             return "value-range", f"the {words}'s values are clipped to {low:g} to {high:g}, the {other}'s are not"
     return None

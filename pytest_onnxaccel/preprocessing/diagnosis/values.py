@@ -40,6 +40,9 @@ def swapped(evidence: Evidence) -> Finding | None:
             return "channel-swap", f"{what} swapped: the candidate's {what} are the reference's {shown}"
         if evidence.explains(lambda t, o=order: _stats(evidence, t, o)):  # type: ignore[misc]
             word = "BGR" if "BGR" in shown else "another"
+            if evidence.affine is None or not all(side.exact for side in evidence.affine):
+                told = f"what the reference does to the {what} in their order is done to the {what} {shown}"
+                return "channel-stat-order", told
             return "channel-stat-order", f"mean in {word} order: mean and scale are applied with {what} {shown}"
     return None
 
@@ -156,8 +159,8 @@ def regressed(evidence: Evidence) -> Finding | None:
     return line(left, right)
 
 
-def line(left: Array, right: Array) -> Finding | None:
-    """Find ``right = factor * left + offset`` in the values of all samples."""
+def line(left: Array, right: Array, loose: float = 0.02) -> Finding | None:
+    """Find ``right = factor * left + offset`` in the values of all samples, but for a share *loose* of the error."""
     good = np.isfinite(left) & np.isfinite(right)
     left, right = left[good], right[good]
     if left.size < 4 or len(np.unique(thinned(left))) < 4:
@@ -166,7 +169,7 @@ def line(left: Array, right: Array) -> Finding | None:
     design = np.stack([few, np.ones_like(few)], axis=1)
     factor, offset = (float(v) for v in np.linalg.lstsq(design, thinned(right), rcond=None)[0])
     rest = np.abs(right - (factor * left + offset)).max()
-    if rest > 0.02 * np.abs(right - left).max() or factor == 0:
+    if rest > loose * np.abs(right - left).max() or factor == 0:
         return None
     parts = [f"a factor of {factor:.7g}"] if abs(factor - 1) * np.abs(left).max() > rest else []
     parts += [f"an offset of {offset:.5g}"] if abs(offset) > max(rest, 1e-6 * np.abs(left).max()) else []

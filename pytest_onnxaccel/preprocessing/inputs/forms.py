@@ -57,9 +57,22 @@ def file_of(content: bytes, name: str = "image.png") -> str:
     return str(path)
 
 
-def batch(image: Array) -> Array:
-    """Return N x H x W x C: *image*, the same upside down, and one of one colour."""
-    return np.stack([image, image[::-1], np.full_like(image, image.flat[0])])
+def batch(image: Array, count: int = 3) -> Array:
+    """Return N x H x W x C: *image*, the same upside down, one of one colour, and mirrored copies of these."""
+    ones = [image, image[::-1], np.full_like(image, image.flat[0]), image[:, ::-1], image[::-1, ::-1]]
+    return np.stack([ones[k % len(ones)] for k in range(count)])
+
+
+def batches(count: int, channels: int | None) -> Callable[[Array], Array]:
+    """Return what makes a batch of an image.
+
+    Args:
+        count: images of a batch; 1 for any number.
+        channels: of an image. Where any number will do, there are not as many images: which axis holds which would show
+            at no result.
+    """
+    many = count if count > 1 else 3 if channels != 3 else 4
+    return lambda image: batch(image, many)
 
 
 def several(image: Array) -> list[Array]:

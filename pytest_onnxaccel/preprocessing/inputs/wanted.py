@@ -10,7 +10,7 @@ import numpy as np
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.preprocessing.inputs.domain import Domain
-from pytest_onnxaccel.preprocessing.inputs.forms import ENCODED, Raw, adapter, told
+from pytest_onnxaccel.preprocessing.inputs.forms import ENCODED, Raw, adapter, batches, told
 from pytest_onnxaccel.strategies.programs import limits
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ class Wanted:
             raise ConfigError(f"dtype is {dtype!r}", remedy="give an integer, float or bool type, such as float32")
         if kind in ENCODED and name != "uint8":
             raise ConfigError(f'inputs="{kind}" holds bytes, and dtype is {name}', remedy="leave dtype out")
+        if kind == "batch":
+            adapt = batches(int(shape[0]) if len(shape) == 4 else 1, int(shape[-1]) if len(shape) > 2 else None)
         legal = limits(span, name) if span is not None else _range(arrays, name, kind)
         domain = _domain(kind, tuple(int(n) for n in shape), shapes, name, legal)
         samples = [_standard_form(sample, kind) if isinstance(sample, np.ndarray) else sample for sample in given]

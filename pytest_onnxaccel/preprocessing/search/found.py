@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.preprocessing.guarded_call import Failure
+from pytest_onnxaccel.preprocessing.report import counted
 from pytest_onnxaccel.preprocessing.results.difference_kinds import STAGES
 
 #: Values that differ by less than this share of the reference's magnitude do not hide another stage.
@@ -46,7 +47,7 @@ def decisive(found: Sequence[Found]) -> Found:
     return next(one for one in ones if one.failure.share >= worst * 0.5)
 
 
-def also(found: Sequence[Found], chosen: Found) -> tuple[str, ...]:
+def also(found: Sequence[Found], chosen: Found, noun: str = "image") -> tuple[str, ...]:
     """Return in words the other checks that failed."""
     stages: dict[str, list[Found]] = {}
     for one in found:
@@ -55,6 +56,6 @@ def also(found: Sequence[Found], chosen: Found) -> tuple[str, ...]:
     names = {"mutation": "writes into its input", "aliasing": "gives memory that it writes again"}
     names |= {"raises": "one side raises", "determinism": "two calls differ"}
     return tuple(
-        f"{names.get(stage, f'other {stage}')} on {len(ones)} image{'s' if len(ones) > 1 else ''} ({ones[0].words})"
+        f"{names.get(stage, f'other {stage}')} on {len(ones)} {counted(len(ones), noun)} ({ones[0].words})"
         for stage, ones in stages.items()
     )

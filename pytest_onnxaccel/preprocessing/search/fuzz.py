@@ -14,6 +14,7 @@ import numpy as np
 from pytest_onnxaccel.core import progress
 from pytest_onnxaccel.core.errors import ConfigError, OnnxAccelError
 from pytest_onnxaccel.preprocessing.guarded_call import DEEP, Failure, Pair, call, name_of
+from pytest_onnxaccel.preprocessing.inputs.domain import Domain
 from pytest_onnxaccel.preprocessing.inputs.forms import Raw
 from pytest_onnxaccel.preprocessing.report import Proof, picture
 from pytest_onnxaccel.preprocessing.results.leaves import Leaves
@@ -63,6 +64,13 @@ def _sample(image: Any) -> Any:
     return Raw(image, image if isinstance(image, str) else type(image).__name__)
 
 
+def _noun(inputs: Any, domain: Domain) -> str:
+    """Return what is compared, in a word."""
+    if inputs in ("signal", "table", "batch", "text"):
+        return str(inputs)
+    return "image" if domain.height and inputs != "list" else "sample"
+
+
 class Search:
     """Looks for samples that fail, and counts what it tried."""
 
@@ -80,7 +88,7 @@ class Search:
         self._examples, self._seed, self._corpus, self._inputs = examples, seed, corpus, inputs
         self._first: tuple[Any, Leaves] | None = None
         self._large = 0
-        self.proof = Proof()
+        self.proof = Proof(noun=_noun(inputs, pair.domain))
         #: What hypothesis says of its run.
         self.statistics: list[str] = []
         self.found: list[Found] = []

@@ -70,3 +70,5 @@ def _programs(domain: Domain) -> Iterator[ImageProgram]:
     # last: what is legal but seldom comes
     for seed, (height, width) in enumerate(THIN):
         yield replace(base, pattern="noise", seed=60 + seed, height=height, width=width)
+    # hardly any contrast: less deviation than what a division is kept away from zero by
+    yield replace(base, height=1, width=1, values=(127, 128, 128))

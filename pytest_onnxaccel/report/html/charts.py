@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from pytest_onnxaccel.core.results import CheckResult, Json
 from pytest_onnxaccel.report.comparison.figures import taken
-from pytest_onnxaccel.report.html.svg import BAD, INK, SERIES, drawing, figure, svg
+from pytest_onnxaccel.report.html.svg import BAD, INK, SERIES, drawing, figure, svg, whole_numbers
 from pytest_onnxaccel.report.terminal.units import number
 from pytest_onnxaccel.report.text_format import name
 
@@ -147,9 +147,13 @@ class Charts:
             if near is not None and near[1] > 0:
                 axes.plot([near[0]], [near[1]], marker="o", markersize=11, markerfacecolor="none", color=BAD)
                 axes.annotate("origin", near, xytext=(8, 8), textcoords="offset points", color=BAD)
-            axes.set_yscale("log")
+            if max(ys) > 12 * min(ys):
+                axes.set_yscale("log")
+                _bare(axes.yaxis)
+            else:
+                axes.set_ylim(0, 1.15 * max(ys))  # less than a decade has no tick of a logarithmic axis
             axes.yaxis.set_major_formatter(_plain)
-            _bare(axes.yaxis)
+            whole_numbers(axes.xaxis)
             axes.set_xlabel("node, from the inputs to the outputs")
             axes.set_ylabel("difference, share of the value's scale")
             return svg(drawn, "The difference over the depth of the graph, from the inputs to the outputs")

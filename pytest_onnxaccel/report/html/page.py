@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.core.results import Json
-from pytest_onnxaccel.report.counts import counts, words
+from pytest_onnxaccel.report.counts import counts, subjects, words
 from pytest_onnxaccel.report.run_report import objects
 
 if TYPE_CHECKING:
@@ -43,14 +43,16 @@ def render(report: RunReport) -> str:
     charts = Charts()
     models = model_pages(report, charts)
     numbers = {page.name: page.number for page in models}
+    failures = failure_pages(report, numbers, charts)
     style, script = _file("page.css"), _file("page.js")
     return _template().render(
         report=report,
         counts=counts(report.results),
         words=words,
-        overview=overview(report, numbers),
+        subjects=subjects(report.results),
+        overview=overview(report, numbers, failures),
         models=models,
-        failures=failure_pages(report, numbers, charts),
+        failures=failures,
         asked=objects(report.run.get("asked")),
         changes=_changes(report),
         environment=_environment(report),

@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 from pytest_onnxaccel.report.text_format import cells
 
 if TYPE_CHECKING:
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 #: Colours that stand for a variable of the page's style, so that a chart is light or dark as the page is.
@@ -82,6 +83,13 @@ def figure(width: float, height: float, labels: Sequence[str] = (), top: float =
     drawn = Figure(figsize=(width, height))
     drawn.subplots_adjust(min(left, 0.6 * width) / width, 0.5 / height, 1 - right / width, 1 - top / height)
     return drawn
+
+
+def whole_numbers(axis: Axis) -> None:
+    """Put ticks at whole numbers alone: nodes and samples are counted."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(6, integer=True))
 
 
 def svg(drawn: Figure, title: str) -> Markup:

@@ -16,7 +16,7 @@ from pytest_onnxaccel.report.html.charts import Charts, budget_of
 from pytest_onnxaccel.report.html.pixels import pictures, shapes
 from pytest_onnxaccel.report.run_report import RunReport, objects
 from pytest_onnxaccel.report.terminal import units
-from pytest_onnxaccel.report.terminal.rows import rows
+from pytest_onnxaccel.report.terminal.rows import Row, rows
 from pytest_onnxaccel.report.text_format import name
 
 #: Most outputs in the tables of one model, the worst first.
@@ -54,21 +54,37 @@ class FailurePage:
     origin: Mapping[str, Json]
     around: list[tuple[str, list[str]]]
     values: list[tuple[str, ...]]
+    differences: list[tuple[str, ...]]
     rerun: str
     case: str
     depth_chart: Markup | None = None
     picture: Markup | None = None
     shapes: Sequence[tuple[str, str]] = field(default_factory=tuple)
 
+    @property
+    def shades(self) -> bool:
+        """The picture has shades of grey, not lines."""
+        return any("x" in shape.split(" ")[0] for _, shape in self.shapes)
 
-def overview(report: RunReport, pages: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Return the rows of the first table: model, backend and batch, with the number of the model's page."""
+
+def overview(report: RunReport, pages: Mapping[str, int], failures: Sequence[FailurePage]) -> list[dict[str, Any]]:
+    """Return the rows of the first table: model, backend and batch, with the numbers of the pages of both."""
     found = []
     names = {name(result.model): result.model for result in report.results}
+    first: dict[str, int] = {}
+    for page in failures:
+        for row in rows([page.result]):
+            first.setdefault(_place(row), page.number)
     for row in rows(report.results):
         model = names.get(row.model, row.model)
-        found.append({"row": row, "page": pages.get(model, 0), "words": row.wordings[0], "verdict": row.verdict.value})
+        told = {"row": row, "page": pages.get(model, 0), "words": row.wordings[0], "verdict": row.verdict.value}
+        found.append({**told, "failure": first.get(_place(row), 0) if row.verdict is Verdict.FAILED else 0})
     return found
+
+
+def _place(row: Row) -> str:
+    """Return model, backend and batch of a row as one text."""
+    return "\n".join((row.model, row.cells.get("backend", ""), row.cells.get("batch", "")))
 
 
 def model_pages(report: RunReport, charts: Charts) -> list[ModelPage]:
@@ -217,6 +233,7 @@ def failure_pages(report: RunReport, pages: Mapping[str, int], charts: Charts) -
                 origin,
                 _around(origin),
                 _values(result),
+                _differences(result),
                 _rerun(result),
                 case if isinstance(case, str) else told.removesuffix(" (python repro.py)"),
                 charts.depth(local),
@@ -263,13 +280,25 @@ def _values(result: CheckResult) -> list[tuple[str, ...]]:
             both = tuple(_exact(figures.get(key)) for key in ("worst_candidate", "worst_reference"))
             used = taken(figures)
             found.append((output, place, *both, units.error(figures.get("max_abs")), _taken(used)))
-    first = _mapping(result.figures.get("first_difference"))
-    if first:
-        index = first.get("index")
-        place = f"[{', '.join(map(str, index))}]" if isinstance(index, list) else ""
-        both = (_exact(first.get("candidate")), _exact(first.get("reference")))
-        found.append(("first difference", place, *both, "", ""))
     return found[:OUTPUTS]
+
+
+def _differences(result: CheckResult) -> list[tuple[str, ...]]:
+    """Return which, index, both values and their difference, where two functions were compared."""
+    found: list[tuple[str, ...]] = []
+    on = str(result.figures.get("found_on") or "")
+    for key, label in (
+        ("first_difference", "first, of the smallest that fails"),
+        ("worst", f"largest{', on ' if on else ''}{on}"),
+    ):
+        one = _mapping(result.figures.get(key))
+        if "candidate" in one and "reference" in one:
+            index = one.get("index")
+            place = f"[{', '.join(map(str, index))}]" if isinstance(index, list) else ""
+            mine, theirs = units.number(one["reference"]), units.number(one["candidate"])
+            apart = "" if mine is None or theirs is None else units.error(abs(mine - theirs))
+            found.append((label, place, _exact(one["candidate"]), _exact(one["reference"]), apart))
+    return found
 
 
 def _taken(used: float | None) -> str:

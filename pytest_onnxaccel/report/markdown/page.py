@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.core.results import CheckResult, Json, Verdict
-from pytest_onnxaccel.report.counts import counts, subject, words
+from pytest_onnxaccel.report.counts import counts, subject, subjects, words
 from pytest_onnxaccel.report.failure_text import failure_lines
 from pytest_onnxaccel.report.markdown.escaping import block, code, plain
 from pytest_onnxaccel.report.run_report import objects
@@ -52,9 +52,8 @@ def _fitting(parts: list[str], room: int, what: str) -> tuple[list[str], int]:
 
 
 def _head(report: RunReport) -> str:
-    models = {result.model: True for result in report.results}
     bad = {result.model for result in report.failed}
-    told = f"{len(bad)} of {len(models)} model{'s' if len(models) != 1 else ''} failed" if bad else ""
+    told = f"{len(bad)} of {subjects(report.results)} failed" if bad else ""
     if not told and not report.results:
         told = "no checks ran"
     if not told:

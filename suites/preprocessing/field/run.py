@@ -9,11 +9,11 @@ import sys
 import time
 
 from pytest_onnxaccel.preprocessing import compare
-from suites.preprocessing.field import colours, further, inputs, levels, places, resizes, samples
+from suites.preprocessing.field import colours, deployed, further, inputs, levels, places, resizes, samples, teams
 from suites.preprocessing.field.pair import FieldPair
 
 FIRST: list[FieldPair] = [*resizes.PAIRS, *colours.PAIRS, *inputs.PAIRS]
-FURTHER: list[FieldPair] = [*places.PAIRS, *levels.PAIRS, *samples.PAIRS, *further.PAIRS]
+FURTHER: list[FieldPair] = [*places.PAIRS, *levels.PAIRS, *samples.PAIRS, *further.PAIRS, *teams.PAIRS, *deployed.PAIRS]
 PAIRS: list[FieldPair] = [*FIRST, *FURTHER]
 
 

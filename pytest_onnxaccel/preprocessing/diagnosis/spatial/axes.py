@@ -101,6 +101,8 @@ def rearranged(evidence: Evidence) -> Finding | None:
         if order is not None and evidence.explains(lambda t, a=axis, o=order: _taken(t.reference, a, o)):  # type: ignore[misc]
             shown = str(order) if len(order) <= 12 else f"[{', '.join(map(str, order[:6]))}, ...]"
             return "axis-order", f"the parts along axis {axis} stand in another order: {shown} of the reference's"
+    if (found := _interleaved(evidence, first)) is not None:
+        return found
     for trial in pairs:
         left, right = (np.sort(side, axis=None) for side in (trial.reference, trial.candidate))
         if not evidence.close(left, right):
@@ -123,6 +125,26 @@ def _order(evidence: Evidence, trial: Trial, axis: int) -> list[int] | None:
             return None
         order.append(at)
     return order if order != list(range(count)) else None
+
+
+def _interleaved(evidence: Evidence, first: Trial) -> Finding | None:
+    """Find an axis that holds two, such as pixels and channels, of which the other comes first."""
+    for axis, size in enumerate(first.reference.shape):
+        few = [n for n in range(2, 65) if size % n == 0 and size // n > 1]
+        for outer in sorted({*few, *(size // n for n in few)}):
+            if evidence.explains(lambda t, a=axis, n=outer: _exchanged(t.reference, a, n)):  # type: ignore[misc]
+                way = f"{size // outer} x {outer} where the reference has {outer} x {size // outer}"
+                return "axis-order", f"what axis {axis} holds stands in another order: {way}"
+    return None
+
+
+def _exchanged(array: Array, axis: int, outer: int) -> Array | None:
+    """Return *array* with *axis* taken as (outer, inner) and turned into (inner, outer)."""
+    if array.ndim <= axis or array.shape[axis] % outer:
+        return None
+    before, after = array.shape[:axis], array.shape[axis + 1 :]
+    parted = array.reshape(*before, outer, -1, *after)
+    return np.swapaxes(parted, axis, axis + 1).reshape(array.shape)
 
 
 def _taken(array: Array, axis: int, order: list[int]) -> Array | None:

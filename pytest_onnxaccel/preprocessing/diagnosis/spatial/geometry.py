@@ -92,6 +92,8 @@ def _map(evidence: Evidence, trial: Trial) -> Array | None:
 
 def at_the_border(evidence: Evidence) -> Finding | None:
     """Find differences that touch the edge and end near it."""
+    if evidence.domain.line == "signal" and (found := _at_the_ends(evidence)) is not None:
+        return found
     depth = 0
     for seed, size in enumerate(((64, 64), (48, 96))):
         trial = evidence.run(evidence.program("noise", size, 50 + seed))
@@ -107,3 +109,28 @@ def at_the_border(evidence: Evidence) -> Finding | None:
     if not evidence.domain.picture:
         return "border", f"only values within {depth} of the edge of the result differ"
     return "border", f"only the outer {depth} pixel{'s' if depth > 1 else ''} at the edge of the image differ"
+
+
+def _at_the_ends(evidence: Evidence) -> Finding | None:
+    """Find one row of results of which only the first or the last few differ, however long the signal is."""
+    ends: set[tuple[int, int]] = set()
+    for seed, length in enumerate((2000, 3000, 4000)):
+        trial = evidence.run(evidence.program("noise", (1, length), 50 + seed))
+        bad = None if trial is None else evidence.bad(trial)
+        if bad is None or bad.ndim != 1 or bad.size < 64:
+            return None
+        at = np.flatnonzero(bad)
+        first, last = at[at < bad.size // 2], at[at >= bad.size // 2]
+        count = int(first.max(initial=-1)) + 1, bad.size - int(last.min(initial=bad.size))
+        if len(at) != sum(count) or max(count) > 8:
+            return None
+        ends.add(count)
+    if len(ends) != 1:
+        return None
+    front, back = ends.pop()
+    parts = [_few(count, name) for count, name in ((front, "first"), (back, "last")) if count]
+    return "border", f"only {' and '.join(parts)} of the result differ{'s' if front + back == 1 else ''}"
+
+
+def _few(count: int, name: str) -> str:
+    return f"the {name} value" if count == 1 else f"the {name} {count} values"
