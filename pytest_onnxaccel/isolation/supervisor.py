@@ -6,7 +6,6 @@ import contextlib
 import os
 import select
 import signal
-import socket
 import subprocess
 import time
 from collections import deque
@@ -27,7 +26,16 @@ from pytest_onnxaccel.isolation.limits import Limits, free_memory, resident, siz
 from pytest_onnxaccel.isolation.log import Log
 from pytest_onnxaccel.isolation.waiting import ended_within
 from pytest_onnxaccel.isolation.warm.forking import Forked, ForkServer
-from pytest_onnxaccel.isolation.wire import Closed, Garbled, Inbox, Outbox, anonymous_file, receive_frame, send_frame
+from pytest_onnxaccel.isolation.wire import (
+    Closed,
+    Garbled,
+    Inbox,
+    Outbox,
+    anonymous_file,
+    channel,
+    receive_frame,
+    send_frame,
+)
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -56,7 +64,7 @@ class WorkerProcess:
         self.wall = launch.wall
         self.limits = limits
         self._sentinel = sentinel
-        self._channel, theirs = socket.socketpair()
+        self._channel, theirs = channel()
         to_worker, from_worker, log = anonymous_file(), anonymous_file(), anonymous_file(shrinks=True)
         self._log = Log(log)
         self._log_handle = log

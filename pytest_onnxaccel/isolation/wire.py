@@ -8,6 +8,7 @@ stay valid until the sender's next message.
 
 from __future__ import annotations
 
+import _socket
 import errno
 import json
 import math
@@ -61,7 +62,17 @@ def anonymous_file(shrinks: bool = False) -> int:
     return handle
 
 
-def send_frame(sock: socket.socket, message: Mapping[str, Any]) -> None:
+def channel(kind: int = socket.SOCK_STREAM) -> tuple[socket.SocketType, socket.SocketType]:
+    """Return both ends of a channel to a process of ours.
+
+    They are of the class beneath ``socket.socket``: that one is replaced by tests, and by plugins that keep tests off
+    the network.
+    """
+    pair = getattr(_socket, "socketpair", None)  # not on Windows
+    return socket.socketpair(type=kind) if pair is None else pair(_socket.AF_UNIX, kind)
+
+
+def send_frame(sock: socket.SocketType, message: Mapping[str, Any]) -> None:
     """Send *message* as one JSON frame; ``ValueError`` or ``TypeError`` when no frame can hold it."""
     body = json.dumps(message, separators=(",", ":")).encode()
     if len(body) > FRAME_LIMIT:
@@ -72,7 +83,7 @@ def send_frame(sock: socket.socket, message: Mapping[str, Any]) -> None:
         raise Closed(str(error)) from error
 
 
-def receive_exactly(sock: socket.socket, count: int, deadline: float | None = None) -> bytes:
+def receive_exactly(sock: socket.SocketType, count: int, deadline: float | None = None) -> bytes:
     """Return *count* bytes from *sock*.
 
     :class:`Closed` when it ends before, ``TimeoutError`` at *deadline* (monotonic).
@@ -92,7 +103,7 @@ def receive_exactly(sock: socket.socket, count: int, deadline: float | None = No
     return b"".join(parts)
 
 
-def receive_frame(sock: socket.socket, deadline: float | None = None) -> dict[str, Any]:
+def receive_frame(sock: socket.SocketType, deadline: float | None = None) -> dict[str, Any]:
     """Return the next JSON frame; raise :class:`Closed` when none can come, ``TimeoutError`` at *deadline*."""
     (length,) = _LENGTH.unpack(receive_exactly(sock, _LENGTH.size, deadline))
     if length > FRAME_LIMIT:

@@ -20,10 +20,11 @@ class Failed(pytest.fail.Exception, AssertionError):  # type: ignore[name-define
     __module__ = "builtins"
 
 
-def failure_of(code: str, text: str) -> BaseException:
+def failure(code: str, text: str) -> BaseException:
     """Return what a test fails with because of *code*: an assertion where that is of a verdict."""
-    made: type[BaseException] = Failed if code.startswith(_VERDICT) else pytest.fail.Exception
-    return made(text, pytrace=False)  # type: ignore[call-arg]
+    if code.startswith(_VERDICT):
+        return Failed(text, pytrace=False)  # type: ignore[call-arg]
+    return pytest.fail.Exception(text, pytrace=False)
 
 
 def fail(results: Sequence[CheckResult], lines: Sequence[str]) -> NoReturn:

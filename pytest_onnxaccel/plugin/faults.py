@@ -9,7 +9,7 @@ import pytest
 
 from pytest_onnxaccel.core.errors import BackendUnavailable
 from pytest_onnxaccel.core.unexpected import as_error
-from pytest_onnxaccel.plugin.failed import failure_of
+from pytest_onnxaccel.plugin.failed import failure
 from pytest_onnxaccel.plugin.run.run_options import LET_THROUGH
 from pytest_onnxaccel.plugin.state import STATE
 
@@ -31,4 +31,4 @@ def one_line(config: pytest.Config) -> Iterator[None]:
     except BaseException as error:
         told = as_error(error)
         lines = told.traceback if shows_tracebacks(config) else ()
-        raise failure_of(told.code, "\n".join([str(told), *lines])) from None
+        raise failure(told.code, "\n".join([str(told), *lines])) from None

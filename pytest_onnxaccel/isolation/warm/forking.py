@@ -19,7 +19,7 @@ from pytest_onnxaccel.isolation.launch import Launch, worker_environment
 from pytest_onnxaccel.isolation.log import Log
 from pytest_onnxaccel.isolation.orphan_reaper import OrphanReaper
 from pytest_onnxaccel.isolation.warm.modules import WARM
-from pytest_onnxaccel.isolation.wire import anonymous_file
+from pytest_onnxaccel.isolation.wire import anonymous_file, channel
 
 #: How long the template may take to import what it forks with, and to answer, seconds.
 _PATIENCE = 60.0
@@ -43,7 +43,7 @@ class ForkServer:
     def __init__(self, sentinel: OrphanReaper, folder: str, variables: Iterable[str] = ()) -> None:
         self.variables = frozenset(variables)
         self._sentinel = sentinel
-        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel, theirs = channel(socket.SOCK_SEQPACKET)
         self._log_handle = anonymous_file(shrinks=True)
         self._log = Log(self._log_handle)
         self._waiting: deque[Callable[[dict[str, Any]], None]] = deque()
@@ -116,7 +116,8 @@ class ForkServer:
         """Send *request*; *answered* is called with its answer, in some later :meth:`listen`."""
         if self._closed:
             raise BrokenPipeError("the template of workers was closed")
-        socket.send_fds(self._channel, [json.dumps(request).encode()], list(handles))
+        body = [json.dumps(request).encode()]
+        socket.send_fds(self._channel, body, list(handles))  # type: ignore[arg-type]  # it calls sendmsg alone
         self._waiting.append(answered)
 
     def listen(self, seconds: float = 0.0) -> bool:

@@ -24,6 +24,7 @@ from pytest_onnxaccel.isolation.wire import (
     Inbox,
     Outbox,
     anonymous_file,
+    channel,
     receive_frame,
     send_frame,
 )
@@ -57,8 +58,8 @@ def pipe() -> Iterator[Pipe]:
 
 
 @pytest.fixture
-def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
-    ours, theirs = socket.socketpair()
+def ends() -> Iterator[tuple[socket.SocketType, socket.SocketType]]:
+    ours, theirs = channel()
     yield ours, theirs
     ours.close()
     theirs.close()
@@ -216,7 +217,7 @@ def test_without_memory_files_a_temporary_one_leaves_no_name(tmp_path: Any, monk
 
 # -- frames -----------------------------------------------------------------------------------------------------
 
-Ends = tuple[socket.socket, socket.socket]
+Ends = tuple[socket.SocketType, socket.SocketType]
 
 
 def test_frames_come_whole_and_in_order(ends: Ends) -> None:
