@@ -86,9 +86,6 @@ def _known_place(path: Path) -> Path:
 class CheckItem(pytest.Item):
     """One built-in check of one model; ``-m onnx`` selects all of them, ``-m parity`` those of one check."""
 
-    #: Hooks of users and of other plugins ask any item for it, and a doctest has it as well.
-    fixturenames: tuple[str, ...] = ()
-
     def __init__(self, *, request: Request, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.check_request = request

@@ -25,9 +25,6 @@ Spec = FoldSpec | PreprocessingSpec
 class DeclaredItem(pytest.Item):
     """The check of one table."""
 
-    #: Hooks of users and of other plugins ask any item for it, and a doctest has it as well.
-    fixturenames: tuple[str, ...] = ()
-
     def __init__(self, *, declared: Any, **kwargs: object) -> None:
         super().__init__(**kwargs)  # type: ignore[arg-type]
         self.declared = declared

@@ -120,8 +120,7 @@ def needs(node: pytest.Item) -> str:
 def _refused(node: pytest.Item, nodeid: str) -> list[str]:
     """Return one line for each mark of *node* that cannot be used."""
     wrong = []
-    asked = getattr(node, "fixturenames", NEEDED) if isinstance(node, pytest.Function) else NEEDED
-    missing = [name for name in NEEDED if name not in asked]
+    missing = [name for name in NEEDED if name not in getattr(node, "fixturenames", NEEDED)]
     for name in BY_NAME:
         if missing and name not in WITHOUT_MODEL and node.get_closest_marker(name) is not None:
             wrong.append(f"{nodeid}: {_wrong(name, 'needs ' + ' and '.join(missing), needs(node))}")
