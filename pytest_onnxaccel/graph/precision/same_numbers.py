@@ -161,7 +161,7 @@ def _all_known(name: str, makers: Mapping[str, NodeProto], ends: Collection[str]
 
 
 def _rounds_inside(name: str, makers: Mapping[str, NodeProto], ends: Collection[str], held: bool) -> bool:
-    """Return whether numbers are rounded on the way from values at the *ends* to *name*, but for a *held* one itself."""
+    """Return whether numbers are rounded on the way from *ends* to *name*, but for *name* itself where it is *held*."""
     waiting, seen = [(name, not held)], {name}
     while waiting:
         value, rounded = waiting.pop()
