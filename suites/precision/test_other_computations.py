@@ -97,6 +97,7 @@ FAULTS: dict[str, tuple[str, Edit, str]] = {
     "another pooling": ("residual", other_operator("shrink", "AveragePool"), "MaxPool 'shrink'"),
     "product instead of a sum": ("residual", other_operator("join", "Mul"), "Add 'join'"),
     "joined in another order": ("residual", turned_inputs("beside"), "'beside"),
+    "a bias too few": ("dense", dropped("second_bias"), "Add 'second_bias'"),
     "another bias": ("conv", weight("b4", lambda b: b + np.float32(0.3)), "'head"),
 }  # fmt: skip
 

@@ -60,21 +60,20 @@ def same_numbers(
         raise ModelError(f"opset {opset_of(original)}", code="E_CONVERT")
     if foldable(original) and not any(node.op_type == "BatchNormalization" for node in quantised.graph.node):
         original = fold_batchnorm(original)
-    ours, theirs = _constants(quantised, original)
+    known = _constants(quantised, original)
     graph = original.graph
     makers = {name: node for node in graph.node for name in node.output if name}
     dynamic = {n.input[0] for n in quantised.graph.node if n.op_type == "DynamicQuantizeLinear"}
     inputs = {value.name for value in graph.input}
     fed = {name for name in values if (name in cuts and name in {*makers, *inputs}) or name in dynamic & inputs}
+    held = {name: one for name, one in quantised.written().items() if name in fed}
     judged = [
         name
         for name, own in cuts.items()
         if name in fed
-        and _all_known(name, makers, fed | inputs, theirs | _whole(graph))
-        and _all_known(own, quantised.makers, {*cuts.values(), *inputs}, ours)
-        and not _rounds_inside(own, quantised.makers, {*cuts.values(), *inputs})
+        and _all_known(own, quantised.makers, {*cuts.values(), *inputs}, known)
+        and not _rounds_inside(own, quantised.makers, {*cuts.values(), *inputs}, name in held)
     ]
-    held = {name: one for name, one in quantised.written().items() if name in fed}
     read = {name for node in graph.node for name in (*node.input, *captured(node))}
     for node in graph.node:
         for place, name in enumerate(node.input):
@@ -84,16 +83,16 @@ def same_numbers(
     for name in sorted(fed):
         dtype, shape = values[name]
         assert isinstance(shape, Sequence)
-        known = [None, dtype, [int(size) for size in shape]]
+        declaration = [None, dtype, [int(size) for size in shape]]
         if name in read:
             given[name] = f"{name}{_FED}_float"
-            graph.input.append(declared(given[name], known, None))
+            graph.input.append(declared(given[name], declaration, None))
             steps = held.get(name) if name in whole else None
             front += _rounded(graph, given[name], name + _FED, steps, name in dynamic)
         if name in judged and name in makers:
             shown[name] = name + _SHOWN
             graph.node.extend(_rounded(graph, name, shown[name], held.get(name), False))
-            graph.output.append(declared(shown[name], known, None))
+            graph.output.append(declared(shown[name], declaration, None))
     nodes = [*front, *(NodeProto.FromString(node.SerializeToString()) for node in graph.node)]
     del graph.node[:]
     graph.node.extend(nodes)
@@ -102,8 +101,11 @@ def same_numbers(
     return {"fed": given, "shown": shown, "steps": {name: held[name].step if name in held else 0.0 for name in shown}}
 
 
-def _constants(quantised: Quantised, original: ModelProto) -> tuple[set[str], set[str]]:
-    """Give *original* the constants of *quantised*; return the names of those that are known, on either side."""
+def _constants(quantised: Quantised, original: ModelProto) -> set[str]:
+    """Give *original* the constants of *quantised*, and return the names of those in *quantised* that are its.
+
+    What *quantised* lacks stays as it is: its numbers do the work of the bounds of a Clip, or the constant is lost.
+    """
     floats = floats_in(original)
     made: dict[str, Any] = {}
     ours: set[str] = set(scales_of(quantised))
@@ -127,7 +129,7 @@ def _constants(quantised: Quantised, original: ModelProto) -> tuple[set[str], se
         if tensor.name in made:
             content = np.asarray(made[tensor.name], numpy_helper.to_array(tensor).dtype)
             tensor.CopyFrom(numpy_helper.from_array(content, tensor.name))
-    return ours | _whole(quantised.graph), set(made)
+    return ours | _whole(quantised.graph)
 
 
 def _whole(graph: GraphProto) -> set[str]:
@@ -158,9 +160,9 @@ def _all_known(name: str, makers: Mapping[str, NodeProto], ends: Collection[str]
     return True
 
 
-def _rounds_inside(name: str, makers: Mapping[str, NodeProto], ends: Collection[str]) -> bool:
-    """Return whether numbers are rounded on the way from values at the *ends* to *name*, but for *name* itself."""
-    waiting, seen = [(name, False)], {name}
+def _rounds_inside(name: str, makers: Mapping[str, NodeProto], ends: Collection[str], held: bool) -> bool:
+    """Return whether numbers are rounded on the way from *ends* to *name*, but for *name* itself where it is *held*."""
+    waiting, seen = [(name, not held)], {name}
     while waiting:
         value, rounded = waiting.pop()
         maker = makers.get(value)
