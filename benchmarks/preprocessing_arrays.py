@@ -25,7 +25,7 @@ from pytest_onnxaccel.preprocessing.results.differences import Bound
 from pytest_onnxaccel.strategies import images
 from pytest_onnxaccel.strategies.search import find_failing
 from suites.preprocessing.field.pair import FieldPair
-from suites.preprocessing.field.run import PAIRS
+from suites.preprocessing.field.run import FIRST, FURTHER
 
 SIDE = 40
 #: Arguments of a comparison that plain strategies have as well.
@@ -61,7 +61,7 @@ def main(examples: int = 100) -> None:
         "arrays": arrays("uint8", st.tuples(side, side, st.just(3))),
         "images": images(max_side=SIDE),
     }
-    pairs = [one for one in PAIRS if plain(one)]
+    pairs = [one for one in [*FIRST, *FURTHER] if plain(one)]
     print(f"{len(pairs)} pairs that differ, {examples} examples each")
     for name, strategy in ways.items():
         start, missed = time.process_time(), []

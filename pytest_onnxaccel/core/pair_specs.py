@@ -19,7 +19,7 @@ class PreprocessingSpec:
         candidate: ``package.module:function``, what is deployed.
         faster: least factor by which the candidate must be faster; None when only equality is asked.
         shape: the deployed shape of an image, (H, W, C); None for that of the own images, or (240, 320, 3).
-        shapes: the legal (H, W) sizes; empty for any.
+        shapes: the legal (H, W) sizes, or (samples,) of a signal; empty for any.
         tolerance: largest difference of floats, in units in the last place of the largest reference value; or measures
             by name.
         layout: ``any``, or the memory layout that the result must have.
@@ -32,7 +32,7 @@ class PreprocessingSpec:
     candidate: str
     faster: float | None = None
     shape: tuple[int, ...] | None = None
-    shapes: tuple[tuple[int, int], ...] = ()
+    shapes: tuple[tuple[int, ...], ...] = ()
     tolerance: float | Mapping[str, float] = 4.0
     layout: str = "any"
     examples: int | None = None

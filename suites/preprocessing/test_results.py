@@ -12,6 +12,7 @@ import pytest
 from pytest_onnxaccel import CheckFailure, Verdict
 from pytest_onnxaccel.core.errors import ConfigError
 from pytest_onnxaccel.preprocessing import assert_equivalent, compare
+from pytest_onnxaccel.preprocessing.pictures import pictures
 from pytest_onnxaccel.preprocessing.results.differences import Bound
 from pytest_onnxaccel.preprocessing.results.leaves import leaves_of
 from pytest_onnxaccel.preprocessing.speed import verdict as speed
@@ -187,3 +188,23 @@ def test_a_batch_has_the_asked_number_of_images(shape, count) -> None:
 
     compare(look, look, inputs="batch", shape=shape, examples=3)
     assert seen == {count}
+
+
+def test_large_results_are_thinned_and_keep_the_largest_difference() -> None:
+    def one(x):
+        return np.zeros((3, 101, 64), F)
+
+    def other(x):
+        out = np.zeros((3, 101, 64), F)
+        out[1, 50, 33] = 1
+        return out
+
+    kept = pictures(compare(one, other, shape=(8, 8, 3), examples=0))["pictures"]
+    assert kept["reference"]["of"] == [3, 101, 64]
+    assert kept["candidate"]["every"] == 3
+    assert max(kept["candidate"]["values"]) == 1
+    assert len(kept["candidate"]["values"]) == np.prod(kept["candidate"]["shape"]) <= 3072
+    small = pictures(compare(lambda x: x, lambda x: x + 1, shape=(8, 8, 3), examples=0))["pictures"]
+    assert "of" not in small["reference"]
+    signal = pictures(compare(lambda x: np.zeros(9000, F), lambda x: np.ones(9000, F), inputs="signal", shape=(99,)))
+    assert signal["pictures"]["candidate"]["shape"] == [3000]

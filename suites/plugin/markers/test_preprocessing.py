@@ -228,6 +228,8 @@ def test_arguments_of_the_marker() -> None:
     )  # fmt: skip
     origin = "@pytest.mark.preprocessing_parity"
     assert found == PreprocessingSpec("", "a.b:f", "c:g", 2.0, (4, 5, 3), ((4, 5),), 0.0, "same", 9, 3, origin)
+    signal = markers.parse(mark(reference="a:f", candidate="b:g", shape=[16000], shapes=[[8000], [100]]))
+    assert (signal.shape, signal.shapes) == ((16000,), ((8000,), (100,)))
     assert markers.parse(mark(reference="a:f", candidate="b:C.g", shapes="any")) == PreprocessingSpec(
         "", "a:f", "b:C.g", origin=origin
     )

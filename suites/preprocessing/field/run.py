@@ -13,8 +13,9 @@ from suites.preprocessing.field import colours, deployed, further, inputs, level
 from suites.preprocessing.field.pair import FieldPair
 
 FIRST: list[FieldPair] = [*resizes.PAIRS, *colours.PAIRS, *inputs.PAIRS]
-FURTHER: list[FieldPair] = [*places.PAIRS, *levels.PAIRS, *samples.PAIRS, *further.PAIRS, *teams.PAIRS, *deployed.PAIRS]
-PAIRS: list[FieldPair] = [*FIRST, *FURTHER]
+FURTHER: list[FieldPair] = [*places.PAIRS, *levels.PAIRS, *samples.PAIRS, *further.PAIRS]
+FIFTH: list[FieldPair] = [*teams.PAIRS, *deployed.PAIRS]
+PAIRS: list[FieldPair] = [*FIRST, *FURTHER, *FIFTH]
 
 
 def judged(one: FieldPair) -> tuple[str, str]:

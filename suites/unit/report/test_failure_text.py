@@ -63,3 +63,10 @@ def test_hostile_text_becomes_short_and_harmless() -> None:
     assert len(lines) == 2
     assert all(len(line) <= 300 and line.isprintable() for line in lines)
     assert not any(re.match(r"\s*::", line) or "##vso[" in line for line in lines)
+
+
+def test_a_long_message_goes_on_where_it_was_cut() -> None:
+    words = " ".join(f"w{number:03}" for number in range(110))
+    first, *rest = failure_lines(RESULT.with_(message=words, details=()))
+    shown = first.removesuffix("…") + "".join(line.strip().strip("…") for line in rest)
+    assert shown.replace(" ", "").endswith(words.replace(" ", ""))

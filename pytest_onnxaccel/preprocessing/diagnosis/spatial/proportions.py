@@ -74,7 +74,7 @@ def _words(evidence: Evidence, mine: Steps, theirs: Steps, size: tuple[int, int]
 
 
 def _steps(evidence: Evidence, size: tuple[int, int], which: int) -> Steps | None:
-    """Return the steps of one side (0 the reference); None where its result is no picture of the image."""
+    """Return the steps of one side (0 the reference); None where its result does not show the image."""
     assert evidence.affine is not None
     assert evidence.greys is not None
     affine, greys = evidence.affine[which], evidence.greys[which]
