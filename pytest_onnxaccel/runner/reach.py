@@ -131,8 +131,7 @@ def _looked(
 
 def _free_floats(inputs: Inputs) -> bool:
     """Return whether floats of which nobody says what is legal: what small ones do not reach, large ones may."""
-    floats = [spec.name for spec in inputs.specs if "float" in spec.dtype and inputs.made_up(spec.name)]
-    return any(name not in inputs.domains or inputs.domains[name].open for name in floats)
+    return any("float" in s.dtype and s.name not in inputs.domains and inputs.made_up(s.name) for s in inputs.specs)
 
 
 def _look(session: Session, feeds: Sequence[Mapping[str, Array]], path: str, wanted: Mapping[str, Any]) -> Any:

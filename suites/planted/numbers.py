@@ -328,20 +328,3 @@ def odds(damaged: bool) -> onnx.ModelProto:
         [value("x", FLOAT, ["batch", 6])], [value("y", FLOAT, ["batch", 6])],
         {"one": np.float32(1), "w": np.float32(3 if damaged else 2)},
     )  # fmt: skip
-
-
-@kind(
-    "a silent channel behind a limit", "the same, and the input is also cut off elsewhere: large ones are drawn for it"
-)
-def silent_and_cut(damaged: bool) -> onnx.ModelProto:
-    head = random(2, 3)
-    return model(
-        [
-            node("MatMul", ["x", "w"], ["m"]), node("Add", ["m", "b"], ["h"]), node("Relu", ["h"], ["r"]),
-            node("MatMul", ["r", "head"], ["s"]), node("Clip", ["x", "low", "high"], ["c"]),
-            node("ReduceMean", ["c", "last"], ["o"]), node("Add", ["s", "o"], ["y"]),
-        ],
-        [value("x", FLOAT, ["batch", 4])], [value("y", FLOAT, ["batch", 3])],
-        {"w": np.full((4, 2), 0.5, np.float32), "b": np.array([0, -6], np.float32), "last": np.array([1]),
-         "head": changed(head, 1) if damaged else head, "low": np.float32(-1), "high": np.float32(1)},
-    )  # fmt: skip

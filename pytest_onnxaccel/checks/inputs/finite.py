@@ -36,6 +36,8 @@ def finite(trial: Trial, found: ResolvedInputs) -> ResolvedInputs:
     if tame(inputs, found.outputs) or not any(_guessed_float(inputs, spec) for spec in inputs.specs):
         return found
     whole_ones = are_finite(inputs, found.outputs)
+    if whole_ones and not any(_guessed_float(inputs, spec) for spec in inputs.specs if spec.name not in inputs.domains):
+        return found  # telling numbers are large where the graph's own are
     enough = tame if whole_ones else are_finite
     # What grows from step to step does so less from small numbers; what overflows does so at the usual ones
     for floats in _SMALL_RANGES if whole_ones else (POSITIVE_RANGE,):

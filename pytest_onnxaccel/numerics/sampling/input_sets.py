@@ -231,9 +231,6 @@ class Inputs:
         if WIDE <= index < BEYOND:
             floats = (floats[0] * (WIDENED if floats[0] < 0 else 1.0), floats[1] * WIDENED)
         domains = {**self.domains, **self.beyond} if BEYOND <= index < LONG else self.domains
-        if WIDE <= index < BEYOND:
-            wide = {s.name for s in specs if "float" in s.dtype and s.name in domains and domains[s.name].open}
-            domains = {**domains, **{name: _widened(domains[name], floats) for name in wide}}
         legal = LegalValues(given, floats, self.integers, domains, self.symbols())
         return sample(specs, self.shapes(), self.seed + 7919 * again, index + again, legal)
 
@@ -295,12 +292,6 @@ class Inputs:
         if not self.made_up(name):
             return "given"
         return self.domains[name].origin if name in self.domains else "search"
-
-
-def _widened(domain: Domain, floats: tuple[float, float]) -> Domain:
-    """Return an open *domain* between *floats*, or as far as its telling numbers lie."""
-    known = [p for p in domain.points if not isinstance(p, str) and math.isfinite(p)]
-    return replace(domain, low=min([floats[0], *known]), high=max([floats[1], *known]))
 
 
 def _values(domain: Domain) -> tuple[object, ...]:
