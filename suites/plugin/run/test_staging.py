@@ -112,14 +112,14 @@ import pytest
 
 PATHS = {}
 
-@pytest.mark.batch_sizes(2)
+@pytest.mark.batch_size(2)
 def test_frozen(onnx_model, backend, frozen_batch, request):
     before = PATHS.setdefault(onnx_model.name, frozen_batch.path)
     assert frozen_batch.path == before
     assert pathlib.Path(frozen_batch.path).is_file()
     assert backend.run(frozen_batch, frozen_batch.sample())
 
-@pytest.mark.batch_sizes(2)
+@pytest.mark.batch_size(2)
 def test_frozen_again(onnx_model, backend, frozen_batch):
     assert frozen_batch.path == PATHS[onnx_model.name]
     assert pathlib.Path(frozen_batch.path).is_file()
