@@ -33,10 +33,14 @@ _PLACES = {**_PLACES, **dict.fromkeys(
 _BIAS = {"QLinearConv": 8, "QGemm": 6}
 #: Integer products: places of the weights, of their zero point.
 _INTEGER = {"MatMulInteger": (1, 3), "ConvInteger": (1, 3)}
+#: What stands between a table of whole numbers and a product of its rows.
+_MOVES = ("Gather", "Identity", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze")
 
 
 #: Behind the name of the original's value: what ONNX Runtime's quantiser calls it in whole numbers.
 WHOLE = "_quantized"
+#: Behind the name of the original's constant: what it calls the scale.
+SCALE = "_scale"
 
 
 class Steps(NamedTuple):
@@ -161,11 +165,13 @@ class Quantised:
             if place and len(node.input) > place and node.input[place]:
                 yield from self._bias_of(node, place)
 
-    def _numbers(self, node: NodeProto, place: int) -> tuple[str, Any] | None:
+    def _numbers(
+        self, node: NodeProto, place: int, through: tuple[str, ...] = ("Gather", "Identity")
+    ) -> tuple[str, Any] | None:
         """Return the name and content of the constant at *place*; rows of a table that are gathered first count too."""
         name = node.input[place]
         maker = self.makers.get(name)
-        while maker is not None and maker.op_type in ("Gather", "Identity"):
+        while maker is not None and maker.op_type in through:
             name = maker.input[0]
             maker = self.makers.get(name)
         found = self.array(name)
@@ -179,35 +185,49 @@ class Quantised:
         yield Held(*bias, Steps(scale, np.zeros(1, np.int64), 0), node)
 
     def _of_integers(self, node: NodeProto) -> Iterator[Held]:
-        """Return the weights of an integer product, whose scale is multiplied behind it."""
+        """Return the weights of an integer product, whose scale is multiplied behind it, and a table of its rows."""
         place, zero = _INTEGER[node.op_type]
-        numbers = self._numbers(node, place)
-        scale = self._behind(node)
-        if numbers is None or scale is None:
+        numbers, table = self._numbers(node, place), self._numbers(node, 0, _MOVES)
+        factors = self._behind(node)
+        if table is not None:
+            scale = _own(table[0], factors) if len(factors) > 1 else None
+            if scale is not None and np.size(scale) == 1:
+                yield Held(*table, Steps(scale.astype(np.float64), self._point(node, 2), 0), node)
+        # Of both scales multiplied into one constant, neither is known
+        if numbers is None or (table is not None and len(factors) < 2):
             return
-        point = self.array(node.input[zero]) if len(node.input) > zero and node.input[zero] else None
+        scale = _own(numbers[0], factors)
         axis = 0 if node.op_type == "ConvInteger" else numbers[1].ndim - 1
-        scale = np.ravel(scale) if np.size(scale) in (1, numbers[1].shape[axis]) else None
-        if scale is not None:
-            whole = np.zeros(1, np.int64) if point is None else np.ravel(point).astype(np.int64)
-            yield Held(*numbers, Steps(scale.astype(np.float64), whole, axis), node)
+        if scale is not None and np.size(scale) in (1, numbers[1].shape[axis]):
+            yield Held(*numbers, Steps(np.ravel(scale).astype(np.float64), self._point(node, zero), axis), node)
 
-    def _behind(self, node: NodeProto) -> Any:
-        """Return the constant among the factors that the product of *node* is scaled by."""
+    def _point(self, node: NodeProto, place: int) -> Any:
+        point = self.array(node.input[place]) if len(node.input) > place and node.input[place] else None
+        return np.zeros(1, np.int64) if point is None else np.ravel(point).astype(np.int64)
+
+    def _behind(self, node: NodeProto) -> dict[str, Any]:
+        """Return the constants among the factors that the product of *node* is scaled by, by name.
+
+        One is the scale of the weights. The other operand has one, too, where it was looked up in a quantised table.
+        """
         waiting = list(self.readers.get(node.output[0], ()))
         while waiting:
             each = waiting.pop()
             if each.op_type == "Cast":
                 waiting += self.readers.get(each.output[0], ())
-            elif each.op_type == "Mul":
-                for name in each.input:
-                    maker = self.makers.get(name)
-                    found = self.array(name)
-                    if found is None and maker is not None and maker.op_type == "Mul":
-                        found = next((a for n in maker.input if (a := self.array(n)) is not None), None)
-                    if found is not None:
-                        return found
-        return None
+            elif each.op_type == "Mul" and (found := dict(self._factors(each))):
+                return found
+        return {}
+
+    def _factors(self, node: NodeProto) -> Iterator[tuple[str, Any]]:
+        """Yield the constants that *node*, a product, multiplies, and those of a product that it reads."""
+        for name in node.input:
+            maker, constant = self.makers.get(name), self.array(name)
+            if constant is not None:
+                yield name, constant
+            elif maker is not None and maker.op_type == "Mul":
+                inner = ((each, self.array(each)) for each in maker.input)
+                yield from ((each, array) for each, array in inner if array is not None)
 
     def _user(self, node: NodeProto) -> NodeProto:
         """Return the node that computes with what *node* turns back."""
@@ -313,3 +333,12 @@ def scales_of(quantised: Quantised) -> Iterator[str]:
                 found = quantised.array(name)
                 if found is not None and any(np.array_equal(np.ravel(found), scale) for scale in scales):
                     yield name
+
+
+def _own(constant: str, factors: dict[str, Any]) -> Any:
+    """Return the scale of *constant* among *factors*: the only one, by its name, or by its channels; else None."""
+    name = f"{constant.removesuffix(WHOLE)}{SCALE}"
+    if name in factors:
+        return factors[name]
+    several = [scale for scale in factors.values() if np.size(scale) > 1] if len(factors) > 1 else [*factors.values()]
+    return several[0] if len(several) == 1 else None
