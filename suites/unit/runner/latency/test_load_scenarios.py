@@ -10,12 +10,20 @@ from pytest_onnxaccel.backends.protocol import SessionInfo
 from pytest_onnxaccel.core.results import Verdict
 from pytest_onnxaccel.core.specs import Scenario, Timing, TimingPlan
 from pytest_onnxaccel.numerics.queueing.arrivals import Paced, PacePlan, gaps
+from pytest_onnxaccel.numerics.timing import perf_counters as counters
 from pytest_onnxaccel.runner.latency.load_scenarios import RUN, WARMUP, _server
 from suites.unit.checks.latency.machines import ONE_THREAD
 from suites.unit.fakes import timing
 from suites.unit.queueing import lindley
 
 MS = 1e6
+
+
+@pytest.fixture(autouse=True)
+def steady_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of this machine nothing may come in: the calls are made up, and the speed probe beside them is real."""
+    monkeypatch.setattr("pytest_onnxaccel.numerics.timing.machine_speed_probe.run", lambda: 20_000)
+    monkeypatch.setattr(counters, "read", lambda: {"queued_ns": 0.0, "switches": 0.0})
 
 
 class Session:
