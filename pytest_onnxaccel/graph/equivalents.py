@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper, version_converter
 from pytest_onnxaccel.core.errors import ModelError, printable
 from pytest_onnxaccel.graph.files import all_graphs
 from pytest_onnxaccel.graph.fold_batchnorm import fold_batchnorm, foldable
-from pytest_onnxaccel.graph.precision.steps import quantised_scales
+from pytest_onnxaccel.graph.precision.operators import quantised_scales
 from pytest_onnxaccel.graph.rebatch_files import read_model, read_whole, write_model
 from pytest_onnxaccel.graph.reorder import reordered, sums_of
 from pytest_onnxaccel.graph.simplify import release_initializers

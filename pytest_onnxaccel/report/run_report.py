@@ -131,6 +131,11 @@ def parse_report(data: Any, shown: str) -> RunReport:
     )
 
 
+def mapping(value: Json) -> Mapping[str, Json]:
+    """Return *value* where it is an object; an empty one where it is not."""
+    return value if isinstance(value, Mapping) else {}
+
+
 def objects(value: Json) -> tuple[Mapping[str, Json], ...]:
     """Return the objects of a list; none where *value* is not a list."""
     return tuple(one for one in value if isinstance(one, dict)) if isinstance(value, list) else ()

@@ -16,7 +16,9 @@ import onnx
 from onnx import numpy_helper
 
 from pytest_onnxaccel.graph.fold_batchnorm import fold_batchnorm, foldable
-from pytest_onnxaccel.graph.precision.steps import WHOLE, Held, Quantised, label
+from pytest_onnxaccel.graph.precision.operators import label
+from pytest_onnxaccel.graph.precision.quantised import WHOLE, Quantised
+from pytest_onnxaccel.graph.precision.steps import Held
 from pytest_onnxaccel.graph.rebatch_files import read_whole
 
 #: So many steps a number may be off: rounding is half of one, the end of the range another half, float16 scales a bit.

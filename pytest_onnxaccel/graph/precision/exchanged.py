@@ -7,7 +7,7 @@ from typing import Any
 from onnx import AttributeProto, NodeProto
 
 from pytest_onnxaccel.graph.precision.kept_constants import Nodes, exchanged_nodes
-from pytest_onnxaccel.graph.precision.steps import label
+from pytest_onnxaccel.graph.precision.operators import label
 from pytest_onnxaccel.graph.rebatch_files import read_whole, write_model
 
 #: Attributes that hold no graph and no weights.

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from onnx import ModelProto, NodeProto, helper
 
 from pytest_onnxaccel.graph.files import load_graph
-from pytest_onnxaccel.graph.precision.steps import WHOLE, written_by
+from pytest_onnxaccel.graph.precision.operators import written_by
+from pytest_onnxaccel.graph.precision.quantised import WHOLE
 from pytest_onnxaccel.graph.probe.anatomy import captured
 from pytest_onnxaccel.graph.probe.expose import declared, element_type, write_beside
 from pytest_onnxaccel.graph.probe.unsteady import drop_dead

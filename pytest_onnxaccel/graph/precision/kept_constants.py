@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
 
-from pytest_onnxaccel.graph.precision.steps import label
+from pytest_onnxaccel.graph.precision.operators import label
 from pytest_onnxaccel.graph.rebatch_files import read_whole
 
 _TYPES = {"float16": TensorProto.FLOAT16, "bfloat16": TensorProto.BFLOAT16}

@@ -16,7 +16,9 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.graph.fold_batchnorm import fold_batchnorm, foldable
 from pytest_onnxaccel.graph.precision.audit import against, counterpart, float_against, floats_in, in_another_order
-from pytest_onnxaccel.graph.precision.steps import Quantised, Written, scales_of, written_by
+from pytest_onnxaccel.graph.precision.operators import written_by
+from pytest_onnxaccel.graph.precision.quantised import Quantised, scales_of
+from pytest_onnxaccel.graph.precision.steps import Written
 from pytest_onnxaccel.graph.probe.anatomy import captured
 from pytest_onnxaccel.graph.probe.expose import declared, write_beside
 from pytest_onnxaccel.graph.rebatch_files import read_whole

@@ -38,7 +38,8 @@ def render(report: RunReport) -> str:
     from markupsafe import Markup
 
     from pytest_onnxaccel.report.html.charts import Charts
-    from pytest_onnxaccel.report.html.view import failure_pages, model_pages, overview
+    from pytest_onnxaccel.report.html.failures import failure_pages
+    from pytest_onnxaccel.report.html.view import model_pages, overview
 
     charts = Charts()
     models = model_pages(report, charts)

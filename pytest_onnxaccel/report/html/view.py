@@ -1,10 +1,9 @@
-"""What the pages show, taken out of a report: plain texts and figures, every one of a type that is known."""
+"""What the pages of models show, taken out of a report: plain texts and figures, each of a type that is known."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
@@ -13,8 +12,8 @@ from pytest_onnxaccel.core.results import CheckResult, Json, Verdict
 from pytest_onnxaccel.report.comparison.figures import taken
 from pytest_onnxaccel.report.counts import pair, words, worst
 from pytest_onnxaccel.report.html.charts import Charts, budget_of
-from pytest_onnxaccel.report.html.pixels import pictures, shapes
-from pytest_onnxaccel.report.run_report import RunReport, objects
+from pytest_onnxaccel.report.html.failures import FailurePage
+from pytest_onnxaccel.report.run_report import RunReport, mapping, objects
 from pytest_onnxaccel.report.terminal import units
 from pytest_onnxaccel.report.terminal.rows import Row, rows
 from pytest_onnxaccel.report.text_format import name
@@ -42,29 +41,6 @@ class ModelPage:
     error_chart: Markup | None = None
     latency_chart: Markup | None = None
     throughput_chart: Markup | None = None
-
-
-@dataclass
-class FailurePage:
-    """One failed check."""
-
-    number: int
-    model: int
-    result: CheckResult
-    origin: Mapping[str, Json]
-    around: list[tuple[str, list[str]]]
-    values: list[tuple[str, ...]]
-    differences: list[tuple[str, ...]]
-    rerun: str
-    case: str
-    depth_chart: Markup | None = None
-    picture: Markup | None = None
-    shapes: Sequence[tuple[str, str]] = field(default_factory=tuple)
-
-    @property
-    def shades(self) -> bool:
-        """The picture has shades of grey, not lines."""
-        return any("x" in shape.split(" ")[0] for _, shape in self.shapes)
 
 
 def overview(report: RunReport, pages: Mapping[str, int], failures: Sequence[FailurePage]) -> list[dict[str, Any]]:
@@ -106,7 +82,7 @@ def _model(
     outputs = [
         (f"{output} {pair(result)} {result.check}", result, output, figures)
         for result in results
-        for output, figures in _mapping(result.figures.get("outputs")).items()
+        for output, figures in mapping(result.figures.get("outputs")).items()
         if isinstance(figures, Mapping) and "max_abs" in figures
     ]
     outputs.sort(key=lambda one: -(taken(one[3]) or 0.0))
@@ -130,10 +106,6 @@ def _model(
     )
 
 
-def _mapping(value: Json) -> Mapping[str, Json]:
-    return value if isinstance(value, Mapping) else {}
-
-
 def _facts(results: Sequence[CheckResult], known: Mapping[str, Json]) -> list[tuple[str, str]]:
     structure = next((r.figures for r in results if r.check == "structure"), {})
     labels = {"opset": "opset", "ir_version": "IR version", "nodes": "nodes", "initializers": "initializers"}
@@ -147,9 +119,9 @@ def _facts(results: Sequence[CheckResult], known: Mapping[str, Json]) -> list[tu
 def _inputs(results: Sequence[CheckResult]) -> list[tuple[str, ...]]:
     """Return name, shape, where its values come from and what they are, of each input of the first contract check."""
     found: list[tuple[str, ...]] = []
-    told = next((m for r in results if r.check == "contract" and (m := _mapping(r.figures.get("inputs")))), {})
+    told = next((m for r in results if r.check == "contract" and (m := mapping(r.figures.get("inputs")))), {})
     for label, one in told.items():
-        facts, domain = _mapping(one), _mapping(_mapping(one).get("domain"))
+        facts, domain = mapping(one), mapping(mapping(one).get("domain"))
         shape = "x".join(map(str, facts["shape"])) if isinstance(facts.get("shape"), list) else ""
         values = ", ".join(f"{key} {domain[key]}" for key in ("kind", "low", "high") if domain.get(key) is not None)
         found.append((label, shape, str(facts.get("origin", "")), values))
@@ -159,7 +131,7 @@ def _inputs(results: Sequence[CheckResult]) -> list[tuple[str, ...]]:
 def _reached(results: Sequence[CheckResult]) -> list[str]:
     lines = []
     for result in results:
-        reach = _mapping(result.figures.get("reach"))
+        reach = mapping(result.figures.get("reach"))
         share = units.share(reach.get("share"))
         if share:
             text = f"{result.check} {pair(result)}: {share} of {reach.get('weights', '?')} numbers in the weights"
@@ -174,7 +146,7 @@ def _error(result: CheckResult, output: str, figures: Mapping[str, Json]) -> tup
     return (
         output, result.check, f"{pair(result)}", units.error(figures.get("max_abs")),
         units.error(figures.get("atol")), units.error(figures.get("rtol")),
-        _taken(used), str(figures.get("tolerance_from", "")),
+        units.taken(used), str(figures.get("tolerance_from", "")),
     )  # fmt: skip
 
 
@@ -194,7 +166,7 @@ def _speed(table: Mapping[str, Json]) -> tuple[str, list[tuple[str, ...]]]:
     found: list[tuple[str, ...]] = []
     for row in objects(table.get("rows")):
         low, high = units.milliseconds(row.get("low_ms")), units.milliseconds(row.get("high_ms"))
-        ratio = _mapping(_mapping(row.get("times")).get("shipped"))
+        ratio = mapping(mapping(row.get("times")).get("shipped"))
         times = units.ratio(ratio.get("ratio"))
         if times and units.ratio(ratio.get("low")) and units.ratio(ratio.get("high")):
             times += f" ({units.ratio(ratio['low'])} to {units.ratio(ratio['high'])})"
@@ -215,97 +187,3 @@ def _ratios(result: CheckResult) -> list[tuple[str, ...]]:
     batch = "" if result.batch is None else str(result.batch)
     who = result.backend or str(figures.get("candidate", result.model))
     return [(who, batch, str(figures.get("speedup_over", "")), units.ratio(figures["speedup"]), bounds)]
-
-
-def failure_pages(report: RunReport, pages: Mapping[str, int], charts: Charts) -> list[FailurePage]:
-    """Return a page for each check that failed unexpectedly."""
-    found = []
-    for number, result in enumerate(report.failed, 1):
-        local = _mapping(result.figures.get("localisation"))
-        origin = _mapping(local.get("origin"))
-        case = result.figures.get("case")
-        told = next((line.removeprefix("case: ") for line in result.details if line.startswith("case: ")), "")
-        found.append(
-            FailurePage(
-                number,
-                pages.get(result.model, 0),
-                result,
-                origin,
-                _around(origin),
-                _values(result),
-                _differences(result),
-                _rerun(result),
-                case if isinstance(case, str) else told.removesuffix(" (python repro.py)"),
-                charts.depth(local),
-                pictures(result.figures, 10_000 + number),
-                shapes(result.figures),
-            )
-        )
-    return found
-
-
-def _rerun(result: CheckResult) -> str:
-    """Return the command that runs one check again, without the options of the run."""
-    if result.check == "preprocessing" and result.nodeid.startswith("preprocessing/"):
-        # A pair of the manifest is not a file, so its id cannot be an argument
-        return f"python -m pytest --onnx-only -k {result.model}" if result.model.isidentifier() else ""
-    return f"python -m pytest {shlex.quote(result.nodeid)}" if result.nodeid else ""
-
-
-def _around(origin: Mapping[str, Json]) -> list[tuple[str, list[str]]]:
-    """Return the nodes before, at and after the place where both sides part, in words."""
-    steps = [("reads from", "before"), ("candidate computes", "nodes"), ("reference computes", "reference_nodes")]
-    steps.append(("is read by", "after"))
-    return [(label, found) for label, key in steps if (found := [_node(one) for one in objects(origin.get(key))])]
-
-
-def _node(one: Mapping[str, Json]) -> str:
-    for kind in ("input", "output"):
-        if kind in one:
-            return f"{kind} {one[kind]}"
-    outputs = one.get("outputs")
-    shown = str(one.get("name") or "") or (f"gives {outputs[0]}" if isinstance(outputs, list) and outputs else "")
-    module = f" (module {one['module']})" if one.get("module") else ""
-    return f"{one.get('op', '?')} {shown}{module}".strip()
-
-
-def _values(result: CheckResult) -> list[tuple[str, ...]]:
-    """Return output, index, both values, difference and tolerance, of each output that has them; the worst first."""
-    found = []
-    outputs = {k: v for k, v in _mapping(result.figures.get("outputs")).items() if isinstance(v, Mapping)}
-    for output, figures in sorted(outputs.items(), key=lambda item: -(taken(item[1]) or 0.0)):
-        if "worst_candidate" in figures:
-            index = figures.get("worst_index")
-            place = f"[{', '.join(map(str, index))}]" if isinstance(index, list) else ""
-            both = tuple(_exact(figures.get(key)) for key in ("worst_candidate", "worst_reference"))
-            used = taken(figures)
-            found.append((output, place, *both, units.error(figures.get("max_abs")), _taken(used)))
-    return found[:OUTPUTS]
-
-
-def _differences(result: CheckResult) -> list[tuple[str, ...]]:
-    """Return which, index, both values and their difference, where two functions were compared."""
-    found: list[tuple[str, ...]] = []
-    on = str(result.figures.get("found_on") or "")
-    for key, label in (
-        ("first_difference", "first, of the smallest that fails"),
-        ("worst", f"largest{', on ' if on else ''}{on}"),
-    ):
-        one = _mapping(result.figures.get(key))
-        if "candidate" in one and "reference" in one:
-            index = one.get("index")
-            place = f"[{', '.join(map(str, index))}]" if isinstance(index, list) else ""
-            mine, theirs = units.number(one["reference"]), units.number(one["candidate"])
-            apart = "" if mine is None or theirs is None else units.error(abs(mine - theirs))
-            found.append((label, place, _exact(one["candidate"]), _exact(one["reference"]), apart))
-    return found
-
-
-def _taken(used: float | None) -> str:
-    """Return a share of a tolerance: in percent, and in times from ten on."""
-    return "" if used is None else units.share(used) if used < 9.995 else units.ratio(used)
-
-
-def _exact(value: Json) -> str:
-    found = units.number(value)
-    return str(value) if found is None else f"{found:.9g}"

@@ -84,3 +84,8 @@ def megabytes(value: Json) -> str:
     if found >= 999.5:
         return f"{three(found / 1e3)} GB"
     return f"{found:.0f} MB" if found >= 9.95 else f"{found:.1f} MB"
+
+
+def taken(used: float | None) -> str:
+    """Return a share of a tolerance: in percent, and in times from ten on."""
+    return "" if used is None else share(used) if used < 9.995 else ratio(used)

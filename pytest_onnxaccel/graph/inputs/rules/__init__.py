@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pytest_onnxaccel.graph.inputs.rules import (
     attention,
     axes,
+    compared,
     images,
     index,
     masks,
@@ -21,7 +22,22 @@ from pytest_onnxaccel.graph.inputs.rules import (
 )
 from pytest_onnxaccel.graph.inputs.walk import Rule
 
-_FAMILIES = (attention, images, index, masks, numbers, signals, sizes, scales, places, axes, steps, tables, texts)
+_FAMILIES = (
+    attention,
+    images,
+    index,
+    masks,
+    numbers,
+    compared,
+    signals,
+    sizes,
+    scales,
+    places,
+    axes,
+    steps,
+    tables,
+    texts,
+)
 
 
 def all_rules() -> Mapping[str, Sequence[Rule]]:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
-import numpy as np
 import onnx
 
-from pytest_onnxaccel.graph.inputs.findings import Demand, Finding, named
+from pytest_onnxaccel.graph.inputs.findings import Demand
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
 #: Least positive number that is drawn where 0 is the end: log and 1/x of it are still ordinary.
 TINY = 1e-3
-_WHOLE = frozenset({2, 3, 4, 5, 6, 7, 12, 13})
+#: Whole-number types of onnx.
+WHOLE = frozenset({2, 3, 4, 5, 6, 7, 12, 13})
 _FLOAT8 = frozenset({17, 18, 19, 20})
 _UNSIGNED = frozenset({2, 4, 12, 13})
 _BYTES = {int(onnx.TensorProto.UINT8): (0, 255), int(onnx.TensorProto.INT8): (-128, 127)}
@@ -25,14 +24,8 @@ _BITS = {
     2: (0, 2**8 - 1), 3: (-(2**7), 2**7 - 1), 4: (0, 2**16 - 1), 5: (-(2**15), 2**15 - 1), 6: (-(2**31), 2**31 - 1),
     7: (-(2**62), 2**62), 12: (0, 2**32 - 1), 13: (0, 2**63 - 1),
 }  # fmt: skip
-#: Limits past this stand for none.
-_FAR = 1e4
 #: A whole number past 32 bits.
 _LONG = 1 << 40
-#: Numbers that a comparison is tried with; of more, what lies between them.
-_MOST_COMPARED = 64
-#: Limits that are told apart in one comparison.
-_MOST_LIMITS = 250
 #: Remainders that are gone through one by one, and values of a few bits.
 _MOST_REMAINDERS, _FIELD = 32, 16
 
@@ -43,7 +36,7 @@ def _between(site: Site, place: int = 0, low: float | None = None, high: float |
 
 def divisor(site: Site) -> None:
     """Div and Mod: the divisor is not 0, and -1 of the least integer overflows."""
-    whole = site.operand(0).elem_type in _WHOLE or site.operand(1).elem_type in _WHOLE
+    whole = site.operand(0).elem_type in WHOLE or site.operand(1).elem_type in WHOLE
     if site.operator.name == "Mod" or whole:  # which tell themselves from their like on negative numbers alone
         number = site.operand(1).scalar
         around: list[float] = []
@@ -69,7 +62,7 @@ def reciprocal(site: Site) -> None:
 def power(site: Site) -> None:
     """Pow: a fractional exponent wants a non-negative base, a negative one a base that is not 0; both stay small."""
     exponent, base = site.operand(1), site.operand(0)
-    if base.elem_type in _WHOLE and exponent.elem_type in _WHOLE:
+    if base.elem_type in WHOLE and exponent.elem_type in WHOLE:
         site.findings.bounds(
             base.traces, site.node, Demand("is a base", -5 if base.elem_type not in _UNSIGNED else 0, 5)
         )
@@ -83,103 +76,6 @@ def power(site: Site) -> None:
         _between(site, 0, TINY if exponent.scalar < 0 else 0, None, "is a base")
     elif exponent.scalar < 0:
         site.findings.bounds(base.traces, site.node, Demand("is a base", exclude=(0,)))
-
-
-def compared(site: Site) -> None:
-    """Equal, Greater and their like: the constant that is compared with, and its neighbours, choose the branch."""
-    for place, other in ((0, 1), (1, 0)):
-        value = site.operand(other)
-        array = value.constant if value.table is None or value.constant is not None else value.table.constant
-        if site.operand(place).elem_type == onnx.TensorProto.STRING:
-            _texts(site, place, array)
-            continue
-        if array is None or array.dtype.kind not in "fiub":
-            continue
-        _compared_size(site, place, site.operand(other).scalar)
-        if _counts_up(array):
-            ends = (int(array.min()), int(array.max()))
-            traces = site.operand(place).traces
-            site.findings.bounds(
-                traces, site.node, Demand(f"is one of {array.size} numbers", *ends, "index", points=ends)
-            )
-            continue
-        whole = array.dtype.kind in "iub"
-        if array.size > _MOST_COMPARED:
-            _limits(site, place, array)
-            continue
-        points: list[float] = []
-        for number in dict.fromkeys(array.reshape(-1).tolist()):
-            if not math.isfinite(number):
-                continue
-            step = 1 if whole else max(abs(number) * 0.05, 0.05)
-            points += [number, number - step, number + step] if site.operator.name != "Not" else [number]
-        replaced = points if site.operator.name != "Equal" else [n for n in points if n in array.reshape(-1)]
-        demand = Demand("is compared", points=points, guards=replaced, leaps=array.reshape(-1).tolist())
-        site.findings.points(site.operand(place), site.node, demand)
-
-
-def _compared_size(site: Site, place: int, number: float | None) -> None:
-    """Note a size of an input that a condition hangs on, and that numbers of other sizes do not show."""
-    value = site.operand(place)
-    if number is None or number < 0 or not value.shape_of or any(size != 1 for size in value.shape or ()):
-        return
-    sizes = site.findings.compared_sizes.setdefault(value.shape_of, {})
-    sizes |= dict.fromkeys((math.floor(number), math.floor(number) + 1))
-
-
-def _limits(site: Site, place: int, array: Any) -> None:
-    """Many limits, as of buckets: each of them, what lies between two, and what lies past the ends."""
-    found = np.unique(array[np.isfinite(array)].astype(np.float64))
-    if 1 < found.size <= _MOST_LIMITS:
-        step = float(np.median(np.diff(found)))
-        points = [found[0] - step, *found, *(found[:-1] + np.diff(found) / 2), found[-1] + step]
-        demand = Demand(f"is compared with {found.size} limits", points=[float(point) for point in points])
-        site.findings.bounds(site.operand(place).traces, site.node, demand)
-
-
-def _texts(site: Site, place: int, array: Any) -> None:
-    """Texts: those that they are compared with, and another one; any few words where these are not known."""
-    known = [] if array is None else [str(text) for text in array.reshape(-1)[:64]]
-    for trace in site.operand(place).traces:
-        choices = (*dict.fromkeys(known), "onnxaccel") if known else ("one", "two", "")
-        site.findings.add(Finding(trace.input, f"is compared in {named(site.node)}", "text", choices=choices))
-
-
-def _counts_up(array: Any) -> bool:
-    """Return whether the numbers are a one-hot code written as a comparison: 0, 1, 2 ... in a row."""
-    row = array.reshape(-1)
-    return row.size > 4 and row.dtype.kind in "iuf" and bool((np.diff(row.astype(np.float64)) == 1).all())
-
-
-def limited(site: Site) -> None:
-    """Clip, Max and Min by a constant: on both sides of each limit."""
-    limits = [site.operand(place).scalar for place in range(len(site.operands))]
-    limits += [site.attribute(name) for name in ("min", "max")]
-    whole = any(value is not None and value.elem_type in _WHOLE for value in site.operands)
-    outwards = {"Max": (-1,), "Min": (1,)}.get(site.operator.name, ())
-    points: list[float] = []
-    replaced: list[float] = []
-    for number in limits:
-        if number is not None and abs(number) < _FAR:
-            step = max(abs(number) * 0.05, 0.05)
-            steps = (1.0, step) if whole and step > 1 else (1.0,) if whole else (step,)
-            points += [number, *(number + side * one for one in steps for side in (-1, 1))]
-            replaced += [number + side * steps[0] for side in outwards]
-    for place in range(len(site.operands)):
-        if points:
-            demand = Demand("is limited", points=points, guards=replaced)
-            site.findings.points(site.operand(place), site.node, demand)
-
-
-def gated(attribute: str, default: float, sides: Sequence[int] = (1,)) -> Rule:
-    """Return an activation that changes at a number past which inputs are seldom drawn."""
-
-    def rule(site: Site) -> None:
-        number = float(site.attribute(attribute, default))
-        points = [side * (number + step) for side in sides for step in (-0.1, 0.1, 1.0)]
-        site.findings.bounds(site.operand(0).traces, site.node, Demand("is compared", points=points))
-
-    return rule
 
 
 def quantised(site: Site) -> None:
@@ -205,30 +101,6 @@ def bits(*places: int) -> Rule:
     return rule
 
 
-def missing(site: Site) -> None:
-    """IsNaN: a number that is missing."""
-    site.findings.bounds(site.operand(0).traces, site.node, Demand("may be missing", points=(math.nan,)))
-
-
-def infinite(site: Site) -> None:
-    """IsInf: the infinities that it tells."""
-    points = [s * math.inf for s, name in ((1, "positive"), (-1, "negative")) if site.attribute(f"detect_{name}", 1)]
-    site.findings.bounds(site.operand(0).traces, site.node, Demand("may be infinite", points=points))
-
-
-def rounded(*points: float) -> Rule:
-    """Return an operator that leaps at some numbers: these, where it reads the input itself.
-
-    Of what was computed before it, engines may give a number on either side of the leap.
-    """
-
-    def rule(site: Site) -> None:
-        traces = [trace for trace in site.operand(0).traces if trace.plain and not trace.cast]
-        site.findings.bounds(traces, site.node, Demand("is rounded", points=points))
-
-    return rule
-
-
 def shifted(site: Site) -> None:
     """BitShift to the right by a constant: each value of the few bits that are left at the end of it."""
     number, ends = site.operand(1).scalar, _BITS.get(site.operand(0).elem_type)
@@ -249,7 +121,7 @@ def cast(site: Site) -> None:
     """Cast of an integer to a float: its numbers are quantities; of 8 bits, all of them, and of sound and depths."""
     source, to = site.operand(0), int(site.attribute("to", 0))
     every_value(site, ends=_MEASURED if to in (1, 11) else _BYTES)
-    if source.elem_type in _WHOLE - {2, 3} and to in (1, 10, 11, 16):
+    if source.elem_type in WHOLE - {2, 3} and to in (1, 10, 11, 16):
         # Weak: an index that is also cast keeps its own bounds, which are narrower or decide
         site.findings.bounds(source.traces, site.node, Demand("is a number"))
 
@@ -308,8 +180,6 @@ def _exactly(low: float | None, high: float | None, text: str) -> Sequence[Rule]
     return (partial(_between, low=low, high=high, text=text),)
 
 
-_COMPARES = (compared,)
-
 RULES: Mapping[str, Sequence[Rule]] = {
     ":Log": _exactly(TINY, None, "takes the logarithm"),
     ":Sqrt": _exactly(0, None, "takes the root"),
@@ -326,11 +196,6 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ":Div": (divisor,),
     ":Mod": (divisor,),
     ":Pow": (power,),
-    ":Equal": _COMPARES,
-    ":Greater": _COMPARES,
-    ":GreaterOrEqual": _COMPARES,
-    ":Less": _COMPARES,
-    ":LessOrEqual": _COMPARES,
     ":Cast": (cast,),
     ":DequantizeLinear": (every_zero(0, 2), scales(1), float8_zero),
     ":QuantizeLinear": (every_zero(2), scales(1), quantised),
@@ -339,18 +204,6 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ":ConvInteger": (every_zero(0, 1, 2, 3),),
     ":MatMulInteger": (every_zero(0, 1, 2, 3),),
     ":BatchNormalization": (variance(4),),
-    ":Clip": (limited,),
-    ":Max": (limited,),
-    ":Min": (limited,),
-    ":ThresholdedRelu": (gated("alpha", 1.0),),
-    ":Shrink": (gated("lambd", 0.5, (1, -1)),),
-    ":HardSigmoid": (gated("_", 3.0, (1, -1)),),
-    ":HardSwish": (gated("_", 3.0, (1, -1)),),
-    ":IsNaN": (missing,),
-    ":IsInf": (infinite,),
-    ":Round": (rounded(-1.5, -0.5, 0.5, 1.5, 2.5),),
-    ":Floor": (rounded(-2.5, -1, 0, 1, 2.5),),
-    ":Ceil": (rounded(-2.5, -1, 0, 1, 2.5),),
     ":BitShift": (bits(0), shifted),
     ":BitwiseAnd": (bits(0, 1),),
     ":BitwiseOr": (bits(0, 1),),
