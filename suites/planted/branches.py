@@ -177,3 +177,17 @@ def of_a_sum(damaged: bool) -> onnx.ModelProto:
 @kind("a limit of a difference", "how far two inputs are apart")
 def of_a_difference(damaged: bool) -> onnx.ModelProto:
     return _cut([node("Sub", ["x", "z"], ["v"])], 60 if damaged else 50, ("x", "z"))
+
+
+@kind("a branch at a length of its own", "speech at 16 kHz comes in windows of 32, at any other rate in windows of 8")
+def other_window(damaged: bool) -> onnx.ModelProto:
+    wide, narrow = random(32, 6, seed=2), random(8, 6, seed=3)
+    choose = node(
+        "If", ["c"], ["y"], "choose",
+        then_branch=side("then", wide), else_branch=side("else", changed(narrow, 3) if damaged else narrow),
+    )  # fmt: skip
+    return model(
+        [node("Equal", ["rate", "k"], ["c"], "is_16k"), choose],
+        [value("x", FLOAT, ["batch", "samples"]), value("rate", INT, [])], [value("y", FLOAT, ["batch", 6])],
+        {"k": np.array(16000)},
+    )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session
@@ -34,6 +34,11 @@ class Trial:
         self.free = free
         self.facts = facts
         self.tries = 0
+
+    @property
+    def dim_hints(self) -> Sequence[int]:
+        """Sizes that the model's file mentions."""
+        return self._info.dim_hints
 
     def run(self, inputs: Inputs, index: int) -> dict[str, Array]:
         """Return what sample *index* gives.

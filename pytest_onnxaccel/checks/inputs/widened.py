@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.checks.inputs.finite import are_finite, without_missing
 from pytest_onnxaccel.checks.inputs.resolved import ResolvedInputs
@@ -11,12 +13,24 @@ from pytest_onnxaccel.checks.inputs.trial import Trial
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.numerics.sampling.sample_numbers import ABSENT, LONG
-from pytest_onnxaccel.numerics.sampling.size_sets import longer, only_lengths, other_lengths, sweep, told_apart
+from pytest_onnxaccel.numerics.sampling.size_sets import (
+    assignments,
+    longer,
+    only_lengths,
+    other_lengths,
+    sweep,
+    told_apart,
+)
+
+if TYPE_CHECKING:
+    from pytest_onnxaccel.backends.protocol import Array
 
 #: Samples that are made sure to run; parity compares as many.
 SETTLED = 3
 #: A sample that does not run is drawn again so often.
 REDRAWS = 4
+#: Samples that have sizes of their own, and sizes that are tried for each.
+_MOST_PLACED, _MOST_SIZES = 2, 24
 #: A run at the length of a table may take so many multiplications: a third of a second of one core.
 _MOST_PRODUCTS = 10**10
 
@@ -46,6 +60,9 @@ def widened(trial: Trial, found: ResolvedInputs) -> ResolvedInputs:
     risky = _risky(inputs) and are_finite(inputs, found.outputs)
     if risky:
         inputs = _redrawn(trial, inputs)
+        # A size that other values ask for is another one that runs
+        moved = {key for sizes in inputs.placed.values() for key in stuck if sizes.get(key) != inputs.sizes.get(key)}
+        stuck = {key: told for key, told in stuck.items() if key not in moved}
     return replace(
         found, inputs=inputs, tries=trial.tries, samples=SETTLED if risky else 1, stuck=stuck, refused=refused
     )
@@ -176,7 +193,38 @@ def _redrawn(trial: Trial, inputs: Inputs) -> Inputs:
             return _redrawn(trial, whole)  # what stands for a missing number is read by more than what replaces it
         if again:
             redrawn[index] = again
+        elif again is None:
+            inputs = _as_first(trial, replace(inputs, redrawn=redrawn), index)
     return replace(inputs, redrawn=redrawn)
+
+
+def _as_first(trial: Trial, inputs: Inputs, index: int) -> Inputs:
+    """Return *inputs* where sample *index*, of which no draw runs, has the first one's values where these choose.
+
+    Its own values may ask for other sizes, as a branch for another sampling rate does: it has those where they run.
+    """
+    held = replace(inputs, as_first=inputs.as_first | {index})
+    if _runs(trial, held, index) is None:
+        return inputs
+    if inputs.files or not trial.free.open or len(inputs.placed) == _MOST_PLACED:
+        return held
+    for sizes in islice(assignments(inputs, trial.free, trial.dim_hints), _MOST_SIZES):
+        tried = replace(held, placed={**inputs.placed, index: sizes})
+        outputs = _runs(trial, tried, index)
+        if outputs is not None and trial.corrected(tried.for_sample(index), outputs) is None:
+            return tried
+    return held
+
+
+def _runs(trial: Trial, inputs: Inputs, index: int) -> Mapping[str, Array] | None:
+    """Return what sample *index* gives; None where it does not run, or gives what is not finite."""
+    try:
+        outputs = trial.run(inputs.for_sample(index), index)
+    except ModelError as error:
+        if error.code not in ("E_RUN", "E_INPUT", "E_SIZE"):
+            raise
+        return None
+    return outputs if are_finite(inputs, outputs) else None
 
 
 def _legal(trial: Trial, inputs: Inputs, redrawn: Mapping[int, int], index: int, sure: bool = False) -> int | None:

@@ -15,6 +15,8 @@ from typing import Any
 from pytest_onnxaccel.core.errors import ConfigError, printable
 from pytest_onnxaccel.core.lookup.registry import nearest
 
+_OF_A_FILE = "{!r} is a file, not the name of a module"
+
 
 def resolve(name: str, root: Path, origin: str) -> Callable[[Any], Any]:
     """Return the function that *name* names, in the process of pytest, whose ``sys.path`` keeps its order.
@@ -87,12 +89,22 @@ def _module(module: str, places: Sequence[str], begin: str, subject: str) -> Any
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         cause, remedy = _absent(module, error.name or module, places)
+        if "/" in module or module.endswith(".py"):
+            cause, remedy = _OF_A_FILE.format(module), _named(module)
         raise ConfigError(f"{begin}{cause}", subject=subject, remedy=remedy) from None
     except (Exception, SystemExit) as error:  # whatever a module does when it is imported
+        if "/" in module:
+            raise ConfigError(f"{begin}{_OF_A_FILE.format(module)}", subject=subject, remedy=_named(module)) from None
         cause = f"importing {module} raises {type(error).__name__}: {printable(str(error), 120)}"
         raise ConfigError(
             f"{begin}{cause}", subject=subject, remedy=f"python -c 'import {module}' shows where"
         ) from None
+
+
+def _named(file: str) -> str:
+    """Return the remedy for a path where a module's name is asked for."""
+    parts = file.removesuffix(".py").split("/")
+    return f"write {'.'.join(part for part in parts if part not in ('', '.', '..'))!r}"
 
 
 def _absent(module: str, missing: str, places: Sequence[str]) -> tuple[str, str]:

@@ -127,6 +127,22 @@ def sample(
     return made
 
 
+def searched_range(
+    spec: TensorSpec, floats: tuple[float, float], integers: tuple[int, int] | None
+) -> tuple[float, float] | None:
+    """Return least and greatest number of an input of which nothing is known; None where its type says it.
+
+    Args:
+        spec: the input.
+        floats: range of such float inputs, the end left out.
+        integers: range of such integer inputs, the end left out; None for 0 and 1.
+    """
+    if spec.dtype in _INTEGERS:
+        low, high = integers or _DEFAULT_INTEGER_RANGE
+        return low, high - 1
+    return floats if spec.dtype in _FLOATS else None
+
+
 def _of_values(
     generator: np.random.Generator, spec: TensorSpec, shape: tuple[int, ...], user: InputSpec, index: int
 ) -> Array:

@@ -57,6 +57,9 @@ class Inputs:
         floats: range of float inputs without a declared one.
         integers: range of integer inputs without a declared one; None for the sampler's default.
         redrawn: how often a sample was drawn again because the model does not run on what came first.
+        as_first: samples that run only with the first one's values in the inputs that choose: the branch of a
+            condition may not run at these sizes.
+        placed: sizes at which such a sample runs with its own values, by its number.
         files: samples by input name, as read from the user's files.
         golden: samples that come first, whole and as declared; all have the shapes of the first one.
         repeated: past the golden samples they come again, because the model does not run on others.
@@ -82,6 +85,8 @@ class Inputs:
     absent: tuple[str, ...] = ()
     variant: int = 0
     redrawn: Mapping[int, int] = field(default_factory=dict)
+    as_first: frozenset[int] = frozenset()
+    placed: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     golden: tuple[Mapping[str, Array], ...] = ()
     repeated: bool = False
     infinite: tuple[str, ...] = ()
@@ -122,12 +127,14 @@ class Inputs:
         """Return these inputs at the sizes of sample *index*: the golden ones first, then all sets of sizes."""
         if index == LONG and self.long is not None:
             return self.at(self.variants)
+        if index in self.placed:
+            return self.at(self.variants + 1 + [*self.placed].index(index))
         return self.at(0 if index < len(self.golden) else (index - len(self.golden)) % self.variants)
 
     def symbols(self, batch: int | None = None) -> dict[str, int]:
         """Return the size by name, that of the batch included, at *batch* or at the model's own."""
         size = batch if batch is not None else self.batch
-        sets = (self.sizes, *self.others, self.long or {})
+        sets = (self.sizes, *self.others, self.long or {}, *self.placed.values())
         found = dict(self.sizes) | dict(sets[self.variant])
         if self.symbol is not None and size is not None:
             found[self.symbol] = size
@@ -223,6 +230,13 @@ class Inputs:
         return not self._given_values(spec.name) and is_held(self.golden, spec, self.domains.get(spec.name))
 
     def _sampled(self, specs: Sequence[TensorSpec], index: int) -> dict[str, Array]:
+        if index not in self.as_first or self.variant > self.variants:
+            return self._drawn_of(specs, index)
+        choosing = [s for s in specs if self.made_up(s.name) and (s.name in self.domains or "float" not in s.dtype)]
+        others = [spec for spec in specs if spec not in choosing]
+        return self._drawn_of(choosing, 0) | self._drawn_of(others, index)
+
+    def _drawn_of(self, specs: Sequence[TensorSpec], index: int) -> dict[str, Array]:
         again = self.redrawn.get(index, 0)
         given, floats = self.given, self.floats
         if self.golden:

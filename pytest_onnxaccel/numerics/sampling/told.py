@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_onnxaccel.numerics.sampling.draw import DEFAULT_RANGE
+from pytest_onnxaccel.numerics.sampling.draw import DEFAULT_RANGE, searched_range
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 
 _UNTOLD = ("name", "origin")
@@ -17,6 +17,8 @@ def report(inputs: Inputs) -> dict[str, dict[str, object]]:
         if domain is not None and inputs.made_up(spec.name):
             told = {k: v for k, v in domain.to_json().items() if v not in (None, (), {}) and k not in _UNTOLD}
             entry["domain"] = told
+        elif entry["origin"] == "search" and (ends := searched_range(spec, inputs.floats, inputs.integers)):
+            entry["domain"] = {"kind": "number", "low": ends[0], "high": ends[1]}
         found[spec.name] = entry
     return found
 

@@ -9,6 +9,7 @@ from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult, Json
 from pytest_onnxaccel.report.comparison.changes import Change
 from pytest_onnxaccel.report.terminal.units import number, ratio, share
+from pytest_onnxaccel.report.terminal.units import taken as used_up
 from pytest_onnxaccel.report.text_format import name, safe
 
 #: An error counts as grown from this factor on: another processor rounds otherwise.
@@ -64,7 +65,7 @@ def _errors(old: Mapping[str, Json], new: Mapping[str, Json], what: str) -> Iter
         if was is not None and is_ is not None and (used is None or used >= FROM_TOLERANCE):
             grown = not math.isfinite(is_) if math.isfinite(was) else False
             if grown or is_ > GROWN * was:
-                part = "" if used is None else f", {share(used)} of its tolerance"
+                part = "" if used is None else f", {used_up(used)} of its tolerance"
                 times = f" ({is_ / was:.3g} times)" if was > 0 and math.isfinite(is_) else ""
                 text = f"{told}: max abs error was {was:.3g} and is {is_:.3g}{times}{part}"
                 yield Change("error", True, what, text)

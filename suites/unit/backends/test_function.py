@@ -124,6 +124,12 @@ def test_what_is_not_as_the_model_declares_is_one_line(result: Any, says: str) -
     [
         ("", "{module}_absent:predict", "no module named"),
         ("", "{module}s:predict", "did you mean"),
+        ("", "{module}.py:predict", "is a file, not the name of a module - write "),
+        (
+            "",
+            "./tools/steps.py:predict",
+            "'./tools/steps.py' is a file, not the name of a module - write 'tools.steps'",
+        ),
         ("import not_installed_here\n", "{module}:predict", "no module named 'not_installed_here', which"),
         ("def predicts(inputs): ...\n", "{module}:predict", "has no 'predict' - did you mean 'predicts'?"),
         ("predict = 3\n", "{module}:predict", "is a int, which cannot be called"),

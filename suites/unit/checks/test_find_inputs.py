@@ -295,3 +295,35 @@ def test_a_missing_number_is_left_out_where_the_model_is_not_made_for_it() -> No
     assert not np.isnan(find_inputs(passing, info, SPEC, 0, facts=facts).inputs.feeds(0)["x"]).any()
     filling = FakeSession(lambda feeds: {"y": np.nan_to_num(feeds["x"])})
     assert np.isnan(find_inputs(filling, info, SPEC, 0, facts=facts).inputs.feeds(0)["x"]).any()
+
+
+RATE = InputFacts({"rate": Domain("rate", points=(16000, 15999, 16001))})
+
+
+def at_a_rate(windows: dict[bool, int | None]) -> tuple[ModelInfo, FakeSession]:
+    """A model that takes one length at 16 kHz, and another one, or none, at other rates."""
+
+    def run(feeds: Arrays) -> Arrays:
+        wanted = windows[int(feeds["rate"]) == 16000]
+        if feeds["x"].shape[1] != wanted:
+            raise ModelError(f"{wanted} samples are wanted", code="E_RUN")
+        return {"y": feeds["x"][:, :1]}
+
+    specs = [tensor("x", 1, "samples"), TensorSpec("rate", "int64", ())]
+    return info_of(specs, [tensor("y", 1, 1)]), FakeSession(run)
+
+
+def test_a_sample_whose_branch_does_not_run_at_these_sizes_has_its_own() -> None:
+    info, session = at_a_rate({True: 64, False: 32})
+    inputs = find_inputs(session, info, SPEC, 0, facts=RATE).inputs
+    seen = [inputs.for_sample(index).feeds(index, turn=index) for index in range(3)]
+    assert [(int(feeds["rate"]), feeds["x"].shape[1]) for feeds in seen] == [(16000, 64), (15999, 32), (16001, 32)]
+
+
+def test_a_branch_that_runs_at_no_size_is_left_out() -> None:
+    info, session = at_a_rate({True: 64, False: None})
+    inputs = find_inputs(session, info, SPEC, 0, facts=RATE).inputs
+    seen = [inputs.for_sample(index).feeds(index, turn=index) for index in range(3)]
+    assert {int(feeds["rate"]) for feeds in seen} == {16000}
+    assert len({feeds["x"].tobytes() for feeds in seen}) == 3
+    assert not inputs.placed
