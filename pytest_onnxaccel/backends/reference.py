@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 _TRUSTED_OPSET = 14
 _UPGRADE_TO = 18
 
-
+#: How the evaluator wraps what an operator raised, with the operator's type.
+_WRAPPED = re.compile(r"^Issues with types .*\(operator '([^']*)'", re.DOTALL)
 #: How the evaluator says that it lacks a version of an operator (QDQ of opset 13 to 18), or one of its modes.
 _LACKING = ("No implementation for operator", "is not implemented for", "only supports ", "is not supported")
 
@@ -158,7 +160,13 @@ def _upgraded(model: Any) -> Any:
 
 def _unsupported(error: Exception, otherwise: str = "E_RUN") -> ModelError:
     """Return an exception of the evaluator with its code: not implemented (schema), or a failing run or load."""
-    text = printable(f"{type(error).__name__}: {error}", 600)
+    places: list[str] = []
+    # The evaluator wraps what an operator raises in a list of types, once for each subgraph around it
+    while error.__cause__ is not None and (wrapped := _WRAPPED.search(str(error))):
+        places.append(wrapped[1])
+        error = error.__cause__  # type: ignore[assignment]
+    inside = f"{' in '.join(reversed(places))}: " if places else ""
+    text = printable(f"{inside}{type(error).__name__}: {error}", 600)
     missing = isinstance(error, (NotImplementedError, ImportError)) or "No registered implementation" in text
     missing = missing or "has no implementation" in text or "runtime_error" in type(error).__name__
     missing = missing or (isinstance(error, RuntimeError) and any(words in text for words in _LACKING))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from pytest_onnxaccel.backends.reference_pools import pool_operators
 from pytest_onnxaccel.backends.reference_recurrent import recurrent_operators
 from pytest_onnxaccel.backends.reference_windows import window_operators
+
+#: By operator: the operands of one number that may come as a list of one, which the evaluator does not take.
+_ONE_NUMBER: Mapping[str, tuple[int, ...]] = {"CumSum": (1,), "OneHot": (1,), "SequenceAt": (1,)}
 
 
 def warm_up() -> None:
@@ -85,4 +89,22 @@ def further_operators() -> list[Any]:
             return super()._run(boxes, scores, *lists, **attributes)
 
     own_forms = [ZipMap, LpNormalization, LogSoftmax, GlobalMaxPool, GatherElements, NonMaxSuppression]
-    return [*own_forms, *window_operators(), *pool_operators(), *recurrent_operators()]
+    return [*own_forms, *_of_one_number(), *window_operators(), *pool_operators(), *recurrent_operators()]
+
+
+def _of_one_number() -> list[Any]:
+    """Return the operators of :data:`_ONE_NUMBER`, with those operands as scalars."""
+    from onnx.reference.ops._op_list import load_op
+
+    return [_with_scalars(load_op("", name, None), name, places) for name, places in _ONE_NUMBER.items()]
+
+
+def _with_scalars(own: Any, name: str, places: tuple[int, ...]) -> Any:
+    def _run(self: Any, *operands: Any, **attributes: Any) -> Any:
+        given = [
+            operand.reshape(()) if place in places and operand.size == 1 else operand
+            for place, operand in enumerate(operands)
+        ]
+        return own._run(self, *given, **attributes)
+
+    return type(name, (own,), {"_run": _run})

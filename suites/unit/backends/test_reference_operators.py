@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from pytest_onnxaccel.backends.protocol import LoadOptions
-from pytest_onnxaccel.backends.reference import ReferenceBackend
+from pytest_onnxaccel.backends.reference import ReferenceBackend, _unsupported
 from pytest_onnxaccel.core.errors import ModelError
 
 
@@ -74,3 +74,28 @@ def test_the_logarithm_of_a_softmax_of_large_numbers_is_finite(tmp_path: Path) -
     found = run(tmp_path, "LogSoftmax", x, axis=1)
     assert np.allclose(found[0], [-10000, -9999, 0])
     assert np.allclose(found[1], x[1] - np.log(np.exp(x[1]).sum()))
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_one_number_may_come_as_a_list_of_one(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    hot = helper.make_node("OneHot", ["i", "depth", "values"], ["y"])
+    feeds = {"i": np.array([2, 0]), "depth": np.full(shape, 3), "values": np.float32([0, 1])}
+    assert nodes(tmp_path, hot, feeds).tolist() == [[0, 0, 1], [1, 0, 0]]
+    summed = helper.make_node("CumSum", ["x", "axis"], ["y"])
+    assert nodes(tmp_path, summed, {"x": np.float32([[1, 2], [3, 4]]), "axis": np.full(shape, 1)}).tolist() == [
+        [1, 3],
+        [3, 7],
+    ]
+
+
+def test_what_an_operator_inside_a_subgraph_raises_is_told_with_its_name() -> None:
+    """The evaluator tells the types of all operands instead, once for each subgraph around it."""
+    cause = TypeError("only lists of one can be converted")
+    for operator in ("OneHot", "If", "Loop"):
+        outer = TypeError(f"Issues with types [<class 'numpy.ndarray'>] and attributes [] (operator '{operator}').")
+        outer.__cause__ = cause
+        cause = outer
+    told = str(_unsupported(cause))
+    assert "E_RUN" in told
+    assert "OneHot in If in Loop: TypeError: only lists of one can be converted" in told
+    assert "Issues" not in told
