@@ -202,29 +202,31 @@ def _as_first(trial: Trial, inputs: Inputs, index: int) -> Inputs:
     """Return *inputs* where sample *index*, of which no draw runs, has the first one's values where these choose.
 
     Its own values may ask for other sizes, as a branch for another sampling rate does: it has those where they run.
+    What runs, and gives what is not finite, stays: that is for the contract check to tell.
     """
     held = replace(inputs, as_first=inputs.as_first | {index})
-    if _runs(trial, held, index) is None:
+    if _outputs(trial, inputs, index) is not None or _outputs(trial, held, index) is None:
         return inputs
     if inputs.files or not trial.free.open or len(inputs.placed) == _MOST_PLACED:
         return held
     for sizes in islice(assignments(inputs, trial.free, trial.dim_hints), _MOST_SIZES):
         tried = replace(held, placed={**inputs.placed, index: sizes})
-        outputs = _runs(trial, tried, index)
-        if outputs is not None and trial.corrected(tried.for_sample(index), outputs) is None:
+        outputs = _outputs(trial, tried, index)
+        if outputs is None or not are_finite(tried, outputs):
+            continue
+        if trial.corrected(tried.for_sample(index), outputs) is None:
             return tried
     return held
 
 
-def _runs(trial: Trial, inputs: Inputs, index: int) -> Mapping[str, Array] | None:
-    """Return what sample *index* gives; None where it does not run, or gives what is not finite."""
+def _outputs(trial: Trial, inputs: Inputs, index: int) -> Mapping[str, Array] | None:
+    """Return what sample *index* gives; None where it does not run."""
     try:
-        outputs = trial.run(inputs.for_sample(index), index)
+        return trial.run(inputs.for_sample(index), index)
     except ModelError as error:
         if error.code not in ("E_RUN", "E_INPUT", "E_SIZE"):
             raise
         return None
-    return outputs if are_finite(inputs, outputs) else None
 
 
 def _legal(trial: Trial, inputs: Inputs, redrawn: Mapping[int, int], index: int, sure: bool = False) -> int | None:

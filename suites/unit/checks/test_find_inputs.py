@@ -327,3 +327,14 @@ def test_a_branch_that_runs_at_no_size_is_left_out() -> None:
     assert {int(feeds["rate"]) for feeds in seen} == {16000}
     assert len({feeds["x"].tobytes() for feeds in seen}) == 3
     assert not inputs.placed
+
+
+def test_rows_that_are_not_finite_are_not_left_out() -> None:
+    """The float beside it is only searched, so samples are drawn again: the rows are the model's own all the same."""
+    specs = [tensor("x", 1, 2), TensorSpec("row", "int64", ())]
+    facts = InputFacts({"row": Domain("row", "index", 0, 9, points=tuple(range(10)))})
+    table = np.append(np.zeros(1, np.float32), np.full(9, np.nan, np.float32))
+    session = FakeSession(lambda feeds: {"y": feeds["x"] + table[int(feeds["row"])]})
+    inputs = find_inputs(session, info_of(specs, [tensor("y", 1, 2)]), SPEC, 0, facts=facts).inputs
+    rows = {int(inputs.for_sample(index).feeds(index, turn=index)["row"]) for index in range(3)}
+    assert rows > {0}
