@@ -15,8 +15,6 @@ from typing import Any
 from pytest_onnxaccel.core.errors import ConfigError, printable
 from pytest_onnxaccel.core.lookup.registry import nearest
 
-_OF_A_FILE = "{!r} is a file, not the name of a module"
-
 
 def resolve(name: str, root: Path, origin: str) -> Callable[[Any], Any]:
     """Return the function that *name* names, in the process of pytest, whose ``sys.path`` keeps its order.
@@ -84,31 +82,33 @@ def _callable(name: str, places: Sequence[str], called: str, subject: str, remed
 
 
 def _module(module: str, places: Sequence[str], begin: str, subject: str) -> Any:
+    if "/" in module:
+        cause, remedy = _of_a_file(module)
+        raise ConfigError(f"{begin}{cause}", subject=subject, remedy=remedy)
     importlib.invalidate_caches()
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         cause, remedy = _absent(module, error.name or module, places)
-        if "/" in module or module.endswith(".py"):
-            cause, remedy = _OF_A_FILE.format(module), _named(module)
         raise ConfigError(f"{begin}{cause}", subject=subject, remedy=remedy) from None
     except (Exception, SystemExit) as error:  # whatever a module does when it is imported
-        if "/" in module:
-            raise ConfigError(f"{begin}{_OF_A_FILE.format(module)}", subject=subject, remedy=_named(module)) from None
         cause = f"importing {module} raises {type(error).__name__}: {printable(str(error), 120)}"
         raise ConfigError(
             f"{begin}{cause}", subject=subject, remedy=f"python -c 'import {module}' shows where"
         ) from None
 
 
-def _named(file: str) -> str:
-    """Return the remedy for a path where a module's name is asked for."""
+def _of_a_file(file: str) -> tuple[str, str]:
+    """Return what is told of a path where a module's name is asked for, and what to write."""
     parts = file.removesuffix(".py").split("/")
-    return f"write {'.'.join(part for part in parts if part not in ('', '.', '..'))!r}"
+    name = ".".join(part for part in parts if part not in ("", ".", ".."))
+    return f"{file!r} is a file, not the name of a module", f"write {name!r}"
 
 
 def _absent(module: str, missing: str, places: Sequence[str]) -> tuple[str, str]:
     """Return what is told of the module *missing* that importing *module* asked for, and what to do."""
+    if module.endswith(".py"):
+        return _of_a_file(module)
     if module != missing and not module.startswith(f"{missing}."):
         return f"no module named {missing!r}, which {module} imports", "install it, or put it into the repository"
     package, _, last = missing.rpartition(".")

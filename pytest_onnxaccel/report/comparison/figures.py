@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.results import CheckResult, Json
 from pytest_onnxaccel.report.comparison.changes import Change
+from pytest_onnxaccel.report.run_report import mapping
+from pytest_onnxaccel.report.terminal import units
 from pytest_onnxaccel.report.terminal.units import number, ratio, share
-from pytest_onnxaccel.report.terminal.units import taken as used_up
 from pytest_onnxaccel.report.text_format import name, safe
 
 #: An error counts as grown from this factor on: another processor rounds otherwise.
@@ -32,10 +33,6 @@ def figures_changed(old: CheckResult, new: CheckResult, what: str) -> Iterator[C
     yield from _coverage(old.figures, new.figures, what)
 
 
-def _mapping(value: Json) -> Mapping[str, Json]:
-    return value if isinstance(value, Mapping) else {}
-
-
 def _list(value: Json) -> list[Json]:
     return list(value) if isinstance(value, (list, tuple)) else []
 
@@ -54,7 +51,7 @@ def taken(figures: Mapping[str, Json]) -> float | None:
 
 
 def _errors(old: Mapping[str, Json], new: Mapping[str, Json], what: str) -> Iterator[Change]:
-    before, now = _mapping(old.get("outputs")), _mapping(new.get("outputs"))
+    before, now = mapping(old.get("outputs")), mapping(new.get("outputs"))
     for output, figures in now.items():
         # The contract check's outputs are types and shapes
         if not isinstance(figures, Mapping) or not isinstance(before.get(output), Mapping):
@@ -65,7 +62,7 @@ def _errors(old: Mapping[str, Json], new: Mapping[str, Json], what: str) -> Iter
         if was is not None and is_ is not None and (used is None or used >= FROM_TOLERANCE):
             grown = not math.isfinite(is_) if math.isfinite(was) else False
             if grown or is_ > GROWN * was:
-                part = "" if used is None else f", {used_up(used)} of its tolerance"
+                part = "" if used is None else f", {units.taken(used)} of its tolerance"
                 times = f" ({is_ / was:.3g} times)" if was > 0 and math.isfinite(is_) else ""
                 text = f"{told}: max abs error was {was:.3g} and is {is_:.3g}{times}{part}"
                 yield Change("error", True, what, text)
@@ -131,7 +128,7 @@ def _ratio(old: Mapping[str, Json], new: Mapping[str, Json], what: str) -> Itera
 def _findings(old: Mapping[str, Json], new: Mapping[str, Json], what: str) -> Iterator[Change]:
     if "by_kind" not in new or "by_kind" not in old:
         return
-    before, now = _mapping(old["by_kind"]), _mapping(new["by_kind"])
+    before, now = mapping(old["by_kind"]), mapping(new["by_kind"])
     for kind, count in now.items():
         is_, was = number(count) or 0.0, number(before.get(kind)) or 0.0
         if is_ > was:
@@ -139,7 +136,7 @@ def _findings(old: Mapping[str, Json], new: Mapping[str, Json], what: str) -> It
 
 
 def _coverage(old: Mapping[str, Json], new: Mapping[str, Json], what: str) -> Iterator[Change]:
-    was, is_ = (number(_mapping(side.get("reach")).get("share")) for side in (old, new))
+    was, is_ = (number(mapping(side.get("reach")).get("share")) for side in (old, new))
     if was is not None and is_ is not None and is_ < was - REACHED_LESS:
         text = f"{what}: the inputs reached {share(was)} of the weights and reach {share(is_)}"
         yield Change("coverage", True, what, text)
