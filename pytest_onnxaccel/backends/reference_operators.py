@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from pytest_onnxaccel.backends.reference_axes import axis_operators
 from pytest_onnxaccel.backends.reference_pools import pool_operators
 from pytest_onnxaccel.backends.reference_recurrent import recurrent_operators
 from pytest_onnxaccel.backends.reference_windows import window_operators
@@ -89,7 +90,8 @@ def further_operators() -> list[Any]:
             return super()._run(boxes, scores, *lists, **attributes)
 
     own_forms = [ZipMap, LpNormalization, LogSoftmax, GlobalMaxPool, GatherElements, NonMaxSuppression]
-    return [*own_forms, *_of_one_number(), *window_operators(), *pool_operators(), *recurrent_operators()]
+    others = (window_operators(), axis_operators(), pool_operators(), recurrent_operators())
+    return [*own_forms, *_of_one_number(), *(one for group in others for one in group)]
 
 
 def _of_one_number() -> list[Any]:

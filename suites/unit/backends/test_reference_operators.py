@@ -88,6 +88,55 @@ def test_one_number_may_come_as_a_list_of_one(tmp_path: Path, shape: tuple[int, 
     ]
 
 
+@pytest.mark.parametrize("mode", ["constant", "edge", "reflect"])
+@pytest.mark.parametrize("pads", [[-1, 2], [2, -3], [-1, -1], [1, 2]])
+def test_pads_take_off_and_add(tmp_path: Path, mode: str, pads: list[int]) -> None:
+    feeds = {"x": np.arange(28, dtype=np.float32).reshape(4, 7), "p": np.array(pads)}
+    for inputs, more in (
+        (["x", "p"], {"p": np.array([0, pads[0], 0, pads[1]])}),
+        (["x", "p", "v", "a"], {"v": np.float32([2.5])[0:1].reshape(()), "a": np.array([-1])}),
+    ):
+        fed = feeds | more
+        found = nodes(tmp_path, helper.make_node("Pad", inputs, ["y"], mode=mode), fed)
+        assert np.array_equal(found, in_runtime(tmp_path, fed))
+
+
+@pytest.mark.parametrize("turned", [{}, {"scan_input_axes": [2]}, {"scan_input_axes": [-1], "scan_output_axes": [1]},
+                                    {"scan_input_directions": [1], "scan_output_directions": [1]}])  # fmt: skip
+def test_a_scan_runs_along_any_axis(tmp_path: Path, turned: dict[str, list[int]]) -> None:
+    state, element = (helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("s", "e"))
+    made = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("s2", "o")]
+    inner = [
+        helper.make_node("ReduceSum", ["e"], ["r"], keepdims=0),
+        helper.make_node("Add", ["s", "r"], ["s2"]),
+        helper.make_node("Mul", ["e", "s2"], ["o"]),
+    ]
+    body = helper.make_graph(inner, "body", [state, element], made)
+    scan = helper.make_node("Scan", ["i", "x"], ["f", "y"], body=body, num_scan_inputs=1, **turned)
+    feeds = {"i": np.ones((), np.float32), "x": np.random.default_rng(0).random((2, 3, 4)).astype(np.float32)}
+    found = nodes(tmp_path, scan, feeds)
+    assert found.shape == in_runtime(tmp_path, feeds).shape
+    assert np.allclose(found, in_runtime(tmp_path, feeds), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2, 100), (2, 100, 1)])
+def test_a_spectrum_of_a_signal_with_and_without_parts(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    feeds = {
+        "x": np.random.default_rng(0).random(shape).astype(np.float32), "s": np.array(8), "w": np.ones(16, np.float32)
+    }  # fmt: skip
+    found = nodes(tmp_path, helper.make_node("STFT", ["x", "s", "w"], ["y"]), feeds)
+    assert np.allclose(found, in_runtime(tmp_path, feeds), atol=1e-5)
+
+
+def in_runtime(tmp_path: Path, feeds: dict[str, Any]) -> Any:
+    """What ONNX Runtime gives for the model that was saved last."""
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(str(tmp_path / "m.onnx"), providers=["CPUExecutionProvider"]).run(None, feeds)[
+        0
+    ]
+
+
 def test_what_an_operator_inside_a_subgraph_raises_is_told_with_its_name() -> None:
     """The evaluator tells the types of all operands instead, once for each subgraph around it."""
     cause = TypeError("only lists of one can be converted")
