@@ -16,6 +16,7 @@ from pytest_onnxaccel.graph.precision.operators import quantised_scales
 from pytest_onnxaccel.graph.rebatch_files import read_model, read_whole, write_model
 from pytest_onnxaccel.graph.reorder import reordered, sums_of
 from pytest_onnxaccel.graph.simplify import release_initializers
+from pytest_onnxaccel.graph.spectra import convolved, spectra_of
 from pytest_onnxaccel.graph.upgrade import opset_of, upgraded
 
 #: Opset that older models are brought to, and the one that newer ones are brought back to.
@@ -24,6 +25,7 @@ _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorPro
 #: Operators whose float operands behind the first say how large the result is.
 _SIZED = ("Resize", "Upsample")
 _BACKWARDS = "sums from the other end"
+_CONVOLVED = "STFT as a convolution"
 #: Scales of quantised values are so much off, up and down: a number on the border of two steps takes the other.
 _STEPS = {"quantised in steps larger by 0.1 %": 2.0**-10, "quantised in steps smaller by 0.1 %": -(2.0**-10)}
 #: Several draws, because a single element of a single output may drift by nothing by luck.
@@ -36,6 +38,8 @@ def applicable(source: str) -> list[str]:
     names = list(_ROUNDED) if any(_weights(model)) else []
     if any(sums_of(model)):
         names.append(_BACKWARDS)
+    if any(spectra_of(model)):
+        names.append(_CONVOLVED)
     if any(_scales(model)):
         names += _STEPS
     if foldable(model):
@@ -63,6 +67,7 @@ def _make(name: str) -> Callable[[onnx.ModelProto], onnx.ModelProto]:
         **{text: lambda model, seed=seed: rounded(model, seed) for seed, text in enumerate(_ROUNDED)},  # type: ignore[misc]
         **{text: lambda model, by=by: stretched(model, by) for text, by in _STEPS.items()},  # type: ignore[misc]
         _BACKWARDS: reordered,
+        _CONVOLVED: convolved,
         "BatchNormalization folded": fold_batchnorm,
         "initializers inside": initializers_inside,
         "initializers as inputs": initializers_as_inputs,
