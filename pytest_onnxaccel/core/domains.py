@@ -98,6 +98,7 @@ class InputFacts:
         weights: numbers that the graph multiplies with: those of matrices and kernels; tables that are looked up in do
             not count.
         compared: sizes that a condition tells apart, by the input whose length is compared.
+        windows: elements along each axis for what slides over it, by input.
     """
 
     domains: Mapping[str, Domain] = field(default_factory=dict)
@@ -112,6 +113,7 @@ class InputFacts:
     weights: int = 0
     whole: Mapping[str, str] = field(default_factory=dict)
     compared: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    windows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -131,4 +133,5 @@ class InputFacts:
             int(data.get("weights", 0)),
             dict(data.get("whole", {})),
             {name: tuple(sizes) for name, sizes in data.get("compared", {}).items()},
+            {name: tuple(sizes) for name, sizes in data.get("windows", {}).items()},
         )

@@ -255,3 +255,53 @@ def from_an_offset(damaged: bool) -> onnx.ModelProto:
         node("Slice", ["table", "offset", "end", "zero"], ["p"]), node("Add", ["e", "p"], ["h"]),
     ]  # fmt: skip
     return words(changed(table, 47) if damaged else table, nodes, {"zero": np.array([0])}, value("offset", INT, [1]))
+
+
+@kind("frames of sound by a window and a step", "samples are counted by an input, and fewer than a step are none")
+def sound_frames(damaged: bool) -> onnx.ModelProto:
+    kernels = random(24, 1, 256, seed=1) * np.float32(0.05)
+    nodes = [
+        node("Shape", ["waveforms"], ["s"], start=1, end=2), node("Squeeze", ["s"], ["n"]),
+        node("Range", ["zero", "n", "one"], ["places"]), node("Unsqueeze", ["waveforms_lens", "last"], ["lens"]),
+        node("Less", ["places", "lens"], ["there"]), node("Where", ["there", "waveforms", "nothing"], ["x"]),
+        node("Pad", ["x", "sides"], ["wide"]), node("Unsqueeze", ["wide", "last"], ["signal"]),
+        node("Conv", ["signal", "kernels"], ["frames"], "spectrum", strides=[80]), node("Relu", ["frames"], ["r"]),
+        node("Div", ["waveforms_lens", "step"], ["count"]), node("Unsqueeze", ["count", "two"], ["counts"]),
+        node("Shape", ["r"], ["fs"], start=2, end=3), node("Squeeze", ["fs"], ["fn"]),
+        node("Range", ["zero", "fn", "one"], ["at"]), node("Less", ["at", "counts"], ["mask"]),
+        node("Where", ["mask", "r", "nothing"], ["y"]),
+    ]  # fmt: skip
+    held = {
+        "kernels": changed(kernels, np.s_[5:9]) if damaged else kernels, "zero": np.array(0), "one": np.array(1),
+        "last": np.array([1]), "two": np.array([1, 2]), "nothing": np.float32(0), "step": np.array(80),
+        "sides": np.array([0, 128, 0, 128]),
+    }  # fmt: skip
+    fed = [value("waveforms", FLOAT, ["batch", "N"]), value("waveforms_lens", INT, ["batch"])]
+    return model(nodes, fed, [value("y", FLOAT, ["batch", 24, "T"])], held)
+
+
+@kind("a recurrent kernel behind pools", "four pools by 2 leave nothing of a few frames")
+def pooled_frames(damaged: bool) -> onnx.ModelProto:
+    nodes: list[onnx.NodeProto] = []
+    before = "spectrogram"
+    for turn in range(4):
+        nodes += [
+            node("Conv", [before, f"k{turn}"], [f"c{turn}"], pads=[1, 1, 1, 1], kernel_shape=[3, 3]),
+            node("Relu", [f"c{turn}"], [f"r{turn}"]),
+            node("MaxPool", [f"r{turn}"], [f"p{turn}"], kernel_shape=[2, 2], strides=[2, 2]),
+        ]
+        before = f"p{turn}"
+    nodes += [
+        node("Transpose", ["p3"], ["t"], perm=[2, 0, 1, 3]), node("Reshape", ["t", "flat"], ["steps"]),
+        node("GRU", ["steps", "wx", "wh"], ["", "state"], "recurrent", hidden_size=6),
+        node("Transpose", ["state"], ["st"], perm=[1, 0, 2]), node("Reshape", ["st", "row"], ["y"]),
+    ]  # fmt: skip
+    kernel = random(1, 18, 6, seed=9)
+    held = {
+        "k0": random(4, 1, 3, 3), **{f"k{turn}": random(4, 4, 3, 3, seed=turn) for turn in (1, 2, 3)},
+        "wx": random(1, 18, 8, seed=8), "wh": changed(kernel, np.s_[:]) if damaged else kernel,
+        "flat": np.array([0, 0, 8]), "row": np.array([-1, 6]),
+    }  # fmt: skip
+    return model(
+        nodes, [value("spectrogram", FLOAT, ["batch", 1, "frames", 32])], [value("y", FLOAT, ["batch", 6])], held
+    )

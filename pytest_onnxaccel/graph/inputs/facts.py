@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_onnxaccel.core.domains import InputFacts
+from pytest_onnxaccel.core.specs import TensorSpec
 from pytest_onnxaccel.graph.describe import ports
 from pytest_onnxaccel.graph.files import load_graph
 from pytest_onnxaccel.graph.inputs.batch_axes import batch_axes
 from pytest_onnxaccel.graph.inputs.names import suggested
 from pytest_onnxaccel.graph.inputs.rules import all_rules
+from pytest_onnxaccel.graph.inputs.sliding import windows
 from pytest_onnxaccel.graph.inputs.walk import Walk
 from pytest_onnxaccel.graph.inputs.whole import whole_results
 
@@ -48,7 +51,15 @@ def facts_of(model: Any) -> InputFacts:
         compared={name: tuple(sizes)[:_MOST_COMPARED] for name, sizes in walk.findings.compared_sizes.items()},
         weights=_multiplied(model.graph) if walk.findings.longest or walk.findings.compared_sizes else 0,
         whole=whole_results(model.graph, values) if free else {},
+        windows=windows(model) if _open(fed, axes) else {},
         infinite=tuple(spec.name for spec in given if spec.name in values and values[spec.name].infinite),
+    )
+
+
+def _open(fed: Sequence[TensorSpec], axes: Mapping[str, int]) -> bool:
+    """Return whether a size has to be chosen that is not the batch."""
+    return any(
+        not isinstance(dim, int) and axes.get(one.name) != i for one in fed for i, dim in enumerate(one.shape or ())
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from pytest_onnxaccel.core.domains import Bound, Domain
 from pytest_onnxaccel.core.specs import Dim, TensorSpec
@@ -25,9 +26,14 @@ def suggested(specs: Sequence[TensorSpec], known: dict[str, Domain]) -> dict[str
     found: dict[str, Domain] = {}
     for spec in specs:
         own = known.get(spec.name)
-        if own is not None and (own.kind != "number" or own.low is not None or own.high is not None or own.points):
+        if own is not None and (own.kind != "number" or own.low is not None or own.high is not None):
             continue
         made = _by_name(spec, specs)
+        if own is not None and own.points:
+            # A length that is divided by the step of a window is one all the same
+            if made is None or made.kind != "length":
+                continue
+            made = replace(made, points=own.points, facts=(*made.facts, *own.facts))
         if made is not None:
             found[spec.name] = made
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_onnxaccel.core.dims import base_names, evaluate, is_expression
 from pytest_onnxaccel.core.domains import InputFacts
@@ -100,6 +100,8 @@ def free_sizes(base: Inputs, facts: InputFacts, dims: Sequence[DimSpec]) -> Free
     plausible = {key: facts.plausible.get(key) or _guess(key, base.specs) for key in keys}
     # What is not the side of an image is a length: of time, of a list, of a cache
     lengths = frozenset(key for key in keys if key in facts.lengths or not _side(key, base.specs))
+    for key in lengths:
+        plausible[key] = _at_least(plausible[key], max(_needed(key, base.specs, facts.windows), default=1))
     return FreeSizes(keys, given, formulas, swept, plausible, lengths)
 
 
@@ -161,6 +163,24 @@ def _told(key: str, specs: Sequence[TensorSpec]) -> str:
     if _MADE_UP.fullmatch(key):
         return next((spec.name for spec in specs if key in (spec.shape or ())), key)
     return key.partition(":")[0]
+
+
+def _needed(key: str, specs: Sequence[TensorSpec], windows: Mapping[str, Sequence[int]]) -> Iterator[int]:
+    """Yield how long *key* must be for what slides over it, wherever it is an axis."""
+    for spec in specs:
+        for axis, (dim, needed) in enumerate(zip(spec.shape or (), windows.get(spec.name, ()), strict=False)):
+            if dim == key or f"{spec.name}:{axis}" == key:
+                yield needed
+
+
+def _at_least(sizes: tuple[int, ...], least: int) -> tuple[int, ...]:
+    """Return *sizes* with those first over which what slides comes to several results."""
+    if sizes[0] >= least:
+        return sizes
+    power = 1 << (least - 1).bit_length()
+    return tuple(
+        dict.fromkeys([*(size for size in sizes if size >= least), power, power + power // 2, 2 * power, *sizes])
+    )
 
 
 def _side(key: str, specs: Sequence[TensorSpec]) -> bool:

@@ -25,6 +25,7 @@ def compared(site: Site) -> None:
     """Equal, Greater and their like: the constant that is compared with, and its neighbours, choose the branch."""
     for place, other in ((0, 1), (1, 0)):
         value = site.operand(other)
+        _counted(site, place, value.shape_of)
         array = value.constant if value.table is None or value.constant is not None else value.table.constant
         if site.operand(place).elem_type == onnx.TensorProto.STRING:
             _texts(site, place, array)
@@ -52,6 +53,20 @@ def compared(site: Site) -> None:
         replaced = points if site.operator.name != "Equal" else [n for n in points if n in array.reshape(-1)]
         demand = Demand("is compared", points=points, guards=replaced, leaps=array.reshape(-1).tolist())
         site.findings.points(site.operand(place), site.node, demand)
+
+
+def _counted(site: Site, place: int, counted: str) -> None:
+    """Numbers that count up to a length, compared with one number for each sample: so many elements are meant."""
+    of = site.declared.get(counted) or ()
+    free = [dim for dim in of[1:] if dim is not None]
+    if site.operator.name == "Equal" or not free:
+        return
+    size = next((dim for dim in reversed(free) if isinstance(dim, str)), free[-1])
+    for trace in site.operand(place).traces:
+        own = site.declared.get(trace.input) or ()
+        if trace.input != counted and trace.scale > 0 and own[:1] == of[:1] and own[1:] in ((), (1,)):
+            text = f"is a length of {counted!r} in {named(site.node)}"
+            site.findings.add(Finding(trace.input, text, "length", 1, size))
 
 
 def _compared_size(site: Site, place: int, number: float | None) -> None:

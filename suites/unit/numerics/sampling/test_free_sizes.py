@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.specs import Dim, DimSpec, ModelInfo, TensorSpec
 from pytest_onnxaccel.numerics.sampling.free_sizes import free_sizes
@@ -31,6 +33,19 @@ def test_a_length_is_several() -> None:
     lengths = {first["sequence"], *(sizes["sequence"] for sizes in other_lengths(free, first))}
     assert len(lengths) >= 3
     assert 1 not in lengths
+
+
+def test_a_length_is_long_enough_for_what_slides_over_it() -> None:
+    inputs, facts = base(("n", 1, "frames", "height"), axes={"x0": 0})
+    facts = replace(facts, windows={"x0": (1, 1, 100, 200)})
+    free = free_sizes(inputs, facts, ())
+    first = next(assignments(inputs, free))
+    assert first["frames"] == 128
+    assert all(sizes["frames"] >= 100 for sizes in other_lengths(free, first))
+    assert first["height"] == 64, "the side of an image is what it was"
+    small = replace(facts, windows={"x0": (1, 1, 7, 1)})
+    assert next(assignments(inputs, free_sizes(inputs, small, ())))["frames"] == 8
+    assert 8 in free.plausible["frames"], "tried where the longer ones do not run"
 
 
 def test_names_that_hold_together_are_solved() -> None:
