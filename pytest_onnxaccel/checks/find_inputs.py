@@ -103,7 +103,7 @@ def find_inputs(
     if trial.tries <= 1 and not _value_guessed(base):
         raise last
     raise ModelError(
-        f"none of {trial.tries} guesses for its inputs runs; {_made_up(base)}; the last error: {last.cause}",
+        f"none of {trial.tries} guesses for its {_made_up(base)}; the last error: {last.cause}",
         code="E_INPUT",
         remedy=give_data(spec.name),
     )
@@ -223,5 +223,8 @@ def _value_guessed(base: Inputs) -> bool:
 
 def _made_up(base: Inputs) -> str:
     names = [spec.name for spec in base.specs if base.made_up(spec.name)]
+    if not names:
+        return "sizes runs with the values that are given"
     listed = ", ".join(map(repr, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"input {listed} was made up" if len(names) == 1 else f"inputs {listed} were made up"
+    told = f"input {listed} was made up" if len(names) == 1 else f"inputs {listed} were made up"
+    return f"inputs runs; {told}"

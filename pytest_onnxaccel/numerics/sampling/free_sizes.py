@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from pytest_onnxaccel.core.dims import base_names, evaluate, is_expression
+from pytest_onnxaccel.core.dims import base_names, evaluate, is_expression, names_in
 from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import DimSpec, TensorSpec
@@ -61,16 +61,26 @@ class FreeSizes:
     def complete(self, sizes: Mapping[str, int]) -> dict[str, int]:
         """Return *sizes* with those that follow from them."""
         found = {**sizes, **self.given}
-        for name, formula in self.formulas.items():
-            value = evaluate(formula, {k: v for k, v in found.items() if k != name})
-            if value is not None:
-                found[name] = value
+        for _ in self.formulas:  # one may follow from another that stands after it
+            before = dict(found)
+            for name, formula in self.formulas.items():
+                value = evaluate(formula, {k: v for k, v in found.items() if k != name})
+                if value is not None:
+                    found[name] = value
+            if found == before:
+                break
         return found
+
+    def without_size(self, sizes: Mapping[str, int]) -> str:
+        """Return what follows from *sizes* and is no size, such as ``past - 5`` of 3; or an empty string."""
+        told = {**sizes, **self.given}
+        known = [f for f in self.formulas.values() if all(name in told for name in names_in(f))]
+        return next((formula for formula in known if evaluate(formula, told) is None), "")
 
 
 def free_sizes(base: Inputs, facts: InputFacts, dims: Sequence[DimSpec]) -> FreeSizes:
     """Return what needs a size in *base*, before any was chosen. *dims*: what the user said of sizes by name."""
-    shaped = {g.name for g in base.given if g.shape is not None} | set(base.files)
+    shaped = _shaped(base)
     named: list[str] = []
     unnamed: list[str] = []
     for spec in base.specs:
@@ -79,7 +89,7 @@ def free_sizes(base: Inputs, facts: InputFacts, dims: Sequence[DimSpec]) -> Free
                 continue
             (unnamed if dim is None else named).append(f"{spec.name}:{axis}" if dim is None else dim)
     batch = set(base.symbols())
-    known = _known(base, shaped) if not base.golden else _stored(base)
+    known = given_sizes(base) if not base.golden else _stored(base)
     names = [name for name in base_names(named) if name not in batch]
     formulas = {d.name: d.formula for d in dims if d.formula is not None}
     for name in names:
@@ -103,6 +113,11 @@ def free_sizes(base: Inputs, facts: InputFacts, dims: Sequence[DimSpec]) -> Free
     return FreeSizes(keys, given, formulas, swept, plausible, lengths)
 
 
+def _shaped(base: Inputs) -> set[str]:
+    """Return the inputs of which the user gives the shape, or samples."""
+    return {g.name for g in base.given if g.shape is not None} | set(base.files)
+
+
 def _of_a_cache(specs: Sequence[TensorSpec], names: Sequence[str]) -> dict[str, str]:
     """Return the sizes that made-up ones follow from in a decoder with a cache."""
     free = {
@@ -117,8 +132,9 @@ def _of_a_cache(specs: Sequence[TensorSpec], names: Sequence[str]) -> dict[str, 
     return dict.fromkeys(others, first) | dict.fromkeys(totals - {first, new, *others}, f"{first} + {new}")
 
 
-def _known(base: Inputs, shaped: set[str]) -> dict[str, int]:
+def given_sizes(base: Inputs) -> dict[str, int]:
     """Return sizes of names that the user's shapes and samples have: they hold for every axis of that name."""
+    shaped = _shaped(base)
     found: dict[str, int] = {}
     declared = {g.name: g.shape for g in base.given if g.shape is not None}
     for spec in base.specs:
