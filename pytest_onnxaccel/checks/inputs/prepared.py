@@ -111,7 +111,7 @@ def _known_dims(info: ModelInfo, spec: ModelSpec) -> None:
 
 def _circle(dim: DimSpec, formulas: Mapping[str, str]) -> str:
     """Return the formulas by which *dim* follows from itself, one after the other; or an empty string."""
-    waiting = [(dim.name, (dim.name,))] if dim.name in formulas else []
+    waiting: list[tuple[str, tuple[str, ...]]] = [(dim.name, (dim.name,))] if dim.name in formulas else []
     while waiting:
         name, way = waiting.pop()
         for base in names_in(formulas[name]):

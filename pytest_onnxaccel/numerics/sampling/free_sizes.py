@@ -74,7 +74,7 @@ class FreeSizes:
         return found
 
     def without_size(self, sizes: Mapping[str, int]) -> str:
-        """Return what follows from *sizes* and is no size, such as ``past - 5`` of 3; or an empty string."""
+        """Return what follows from *sizes* and is not a size, such as ``past - 5`` of 3; or an empty string."""
         told = {**sizes, **self.given}
         known = [f for f in self.formulas.values() if all(name in told for name in names_in(f))]
         return next((formula for formula in known if evaluate(formula, told) is None), "")

@@ -144,7 +144,7 @@ def test_a_manifest_names_it_or_wants_none(gate: Callable, save: Callable, tmp_p
     run = gate("-k", "not latency and not batch")
     assert run.status == 0, run.out
     assert golden_row(run)["notes"] == [
-        "compared with golden data of golden.npz in golden.npz", "compared as ranked (TopK 'best'): at",
+        "compared with golden data in golden.npz", "compared as ranked (TopK 'best'): at",
     ]  # fmt: skip
     assert "asked: golden data golden.npz was judged by 1 check" in run.out
     manifest.write_text('[models.top]\npath = "model.onnx"\nbackends = ["ort-cpu"]\ngolden = false\n')
