@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
+from math import prod
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session
@@ -33,6 +34,10 @@ _AGAIN = 3
 _BEFORE_SUMS = 2
 #: Batches that are tried where the model does not run at 1.
 _OTHER_BATCHES = (2, 3, 4, 8, 16)
+#: So many sizes are tried for one at which an output has the batch that was fed.
+_OF_A_BATCH = 16
+#: And none of them is so many times as large as the first one that ran.
+_MUCH_LARGER = 16
 #: Sizes that outputs contradict are taken from them so often.
 _ROUNDS = 4
 
@@ -66,7 +71,10 @@ def find_inputs(
     trial = Trial(session, info, free, facts)
     last = ModelError("no size was small enough to be tried", code="E_INPUT", remedy=give_data(spec.name))
     fallback: ResolvedInputs | None = None
+    scattered = ""
     for sizes, inputs in _with_sums(base, free, info):
+        if scattered and fallback is not None and _elements(inputs) > _MUCH_LARGER * _elements(fallback.inputs):
+            continue
         trial.free = sizes
         try:
             found = _first(trial, inputs)
@@ -75,9 +83,13 @@ def find_inputs(
                 raise
             last = error
             continue
-        if all(getattr(array, "size", 1) for array in found.outputs.values()):
+        scattered = trial.scattered(found.inputs, found.outputs)
+        if not scattered and all(getattr(array, "size", 1) for array in found.outputs.values()):
+            trial.whole = True
             return widened(trial, finite(trial, found))
         fallback = fallback or found
+        if scattered and trial.tries >= _OF_A_BATCH:
+            break
     if fallback is not None:
         return widened(trial, finite(trial, fallback))
     trial.free = free
@@ -103,10 +115,15 @@ def find_inputs(
     if trial.tries <= 1 and not _value_guessed(base):
         raise last
     raise ModelError(
-        f"none of {trial.tries} guesses for its inputs runs; {_made_up(base)}; the last error: {last.cause}",
+        f"none of {trial.tries} guesses for its {_made_up(base)}; the last error: {last.cause}",
         code="E_INPUT",
         remedy=give_data(spec.name),
     )
+
+
+def _elements(inputs: Inputs) -> int:
+    """Return how many numbers a sample of *inputs* holds."""
+    return sum(map(prod, inputs.shapes().values()))
 
 
 def _is_no_batch(base: Inputs, spec: ModelSpec, golden: Sequence[Mapping[str, Array]]) -> bool:
@@ -223,5 +240,8 @@ def _value_guessed(base: Inputs) -> bool:
 
 def _made_up(base: Inputs) -> str:
     names = [spec.name for spec in base.specs if base.made_up(spec.name)]
+    if not names:
+        return "sizes runs with the values that are given"
     listed = ", ".join(map(repr, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"input {listed} was made up" if len(names) == 1 else f"inputs {listed} were made up"
+    told = f"input {listed} was made up" if len(names) == 1 else f"inputs {listed} were made up"
+    return f"inputs runs; {told}"

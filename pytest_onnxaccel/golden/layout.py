@@ -16,6 +16,9 @@ RECORD, ARRAYS = "golden.json", "golden.npz"
 #: Folder beside ``MODEL.onnx`` that this package writes: ``MODEL.golden``.
 SUFFIX = ".golden"
 
+#: A set that no folder and no file names.
+UNNAMED = "golden data"
+
 _BY_PLACE = re.compile(r"(input|output)_(\d{1,4})\.(pb|npy)", re.ASCII)
 _BY_NAME = re.compile(r"(input|output)s\.(npz|safetensors|json)", re.ASCII)
 #: Suffixes of a file that holds golden data by itself.
@@ -117,10 +120,10 @@ def _set(folder: str, names: list[str]) -> Files:
         given: tuple[str, ...]
         right: tuple[str, ...]
         given, right = ((above + named[side],) if side in named else () for side in ("input", "output"))
-        return Files(folder or "golden data", given, right)
+        return Files(folder or UNNAMED, given, right)
     for side, files in placed.items():
         missing = [place for place in range(len(files)) if place not in files]
         if missing:
             raise wrong(f"{side}_{missing[0]} is missing, though there is {files[max(files)]}", folder)
     given, right = (tuple(above + files[place] for place in sorted(files)) for files in placed.values())
-    return Files(folder or "golden data", given, right, by_place=True)
+    return Files(folder or UNNAMED, given, right, by_place=True)

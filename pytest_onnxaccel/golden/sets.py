@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import TensorSpec, dtype_label
 from pytest_onnxaccel.golden.layout import misfit, wrong
 from pytest_onnxaccel.golden.values import Value, unpack
+from pytest_onnxaccel.numerics.unpacked import holder
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.golden.values import Array
@@ -79,16 +80,43 @@ def _one(
         where = entry["files"]
         told = [str(where.get(f"{side}/{name}", where.get(side, entry["name"]))) for name in values]
         files |= {f"{side}/{name}": file for name, file in zip(values, told, strict=True)}
-        _check_names(side, values, specs, told[0] if told else str(entry["name"]))
-        sides[side] = {
-            spec.name: _as_declared(values[spec.name], spec, side, files[f"{side}/{spec.name}"]) for spec in specs
-        }
+        parts = _parts(values, specs)
+        whole = {name for names in parts.values() for name in names}
+        _check_names(side, values.keys() - whole, [s for s in specs if s.name not in parts], told, str(entry["name"]))
+        sides[side] = {}
+        for spec in specs:
+            if spec.name in parts:
+                sides[side] |= {name: values[name] for name in parts[spec.name]}
+                continue
+            value = _as_declared(values[spec.name], spec, side, files[f"{side}/{spec.name}"])
+            elements = _elements(spec, value) if side == "input" else {}
+            sides[side] |= elements or {spec.name: value}
+            files |= {f"{side}/{name}": files[f"{side}/{spec.name}"] for name in elements}
     _check_symbols(sides["input"], inputs, lambda name: files[f"input/{name}"])
     return GoldenSet(str(entry["name"]), sides["input"], sides["output"], files)
 
 
-def _check_names(side: str, values: Mapping[str, Value], specs: Sequence[TensorSpec], file: str) -> None:
+def _parts(values: Mapping[str, Value], specs: Sequence[TensorSpec]) -> dict[str, list[str]]:
+    """Return the arrays that sequences and maps are stored as, as sessions give them: ``parts/0``, ``p[cat, dog]``."""
+    holding = [spec.name for spec in specs if spec.kind != "tensor" and spec.name not in values]
+    found: dict[str, list[str]] = {}
+    for name, value in values.items():
+        whole = holder(name, holding)
+        if whole != name and isinstance(value, np.ndarray):
+            found.setdefault(whole, []).append(name)
+    return found
+
+
+def _elements(spec: TensorSpec, value: Value) -> dict[str, Value]:
+    """Return the elements of a sequence of tensors by the names that they are fed under; of anything else, nothing."""
+    if not spec.holds_tensors or not isinstance(value, list) or not all(isinstance(one, np.ndarray) for one in value):
+        return {}
+    return {spec.element(place).name: one for place, one in enumerate(value)}
+
+
+def _check_names(side: str, values: Iterable[str], specs: Sequence[TensorSpec], told: Sequence[str], of: str) -> None:
     declared = [spec.name for spec in specs]
+    file = told[0] if told else of
     for name in values:
         if name not in declared:
             raise misfit(f"holds {side} {name!r}, which the model does not have", file)
@@ -133,7 +161,7 @@ def _check_symbols(values: Mapping[str, Value], specs: Sequence[TensorSpec], fil
     """Check that one name of a dimension is one size in all inputs of a set."""
     seen: dict[str, tuple[int, str]] = {}
     for spec in specs:
-        for dim, size in zip(spec.shape or (), getattr(values[spec.name], "shape", ()), strict=False):
+        for dim, size in zip(spec.shape or (), getattr(values.get(spec.name), "shape", ()), strict=False):
             if not isinstance(dim, str) or is_expression(dim):
                 continue
             first = seen.setdefault(dim, (size, spec.name))

@@ -99,8 +99,12 @@ class Golden:
 
     def note(self) -> str:
         """Return which sets these are."""
-        names = counted([one.name for one in self.sets], 120)
-        return f"compared with golden data of {names}" + (f" in {self.spec.shown}" if self.spec.named else "")
+        shown, names = self.spec.shown, [one.name for one in self.sets]
+        if not self.spec.named:
+            return f"compared with golden data of {counted(names, 120)}"
+        # A file has its sets' names itself, and a folder of arrays is one set without a name
+        told = [name for name in names if name not in (os.path.basename(shown), layout.UNNAMED)]
+        return "compared with golden data" + (f" of {counted(told, 120)}" if told else "") + f" in {shown}"
 
     def told_in(self, result: CheckResult) -> CheckResult:
         """Return *result* of a check that begins with golden inputs, with what stands against these."""

@@ -75,7 +75,8 @@ class Reaching:
             told = model_session.graph("movable", source=model_session.path, target=target)
             if not told["weights"] and not told["probes"]:
                 return reach_of(shown, told, None, Coverage(), ())
-            session = model_session.engine(backend).load(target, LoadOptions(optimize=False, spin=False))
+            options = model_session.with_libraries(LoadOptions(optimize=False, spin=False))
+            session = model_session.engine(backend).load(target, options)
             try:
                 large = size > _LARGE
                 effort = Effort(most=4) if large else Effort(own=own)

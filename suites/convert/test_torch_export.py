@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -12,6 +13,7 @@ import torch
 from torch_nets import Baked, Deciding, Lstm, Mlp, Named, OneByOne, Steps, Two, Unsupported, seeded
 
 from fixtures.running import run as run_model
+from pytest_onnxaccel.convert.from_pytorch.example_inputs import shared_batch
 from pytest_onnxaccel.convert.protocol import Converted
 from pytest_onnxaccel.core.errors import ConfigError, ConversionError, ModelError, OnnxAccelError
 from pytest_onnxaccel.core.specs import TensorSpec
@@ -104,6 +106,28 @@ def test_names_are_kept(export: Export, weights: Callable) -> None:
     assert [spec.name for spec in own.inputs] == ["image"]
     with pytest.raises(ConversionError, match=r"it gives 2 outputs and 1 names were given \(a\)"):
         export(weights(Named), loader="torch_nets:Named", outputs=("a",))
+    with pytest.raises(ConfigError, match=r"'a' cannot name an output: it is the name of another output"):
+        export(weights(Named), loader="torch_nets:Named", outputs=("a", "a"))
+    taken = (TensorSpec("image", "float32", (1, 4, 4)),)
+    with pytest.raises(ConfigError, match=r"'image' cannot name an output: it is the name of an input"):
+        export(weights(Mlp), loader="torch_nets:Mlp", inputs=taken, outputs=("image",))
+
+
+@pytest.mark.parametrize(
+    ("shapes", "batch", "places"),
+    [
+        ([("samples",)], None, {}),
+        ([("frames", 80)], None, {}),
+        ([("n", 80)], "n", {"x0": 0}),
+        ([("rows", 80), ("rows", 3)], "rows", {"x0": 0, "x1": 0}),
+        ([("time", "batch", 5)], "batch", {"x0": 1}),
+        ([("T", "N", 5), (1, "N", 6)], "N", {"x0": 1, "x1": 1}),
+        ([(1, 3, "h", "w")], 1, {"x0": 0}),
+    ],
+)
+def test_where_the_batch_of_declared_inputs_is(shapes: Any, batch: Any, places: dict[str, int]) -> None:
+    specs = [TensorSpec(f"x{index}", "float32", shape) for index, shape in enumerate(shapes)]
+    assert shared_batch(specs) == (batch, places)
 
 
 @pytest.mark.parametrize("exporter", EXPORTERS)

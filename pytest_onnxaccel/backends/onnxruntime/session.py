@@ -159,4 +159,7 @@ def make_session(path: str, options: LoadOptions, providers: Sequence[Any], extr
     try:
         return ort.InferenceSession(path, made, providers=list(providers))
     except Exception as error:
-        raise load_error(error, path) from None
+        found = load_error(error, path)
+        if options.libraries and found.cause.endswith("is not a registered function/op"):
+            found.cause += f", and not in {', '.join(options.libraries)}"
+        raise found from None

@@ -26,6 +26,7 @@ class Trial:
         free: what needs a size; another one where other sizes follow from each other.
         facts: what the graph says of the inputs.
         tries: runs so far.
+        whole: the sizes that were found give the batch that was fed, so that others must as well.
     """
 
     def __init__(self, session: Session, info: ModelInfo, free: FreeSizes, facts: InputFacts) -> None:
@@ -34,6 +35,7 @@ class Trial:
         self.free = free
         self.facts = facts
         self.tries = 0
+        self.whole = False
 
     @property
     def dim_hints(self) -> Sequence[int]:
@@ -53,6 +55,20 @@ class Trial:
             if index < len(inputs.golden) and not error.cause.startswith(_ON_GOLDEN):
                 error.cause = f"{_ON_GOLDEN} {index} the model does not run: {error.cause}"
             raise
+
+    def scattered(self, inputs: Inputs, outputs: Mapping[str, Array]) -> str:
+        """Return which output has another batch than the one that was fed, or an empty string.
+
+        A Reshape to ``[-1, 256]`` makes one sample of another size into several, or several into one.
+        """
+        for spec in self._info.outputs if inputs.symbol is not None and inputs.batch is not None else ():
+            shape = getattr(outputs.get(spec.name), "shape", ())
+            if spec.shape is None or len(spec.shape) != len(shape) or spec.name in self.facts.value_shaped:
+                continue
+            for dim, size in zip(spec.shape, shape, strict=True):
+                if dim == inputs.symbol and size != inputs.batch:
+                    return f"output {spec.name!r} then has {size} for {dim!r}, which is {inputs.batch} in the inputs"
+        return ""
 
     def corrected(self, inputs: Inputs, outputs: Mapping[str, Array]) -> dict[str, int] | None:
         """Return other sizes, where an output has another size than the name in its declaration.

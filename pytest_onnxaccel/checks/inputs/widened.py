@@ -129,18 +129,20 @@ def _agrees(trial: Trial, inputs: Inputs, sizes: Mapping[str, int]) -> bool:
         if error.code not in ("E_RUN", "E_INPUT"):
             raise
         return False
-    return are_finite(tried, outputs) and trial.corrected(tried, outputs) is None
+    scattered = trial.whole and trial.scattered(tried, outputs)
+    return are_finite(tried, outputs) and trial.corrected(tried, outputs) is None and not scattered
 
 
 def _refusal(trial: Trial, inputs: Inputs, sizes: Mapping[str, int]) -> str:
-    """Return why the model does not run at *sizes*; empty where it does."""
+    """Return why the model does not run at *sizes*, or what it does to the batch there; empty where it does."""
+    tried = replace(inputs, others=(sizes,), variant=1)
     try:
-        trial.run(replace(inputs, others=(sizes,), variant=1), 1 + len(inputs.golden))
+        outputs = trial.run(tried, 1 + len(inputs.golden))
     except ModelError as error:
         if error.code not in ("E_RUN", "E_INPUT"):
             raise
         return error.cause
-    return ""
+    return trial.scattered(tried, outputs) if trial.whole else ""
 
 
 def _stuck(trial: Trial, inputs: Inputs, kept: Sequence[Mapping[str, int]]) -> dict[str, tuple[int, str]]:

@@ -104,7 +104,7 @@ def _export(loaded: Loaded, exporter: str, folder: str, options: ConvertOptions)
     arguments, keywords = bind(module, given.tensors)
     order = _order(module, given)
     opset = options.opset or OPSET
-    outputs = _output_names([name for name, _ in results], options.outputs)
+    outputs = _output_names([name for name, _ in results], options.outputs, order)
     suffix = f"-batch-{options.batch}" if isinstance(options.batch, int) else ""
     path = os.path.join(folder, f"{options.stem}{suffix}.onnx")
     asked = {"input_names": order, "output_names": outputs, "opset_version": opset}
@@ -211,13 +211,20 @@ def _order(module: torch.nn.Module, given: Examples) -> list[str]:
     return sorted(given.tensors, key=names.index) if set(given.tensors) <= set(names) else list(given.tensors)
 
 
-def _output_names(found: Sequence[str], wanted: Sequence[str]) -> list[str]:
+def _output_names(found: Sequence[str], wanted: Sequence[str], inputs: Sequence[str]) -> list[str]:
     """Return the names for the outputs: those asked for, else the source's own keys, else made up.
 
     Raises:
         ConversionError: another number of names is asked for than there are outputs.
+        ConfigError: a name that is asked for is there already, as that of another output or of one of *inputs*.
     """
     if wanted:
+        for place, name in enumerate(wanted):
+            other = "an input" if name in inputs else "another output" if name in wanted[:place] else ""
+            if other:
+                raise ConfigError(
+                    f"{name!r} cannot name an output: it is the name of {other}", remedy="name it otherwise"
+                )
         if len(wanted) != len(found):
             raise ConversionError(
                 f"it gives {len(found)} outputs and {len(wanted)} names were given ({', '.join(wanted)})",

@@ -12,6 +12,7 @@ from pytest_onnxaccel.core.dims import base_names, evaluate
 from pytest_onnxaccel.core.errors import ConfigError, ConversionError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import Dim, TensorSpec
+from pytest_onnxaccel.graph.inputs.batch_axes import is_length
 from pytest_onnxaccel.numerics.sampling.free_sizes import plausible_sizes
 
 if TYPE_CHECKING:
@@ -118,17 +119,22 @@ def _completed(asked: Sequence[TensorSpec], known: Sequence[TensorSpec]) -> tupl
 def shared_batch(specs: Sequence[TensorSpec]) -> tuple[Dim, dict[str, int]]:
     """Return the batch that the inputs share and its axis by input name; no axes where they share none.
 
-    It is axis 0 where that of all inputs is the same, else what is called a batch on whatever axis.
+    It is axis 0 where that of all inputs is the same, else what is called a batch on whatever axis. A name of time or
+    of sound (``samples``) on axis 0 is none.
     """
     ranked = [spec for spec in specs if spec.shape]
     leading = {(spec.shape or (None,))[0] for spec in ranked}
-    if ranked and len(leading) == 1:
-        return leading.pop(), {spec.name: 0 for spec in ranked}
+    first = next(iter(leading)) if len(leading) == 1 else None
+    other = isinstance(first, str) and not _BATCH.search(first)
+    if ranked and len(leading) == 1 and not other:
+        return first, {spec.name: 0 for spec in ranked}
     for spec in ranked:
         for dim in spec.shape or ():
             if isinstance(dim, str) and _BATCH.search(dim):
                 return dim, {one.name: one.shape.index(dim) for one in ranked if one.shape and dim in one.shape}
-    return None, {}
+    if not other or is_length(str(first), [spec for spec in ranked if spec.shape == (first,)]):
+        return None, {}
+    return first, {spec.name: 0 for spec in ranked}
 
 
 def _chosen(dims: Sequence[str], batch: str, taken: set[int], turn: int) -> dict[str, int]:

@@ -14,15 +14,22 @@ _BATCH = re.compile(r"(?i)^(n|b|bs|bsz|.*batch.*)$")
 _LENGTH = re.compile(r"(?i)^(?!.*batch).*(seq|time|step|frame|token|len|point|node|edge)")
 #: Names of sound, which a list of numbers holds and no batch of single numbers.
 _SOUND = re.compile(r"(?i)^(?!.*batch).*(samples|audio|wav|signal|speech|pcm)")
-#: Names that exporters make up for a size that they do not know, a new one for each (PyTorch: s18, u0).
+#: Names that exporters make up for a size that they do not know, a new one for each (PyTorch: s18, u0, and
+#: x_dynamic_axes_1 where its caller gave axes without names).
 _MADE_UP = re.compile(
-    r"(?i)^(unk\w*?_?\d+|dim_?\d+|dynamicdimension\.?\d+|.+_dim_?\d+|unknown\w*|[su]\d+|none|-1|\?+)$"
+    r"(?i)^(unk\w*?_?\d+|dim_?\d+|dynamicdimension\.?\d+|.+_dim_?\d+|.+_dynamic_axes_\d+|unknown\w*|[su]\d+|none"
+    r"|-1|\?+)$"
 )
 
 
 def anonymous(dim: Dim) -> bool:
     """Return whether a dimension is free and has no name of its own."""
     return dim is None or (isinstance(dim, str) and bool(_MADE_UP.match(dim)))
+
+
+def is_length(name: str, lists: Sequence[TensorSpec] = ()) -> bool:
+    """Return whether *name* of a first axis is that of time, of points, or of the sound that *lists* of it hold."""
+    return bool(_LENGTH.search(name)) or any(_SOUND.search(f"{spec.name} {name}") for spec in lists)
 
 
 def batch_axes(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,13 +32,26 @@ def declared_facts(info: ModelInfo) -> InputFacts:
     return InputFacts(batch=info.batch, axes={spec.name: 0 for spec in info.inputs} if shared else {})
 
 
-def elements(specs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
-    """Return what is fed of *specs*: of a sequence of tensors, its elements, :data:`ELEMENTS` of them."""
-    return tuple(
-        part
-        for spec in specs
-        for part in ([spec.element(place) for place in range(ELEMENTS)] if spec.holds_tensors else [spec])
-    )
+def elements(specs: Sequence[TensorSpec], stored: Mapping[str, Array] | None = None) -> tuple[TensorSpec, ...]:
+    """Return what is fed of *specs*: of a sequence of tensors, its elements.
+
+    Args:
+        specs: the inputs.
+        stored: a golden sample, whose sequences have elements of their own number and rank; by default
+            :data:`ELEMENTS` of them.
+    """
+    found: list[TensorSpec] = []
+    for spec in specs:
+        if not spec.holds_tensors:
+            found.append(spec)
+            continue
+        parts = [spec.element(place) for place in range(ELEMENTS if stored is None else len(stored))]
+        found += parts if stored is None else [_of(one, stored[one.name]) for one in parts if one.name in stored]
+    return tuple(found)
+
+
+def _of(spec: TensorSpec, array: Array) -> TensorSpec:
+    return spec if spec.shape is not None else replace(spec, shape=tuple(map(int, array.shape)))
 
 
 def dim_at(spec: TensorSpec, axis: int) -> Dim:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from pytest_onnxaccel.core.dims import base_names, evaluate, is_expression
+from pytest_onnxaccel.core.dims import base_names, evaluate, is_expression, names_in
 from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import DimSpec, TensorSpec
@@ -24,8 +24,10 @@ _SIDE, _AUDIO = _NAMED[2], _NAMED[3]
 _LEAST_SIDE = 8
 #: Beside an input of this name, what is long is sound.
 _RATE = re.compile(r"(?i)^(sr|sample_?rate)$")
-#: Names that PyTorch makes up for sizes: what reads them says more.
-_MADE_UP = re.compile(r"[su]\d+")
+#: Names that exporters make up for sizes, one for each axis of each input: what reads them says more.
+_MADE_UP = re.compile(r"[su]\d+|unk__\d+|.+_dynamic_axes_\d+")
+#: Inputs that have a number for each new token.
+_EACH_TOKEN = re.compile(r"(?i)^(position|token_type)_ids$")
 _IDS = re.compile(r"(?i)^(decoder_)?input_ids$|^tokens?$")
 _ATTENTION = re.compile(r"(?i)^(decoder_)?attention_mask$")
 _OTHERWISE = (8, 4, 16, 5, 3, 2)
@@ -61,16 +63,26 @@ class FreeSizes:
     def complete(self, sizes: Mapping[str, int]) -> dict[str, int]:
         """Return *sizes* with those that follow from them."""
         found = {**sizes, **self.given}
-        for name, formula in self.formulas.items():
-            value = evaluate(formula, {k: v for k, v in found.items() if k != name})
-            if value is not None:
-                found[name] = value
+        for _ in self.formulas:  # one may follow from another that stands after it
+            before = dict(found)
+            for name, formula in self.formulas.items():
+                value = _value(formula, {k: v for k, v in found.items() if k != name})
+                if value is not None:
+                    found[name] = value
+            if found == before:
+                break
         return found
+
+    def without_size(self, sizes: Mapping[str, int]) -> str:
+        """Return what follows from *sizes* and is not a size, such as ``past - 5`` of 3; or an empty string."""
+        told = {**sizes, **self.given}
+        known = [f for f in self.formulas.values() if all(name in told for name in names_in(f))]
+        return next((formula for formula in known if evaluate(formula, told) is None), "")
 
 
 def free_sizes(base: Inputs, facts: InputFacts, dims: Sequence[DimSpec]) -> FreeSizes:
     """Return what needs a size in *base*, before any was chosen. *dims*: what the user said of sizes by name."""
-    shaped = {g.name for g in base.given if g.shape is not None} | set(base.files)
+    shaped = _shaped(base)
     named: list[str] = []
     unnamed: list[str] = []
     for spec in base.specs:
@@ -79,7 +91,7 @@ def free_sizes(base: Inputs, facts: InputFacts, dims: Sequence[DimSpec]) -> Free
                 continue
             (unnamed if dim is None else named).append(f"{spec.name}:{axis}" if dim is None else dim)
     batch = set(base.symbols())
-    known = _known(base, shaped) if not base.golden else _stored(base)
+    known = given_sizes(base) if not base.golden else _stored(base)
     names = [name for name in base_names(named) if name not in batch]
     formulas = {d.name: d.formula for d in dims if d.formula is not None}
     for name in names:
@@ -88,7 +100,7 @@ def free_sizes(base: Inputs, facts: InputFacts, dims: Sequence[DimSpec]) -> Free
             new = next((n for n in names if _NEW.search(n) and n != name), "")
             if past and new:
                 formulas[name] = f"{past} + {new}"
-    formulas = {**_of_a_cache(base.specs, names), **formulas}
+    formulas = {**_of_a_cache(base.specs, names, unnamed), **formulas}
     given = {d.name: d.sizes[0] for d in dims if len(d.sizes) == 1} | known
     swept = {d.name: d.sizes for d in dims if len(d.sizes) > 1}
     if base.golden:
@@ -96,6 +108,9 @@ def free_sizes(base: Inputs, facts: InputFacts, dims: Sequence[DimSpec]) -> Free
         asked = {d.name: d.sizes for d in dims if d.name in known and set(d.sizes) - {known[d.name]}}
         swept = {name: (known[name], *(s for s in sizes if s != known[name])) for name, sizes in asked.items()}
         given = {key: size for key, size in known.items() if key not in swept}
+    # What is given need not follow from anything
+    said = {d.name for d in dims if d.formula is not None}
+    formulas = {name: f for name, f in formulas.items() if name in said or (name not in given and name not in swept)}
     keys = tuple(dict.fromkeys([*names, *unnamed]))
     plausible = {key: facts.plausible.get(key) or _guess(key, base.specs) for key in keys}
     # What is not the side of an image is a length: of time, of a list, of a cache
@@ -105,22 +120,39 @@ def free_sizes(base: Inputs, facts: InputFacts, dims: Sequence[DimSpec]) -> Free
     return FreeSizes(keys, given, formulas, swept, plausible, lengths)
 
 
-def _of_a_cache(specs: Sequence[TensorSpec], names: Sequence[str]) -> dict[str, str]:
-    """Return the sizes that made-up ones follow from in a decoder with a cache."""
-    free = {
-        spec.name: [dim for dim in spec.shape or () if dim in names and _MADE_UP.fullmatch(str(dim))] for spec in specs
-    }
-    past = dict.fromkeys(str(dims[-1]) for name, dims in free.items() if _PAST.search(name) and dims)
-    new = next((str(dims[-1]) for name, dims in free.items() if _IDS.search(name) and dims), "")
+def _shaped(base: Inputs) -> set[str]:
+    """Return the inputs of which the user gives the shape, or samples."""
+    return {g.name for g in base.given if g.shape is not None} | set(base.files)
+
+
+def _of_a_cache(specs: Sequence[TensorSpec], names: Sequence[str], unnamed: Sequence[str]) -> dict[str, str]:
+    """Return the sizes that made-up ones, and those without a name, follow from in a decoder with a cache."""
+    open_keys = {*(name for name in names if _MADE_UP.fullmatch(name)), *unnamed}
+    free: dict[str, list[str]] = {}
+    for spec in specs:
+        keys = [f"{spec.name}:{axis}" if dim is None else str(dim) for axis, dim in enumerate(spec.shape or ())]
+        free[spec.name] = [key for key in keys if key in open_keys]
+    past = dict.fromkeys(dims[-1] for name, dims in free.items() if _PAST.search(name) and dims)
+    new = next((dims[-1] for name, dims in free.items() if _IDS.search(name) and dims), "")
     if not past or not new:
         return {}
     first, *others = past
-    totals = {str(dims[-1]) for name, dims in free.items() if _ATTENTION.search(name) and dims}
-    return dict.fromkeys(others, first) | dict.fromkeys(totals - {first, new, *others}, f"{first} + {new}")
+    totals = {dims[-1] for name, dims in free.items() if _ATTENTION.search(name) and dims}
+    tokens = {dims[-1] for name, dims in free.items() if _EACH_TOKEN.search(name) and dims}
+    told = {first, new, *others}
+    alike = dict.fromkeys(others, first) | dict.fromkeys(tokens - totals - told, new)
+    return alike | dict.fromkeys(totals - told, f"{first} + {new}")
 
 
-def _known(base: Inputs, shaped: set[str]) -> dict[str, int]:
+def _value(formula: str, sizes: Mapping[str, int]) -> int | None:
+    """Return the size *formula*; its terms may be names that no expression can hold, such as ``past.0.key_axis_2``."""
+    terms = [term.strip("()") for term in formula.split(" + ")]
+    return sum(sizes[term] for term in terms) if all(term in sizes for term in terms) else evaluate(formula, sizes)
+
+
+def given_sizes(base: Inputs) -> dict[str, int]:
     """Return sizes of names that the user's shapes and samples have: they hold for every axis of that name."""
+    shaped = _shaped(base)
     found: dict[str, int] = {}
     declared = {g.name: g.shape for g in base.given if g.shape is not None}
     for spec in base.specs:

@@ -53,15 +53,16 @@ def model_inputs(
             usual = ROWS if facts.whole else 1  # a mean of one sample is the sample itself
             size = leading.pop() if len(leading) == 1 else 0 if golden else usual
     symbol = batch if isinstance(batch, str) else None
-    for spec in elements(info.inputs) if symbol is not None else ():
+    stored = golden[0] if golden else None
+    for spec in elements(info.inputs, stored) if symbol is not None else ():
         if spec.kind != "tensor" or spec.name not in {one.name for one in info.inputs}:
             axes |= {spec.name: (spec.shape or ()).index(symbol)} if symbol in (spec.shape or ()) else {}
     domains = dict(facts.domains)
     for spec in info.inputs:
         if spec.holds_tensors and spec.name in domains:
-            domains |= {one.name: replace(domains[spec.name], name=one.name) for one in elements([spec])}
+            domains |= {one.name: replace(domains[spec.name], name=one.name) for one in elements([spec], stored)}
     return Inputs(
-        elements(info.inputs),
+        elements(info.inputs, stored),
         size or None,
         symbol,
         seed,

@@ -40,7 +40,7 @@ def assignments(base: Inputs, free: FreeSizes, hints: Sequence[int] = ()) -> Ite
     for chosen in rounds:
         sizes = free.complete({**first, **chosen})
         mark = tuple(sorted(sizes.items()))
-        if mark in tried or len(tried) >= _MOST_TRIES:
+        if mark in tried or len(tried) >= _MOST_TRIES or free.without_size(sizes):
             continue
         tried.add(mark)
         if max(map(prod, replace(base, sizes=sizes).shapes().values()), default=0) <= MOST_ELEMENTS:
@@ -79,7 +79,8 @@ def other_lengths(free: FreeSizes, sizes: Mapping[str, int]) -> list[dict[str, i
                 step = (sizes[key] + 5, max(2, sizes[key] // 2))[turn - 1]
                 more[key] = options[turn - 1] if len(options) >= turn and options[turn - 1] < 4096 else step
             found.append(free.complete({**sizes, **more}))
-    return [other for i, other in enumerate(found) if other != dict(sizes) and other not in found[:i]]
+    legal = [other for other in found if not free.without_size(other)]
+    return [other for i, other in enumerate(legal) if other != dict(sizes) and other not in legal[:i]]
 
 
 def told_apart(free: FreeSizes, sizes: Mapping[str, int], known: Mapping[str, int]) -> dict[str, int] | None:
@@ -143,8 +144,6 @@ def sweep(free: FreeSizes, sizes: Mapping[str, int]) -> Iterator[dict[str, int]]
     def steps(size: int) -> tuple[int, ...]:
         return 2 * size, size + 1, size + 32, max(1, size // 2)
 
-    for turn in range(4):
-        yield free.complete({**sizes, **{key: steps(sizes[key])[turn] for key in free.open}})
-    for key in free.open if len(free.open) > 1 else ():
-        for size in steps(sizes[key])[:3]:
-            yield free.complete({**sizes, key: size})
+    sets = [{key: steps(sizes[key])[turn] for key in free.open} for turn in range(4)]
+    sets += [{key: size} for key in free.open if len(free.open) > 1 for size in steps(sizes[key])[:3]]
+    yield from (other for one in sets if not free.without_size(other := free.complete({**sizes, **one})))

@@ -182,6 +182,12 @@ class ModelSession(StagedModel):
         info = self.declared(like or source)
         return self._load(name, engine or self.engine(name), source, options or LoadOptions(), info)
 
+    def with_libraries(self, options: LoadOptions) -> LoadOptions:
+        """Return *options* with the libraries of custom operators that the owner names: no copy runs without them."""
+        if not self.spec.libraries:
+            return options
+        return replace(options, libraries=self.spec.libraries, import_paths=self._engines.options.import_paths)
+
     def declared(self, path: str) -> ModelInfo:
         """Return what the file at *path*, the model's own copy or one derived from it, declares."""
         if path == self.path:
@@ -201,8 +207,7 @@ class ModelSession(StagedModel):
         info: ModelInfo,
         source: SourceSpec | None = None,
     ) -> CheckedSession:
-        if self.spec.libraries:
-            options = replace(options, libraries=self.spec.libraries, import_paths=self._engines.options.import_paths)
+        options = self.with_libraries(options)
         if self._engines.backend(name).role == "source":
             return self.sourced.opened(source or self.spec.source, name, engine, options, info)
         preparation = self._engines.backend(name).prepare(info.operators, info.opset)

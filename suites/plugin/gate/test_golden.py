@@ -144,7 +144,7 @@ def test_a_manifest_names_it_or_wants_none(gate: Callable, save: Callable, tmp_p
     run = gate("-k", "not latency and not batch")
     assert run.status == 0, run.out
     assert golden_row(run)["notes"] == [
-        "compared with golden data of golden.npz in golden.npz", "compared as ranked (TopK 'best'): at",
+        "compared with golden data in golden.npz", "compared as ranked (TopK 'best'): at",
     ]  # fmt: skip
     assert "asked: golden data golden.npz was judged by 1 check" in run.out
     manifest.write_text('[models.top]\npath = "model.onnx"\nbackends = ["ort-cpu"]\ngolden = false\n')
@@ -212,3 +212,33 @@ def test_arrays_of_another_record(gate: Callable, save: Callable, tmp_path: Path
     run = gate("--onnx-model=top.onnx", *QUICK)
     assert run.failed() == [("parity", "E_GOLDEN")]
     assert "top.golden/golden.json: was not recorded with this golden.npz" in golden_row(run)["message"]
+
+
+def zipped(scale: float = 1.0) -> onnx.ModelProto:
+    """A classifier with a ZipMap, as scikit-learn's converters write it."""
+    value, classes = helper.make_tensor_value_info, ["cat", "dog", "ox"]
+    linear = helper.make_node(
+        "LinearClassifier", ["x"], ["label", "raw"], domain="ai.onnx.ml", classlabels_strings=classes, multi_class=1,
+        coefficients=(W[:, :3].T * scale).reshape(-1).tolist(), intercepts=[0.0, 0.1, 0.2], post_transform="SOFTMAX",
+    )  # fmt: skip
+    maps = helper.make_node("ZipMap", ["raw"], ["chances"], domain="ai.onnx.ml", classlabels_strings=classes)
+    chance = helper.make_map_type_proto(TensorProto.STRING, helper.make_tensor_type_proto(TensorProto.FLOAT, []))
+    graph = helper.make_graph(
+        [linear, maps], "g", [value("x", TensorProto.FLOAT, ["N", 4])],
+        [value("label", TensorProto.STRING, ["N"]),
+         helper.make_value_info("chances", helper.make_sequence_type_proto(chance))],
+    )  # fmt: skip
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def test_a_recorded_zipmap_gates_the_model_and_finds_the_damaged_one(gate: Callable, save: Callable) -> None:
+    save(zipped())
+    assert gate("--onnx-model=model.onnx", "--onnx-golden=write", *QUICK).status == 0
+    run = gate("--onnx-model=model.onnx", "--onnx-reference=golden", *QUICK)
+    assert (run.status, golden_row(run)["verdict"]) == (0, "passed"), run.out
+    save(zipped(1.3))
+    run = gate("--onnx-model=model.onnx", "--onnx-reference=golden", *QUICK)
+    row = golden_row(run)
+    assert (row["verdict"], row["code"]) == ("failed", "V_PARITY"), run.out
+    assert "chances[cat, dog, ox]" in row["message"]

@@ -67,6 +67,41 @@ def test_free_dimensions_of_an_image_get_the_size_of_one(tmp_path: Path) -> None
     assert np.array_equal(found.outputs["pooled"], resolved(graphs.free_dims(), tmp=tmp_path).outputs["pooled"])
 
 
+def flattened(shape: list[int]) -> onnx.ModelProto:
+    """A convolution and a layer behind a Reshape to *shape*, with height and width declared free."""
+    value, float32 = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+    rng = np.random.default_rng(5)
+    weights = {
+        "k": rng.standard_normal((4, 3, 3, 3)).astype(np.float32),
+        "w": rng.standard_normal((shape[-1], 2)).astype(np.float32), "shape": np.array(shape),
+    }  # fmt: skip
+    nodes = [
+        onnx.helper.make_node("Conv", ["x", "k"], ["c"], pads=[1] * 4),
+        onnx.helper.make_node("Reshape", ["c", "shape"], ["f"]), onnx.helper.make_node("MatMul", ["f", "w"], ["y"]),
+    ]  # fmt: skip
+    graph = onnx.helper.make_graph(
+        nodes, "g", [value("x", float32, ["batch", 3, "H", "W"])], [value("y", float32, ["batch", 2])],
+        [onnx.numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )  # fmt: skip
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+
+
+def test_sizes_at_which_the_batch_is_the_one_that_was_fed(tmp_path: Path) -> None:
+    """At 64 x 64 one image becomes 64 rows; at 8 x 8 it is one, and at no other size."""
+    found = resolved(flattened([-1, 4 * 8 * 8]), tmp=tmp_path)
+    assert dict(found.inputs.sizes) == {"H": 8, "W": 8}
+    assert set(found.stuck) == {"H", "W"}
+    assert "output 'y' then has " in found.stuck["H"][1]
+    assert " for 'batch', which is 1 in the inputs" in found.stuck["H"][1]
+
+
+def test_a_batch_that_no_size_keeps_is_told_of_the_first_that_ran(tmp_path: Path) -> None:
+    found = resolved(flattened([-1, 2]), tmp=tmp_path)
+    assert dict(found.inputs.sizes) == {"H": 64, "W": 64}
+    assert found.tries <= 60
+    assert not found.stuck
+
+
 def test_sizes_that_nobody_can_guess_say_how_to_give_data(tmp_path: Path) -> None:
     text = says(resolved, graphs.impossible_dims(), SPEC, tmp_path)
     assert "guesses for its inputs runs; input 'x' was made up; the last error: " in text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pytest_onnxaccel.checks.inputs.prepared import prepare_inputs
@@ -38,6 +40,73 @@ def test_dimensions_of_the_model_may_be_given(dim: DimSpec) -> None:
 def test_sizes_that_would_not_be_tried_are_refused(dim: DimSpec, said: str) -> None:
     with pytest.raises(ModelError) as caught:
         prepared(dim)
+    assert caught.value.code == "E_CONFIG"
+    assert said in caught.value.cause
+
+
+@pytest.mark.parametrize(
+    ("dims", "said"),
+    [
+        (
+            (DimSpec("sequence", (), "n + 1"), DimSpec("n", (), "sequence - 1")),
+            "'sequence' that follows from itself: sequence = 'n + 1', n = 'sequence - 1'",
+        ),
+        ((DimSpec("n", (2,)), DimSpec("sequence", (), "n - 5")), "'sequence' that is none: 'n - 5', where n = 2"),
+    ],
+)
+def test_sizes_that_contradict_themselves_are_refused(dims: tuple[DimSpec, ...], said: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        prepared(*dims)
+    assert caught.value.code == "E_CONFIG"
+    assert said in caught.value.cause
+
+
+def test_sizes_may_follow_from_each_other_in_a_row() -> None:
+    prepared(DimSpec("n", (2,)), DimSpec("sequence", (), "n + 1"), DimSpec("2*sequence", (), "sequence * 2"))
+
+
+@pytest.mark.parametrize("sizes", [(7,), (5, 7)])
+def test_a_size_and_a_shape_agree_or_are_refused(sizes: tuple[int, ...]) -> None:
+    prepared(DimSpec("sequence", sizes), given=InputSpec("x", shape=(1, 7, 4)))
+    with pytest.raises(ModelError, match="for dimension 'sequence', and an input of size 12") as caught:
+        prepared(DimSpec("sequence", sizes), given=InputSpec("x", shape=(1, 12, 4)))
+    assert caught.value.code == "E_CONFIG"
+
+
+def test_a_batch_and_a_shape_agree_or_are_refused() -> None:
+    facts, given = InputFacts(batch="n", axes={"x": 0}), (InputSpec("x", shape=(3, 7, 4)),)
+    for size in (3, 2):
+        spec = ModelSpec("m", "m.onnx", "m.onnx", dims=(DimSpec("n", (size,)),), inputs=given)
+        if size == 3:
+            assert prepare_inputs(INFO, spec, 0, facts=facts).batch == 3
+            continue
+        with pytest.raises(ModelError, match="gives 2 for dimension 'n', and an input of size 3"):
+            prepare_inputs(INFO, spec, 0, facts=facts)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "said"),
+    [
+        ("float32", (0.5, 3, True), ""),
+        ("int64", (-1, True), ""),
+        ("bool", (True, 0), ""),
+        ("string", ("a",), ""),
+        ("uint8", (0, 255), ""),
+        ("float32", ("a",), "gives 'a' for input 'x', which holds float32"),
+        ("int64", (1, 1.5), "gives 1.5 for input 'x', which holds int64"),
+        ("uint8", (256,), "gives 256 for input 'x', which holds uint8"),
+        ("bool", (2,), "gives 2 for input 'x', which holds bool"),
+        ("string", (1,), "gives 1 for input 'x', which holds string"),
+    ],
+)
+def test_a_value_that_the_input_cannot_hold_is_refused(dtype: str, values: tuple[Any, ...], said: str) -> None:
+    info = info_of([TensorSpec("x", dtype, ("n", 2))], [tensor("y", "n")])
+    spec = ModelSpec("m", "m.onnx", "m.onnx", inputs=(InputSpec("x", values=values),))
+    if not said:
+        prepare_inputs(info, spec, 0)
+        return
+    with pytest.raises(ModelError) as caught:
+        prepare_inputs(info, spec, 0)
     assert caught.value.code == "E_CONFIG"
     assert said in caught.value.cause
 

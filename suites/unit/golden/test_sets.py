@@ -16,6 +16,7 @@ from pytest_onnxaccel.golden.recorded import read_recorded, render
 from pytest_onnxaccel.golden.session import GoldenSession
 from pytest_onnxaccel.golden.sets import GoldenSet, fitted
 from pytest_onnxaccel.golden.values import unpack, write_packed
+from pytest_onnxaccel.numerics.sampling.model_inputs import model_inputs
 from suites.unit.fakes import info_of
 from suites.unit.golden_files import FEEDS, GIVES, RIGHT, TAKES, X, same
 
@@ -27,6 +28,7 @@ def fit(
     for number, (feeds, right) in enumerate(sets):
         values |= {f"{number}/input": feeds, f"{number}/output": right}
     target = folder / "values.bin"
+    target.unlink(missing_ok=True)
     packed = write_packed(str(target), values)
     for number in range(len(sets)):
         told.append(
@@ -145,6 +147,32 @@ def test_sequences_and_maps_element_by_element() -> None:
     found = session.run(FEEDS)
     assert list(found) == ["s/0", "s/1", "m[cat, dog]", "none", "t"]
     assert found["none"].size == 0
+
+
+def test_sequences_and_maps_that_are_stored_as_their_arrays(tmp_path: Path) -> None:
+    """As sessions give them, which is what a recording keeps; what no value of the model holds is told."""
+    gives = (TensorSpec("p", "", None, "sequence"), TensorSpec("s", "float32", None, "sequence"))
+    right = {"p[cat, dog]": X, "s/0": X, "s/1": X + 1}
+    (one,) = fit(tmp_path, (FEEDS, right), gives=gives)
+    assert same(one.outputs, right)
+    assert one.files["output/s/1"] == "0.npz"
+    error = misfit(tmp_path, (FEEDS, {**right, "q/0": X}), gives=gives)
+    assert "holds output 'q/0', which the model does not have" in str(error)
+    assert "lacks output 'p'" in str(misfit(tmp_path, (FEEDS, {"s/0": X}), gives=gives))
+    tensors = (TensorSpec("p", "float32", None), gives[1])
+    assert "holds output 'p[cat, dog]'" in str(misfit(tmp_path, (FEEDS, right), gives=tensors))
+
+
+def test_a_sequence_is_fed_by_its_elements(tmp_path: Path) -> None:
+    takes = (TensorSpec("parts", "float32", None, "sequence"),)
+    (one,) = fit(tmp_path, ({"parts": [X, X + 1]}, RIGHT), takes=takes)
+    assert same(one.inputs, {"parts/0": X, "parts/1": X + 1})
+    assert not one.unfed
+    (empty,) = fit(tmp_path, ({"parts": []}, RIGHT), takes=takes)
+    assert empty.unfed == "parts"
+    inputs = model_inputs(info_of(takes, GIVES), (), 0, {}, golden=[one.inputs])
+    assert [str(spec) for spec in inputs.specs] == [f"parts/{i} float32[{'x'.join(map(str, X.shape))}]" for i in (0, 1)]
+    assert same(inputs.feeds(0), one.inputs)
 
 
 def rendered(**arrays: Any) -> dict[str, bytes]:

@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from pytest_onnxaccel.backends.onnxruntime import session
 from pytest_onnxaccel.backends.onnxruntime.cpu import OrtCpu
 from pytest_onnxaccel.backends.protocol import LoadOptions
 from pytest_onnxaccel.config.manifest_values import libraries
@@ -30,6 +31,14 @@ def test_an_unknown_operator_names_the_option(tmp_path: Path) -> None:
     assert "com.acme:Foo" in caught.value.cause
     assert "--onnx-ort-library=PATH" in caught.value.remedy
     assert "onnxruntime_extensions:get_library_path" in caught.value.remedy
+
+
+def test_a_library_that_lacks_the_operator_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "register", lambda *_: None)
+    with pytest.raises(ModelError) as caught:
+        OrtCpu().load(custom(tmp_path / "m.onnx"), LoadOptions(libraries=("acme_ops:path",)))
+    assert caught.value.cause == "com.acme:Foo is not a registered function/op, and not in acme_ops:path"
+    assert "--onnx-ort-library=PATH" in caught.value.remedy
 
 
 def test_a_file_that_is_not_a_library_is_one_line(tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ def test_a_name_says_it_on_any_axis() -> None:
     assert found == ("batch", {"x": 1, "h": 1})
 
 
-@pytest.mark.parametrize("name", ["unk__330", "dim_0", "?", "DynamicDimension.3", "x_dim_1", "None", "s18", "u0"])
+@pytest.mark.parametrize(
+    "name", ["unk__330", "dim_0", "?", "DynamicDimension.3", "x_dim_1", "None", "s18", "u0", "x_dynamic_axes_1"]
+)
 def test_names_that_exporters_make_up_are_one_batch(name: str) -> None:
     assert anonymous(name)
     assert batch_axes(specs(a=(name, 3), b=("unk__331", 5)), {}, {}) == (None, {"a": 0, "b": 0})

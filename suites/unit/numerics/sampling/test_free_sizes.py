@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.core.specs import Dim, DimSpec, ModelInfo, TensorSpec
 from pytest_onnxaccel.numerics.sampling.free_sizes import free_sizes
@@ -143,3 +145,44 @@ def test_a_cache_of_few_channels_is_no_image() -> None:
     assert free_sizes(inputs, facts, ()).lengths == {"P"}
     picture, _ = base(("B", "P", 64, 3), axes={"x0": 0})
     assert free_sizes(picture, facts, ()).lengths == frozenset()
+
+
+_LAYERS = [f"past_key_values.{layer}.{part}" for layer in range(3) for part in ("key", "value")]
+
+
+@pytest.mark.parametrize("named", ["{}_dynamic_axes_2", "unk__{}", ""])
+def test_a_decoder_whose_axes_have_a_made_up_name_each_or_none(named: str) -> None:
+    """Its cache is not empty; the mask is as long as cache and new tokens together, and positions are the tokens'."""
+    names = ["input_ids", "attention_mask", "position_ids", *_LAYERS]
+    key = {n: named.format(i if "unk" in named else n) or f"{n}:{2 if '.' in n else 1}" for i, n in enumerate(names)}
+    dim = {n: key[n] if named else None for n in names}
+    shapes: dict[str, tuple[Dim, ...]] = {n: ("n", dim[n]) for n in names[:3]} | {
+        n: ("n", 2, dim[n], 4) for n in _LAYERS
+    }
+    specs = tuple(TensorSpec(n, "float32" if "." in n else "int64", shape) for n, shape in shapes.items())
+    facts = InputFacts(batch="n", axes=dict.fromkeys(names, 0))
+    info = ModelInfo(8, {"ai.onnx": 17}, "", specs, (), None, 0, 0, (), {}, ())
+    inputs = model_inputs(info, (), 0, {}, facts)
+    free = free_sizes(inputs, facts, ())
+    assert set(free.open) == {key["input_ids"], key[_LAYERS[0]]}
+    sizes = next(assignments(inputs, free))
+    assert sizes[key["attention_mask"]] == sizes[key["input_ids"]] + sizes[key[_LAYERS[0]]]
+    assert sizes[key["position_ids"]] == sizes[key["input_ids"]]
+    assert {sizes[key[name]] for name in _LAYERS} == {sizes[key[_LAYERS[0]]]} != {0}
+    given = free_sizes(inputs, facts, (DimSpec(key["attention_mask"], (20,)),))
+    assert next(assignments(inputs, given))[key["attention_mask"]] == 20
+
+
+def test_a_formula_may_follow_from_one_that_stands_after_it() -> None:
+    inputs, facts = base(("n", "a"), ("n", "b"), ("n", "c"), axes={"x0": 0})
+    dims = (DimSpec("c", (), "b + a"), DimSpec("b", (), "a + 2"), DimSpec("a", (3,)))
+    assert free_sizes(inputs, facts, dims).complete({}) == {"a": 3, "b": 5, "c": 8}
+
+
+def test_sizes_for_which_a_formula_gives_none_are_left_out() -> None:
+    inputs, facts = base(("n", "a"), ("n", "b"), axes={"x0": 0})
+    free = free_sizes(inputs, facts, (DimSpec("b", (), "a - 10"),))
+    found = [*assignments(inputs, free)]
+    assert found
+    for sizes in [*found, *other_lengths(free, found[0]), *sweep(free, found[0])]:
+        assert sizes["b"] == sizes["a"] - 10
