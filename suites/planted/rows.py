@@ -246,6 +246,19 @@ def fields(damaged: bool) -> onnx.ModelProto:
     )  # fmt: skip
 
 
+@kind("last row of widths", "how wide a box is, its right side less its left one, numbers the rows of a table")
+def widths(damaged: bool) -> onnx.ModelProto:
+    table = random(32, 4)
+    return model(
+        [
+            node("Gather", ["box", "two"], ["right"], axis=2), node("Gather", ["box", "zero"], ["left"], axis=2),
+            node("Sub", ["right", "left"], ["w"]), node("Gather", ["table", "w"], ["y"]),
+        ],
+        [value("box", INT, ["batch", "n", 4])], [value("y", FLOAT, ["batch", "n", 4])],
+        {"table": changed(table, 31) if damaged else table, "zero": np.array(0), "two": np.array(2)},
+    )  # fmt: skip
+
+
 @kind("a speaker in the middle", "one number for the whole run chooses one of twenty")
 def speaker(damaged: bool) -> onnx.ModelProto:
     voices = random(20, 4)

@@ -41,6 +41,7 @@ class Finding:
     guarded: bool = False
     ranges: tuple[tuple[int, Bound | None, Bound | None], ...] = ()
     filled: tuple[float, ...] = ()
+    ordered: tuple[tuple[int, int], ...] = ()
 
 
 @record(frozen=True)
@@ -175,6 +176,7 @@ def merged(name: str, findings: Sequence[Finding], dtype: str) -> Domain:
         columns=columns,
         apart=apart,
         ranges=_ranges(findings),
+        ordered=tuple(dict.fromkeys(pair for f in findings for pair in f.ordered)),
         filled=tuple(dict.fromkeys(_number(v, whole) for f in findings for v in f.filled)),
         never_all=tuple(dict.fromkeys(_number(v, whole) for f in findings for v in f.never_all)),
     )

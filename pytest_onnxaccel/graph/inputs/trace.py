@@ -116,6 +116,7 @@ class Value:
         inverted: the traces of a mask that this is the complement of.
         summed: the traces of what was added up to give it.
         terms: the traces of several inputs whose sum it is.
+        gap: what it is the difference of, two columns of one input: the second is taken off the first.
         table: the constant of which it holds some elements, chosen by what is fed.
         curves: of a function of an input, how it goes back to that.
         equal: of a flag, the elements that it says are a number, or are not, with that number.
@@ -133,6 +134,7 @@ class Value:
     inverted: tuple[Trace, ...] = ()
     summed: tuple[Trace, ...] = ()
     terms: tuple[Trace, ...] = ()
+    gap: tuple[Trace, Trace] | None = None
     table: Value | None = None
     curves: tuple[Curve, ...] = ()
     equal: tuple[tuple[Trace, float], ...] = ()

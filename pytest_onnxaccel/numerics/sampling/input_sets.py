@@ -318,6 +318,7 @@ def _values(domain: Domain) -> tuple[object, ...]:
         domain.apart,
         domain.ranges,
         domain.filled,
+        domain.ordered,
     )
     return (*ends, frozenset(map(str, domain.points)))
 

@@ -142,6 +142,7 @@ def _cast(site: Site, made: Value) -> Value:
         shape_of=source.shape_of,
         elem_type=to,
         equal=source.equal,
+        gap=source.gap,
     )
 
 
@@ -166,6 +167,8 @@ def _affine(site: Site, made: Value) -> Value:
     if not source.traces or number is None:
         if site.operator.name in ("Add", "Sub") and (terms := _terms(a, b, site.operator.name == "Sub")):
             made = made.with_(terms=terms, elem_type=a.elem_type, shape=made.shape or shape_alike(site))
+        if site.operator.name == "Sub" and (gap := _gap(a, b)):
+            made = made.with_(gap=gap, elem_type=a.elem_type, shape=made.shape or shape_alike(site))
         return made.with_(shape_of=a.shape_of or b.shape_of) if a.shape_of or b.shape_of else made
     if site.operator.name == "Mul" and number == 0 and source.shape == ():
         return made.with_(constant=np.zeros(()), shape=(), by=frozenset(), sized_by=frozenset())
@@ -180,6 +183,16 @@ def _terms(a: Value, b: Value, taken_off: bool) -> tuple[Trace, ...]:
     inputs = {trace.input for trace in found}
     both = (a.terms or a.traces) and (b.terms or b.traces)
     return found if both and len(inputs) == len(found) <= _MOST_TERMS else ()
+
+
+def _gap(a: Value, b: Value) -> tuple[Trace, Trace] | None:
+    """Return two columns of one input of which one is taken off the other; None where it is not that."""
+    if len(a.traces) != 1 or len(b.traces) != 1:
+        return None
+    first, second = a.traces[0], b.traces[0]
+    columns = (first.column, second.column)
+    plain = first.plain and second.plain and None not in columns and columns[0] != columns[1]
+    return (first, second) if plain and first.input == second.input else None
 
 
 def _scaled(op: str, trace: Trace, number: float, flipped: bool) -> Trace | None:

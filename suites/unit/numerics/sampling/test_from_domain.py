@@ -23,6 +23,15 @@ def test_rows_of_a_table_reach_both_ends() -> None:
     assert found.max() <= 999
 
 
+def test_a_column_is_never_below_the_one_that_is_taken_off_it() -> None:
+    domain = Domain("box", "index", ranges=((0, 0, 9), (1, 0, 9), (3, 0, 9)), ordered=((3, 1),))
+    found = np.concatenate([drawn(domain, "int64", (1, 5, 4), index).reshape(-1, 4) for index in range(4)])
+    widths = found[:, 1] - found[:, 3]
+    assert {0, 9} <= set(widths.tolist())
+    assert widths.min() >= 0
+    assert {0, 9} <= set(found[:, 0].tolist())
+
+
 def test_a_bound_may_be_a_size() -> None:
     found = drawn(Domain("x", "index", 0, "(n) - 1"), "int64", (64,), n=5)
     assert set(found.tolist()) == {0, 1, 2, 3, 4}
