@@ -33,6 +33,7 @@ class Domain:
         ranges: of columns that have a range of their own, the place on the last axis and both ends, inclusive.
         apart: numbers outside of the two ends that are legal too: an id that stands for nothing.
         ordered: pairs of columns of which the second is never below the first: corners of a box.
+        window: of a mask, places that attention looks back at most, its own included: no place has padding alone in it.
         filled: numbers of which whole rows at the end may be: steps of padding.
         never_all: numbers that not all elements may be: labels that a mean does not count.
     """
@@ -59,6 +60,7 @@ class Domain:
     never_all: tuple[int | float, ...] = ()
     filled: tuple[int | float, ...] = ()
     ordered: tuple[tuple[int, int], ...] = ()
+    window: int | None = None
 
     @property
     def open(self) -> bool:

@@ -319,6 +319,7 @@ def _values(domain: Domain) -> tuple[object, ...]:
         domain.ranges,
         domain.filled,
         domain.ordered,
+        domain.window,
     )
     return (*ends, frozenset(map(str, domain.points)))
 

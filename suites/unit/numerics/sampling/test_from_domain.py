@@ -78,6 +78,12 @@ def test_masks_have_a_valid_start_and_a_padded_tail_in_some_sample() -> None:
     assert padded[0, -1] == 0
 
 
+def test_padding_is_shorter_than_what_attention_looks_back() -> None:
+    for window, least in ((3, 6), (1, 8), (100, 4)):
+        rows = np.concatenate([drawn(Domain("m", "mask", window=window), "int64", (1, 8), i) for i in range(16)])
+        assert rows.sum(axis=1).min() == least
+
+
 def test_a_mask_of_which_0_is_not_legal_has_no_padding() -> None:
     assert all(drawn(Domain("x", "mask", exclude=(0,)), "int64", (2, 8), index).all() for index in range(4))
 
