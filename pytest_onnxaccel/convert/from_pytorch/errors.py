@@ -63,7 +63,8 @@ def refused(
             cause = f"its forward decides by values{_place(texts)}: {match[1].strip()}"
             return ConversionError(cause, remedy="use torch.cond or torch.where, or the torchscript exporter")
     last = texts[-1] if texts else str(error)
-    said = printable(last.strip().partition("\n")[0], 180)
+    lines = [line.strip() for line in last.strip().splitlines() if line.strip()]
+    said = printable(" ".join(lines[: 2 if lines and lines[0].endswith(":") else 1]), 180)
     cause = f"the {exporter} exporter failed{_place(texts)}: {type(error).__name__}: {said}"
     return ConversionError(cause, remedy="try the other exporter")
 

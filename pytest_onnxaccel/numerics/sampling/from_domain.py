@@ -26,6 +26,8 @@ _WIDTH_OF_INTEGERS = 64
 _BESIDE_ZERO = 1e-3
 #: The row, counted over all samples, in which two columns lie as far apart as they go: after both ends of each.
 _APART = 2
+#: In every so many samples all rows of a table of codes are the same, as those of words in one cell are.
+_ALIKE = 4
 
 
 def draw(
@@ -174,7 +176,10 @@ def _in_ranges(generator: np.random.Generator, domain: Domain, made: Any, index:
             table[:, pair] = np.sort(table[:, pair], axis=1)
             table[places == _APART, lesser] = reach[lesser][0]  # and once as far apart as they go
             table[places == _APART, greater] = reach[greater][1]
-    return np.asarray(table.reshape(made.shape))
+    found = np.asarray(table.reshape(made.shape))
+    if index % _ALIKE == _ALIKE - 1 and found.ndim > 2:
+        found[..., 1:, :] = found[..., :1, :]
+    return found
 
 
 def _by_column(columns: tuple[tuple[int | float | str, ...], ...], made: Any, index: int) -> Array:

@@ -32,6 +32,12 @@ def test_a_column_is_never_below_the_one_that_is_taken_off_it() -> None:
     assert {0, 9} <= set(found[:, 0].tolist())
 
 
+def test_rows_of_codes_are_the_same_in_every_fourth_sample() -> None:
+    domain = Domain("cell", "index", ranges=((0, 0, 63), (1, 0, 63)))
+    rows = [len(np.unique(drawn(domain, "int64", (2, 8, 2), index)[0], axis=0)) for index in range(8)]
+    assert [at for at, count in enumerate(rows) if count == 1] == [3, 7]
+
+
 def test_a_bound_may_be_a_size() -> None:
     found = drawn(Domain("x", "index", 0, "(n) - 1"), "int64", (64,), n=5)
     assert set(found.tolist()) == {0, 1, 2, 3, 4}
