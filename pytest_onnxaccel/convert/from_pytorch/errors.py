@@ -47,7 +47,8 @@ def refused(
                 operator = match[1].replace("::", ".")
                 node = next((found[1] for t in texts if (found := _NODE.search(t))), "")
                 where = _module_of(operator, exporter, module, arguments, keywords)
-                named = f"operator {operator}" + (f" (node {node})" if node else "")
+                kind = " of complex numbers" if "complex-valued" in text else ""
+                named = f"operator {operator}{kind}" + (f" (node {node})" if node else "")
                 cause = f"the {exporter} exporter has no ONNX for {named}" + (f" in module {where!r}" if where else "")
                 other = "torchscript" if exporter == "dynamo" else "dynamo"
                 remedy = f"replace the operator, or try the {other} exporter or another opset than {opset}"
