@@ -65,7 +65,7 @@ def logic(site: Site) -> None:
 
 
 def _looks_back(site: Site) -> None:
-    """Note of a mask how far a window beside it lets look back: a row that sees padding alone means nothing."""
+    """Note of a mask how far a window that holds too lets look back: a row that sees padding alone means nothing."""
     for value, other in ((site.operand(0), site.operand(1)), (site.operand(1), site.operand(0))):
         most = other.window.most if other.window is not None else None
         for trace in (*value.traces, *value.inverted) if most is not None else ():
