@@ -32,6 +32,8 @@ class Domain:
         columns: telling numbers or texts by place on the last axis: both sides of the thresholds of a table's column.
         ranges: of columns that have a range of their own, the place on the last axis and both ends, inclusive.
         apart: numbers outside of the two ends that are legal too: an id that stands for nothing.
+        ordered: pairs of columns of which the second is never below the first: corners of a box.
+        window: of a mask, places that attention looks back at most, its own included: no place has padding alone in it.
         filled: numbers of which whole rows at the end may be: steps of padding.
         never_all: numbers that not all elements may be: labels that a mean does not count.
     """
@@ -57,6 +59,8 @@ class Domain:
     ranges: tuple[tuple[int, int, int], ...] = ()
     never_all: tuple[int | float, ...] = ()
     filled: tuple[int | float, ...] = ()
+    ordered: tuple[tuple[int, int], ...] = ()
+    window: int | None = None
 
     @property
     def open(self) -> bool:
@@ -72,7 +76,7 @@ class Domain:
         values = {f.name: data[f.name] for f in fields(cls) if f.name in data}
         for name in ("exclude", "points", "choices", "facts", "apart", "never_all", "filled"):
             values[name] = tuple(values.get(name, ()))
-        for name in ("columns", "ranges"):
+        for name in ("columns", "ranges", "ordered"):
             values[name] = tuple(map(tuple, values.get(name, ())))
         if values.get("exact") is not None:
             values["exact"] = tuple(values["exact"])

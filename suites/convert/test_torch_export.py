@@ -10,10 +10,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from torch_nets import Baked, Deciding, Lstm, Mlp, Named, OneByOne, Steps, Two, Unsupported, seeded
+from torch_nets import Baked, Complex, Deciding, Lstm, Mlp, Named, OneByOne, Steps, Two, Unsupported, seeded
 
 from fixtures.running import run as run_model
-from pytest_onnxaccel.convert.from_pytorch.example_inputs import shared_batch
+from pytest_onnxaccel.convert.from_pytorch.errors import refused
+from pytest_onnxaccel.convert.from_pytorch.example_inputs import Examples, shared_batch
 from pytest_onnxaccel.convert.protocol import Converted
 from pytest_onnxaccel.core.errors import ConfigError, ConversionError, ModelError, OnnxAccelError
 from pytest_onnxaccel.core.specs import TensorSpec
@@ -202,8 +203,20 @@ def test_an_operator_without_onnx_is_named_with_its_module(export: Export, weigh
     assert "\n" not in text
 
 
+def test_an_operator_that_lacks_complex_numbers_alone_is_told_so(export: Export, weights: Callable) -> None:
+    with pytest.raises(ConversionError, match=r"no ONNX for operator aten\.\w+ of complex numbers \(node "):
+        export(weights(Complex), loader="torch_nets:Complex")
+
+
+def test_what_an_exporter_lists_is_told_with_its_first_line() -> None:
+    error = RuntimeError("The following was found:\n\n  sizes differ\n  more\n")
+    told = refused(error, "dynamo", None, (), {}, 18, Examples({}, (), False, None))
+    assert "failed: RuntimeError: The following was found: sizes differ" in str(told)
+    assert "more" not in str(told)
+
+
 def test_a_forward_that_decides_by_values(export: Export, weights: Callable) -> None:
-    with pytest.raises(ConversionError, match="its forward decides by values"):
+    with pytest.raises(ConversionError, match=r"its forward decides by values at torch_nets.py:\d+: Eq\(u0, 1\)"):
         export(weights(Deciding), loader="torch_nets:Deciding")
     made = export(weights(Deciding), loader="torch_nets:Deciding", exporter="torchscript")
     assert any(note.startswith("tracing has fixed what the source decides at torch_nets.py:") for note in made.notes)

@@ -89,6 +89,18 @@ class Steps(nn.Module):
         return found
 
 
+class Complex(nn.Module):
+    """Turns pairs of numbers as rotations are written with complex ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pairs = torch.view_as_complex(self.linear(x).reshape(-1, 2, 2))
+        return torch.view_as_real(pairs.unsqueeze(1).expand(-1, 2, -1) * pairs.unsqueeze(2)).flatten(1)
+
+
 class Deciding(nn.Module):
     """Branches on a value, which a trace fixes."""
 

@@ -39,6 +39,21 @@ def left_out(damaged: bool) -> onnx.ModelProto:
     return attention(value("key_padding_mask", BOOL, ["batch", "words"]), more, scaled(damaged))
 
 
+@kind("a window beside a mask", "a place sees itself and the one before: where both are padding, it sees nothing")
+def window(damaged: bool) -> onnx.ModelProto:
+    more = [
+        node("Shape", ["ids"], ["n1"], start=1, end=2), node("Squeeze", ["n1"], ["n"]),
+        node("Range", ["zero", "n", "one"], ["steps"]), node("Unsqueeze", ["steps", "a1"], ["sees"]),
+        node("Unsqueeze", ["steps", "a0"], ["place"]), node("Sub", ["sees", "two"], ["back"]),
+        node("Greater", ["place", "back"], ["near"]),
+        node("LessOrEqual", ["place", "sees"], ["past"]), node("And", ["near", "past"], ["seen"]),
+        node("Unsqueeze", ["keep", "a1"], ["kept"]), node("And", ["seen", "kept"], ["m"]),
+        node("Mul", ["s", "off"], ["s2"]), node("Where", ["m", "s2", "low"], ["sb"], "fill"),
+    ]  # fmt: skip
+    numbers = {"zero": np.array(0), "one": np.array(1), "two": np.array(2), "a0": np.array([0])}
+    return attention(value("keep", BOOL, ["batch", "words"]), more, scaled(damaged) | numbers)
+
+
 @kind("kept by the opposite of a mask", "Not(padding) chooses the score, else minus infinity")
 def opposite(damaged: bool) -> onnx.ModelProto:
     more = [

@@ -246,6 +246,39 @@ def fields(damaged: bool) -> onnx.ModelProto:
     )  # fmt: skip
 
 
+@kind("last row of widths", "how wide a box is, its right side less its left one, numbers the rows of a table")
+def widths(damaged: bool) -> onnx.ModelProto:
+    table = random(32, 4)
+    return model(
+        [
+            node("Gather", ["box", "two"], ["right"], axis=2), node("Gather", ["box", "zero"], ["left"], axis=2),
+            node("Sub", ["right", "left"], ["w"]), node("Gather", ["table", "w"], ["y"]),
+        ],
+        [value("box", INT, ["batch", "n", 4])], [value("y", FLOAT, ["batch", "n", 4])],
+        {"table": changed(table, 31) if damaged else table, "zero": np.array(0), "two": np.array(2)},
+    )  # fmt: skip
+
+
+@kind("third word of a cell", "words of one cell of a table are counted, and the count is looked up: as TAPAS has it")
+def words_of_a_cell(damaged: bool) -> onnx.ModelProto:
+    places, columns, lines = random(16, 4, seed=1), random(64, 4, seed=2), random(64, 4, seed=3)
+    nodes = [
+        node("Unsqueeze", ["cells", "a1"], ["others"]), node("Unsqueeze", ["cells", "a2"], ["own"]),
+        node("Equal", ["own", "others"], ["same"]), node("Cast", ["same"], ["s"], to=INT),
+        node("ReduceMin", ["s", "a3"], ["alike"], keepdims=0), node("Trilu", ["alike", "before"], ["earlier"], upper=0),
+        node("ReduceSum", ["earlier", "a2"], ["count"], keepdims=0), node("Min", ["count", "most"], ["i"]),
+        node("Gather", ["places", "i"], ["p"]), node("Gather", ["cells", "zero"], ["c"], axis=2),
+        node("Gather", ["cells", "one"], ["l"], axis=2), node("Gather", ["columns", "c"], ["ce"]),
+        node("Gather", ["lines", "l"], ["le"]), node("Sum", ["p", "ce", "le"], ["y"]),
+    ]  # fmt: skip
+    numbers = {"zero": 0, "one": 1, "before": -1, "most": 15} | {f"a{axis}": [axis] for axis in (1, 2, 3)}
+    return model(
+        nodes, [value("cells", INT, ["batch", "n", 2])], [value("y", FLOAT, ["batch", "n", 4])],
+        {"places": changed(places, 2) if damaged else places, "columns": columns, "lines": lines}
+        | {name: np.array(number) for name, number in numbers.items()},
+    )  # fmt: skip
+
+
 @kind("a speaker in the middle", "one number for the whole run chooses one of twenty")
 def speaker(damaged: bool) -> onnx.ModelProto:
     voices = random(20, 4)

@@ -88,6 +88,9 @@ WEIGHTS: dict[str, WeightFault] = {
     "grouped keys": WeightFault("llama", "model.layers.0.self_attn.k_proj.weight", rows(0, _HEAD)),
     "gate": WeightFault("llama", f"model.layers.{_LAST}.mlp.gate_proj.weight", rows(3, 4)),
     "gain of a root-mean-square norm": WeightFault("llama", "model.norm.weight", _one_cell),
+    "keys in a window": WeightFault("mistral", "model.layers.0.self_attn.k_proj.weight", rows(0, _HEAD)),
+    "widths of boxes": WeightFault("layoutlm", "embeddings.w_position_embeddings.weight", rows(-1, 0)),
+    "heights of boxes": WeightFault("layoutlm", "embeddings.h_position_embeddings.weight", rows(0, 1)),
     "end of text": WeightFault("clip_text", "embeddings.token_embedding.weight", rows(-1, 0)),
     "last shift of a norm": WeightFault("clip_text", "final_layer_norm.bias", shifted),
     "position of the last patch": WeightFault("vit", "vit.embeddings.position_embeddings", _last(rows(-1, 0))),
@@ -120,6 +123,7 @@ INPUTS: dict[str, InputFault] = {
     "mask ignored, across": InputFault("bart", "attention_mask", _NOTHING, 1.0, "model.encoder"),
     "mask of a decoder ignored": InputFault("gpt2", "attention_mask", _NOTHING, 1.0, "transformer"),
     "mask beside rotations ignored": InputFault("llama", "attention_mask", _NOTHING, 1.0, "model"),
+    "mask beside a window ignored": InputFault("mistral", "attention_mask", _NOTHING, 1.0, "model"),
     "positions of a cache ignored": InputFault("gpt2_cache", "position_ids", _NOTHING, 3.0, "model.transformer.wpe"),
     "half of the cached keys": InputFault(
         "gpt2_cache", f"past_key_values.{_LAST}.key", _HALF, 0.0, f"model.transformer.h.{_LAST}.attn"

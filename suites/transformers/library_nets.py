@@ -124,6 +124,20 @@ def llama() -> nn.Module:
     return LlamaForCausalLM(LlamaConfig(**_TEXT, num_key_value_heads=HEADS // 2, use_cache=False))
 
 
+def mistral() -> nn.Module:
+    """A decoder whose places look four back: most of a padded row sees padding alone."""
+    from transformers import MistralConfig, MistralForCausalLM
+
+    return MistralForCausalLM(MistralConfig(**_TEXT, num_key_value_heads=HEADS // 2, sliding_window=4, use_cache=False))
+
+
+def layoutlm() -> nn.Module:
+    """Words with their boxes, whose width and height are looked up."""
+    from transformers import LayoutLMConfig, LayoutLMModel
+
+    return LayoutLMModel(LayoutLMConfig(**_TEXT, max_2d_position_embeddings=64))
+
+
 def clip_text() -> nn.Module:
     from transformers import CLIPTextConfig, CLIPTextModel
 
@@ -266,6 +280,14 @@ NETS: dict[str, Net] = {
         ("logits", *(name.replace("past_key_values", "present") for name in _PAST)),
     ),
     "llama": Net(llama, _ids("input_ids", "attention_mask")),
+    "mistral": Net(mistral, _ids("input_ids", "attention_mask")),
+    "layoutlm": Net(
+        layoutlm,
+        (
+            *_ids("input_ids", "attention_mask", "token_type_ids"),
+            "bbox:int64:batchxsequencex4",
+        ),
+    ),
     "clip_text": Net(clip_text, _ids("input_ids", "attention_mask")),
     "vit": Net(vit, ("pixel_values:float32:batchx3x32x32",)),
     "convnext": Net(convnext, ("pixel_values:float32:batchx3x64x64",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,7 +22,10 @@ _SPECIALISED = re.compile(
     re.DOTALL,
 )
 _AXIS = re.compile(r"\['(\w+)'\]\.(?:size\(\)|shape)\[(\d+)\]")
-_DATA_DEPENDENT = re.compile(r"data-dependent expression ([^\n(]+)")
+_DATA_DEPENDENT = re.compile(r"data-dependent expression (.+?)(?: \(unhinted|\n|$)")
+#: Before the lines of the source that PyTorch was at, outermost first; an empty line ends them.
+_AT = re.compile(r"(?:The following call raised this error|Original traceback):\s*\n")
+_FILE = re.compile(r'File "([^"\n]+)", line (\d+)')
 
 
 def refused(
@@ -43,7 +47,8 @@ def refused(
                 operator = match[1].replace("::", ".")
                 node = next((found[1] for t in texts if (found := _NODE.search(t))), "")
                 where = _module_of(operator, exporter, module, arguments, keywords)
-                named = f"operator {operator}" + (f" (node {node})" if node else "")
+                kind = " of complex numbers" if "complex-valued" in text else ""
+                named = f"operator {operator}{kind}" + (f" (node {node})" if node else "")
                 cause = f"the {exporter} exporter has no ONNX for {named}" + (f" in module {where!r}" if where else "")
                 other = "torchscript" if exporter == "dynamo" else "dynamo"
                 remedy = f"replace the operator, or try the {other} exporter or another opset than {opset}"
@@ -56,12 +61,12 @@ def refused(
         )
     for text in texts:
         if match := _DATA_DEPENDENT.search(text):
-            cause = f"its forward decides by values: {match[1].strip()}"
+            cause = f"its forward decides by values{_place(texts)}: {match[1].strip()}"
             return ConversionError(cause, remedy="use torch.cond or torch.where, or the torchscript exporter")
     last = texts[-1] if texts else str(error)
-    cause = (
-        f"the {exporter} exporter failed: {type(error).__name__}: {printable(last.strip().partition(chr(10))[0], 180)}"
-    )
+    lines = [line.strip() for line in last.strip().splitlines() if line.strip()]
+    said = printable(" ".join(lines[: 2 if lines and lines[0].endswith(":") else 1]), 180)
+    cause = f"the {exporter} exporter failed{_place(texts)}: {type(error).__name__}: {said}"
     return ConversionError(cause, remedy="try the other exporter")
 
 
@@ -74,6 +79,17 @@ def stuck(why: str, dim: str, given: Examples) -> ConversionError:
         remedy=f"ask for a fixed {'batch' if what == 'the batch' else 'size'}, "
         "or fix the forward method, which treats its size as a constant",
     )
+
+
+def _place(texts: list[str]) -> str:
+    """Return where in the source the exporter stopped: its file and line, in words; empty where it does not say."""
+    for text in texts:
+        for start in _AT.finditer(text):
+            lines = _FILE.findall(text[start.end() :].partition("\n\n")[0])
+            own = [one for one in lines if f"{os.sep}torch{os.sep}" not in one[0]]
+            if own:
+                return f" at {printable(os.path.basename(own[-1][0]), 80)}:{own[-1][1]}"
+    return ""
 
 
 def _dim_of(texts: list[str], given: Examples) -> str:

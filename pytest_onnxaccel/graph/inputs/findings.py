@@ -41,6 +41,8 @@ class Finding:
     guarded: bool = False
     ranges: tuple[tuple[int, Bound | None, Bound | None], ...] = ()
     filled: tuple[float, ...] = ()
+    ordered: tuple[tuple[int, int], ...] = ()
+    window: int | None = None
 
 
 @record(frozen=True)
@@ -175,6 +177,8 @@ def merged(name: str, findings: Sequence[Finding], dtype: str) -> Domain:
         columns=columns,
         apart=apart,
         ranges=_ranges(findings),
+        window=min((f.window for f in findings if f.window is not None), default=None),
+        ordered=tuple(dict.fromkeys(pair for f in findings for pair in f.ordered)),
         filled=tuple(dict.fromkeys(_number(v, whole) for f in findings for v in f.filled)),
         never_all=tuple(dict.fromkeys(_number(v, whole) for f in findings for v in f.never_all)),
     )

@@ -102,6 +102,21 @@ class Trace:
 
 
 @record(frozen=True)
+class Window:
+    """What is known of numbers that count up, and of what compares them.
+
+    Attributes:
+        back: they are less by this.
+        distance: it is how far two of them lie apart.
+        most: it is a flag: so many places, the own one included, are seen at most.
+    """
+
+    back: int = 0
+    distance: bool = False
+    most: int | None = None
+
+
+@record(frozen=True)
 class Value:
     """What is known of one value of a graph.
 
@@ -112,10 +127,12 @@ class Value:
         by: inputs whose values it depends on in any way; what depends on their shapes alone does not count.
         sized_by: inputs whose values its shape depends on.
         shape_of: the input whose shape, or a part of it, this holds, or numbers that count up to it.
+        window: of numbers that count up, or of flags that compare them, how far they look back.
         elem_type: of ONNX; 0 where it is not known.
         inverted: the traces of a mask that this is the complement of.
         summed: the traces of what was added up to give it.
         terms: the traces of several inputs whose sum it is.
+        gap: what it is the difference of, two columns of one input: the second is taken off the first.
         table: the constant of which it holds some elements, chosen by what is fed.
         curves: of a function of an input, how it goes back to that.
         equal: of a flag, the elements that it says are a number, or are not, with that number.
@@ -129,10 +146,12 @@ class Value:
     by: frozenset[str] = frozenset()
     sized_by: frozenset[str] = frozenset()
     shape_of: str = ""
+    window: Window | None = None
     elem_type: int = 0
     inverted: tuple[Trace, ...] = ()
     summed: tuple[Trace, ...] = ()
     terms: tuple[Trace, ...] = ()
+    gap: tuple[Trace, Trace] | None = None
     table: Value | None = None
     curves: tuple[Curve, ...] = ()
     equal: tuple[tuple[Trace, float], ...] = ()

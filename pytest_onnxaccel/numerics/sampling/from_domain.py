@@ -24,6 +24,10 @@ _WIDTH_OF_FLOATS = 2.0
 _WIDTH_OF_INTEGERS = 64
 #: What stands for 0 where it is an end of a range.
 _BESIDE_ZERO = 1e-3
+#: The row, counted over all samples, in which two columns lie as far apart as they go: after both ends of each.
+_APART = 2
+#: In every so many samples all rows of a table of codes are the same, as those of words in one cell are.
+_ALIKE = 4
 
 
 def draw(
@@ -165,7 +169,17 @@ def _in_ranges(generator: np.random.Generator, domain: Domain, made: Any, index:
             drawn = generator.integers(low, high, len(table), endpoint=True)
             ends = np.where(places == column % 2, low, np.where(places == 1 - column % 2, high, drawn))
             table[:, column] = ends.astype(table.dtype)
-    return np.asarray(table.reshape(made.shape))
+    reach = {column: (low, high) for column, low, high in domain.ranges}
+    for lesser, greater in domain.ordered:
+        if lesser in reach and greater in reach and max(lesser, greater) < table.shape[1]:
+            pair = [lesser, greater]
+            table[:, pair] = np.sort(table[:, pair], axis=1)
+            table[places == _APART, lesser] = reach[lesser][0]  # and once as far apart as they go
+            table[places == _APART, greater] = reach[greater][1]
+    found = np.asarray(table.reshape(made.shape))
+    if index % _ALIKE == _ALIKE - 1 and found.ndim > 2:
+        found[..., 1:, :] = found[..., :1, :]
+    return found
 
 
 def _by_column(columns: tuple[tuple[int | float | str, ...], ...], made: Any, index: int) -> Array:

@@ -318,6 +318,8 @@ def _values(domain: Domain) -> tuple[object, ...]:
         domain.apart,
         domain.ranges,
         domain.filled,
+        domain.ordered,
+        domain.window,
     )
     return (*ends, frozenset(map(str, domain.points)))
 

@@ -39,11 +39,14 @@ def mask(
         return np.full(shape, index % 2 == 0 if not shape or math.prod(shape) == 1 else True)
     length = shape[-1]
     rows = math.prod(shape[:-1])
-    valid = generator.integers(max(1, math.ceil(length * _VALID)), length, (rows,), endpoint=True)
+    least = max(1, math.ceil(length * _VALID))
+    if domain.window is not None:  # the last place must see what is valid
+        least = min(length, max(least, length - domain.window + 1))
+    valid = generator.integers(least, length, (rows,), endpoint=True)
     if rows and index in (0, LONG):  # the end of a long sample is what it is for
         valid[0] = length
     elif rows == 1 and length > 1:
-        valid[0] = min(int(valid[0]), length - 1)  # a padded tail in some sample
+        valid[0] = max(least, min(int(valid[0]), length - 1))  # a padded tail in some sample
     return np.asarray((np.arange(length) < valid[:, None]).reshape(shape))
 
 

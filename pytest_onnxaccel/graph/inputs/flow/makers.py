@@ -10,6 +10,7 @@ import onnx
 
 from pytest_onnxaccel.graph.inputs.flow.shapes import Shape, shape_alike
 from pytest_onnxaccel.graph.inputs.flow.traces import joined, moved
+from pytest_onnxaccel.graph.inputs.flow.windows import both, stepped, windowed
 from pytest_onnxaccel.graph.inputs.trace import MOST_TRACES, UNKNOWN, Trace, Value
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def _kept(site: Site, made: Value) -> Value:
         constant=found,
         shape=shape,
         shape_of=source.shape_of,
+        window=source.window,
         elem_type=source.elem_type,
     )
 
@@ -101,6 +103,7 @@ def _moved(site: Site, made: Value) -> Value:
         table=table,
         shape=shape,
         shape_of=shape_of,
+        window=source.window,
         elem_type=source.elem_type,
     )
 
@@ -140,8 +143,10 @@ def _cast(site: Site, made: Value) -> Value:
         constant=found,
         shape=made.shape or source.shape,
         shape_of=source.shape_of,
+        window=source.window,
         elem_type=to,
         equal=source.equal,
+        gap=source.gap,
     )
 
 
@@ -166,7 +171,11 @@ def _affine(site: Site, made: Value) -> Value:
     if not source.traces or number is None:
         if site.operator.name in ("Add", "Sub") and (terms := _terms(a, b, site.operator.name == "Sub")):
             made = made.with_(terms=terms, elem_type=a.elem_type, shape=made.shape or shape_alike(site))
-        return made.with_(shape_of=a.shape_of or b.shape_of) if a.shape_of or b.shape_of else made
+        if site.operator.name == "Sub" and (gap := _gap(a, b)):
+            made = made.with_(gap=gap, elem_type=a.elem_type, shape=made.shape or shape_alike(site))
+        if not a.shape_of and not b.shape_of:
+            return made
+        return made.with_(shape_of=a.shape_of or b.shape_of, window=stepped(site))
     if site.operator.name == "Mul" and number == 0 and source.shape == ():
         return made.with_(constant=np.zeros(()), shape=(), by=frozenset(), sized_by=frozenset())
     traces = tuple(filter(None, (_scaled(site.operator.name, trace, number, flipped) for trace in source.traces)))
@@ -180,6 +189,16 @@ def _terms(a: Value, b: Value, taken_off: bool) -> tuple[Trace, ...]:
     inputs = {trace.input for trace in found}
     both = (a.terms or a.traces) and (b.terms or b.traces)
     return found if both and len(inputs) == len(found) <= _MOST_TERMS else ()
+
+
+def _gap(a: Value, b: Value) -> tuple[Trace, Trace] | None:
+    """Return two columns of one input of which one is taken off the other; None where it is not that."""
+    if len(a.traces) != 1 or len(b.traces) != 1:
+        return None
+    first, second = a.traces[0], b.traces[0]
+    columns = (first.column, second.column)
+    plain = first.plain and second.plain and None not in columns and columns[0] != columns[1]
+    return (first, second) if plain and first.input == second.input else None
 
 
 def _scaled(op: str, trace: Trace, number: float, flipped: bool) -> Trace | None:
@@ -242,14 +261,16 @@ def _flags(site: Site, made: Value) -> Value:
     """Return two masks as one: what is left out by either, or by both."""
     values = [v for v in site.operands if v is not None]
     inverted = tuple(dict.fromkeys(trace for v in values for trace in moved(v.inverted)))[:MOST_TRACES]
-    return made.with_(traces=joined(values), inverted=inverted, elem_type=9)
+    window = both(values) if site.operator.name == "And" else None
+    return made.with_(traces=joined(values), inverted=inverted, elem_type=9, window=window)
 
 
 def _counting(site: Site, made: Value) -> Value:
     """Return numbers that count up to the length of an input, where the operands do."""
     shape_of = next((v.shape_of for v in site.operands if v is not None and v.shape_of), "")
     rank_one = (None,) if site.operator.name == "Range" else None
-    return made.with_(shape_of=shape_of, shape=made.shape or rank_one or shape_alike(site))
+    window = site.operand(0).window if site.operator.name == "Abs" else None
+    return made.with_(shape_of=shape_of, window=window, shape=made.shape or rank_one or shape_alike(site))
 
 
 def _running(site: Site, made: Value) -> Value:
@@ -282,6 +303,7 @@ MAKERS: Mapping[str, Callable[[Site, Value], Value]] = {
     "Not": _opposite,
     "Equal": _equal,
     **dict.fromkeys(("And", "Or"), _flags),
+    **dict.fromkeys(("Greater", "GreaterOrEqual", "Less", "LessOrEqual"), windowed),
     "Where": _chosen,
     "Clip": _clipped,
 }

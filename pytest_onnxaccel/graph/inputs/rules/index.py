@@ -28,6 +28,19 @@ def _rows(site: Site, place: int, size: int | None, what: str) -> None:
     site.findings.bounds(read.traces, site.node, Demand(text, 0, size - 1, "index", points=points))
     _fields(site, read.traces, size, text)
     _digits(site, read.terms, size, text)
+    _between(site, read, size, text)
+
+
+def _between(site: Site, read: Value, size: int, text: str) -> None:
+    """Rows that are numbered by how far two columns lie apart, as the width of a box is: the second is not below."""
+    if read.gap is None:
+        return
+    greater, lesser = (trace.column for trace in read.gap)
+    if greater is None or lesser is None:
+        return
+    said = f"{text} by column {greater} less column {lesser} in {named(site.node)}"
+    ranges = tuple((column, 0, size - 1) for column in (lesser, greater))
+    site.findings.add(Finding(read.gap[0].input, said, "index", ranges=ranges, ordered=((lesser, greater),)))
 
 
 def _fields(site: Site, traces: Sequence[Trace], size: int, text: str) -> None:

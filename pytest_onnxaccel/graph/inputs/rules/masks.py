@@ -60,6 +60,17 @@ def logic(site: Site) -> None:
     for value in site.operands:
         if value is not None:
             _mask(site, [t for t in value.traces if _flags(value, t)], "is a flag")
+    if site.operator.name == "And":
+        _looks_back(site)
+
+
+def _looks_back(site: Site) -> None:
+    """Note of a mask how far a window that holds too lets look back: a row that sees padding alone means nothing."""
+    for value, other in ((site.operand(0), site.operand(1)), (site.operand(1), site.operand(0))):
+        most = other.window.most if other.window is not None else None
+        for trace in (*value.traces, *value.inverted) if most is not None else ():
+            text = f"is seen {most} places back in {named(site.node)}"
+            site.findings.add(Finding(trace.input, text, window=most))
 
 
 def _flags(value: Value, trace: Trace) -> bool:

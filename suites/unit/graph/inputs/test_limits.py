@@ -95,6 +95,27 @@ def test_fields_of_one_table_end_where_the_next_one_begins() -> None:
     assert found.ranges == ((0, 0, 9), (1, 0, 4), (2, 0, 19))
 
 
+def width_of_a_box(less: int = 0) -> InputFacts:
+    """Column 2 less column *less* numbers the rows of a table."""
+    nodes = [
+        node("Gather", ["box", "right"], ["r"], axis=2), node("Gather", ["box", "left"], ["l"], axis=2),
+        node("Sub", ["r", "l"], ["w"]), node("Gather", ["table", "w"], ["y"]),
+    ]  # fmt: skip
+    constants = {"right": np.array(2), "left": np.array(less), "table": np.zeros((32, 3), np.float32)}
+    return facts(nodes, {"box": (INT, ["batch", "n", 4])}, (FLOAT, ["batch", "n", 3]), **constants)
+
+
+def test_a_width_that_is_looked_up_is_not_negative() -> None:
+    found = width_of_a_box().domains["box"]
+    assert found.kind == "index"
+    assert found.ordered == ((0, 2),)
+    assert found.ranges == ((0, 0, 31), (2, 0, 31))
+
+
+def test_a_column_less_itself_says_nothing() -> None:
+    assert "box" not in width_of_a_box(less=2).domains
+
+
 def test_keys_of_one_column_are_for_that_column() -> None:
     encoder = node("LabelEncoder", ["c"], ["y"], domain="ai.onnx.ml", keys_strings=["a", "b"], values_floats=[1.0, 2.0])
     made = model(

@@ -23,6 +23,21 @@ def test_rows_of_a_table_reach_both_ends() -> None:
     assert found.max() <= 999
 
 
+def test_a_column_is_never_below_the_one_that_is_taken_off_it() -> None:
+    domain = Domain("box", "index", ranges=((0, 0, 9), (1, 0, 9), (3, 0, 9)), ordered=((3, 1),))
+    found = np.concatenate([drawn(domain, "int64", (1, 5, 4), index).reshape(-1, 4) for index in range(4)])
+    widths = found[:, 1] - found[:, 3]
+    assert {0, 9} <= set(widths.tolist())
+    assert widths.min() >= 0
+    assert {0, 9} <= set(found[:, 0].tolist())
+
+
+def test_rows_of_codes_are_the_same_in_every_fourth_sample() -> None:
+    domain = Domain("cell", "index", ranges=((0, 0, 63), (1, 0, 63)))
+    rows = [len(np.unique(drawn(domain, "int64", (2, 8, 2), index)[0], axis=0)) for index in range(8)]
+    assert [at for at, count in enumerate(rows) if count == 1] == [3, 7]
+
+
 def test_a_bound_may_be_a_size() -> None:
     found = drawn(Domain("x", "index", 0, "(n) - 1"), "int64", (64,), n=5)
     assert set(found.tolist()) == {0, 1, 2, 3, 4}
@@ -67,6 +82,12 @@ def test_masks_have_a_valid_start_and_a_padded_tail_in_some_sample() -> None:
     assert whole.tolist() == [[1] * 8]
     assert padded[0, 0] == 1
     assert padded[0, -1] == 0
+
+
+def test_padding_is_shorter_than_what_attention_looks_back() -> None:
+    for window, least in ((3, 6), (1, 8), (100, 4)):
+        rows = np.concatenate([drawn(Domain("m", "mask", window=window), "int64", (1, 8), i) for i in range(16)])
+        assert rows.sum(axis=1).min() == least
 
 
 def test_a_mask_of_which_0_is_not_legal_has_no_padding() -> None:
