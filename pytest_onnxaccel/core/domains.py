@@ -34,6 +34,7 @@ class Domain:
         apart: numbers outside of the two ends that are legal too: an id that stands for nothing.
         filled: numbers of which whole rows at the end may be: steps of padding.
         never_all: numbers that not all elements may be: labels that a mean does not count.
+        levels: numbers next to which all elements of a sample tell: both sides of a limit of their mean.
     """
 
     #: number: any; index: rows of a table; mask: 0 and 1, valid first; padding: a mask whose 1 is what is left out;
@@ -57,6 +58,7 @@ class Domain:
     ranges: tuple[tuple[int, int, int], ...] = ()
     never_all: tuple[int | float, ...] = ()
     filled: tuple[int | float, ...] = ()
+    levels: tuple[int | float, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -70,7 +72,7 @@ class Domain:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Domain:
         values = {f.name: data[f.name] for f in fields(cls) if f.name in data}
-        for name in ("exclude", "points", "choices", "facts", "apart", "never_all", "filled"):
+        for name in ("exclude", "points", "choices", "facts", "apart", "never_all", "filled", "levels"):
             values[name] = tuple(values.get(name, ()))
         for name in ("columns", "ranges"):
             values[name] = tuple(map(tuple, values.get(name, ())))

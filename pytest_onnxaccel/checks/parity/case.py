@@ -12,6 +12,7 @@ from pytest_onnxaccel.checks.parity.outputs.comparer import Comparer
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import Decision, Tolerance
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.sample_numbers import ROWED, ROWS, WIDE
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -127,7 +128,9 @@ def sample(inputs: Inputs, seeds: Sequence[int], batch: int | None, index: int) 
     inputs = sized(inputs, index)
     if seeds:
         return inputs.seeded(seeds[index], batch)
-    return inputs.feeds(index * (batch or 1), batch, index)
+    if index == ROWED:
+        return inputs.feeds(0, ROWS * (inputs.batch or 1))
+    return inputs.feeds(index * (batch or 1) if index < WIDE else index, batch, index)
 
 
 def sized(inputs: Inputs, index: int) -> Inputs:

@@ -26,7 +26,7 @@ from pytest_onnxaccel.checks.reach.answers import Answers
 from pytest_onnxaccel.core import progress
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.numerics.compare.elementwise import twice
-from pytest_onnxaccel.numerics.sampling.sample_numbers import BEYOND, WIDE
+from pytest_onnxaccel.numerics.sampling.sample_numbers import BEYOND, LEVELLED, TOGETHER, WIDE
 from pytest_onnxaccel.numerics.unpacked import holder
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ class _Comparison:
         both = both_runs(case.candidate_session, case.reference_session, feeds)
         if both is None:
             return True
-        large = WIDE <= index < BEYOND
+        large = WIDE <= index < BEYOND or LEVELLED <= index < TOGETHER
         # The noise of a narrow type was measured on the samples before
         own = of_large_inputs(self.limits) if large else replace(self.limits, floors=dict(self.limits.floors))
         own.tight = ()

@@ -9,11 +9,14 @@ from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.graph.describe import ports
 from pytest_onnxaccel.graph.files import load_graph
 from pytest_onnxaccel.graph.inputs.batch_axes import batch_axes
+from pytest_onnxaccel.graph.inputs.flow.bodies import graphs_of
 from pytest_onnxaccel.graph.inputs.names import suggested
 from pytest_onnxaccel.graph.inputs.rules import all_rules
 from pytest_onnxaccel.graph.inputs.walk import Walk
 from pytest_onnxaccel.graph.inputs.whole import whole_results
 
+#: Operators with subgraphs.
+_WITH_BODIES = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 #: Sizes that conditions tell apart, of one input.
 _MOST_COMPARED = 4
 
@@ -46,14 +49,25 @@ def facts_of(model: Any) -> InputFacts:
         shares=tuple(spec.name for spec in given if spec.name in values and values[spec.name].share),
         longest=dict(walk.findings.longest),
         compared={name: tuple(sizes)[:_MOST_COMPARED] for name, sizes in walk.findings.compared_sizes.items()},
-        weights=_multiplied(model.graph) if walk.findings.longest or walk.findings.compared_sizes else 0,
+        weights=_multiplied(model),
         whole=whole_results(model.graph, values) if free else {},
         infinite=tuple(spec.name for spec in given if spec.name in values and values[spec.name].infinite),
     )
 
 
-def _multiplied(graph: Any) -> int:
-    """Return how many numbers the matrices and kernels of *graph* hold, without tables that are looked up in."""
-    tables = {node.input[0] for node in graph.node if node.op_type == "Gather"}
-    tensors = [one for one in graph.initializer if len(one.dims) > 1 and one.name not in tables]
-    return sum(math.prod(one.dims) for one in tensors)
+def _multiplied(model: Any) -> int:
+    """Return how many numbers the matrices and kernels of *model* hold, without tables that are looked up in."""
+    return sum(_of_graph(graph) for graph in [model.graph, *model.functions])
+
+
+def _of_graph(graph: Any) -> int:
+    tables, inner, constants = set(), 0, []
+    for node in graph.node:
+        if node.op_type == "Gather":
+            tables.add(node.input[0])
+        elif node.op_type == "Constant":
+            constants += [(node.output[0], item.t) for item in node.attribute if item.name == "value"]
+        elif node.op_type in _WITH_BODIES:
+            inner += sum(_of_graph(body) for item in node.attribute for body in graphs_of(item))
+    constants += [(one.name, one) for one in getattr(graph, "initializer", ())]
+    return inner + sum(math.prod(one.dims) for name, one in constants if len(one.dims) > 1 and name not in tables)

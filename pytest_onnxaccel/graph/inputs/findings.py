@@ -13,6 +13,8 @@ from pytest_onnxaccel.graph.inputs.trace import Trace, Value
 
 #: At most so many telling points are kept of one input.
 _MOST_POINTS = 512
+#: And so many levels.
+_MOST_LEVELS = 16
 #: At most so many facts are told of one input.
 _MOST_FACTS = 6
 #: An end below this stands for 0, which is left out: the logarithm of less is an ordinary number too.
@@ -41,6 +43,7 @@ class Finding:
     guarded: bool = False
     ranges: tuple[tuple[int, Bound | None, Bound | None], ...] = ()
     filled: tuple[float, ...] = ()
+    levels: tuple[float, ...] = ()
 
 
 @record(frozen=True)
@@ -118,8 +121,10 @@ class Findings:
         for curve in value.curves:
             told = [point for point in demand.points if curve.exact or point not in demand.leaps]
             found = tuple(dict.fromkeys(number for point in told for number in curve.back(point)))
-            if found:
-                self.add(Finding(curve.inner.input, text, points=found))
+            if found and curve.level:
+                self.add(Finding(curve.trace.input, text, levels=found))
+            elif found:
+                self.add(Finding(curve.trace.input, text, points=found))
         for trace in value.terms:
             if trace.scale:
                 self.add(Finding(trace.input, text, points=tuple(map(trace.back, demand.points))))
@@ -177,6 +182,7 @@ def merged(name: str, findings: Sequence[Finding], dtype: str) -> Domain:
         ranges=_ranges(findings),
         filled=tuple(dict.fromkeys(_number(v, whole) for f in findings for v in f.filled)),
         never_all=tuple(dict.fromkeys(_number(v, whole) for f in findings for v in f.never_all)),
+        levels=tuple(dict.fromkeys(_number(v, whole) for f in findings for v in f.levels))[:_MOST_LEVELS],
     )
 
 

@@ -112,6 +112,8 @@ class Value:
         by: inputs whose values it depends on in any way; what depends on their shapes alone does not count.
         sized_by: inputs whose values its shape depends on.
         shape_of: the input whose shape, or a part of it, this holds, or numbers that count up to it.
+        sizes: of a shape, or of how many elements an input has: the sizes that are counted; None where that is open.
+        count: of a number that counts a length of *shape_of*, what that is multiplied with and what is added.
         elem_type: of ONNX; 0 where it is not known.
         inverted: the traces of a mask that this is the complement of.
         summed: the traces of what was added up to give it.
@@ -129,6 +131,8 @@ class Value:
     by: frozenset[str] = frozenset()
     sized_by: frozenset[str] = frozenset()
     shape_of: str = ""
+    sizes: tuple[int | str | None, ...] | None = None
+    count: tuple[float, float] = (1.0, 0.0)
     elem_type: int = 0
     inverted: tuple[Trace, ...] = ()
     summed: tuple[Trace, ...] = ()

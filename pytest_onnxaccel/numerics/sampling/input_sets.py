@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from pytest_onnxaccel.core.domains import Domain
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import InputSpec, TensorSpec
 from pytest_onnxaccel.numerics.sampling.around import golden_range, is_held
+from pytest_onnxaccel.numerics.sampling.combined import Combined, combined, levelled, levels
 from pytest_onnxaccel.numerics.sampling.declared import (
     ELEMENTS,
     as_declared,
@@ -21,7 +22,16 @@ from pytest_onnxaccel.numerics.sampling.declared import (
 )
 from pytest_onnxaccel.numerics.sampling.draw import DEFAULT_RANGE, LegalValues, concrete, sample
 from pytest_onnxaccel.numerics.sampling.from_domain import draw
-from pytest_onnxaccel.numerics.sampling.sample_numbers import ABSENT, BEYOND, LONG, WIDE, WIDENED
+from pytest_onnxaccel.numerics.sampling.sample_numbers import (
+    ABSENT,
+    BEYOND,
+    LEVELLED,
+    LONG,
+    ROWED,
+    TOGETHER,
+    WIDE,
+    WIDENED,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,6 +42,8 @@ if TYPE_CHECKING:
 #: elements, as a row of a table has: such models are quick.
 _MOST_SAMPLES, _MOST_ROWS = 24, 256
 _FEW_ELEMENTS = 256
+#: A model is light where a sample takes so few multiplications.
+_LIGHT = 10**6
 #: Rows of a table are fed so often that columns meet in many ways.
 _MIXED = 4
 #: Drawn samples are kept up to this size, bytes: several checks feed the same ones.
@@ -67,6 +79,7 @@ class Inputs:
         shares: outputs that engines compute to the last digit of 1, as the graph says.
         whole: outputs that are one number for all samples of a batch, with the node that makes them so.
         beyond: other domains, of samples from BEYOND on, see :meth:`with_beyond`.
+        weights: numbers that the model multiplies with; None where nobody counted them.
     """
 
     specs: tuple[TensorSpec, ...]
@@ -93,6 +106,7 @@ class Inputs:
     beyond: Mapping[str, Domain] = field(default_factory=dict)
     shares: tuple[str, ...] = ()
     whole: Mapping[str, str] = field(default_factory=dict)
+    weights: int | None = None
     _drawn: dict[tuple[int, int], dict[str, Array]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _variants: dict[int, Inputs] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -246,7 +260,15 @@ class Inputs:
             floats = (floats[0] * (WIDENED if floats[0] < 0 else 1.0), floats[1] * WIDENED)
         domains = {**self.domains, **self.beyond} if BEYOND <= index < LONG else self.domains
         legal = LegalValues(given, floats, self.integers, domains, self.symbols())
-        return sample(specs, self.shapes(), self.seed + 7919 * again, index + again, legal)
+        made = sample(specs, self.shapes(), self.seed + 7919 * again, index + again, legal)
+        if TOGETHER <= index < ROWED and self.together is not None:
+            return made | self.together.arrays(index - TOGETHER, specs, made)
+        if LEVELLED <= index < TOGETHER:
+            turns = {spec: self._levels[spec.name] for spec in specs if self._levels.get(spec.name)}
+            for spec, numbers in turns.items():
+                level = numbers[(index - LEVELLED) % len(numbers)]
+                made[spec.name] = levelled(spec, made[spec.name].shape, level, self.seed)
+        return made
 
     @cached_property
     def telling(self) -> int:
@@ -288,6 +310,43 @@ class Inputs:
             return range(0)
         return range(BEYOND, BEYOND + max(ELEMENTS, replace(self, domains=self.beyond).telling))
 
+    # -- samples that are compared in addition --------------------------------------------------------------------
+
+    @cached_property
+    def together(self) -> Combined | None:
+        """What is fed in each combination, of a light model; None where there is nothing."""
+        if not self.light or self.golden:
+            return None
+        return combined([s for s in self.specs if self.made_up(s.name)], self.shapes(), self._said)
+
+    @cached_property
+    def _said(self) -> dict[str, list[Domain]]:
+        """What the file, and the other one that it is compared with, say of each input."""
+        sources = (self.domains, self.beyond)
+        return {s.name: [one[s.name] for one in sources if s.name in one] for s in self.specs}
+
+    @cached_property
+    def _levels(self) -> dict[str, tuple[float, ...]]:
+        return {s.name: levels(self._said[s.name]) for s in self.specs if self.made_up(s.name)}
+
+    @property
+    def light(self) -> bool:
+        """A sample takes next to no time: hundreds of them may be fed."""
+        if self.weights is None:
+            return False
+        return max(self.weights, 1) * sum(map(math.prod, self.shapes().values())) <= _LIGHT
+
+    @property
+    def extra_samples(self) -> Iterator[int]:
+        """Numbers of samples at levels, of samples of combined values, and of several samples at once."""
+        if self.golden:
+            return
+        yield from range(LEVELLED, LEVELLED + max(map(len, self._levels.values()), default=0))
+        if self.together is not None:
+            yield from range(TOGETHER, TOGETHER + self.together.count)
+        if self.dynamic and self.light and "batch" not in (self.symbol or "").lower():
+            yield ROWED  # of an axis that nobody calls the batch, one place alone does not tell what it is
+
     # -- where values come from --------------------------------------------------------------------------------
 
     def made_up(self, name: str) -> bool:
@@ -318,6 +377,7 @@ def _values(domain: Domain) -> tuple[object, ...]:
         domain.apart,
         domain.ranges,
         domain.filled,
+        domain.levels,
     )
     return (*ends, frozenset(map(str, domain.points)))
 

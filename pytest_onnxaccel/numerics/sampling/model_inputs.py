@@ -73,4 +73,5 @@ def model_inputs(
         infinite=facts.infinite,
         shares=facts.shares,
         whole=facts.whole if size else {},
+        weights=facts.weights,
     )

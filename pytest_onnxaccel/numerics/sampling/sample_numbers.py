@@ -10,3 +10,8 @@ BEYOND = 1 << 40
 LONG = 1 << 41
 #: And this one is without the inputs that may be left out (:attr:`Inputs.absent`).
 ABSENT = 1 << 42
+#: From these numbers on all elements lie next to one number that tells, and values of inputs are combined
+#: (:attr:`Inputs.together`).
+LEVELLED, TOGETHER = 1 << 43, 1 << 44
+#: This sample is ROWS of the others at once.
+ROWED, ROWS = 1 << 45, 4

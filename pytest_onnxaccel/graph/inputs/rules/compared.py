@@ -59,8 +59,12 @@ def _compared_size(site: Site, place: int, number: float | None) -> None:
     value = site.operand(place)
     if number is None or number < 0 or not value.shape_of or any(size != 1 for size in value.shape or ()):
         return
-    sizes = site.findings.compared_sizes.setdefault(value.shape_of, {})
-    sizes |= dict.fromkeys((math.floor(number), math.floor(number) + 1))
+    scale, offset = value.count
+    length = math.floor((number - offset) / scale) if scale > 0 else -1
+    if length >= 0:
+        sizes = site.findings.compared_sizes.setdefault(value.shape_of, {})
+        beyond = length + 1 if scale >= 1 else math.ceil((number + 1 - offset) / scale)  # whole numbers are rounded down
+        sizes |= dict.fromkeys((length, beyond))
 
 
 def _limits(site: Site, place: int, array: Any) -> None:

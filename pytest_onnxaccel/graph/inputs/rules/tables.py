@@ -126,12 +126,12 @@ def _tell(site: Site, points: Mapping[int, Sequence[float]], what: str) -> None:
             columns = tuple(tuple(_thinned(by_column.get(source, []))) for source in range(width))
             site.findings.add(Finding(trace.input, f"{what} in {named(site.node)}", columns=columns))
     for curve in site.operand(0).curves:
-        if curve.inner.ordered and curve.inner.columns is None:
+        if curve.trace.ordered and curve.trace.columns is None and not curve.level:
             rows = (
                 [n for point in points.get(place, ()) for n in curve.back(point)] for place in range(max(points) + 1)
             )
             told = tuple(tuple(_thinned(row)) for row in rows)
-            site.findings.add(Finding(curve.inner.input, f"{what} in {named(site.node)}", columns=told))
+            site.findings.add(Finding(curve.trace.input, f"{what} in {named(site.node)}", columns=told))
 
 
 def _back(column: Column, numbers: Sequence[float]) -> list[float]:
