@@ -35,6 +35,7 @@ class Domain:
         filled: numbers of which whole rows at the end may be: steps of padding.
         never_all: numbers that not all elements may be: labels that a mean does not count.
         levels: numbers next to which all elements of a sample tell: both sides of a limit of their mean.
+        near: whole rows of a table, next to which rows tell: support vectors.
     """
 
     #: number: any; index: rows of a table; mask: 0 and 1, valid first; padding: a mask whose 1 is what is left out;
@@ -59,11 +60,12 @@ class Domain:
     never_all: tuple[int | float, ...] = ()
     filled: tuple[int | float, ...] = ()
     levels: tuple[int | float, ...] = ()
+    near: tuple[tuple[float, ...], ...] = ()
 
     @property
     def open(self) -> bool:
         """It says which numbers tell, and of none that it is not legal but of single ones."""
-        listed = self.choices or self.exact or self.columns or self.ranges
+        listed = self.choices or self.exact or self.columns or self.ranges or self.near
         return self.kind == "number" and self.low is None and self.high is None and not listed
 
     def to_json(self) -> dict[str, Any]:
@@ -74,7 +76,7 @@ class Domain:
         values = {f.name: data[f.name] for f in fields(cls) if f.name in data}
         for name in ("exclude", "points", "choices", "facts", "apart", "never_all", "filled", "levels"):
             values[name] = tuple(values.get(name, ()))
-        for name in ("columns", "ranges"):
+        for name in ("columns", "ranges", "near"):
             values[name] = tuple(map(tuple, values.get(name, ())))
         if values.get("exact") is not None:
             values["exact"] = tuple(values["exact"])
@@ -100,6 +102,7 @@ class InputFacts:
         weights: numbers that the graph multiplies with: those of matrices and kernels; tables that are looked up in do
             not count.
         compared: sizes that a condition tells apart, by the input whose length is compared.
+        limited: what the graph computes meets a limit, or chooses, so that loud and quiet inputs tell.
     """
 
     domains: Mapping[str, Domain] = field(default_factory=dict)
@@ -114,6 +117,7 @@ class InputFacts:
     weights: int = 0
     whole: Mapping[str, str] = field(default_factory=dict)
     compared: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    limited: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -133,4 +137,5 @@ class InputFacts:
             int(data.get("weights", 0)),
             dict(data.get("whole", {})),
             {name: tuple(sizes) for name, sizes in data.get("compared", {}).items()},
+            bool(data.get("limited")),
         )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby, islice
 
 import numpy as np
 
@@ -29,6 +29,8 @@ from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 
 #: So many samples show whether outputs answer.
 FEW = 2
+#: And so many samples of those that are compared in addition.
+_EXTRA = 64
 #: Names that say that an axis was made free as the batch; ``s77`` is what PyTorch calls one that it was asked to free.
 _BATCH = re.compile(r"(?i)^(n|b|bs|bsz|s\d+|.*batch.*)$")
 _BATCH_WORD = re.compile(r"(?i)batch")
@@ -175,7 +177,7 @@ def _telling(result: CheckResult, telling: Telling, single_runs: SingleRuns, ses
     for index in range(FEW):
         answers.add(telling.inputs.feeds(index), single_runs.block(index))
     if answers.silent():
-        for index in further(telling.inputs, FEW):
+        for index in chain(further(telling.inputs, FEW), islice(telling.inputs.extra_samples, _EXTRA)):
             if not answers.silent(telling.by_design()):
                 break
             try:

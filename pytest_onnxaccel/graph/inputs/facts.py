@@ -50,6 +50,7 @@ def facts_of(model: Any) -> InputFacts:
         longest=dict(walk.findings.longest),
         compared={name: tuple(sizes)[:_MOST_COMPARED] for name, sizes in walk.findings.compared_sizes.items()},
         weights=_multiplied(model),
+        limited=walk.findings.limited,
         whole=whole_results(model.graph, values) if free else {},
         infinite=tuple(spec.name for spec in given if spec.name in values and values[spec.name].infinite),
     )
@@ -70,4 +71,5 @@ def _of_graph(graph: Any) -> int:
         elif node.op_type in _WITH_BODIES:
             inner += sum(_of_graph(body) for item in node.attribute for body in graphs_of(item))
     constants += [(one.name, one) for one in getattr(graph, "initializer", ())]
-    return inner + sum(math.prod(one.dims) for name, one in constants if len(one.dims) > 1 and name not in tables)
+    sizes: list[int] = [math.prod(one.dims) for name, one in constants if len(one.dims) > 1 and name not in tables]
+    return inner + sum(sizes)

@@ -63,6 +63,7 @@ class Trace:
         cast: the element type that it was last cast to; 0 where it was not.
         guarded: a condition on the input itself, or a limit, replaces some of its values before they are read.
         column: its elements are those of one column of the input; None where they are not.
+        turns: it counts the turns of a loop, of which the input says how many there are.
         least, most: limits that replaced what was past them; None where there is none.
     """
 
@@ -75,6 +76,7 @@ class Trace:
     columns: tuple[Column, ...] | None = None
     guarded: bool = False
     column: int | None = None
+    turns: bool = False
     least: float | None = None
     most: float | None = None
 

@@ -1,9 +1,11 @@
-"""Samples of values that tell together: each combination of a few choices, and all elements next to one number."""
+"""Samples that are compared in addition: combinations of choices, elements next to one number, loud and quiet ones."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,18 +14,87 @@ from pytest_onnxaccel.core.domains import Domain
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import TensorSpec
 from pytest_onnxaccel.numerics.sampling.draw import array_dtype
+from pytest_onnxaccel.numerics.sampling.sample_numbers import LEVELLED, QUIET, ROWED, SWEPT, TOGETHER, WIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.generic]
 
+#: A model is light where a sample takes so few multiplications, and one is bearable up to so many.
+_LIGHT, _BEARABLE = 10**6, 10**12
+#: So many loud samples are fed of a light model.
+_LOUD = 24
 #: So many combinations are fed one by one; of more of them, some at random.
 _MOST, _AT_RANDOM = 512, 256
 #: How far elements lie about their level, as a share of it and by itself.
 _ABOUT, _BESIDE = 0.01, 0.01
+#: Tables of so many columns, and so many numbers that tell, are gone through column by column.
+_MOST_COLUMNS, _MOST_POINTS = 64, 64
 #: A list of numbers that is gone through is no longer than this.
 _MOST_VALUES = 512
+
+
+@record(frozen=True)
+class Extra:
+    """Samples that are compared where all others agree.
+
+    Attributes:
+        specs: inputs whose values are made up.
+        shapes: of all inputs, by name.
+        said: of each input, what one file or two of them say of its values.
+        products: about how many multiplications a sample takes.
+        limited: what the model computes meets limits, or chooses: loud and quiet inputs tell.
+    """
+
+    specs: tuple[TensorSpec, ...]
+    shapes: Mapping[str, tuple[int, ...]]
+    said: Mapping[str, Sequence[Domain]]
+    seed: int
+    products: float
+    limited: bool
+
+    @property
+    def light(self) -> bool:
+        """A sample takes next to no time: hundreds of them may be fed."""
+        return self.products <= _LIGHT
+
+    def numbers(self) -> Iterator[int]:
+        """Yield the numbers of the samples."""
+        yield from range(LEVELLED, LEVELLED + max(map(len, self._levels.values()), default=0))
+        if self._together is not None:
+            yield from range(TOGETHER, TOGETHER + self._together.count)
+        yield from range(SWEPT, SWEPT + max(map(sweeps, self._points.values()), default=0))
+        if self.limited and self.products <= _BEARABLE:
+            yield from (QUIET, *range(WIDE, WIDE + (_LOUD if self.light else 1)))
+
+    def arrays(self, index: int, specs: Sequence[TensorSpec], made: Mapping[str, Array]) -> dict[str, Array]:
+        """Return what of *specs* is another array in sample *index* than the one that was *made*."""
+        found: dict[str, Array] = {}
+        if TOGETHER <= index < ROWED and self._together is not None:
+            return self._together.arrays(index - TOGETHER, specs, made)
+        for spec in specs:
+            name = spec.name
+            shape = made[name].shape
+            if LEVELLED <= index < TOGETHER and self._levels.get(name):
+                numbers = self._levels[name]
+                found[name] = levelled(spec, shape, numbers[(index - LEVELLED) % len(numbers)], self.seed)
+            elif index >= SWEPT and self._points.get(name):
+                found[name] = swept(spec, shape, self._points[name], index - SWEPT)
+        return found
+
+    @cached_property
+    def _together(self) -> Combined | None:
+        return combined(self.specs, self.shapes, self.said) if self.light else None
+
+    @cached_property
+    def _levels(self) -> dict[str, tuple[float, ...]]:
+        return {spec.name: levels(self.said.get(spec.name, ())) for spec in self.specs}
+
+    @cached_property
+    def _points(self) -> dict[str, tuple[Any, ...]]:
+        known = self.specs if self.light else ()
+        return {s.name: telling_points(self.said.get(s.name, ()), s, self.shapes[s.name]) for s in known}
 
 
 @record(frozen=True)
@@ -108,10 +179,10 @@ def _values(domain: Domain, dtype: str) -> list[Any]:
     """Return the values of one number that are worth to be combined with others."""
     if domain.exact is not None or domain.kind in ("length", "size", "padding"):
         return []
-    if domain.kind == "mask" or dtype == "bool":
-        return [value for value in (0, 1) if value not in domain.exclude]
     if domain.choices:
         return list(domain.choices)
+    if domain.kind == "mask" or dtype == "bool":
+        return [value for value in (0, 1) if value not in domain.exclude]
     low, high = domain.low, domain.high
     if isinstance(low, str) or isinstance(high, str):
         return []
@@ -138,6 +209,29 @@ def _columns(domain: Domain, dtype: str) -> list[tuple[Any, ...]]:
         if sorted(columns) == list(range(len(columns))) and all(b - a < _MOST_VALUES for a, b in columns.values()):
             return [tuple(range(columns[i][0], columns[i][1] + 1)) for i in range(len(columns))]
     return list(domain.columns) if domain.kind in ("index", "text", "category") else []
+
+
+def telling_points(domains: Sequence[Domain], spec: TensorSpec, shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """Return the numbers that tell in each column of a table; empty for what is none."""
+    if len(shape) < 2 or not 1 < shape[-1] <= _MOST_COLUMNS:
+        return ()
+    known = [d for d in domains if d.kind == "number" and not d.columns and not d.near and d.exact is None]
+    found = dict.fromkeys(point for domain in known for point in _values(replace(domain, choices=()), spec.dtype))
+    return tuple(found) if len(found) <= _MOST_POINTS else ()
+
+
+def sweeps(points: Sequence[Any]) -> int:
+    """Return after how many samples each column had each of *points*, and most pairs of columns each pair of them."""
+    return min(len(points) * len(points), _AT_RANDOM)
+
+
+def swept(spec: TensorSpec, shape: tuple[int, ...], points: Sequence[Any], number: int) -> Array:
+    """Return an input each column of which has one of *points* in each row, in another order in every sample."""
+    turn, number = divmod(number, len(points))
+    rows, columns = math.prod(shape[:-1]), shape[-1]
+    places = number + np.arange(rows)[:, None] + (turn + 1) * np.arange(columns)[None, :]
+    found: NDArray[Any] = np.asarray(points)[places % len(points)]
+    return np.asarray(found.astype(array_dtype(spec.dtype)).reshape(shape))
 
 
 def levels(domains: Sequence[Domain]) -> tuple[float, ...]:

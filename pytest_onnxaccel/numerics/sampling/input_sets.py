@@ -14,7 +14,7 @@ from pytest_onnxaccel.core.domains import Domain
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import InputSpec, TensorSpec
 from pytest_onnxaccel.numerics.sampling.around import golden_range, is_held
-from pytest_onnxaccel.numerics.sampling.combined import Combined, combined, levelled, levels
+from pytest_onnxaccel.numerics.sampling.combined import Extra
 from pytest_onnxaccel.numerics.sampling.declared import (
     ELEMENTS,
     as_declared,
@@ -27,8 +27,10 @@ from pytest_onnxaccel.numerics.sampling.sample_numbers import (
     BEYOND,
     LEVELLED,
     LONG,
+    QUIET,
+    QUIETER,
     ROWED,
-    TOGETHER,
+    SWEPT,
     WIDE,
     WIDENED,
 )
@@ -42,8 +44,6 @@ if TYPE_CHECKING:
 #: elements, as a row of a table has: such models are quick.
 _MOST_SAMPLES, _MOST_ROWS = 24, 256
 _FEW_ELEMENTS = 256
-#: A model is light where a sample takes so few multiplications.
-_LIGHT = 10**6
 #: Rows of a table are fed so often that columns meet in many ways.
 _MIXED = 4
 #: Drawn samples are kept up to this size, bytes: several checks feed the same ones.
@@ -80,6 +80,7 @@ class Inputs:
         whole: outputs that are one number for all samples of a batch, with the node that makes them so.
         beyond: other domains, of samples from BEYOND on, see :meth:`with_beyond`.
         weights: numbers that the model multiplies with; None where nobody counted them.
+        limited: what the model computes meets limits, or chooses: loud and quiet inputs tell.
     """
 
     specs: tuple[TensorSpec, ...]
@@ -107,6 +108,7 @@ class Inputs:
     shares: tuple[str, ...] = ()
     whole: Mapping[str, str] = field(default_factory=dict)
     weights: int | None = None
+    limited: bool = False
     _drawn: dict[tuple[int, int], dict[str, Array]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _variants: dict[int, Inputs] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -258,17 +260,12 @@ class Inputs:
             given += tuple(filter(None, (golden_range(self.golden, s) for s in free)))
         if WIDE <= index < BEYOND:
             floats = (floats[0] * (WIDENED if floats[0] < 0 else 1.0), floats[1] * WIDENED)
+        if QUIET <= index < SWEPT:
+            floats = (floats[0] * QUIETER, floats[1] * QUIETER)
         domains = {**self.domains, **self.beyond} if BEYOND <= index < LONG else self.domains
         legal = LegalValues(given, floats, self.integers, domains, self.symbols())
         made = sample(specs, self.shapes(), self.seed + 7919 * again, index + again, legal)
-        if TOGETHER <= index < ROWED and self.together is not None:
-            return made | self.together.arrays(index - TOGETHER, specs, made)
-        if LEVELLED <= index < TOGETHER:
-            turns = {spec: self._levels[spec.name] for spec in specs if self._levels.get(spec.name)}
-            for spec, numbers in turns.items():
-                level = numbers[(index - LEVELLED) % len(numbers)]
-                made[spec.name] = levelled(spec, made[spec.name].shape, level, self.seed)
-        return made
+        return made | self.extra.arrays(index, specs, made) if index >= LEVELLED else made
 
     @cached_property
     def telling(self) -> int:
@@ -283,16 +280,22 @@ class Inputs:
             wanted = max(
                 wanted, -(-(len(domain.points) + len(domain.choices) + len(domain.apart)) // max(size // 2, 1))
             )
+            if domain.near and size:
+                wanted = max(wanted, -(-2 * len(domain.near) * len(domain.near[0]) // size))
             if domain.columns and size:
                 rows = max(size // (shapes[spec.name] or (1,))[-1], 1)
                 wanted = max(wanted, -(-_MIXED * max(map(len, domain.columns)) // rows))
         few = sum(map(math.prod, shapes.values())) <= _FEW_ELEMENTS
         return min(wanted, _MOST_ROWS if few else _MOST_SAMPLES)
 
-    def with_beyond(self, other: Mapping[str, Domain]) -> Inputs:
+    def with_beyond(self, other: Mapping[str, Domain], limited: bool = False) -> Inputs:
         """Return these inputs with extra samples for what only the *other* file's graph shows.
 
         A limit, a branch or a row that a damaged file lost shows only in the healthy one.
+
+        Args:
+            other: what that graph says of the inputs.
+            limited: what it computes meets limits.
         """
         found = {}
         for spec in self.specs:
@@ -301,7 +304,8 @@ class Inputs:
                 continue
             if own is None or (own.kind != "size" and _values(own) != _values(domain)):
                 found[spec.name] = domain
-        return replace(self, beyond=found) if found else self
+        limited = limited or self.limited
+        return replace(self, beyond=found, limited=limited) if found or limited != self.limited else self
 
     @property
     def beyond_samples(self) -> range:
@@ -313,38 +317,24 @@ class Inputs:
     # -- samples that are compared in addition --------------------------------------------------------------------
 
     @cached_property
-    def together(self) -> Combined | None:
-        """What is fed in each combination, of a light model; None where there is nothing."""
-        if not self.light or self.golden:
-            return None
-        return combined([s for s in self.specs if self.made_up(s.name)], self.shapes(), self._said)
-
-    @cached_property
-    def _said(self) -> dict[str, list[Domain]]:
-        """What the file, and the other one that it is compared with, say of each input."""
+    def extra(self) -> Extra:
+        """Samples that parity compares where all others agree."""
+        made_up = tuple(spec for spec in self.specs if self.made_up(spec.name))
         sources = (self.domains, self.beyond)
-        return {s.name: [one[s.name] for one in sources if s.name in one] for s in self.specs}
-
-    @cached_property
-    def _levels(self) -> dict[str, tuple[float, ...]]:
-        return {s.name: levels(self._said[s.name]) for s in self.specs if self.made_up(s.name)}
-
-    @property
-    def light(self) -> bool:
-        """A sample takes next to no time: hundreds of them may be fed."""
-        if self.weights is None:
-            return False
-        return max(self.weights, 1) * sum(map(math.prod, self.shapes().values())) <= _LIGHT
+        said = {spec.name: tuple(one[spec.name] for one in sources if spec.name in one) for spec in made_up}
+        shapes = self.shapes()
+        products = math.inf
+        if self.weights is not None:
+            products = max(self.weights, 1) * sum(map(math.prod, shapes.values()))
+        return Extra(made_up, shapes, said, self.seed, products, self.limited)
 
     @property
     def extra_samples(self) -> Iterator[int]:
-        """Numbers of samples at levels, of samples of combined values, and of several samples at once."""
+        """Numbers of the samples of :attr:`extra`, and that of several samples at once."""
         if self.golden:
             return
-        yield from range(LEVELLED, LEVELLED + max(map(len, self._levels.values()), default=0))
-        if self.together is not None:
-            yield from range(TOGETHER, TOGETHER + self.together.count)
-        if self.dynamic and self.light and "batch" not in (self.symbol or "").lower():
+        yield from self.extra.numbers()
+        if self.dynamic and self.extra.light and "batch" not in (self.symbol or "").lower():
             yield ROWED  # of an axis that nobody calls the batch, one place alone does not tell what it is
 
     # -- where values come from --------------------------------------------------------------------------------
@@ -378,6 +368,7 @@ def _values(domain: Domain) -> tuple[object, ...]:
         domain.ranges,
         domain.filled,
         domain.levels,
+        domain.near,
     )
     return (*ends, frozenset(map(str, domain.points)))
 

@@ -74,4 +74,5 @@ def model_inputs(
         shares=facts.shares,
         whole=facts.whole if size else {},
         weights=facts.weights,
+        limited=facts.limited,
     )

@@ -234,7 +234,7 @@ def _with_beyond(context: CheckRun) -> Inputs:
     inputs = context.ready().resolved.inputs
     try:
         other = context.other
-        return inputs if other is None else inputs.with_beyond(other.facts.domains)
+        return inputs if other is None else inputs.with_beyond(other.facts.domains, other.facts.limited)
     except OnnxAccelError:
         return inputs  # what stands against the file is told where it is run
 

@@ -87,7 +87,8 @@ class Curve:
 def curves(site: Site) -> tuple[Curve, ...]:
     """Return what the node's result is a curve of."""
     name, source = site.operator.name, site.operand(0)
-    inner = source.traces or tuple(curve for curve in source.curves if curve.depth < _DEEPEST)
+    inner: tuple[Trace | Curve, ...] = source.traces
+    inner = inner or tuple(curve for curve in source.curves if curve.depth < _DEEPEST)
     if name in ("Mul", "Pow") and inner and _squares(site):
         return tuple(Curve(one, "Square") for one in inner)
     if name in _LEVELS | _SUMS:
@@ -106,7 +107,7 @@ def curves(site: Site) -> tuple[Curve, ...]:
     return tuple(one for curve in known if number is not None and (one := _moved(name, curve, number, flipped)))
 
 
-def _levelled(site: Site, inner: tuple[Trace, ...] | tuple[Curve, ...]) -> Iterator[Curve]:
+def _levelled(site: Site, inner: tuple[Trace | Curve, ...]) -> Iterator[Curve]:
     """Yield what a mean, a sum, a norm or an extreme of many elements is where all of them are one number."""
     name = site.operator.name
     count = 1 if name in _LEVELS else _added_up(site)

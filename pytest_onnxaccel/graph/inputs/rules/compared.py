@@ -31,6 +31,7 @@ def compared(site: Site) -> None:
             continue
         if array is None or array.dtype.kind not in "fiub":
             continue
+        site.findings.limits(site.operand(place))
         _compared_size(site, place, site.operand(other).scalar)
         if _counts_up(array):
             ends = (int(array.min()), int(array.max()))
@@ -63,7 +64,9 @@ def _compared_size(site: Site, place: int, number: float | None) -> None:
     length = math.floor((number - offset) / scale) if scale > 0 else -1
     if length >= 0:
         sizes = site.findings.compared_sizes.setdefault(value.shape_of, {})
-        beyond = length + 1 if scale >= 1 else math.ceil((number + 1 - offset) / scale)  # whole numbers are rounded down
+        beyond = (
+            length + 1 if scale >= 1 else math.ceil((number + 1 - offset) / scale)
+        )  # whole numbers are rounded down
         sizes |= dict.fromkeys((length, beyond))
 
 
@@ -107,6 +110,8 @@ def limited(site: Site) -> None:
             replaced += [number + side * steps[0] for side in outwards]
     for place in range(len(site.operands)):
         if points:
+            if any(number for number in limits if number is not None and abs(number) < _FAR):
+                site.findings.limits(site.operand(place))  # a limit of 0 is met by any input
             demand = Demand("is limited", points=points, guards=replaced)
             site.findings.points(site.operand(place), site.node, demand)
 
@@ -117,6 +122,7 @@ def gated(attribute: str, default: float, sides: Sequence[int] = (1,)) -> Rule:
     def rule(site: Site) -> None:
         number = float(site.attribute(attribute, default))
         points = [side * (number + step) for side in sides for step in (-0.1, 0.1, 1.0)]
+        site.findings.limits(site.operand(0))
         site.findings.bounds(site.operand(0).traces, site.node, Demand("is compared", points=points))
 
     return rule
@@ -146,6 +152,12 @@ def rounded(*points: float) -> Rule:
     return rule
 
 
+def told_apart(site: Site) -> None:
+    """Tell the numbers of Unique: some more than once, and not in their order."""
+    if site.operand(0).elem_type in WHOLE:
+        site.findings.bounds(site.operand(0).traces, site.node, Demand("is told apart", 0, 9))
+
+
 _COMPARES = (compared,)
 
 RULES: Mapping[str, Sequence[Rule]] = {
@@ -161,6 +173,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ":Shrink": (gated("lambd", 0.5, (1, -1)),),
     ":HardSigmoid": (gated("_", 3.0, (1, -1)),),
     ":HardSwish": (gated("_", 3.0, (1, -1)),),
+    ":Unique": (told_apart,),
     ":IsNaN": (missing,),
     ":IsInf": (infinite,),
     ":Round": (rounded(-1.5, -0.5, 0.5, 1.5, 2.5),),

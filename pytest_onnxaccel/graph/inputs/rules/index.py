@@ -62,6 +62,8 @@ def gather(site: Site) -> None:
     if site.operand(1).traces and data.size(axis) is None:
         _named_rows(site, 1, axis)
     _rows(site, 1, data.size(axis), "rows")
+    if not data.fed:
+        site.findings.limits(site.operand(1))
     by_position(site, site.operand(1), data.size(axis))
 
 
@@ -167,6 +169,9 @@ def embed_layer_norm(site: Site) -> None:
     """EmbedLayerNormalization: words, segments and positions have a table each."""
     for place, table, what in ((0, 2, "words"), (1, 4, "segments"), (8, 3, "positions")):
         _rows(site, place, site.operand(table).rows, what)
+    for trace in site.operand(0).traces if not site.operand(8).fed else ():
+        rows = site.operand(3).rows or 0  # positions are counted
+        site.findings.longest[trace.input] = max(site.findings.longest.get(trace.input, 0), rows)
     for trace in site.operand(7).traces:
         site.findings.add(Finding(trace.input, f"masks tokens in {named(site.node)}", "mask"))
 
