@@ -183,6 +183,8 @@ def _values(domain: Domain, dtype: str) -> list[Any]:
         return list(domain.choices)
     if domain.kind == "mask" or dtype == "bool":
         return [value for value in (0, 1) if value not in domain.exclude]
+    if len(domain.columns) == 1:
+        return list(domain.columns[0])
     low, high = domain.low, domain.high
     if isinstance(low, str) or isinstance(high, str):
         return []

@@ -25,10 +25,16 @@ _INVERSES: Mapping[str, Callable[[float], tuple[float, ...]]] = {
     "Sqrt": lambda y: (y * y,) if y >= 0 else (),
     "Square": lambda y: (math.sqrt(y), -math.sqrt(y)) if y >= 0 else (),
     "Tanh": lambda y: (math.atanh(y),) if -1 < y < 1 else (),
+    "Ceil": lambda y: (y - 0.5,),
+    "Floor": lambda y: (y + 0.5,),
+    "Round": lambda y: (y,),
     "Level": lambda y: (y,),
+    "Mod": lambda y: (y,) if y >= 0 else (),
 }
 #: Operators behind which a curve goes on as it is.
 _KEEPS = frozenset({"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
+#: And those that cut it off past a limit.
+_CUTS = frozenset({"Clip", "Max", "Min"})
 _AFFINE = frozenset({"Add", "Sub", "Mul", "Div"})
 #: Operators of many elements whose result is their number where all are one, and of those that add up, so many times.
 _LEVELS = frozenset({
@@ -36,7 +42,7 @@ _LEVELS = frozenset({
 })  # fmt: skip
 _SUMS = frozenset({"ReduceL1", "ReduceL2", "ReduceSum", "ReduceSumSquare"})
 #: Operators that are asked for curves at all.
-CURVES = (frozenset(_INVERSES) - {"Level", "Square"}) | _KEEPS | _AFFINE | _LEVELS | _SUMS | {"Neg", "Pow"}
+CURVES = (frozenset(_INVERSES) - {"Level", "Square"}) | _KEEPS | _CUTS | _AFFINE | _LEVELS | _SUMS | {"Neg", "Pow"}
 #: So many curves may be one in another.
 _DEEPEST = 8
 
@@ -97,6 +103,8 @@ def curves(site: Site) -> tuple[Curve, ...]:
         return tuple(Curve(one, name) for one in inner)
     if name in _KEEPS:
         return source.curves
+    if name in _CUTS:
+        return next((v.curves for v in site.operands if v is not None and v.curves), ())
     if name == "Neg":
         return tuple(Curve(one.inner, one.operator, -one.scale, -one.offset) for one in source.curves)
     if name not in _AFFINE:

@@ -11,6 +11,7 @@ import onnx
 
 from pytest_onnxaccel.graph.inputs.findings import Demand, Finding, named
 from pytest_onnxaccel.graph.inputs.rules.numbers import WHOLE
+from pytest_onnxaccel.graph.inputs.trace import Value
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
 #: Limits past this stand for none.
@@ -58,12 +59,16 @@ def compared(site: Site) -> None:
 def _compared_size(site: Site, place: int, number: float | None) -> None:
     """Note a size of an input that a condition hangs on, and that numbers of other sizes do not show."""
     value = site.operand(place)
-    if number is None or number < 0 or not value.shape_of or any(size != 1 for size in value.shape or ()):
-        return
     scale, offset = value.count
-    length = math.floor((number - offset) / scale) if scale > 0 else -1
+    if number is None or number < 0 or not value.shape_of or scale <= 0:
+        return
+    sizes = site.findings.compared_sizes.setdefault(value.shape_of, {})
+    length = math.floor((number - offset) / scale)
+    if any(size != 1 for size in value.shape or ()):
+        if value.elem_type != onnx.TensorProto.FLOAT:
+            sizes[length + 2] = None  # numbers that count up to a length: the last one is one less than that
+        return
     if length >= 0:
-        sizes = site.findings.compared_sizes.setdefault(value.shape_of, {})
         beyond = (
             length + 1 if scale >= 1 else math.ceil((number + 1 - offset) / scale)
         )  # whole numbers are rounded down
@@ -96,7 +101,7 @@ def _counts_up(array: Any) -> bool:
 
 def limited(site: Site) -> None:
     """Clip, Max and Min by a constant: on both sides of each limit."""
-    limits = [site.operand(place).scalar for place in range(len(site.operands))]
+    limits = [number for place in range(len(site.operands)) for number in _numbers_of(site.operand(place))]
     limits += [site.attribute(name) for name in ("min", "max")]
     whole = any(value is not None and value.elem_type in WHOLE for value in site.operands)
     outwards = {"Max": (-1,), "Min": (1,)}.get(site.operator.name, ())
@@ -114,6 +119,14 @@ def limited(site: Site) -> None:
                 site.findings.limits(site.operand(place))  # a limit of 0 is met by any input
             demand = Demand("is limited", points=points, guards=replaced)
             site.findings.points(site.operand(place), site.node, demand)
+
+
+def _numbers_of(value: Value) -> list[float]:
+    """Return the limits that an operand holds: one number, or one for each channel."""
+    array = value.constant
+    if array is None or array.dtype.kind not in "fiu" or array.size > _MOST_COMPARED:
+        return []
+    return [float(number) for number in dict.fromkeys(array.reshape(-1).tolist()) if math.isfinite(number)]
 
 
 def gated(attribute: str, default: float, sides: Sequence[int] = (1,)) -> Rule:

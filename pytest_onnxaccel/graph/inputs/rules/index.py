@@ -26,6 +26,10 @@ def _rows(site: Site, place: int, size: int | None, what: str) -> None:
     few = size <= (_FEW_ALONE if read.shape in ((), (1,)) else _FEW)
     points = range(size) if few else (0, size - 1)
     site.findings.bounds(read.traces, site.node, Demand(text, 0, size - 1, "index", points=points))
+    curves = [curve for curve in read.curves if not curve.level]
+    if curves and size <= _FEW_ALONE:  # rows that a number is rounded or divided to
+        found = dict.fromkeys(number for row in range(size) for curve in curves for number in curve.back(row))
+        site.findings.add(Finding(curves[0].trace.input, f"{text} in {named(site.node)}", points=tuple(found)))
     _fields(site, read.traces, size, text)
     _digits(site, read.terms, size, text)
 
