@@ -100,7 +100,7 @@ class InputFacts:
         longest: rows of the longest table that is read by position, by the input whose length counts the rows.
         whole: outputs that are one number for all samples of a batch, with the node that makes them so.
         weights: numbers that the graph multiplies with: those of matrices and kernels; tables that are looked up in do
-            not count.
+            not count; None where nobody counted.
         compared: sizes that a condition tells apart, by the input whose length is compared.
         limited: what the graph computes meets a limit, or chooses, so that loud and quiet inputs tell.
     """
@@ -114,7 +114,7 @@ class InputFacts:
     infinite: tuple[str, ...] = ()
     shares: tuple[str, ...] = ()
     longest: Mapping[str, int] = field(default_factory=dict)
-    weights: int = 0
+    weights: int | None = None
     whole: Mapping[str, str] = field(default_factory=dict)
     compared: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     limited: bool = False
@@ -134,7 +134,7 @@ class InputFacts:
             tuple(data.get("infinite", ())),
             tuple(data.get("shares", ())),
             dict(data.get("longest", {})),
-            int(data.get("weights", 0)),
+            data.get("weights"),
             dict(data.get("whole", {})),
             {name: tuple(sizes) for name, sizes in data.get("compared", {}).items()},
             bool(data.get("limited")),

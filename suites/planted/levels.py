@@ -146,3 +146,12 @@ def expert(damaged: bool) -> onnx.ModelProto:
     held = {"gate": random(6, 8), "bias": bias, "experts": changed(experts, 7) if damaged else experts}
     row = ["batch", 6]
     return model(nodes, [value("x", FLOAT, row)], [value("y", FLOAT, row)], {**held, "one": np.array([1])})
+
+
+@kind("a limit of each channel", "of three channels the last one's limit moved")
+def of_each_channel(damaged: bool) -> onnx.ModelProto:
+    limits = np.array([10, 25, 44 if damaged else 40], np.float32).reshape(1, 3, 1, 1)
+    image = ["batch", 3, 4, 4]
+    return model(
+        [node("Min", ["x", "k"], ["y"])], [value("x", FLOAT, image)], [value("y", FLOAT, image)], {"k": limits}
+    )

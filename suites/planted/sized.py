@@ -84,11 +84,11 @@ def rounding(damaged: bool) -> onnx.ModelProto:
     )  # fmt: skip
 
 
-@kind("sums of N rows", "a table of N rows that are added up from the top: N is no batch, and one row does not tell")
+@kind("sums of M rows", "a table of M rows that are added up from the top: M is no batch, and one row does not tell")
 def running(damaged: bool) -> onnx.ModelProto:
     return model(
-        [node("CumSum", ["x", "first"], ["y"], reverse=int(damaged))], [value("x", FLOAT, ["N", 3])],
-        [value("y", FLOAT, ["N", 3])], {"first": np.array(0)},
+        [node("CumSum", ["x", "first"], ["y"], reverse=int(damaged))], [value("x", FLOAT, ["M", 3])],
+        [value("y", FLOAT, ["M", 3])], {"first": np.array(0)},
     )  # fmt: skip
 
 
@@ -115,11 +115,48 @@ def square(damaged: bool) -> onnx.ModelProto:
     return model([node("MatMul", sides, ["y"])], rows, [value("y", FLOAT, ["N", "N"])])
 
 
-@kind("a signal of N numbers", "Conv along N: at one number only the middle of the kernel counts")
+@kind("a signal of M numbers", "Conv along M: at one number only the middle of the kernel counts")
 def signal(damaged: bool) -> onnx.ModelProto:
     kernel = random(4, 3, 3)
     return model(
         [node("Unsqueeze", ["x", "first"], ["u"]), node("Conv", ["u", "w"], ["y"], pads=[1, 1])],
-        [value("x", FLOAT, [3, "N"])], [value("y", FLOAT, [1, 4, "N"])],
+        [value("x", FLOAT, [3, "M"])], [value("y", FLOAT, [1, 4, "M"])],
         {"first": np.array([0]), "w": changed(kernel, np.s_[:, :, 2]) if damaged else kernel},
     )  # fmt: skip
+
+
+@kind("a window of attention", "words more than 32 apart do not see each other: no short text tells")
+def window(damaged: bool) -> onnx.ModelProto:
+    nodes = [
+        node("Gather", ["emb", "ids"], ["e"]), node("Shape", ["ids"], ["s"], start=1, end=2),
+        node("Squeeze", ["s", "a0"], ["n"]), node("Range", ["zero", "n", "one"], ["r"]),
+        node("Unsqueeze", ["r", "a0"], ["r0"]), node("Unsqueeze", ["r", "a1"], ["r1"]),
+        node("Sub", ["r1", "r0"], ["d"]), node("Abs", ["d"], ["apart"]), node("Greater", ["apart", "width"], ["far"]),
+        node("Where", ["far", "low", "none"], ["m"]), node("Transpose", ["e"], ["et"], perm=[0, 2, 1]),
+        node("MatMul", ["e", "et"], ["sc"]), node("Add", ["sc", "m"], ["sm"]), node("Softmax", ["sm"], ["p"], axis=-1),
+        node("MatMul", ["p", "e"], ["y"]),
+    ]  # fmt: skip
+    held = {
+        "emb": random(50, 8, scale=0.3), "a0": np.array([0]), "a1": np.array([1]), "zero": np.array(0),
+        "one": np.array(1), "width": np.array(40 if damaged else 32), "low": np.float32(-1e4), "none": np.float32(0),
+    }  # fmt: skip
+    return model(nodes, [value("ids", INT, ["batch", "seq"])], [value("y", FLOAT, ["batch", "seq", 8])], held)
+
+
+@kind("a triangle that is cut", "a stored causal mask whose end was lost")
+def triangle(damaged: bool) -> onnx.ModelProto:
+    mask = np.triu(np.full((1, 1, 64, 64), -1e4, np.float32), 1)
+    if damaged:
+        mask[..., 40:, 41:] = 0
+    nodes = [
+        node("Gather", ["emb", "ids"], ["e"]), node("Shape", ["ids"], ["s"], start=1, end=2),
+        node("Slice", ["mask", "zero", "s", "a2"], ["m2"]), node("Slice", ["m2", "zero", "s", "a3"], ["m3"]),
+        node("Squeeze", ["m3", "a01"], ["m"]), node("Transpose", ["e"], ["et"], perm=[0, 2, 1]),
+        node("MatMul", ["e", "et"], ["sc"]), node("Add", ["sc", "m"], ["sm"]), node("Softmax", ["sm"], ["p"], axis=-1),
+        node("MatMul", ["p", "e"], ["y"]),
+    ]  # fmt: skip
+    held = {
+        "emb": random(50, 8, scale=0.3), "mask": mask, "zero": np.array([0]), "a2": np.array([2]), "a3": np.array([3]),
+        "a01": np.array([0, 1]),
+    }  # fmt: skip
+    return model(nodes, [value("ids", INT, ["batch", "seq"])], [value("y", FLOAT, ["batch", "seq", 8])], held)

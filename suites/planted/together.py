@@ -190,3 +190,41 @@ def fused_positions(damaged: bool) -> onnx.ModelProto:
     rows = [value(name, 6, ["batch", "sequence"]) for name in ("ids", "segments", "mask")]
     outputs = [value("y", FLOAT, ["batch", "sequence", 8]), value("counts", 6, ["batch"])]
     return model([one], rows, outputs, held, contrib=1)
+
+
+@kind("a leaf behind two inputs", "a tree of columns that are fed one by one, as skl2onnx exports a data frame")
+def leaf_of_inputs(damaged: bool) -> onnx.ModelProto:
+    tree = node(
+        "TreeEnsembleRegressor", ["x"], ["y"], "tree", domain=ML, n_targets=1, post_transform="NONE",
+        nodes_treeids=[0] * 5, nodes_nodeids=list(range(5)), nodes_featureids=[0, 1, 0, 0, 0],
+        nodes_values=[10.0, 5.0, 0.0, 0.0, 0.0], nodes_modes=["BRANCH_LEQ", "BRANCH_LEQ", "LEAF", "LEAF", "LEAF"],
+        nodes_truenodeids=[1, 3, 0, 0, 0], nodes_falsenodeids=[2, 4, 0, 0, 0], target_treeids=[0] * 3,
+        target_nodeids=[2, 3, 4], target_ids=[0] * 3, target_weights=[1.0, 2.0, 3.5 if damaged else 3.0],
+    )  # fmt: skip
+    rows = [value("a", FLOAT, ONE), value("b", FLOAT, ONE)]
+    return model([node("Concat", ["a", "b"], ["x"], axis=1), tree], rows, [value("y", FLOAT, ONE)], ml=3)
+
+
+@kind("one hour of a day", "seconds by remainder and quotient: each hour has a row")
+def hour(damaged: bool) -> onnx.ModelProto:
+    hours = random(24)
+    nodes = [
+        node("Mod", ["time", "day"], ["s"]), node("Div", ["s", "hour"], ["h"]),
+        node("Gather", ["hours", "h"], ["y"], "lookup"),
+    ]  # fmt: skip
+    held = {"day": np.array(86400), "hour": np.array(3600), "hours": changed(hours, 17) if damaged else hours}
+    return model(nodes, [value("time", INT, ["batch"])], [value("y", FLOAT, ["batch"])], held)
+
+
+@kind("one bucket of equal width", "Floor of a quotient, cut off at both ends")
+def bucket(damaged: bool) -> onnx.ModelProto:
+    rows = random(24)
+    nodes = [
+        node("Div", ["x", "width"], ["q"]), node("Floor", ["q"], ["f"]), node("Cast", ["f"], ["i"], to=INT),
+        node("Clip", ["i", "first", "last"], ["at"]), node("Gather", ["rows", "at"], ["y"], "lookup"),
+    ]  # fmt: skip
+    held = {
+        "width": np.float32(3600), "first": np.array(0), "last": np.array(23),
+        "rows": changed(rows, 17) if damaged else rows,
+    }  # fmt: skip
+    return model(nodes, [value("x", FLOAT, ["batch"])], [value("y", FLOAT, ["batch"])], held)

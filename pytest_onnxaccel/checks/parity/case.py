@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session
@@ -129,7 +129,9 @@ def sample(inputs: Inputs, seeds: Sequence[int], batch: int | None, index: int) 
     if seeds:
         return inputs.seeded(seeds[index], batch)
     if index == ROWED:
-        return inputs.feeds(0, ROWS * (inputs.batch or 1))
+        several = ROWS * (inputs.batch or 1)
+        # Drawn at that size and not joined, so that both sides of a square matrix have it
+        return inputs.feeds(0, several) if inputs.files else replace(inputs, batch=several).feeds(0)
     return inputs.feeds(index * (batch or 1) if index < WIDE else index, batch, index)
 
 

@@ -42,8 +42,6 @@ def batch_axes(
     if not known or any(s.kind == "tensor" and s.shape is None for s in specs):
         return None, {}
     named = _named(known)
-    if named is not None and _of_a_square(named, known):
-        return None, {}
     if any(
         s.shape and named in s.shape and s.shape.index(named) != hints.get(s.name, s.shape.index(named)) for s in known
     ):
@@ -65,8 +63,6 @@ def batch_axes(
     sizes = {_at(s, hints) for s in known}
     if len(sizes) == 1 and sizes != {0}:
         size = sizes.pop()
-        if isinstance(size, str) and _of_a_square(size, known):
-            return None, {}
         # One input whose first axis is a number may still be no batch; what follows proves it
         return size, placed
     if all(anonymous(size) for size in sizes):
@@ -92,11 +88,6 @@ def _states(specs: Sequence[TensorSpec]) -> dict[str, int]:
         and anonymous(s.shape[1])
         and isinstance(s.shape[2], int)
     }
-
-
-def _of_a_square(name: str, specs: Sequence[TensorSpec]) -> bool:
-    """Return whether *name* is both sides of a square matrix."""
-    return any((spec.shape or ()).count(name) > 1 for spec in specs)
 
 
 def _counts(domain: Domain | None) -> bool:

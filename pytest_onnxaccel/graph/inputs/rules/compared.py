@@ -62,16 +62,19 @@ def _compared_size(site: Site, place: int, number: float | None) -> None:
     scale, offset = value.count
     if number is None or number < 0 or not value.shape_of or scale <= 0:
         return
-    sizes = site.findings.compared_sizes.setdefault(value.shape_of, {})
     length = math.floor((number - offset) / scale)
-    if any(size != 1 for size in value.shape or ()):
-        if value.elem_type != onnx.TensorProto.FLOAT:
-            sizes[length + 2] = None  # numbers that count up to a length: the last one is one less than that
+    wide = sum(size != 1 for size in value.shape or ())
+    if wide > 1:
+        site.findings.compared_sizes.setdefault(value.shape_of, {})[length + 2] = (
+            None  # how far two places are apart is at most one less than the length
+        )
+    if wide:
         return
     if length >= 0:
         beyond = (
             length + 1 if scale >= 1 else math.ceil((number + 1 - offset) / scale)
         )  # whole numbers are rounded down
+        sizes = site.findings.compared_sizes.setdefault(value.shape_of, {})
         sizes |= dict.fromkeys((length, beyond))
 
 
