@@ -103,6 +103,7 @@ class InputFacts:
             not count; None where nobody counted.
         compared: sizes that a condition tells apart, by the input whose length is compared.
         limited: what the graph computes meets a limit, or chooses, so that loud and quiet inputs tell.
+        quantised: it computes in steps of a range that was measured on usual inputs.
     """
 
     domains: Mapping[str, Domain] = field(default_factory=dict)
@@ -118,6 +119,7 @@ class InputFacts:
     whole: Mapping[str, str] = field(default_factory=dict)
     compared: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     limited: bool = False
+    quantised: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -138,4 +140,5 @@ class InputFacts:
             dict(data.get("whole", {})),
             {name: tuple(sizes) for name, sizes in data.get("compared", {}).items()},
             bool(data.get("limited")),
+            bool(data.get("quantised")),
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_onnxaccel.core.domains import InputFacts
 from pytest_onnxaccel.graph.describe import ports
-from pytest_onnxaccel.graph.files import load_graph
+from pytest_onnxaccel.graph.files import all_graphs, load_graph
 from pytest_onnxaccel.graph.inputs.batch_axes import batch_axes
 from pytest_onnxaccel.graph.inputs.flow.bodies import graphs_of
 from pytest_onnxaccel.graph.inputs.names import suggested
@@ -17,6 +17,11 @@ from pytest_onnxaccel.graph.inputs.whole import whole_results
 
 #: Operators with subgraphs.
 _WITH_BODIES = frozenset({"If", "Loop", "Scan", "SequenceMap"})
+#: Operators of quantised graphs.
+_QUANTISED = frozenset({
+    "ConvInteger", "DynamicQuantizeLinear", "MatMulInteger", "QAttention", "QLinearConv", "QLinearMatMul",
+    "QuantizeLinear",
+})  # fmt: skip
 #: Sizes that conditions tell apart, of one input.
 _MOST_COMPARED = 4
 
@@ -51,6 +56,7 @@ def facts_of(model: Any) -> InputFacts:
         compared={name: tuple(sizes)[:_MOST_COMPARED] for name, sizes in walk.findings.compared_sizes.items()},
         weights=_multiplied(model),
         limited=walk.findings.limited,
+        quantised=any(node.op_type in _QUANTISED for graph in all_graphs(model) for node in graph.node),
         whole=whole_results(model.graph, values) if free else {},
         infinite=tuple(spec.name for spec in given if spec.name in values and values[spec.name].infinite),
     )

@@ -45,6 +45,7 @@ class Extra:
         said: of each input, what one file or two of them say of its values.
         products: about how many multiplications a sample takes.
         limited: what the model computes meets limits, or chooses: loud and quiet inputs tell.
+        quantised: a file is quantised by what usual inputs are: of others it need not give the right results.
     """
 
     specs: tuple[TensorSpec, ...]
@@ -53,6 +54,7 @@ class Extra:
     seed: int
     products: float
     limited: bool
+    quantised: bool = False
 
     @property
     def light(self) -> bool:
@@ -61,9 +63,11 @@ class Extra:
 
     def numbers(self) -> Iterator[int]:
         """Yield the numbers of the samples."""
-        yield from range(LEVELLED, LEVELLED + max(map(len, self._levels.values()), default=0))
         if self._together is not None:
             yield from range(TOGETHER, TOGETHER + self._together.count)
+        if self.quantised:
+            return
+        yield from range(LEVELLED, LEVELLED + max(map(len, self._levels.values()), default=0))
         yield from range(SWEPT, SWEPT + max(map(sweeps, self._points.values()), default=0))
         if self.limited and self.products <= _BEARABLE:
             yield from (QUIET, *range(WIDE, WIDE + (_LOUD if self.light else 1)))

@@ -81,6 +81,7 @@ class Inputs:
         beyond: other domains, of samples from BEYOND on, see :meth:`with_beyond`.
         weights: numbers that the model multiplies with; None where nobody counted them.
         limited: what the model computes meets limits, or chooses: loud and quiet inputs tell.
+        quantised: it, or the file that it is compared with, is quantised by what usual inputs are.
     """
 
     specs: tuple[TensorSpec, ...]
@@ -109,6 +110,7 @@ class Inputs:
     whole: Mapping[str, str] = field(default_factory=dict)
     weights: int | None = None
     limited: bool = False
+    quantised: bool = False
     _drawn: dict[tuple[int, int], dict[str, Array]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _variants: dict[int, Inputs] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -288,7 +290,7 @@ class Inputs:
         few = sum(map(math.prod, shapes.values())) <= _FEW_ELEMENTS
         return min(wanted, _MOST_ROWS if few else _MOST_SAMPLES)
 
-    def with_beyond(self, other: Mapping[str, Domain], limited: bool = False) -> Inputs:
+    def with_beyond(self, other: Mapping[str, Domain], limited: bool = False, quantised: bool = False) -> Inputs:
         """Return these inputs with extra samples for what only the *other* file's graph shows.
 
         A limit, a branch or a row that a damaged file lost shows only in the healthy one.
@@ -296,6 +298,7 @@ class Inputs:
         Args:
             other: what that graph says of the inputs.
             limited: what it computes meets limits.
+            quantised: it is quantised.
         """
         found = {}
         for spec in self.specs:
@@ -304,8 +307,10 @@ class Inputs:
                 continue
             if own is None or (own.kind != "size" and _values(own) != _values(domain)):
                 found[spec.name] = domain
-        limited = limited or self.limited
-        return replace(self, beyond=found, limited=limited) if found or limited != self.limited else self
+        limited, quantised = limited or self.limited, quantised or self.quantised
+        if not found and (limited, quantised) == (self.limited, self.quantised):
+            return self
+        return replace(self, beyond=found, limited=limited, quantised=quantised)
 
     @property
     def beyond_samples(self) -> range:
@@ -326,7 +331,7 @@ class Inputs:
         products = math.inf
         if self.weights is not None:
             products = max(self.weights, 1) * sum(map(math.prod, shapes.values()))
-        return Extra(made_up, shapes, said, self.seed, products, self.limited)
+        return Extra(made_up, shapes, said, self.seed, products, self.limited, self.quantised)
 
     @property
     def extra_samples(self) -> Iterator[int]:

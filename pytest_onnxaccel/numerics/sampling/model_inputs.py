@@ -75,4 +75,5 @@ def model_inputs(
         whole=facts.whole if size else {},
         weights=facts.weights,
         limited=facts.limited,
+        quantised=facts.quantised,
     )

@@ -120,6 +120,12 @@ def test_loud_and_quiet_samples_of_a_limit_that_layers_meet() -> None:
     assert QUIET in [*inputs(X).with_beyond({}, limited=True).extra_samples]
 
 
+def test_a_quantised_file_is_fed_nothing_unusual() -> None:
+    made = replace(inputs(X, x=Domain("x", points=(9.0,), levels=(9.0,))), limited=True)
+    assert [n for n in made.extra_samples if n != ROWED]
+    assert not [n for n in made.with_beyond({}, quantised=True).extra_samples if n != ROWED]
+
+
 def test_several_places_at_once_of_an_axis_that_nobody_calls_the_batch() -> None:
     row = TensorSpec("x", "float32", ("N", 4))
     alone = Inputs((row,), 1, "N", axes={"x": 0}, weights=0)
