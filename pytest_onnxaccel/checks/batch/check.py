@@ -176,7 +176,9 @@ def _telling(result: CheckResult, telling: Telling, single_runs: SingleRuns, ses
     for index in range(FEW):
         answers.add(telling.inputs.feeds(index), single_runs.block(index))
     if answers.silent():
-        for index in chain(further(telling.inputs, FEW), islice(telling.inputs.extra_samples, _EXTRA)):
+        inputs = telling.inputs
+        extra = (row for index in inputs.extra_samples for row in inputs.extra.rows(index))
+        for index in chain(further(inputs, FEW), islice(extra, _EXTRA)):
             if not answers.silent(telling.by_design()):
                 break
             try:

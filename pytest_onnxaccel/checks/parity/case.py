@@ -104,6 +104,11 @@ class ParityCase:
         """Return the feeds of sample *index*, also past those of :meth:`samples`."""
         return sample(self.inputs, self.seeds, self.batch, index)
 
+    def one_by_one(self, index: int) -> list[dict[str, Array]]:
+        """Return the samples that :meth:`sample` feeds in one run; none where it is one alone."""
+        rows = self.inputs.extra.rows(index) if index >= WIDE and not self.seeds else ()
+        return [self.inputs.feeds(row, turn=row) for row in rows] if len(rows) > 1 else []
+
     def known_outputs(self, index: int) -> Mapping[str, Array] | None:
         """Return the candidate's outputs of sample *index*, where it ran already."""
         if self.known is None or self.batch is not None or self.seeds or sized(self.inputs, index) is not self.inputs:
@@ -132,6 +137,9 @@ def sample(inputs: Inputs, seeds: Sequence[int], batch: int | None, index: int) 
         several = ROWS * (inputs.batch or 1)
         # Drawn at that size and not joined, so that both sides of a square matrix have it
         return inputs.feeds(0, several) if inputs.files else replace(inputs, batch=several).feeds(0)
+    rows = inputs.extra.rows(index) if index >= WIDE else ()
+    if len(rows) > 1:
+        return inputs.feeds(index, len(rows))
     return inputs.feeds(index * (batch or 1) if index < WIDE else index, batch, index)
 
 

@@ -234,11 +234,19 @@ class _Comparison:
 
     def add(self, index: int) -> bool:
         """Compare one more sample, within what it needs itself; False once the candidate fails."""
+        feeds = self.case.sample(index)
+        both = both_runs(self.case.candidate_session, self.case.reference_session, feeds)
+        if both is not None:
+            return self._add(index, feeds, both)
+        # Several at once do not run, or one of them does not
+        for one in self.case.one_by_one(index):
+            both = both_runs(self.case.candidate_session, self.case.reference_session, one)
+            if both is not None and not self._add(index, one, both):
+                return False
+        return True
+
+    def _add(self, index: int, feeds: Feeds, both: tuple[Mapping[str, Array], Mapping[str, Array]]) -> bool:
         case, noisy = self.case, self.noisy
-        feeds = case.sample(index)
-        both = both_runs(case.candidate_session, case.reference_session, feeds)
-        if both is None:
-            return True
         large = WIDE <= index < BEYOND or LEVELLED <= index < TOGETHER
         # The noise of a narrow type was measured on the samples before
         own = of_large_inputs(self.limits) if large else replace(self.limits, floors=dict(self.limits.floors))

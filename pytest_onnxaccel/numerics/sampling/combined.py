@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _LIGHT, _BEARABLE = 10**6, 10**12
 #: So many loud samples are fed of a light model.
 _LOUD = 24
+#: So many of them are fed in one run, where each input has a batch axis.
+AT_ONCE = 64
 #: So many combinations are fed one by one; of more of them, some at random.
 _MOST, _AT_RANDOM = 512, 256
 #: How far elements lie about their level, as a share of it and by itself.
@@ -46,6 +48,7 @@ class Extra:
         products: about how many multiplications a sample takes.
         limited: what the model computes meets limits, or chooses: loud and quiet inputs tell.
         quantised: a file is quantised by what usual inputs are: of others it need not give the right results.
+        at_once: so many of them may be fed in one run.
     """
 
     specs: tuple[TensorSpec, ...]
@@ -55,6 +58,7 @@ class Extra:
     products: float
     limited: bool
     quantised: bool = False
+    at_once: int = 1
 
     @property
     def light(self) -> bool:
@@ -63,14 +67,26 @@ class Extra:
 
     def numbers(self) -> Iterator[int]:
         """Yield the numbers of the samples."""
-        if self._together is not None:
-            yield from range(TOGETHER, TOGETHER + self._together.count)
+        for first, count in ((TOGETHER, self._counts[0]), (SWEPT, 0 if self.quantised else self._counts[1])):
+            yield from range(first, first + count, self.at_once)
         if self.quantised:
             return
         yield from range(LEVELLED, LEVELLED + max(map(len, self._levels.values()), default=0))
-        yield from range(SWEPT, SWEPT + max(map(sweeps, self._points.values()), default=0))
         if self.limited and self.products <= _BEARABLE:
             yield from (QUIET, *range(WIDE, WIDE + (_LOUD if self.light else 1)))
+
+    def rows(self, index: int) -> range:
+        """Return the numbers of the samples that are fed in one run from *index* on."""
+        for first, count in ((TOGETHER, self._counts[0]), (SWEPT, self._counts[1])):
+            if first <= index < first + count:
+                return range(index, min(index + self.at_once, first + count))
+        return range(index, index + 1)
+
+    @cached_property
+    def _counts(self) -> tuple[int, int]:
+        """How many combinations there are, and how many samples in which columns have each number that tells."""
+        combinations = self._together.count if self._together is not None else 0
+        return combinations, max(map(sweeps, self._points.values()), default=0)
 
     def arrays(self, index: int, specs: Sequence[TensorSpec], made: Mapping[str, Array]) -> dict[str, Array]:
         """Return what of *specs* is another array in sample *index* than the one that was *made*."""

@@ -14,7 +14,7 @@ from pytest_onnxaccel.core.domains import Domain
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import InputSpec, TensorSpec
 from pytest_onnxaccel.numerics.sampling.around import golden_range, is_held
-from pytest_onnxaccel.numerics.sampling.combined import Extra
+from pytest_onnxaccel.numerics.sampling.combined import AT_ONCE, Extra
 from pytest_onnxaccel.numerics.sampling.declared import (
     ELEMENTS,
     as_declared,
@@ -331,7 +331,8 @@ class Inputs:
         products = math.inf
         if self.weights is not None:
             products = max(self.weights, 1) * sum(map(math.prod, shapes.values()))
-        return Extra(made_up, shapes, said, self.seed, products, self.limited, self.quantised)
+        own = self.batch == 1 and self.dynamic and not self.shared
+        return Extra(made_up, shapes, said, self.seed, products, self.limited, self.quantised, AT_ONCE if own else 1)
 
     @property
     def extra_samples(self) -> Iterator[int]:

@@ -13,7 +13,7 @@ from pytest_onnxaccel.core.domains import Domain
 from pytest_onnxaccel.core.specs import TensorSpec
 from pytest_onnxaccel.numerics.sampling.combined import Extra, combined, levels, swept, telling_points
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
-from pytest_onnxaccel.numerics.sampling.sample_numbers import LEVELLED, QUIET, ROWED, SWEPT, TOGETHER, WIDE
+from pytest_onnxaccel.numerics.sampling.sample_numbers import LEVELLED, QUIET, ROWED, SWEPT, WIDE
 
 CODE = TensorSpec("i", "int64", ("batch", 1))
 OTHER = TensorSpec("j", "int64", ("batch", 1))
@@ -29,9 +29,18 @@ def inputs(*specs: TensorSpec, weights: int | None = 0, **domains: Domain) -> In
 
 def test_two_numbers_meet_in_every_combination() -> None:
     made = inputs(CODE, OTHER, i=INDEX, j=replace(INDEX, name="j", high=2))
-    numbers = [n for n in made.extra_samples if n >= TOGETHER]
+    numbers = [row for n in made.extra_samples for row in made.extra.rows(n)]
     met = {tuple(int(made.feeds(n, turn=n)[name].item()) for name in "ij") for n in numbers}
     assert met == set(product(range(5), range(3)))
+
+
+def test_combinations_are_fed_in_one_run_where_each_input_has_a_batch() -> None:
+    made = inputs(CODE, OTHER, i=replace(INDEX, high=19), j=replace(INDEX, name="j", high=19))
+    first = next(iter(made.extra_samples))
+    assert len(made.extra.rows(first)) == 64
+    assert len([*made.extra_samples]) == 7, "400 of them"
+    shared = replace(made, axes={"i": 0})
+    assert len(shared.extra.rows(next(iter(shared.extra_samples)))) == 1
 
 
 def test_of_too_many_combinations_some_are_fed_at_random() -> None:
