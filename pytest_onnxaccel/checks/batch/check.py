@@ -23,7 +23,7 @@ from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.printing import counted
 from pytest_onnxaccel.core.results import CheckResult, Verdict
-from pytest_onnxaccel.core.specs import Tolerance
+from pytest_onnxaccel.core.specs import TensorSpec, Tolerance
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 
 #: So many samples show whether outputs answer.
@@ -255,8 +255,9 @@ def _refuted(result: CheckResult, size: int, case: BatchCase, refuted: Sequence[
     held = _held(case.holders)
     if inputs.dynamic:
         why = refuted[0].why() if refuted else "it does not run"
-        related = any((spec.shape or ()).count(inputs.symbol) > 1 for spec in case.session.info.outputs)
-        if not asked and (related or not says_batch(inputs)) and not case.promised():
+        ran = bool(refuted) and not refuted[0].error
+        doubtful = not says_batch(inputs) or (ran and _contradicted(inputs.symbol or "", case.session.info.outputs))
+        if not asked and doubtful and not case.promised():
             return _not_applicable(result, _no_batch(inputs, case.holders() or f"the result: {why}"))
         message = f"the batch axis is declared dynamic, but batch {size} is not its samples: {why}{held}"
         details = refuted[0].agreement.details() if refuted and not refuted[0].error else ()
@@ -277,6 +278,14 @@ def says_batch(inputs: Inputs) -> bool:
     if all(len(spec.shape or ()) < 2 for spec in inputs.specs) and not _BATCH_WORD.search(name):
         return False  # a list of numbers
     return bool(_BATCH.match(name))
+
+
+def _contradicted(name: str, outputs: Sequence[TensorSpec]) -> bool:
+    """Return whether the outputs say that *name* is not a batch: each place with each, or none of them has it."""
+    if any((spec.shape or ()).count(name) > 1 for spec in outputs):
+        return True
+    fixed = all(spec.shape is not None and all(isinstance(dim, int) for dim in spec.shape) for spec in outputs)
+    return bool(outputs) and fixed and len(name) == 1
 
 
 def _no_batch(inputs: Inputs, holder: str) -> str:
