@@ -293,17 +293,18 @@ def test_a_guessed_axis_gives_way_to_that_of_the_states(guessed: dict[str, bool]
 
 
 @pytest.mark.parametrize(
-    ("output", "promised", "verdict"),
+    ("name", "output", "promised", "verdict"),
     [
-        (("N", "N"), False, Verdict.NOT_APPLICABLE),
-        (("N", "N"), True, Verdict.FAILED),
-        (("N", "M"), False, Verdict.FAILED),
+        ("N", ("N", "N"), False, Verdict.NOT_APPLICABLE),
+        ("N", ("N", "N"), True, Verdict.FAILED),
+        ("N", ("N", "M"), False, Verdict.FAILED),
+        ("batch", ("batch", "batch"), False, Verdict.FAILED),
     ],
 )
-def test_an_output_of_each_row_with_each(output: tuple[Any, ...], promised: bool, verdict: Verdict) -> None:
+def test_an_output_of_each_row_with_each(name: str, output: tuple[Any, ...], promised: bool, verdict: Verdict) -> None:
     """Such an output says that rows depend on each other, unless a layer takes them for samples."""
     session = FakeSession(lambda feeds: {"y": feeds["x"] @ feeds["x"].T}, outputs=(tensor("y", *output),))
-    inputs = inputs_of(tensor("x", "N", 4), batch="N")
+    inputs = inputs_of(tensor("x", name, 4), batch=name)
     case = BatchCase("m", "ort-cpu", session, inputs, lambda _: iter([("dynamic", session)]), (), Tolerance())
     assert batch(replace(case, promised=lambda: promised)).verdict is verdict
 
