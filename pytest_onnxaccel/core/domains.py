@@ -36,6 +36,8 @@ class Domain:
         window: of a mask, places that attention looks back at most, its own included: no place has padding alone in it.
         filled: numbers of which whole rows at the end may be: steps of padding.
         never_all: numbers that not all elements may be: labels that a mean does not count.
+        levels: numbers next to which all elements of a sample tell: both sides of a limit of their mean.
+        near: whole rows of a table, next to which rows tell: support vectors.
     """
 
     #: number: any; index: rows of a table; mask: 0 and 1, valid first; padding: a mask whose 1 is what is left out;
@@ -61,11 +63,13 @@ class Domain:
     filled: tuple[int | float, ...] = ()
     ordered: tuple[tuple[int, int], ...] = ()
     window: int | None = None
+    levels: tuple[int | float, ...] = ()
+    near: tuple[tuple[float, ...], ...] = ()
 
     @property
     def open(self) -> bool:
         """It says which numbers tell, and of none that it is not legal but of single ones."""
-        listed = self.choices or self.exact or self.columns or self.ranges
+        listed = self.choices or self.exact or self.columns or self.ranges or self.near
         return self.kind == "number" and self.low is None and self.high is None and not listed
 
     def to_json(self) -> dict[str, Any]:
@@ -74,9 +78,9 @@ class Domain:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Domain:
         values = {f.name: data[f.name] for f in fields(cls) if f.name in data}
-        for name in ("exclude", "points", "choices", "facts", "apart", "never_all", "filled"):
+        for name in ("exclude", "points", "choices", "facts", "apart", "never_all", "filled", "levels"):
             values[name] = tuple(values.get(name, ()))
-        for name in ("columns", "ranges", "ordered"):
+        for name in ("columns", "ranges", "ordered", "near"):
             values[name] = tuple(map(tuple, values.get(name, ())))
         if values.get("exact") is not None:
             values["exact"] = tuple(values["exact"])
@@ -100,9 +104,11 @@ class InputFacts:
         longest: rows of the longest table that is read by position, by the input whose length counts the rows.
         whole: outputs that are one number for all samples of a batch, with the node that makes them so.
         weights: numbers that the graph multiplies with: those of matrices and kernels; tables that are looked up in do
-            not count.
+            not count; None where nobody counted.
         compared: sizes that a condition tells apart, by the input whose length is compared.
         windows: elements along each axis for what slides over it, by input.
+        limited: what the graph computes meets a limit, or chooses, so that loud and quiet inputs tell.
+        quantised: it computes in steps of a range that was measured on usual inputs.
     """
 
     domains: Mapping[str, Domain] = field(default_factory=dict)
@@ -114,10 +120,12 @@ class InputFacts:
     infinite: tuple[str, ...] = ()
     shares: tuple[str, ...] = ()
     longest: Mapping[str, int] = field(default_factory=dict)
-    weights: int = 0
+    weights: int | None = None
     whole: Mapping[str, str] = field(default_factory=dict)
     compared: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     windows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    limited: bool = False
+    quantised: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -134,8 +142,10 @@ class InputFacts:
             tuple(data.get("infinite", ())),
             tuple(data.get("shares", ())),
             dict(data.get("longest", {})),
-            int(data.get("weights", 0)),
+            data.get("weights"),
             dict(data.get("whole", {})),
             {name: tuple(sizes) for name, sizes in data.get("compared", {}).items()},
             {name: tuple(sizes) for name, sizes in data.get("windows", {}).items()},
+            bool(data.get("limited")),
+            bool(data.get("quantised")),
         )

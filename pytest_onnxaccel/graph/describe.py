@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import onnx
+from onnx import numpy_helper
 
 from pytest_onnxaccel.core.errors import ModelError
 from pytest_onnxaccel.core.specs import Dim, ModelInfo, TensorSpec
@@ -43,8 +45,23 @@ def describe(model: onnx.ModelProto) -> ModelInfo:
         initializers=len(graph.initializer),
         external=external_locations(graphs),
         operators=dict(operators),
-        dim_hints=tuple(size for size, _ in sizes.most_common(12)),
+        dim_hints=tuple(dict.fromkeys([*(size for size, _ in sizes.most_common(12)), *_multiples(graph)])),
     )
+
+
+def _multiples(graph: onnx.GraphProto) -> list[int]:
+    """Return how many elements the constant shapes of Reshape hold: a free size may have to be a multiple of them."""
+    targets = {node.input[1] for node in graph.node if node.op_type == "Reshape" and len(node.input) > 1}
+    found = []
+    for tensor in graph.initializer if targets else ():
+        if tensor.name in targets and tensor.data_location != onnx.TensorProto.EXTERNAL:
+            try:
+                wanted = [int(size) for size in numpy_helper.to_array(tensor).reshape(-1)]
+            except Exception:  # data that does not fill the shape is the checker's to refuse
+                continue
+            if -1 in wanted:
+                found.append(math.prod(size for size in wanted if size > 0))
+    return [size for size in dict.fromkeys(found) if 1 < size <= 4096][:12]
 
 
 def ports(model: onnx.ModelProto) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:

@@ -13,11 +13,24 @@ from pytest_onnxaccel.core.specs import ModelSpec
 from pytest_onnxaccel.runner.request import Request
 from pytest_onnxaccel.runner.runner import Runner
 from pytest_onnxaccel.runner.sessions.workers.engines import Engines
-from suites.planted import branches, lengths, losses, masks, numbers, operands, rows, steps, tables
+from suites.planted import (
+    branches,
+    lengths,
+    levels,
+    losses,
+    masks,
+    numbers,
+    operands,
+    rows,
+    sized,
+    steps,
+    tables,
+    together,
+)
 from suites.planted.making import KINDS, twin
 
 #: Importing them puts their kinds on the list.
-FAMILIES = (branches, lengths, losses, masks, numbers, operands, rows, steps, tables)
+FAMILIES = (branches, lengths, levels, losses, masks, numbers, operands, rows, sized, steps, tables, together)
 #: Kinds that are not found, with the reason.
 LEFT: dict[str, str] = {}
 

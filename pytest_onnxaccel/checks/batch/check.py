@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby, islice
 
 import numpy as np
 
@@ -23,11 +23,13 @@ from pytest_onnxaccel.core.errors import ModelError, OnnxAccelError
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.printing import counted
 from pytest_onnxaccel.core.results import CheckResult, Verdict
-from pytest_onnxaccel.core.specs import Tolerance
+from pytest_onnxaccel.core.specs import TensorSpec, Tolerance
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 
 #: So many samples show whether outputs answer.
 FEW = 2
+#: And so many samples of those that are compared in addition.
+_EXTRA = 64
 #: Names that say that an axis was made free as the batch; ``s77`` is what PyTorch calls one that it was asked to free.
 _BATCH = re.compile(r"(?i)^(n|b|bs|bsz|s\d+|.*batch.*)$")
 _BATCH_WORD = re.compile(r"(?i)batch")
@@ -174,7 +176,9 @@ def _telling(result: CheckResult, telling: Telling, single_runs: SingleRuns, ses
     for index in range(FEW):
         answers.add(telling.inputs.feeds(index), single_runs.block(index))
     if answers.silent():
-        for index in further(telling.inputs, FEW):
+        inputs = telling.inputs
+        extra = (row for index in inputs.extra_samples for row in inputs.extra.rows(index))
+        for index in chain(further(inputs, FEW), islice(extra, _EXTRA)):
             if not answers.silent(telling.by_design()):
                 break
             try:
@@ -251,7 +255,9 @@ def _refuted(result: CheckResult, size: int, case: BatchCase, refuted: Sequence[
     held = _held(case.holders)
     if inputs.dynamic:
         why = refuted[0].why() if refuted else "it does not run"
-        if not asked and not says_batch(inputs) and not case.promised():
+        ran = bool(refuted) and not refuted[0].error
+        doubtful = not says_batch(inputs) or (ran and _contradicted(inputs.symbol or "", case.session.info.outputs))
+        if not asked and doubtful and not case.promised():
             return _not_applicable(result, _no_batch(inputs, case.holders() or f"the result: {why}"))
         message = f"the batch axis is declared dynamic, but batch {size} is not its samples: {why}{held}"
         details = refuted[0].agreement.details() if refuted and not refuted[0].error else ()
@@ -272,6 +278,16 @@ def says_batch(inputs: Inputs) -> bool:
     if all(len(spec.shape or ()) < 2 for spec in inputs.specs) and not _BATCH_WORD.search(name):
         return False  # a list of numbers
     return bool(_BATCH.match(name))
+
+
+def _contradicted(name: str, outputs: Sequence[TensorSpec]) -> bool:
+    """Return whether the outputs say that the letter *name* is not a batch: it is there twice, or in none of them."""
+    if len(name) != 1:
+        return False
+    if any((spec.shape or ()).count(name) > 1 for spec in outputs):
+        return True
+    fixed = all(spec.shape is not None and all(isinstance(dim, int) for dim in spec.shape) for spec in outputs)
+    return bool(outputs) and fixed
 
 
 def _no_batch(inputs: Inputs, holder: str) -> str:

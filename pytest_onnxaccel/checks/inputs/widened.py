@@ -89,7 +89,7 @@ def _long(trial: Trial, inputs: Inputs) -> Mapping[str, int] | None:
 
 def _dear(trial: Trial, inputs: Inputs, sizes: Mapping[str, int]) -> bool:
     """Return whether a run at *sizes* takes too many multiplications."""
-    return trial.facts.weights * (inputs.batch or 1) * max(sizes.values()) > _MOST_PRODUCTS
+    return (trial.facts.weights or 0) * (inputs.batch or 1) * max(sizes.values()) > _MOST_PRODUCTS
 
 
 def _compared(trial: Trial, inputs: Inputs) -> list[dict[str, int]]:

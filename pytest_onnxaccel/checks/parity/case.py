@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from pytest_onnxaccel.backends.protocol import Session
@@ -12,6 +12,7 @@ from pytest_onnxaccel.checks.parity.outputs.comparer import Comparer
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import Decision, Tolerance
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
+from pytest_onnxaccel.numerics.sampling.sample_numbers import ROWED, ROWS, WIDE
 
 if TYPE_CHECKING:
     from pytest_onnxaccel.backends.protocol import Array
@@ -103,6 +104,11 @@ class ParityCase:
         """Return the feeds of sample *index*, also past those of :meth:`samples`."""
         return sample(self.inputs, self.seeds, self.batch, index)
 
+    def one_by_one(self, index: int) -> list[dict[str, Array]]:
+        """Return the samples that :meth:`sample` feeds in one run; none where it is one alone."""
+        rows = self.inputs.extra.rows(index) if index >= WIDE and not self.seeds else ()
+        return [self.inputs.feeds(row, turn=row) for row in rows] if len(rows) > 1 else []
+
     def known_outputs(self, index: int) -> Mapping[str, Array] | None:
         """Return the candidate's outputs of sample *index*, where it ran already."""
         if self.known is None or self.batch is not None or self.seeds or sized(self.inputs, index) is not self.inputs:
@@ -127,7 +133,14 @@ def sample(inputs: Inputs, seeds: Sequence[int], batch: int | None, index: int) 
     inputs = sized(inputs, index)
     if seeds:
         return inputs.seeded(seeds[index], batch)
-    return inputs.feeds(index * (batch or 1), batch, index)
+    if index == ROWED:
+        several = ROWS * (inputs.batch or 1)
+        # Drawn at that size and not joined, so that both sides of a square matrix have it
+        return inputs.feeds(0, several) if inputs.files else replace(inputs, batch=several).feeds(0)
+    rows = inputs.extra.rows(index) if index >= WIDE else ()
+    if len(rows) > 1:
+        return inputs.feeds(index, len(rows))
+    return inputs.feeds(index * (batch or 1) if index < WIDE else index, batch, index)
 
 
 def sized(inputs: Inputs, index: int) -> Inputs:

@@ -26,7 +26,7 @@ from pytest_onnxaccel.checks.reach.answers import Answers
 from pytest_onnxaccel.core import progress
 from pytest_onnxaccel.core.results import CheckResult, Verdict
 from pytest_onnxaccel.numerics.compare.elementwise import twice
-from pytest_onnxaccel.numerics.sampling.sample_numbers import BEYOND, WIDE
+from pytest_onnxaccel.numerics.sampling.sample_numbers import BEYOND, LEVELLED, TOGETHER, WIDE
 from pytest_onnxaccel.numerics.unpacked import holder
 
 if TYPE_CHECKING:
@@ -234,12 +234,20 @@ class _Comparison:
 
     def add(self, index: int) -> bool:
         """Compare one more sample, within what it needs itself; False once the candidate fails."""
+        feeds = self.case.sample(index)
+        both = both_runs(self.case.candidate_session, self.case.reference_session, feeds)
+        if both is not None:
+            return self._add(index, feeds, both)
+        # Several at once do not run, or one of them does not
+        for one in self.case.one_by_one(index):
+            both = both_runs(self.case.candidate_session, self.case.reference_session, one)
+            if both is not None and not self._add(index, one, both):
+                return False
+        return True
+
+    def _add(self, index: int, feeds: Feeds, both: tuple[Mapping[str, Array], Mapping[str, Array]]) -> bool:
         case, noisy = self.case, self.noisy
-        feeds = case.sample(index)
-        both = both_runs(case.candidate_session, case.reference_session, feeds)
-        if both is None:
-            return True
-        large = WIDE <= index < BEYOND
+        large = WIDE <= index < BEYOND or LEVELLED <= index < TOGETHER
         # The noise of a narrow type was measured on the samples before
         own = of_large_inputs(self.limits) if large else replace(self.limits, floors=dict(self.limits.floors))
         own.tight = ()

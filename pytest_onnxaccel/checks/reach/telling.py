@@ -58,6 +58,7 @@ class Telling:
         if self.inputs.absent:
             yield ABSENT
         yield from self.inputs.beyond_samples
+        yield from self.inputs.extra_samples
 
     def by_design(self) -> frozenset[str]:
         """Return the outputs that the values of no input reach."""

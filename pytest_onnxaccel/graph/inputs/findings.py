@@ -13,10 +13,16 @@ from pytest_onnxaccel.graph.inputs.trace import Trace, Value
 
 #: At most so many telling points are kept of one input.
 _MOST_POINTS = 512
+#: A loop is told to turn no more often than this.
+_MOST_TURNS = 256
+#: And so many levels.
+_MOST_LEVELS = 16
 #: At most so many facts are told of one input.
 _MOST_FACTS = 6
 #: An end below this stands for 0, which is left out: the logarithm of less is an ordinary number too.
 _NEXT_TO_ZERO = 0.01
+#: Types of whole numbers, flags and texts.
+_WHOLE = frozenset({2, 3, 4, 5, 6, 7, 8, 9, 12, 13})
 #: What decides where facts of two kinds meet.
 _ORDER = ("size", "text", "category", "length", "index", "padding", "mask", "number")
 
@@ -43,6 +49,8 @@ class Finding:
     filled: tuple[float, ...] = ()
     ordered: tuple[tuple[int, int], ...] = ()
     window: int | None = None
+    levels: tuple[float, ...] = ()
+    near: tuple[tuple[float, ...], ...] = ()
 
 
 @record(frozen=True)
@@ -81,6 +89,8 @@ class Findings:
         self.longest: dict[str, int] = {}
         #: Sizes that a condition tells apart, by the input whose size is compared
         self.compared_sizes: dict[str, dict[int, None]] = {}
+        #: Something that is computed of inputs meets a limit or chooses a row
+        self.limited = False
 
     def add(self, finding: Finding) -> None:
         """Keep *finding*."""
@@ -96,6 +106,10 @@ class Findings:
             if trace.scale < 0:
                 low, high = high, low
             text = f"{demand.text} in {named(node)}"
+            if trace.turns:  # a loop may turn as often as it is told, and what it reads has an end
+                told = tuple(n for n in map(trace.back, demand.points) if 1 <= n <= _MOST_TURNS)
+                self.add(Finding(trace.input, text, high=high if demand.kind == "index" else None, apart=told))
+                continue
             if trace.column is not None and demand.kind == "index":  # of one column of a table alone
                 self.add(Finding(trace.input, text, demand.kind, ranges=((trace.column, low, high),)))
                 continue
@@ -120,11 +134,18 @@ class Findings:
         for curve in value.curves:
             told = [point for point in demand.points if curve.exact or point not in demand.leaps]
             found = tuple(dict.fromkeys(number for point in told for number in curve.back(point)))
-            if found:
-                self.add(Finding(curve.inner.input, text, points=found))
+            if found and curve.level:
+                self.add(Finding(curve.trace.input, text, levels=found))
+            elif found:
+                self.add(Finding(curve.trace.input, text, points=found))
         for trace in value.terms:
             if trace.scale:
                 self.add(Finding(trace.input, text, points=tuple(map(trace.back, demand.points))))
+
+    def limits(self, value: Value) -> None:
+        """Note that *value* meets a limit: where it is computed, only other inputs than the usual ones get there."""
+        known = value.traces or value.curves or value.terms or value.shape_of or value.elem_type in _WHOLE
+        self.limited = self.limited or bool(value.by and not known)
 
     def domains(self, dtypes: Mapping[str, str]) -> dict[str, Domain]:
         """Return the domain of each input of which there are facts."""
@@ -181,6 +202,8 @@ def merged(name: str, findings: Sequence[Finding], dtype: str) -> Domain:
         ordered=tuple(dict.fromkeys(pair for f in findings for pair in f.ordered)),
         filled=tuple(dict.fromkeys(_number(v, whole) for f in findings for v in f.filled)),
         never_all=tuple(dict.fromkeys(_number(v, whole) for f in findings for v in f.never_all)),
+        levels=tuple(dict.fromkeys(_number(v, whole) for f in findings for v in f.levels))[:_MOST_LEVELS],
+        near=next((f.near for f in findings if f.near), ()),
     )
 
 

@@ -63,6 +63,7 @@ class Trace:
         cast: the element type that it was last cast to; 0 where it was not.
         guarded: a condition on the input itself, or a limit, replaces some of its values before they are read.
         column: its elements are those of one column of the input; None where they are not.
+        turns: it counts the turns of a loop, of which the input says how many there are.
         least, most: limits that replaced what was past them; None where there is none.
     """
 
@@ -75,6 +76,7 @@ class Trace:
     columns: tuple[Column, ...] | None = None
     guarded: bool = False
     column: int | None = None
+    turns: bool = False
     least: float | None = None
     most: float | None = None
 
@@ -128,6 +130,8 @@ class Value:
         sized_by: inputs whose values its shape depends on.
         shape_of: the input whose shape, or a part of it, this holds, or numbers that count up to it.
         window: of numbers that count up, or of flags that compare them, how far they look back.
+        sizes: of a shape, or of how many elements an input has: the sizes that are counted; None where that is open.
+        count: of a number that counts a length of *shape_of*, what that is multiplied with and what is added.
         elem_type: of ONNX; 0 where it is not known.
         inverted: the traces of a mask that this is the complement of.
         summed: the traces of what was added up to give it.
@@ -147,6 +151,8 @@ class Value:
     sized_by: frozenset[str] = frozenset()
     shape_of: str = ""
     window: Window | None = None
+    sizes: tuple[int | str | None, ...] | None = None
+    count: tuple[float, float] = (1.0, 0.0)
     elem_type: int = 0
     inverted: tuple[Trace, ...] = ()
     summed: tuple[Trace, ...] = ()

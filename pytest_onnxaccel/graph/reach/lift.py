@@ -13,6 +13,8 @@ from pytest_onnxaccel.graph.inputs.flow.bodies import graphs_of
 #: Element types that weights have, and those of quantised ones.
 FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 BYTES = (TensorProto.INT8, TensorProto.UINT8)
+#: A number so far below 0 takes an element out of a softmax.
+_FAR = 1000.0
 #: Subgraphs are looked into to this depth.
 _DEEPEST = 8
 
@@ -82,12 +84,27 @@ def held(node: Any) -> TensorProto | None:
 
 def is_weight(tensor: TensorProto) -> bool:
     """Return whether its type and size are those of weights: a single number is a constant of the computation."""
-    return elements(tensor) > 1 and tensor.data_type in (*FLOATS, *BYTES) and not _blank(tensor)
+    return elements(tensor) > 1 and tensor.data_type in (*FLOATS, *BYTES) and not (_blank(tensor) or _mask(tensor))
 
 
 def _blank(tensor: TensorProto) -> bool:
     """Return whether nothing but zeros: a place that results are written to, which training has not filled."""
     return bool(tensor.raw_data) and not tensor.raw_data.strip(b"\0")
+
+
+def _mask(tensor: TensorProto) -> bool:
+    """Return whether nothing but 0 and one number far below it: what an attention leaves out, and no weight."""
+    if tensor.data_type not in FLOATS or not tensor.raw_data:
+        return False
+    try:
+        array = numpy_helper.to_array(tensor).reshape(-1)
+        ends = array[[0, 1, -1]]
+        if bool(((ends != 0) & (ends > -_FAR)).any()):
+            return False
+        low = array.min()
+        return bool(low <= -_FAR and ((array == 0) | (array == low)).all())
+    except Exception:  # data that does not fill the shape is the checker's to refuse
+        return False
 
 
 def elements(tensor: TensorProto) -> int:

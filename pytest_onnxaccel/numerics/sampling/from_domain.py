@@ -129,6 +129,7 @@ def _numbers(
         reached = (_end(domain.low, low, 1), _end(domain.high, high, -1))
         points = [*dict.fromkeys([end for end in reached if end is not None and end not in domain.exclude]), *points]
     made = _by_column(domain.columns, made, index) if domain.columns and shape else made
+    made = _next_to(generator, domain.near, made, index) if domain.near and shape else made
     made = _with_points(generator, made, points, index)
     if domain.never_all and made.size and bool(np.isin(made, domain.never_all).all()):
         made = _with_another(made, domain.never_all, low, high)
@@ -142,6 +143,21 @@ def _padded(made: Any, filled: tuple[int | float, ...], index: int) -> Array:
     if index % 2 and found.ndim > 1 and found.shape[-2] > 1:
         found[..., -max(1, found.shape[-2] // 3) :, :] = filled[index // 2 % len(filled)]
     return np.asarray(found)
+
+
+def _next_to(generator: np.random.Generator, near: tuple[tuple[float, ...], ...], made: Any, index: int) -> Array:
+    """Return *made* with rows next to those of *near* by turns, and between two of them."""
+    rows = np.asarray(near)
+    if made.shape[-1] != rows.shape[1]:
+        return np.asarray(made)
+    table = np.array(made).reshape(-1, made.shape[-1])
+    spread = rows.std(axis=0) if len(rows) > 1 else np.ones(rows.shape[1])
+    for place in range(len(table)):
+        turn = index * len(table) + place
+        one, other = rows[turn // 2 % len(rows)], rows[int(generator.integers(len(rows)))]
+        share = 0.0 if turn % 2 == 0 else 0.5 * generator.random()
+        table[place] = one + share * (other - one) + 0.05 * spread * (2 * generator.random(rows.shape[1]) - 1)
+    return np.asarray(table.reshape(made.shape))
 
 
 def _end(bound_: Bound | None, drawn: float, inwards: int) -> float | None:

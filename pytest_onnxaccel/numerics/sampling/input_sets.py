@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from pytest_onnxaccel.core.domains import Domain
 from pytest_onnxaccel.core.frozen import record
 from pytest_onnxaccel.core.specs import InputSpec, TensorSpec
 from pytest_onnxaccel.numerics.sampling.around import golden_range, is_held
+from pytest_onnxaccel.numerics.sampling.combined import AT_ONCE, Extra
 from pytest_onnxaccel.numerics.sampling.declared import (
     ELEMENTS,
     as_declared,
@@ -21,7 +22,18 @@ from pytest_onnxaccel.numerics.sampling.declared import (
 )
 from pytest_onnxaccel.numerics.sampling.draw import DEFAULT_RANGE, LegalValues, concrete, sample
 from pytest_onnxaccel.numerics.sampling.from_domain import draw
-from pytest_onnxaccel.numerics.sampling.sample_numbers import ABSENT, BEYOND, LONG, WIDE, WIDENED
+from pytest_onnxaccel.numerics.sampling.sample_numbers import (
+    ABSENT,
+    BEYOND,
+    LEVELLED,
+    LONG,
+    QUIET,
+    QUIETER,
+    ROWED,
+    SWEPT,
+    WIDE,
+    WIDENED,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,6 +79,9 @@ class Inputs:
         shares: outputs that engines compute to the last digit of 1, as the graph says.
         whole: outputs that are one number for all samples of a batch, with the node that makes them so.
         beyond: other domains, of samples from BEYOND on, see :meth:`with_beyond`.
+        weights: numbers that the model multiplies with; None where nobody counted them.
+        limited: what the model computes meets limits, or chooses: loud and quiet inputs tell.
+        quantised: it, or the file that it is compared with, is quantised by what usual inputs are.
     """
 
     specs: tuple[TensorSpec, ...]
@@ -93,6 +108,9 @@ class Inputs:
     beyond: Mapping[str, Domain] = field(default_factory=dict)
     shares: tuple[str, ...] = ()
     whole: Mapping[str, str] = field(default_factory=dict)
+    weights: int | None = None
+    limited: bool = False
+    quantised: bool = False
     _drawn: dict[tuple[int, int], dict[str, Array]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _variants: dict[int, Inputs] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -244,9 +262,12 @@ class Inputs:
             given += tuple(filter(None, (golden_range(self.golden, s) for s in free)))
         if WIDE <= index < BEYOND:
             floats = (floats[0] * (WIDENED if floats[0] < 0 else 1.0), floats[1] * WIDENED)
+        if QUIET <= index < SWEPT:
+            floats = (floats[0] * QUIETER, floats[1] * QUIETER)
         domains = {**self.domains, **self.beyond} if BEYOND <= index < LONG else self.domains
         legal = LegalValues(given, floats, self.integers, domains, self.symbols())
-        return sample(specs, self.shapes(), self.seed + 7919 * again, index + again, legal)
+        made = sample(specs, self.shapes(), self.seed + 7919 * again, index + again, legal)
+        return made | self.extra.arrays(index, specs, made) if index >= LEVELLED else made
 
     @cached_property
     def telling(self) -> int:
@@ -261,16 +282,23 @@ class Inputs:
             wanted = max(
                 wanted, -(-(len(domain.points) + len(domain.choices) + len(domain.apart)) // max(size // 2, 1))
             )
+            if domain.near and size:
+                wanted = max(wanted, -(-2 * len(domain.near) * len(domain.near[0]) // size))
             if domain.columns and size:
                 rows = max(size // (shapes[spec.name] or (1,))[-1], 1)
                 wanted = max(wanted, -(-_MIXED * max(map(len, domain.columns)) // rows))
         few = sum(map(math.prod, shapes.values())) <= _FEW_ELEMENTS
         return min(wanted, _MOST_ROWS if few else _MOST_SAMPLES)
 
-    def with_beyond(self, other: Mapping[str, Domain]) -> Inputs:
+    def with_beyond(self, other: Mapping[str, Domain], limited: bool = False, quantised: bool = False) -> Inputs:
         """Return these inputs with extra samples for what only the *other* file's graph shows.
 
         A limit, a branch or a row that a damaged file lost shows only in the healthy one.
+
+        Args:
+            other: what that graph says of the inputs.
+            limited: what it computes meets limits.
+            quantised: it is quantised.
         """
         found = {}
         for spec in self.specs:
@@ -279,7 +307,10 @@ class Inputs:
                 continue
             if own is None or (own.kind != "size" and _values(own) != _values(domain)):
                 found[spec.name] = domain
-        return replace(self, beyond=found) if found else self
+        limited, quantised = limited or self.limited, quantised or self.quantised
+        if not found and (limited, quantised) == (self.limited, self.quantised):
+            return self
+        return replace(self, beyond=found, limited=limited, quantised=quantised)
 
     @property
     def beyond_samples(self) -> range:
@@ -287,6 +318,30 @@ class Inputs:
         if not self.beyond:
             return range(0)
         return range(BEYOND, BEYOND + max(ELEMENTS, replace(self, domains=self.beyond).telling))
+
+    # -- samples that are compared in addition --------------------------------------------------------------------
+
+    @cached_property
+    def extra(self) -> Extra:
+        """Samples that parity compares where all others agree."""
+        made_up = tuple(spec for spec in self.specs if self.made_up(spec.name))
+        sources = (self.domains, self.beyond)
+        said = {spec.name: tuple(one[spec.name] for one in sources if spec.name in one) for spec in made_up}
+        shapes = self.shapes()
+        products = math.inf
+        if self.weights is not None:
+            products = max(self.weights, 1) * sum(map(math.prod, shapes.values()))
+        own = self.batch == 1 and self.dynamic and not self.shared
+        return Extra(made_up, shapes, said, self.seed, products, self.limited, self.quantised, AT_ONCE if own else 1)
+
+    @property
+    def extra_samples(self) -> Iterator[int]:
+        """Numbers of the samples of :attr:`extra`, and that of several samples at once."""
+        if self.golden:
+            return
+        yield from self.extra.numbers()
+        if self.dynamic and self.extra.light and "batch" not in (self.symbol or "").lower():
+            yield ROWED  # of an axis that nobody calls the batch, one place alone does not tell what it is
 
     # -- where values come from --------------------------------------------------------------------------------
 
@@ -320,6 +375,8 @@ def _values(domain: Domain) -> tuple[object, ...]:
         domain.filled,
         domain.ordered,
         domain.window,
+        domain.levels,
+        domain.near,
     )
     return (*ends, frozenset(map(str, domain.points)))
 

@@ -74,4 +74,7 @@ def model_inputs(
         infinite=facts.infinite,
         shares=facts.shares,
         whole=facts.whole if size else {},
+        weights=facts.weights,
+        limited=facts.limited,
+        quantised=facts.quantised,
     )

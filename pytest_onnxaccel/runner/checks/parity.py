@@ -234,7 +234,10 @@ def _with_beyond(context: CheckRun) -> Inputs:
     inputs = context.ready().resolved.inputs
     try:
         other = context.other
-        return inputs if other is None else inputs.with_beyond(other.facts.domains)
+        if other is None:
+            return inputs
+        facts = other.facts
+        return inputs.with_beyond(facts.domains, facts.limited, facts.quantised)
     except OnnxAccelError:
         return inputs  # what stands against the file is told where it is run
 

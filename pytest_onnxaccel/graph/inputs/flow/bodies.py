@@ -41,13 +41,19 @@ def formals(node: Any, body: Any, operands: Sequence[Value | None]) -> dict[str,
     """Return the inputs of a subgraph by name: what Loop and Scan hand to it the first time."""
     names = [value.name for value in body.input]
     if node.op_type == "Loop":
-        given: list[Value | None] = [UNKNOWN, UNKNOWN, *operands[2:]]
+        given: list[Value | None] = [_turn(operands[0] if operands else None), UNKNOWN, *operands[2:]]
     elif node.op_type == "Scan":
         states = len(names) - next((item.i for item in node.attribute if item.name == "num_scan_inputs"), len(names))
         given = [*operands[:states], *(_element(v) for v in operands[states:])]
     else:
         given = list(operands)
     return {name: v if v is not None else UNKNOWN for name, v in zip(names, given, strict=False)}
+
+
+def _turn(trips: Value | None) -> Value:
+    """Return the number of a turn, of which the last one is told by how many there are."""
+    found = tuple(t.moved().with_(offset=t.offset - 1, turns=True) for t in trips.traces) if trips is not None else ()
+    return Value(found, shape=(), by=trips.by if trips is not None else frozenset(), elem_type=7) if found else UNKNOWN
 
 
 def _element(value: Value | None) -> Value:

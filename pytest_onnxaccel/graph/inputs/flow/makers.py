@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,7 @@ def _kept(site: Site, made: Value) -> Value:
         shape=shape,
         shape_of=source.shape_of,
         window=source.window,
+        count=source.count,
         elem_type=source.elem_type,
     )
 
@@ -104,6 +106,7 @@ def _moved(site: Site, made: Value) -> Value:
         shape=shape,
         shape_of=shape_of,
         window=source.window,
+        count=source.count,
         elem_type=source.elem_type,
     )
 
@@ -144,6 +147,7 @@ def _cast(site: Site, made: Value) -> Value:
         shape=made.shape or source.shape,
         shape_of=source.shape_of,
         window=source.window,
+        count=source.count,
         elem_type=to,
         equal=source.equal,
         gap=source.gap,
@@ -159,7 +163,22 @@ def _shape(site: Site, made: Value) -> Value:
         found = np.asarray(source.shape[start:end], np.int64)
     # What hangs on sizes alone hangs on no value, unless a value decided the size
     shape_of = names[0] if names else ""
-    return UNKNOWN.with_(constant=found, by=source.sized_by, shape_of=shape_of, shape=made.shape, elem_type=7)
+    made = UNKNOWN.with_(constant=found, by=source.sized_by, shape_of=shape_of, shape=made.shape, elem_type=7)
+    if source.shape is None or not shape_of:
+        return made
+    start, end = site.attribute("start", 0), site.attribute("end", None)
+    return made.with_(sizes=source.shape[start:end])
+
+
+def _elements(site: Site, made: Value) -> Value:
+    """Return how many elements an input has: Size, or the product of its shape."""
+    shaped = _shape(site, made) if site.operator.name == "Size" else site.operand(0)
+    if not shaped.shape_of or shaped.sizes is None:
+        return made
+    count = math.prod(size for size in shaped.sizes if isinstance(size, int))
+    return UNKNOWN.with_(
+        by=shaped.by, shape_of=shaped.shape_of, shape=made.shape or (), elem_type=7, count=(float(count), 0.0)
+    )
 
 
 def _affine(site: Site, made: Value) -> Value:
@@ -175,11 +194,24 @@ def _affine(site: Site, made: Value) -> Value:
             made = made.with_(gap=gap, elem_type=a.elem_type, shape=made.shape or shape_alike(site))
         if not a.shape_of and not b.shape_of:
             return made
-        return made.with_(shape_of=a.shape_of or b.shape_of, window=stepped(site))
+        counted = a if a.shape_of else b
+        count = _counted(site.operator.name, counted, a if b is counted else b)
+        return made.with_(shape_of=counted.shape_of, count=count, window=stepped(site))
     if site.operator.name == "Mul" and number == 0 and source.shape == ():
         return made.with_(constant=np.zeros(()), shape=(), by=frozenset(), sized_by=frozenset())
     traces = tuple(filter(None, (_scaled(site.operator.name, trace, number, flipped) for trace in source.traces)))
     return made.with_(traces=traces, shape=made.shape or source.shape, elem_type=source.elem_type)
+
+
+def _counted(op: str, counted: Value, other: Value) -> tuple[float, float]:
+    """Return how a number that counts a length goes on, where the other operand is a number."""
+    number, (scale, offset) = other.scalar, counted.count
+    if number is None:
+        return counted.count
+    if op in ("Add", "Sub"):
+        return scale, offset + (number if op == "Add" else -number)
+    factor = number if op == "Mul" else 1 / number if number else 1.0
+    return scale * factor, offset * factor
 
 
 def _terms(a: Value, b: Value, taken_off: bool) -> tuple[Trace, ...]:
@@ -297,6 +329,7 @@ MAKERS: Mapping[str, Callable[[Site, Value], Value]] = {
     **dict.fromkeys(("Cast", "CastLike"), _cast),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div"), _affine),
     "Shape": _shape,
+    **dict.fromkeys(("Size", "ReduceProd"), _elements),
     **dict.fromkeys(("Range", "Abs", "Floor", "Log", "Mod"), _counting),
     "CumSum": _running,
     "Neg": _negated,

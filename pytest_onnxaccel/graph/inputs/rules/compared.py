@@ -11,6 +11,7 @@ import onnx
 
 from pytest_onnxaccel.graph.inputs.findings import Demand, Finding, named
 from pytest_onnxaccel.graph.inputs.rules.numbers import WHOLE
+from pytest_onnxaccel.graph.inputs.trace import Value
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
 #: Limits past this stand for none.
@@ -32,6 +33,7 @@ def compared(site: Site) -> None:
             continue
         if array is None or array.dtype.kind not in "fiub":
             continue
+        site.findings.limits(site.operand(place))
         _compared_size(site, place, site.operand(other).scalar)
         if _counts_up(array):
             ends = (int(array.min()), int(array.max()))
@@ -72,10 +74,23 @@ def _counted(site: Site, place: int, counted: str) -> None:
 def _compared_size(site: Site, place: int, number: float | None) -> None:
     """Note a size of an input that a condition hangs on, and that numbers of other sizes do not show."""
     value = site.operand(place)
-    if number is None or number < 0 or not value.shape_of or any(size != 1 for size in value.shape or ()):
+    scale, offset = value.count
+    if number is None or number < 0 or not value.shape_of or scale <= 0:
         return
-    sizes = site.findings.compared_sizes.setdefault(value.shape_of, {})
-    sizes |= dict.fromkeys((math.floor(number), math.floor(number) + 1))
+    length = math.floor((number - offset) / scale)
+    wide = sum(size != 1 for size in value.shape or ())
+    if wide > 1:
+        site.findings.compared_sizes.setdefault(value.shape_of, {})[length + 2] = (
+            None  # how far two places are apart is at most one less than the length
+        )
+    if wide:
+        return
+    if length >= 0:
+        beyond = (
+            length + 1 if scale >= 1 else math.ceil((number + 1 - offset) / scale)
+        )  # whole numbers are rounded down
+        sizes = site.findings.compared_sizes.setdefault(value.shape_of, {})
+        sizes |= dict.fromkeys((length, beyond))
 
 
 def _limits(site: Site, place: int, array: Any) -> None:
@@ -104,7 +119,7 @@ def _counts_up(array: Any) -> bool:
 
 def limited(site: Site) -> None:
     """Clip, Max and Min by a constant: on both sides of each limit."""
-    limits = [site.operand(place).scalar for place in range(len(site.operands))]
+    limits = [number for place in range(len(site.operands)) for number in _numbers_of(site.operand(place))]
     limits += [site.attribute(name) for name in ("min", "max")]
     whole = any(value is not None and value.elem_type in WHOLE for value in site.operands)
     outwards = {"Max": (-1,), "Min": (1,)}.get(site.operator.name, ())
@@ -118,8 +133,18 @@ def limited(site: Site) -> None:
             replaced += [number + side * steps[0] for side in outwards]
     for place in range(len(site.operands)):
         if points:
+            if any(number for number in limits if number is not None and abs(number) < _FAR):
+                site.findings.limits(site.operand(place))  # a limit of 0 is met by any input
             demand = Demand("is limited", points=points, guards=replaced)
             site.findings.points(site.operand(place), site.node, demand)
+
+
+def _numbers_of(value: Value) -> list[float]:
+    """Return the limits that an operand holds: one number, or one for each channel."""
+    array = value.constant
+    if array is None or array.dtype.kind not in "fiu" or array.size > _MOST_COMPARED:
+        return []
+    return [float(number) for number in dict.fromkeys(array.reshape(-1).tolist()) if math.isfinite(number)]
 
 
 def gated(attribute: str, default: float, sides: Sequence[int] = (1,)) -> Rule:
@@ -128,6 +153,7 @@ def gated(attribute: str, default: float, sides: Sequence[int] = (1,)) -> Rule:
     def rule(site: Site) -> None:
         number = float(site.attribute(attribute, default))
         points = [side * (number + step) for side in sides for step in (-0.1, 0.1, 1.0)]
+        site.findings.limits(site.operand(0))
         site.findings.bounds(site.operand(0).traces, site.node, Demand("is compared", points=points))
 
     return rule
@@ -157,6 +183,12 @@ def rounded(*points: float) -> Rule:
     return rule
 
 
+def told_apart(site: Site) -> None:
+    """Tell the numbers of Unique: some more than once, and not in their order."""
+    if site.operand(0).elem_type in WHOLE:
+        site.findings.bounds(site.operand(0).traces, site.node, Demand("is told apart", 0, 9))
+
+
 _COMPARES = (compared,)
 
 RULES: Mapping[str, Sequence[Rule]] = {
@@ -172,6 +204,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ":Shrink": (gated("lambd", 0.5, (1, -1)),),
     ":HardSigmoid": (gated("_", 3.0, (1, -1)),),
     ":HardSwish": (gated("_", 3.0, (1, -1)),),
+    ":Unique": (told_apart,),
     ":IsNaN": (missing,),
     ":IsInf": (infinite,),
     ":Round": (rounded(-1.5, -0.5, 0.5, 1.5, 2.5),),

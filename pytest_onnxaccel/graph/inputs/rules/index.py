@@ -26,6 +26,10 @@ def _rows(site: Site, place: int, size: int | None, what: str) -> None:
     few = size <= (_FEW_ALONE if read.shape in ((), (1,)) else _FEW)
     points = range(size) if few else (0, size - 1)
     site.findings.bounds(read.traces, site.node, Demand(text, 0, size - 1, "index", points=points))
+    curves = [curve for curve in read.curves if not curve.level]
+    if curves and size <= _FEW_ALONE:  # rows that a number is rounded or divided to
+        found = dict.fromkeys(number for row in range(size) for curve in curves for number in curve.back(row))
+        site.findings.add(Finding(curves[0].trace.input, f"{text} in {named(site.node)}", points=tuple(found)))
     _fields(site, read.traces, size, text)
     _digits(site, read.terms, size, text)
     _between(site, read, size, text)
@@ -75,6 +79,8 @@ def gather(site: Site) -> None:
     if site.operand(1).traces and data.size(axis) is None:
         _named_rows(site, 1, axis)
     _rows(site, 1, data.size(axis), "rows")
+    if not data.fed:
+        site.findings.limits(site.operand(1))
     by_position(site, site.operand(1), data.size(axis))
 
 
@@ -180,6 +186,9 @@ def embed_layer_norm(site: Site) -> None:
     """EmbedLayerNormalization: words, segments and positions have a table each."""
     for place, table, what in ((0, 2, "words"), (1, 4, "segments"), (8, 3, "positions")):
         _rows(site, place, site.operand(table).rows, what)
+    for trace in site.operand(0).traces if not site.operand(8).fed else ():
+        rows = site.operand(3).rows or 0  # positions are counted
+        site.findings.longest[trace.input] = max(site.findings.longest.get(trace.input, 0), rows)
     for trace in site.operand(7).traces:
         site.findings.add(Finding(trace.input, f"masks tokens in {named(site.node)}", "mask"))
 

@@ -24,6 +24,8 @@ _BITS = {
     2: (0, 2**8 - 1), 3: (-(2**7), 2**7 - 1), 4: (0, 2**16 - 1), 5: (-(2**15), 2**15 - 1), 6: (-(2**31), 2**31 - 1),
     7: (-(2**62), 2**62), 12: (0, 2**32 - 1), 13: (0, 2**63 - 1),
 }  # fmt: skip
+#: Types of which nothing is drawn past a number with a sign, and numbers that are.
+_UPPER = {12: (2**31 + 2**20, 2**32 - 1), 13: (2**63 + 2**40,)}
 #: A whole number past 32 bits.
 _LONG = 1 << 40
 #: Remainders that are gone through one by one, and values of a few bits.
@@ -121,6 +123,8 @@ def cast(site: Site) -> None:
     """Cast of an integer to a float: its numbers are quantities; of 8 bits, all of them, and of sound and depths."""
     source, to = site.operand(0), int(site.attribute("to", 0))
     every_value(site, ends=_MEASURED if to in (1, 11) else _BYTES)
+    if source.elem_type in _UPPER:  # what takes it for a number with a sign is wrong in the upper half
+        site.findings.bounds(source.traces, site.node, Demand("is a number", points=_UPPER[source.elem_type]))
     if source.elem_type in WHOLE - {2, 3} and to in (1, 10, 11, 16):
         # Weak: an index that is also cast keeps its own bounds, which are narrower or decide
         site.findings.bounds(source.traces, site.node, Demand("is a number"))

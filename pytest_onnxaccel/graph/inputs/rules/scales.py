@@ -33,10 +33,13 @@ def resize(site: Site) -> None:
 
 
 def _enlarged(old: int | str | None, axis: int) -> int | str | None:
-    """Return a size for an axis of which the result may have any: twice as large, the first two as they are."""
+    """Return a size for an axis of which the result may have any: twice as large and one, the first two as they are.
+
+    Where the scale is a whole number, ways to round are the same.
+    """
     if axis < 2 or old is None:
         return old
-    return 2 * old if isinstance(old, int) else f"2 * ({old})"
+    return 2 * old + 1 if isinstance(old, int) else f"2 * ({old}) + 1"
 
 
 def _in_proportion(pairs: Sequence[tuple[object, object]], larger: bool) -> list[Bound | None] | None:
@@ -56,8 +59,8 @@ def _ratio(old: object, new: object) -> Bound | None:
         # Rounded down on the way to a size: a hair above the quotient gives just that size
         exact = new / old
         return exact if math.floor(old * exact) == new else math.nextafter(exact, math.inf)
-    if isinstance(new, str) and new == f"2 * ({old})":
-        return 2.0
+    if isinstance(new, str) and new == f"2 * ({old}) + 1":
+        return 2.25
     return 1.0 if old == new and old is not None else None
 
 

@@ -16,6 +16,8 @@ from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
 #: At most so many telling numbers are kept of one column.
 _MOST = 256
+#: And so many rows that an input is drawn next to.
+_MOST_NEAR = 64
 #: Where a scaled column is drawn, in units of its scale.
 _AROUND = (-2.0, -1.3, -0.8, -0.35, -0.1, 0.15, 0.4, 0.9, 1.4, 2.1)
 #: Modes of a tree's nodes that ask for equality.
@@ -43,10 +45,9 @@ def scaler(site: Site) -> None:
 def binarizer(site: Site) -> None:
     """Binarizer: both sides of the threshold."""
     threshold = float(site.attribute("threshold", 0.0))
-    step = max(abs(threshold) * 0.5, 0.5)
-    site.findings.bounds(
-        site.operand(0).traces, site.node, Demand("is compared", points=(threshold - step, threshold + step))
-    )
+    step = max(abs(threshold) * 0.05, 0.05)
+    points = [threshold + far * step for far in (-1, 1, -10, 10)]
+    site.findings.bounds(site.operand(0).traces, site.node, Demand("is compared", points=points))
 
 
 def normalizer(site: Site) -> None:
@@ -112,6 +113,37 @@ def between(thresholds: Iterable[float]) -> list[float]:
     return [value for value in (found[0] - step, *middles, found[-1] + step) if np.float32(value) not in narrow]
 
 
+def vectors(site: Site) -> None:
+    """Support vectors: rows next to each of them, where its weight shows."""
+    numbers, count = _floats(site, "support_vectors"), int(site.attribute("n_supports", 0))
+    counts = list(site.attribute("vectors_per_class") or ())
+    count = count or sum(int(one) for one in counts)
+    if count and len(numbers) % count == 0:
+        _near(site, np.reshape(numbers, (count, -1)), "vectors")
+
+
+def neighbours(site: Site) -> None:
+    """CDist: rows next to those that distances are taken to, as of the nearest neighbours."""
+    array = site.operand(1).constant
+    if array is not None and array.ndim == 2:
+        _near(site, array.astype(np.float64), "rows")
+
+
+def _near(site: Site, rows: Any, what: str) -> None:
+    """Record rows of numbers next to which an input tells."""
+    chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), _MOST_NEAR)).astype(int)]
+    for trace in site.operand(0).traces:
+        columns = {column.source: column for column in columns_of(trace, rows.shape[1])}
+        if len(columns) != rows.shape[1] or not np.isfinite(rows).all():
+            continue
+        told = tuple(
+            tuple(_back(columns[source], [float(row[columns[source].place])])[0] for source in sorted(columns))
+            for row in chosen
+        )
+        text = f"is compared with {len(rows)} {what} in {named(site.node)}"
+        site.findings.add(Finding(trace.input, text, near=told))
+
+
 def _tell(site: Site, points: Mapping[int, Sequence[float]], what: str) -> None:
     """Record what the node's columns should be for the inputs that they come from."""
     if not points:
@@ -126,12 +158,12 @@ def _tell(site: Site, points: Mapping[int, Sequence[float]], what: str) -> None:
             columns = tuple(tuple(_thinned(by_column.get(source, []))) for source in range(width))
             site.findings.add(Finding(trace.input, f"{what} in {named(site.node)}", columns=columns))
     for curve in site.operand(0).curves:
-        if curve.inner.ordered and curve.inner.columns is None:
+        if curve.trace.ordered and curve.trace.columns is None and not curve.level:
             rows = (
                 [n for point in points.get(place, ()) for n in curve.back(point)] for place in range(max(points) + 1)
             )
             told = tuple(tuple(_thinned(row)) for row in rows)
-            site.findings.add(Finding(curve.inner.input, f"{what} in {named(site.node)}", columns=told))
+            site.findings.add(Finding(curve.trace.input, f"{what} in {named(site.node)}", columns=told))
 
 
 def _back(column: Column, numbers: Sequence[float]) -> list[float]:
@@ -163,4 +195,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "ai.onnx.ml:TreeEnsembleClassifier": (ensemble,),
     "ai.onnx.ml:TreeEnsembleRegressor": (ensemble,),
     "ai.onnx.ml:TreeEnsemble": (ensemble,),
+    "ai.onnx.ml:SVMClassifier": (vectors,),
+    "ai.onnx.ml:SVMRegressor": (vectors,),
+    "com.microsoft:CDist": (neighbours,),
 }

@@ -8,6 +8,7 @@ from typing import Any
 from onnx import numpy_helper
 
 from pytest_onnxaccel.graph.inputs.findings import Finding, named
+from pytest_onnxaccel.graph.inputs.patterns import matching
 from pytest_onnxaccel.graph.inputs.walk import Rule, Site
 
 #: A text that no list of keys holds.
@@ -85,6 +86,12 @@ def words(site: Site) -> None:
             _chosen(site, _WORDS, "takes texts", place)
 
 
+def pattern(site: Site) -> None:
+    """RegexFullMatch: texts that match, texts that nearly do, and others."""
+    found = site.attribute("pattern", b"")
+    _chosen(site, [*matching(found.decode("utf-8", "replace")), *_WORDS], "matches texts")
+
+
 def cast(site: Site) -> None:
     """Cast of a text to a number: texts that are numbers."""
     if site.operand(0).elem_type == 8 and int(site.attribute("to", 0)) != 8:
@@ -100,6 +107,6 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ":StringNormalizer": (normalizer,),
     ":StringConcat": (words,),
     ":StringSplit": (words,),
-    ":RegexFullMatch": (words,),
+    ":RegexFullMatch": (pattern,),
     ":Cast": (cast,),
 }

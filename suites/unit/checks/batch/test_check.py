@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -289,3 +290,32 @@ def test_a_guessed_axis_gives_way_to_that_of_the_states(guessed: dict[str, bool]
     session = FakeSession(lambda feeds: {"h1": feeds["h"]})
     single_runs = SingleRuns(session, inputs, None, lambda: {"h1": {"join": "concat", "axis": 0, **guessed}})
     assert single_runs.joins["h1"] == {"join": "concat", "axis": axis}
+
+
+@pytest.mark.parametrize(
+    ("name", "output", "promised", "verdict"),
+    [
+        ("N", ("N", "N"), False, Verdict.NOT_APPLICABLE),
+        ("N", ("N", "N"), True, Verdict.FAILED),
+        ("N", ("N", "M"), False, Verdict.FAILED),
+        ("batch", ("batch", "batch"), False, Verdict.FAILED),
+    ],
+)
+def test_an_output_of_each_row_with_each(name: str, output: tuple[Any, ...], promised: bool, verdict: Verdict) -> None:
+    """Such an output says that rows depend on each other, unless a layer takes them for samples."""
+    session = FakeSession(lambda feeds: {"y": feeds["x"] @ feeds["x"].T}, outputs=(tensor("y", *output),))
+    inputs = inputs_of(tensor("x", name, 4), batch=name)
+    case = BatchCase("m", "ort-cpu", session, inputs, lambda _: iter([("dynamic", session)]), (), Tolerance())
+    assert batch(replace(case, promised=lambda: promised)).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("name", "promised", "verdict"),
+    [("N", False, Verdict.NOT_APPLICABLE), ("N", True, Verdict.FAILED), ("batch", False, Verdict.FAILED)],
+)
+def test_a_letter_that_no_output_has_is_no_batch(name: str, promised: bool, verdict: Verdict) -> None:
+    """N rows are added up to one."""
+    session = FakeSession(lambda feeds: {"y": feeds["x"].sum(0, keepdims=True)}, outputs=(tensor("y", 1, 4),))
+    inputs = inputs_of(tensor("x", name, 4), batch=name)
+    case = BatchCase("m", "ort-cpu", session, inputs, lambda _: iter([("dynamic", session)]), (), Tolerance())
+    assert batch(replace(case, promised=lambda: promised)).verdict is verdict

@@ -262,3 +262,57 @@ def test_two_inputs_are_told_of_the_limit_of_their_difference() -> None:
     found = facts(nodes, TWO, (BOOL, ["batch"]), k=np.array(500)).domains
     assert 500 in found["a"].points
     assert -500 in found["b"].points
+
+
+MEAN = {"a": np.array([1])}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "levels"),
+    [
+        ([node("ReduceMean", ["x", "a"], ["v"])], {21.0, 19.0}),
+        ([node("ReduceSum", ["x", "a"], ["v"])], {5.25, 4.75}),
+        ([node("ReduceMax", ["x", "a"], ["v"])], {21.0, 19.0}),
+        ([node("Neg", ["x"], ["n"]), node("ReduceMean", ["n", "a"], ["v"])], {-21.0, -19.0}),
+        ([node("Mul", ["x", "x"], ["s"]), node("ReduceMean", ["s", "a"], ["v"])], {21**0.5, -(21**0.5), 19**0.5}),
+        ([node("ReduceL1", ["x", "a"], ["v"])], {5.25, -5.25, 4.75}),
+    ],
+)
+def test_a_limit_of_many_elements_is_a_level_of_all(nodes: list[Any], levels: set[float]) -> None:
+    found = facts([*nodes, node("Min", ["v", "k"], ["y"])], ROW, (FLOAT, ["batch", 1]), **MEAN, k=np.float32(20))
+    told = found.domains["x"].levels
+    assert all(any(math.isclose(level, one, rel_tol=1e-6) for one in told) for level in levels), told
+
+
+def test_a_level_next_to_which_engines_differ_is_left_out() -> None:
+    nodes = [node("ReduceMean", ["x", "a"], ["v"]), node("Greater", ["v", "k"], ["y"])]
+    assert 20.0 not in facts(nodes, ROW, (BOOL, ["batch", 1]), **MEAN, k=np.float32(20)).domains["x"].levels
+
+
+def test_a_sum_of_a_length_that_is_open_says_nothing() -> None:
+    nodes = [node("ReduceSum", ["x", "a"], ["v"]), node("Min", ["v", "k"], ["y"])]
+    found = facts(nodes, {"x": (FLOAT, ["batch", "time"])}, (FLOAT, ["batch", 1]), **MEAN, k=np.float32(20))
+    assert "x" not in found.domains
+
+
+@pytest.mark.parametrize(
+    ("nodes", "sizes"),
+    [
+        ([node("Size", ["x"], ["s"])], (10, 11)),
+        ([node("Shape", ["x"], ["h"]), node("ReduceProd", ["h"], ["s"], keepdims=0)], (10, 11)),
+        ([node("Shape", ["x"], ["h"], start=1, end=2), node("Div", ["h", "two"], ["s"])], (80, 82)),
+        ([node("Shape", ["x"], ["h"], start=1, end=2), node("Sub", ["h", "two"], ["s"])], (42, 43)),
+    ],
+)
+def test_how_many_elements_there_are(nodes: list[Any], sizes: tuple[int, ...]) -> None:
+    shape = {"x": (FLOAT, [1, "time", 4])}
+    found = facts([*nodes, node("Greater", ["s", "k"], ["y"])], shape, (BOOL, []), k=np.array(40), two=np.array(2))
+    assert found.compared["x"] == sizes
+
+
+@pytest.mark.parametrize(("op", "limited"), [("Relu", False), ("Clip", True), ("HardSwish", True)])
+def test_what_layers_compute_meets_a_limit(op: str, limited: bool) -> None:
+    more = ["none", "six"] if op == "Clip" else []
+    nodes = [node("MatMul", ["x", "w"], ["h"]), node(op, ["h", *more], ["y"])]
+    held = {"none": np.float32(0), "six": np.float32(6)} if more else {}
+    assert facts(nodes, ROW, OUT, w=np.ones((4, 4), np.float32), **held).limited is limited
