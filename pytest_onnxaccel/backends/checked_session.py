@@ -22,16 +22,17 @@ def check_feeds(specs: Sequence[TensorSpec], feeds: Mapping[str, Array]) -> None
         ModelError: ``E_INPUT``, naming the input, what it takes and what it got.
     """
     declared = {spec.name for spec in specs}
-    specs = [part for spec in specs for part in _fed(spec, feeds)]
-    taken = {spec.name for spec in specs}
+    parts = [(part, part is spec) for spec in specs for part in _fed(spec, feeds)]
+    taken = {part.name for part, _ in parts}
     for name in feeds:
         if name not in taken:
             raise ModelError(f"no input is called {name!r}; the inputs are {named(sorted(declared))}", code="E_INPUT")
     symbols: dict[str, tuple[int, str]] = {}
-    for spec in specs:
+    for spec, whole in parts:
         if spec.name not in feeds:
             raise ModelError(f"input {spec.name!r} was not fed", code="E_INPUT", remedy=f"feed {spec}")
-        _check_one(spec, feeds[spec.name], symbols)
+        # Each element of a sequence has sizes of its own, whatever the declaration calls them
+        _check_one(spec, feeds[spec.name], symbols if whole else {})
 
 
 def _fed(spec: TensorSpec, feeds: Mapping[str, Array]) -> list[TensorSpec]:

@@ -80,6 +80,12 @@ def test_symbols_mean_one_size() -> None:
     assert "'L' is 2 in input 's' but 3 in 's'" in refusal(square, s=ones(2, 3))
 
 
+def test_each_element_of_a_sequence_has_sizes_of_its_own() -> None:
+    specs = [TensorSpec("boxes", "float32", ("N", 4), "sequence"), tensor("b", "N")]
+    check_feeds(specs, {"boxes/0": ones(2, 4), "boxes/1": ones(3, 4), "b": ones(5)})
+    assert "takes size 4 on axis 1, got 2x3" in refusal(specs, **{"boxes/0": ones(2, 3), "b": ones(5)})
+
+
 def test_text_comes_in_several_types() -> None:
     words = [tensor("w", "N", dtype="string")]
     for array in (np.array(["a"]), np.array(["a"], object), np.array([b"a"])):
