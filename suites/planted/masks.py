@@ -104,3 +104,18 @@ def steps_of_padding(damaged: bool) -> onnx.ModelProto:
         nodes, [value("x", FLOAT, ["batch", "time", 4])], [value("y", FLOAT, ["batch", 4])],
         {"zero": np.float32(0), "last": np.array([2]), "steps": np.array([1])},
     )  # fmt: skip
+
+
+@kind("a compared mask", "a row without a valid place is NaN, in every runtime and in the healthy model")
+def compared_mask(damaged: bool) -> onnx.ModelProto:
+    nodes = [
+        node("Gather", ["emb", "input_ids"], ["x"]), node("Transpose", ["x"], ["xt"], perm=[0, 2, 1]),
+        node("MatMul", ["x", "xt"], ["s"]), node("Equal", ["attention_mask", "zero"], ["off0"]),
+        node("Unsqueeze", ["off0", "one"], ["off"]), node("Where", ["off", "low", "s"], ["masked"]),
+        node("Softmax", ["masked"], ["p"], axis=-1), node("MatMul", ["p", "x"], ["c"]),
+        node("MatMul", ["c", "w"], ["y"], "head"),
+    ]  # fmt: skip
+    low = np.float32(-0.5 if damaged else -np.inf)
+    constants = {"emb": random(60, 8), "w": random(8, 3), "zero": np.array(0), "one": np.array([1]), "low": low}
+    inputs = [value(name, INT, ["batch", "sequence"]) for name in ("input_ids", "attention_mask")]
+    return model(nodes, inputs, [value("y", FLOAT, ["batch", "sequence", 3])], constants)

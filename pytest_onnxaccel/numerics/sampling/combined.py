@@ -244,12 +244,19 @@ def telling_points(domains: Sequence[Domain], spec: TensorSpec, shape: tuple[int
 
 def sweeps(points: Sequence[Any]) -> int:
     """Return after how many samples each column had each of *points*, and most pairs of columns each pair of them."""
+    if len(points) == 1 and math.isfinite(points[0]):  # all of one number may be a mask that leaves nothing
+        return 0
     return min(len(points) * len(points), _AT_RANDOM)
 
 
 def swept(spec: TensorSpec, shape: tuple[int, ...], points: Sequence[Any], number: int) -> Array:
-    """Return an input each column of which has one of *points* in each row, in another order in every sample."""
+    """Return an input each column of which has one of *points* in each row, in another order in every sample.
+
+    No row is one of them throughout: of a mask that is compared with 0, a row without a valid place means nothing.
+    """
     turn, number = divmod(number, len(points))
+    if (turn + 1) % len(points) == 0:
+        turn += 1
     rows, columns = math.prod(shape[:-1]), shape[-1]
     places = number + np.arange(rows)[:, None] + (turn + 1) * np.arange(columns)[None, :]
     found: NDArray[Any] = np.asarray(points)[places % len(points)]

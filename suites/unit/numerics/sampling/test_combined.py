@@ -11,7 +11,7 @@ import pytest
 
 from pytest_onnxaccel.core.domains import Domain
 from pytest_onnxaccel.core.specs import TensorSpec
-from pytest_onnxaccel.numerics.sampling.combined import Extra, combined, levels, swept, telling_points
+from pytest_onnxaccel.numerics.sampling.combined import Extra, combined, levels, sweeps, swept, telling_points
 from pytest_onnxaccel.numerics.sampling.input_sets import Inputs
 from pytest_onnxaccel.numerics.sampling.sample_numbers import LEVELLED, QUIET, ROWED, SWEPT, WIDE
 
@@ -144,3 +144,14 @@ def test_several_places_at_once_of_an_axis_that_nobody_calls_the_batch() -> None
 
 def test_an_extra_of_nothing_is_nothing() -> None:
     assert [*Extra((), {}, {}, 0, 0.0, False).numbers()] == []
+
+
+def test_no_row_is_one_finite_number_throughout() -> None:
+    """Equal(mask, 0) says which places are left out, and engines differ where none is left."""
+    spec = TensorSpec("mask", "int64", ("batch", "sequence"))
+    for points in ((0, 1), (0, -1, 1), (0, 1, 2, 3)):
+        for number in range(sweeps(points)):
+            rows = swept(spec, (3, 8), points, number)
+            assert all(len(set(row)) > 1 for row in rows.tolist()), (points, number)
+    assert sweeps((0,)) == 0
+    assert sweeps((math.nan,)) == 1
