@@ -160,10 +160,3 @@ def triangle(damaged: bool) -> onnx.ModelProto:
         "a01": np.array([0, 1]),
     }  # fmt: skip
     return model(nodes, [value("ids", INT, ["batch", "seq"])], [value("y", FLOAT, ["batch", "seq", 8])], held)
-
-
-@kind("rows that are added to a table", "N updates of a table of ten: no output has N, and it is no batch")
-def updates(damaged: bool) -> onnx.ModelProto:
-    one = node("ScatterND", ["table", "at", "rows"], ["y"], reduction="none" if damaged else "add")
-    fed = [value("at", INT, ["N", 1]), value("rows", FLOAT, ["N", 3])]
-    return model([one], fed, [value("y", FLOAT, [10, 3])], {"table": random(10, 3)})

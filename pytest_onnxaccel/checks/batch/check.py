@@ -281,13 +281,8 @@ def says_batch(inputs: Inputs) -> bool:
 
 
 def _contradicted(name: str, outputs: Sequence[TensorSpec]) -> bool:
-    """Return whether the outputs say that the letter *name* is not a batch: it is there twice, or in none of them."""
-    if len(name) != 1:
-        return False
-    if any((spec.shape or ()).count(name) > 1 for spec in outputs):
-        return True
-    fixed = all(spec.shape is not None and all(isinstance(dim, int) for dim in spec.shape) for spec in outputs)
-    return bool(outputs) and fixed
+    """Return whether an output says that the letter *name* is not a batch: it has it twice."""
+    return len(name) == 1 and any((spec.shape or ()).count(name) > 1 for spec in outputs)
 
 
 def _no_batch(inputs: Inputs, holder: str) -> str:

@@ -307,15 +307,3 @@ def test_an_output_of_each_row_with_each(name: str, output: tuple[Any, ...], pro
     inputs = inputs_of(tensor("x", name, 4), batch=name)
     case = BatchCase("m", "ort-cpu", session, inputs, lambda _: iter([("dynamic", session)]), (), Tolerance())
     assert batch(replace(case, promised=lambda: promised)).verdict is verdict
-
-
-@pytest.mark.parametrize(
-    ("name", "promised", "verdict"),
-    [("N", False, Verdict.NOT_APPLICABLE), ("N", True, Verdict.FAILED), ("batch", False, Verdict.FAILED)],
-)
-def test_a_letter_that_no_output_has_is_no_batch(name: str, promised: bool, verdict: Verdict) -> None:
-    """N rows are added up to one."""
-    session = FakeSession(lambda feeds: {"y": feeds["x"].sum(0, keepdims=True)}, outputs=(tensor("y", 1, 4),))
-    inputs = inputs_of(tensor("x", name, 4), batch=name)
-    case = BatchCase("m", "ort-cpu", session, inputs, lambda _: iter([("dynamic", session)]), (), Tolerance())
-    assert batch(replace(case, promised=lambda: promised)).verdict is verdict
