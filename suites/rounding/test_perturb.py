@@ -39,6 +39,14 @@ def test_what_no_processor_computes_otherwise_stays(name: str) -> None:
     assert moved(array[:0]).size == 0
 
 
+def test_equal_texts_are_equal_inputs() -> None:
+    """An array of objects holds their addresses."""
+    array = uniform(1, 2, 40)
+    one, other = (np.array(["".join(["wo", "rd"]), "x" * 9], object) for _ in range(2))
+    assert np.array_equal(moved(array, words=one), moved(array, words=other))
+    assert not np.array_equal(moved(array, words=one), moved(array, words=np.array(["word", "y"], object)))
+
+
 def test_integers_truths_and_text_stay() -> None:
     for array in (np.arange(9), np.array([True, False]), np.array(["a", "b"], object), np.array(["a"])):
         assert moved(array) is array
