@@ -17,10 +17,7 @@ _PRINTABLE = [chr(code) for code in (*range(97, 123), *range(48, 58), *range(65,
 
 def matching(pattern: str) -> list[str]:
     """Return texts that *pattern* matches, and such with a character more or less; none for one that is not read."""
-    try:
-        parser = importlib.import_module("re._parser")
-    except ImportError:  # before Python 3.11
-        parser = importlib.import_module("sre_parse")
+    parser = importlib.import_module("re._parser")
     try:
         found = list(itertools.islice(_ways(parser.parse(pattern)), _MOST // 3))
     except Exception:  # RE2 writes some things otherwise
